@@ -1,0 +1,38 @@
+"""Write a trained network for other programs: ``cnn-tui export``."""
+
+from pathlib import Path
+
+from engine.commands.output import Output
+from engine.config import Config
+from engine.data import DATASETS
+from engine.errors import RunError
+from engine.export import FORMATS, Architecture
+from engine.train import durable
+from engine.train.weights import load_model
+
+
+def export(config: Config, weights: Path, file_format: str, output: Path, out: Output) -> int:
+    """Write the network in a format of ``engine.export.FORMATS``.
+
+    Raises:
+        CheckpointError: the weights cannot be used.
+        RunError: the output cannot be written.
+    """
+    model = load_model(config, weights)
+    info = DATASETS[config.dataset]
+    architecture = Architecture(
+        layers=model.spec(),
+        input_shape=info.image_shape,
+        classes=info.classes,
+        mean=info.mean,
+        std=info.std,
+    )
+    try:
+        durable.make_folder(output.parent)
+        written = FORMATS[file_format](output, model, architecture)
+    except OSError as error:
+        raise RunError(f"{output}: not written: {error.strerror or error}") from None
+    out.json({"format": file_format, "files": [str(path) for path in written]})
+    for path in written:
+        out.text(f"{path}  {path.stat().st_size:,} bytes")
+    return 0

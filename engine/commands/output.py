@@ -1,0 +1,107 @@
+"""Where a command's words go: stdout is data, stderr is narration."""
+
+import json
+import math
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, TextIO
+
+
+class ProgressBar(Protocol):
+    """Shows how far something is; drawn by the caller of a command."""
+
+    def update(self, label: str, done: int, total: int) -> None:
+        """``done`` of ``total`` of what the label names."""
+        ...
+
+    def close(self) -> None:
+        """Take it off the screen."""
+        ...
+
+
+class NoProgress:
+    """Shows nothing: for pipes, files and ``--quiet``."""
+
+    def update(self, label: str, done: int, total: int) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class Output:
+    """What a command writes to.
+
+    A reader that goes away (``| head -1``) ends the output, never the work.
+
+    Args:
+        as_json: data as JSON, one object a line.
+        quiet: no narration.
+        progress: what shows progress.
+    """
+
+    def __init__(
+        self, *, as_json: bool = False, quiet: bool = False, progress: ProgressBar | None = None
+    ) -> None:
+        self.as_json = as_json
+        self.quiet = quiet
+        self.progress = progress or NoProgress()
+
+    def text(self, text: str) -> None:
+        """A line of data for people; nothing under ``--json``."""
+        if not self.as_json:
+            self._write(sys.stdout, text)
+
+    def json(self, value: Mapping[str, Any] | Sequence[Any]) -> None:
+        """A line of data for programs; nothing without ``--json``."""
+        if self.as_json:
+            self._write(sys.stdout, json.dumps(jsonable(value), allow_nan=False))
+
+    def say(self, text: str) -> None:
+        """Narration."""
+        if not self.quiet:
+            self._write(sys.stderr, text)
+
+    def complain(self, text: str) -> None:
+        """A warning or an error: said even under ``--quiet``."""
+        self._write(sys.stderr, text)
+
+    @staticmethod
+    def _write(stream: TextIO, text: str) -> None:
+        try:
+            stream.write(text + "\n")
+            stream.flush()
+        except (BrokenPipeError, ValueError):
+            # Nobody reads any more. A new target keeps the interpreter's own flush quiet too.
+            with open(os.devnull, "w") as nowhere:
+                os.dup2(nowhere.fileno(), stream.fileno())
+
+
+def jsonable(value: Any) -> Any:
+    """The same value with null for what is not finite, and plain numbers for NumPy's."""
+    if isinstance(value, Mapping):
+        return {str(key): jsonable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [jsonable(item) for item in value]
+    if hasattr(value, "tolist"):
+        return jsonable(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    return str(value)
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], right: str = "") -> str:
+    """Aligned columns; ``right`` holds an ``r`` or ``l`` for each column."""
+    lines = [header, *rows]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
+    sides = right.ljust(len(header), "l")
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if side == "r" else cell.ljust(width)
+            for cell, width, side in zip(line, widths, sides, strict=True)
+        ).rstrip()
+        for line in lines
+    )

@@ -1,0 +1,135 @@
+"""Train headless: ``cnn-tui train``, ``cnn-tui --no-ui`` and ``cnn-tui resume``."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from engine.commands.output import Output
+from engine.commands.signals import Signals
+from engine.config import Config
+from engine.data import FetchCancelledError
+from engine.train.events import (
+    CheckpointSaved,
+    Ended,
+    EpochEnded,
+    Event,
+    LearningRateChanged,
+    Started,
+    Warned,
+)
+from engine.train.session import WEIGHTS, TrainingSession
+
+_EVENT_NAMES = {
+    Started: "start",
+    EpochEnded: "epoch",
+    CheckpointSaved: "checkpoint",
+    LearningRateChanged: "lr",
+    Warned: "warning",
+    Ended: "end",
+}
+
+
+def train(config: Config, out: Output) -> int:
+    """Train a config from its start.
+
+    Returns:
+        0 done, 1 diverged or not saved, 130, 143 or 129 after a signal.
+
+    Raises:
+        EngineError: it could not begin.
+    """
+    teller = _Teller(out)
+    watchers = {"on_event": teller.tell, "on_progress": out.progress.update}
+    return _run(TrainingSession(config, **watchers), out)
+
+
+def resume(run: Path, out: Output) -> int:
+    """Go on with an interrupted run, as if it had never stopped.
+
+    Returns, raises: as ``train``.
+    """
+    teller = _Teller(out)
+    watchers = {"on_event": teller.tell, "on_progress": out.progress.update}
+    return _run(TrainingSession.resumed(run, **watchers), out)
+
+
+def _run(session: TrainingSession, out: Output) -> int:
+    with Signals(session.controls.stop_from_signal) as signals:
+        try:
+            ended = session.run()
+        except FetchCancelledError:
+            if signals.exit_code is None:
+                raise
+            out.complain("stopped while downloading; nothing was run")
+            return signals.exit_code
+        finally:
+            out.progress.close()
+    return signals.exit_code or (0 if ended.status == "finished" else 1)
+
+
+class _Teller:
+    """Says what a session does."""
+
+    def __init__(self, out: Output) -> None:
+        self.out = out
+
+    def tell(self, event: Event) -> None:
+        self.out.json({"event": _EVENT_NAMES[type(event)], **_plain(event)})
+        match event:
+            case Started():
+                self._started(event)
+            case EpochEnded():
+                self.out.text(epoch_line(event))
+            case Warned():
+                self.out.complain(f"warning: {event.message}")
+            case Ended():
+                self._ended(event)
+
+    def _started(self, event: Started) -> None:
+        self.out.say(
+            f"{event.dataset}: {event.samples:,} samples, {event.parameters:,} parameters, "
+            f"seed {event.seed}"
+        )
+        self.out.say(f"run {event.run_dir}")
+        if event.epoch or event.step:
+            self.out.say(f"going on after epoch {event.epoch}, batch {event.step}")
+
+    def _ended(self, event: Ended) -> None:
+        out = self.out
+        out.progress.close()
+        if event.status == "diverged" or event.status == "failed":
+            out.complain(event.reason)
+        elif event.status == "stopped":
+            out.complain(
+                f"stopped ({event.reason}) after epoch {event.epochs_done}; go on with:"
+                f"  cnn-tui resume {event.run_dir}"
+            )
+        elif event.reason:
+            out.say(event.reason)
+        if event.test:
+            out.text(
+                f"test_loss {event.test['test_loss']:.4f}  test_acc {event.test['test_acc']:.4f}  "
+                f"{event.seconds:.1f} s  {event.samples_per_s:,.0f} samples/s"
+            )
+        if event.status == "finished":
+            out.say(f"weights {event.run_dir / WEIGHTS}")
+
+
+def epoch_line(event: EpochEnded) -> str:
+    """One line with an epoch's metrics."""
+    logs = event.logs
+    width = len(str(event.epochs))
+    return (
+        f"epoch {event.epoch:{width}}/{event.epochs}"
+        f"  loss {logs['loss']:.4f}  acc {logs['acc']:.4f}"
+        f"  val_loss {logs['val_loss']:.4f}  val_acc {logs['val_acc']:.4f}"
+        f"  lr {logs['lr']:.3g}  {logs['seconds']:.1f} s  {logs['samples_per_s']:,.0f} samples/s"
+    )
+
+
+def _plain(event: Event) -> dict[str, Any]:
+    """An event's fields, with an epoch's metrics beside its number."""
+    fields = asdict(event)
+    if isinstance(event, EpochEnded):
+        return fields | fields.pop("logs")
+    return fields

@@ -1,0 +1,67 @@
+"""Configs: the schema, reading with line numbers, comment-keeping edits, and what they add up to.
+
+A new key is one line in ``schema.py`` (or ``schedulers.py``, ``callbacks.py``): checks, messages,
+forms, help and JSON Schema follow from it.
+"""
+
+from engine.config.callbacks import (
+    Checkpoint,
+    CheckpointItem,
+    CSVLogger,
+    CSVLoggerItem,
+    EarlyStopping,
+    EarlyStoppingItem,
+    TerminateOnNaN,
+    TerminateOnNaNItem,
+)
+from engine.config.catalogue import list_configs
+from engine.config.describe import Field, fields, json_schema
+from engine.config.dump import config_hash, dump
+from engine.config.edit import remove_value, set_value
+from engine.config.load import load, loads, read_text
+from engine.config.problems import ConfigProblems, Problem
+from engine.config.schedulers import (
+    CosineAnnealingLR,
+    ExponentialLR,
+    MultiStepLR,
+    OneCycleLR,
+    ReduceLROnPlateau,
+    StepLR,
+)
+from engine.config.schema import Augment, CheckpointEvery, Config, Data, Train, Warmup
+
+__all__ = [
+    "Augment",
+    "CSVLogger",
+    "CSVLoggerItem",
+    "Checkpoint",
+    "CheckpointEvery",
+    "CheckpointItem",
+    "Config",
+    "ConfigProblems",
+    "CosineAnnealingLR",
+    "Data",
+    "EarlyStopping",
+    "EarlyStoppingItem",
+    "ExponentialLR",
+    "Field",
+    "MultiStepLR",
+    "OneCycleLR",
+    "Problem",
+    "ReduceLROnPlateau",
+    "StepLR",
+    "TerminateOnNaN",
+    "TerminateOnNaNItem",
+    "Train",
+    "Warmup",
+    "config_hash",
+    "dump",
+    "fields",
+    "json_schema",
+    "list_configs",
+    "load",
+    "loads",
+    "read_text",
+    "remove_value",
+    "set_value",
+]

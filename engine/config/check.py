@@ -1,0 +1,163 @@
+"""What a schema cannot say: keys that have to fit each other, and shapes that have to fit."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from engine.config.problems import KeyPath, shown
+from engine.config.schedulers import OneCycleLR
+from engine.config.schema import Config
+from engine.data import DATASETS
+from engine.errors import SpecError
+from engine.layers import shape_text
+from engine.models import build
+
+Finding = tuple[KeyPath, str]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One question to a config that the schema accepts.
+
+    Attributes:
+        reads: the keys that the answer depends on; it is not asked while one of them is wrong.
+        ask: yields what is wrong, and where.
+    """
+
+    reads: tuple[KeyPath, ...]
+    ask: Callable[[Config], Iterator[Finding]]
+
+
+def _one_network(config: Config) -> Iterator[Finding]:
+    if config.model is None and config.layers is None:
+        yield ("model",), "missing; expected a model by name, or its layers spelled out in 'layers'"
+    if config.model is not None and config.layers is not None:
+        yield ("layers",), "expected either 'model' or 'layers', got both; leave one out"
+
+
+def _shapes(config: Config) -> Iterator[Finding]:
+    if (config.model is None) == (config.layers is None):
+        return
+    info = DATASETS[config.dataset]
+    classes = len(info.classes)
+    try:
+        output = build(config.specs, info.image_shape).output_shape(info.image_shape)
+    except SpecError as error:
+        if config.model is None:
+            yield ("layers", *error.path), error.reason
+        else:
+            yield (
+                ("model",),
+                f"{config.model} does not fit the {shape_text(info.image_shape)} images of "
+                f"{config.dataset}: {error}",
+            )
+        return
+    if output != (classes,):
+        end: KeyPath = ("model",)
+        if config.layers is not None:
+            end = ("layers", len(config.layers) - 1)
+        yield (
+            end,
+            f"the network ends with shape {shape_text(output)}, expected {classes}: "
+            f"one score for each class of {config.dataset}",
+        )
+
+
+def _amounts(config: Config) -> Iterator[Finding]:
+    size = DATASETS[config.dataset].train_size
+    limit, validation = config.data.limit, config.data.validation
+    if limit is not None and limit > size:
+        yield (
+            ("data", "limit"),
+            f"expected at most {size}, all training samples of {config.dataset}, got {limit}",
+        )
+        return
+    samples = limit or size
+    held_out = validation if isinstance(validation, int) else round(samples * validation)
+    if not 0 < held_out < samples:
+        yield (
+            ("data", "validation"),
+            f"expected 1 to {samples - 1} of {samples} samples, got {held_out}",
+        )
+
+
+def _augmentation(config: Config) -> Iterator[Finding]:
+    _, height, width = DATASETS[config.dataset].image_shape
+    side = min(height, width)
+    for name in ("shift", "cutout"):
+        value = getattr(config.data.augment, name)
+        if value >= side:
+            yield (
+                ("data", "augment", name),
+                f"expected less than {side} for images of {height}x{width}, got {value}",
+            )
+
+
+def _optimizer(config: Config) -> Iterator[Finding]:
+    train = config.train
+    if train.optimizer == "momentum" and train.momentum == 0:
+        yield ("train", "momentum"), "expected more than 0 for the optimizer momentum, got 0"
+    elif train.nesterov and train.optimizer not in ("sgd", "momentum"):
+        yield (
+            ("train", "nesterov"),
+            f"expected false for {train.optimizer}; only sgd and momentum can look ahead",
+        )
+    elif train.nesterov and train.momentum == 0:
+        yield ("train", "nesterov"), "expected false, as there is no momentum to look ahead along"
+
+
+def _smoothing(config: Config) -> Iterator[Finding]:
+    if config.train.label_smoothing and config.train.loss != "cross_entropy":
+        yield (
+            ("train", "label_smoothing"),
+            f"expected 0 for the loss {config.train.loss}; it belongs to cross_entropy",
+        )
+
+
+def _warmup(config: Config) -> Iterator[Finding]:
+    if config.train.warmup and isinstance(config.train.scheduler, OneCycleLR):
+        yield ("train", "warmup"), "expected null for one_cycle, which has a warm-up of its own"
+
+
+def _files(config: Config) -> Iterator[Finding]:
+    seen: dict[str, int] = {}
+    for i, item in enumerate(config.callbacks):
+        for name, options in item:
+            path = getattr(options, "filepath", None)
+            if path is None:
+                continue
+            first = seen.setdefault(str(path), i)
+            if first != i:
+                yield (
+                    ("callbacks", i, name, "filepath"),
+                    f"expected a file of its own, got {shown(str(path))}, "
+                    f"which callbacks.{first} writes",
+                )
+
+
+CHECKS = (
+    Check((("model",), ("layers",)), _one_network),
+    Check((("dataset",), ("model",), ("layers",)), _shapes),
+    Check((("dataset",), ("data", "limit"), ("data", "validation")), _amounts),
+    Check((("dataset",), ("data", "augment")), _augmentation),
+    Check((("train", "optimizer"), ("train", "momentum"), ("train", "nesterov")), _optimizer),
+    Check((("train", "loss"), ("train", "label_smoothing")), _smoothing),
+    Check((("train", "warmup"), ("train", "scheduler")), _warmup),
+    Check((("callbacks",),), _files),
+)
+
+
+def check(config: Config, wrong: set[KeyPath]) -> Iterator[Finding]:
+    """Ask everything that can be answered.
+
+    Args:
+        config: where a value was wrong, it has a default instead.
+        wrong: the paths of those values.
+    """
+    for question in CHECKS:
+        if not any(_overlap(path, key) for path in wrong for key in question.reads):
+            yield from question.ask(config)
+
+
+def _overlap(one: KeyPath, other: KeyPath) -> bool:
+    shorter = min(len(one), len(other))
+    return one[:shorter] == other[:shorter]

@@ -1,0 +1,66 @@
+"""From a config back to YAML, and to the hash that tells whether two runs are the same."""
+
+import hashlib
+import json
+from typing import Any
+
+import yaml
+
+from engine.config.reader import resolvers
+from engine.config.schema import Config
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes what our reader reads: it has the same idea of which words need quotes."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+    def represent_text(self, text: str) -> yaml.ScalarNode:
+        """In double quotes, line breaks and the like are escaped: a text is always one line."""
+        style = None if text.isprintable() else '"'
+        return self.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _Dumper.represent_text)
+_ours, _theirs = resolvers(), yaml.SafeDumper.yaml_implicit_resolvers
+# Words that other YAML readers take for something else, such as yes, get quotes as well.
+_Dumper.yaml_implicit_resolvers = {
+    first: _ours.get(first, []) + _theirs.get(first, []) for first in _ours | _theirs
+}
+
+
+def dump(config: Config) -> str:
+    """YAML with every value, defaults too, that loads back to an equal config."""
+    values = config.model_dump(mode="json")
+    for network in ("model", "layers"):
+        if values[network] is None:
+            del values[network]
+    return _dump(values, default_flow_style=None, width=100)
+
+
+def inline(value: Any) -> str:
+    """A value in one line of YAML, as it can stand after ``key:`` and inside of ``{...}``."""
+    # Inside a list, all that would need quotes in either place gets them.
+    return _dump([value], default_flow_style=True, width=float("inf")).strip()[1:-1]
+
+
+def config_hash(config: Config) -> str:
+    """SHA-256 of all that determines the result of a run, as hexadecimal digits.
+
+    Names and places of files, the number of workers and how often to save are left out.
+    """
+    values = config.model_dump(mode="json", exclude={"name", "runs_dir", "reports_dir"})
+    del values["data"]["root"], values["train"]["workers"], values["train"]["checkpoint_every"]
+    values["callbacks"] = [
+        {name: {key: value for key, value in options.items() if key != "filepath"}}
+        for item in values["callbacks"]
+        for name, options in item.items()
+        if name not in ("csv_logger", "terminate_on_nan")
+    ]
+    canonical = json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _dump(value: Any, **style: Any) -> str:
+    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, **style)

@@ -1,0 +1,101 @@
+"""``--set train.lr=0.1``: values from the command line over those of the file."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from yaml.nodes import MappingNode, SequenceNode
+
+from engine.config.problems import (
+    ConfigProblems,
+    Found,
+    KeyPath,
+    Mark,
+    dotted,
+    printable,
+    shown,
+)
+from engine.config.reader import Document, Place, read
+
+
+def label(override: str) -> str:
+    """What an override is called in messages."""
+    return f"--set {printable(override)}"
+
+
+def apply(document: Document, overrides: Sequence[str]) -> None:
+    """Put the values of overrides into a document, the last one on top.
+
+    Mappings on the way that are not there yet are made; list items have to be there. What is
+    wrong is added to the document's problems.
+
+    Args:
+        document: of a file whose top level is a mapping; it is changed.
+        overrides: ``dotted.path=value``, the value in YAML. A list's items are numbered from 0.
+    """
+    for i, override in enumerate(overrides):
+        mark = Mark(i + 1, 0, 0)
+        key, equals, text = override.partition("=")
+        path = parse_path(key)
+        if not equals or not path:
+            hint = "expected KEY=VALUE, e.g. train.lr=0.1"
+            document.problems.append(Found((), hint, mark))
+            continue
+        value = _read_value(text, path, mark, document)
+        if value is not None:
+            message = _put(document, path, value, mark)
+            if message:
+                document.problems.append(Found(path, message, mark))
+
+
+def parse_path(key: str) -> KeyPath:
+    """``callbacks.0.checkpoint`` as ``("callbacks", 0, "checkpoint")``; empty if it is not one."""
+    parts = key.strip().split(".")
+    if not all(parts):
+        return ()
+    return tuple(int(part) if part.isascii() and part.isdecimal() else part for part in parts)
+
+
+def _read_value(text: str, path: KeyPath, mark: Mark, document: Document) -> Document | None:
+    try:
+        value, root = read(text, "", lambda _: mark)
+    except ConfigProblems as error:
+        reason = error.problems[0].message
+        document.problems.append(Found(path, f"{reason} (at {printable(text)!r})", mark))
+        return None
+    if isinstance(root, (MappingNode, SequenceNode)) and not root.flow_style:
+        message = "expected one value; write a mapping as {key: value}, a list as [a, b]"
+        document.problems.append(Found(path, message, mark))
+        return None
+    return value
+
+
+def _put(document: Document, path: KeyPath, value: Document, mark: Mark) -> str | None:
+    parent: Any = document.data
+    for depth, part in enumerate(path):
+        here = path[:depth]
+        last = depth == len(path) - 1
+        if isinstance(parent, list):
+            if not isinstance(part, int) or part >= len(parent):
+                return (
+                    f"{dotted(here)} has the items 0 to {len(parent) - 1}"
+                    if parent
+                    else f"{dotted(here)} is empty"
+                )
+        elif not isinstance(parent, dict):
+            return f"{dotted(here)} is {shown(parent)}, not a mapping; set it as a whole"
+        else:
+            part = str(part)
+        if last:
+            parent[part] = value.data
+        elif isinstance(parent, dict) and parent.get(part) is None:
+            parent[part] = {}
+            document.places[path[: depth + 1]] = Place(mark, mark)
+        parent = parent[part]
+    for old in [old for old in document.places if old[: len(path)] == path]:
+        del document.places[old]
+    document.spoilt = [old for old in document.spoilt if old[: len(path)] != path]
+    for inner, place in value.places.items():
+        document.places[path + inner] = place
+    document.problems += [Found(path + p.path, p.message, mark) for p in value.problems]
+    document.spoilt += [path + inner for inner in value.spoilt]
+    return None

@@ -1,0 +1,153 @@
+"""The table of everything that can be configured.
+
+Validation, JSON Schema, the app's form and the help texts are all made from it: a key is added
+here and nowhere else. Keys marked ``live`` can be changed while a training runs.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from engine.config.callbacks import Callbacks
+from engine.config.schedulers import Scheduler
+from engine.config.types import Betas, FilePath, LayerSpecs, OneOf, RunName, Section, Validation
+from engine.data import DATASETS
+from engine.models import PRESETS, LayerSpec, preset
+
+
+class Augment(Section):
+    """Random changes to training images, new ones every epoch."""
+
+    shift: int = Field(
+        default=0, ge=0, le=64, description="move by up to this many pixels, filling with black"
+    )
+    flip: bool = Field(default=False, description="mirror left and right, every other image")
+    cutout: int = Field(
+        default=0,
+        ge=0,
+        le=64,
+        description="side of a square that is blanked out, in pixels; 0 is off",
+    )
+
+
+class Data(Section):
+    """What is read, and how it is split."""
+
+    root: FilePath | None = Field(
+        default=None,
+        description="folder with the data sets; null is $CNN_TUI_DATA, or data/raw without it",
+    )
+    validation: Validation = Field(
+        default=0.1, description="held out of the training set: a fraction, or a number of samples"
+    )
+    limit: int | None = Field(
+        default=None, ge=1, le=10_000_000, description="train on the first so many samples only"
+    )
+    augment: Augment = Field(
+        default=Augment(),
+        description="random changes to training images (validation never sees them)",
+    )
+
+
+class Warmup(Section):
+    """Start with a small learning rate and raise it in a straight line."""
+
+    steps: int = Field(default=200, ge=1, le=10_000_000, description="batches until the full rate")
+    start_factor: float = Field(
+        default=0.1, gt=0, le=1, description="the first rate, as a share of lr"
+    )
+
+
+class CheckpointEvery(Section):
+    """How often the whole state is saved inside an epoch, to resume from."""
+
+    steps: int | None = Field(default=None, ge=1, le=10_000_000, description="batches; null is off")
+    seconds: float | None = Field(default=600.0, gt=0, description="seconds; null is off")
+
+
+class Train(Section):
+    """How to train."""
+
+    epochs: int = Field(default=10, ge=1, le=100_000, description="passes over the training set")
+    batch_size: int = Field(default=128, ge=1, le=65_536, description="samples in one step")
+    lr: float = Field(
+        default=0.01, gt=0, description="learning rate", json_schema_extra={"live": True}
+    )
+    loss: Literal["cross_entropy", "mse"] = Field(
+        default="cross_entropy", description="what is minimised; mse compares with one-hot targets"
+    )
+    label_smoothing: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="share of the target that all classes get (cross_entropy)",
+    )
+    optimizer: Literal["sgd", "momentum", "rmsprop", "adam", "adamw"] = Field(
+        default="sgd", description="how a gradient becomes a step"
+    )
+    momentum: float = Field(
+        default=0.9, ge=0, lt=1, description="share of the last step that is kept (sgd, momentum)"
+    )
+    nesterov: bool = Field(
+        default=False, description="look ahead along the momentum (sgd, momentum)"
+    )
+    betas: Betas = Field(
+        default=(0.9, 0.999), description="smoothing of the two moments (adam, adamw)"
+    )
+    eps: float = Field(
+        default=1e-8, gt=0, description="keeps from dividing by 0 (adam, adamw, rmsprop)"
+    )
+    alpha: float = Field(
+        default=0.99, ge=0, lt=1, description="smoothing of squared gradients (rmsprop)"
+    )
+    weight_decay: float = Field(
+        default=0.0, ge=0, description="pull of every weight towards 0; decoupled in adamw"
+    )
+    clip_norm: float | None = Field(
+        default=None, gt=0, description="largest norm of all gradients together; null is off"
+    )
+    scheduler: Scheduler | None = Field(
+        default=None, description="how the learning rate changes; null keeps it"
+    )
+    warmup: Warmup | None = Field(
+        default=None, description="start with a small learning rate; null is off"
+    )
+    checkpoint_every: CheckpointEvery = Field(
+        default=CheckpointEvery(), description="how often to save inside an epoch"
+    )
+    workers: int | None = Field(
+        default=None,
+        ge=1,
+        le=256,
+        description="threads; null is one for every core; never changes the result",
+    )
+
+
+class Config(Section):
+    """One experiment: data, network, and how to train it."""
+
+    name: RunName = Field(
+        default="config", description="name of the run; default is the file's name"
+    )
+    dataset: Annotated[str, OneOf(DATASETS)] = Field(description="what to learn")
+    model: Annotated[str, OneOf(PRESETS)] | None = Field(
+        default=None, description="a ready network; or else spell out the layers"
+    )
+    layers: LayerSpecs | None = Field(
+        default=None, description="the network, layer by layer; or else name a model"
+    )
+    seed: int = Field(default=42, ge=0, le=2**32 - 1, description="all chance follows from it")
+    data: Data = Field(default=Data(), description="what is read, and how it is split")
+    train: Train = Field(default=Train(), description="how to train")
+    callbacks: Callbacks = Field(default=(), description="what happens after every epoch")
+    runs_dir: FilePath = Field(default=Path("runs"), description="folder of the runs")
+    reports_dir: FilePath = Field(default=Path("reports"), description="folder of the reports")
+
+    @property
+    def specs(self) -> list[LayerSpec]:
+        """The network's layers, spelled out in either case."""
+        if self.layers is not None:
+            return self.layers
+        assert self.model is not None  # a loaded config has one of the two
+        return preset(self.model, len(DATASETS[self.dataset].classes))

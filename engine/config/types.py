@@ -1,0 +1,171 @@
+"""The types that the schema is made of, each with the words that describe it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    PlainValidator,
+)
+from pydantic.json_schema import WithJsonSchema
+from pydantic_core import PydanticCustomError, core_schema
+
+OWN_MESSAGE = "config"  # the error type whose message is shown as it stands
+
+
+class Section(BaseModel):
+    """A mapping with known keys, which does not change once it is read."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        allow_inf_nan=False,
+    )
+
+
+@dataclass(frozen=True)
+class Expected:
+    """In ``Annotated``: what a value should be, where type and bounds do not say it."""
+
+    text: str
+
+
+class OneOf:
+    """In ``Annotated``: one of the names in a registry."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.names = tuple(names)
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        """The schema of a ``Literal``, which cannot be written for names known at run time."""
+        return core_schema.literal_schema(list(self.names))
+
+
+def _path(value: Any) -> Any:
+    if isinstance(value, str) and value.strip() and value.isprintable():
+        return Path(value)
+    if isinstance(value, Path):
+        return value
+    raise ValueError("not a path")
+
+
+def _validation(value: Any) -> float | int:
+    is_count = type(value) is int and 1 <= value <= 1_000_000
+    if is_count or (type(value) is float and 0.0 < value < 1.0):
+        return value
+    raise ValueError("neither a fraction nor a count")
+
+
+def _milestones(value: tuple[int, ...]) -> tuple[int, ...]:
+    if all(before < after for before, after in zip((0, *value), value, strict=False)):
+        return value
+    raise ValueError("not in rising order")
+
+
+def _layer(value: Any) -> Any:
+    match value:
+        case dict() if len(value) == 1:
+            ((name, arguments),) = value.items()
+            if not arguments:
+                return name
+            if isinstance(arguments, dict):
+                return value
+            message = f"expected {name} with a mapping of its arguments below it"
+        case str():
+            return value
+        case dict() if value:
+            first = next(iter(value))
+            message = (
+                f"expected one layer in a list item, got {len(value)} keys; the arguments of "
+                f"{first} belong below it, indented by two more spaces"
+            )
+        case _:
+            message = "expected a layer's name, or a mapping such as Conv2D: {out_channels: 8}"
+    # The message goes into a template, where braces have a meaning: hand it over as a value.
+    raise PydanticCustomError(OWN_MESSAGE, "{message}", {"message": message})
+
+
+FilePath = Annotated[
+    Path,
+    BeforeValidator(_path),
+    WithJsonSchema({"type": "string", "minLength": 1}),
+    Expected("a path"),
+]
+
+RunName = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$"),
+    Expected("1 to 64 of the characters A-Z a-z 0-9 . _ - that do not begin with a dot"),
+]
+
+Validation = Annotated[
+    float | int,
+    PlainValidator(_validation),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 1, "maximum": 1_000_000},
+                {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+            ]
+        }
+    ),
+    Expected("a fraction between 0 and 1, or a number of samples from 1 to 1000000"),
+]
+
+Beta = Annotated[float, Field(ge=0, lt=1)]
+
+Betas = Annotated[
+    tuple[Beta, Beta],
+    Field(strict=False),
+    Expected("two numbers in [0, 1), e.g. [0.9, 0.999]"),
+]
+
+Milestones = Annotated[
+    tuple[Annotated[int, Field(ge=1, le=100_000)], ...],
+    Field(strict=False, min_length=1, max_length=1000),
+    AfterValidator(_milestones),
+    Expected("a rising list of epochs, e.g. [5, 8]"),
+]
+
+LayerSpec = Annotated[
+    str | dict[str, Any],
+    PlainValidator(_layer),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string"},
+                {
+                    "type": "object",
+                    "minProperties": 1,
+                    "maxProperties": 1,
+                    "additionalProperties": {"type": ["object", "null"]},
+                },
+            ]
+        }
+    ),
+]
+
+LayerSpecs = Annotated[
+    list[LayerSpec],
+    Field(min_length=1, max_length=500),
+    Expected("a list of layers, e.g. [Flatten, Dense: {out_features: 10}]"),
+]
+
+Monitor = Annotated[
+    Literal["loss", "acc", "val_loss", "val_acc"], Field(description="the metric to watch")
+]
+
+Mode = Annotated[
+    Literal["auto", "min", "max"],
+    Field(description="which way is better; auto knows: a loss down, an accuracy up"),
+]

@@ -1,0 +1,171 @@
+"""From samples to batches: the order of an epoch, the validation split, normalisation."""
+
+import numpy as np
+
+from engine.data.augment import Augment
+from engine.data.dataset import Split
+from engine.errors import ConfigError
+from engine.seeds import Purpose, stream
+
+
+class Batches:
+    """The batches of every epoch, as a pure function of the seed.
+
+    Nothing is drawn in advance and nothing is remembered that matters: batch ``step`` of epoch
+    ``epoch`` is the same whenever, by whomever and in whatever order it is asked for. Every
+    method may be called from several threads at once.
+
+    Args:
+        split: the samples.
+        indices: which of them to use.
+        batch_size: samples in a batch; the last one of an epoch may have fewer.
+        seed: the run's seed.
+        shuffle: a new order every epoch, else that of ``indices``.
+        mean: per channel, of pixels divided by 255.
+        std: per channel, of pixels divided by 255.
+        augment: what to do to training images.
+        drop_last: leave out a last batch that is not full.
+
+    Raises:
+        ConfigError: there would be no batch, or the augmentation does not fit the images.
+    """
+
+    def __init__(
+        self,
+        split: Split,
+        indices: np.ndarray,
+        batch_size: int,
+        *,
+        seed: int,
+        shuffle: bool,
+        mean: tuple[float, ...],
+        std: tuple[float, ...],
+        augment: Augment | None = None,
+        drop_last: bool = False,
+    ) -> None:
+        samples = len(indices)
+        if batch_size < 1:
+            raise ConfigError(f"batch_size: got {batch_size}, expected at least 1")
+        if samples < (batch_size if drop_last else 1):
+            raise ConfigError(
+                f"got {samples} samples, too few for one batch of {batch_size}; "
+                "use more samples or a smaller batch"
+            )
+        if augment is not None:
+            channels, height, width = split.images.shape[1:]
+            augment.check((channels, height, width))
+        self.batch_size = batch_size
+        self.augment = augment
+        self._images = split.images
+        self._labels = split.labels
+        self._indices = np.array(indices, np.int64)
+        self._indices.flags.writeable = False
+        self._seed = seed
+        self._shuffle = shuffle
+        self._steps = samples // batch_size if drop_last else -(-samples // batch_size)
+        # (p / 255 - mean) / std as one multiplication and one addition.
+        mean64, std64 = (np.array(v, np.float64).reshape(-1, 1, 1) for v in (mean, std))
+        self._scale = (1 / (255 * std64)).astype(np.float32)
+        self._offset = (-mean64 / std64).astype(np.float32)
+        self._fill = np.rint(255 * mean64).astype(np.uint8)
+        # Replaced as a whole, never changed: a thread sees the old pair or the new one.
+        self._order: tuple[int, np.ndarray] = (-1, self._indices)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches in an epoch."""
+        return self._steps
+
+    @property
+    def samples_per_epoch(self) -> int:
+        """Samples in an epoch."""
+        return min(len(self._indices), self._steps * self.batch_size)
+
+    def _epoch_order(self, epoch: int) -> np.ndarray:
+        """The indices in the order of an epoch, read-only."""
+        if not self._shuffle:
+            return self._indices
+        cached_epoch, order = self._order
+        if cached_epoch != epoch:
+            order = stream(Purpose.SHUFFLE, self._seed, epoch).permutation(self._indices)
+            order.flags.writeable = False
+            self._order = (epoch, order)
+        return order
+
+    def batch_indices(self, epoch: int, step: int) -> np.ndarray:
+        """Which samples make batch ``step`` of epoch ``epoch``, both counted from 0.
+
+        Returns:
+            int64, (n,), read-only.
+
+        Raises:
+            IndexError: the epoch has no such step.
+        """
+        if not 0 <= step < self._steps:
+            raise IndexError(f"got step {step}, expected 0 to {self._steps - 1}")
+        return self._epoch_order(epoch)[step * self.batch_size : (step + 1) * self.batch_size]
+
+    def load(
+        self, indices: np.ndarray, rng: np.random.Generator | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Images and labels, ready for a network.
+
+        Args:
+            indices: which samples, usually a part of what ``batch_indices`` gives.
+            rng: chance for the augmentation; without it the images are left as they are.
+
+        Returns:
+            Normalised images, float32 (n, C, H, W), and labels, int64 (n,).
+        """
+        pixels = self._images.take(indices, axis=0)
+        if self.augment is not None and rng is not None:
+            pixels = self.augment.apply(pixels, rng, self._fill)
+        x = pixels.astype(np.float32)
+        x *= self._scale
+        x += self._offset
+        return x, self._labels.take(indices)
+
+
+def split_validation(
+    n_or_labels: int | np.ndarray, validation: float, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Choose samples to hold out for validation.
+
+    With labels the choice is stratified: every class gives its share, and the shares add up to
+    exactly the number asked for (largest remainders first).
+
+    Args:
+        n_or_labels: the number of samples, or their labels, (N,).
+        validation: an int is a number of samples, a float a fraction between 0 and 1.
+        seed: the run's seed.
+
+    Returns:
+        Training and validation indices, int64, each in ascending order.
+
+    Raises:
+        ConfigError: nothing would be left to train on, or nothing held out.
+    """
+    labels = np.zeros(n_or_labels, np.int64) if isinstance(n_or_labels, int) else n_or_labels
+    n = len(labels)
+    count = validation if isinstance(validation, int) else round(n * validation)
+    if not 0 < count < n:
+        raise ConfigError(
+            f"validation: {validation} of {n} samples is {count} samples, expected 1 to {n - 1}"
+        )
+    classes, sizes = np.unique(labels, return_counts=True)
+    shares, remainders = np.divmod(count * sizes, n)
+    short = count - int(shares.sum())
+    shares[np.argsort(-remainders, kind="stable")[:short]] += 1
+    rng = stream(Purpose.SPLIT, seed)
+    held_out = np.zeros(n, bool)
+    for label, share in zip(classes, shares.tolist(), strict=True):
+        members = np.flatnonzero(labels == label)
+        held_out[rng.permutation(members)[:share]] = True
+    return np.flatnonzero(~held_out), np.flatnonzero(held_out)
+
+
+def one_hot(labels: np.ndarray, num_classes: int) -> np.ndarray:
+    """Labels (N,) as rows of float32 (N, num_classes) with a single 1."""
+    encoded = np.zeros((len(labels), num_classes), np.float32)
+    encoded[np.arange(len(labels)), labels] = 1
+    return encoded

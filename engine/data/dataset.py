@@ -1,0 +1,176 @@
+"""What a data set is: its images and labels in memory, and the description of it on disk."""
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from engine.errors import DataError, ShapeError
+
+Progress = Callable[[str, int, int], None]
+"""Called with a file's name, the bytes that are done, and the bytes in all."""
+
+Cancelled = Callable[[], bool]
+"""Asked every now and then; true means stop."""
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Images with their labels.
+
+    Attributes:
+        images: uint8, (N, C, H, W), C-contiguous.
+        labels: int64, (N,).
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+
+    def __post_init__(self) -> None:
+        images, labels = self.images, self.labels
+        if images.dtype != np.uint8 or images.ndim != 4 or not images.flags.c_contiguous:
+            raise ShapeError(
+                f"images: got {images.dtype} {images.shape}; expected contiguous uint8 (N, C, H, W)"
+            )
+        if labels.dtype != np.int64 or labels.shape != images.shape[:1]:
+            raise ShapeError(
+                f"labels: got {labels.dtype} {labels.shape}; expected int64 ({len(images)},)"
+            )
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A data set in memory.
+
+    Attributes:
+        name: its name in the registry.
+        train: what to train on (validation samples are taken from here).
+        test: what to measure on.
+        classes: the names of the classes, in the order of their labels.
+        mean: per channel, of pixels divided by 255.
+        std: per channel, of pixels divided by 255.
+    """
+
+    name: str
+    train: Split
+    test: Split
+    classes: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(C, H, W)."""
+        channels, height, width = self.train.images.shape[1:]
+        return channels, height, width
+
+
+@dataclass(frozen=True)
+class FileStatus:
+    """What ``verify`` found about one file; ``reason`` says what is wrong with it."""
+
+    path: Path
+    state: Literal["ok", "missing", "corrupt"]
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Download:
+    """A file as its publisher offers it.
+
+    Attributes:
+        name: its name, on the mirrors and on disk.
+        size: its bytes; a mirror that sends more is cut off.
+        sha256: of those bytes, or None where only the decompressed content is pinned.
+    """
+
+    name: str
+    size: int
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetInfo(ABC):
+    """What is known about a data set without reading it, and how its files are read.
+
+    Attributes:
+        name: the name in configs.
+        title: the name in the field.
+        classes: the names of the classes, in the order of their labels.
+        image_shape: (C, H, W).
+        train_size: number of training samples.
+        test_size: number of test samples.
+        mean: per channel, of pixels divided by 255, over the training samples.
+        std: per channel, of pixels divided by 255, over the training samples.
+        downloads: the files as published; none for a set that ships with the project.
+        mirrors: addresses of folders that hold the downloads, best first.
+    """
+
+    name: str
+    title: str
+    classes: tuple[str, ...]
+    image_shape: tuple[int, int, int]
+    train_size: int
+    test_size: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    downloads: tuple[Download, ...] = ()
+    mirrors: tuple[str, ...] = ()
+
+    @abstractmethod
+    def locate(self, root: Path) -> Path | None:
+        """The folder or archive that holds the whole set, or None."""
+
+    @abstractmethod
+    def read(self, place: Path) -> tuple[Split, Split]:
+        """The training and the test samples from what ``locate`` found.
+
+        Raises:
+            DataError: a file is missing or is not what it should be.
+        """
+
+    @abstractmethod
+    def verify(self, root: Path) -> list[FileStatus]:
+        """The state of every file of the set."""
+
+    @abstractmethod
+    def folder(self, root: Path) -> Path:
+        """The folder that downloads go to."""
+
+    @abstractmethod
+    def check(self, path: Path) -> None:
+        """Check one downloaded file.
+
+        Raises:
+            DataError: it is missing or is not what its publisher offers.
+        """
+
+    def how_to_get(self, root: Path) -> str:
+        """What to do when the set is not there, as the end of an error message."""
+        if not self.downloads:
+            return "it ships with cnn-tui: install cnn-tui again"
+        names = ", ".join(file.name for file in self.downloads)
+        return f"run 'cnn-tui data fetch {self.name}', or put {names} into {self.folder(root)}"
+
+
+def file_status(info: DatasetInfo, path: Path) -> FileStatus:
+    """What ``info.check`` says about a file."""
+    if not os.path.isfile(path):
+        return FileStatus(path, "missing")
+    try:
+        info.check(path)
+    except DataError as exc:
+        return FileStatus(path, "corrupt", str(exc).removeprefix(f"{path}: "))
+    return FileStatus(path, "ok")
+
+
+def default_root() -> Path:
+    """The folder of the data sets: ``$CNN_TUI_DATA``, else ``data/raw`` of the working folder."""
+    return Path(os.environ.get("CNN_TUI_DATA") or Path("data", "raw"))

@@ -1,0 +1,143 @@
+"""The IDX format of MNIST and its relatives, gzipped or not.
+
+A file is: two zero bytes, the type of its values (8 for unsigned bytes), the number of axes, the
+length of every axis (32 bits, big-endian), the values. Described by its authors at
+http://yann.lecun.com/exdb/mnist/.
+"""
+
+import hashlib
+import math
+import os
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from engine.data.dataset import DatasetInfo, FileStatus, Split, file_status
+from engine.data.streams import check_labels, expect_end, fill, open_content
+from engine.errors import DataError
+
+_UNSIGNED_BYTE = 8
+_PARTS = ("train", "t10k")
+IDX_NAMES = tuple(
+    f"{part}-{kind}-ubyte" for part in _PARTS for kind in ("images-idx3", "labels-idx1")
+)
+
+
+def _header(shape: tuple[int, ...]) -> bytes:
+    return struct.pack(f">BBBB{len(shape)}I", 0, 0, _UNSIGNED_BYTE, len(shape), *shape)
+
+
+def read_idx(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    """Read a file of unsigned bytes whose shape is known.
+
+    Nothing is allocated before the header has been found to be the expected one, and nothing
+    beyond the expected length is decompressed.
+
+    Args:
+        path: the file, gzipped or not.
+        shape: the shape that it must have.
+
+    Returns:
+        The values, uint8, of that shape.
+
+    Raises:
+        DataError: the file is missing, cut short, too long, damaged, or holds something else.
+    """
+    header = _header(shape)
+    with open_content(path, len(header) + math.prod(shape)) as stream:
+        got = stream.read(len(header))
+        if got != header:
+            raise ValueError(_explain_header(got, shape))
+        values = np.empty(shape, np.uint8)
+        fill(stream, values)
+        expect_end(stream)
+    return values
+
+
+def _explain_header(got: bytes, shape: tuple[int, ...]) -> str:
+    """Why a header is not the expected one."""
+    if len(got) < 4 + 4 * len(shape):
+        return f"it is cut short: {len(got)} bytes"
+    if got[:4] != _header(shape)[:4]:
+        return f"its magic number is {got[:4].hex()}, expected {_header(shape)[:4].hex()}"
+    axes = struct.unpack(f">{len(shape)}I", got[4:])
+    return f"its header says {_times(axes)} values, expected {_times(shape)}"
+
+
+def _times(axes: tuple[int, ...]) -> str:
+    return "×".join(f"{axis:,}" for axis in axes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class IdxDataset(DatasetInfo):
+    """A data set of four IDX files under MNIST's names.
+
+    Attributes:
+        folders: where to look, below the root or absolute; downloads go to the first.
+        sha256: of the decompressed content, by the file's name without ``.gz``.
+    """
+
+    folders: tuple[str, ...]
+    sha256: Mapping[str, str]
+
+    def _shape(self, name: str) -> tuple[int, ...]:
+        """The shape of a file's values, by its name without ``.gz``."""
+        count = self.train_size if name.startswith(_PARTS[0]) else self.test_size
+        return (count, *self.image_shape[1:]) if "-images-" in name else (count,)
+
+    def _found(self, folder: Path) -> dict[str, Path]:
+        """The files that a folder has. Gzipped ones first: they carry a checksum."""
+        found = {}
+        for name in IDX_NAMES:
+            for path in (folder / f"{name}.gz", folder / name):
+                if os.path.isfile(path):
+                    found[name] = path
+                    break
+        return found
+
+    def folder(self, root: Path) -> Path:
+        return root / self.folders[0]
+
+    def locate(self, root: Path) -> Path | None:
+        for folder in self.folders:
+            if len(self._found(root / folder)) == len(IDX_NAMES):
+                return root / folder
+        return None
+
+    def read(self, place: Path) -> tuple[Split, Split]:
+        found = self._found(place)
+        arrays = {
+            name: read_idx(found.get(name, place / f"{name}.gz"), self._shape(name))
+            for name in IDX_NAMES
+        }
+        splits = []
+        for part in _PARTS:
+            images = arrays[f"{part}-images-idx3-ubyte"]
+            labels_name = f"{part}-labels-idx1-ubyte"
+            try:
+                check_labels(arrays[labels_name], len(self.classes))
+            except ValueError as exc:
+                raise DataError(f"{found[labels_name]}: {exc}") from exc
+            splits.append(Split(images[:, None], arrays[labels_name].astype(np.int64)))
+        return splits[0], splits[1]
+
+    def check(self, path: Path) -> None:
+        name = path.name.removesuffix(".gz")
+        digest = hashlib.sha256()
+        shape = self._shape(name)
+        with open_content(path, len(_header(shape)) + math.prod(shape)) as stream:
+            while chunk := stream.read(1 << 20):
+                digest.update(chunk)
+        if digest.hexdigest() != self.sha256[name]:
+            raise DataError(
+                f"{path}: its content has SHA-256 {digest.hexdigest()[:12]}…, "
+                f"expected {self.sha256[name][:12]}…"
+            )
+
+    def verify(self, root: Path) -> list[FileStatus]:
+        folder = max((root / folder for folder in self.folders), key=lambda f: len(self._found(f)))
+        found = self._found(folder)
+        return [file_status(self, found.get(name, folder / f"{name}.gz")) for name in IDX_NAMES]

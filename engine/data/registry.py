@@ -1,0 +1,122 @@
+"""The data sets by name: where they are, reading them, getting them, checking them."""
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+
+from engine.data.bundled import MNIST_MINI
+from engine.data.cifar10 import CIFAR10
+from engine.data.dataset import (
+    Cancelled,
+    Dataset,
+    DatasetInfo,
+    FileStatus,
+    Progress,
+    default_root,
+)
+from engine.data.fashion_mnist import FASHION_MNIST
+from engine.data.fetch import download as download_files
+from engine.data.mnist import MNIST
+from engine.errors import ConfigError, DataError
+
+DATASETS: dict[str, DatasetInfo] = {
+    "mnist_mini": MNIST_MINI,
+    "mnist": MNIST,
+    "fashion_mnist": FASHION_MNIST,
+    "cifar10": CIFAR10,
+}
+
+
+def _info(name: str) -> DatasetInfo:
+    if name in DATASETS:
+        return DATASETS[name]
+    close = difflib.get_close_matches(name, DATASETS, n=1)
+    hint = f" Did you mean '{close[0]}'?" if close else ""
+    raise ConfigError(f"unknown data set '{name}', expected one of {', '.join(DATASETS)}.{hint}")
+
+
+def locate(name: str, root: Path | None = None) -> Path | None:
+    """The folder or archive that holds a data set, or None where it is not complete.
+
+    Args:
+        name: a key of ``DATASETS``.
+        root: the folder of the data sets; default ``$CNN_TUI_DATA``, else ``data/raw``.
+
+    Raises:
+        ConfigError: there is no data set of that name.
+    """
+    return _info(name).locate(root or default_root())
+
+
+def load(
+    name: str,
+    root: Path | None = None,
+    *,
+    download: bool = False,
+    progress: Progress | None = None,
+    cancelled: Cancelled | None = None,
+) -> Dataset:
+    """Read a data set into memory.
+
+    Args:
+        name: a key of ``DATASETS``.
+        root: the folder of the data sets; default ``$CNN_TUI_DATA``, else ``data/raw``.
+        download: fetch it first if it is not there.
+        progress: told how far a download is.
+        cancelled: asked during a download; true gives it up.
+
+    Raises:
+        ConfigError: there is no data set of that name.
+        DataError: it is missing, incomplete or corrupt, or cannot be downloaded.
+    """
+    info, root = _info(name), root or default_root()
+    place = info.locate(root)
+    if place is None and download:
+        place = fetch(name, root, progress=progress, cancelled=cancelled)
+    if place is None:
+        states = info.verify(root)
+        missing = [file.path.name for file in states if file.state == "missing"]
+        what = (
+            f"not found in {root}"
+            if len(missing) == len(states)
+            else (f"{', '.join(missing)} not found")
+        )
+        raise DataError(f"{name}: {what}; {info.how_to_get(root)}")
+    train, test = info.read(place)
+    return Dataset(name, train, test, info.classes, info.mean, info.std)
+
+
+def fetch(
+    name: str,
+    root: Path | None = None,
+    *,
+    mirrors: Sequence[str] | None = None,
+    progress: Progress | None = None,
+    cancelled: Cancelled | None = None,
+) -> Path:
+    """Download what is missing or damaged of a data set; see ``engine.data.fetch.download``.
+
+    Raises:
+        ConfigError: there is no data set of that name.
+        DataError: it cannot be had; the message says which file to put where instead.
+        FetchCancelledError: ``cancelled`` returned true.
+    """
+    return download_files(
+        _info(name),
+        root or default_root(),
+        mirrors=mirrors,
+        progress=progress,
+        cancelled=cancelled,
+    )
+
+
+def verify(name: str, root: Path | None = None) -> list[FileStatus]:
+    """The state of every file of a data set.
+
+    Files in MNIST's format and CIFAR-10's archive are compared with pinned SHA-256 checksums,
+    CIFAR-10's unpacked files by size and labels.
+
+    Raises:
+        ConfigError: there is no data set of that name.
+    """
+    return _info(name).verify(root or default_root())

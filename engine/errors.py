@@ -1,0 +1,52 @@
+"""Every error that the engine raises on purpose: one line that says what, where and what to do."""
+
+from collections.abc import Sequence
+
+
+class EngineError(Exception):
+    """Base of the errors that are shown to the user as one line, without a traceback."""
+
+    exit_code = 1
+
+
+class RunError(EngineError):
+    """A run failed: it diverged, or what it wrote could not be kept."""
+
+
+class ShapeError(EngineError, ValueError):
+    """An array has a shape that does not fit; the message names both shapes."""
+
+    exit_code = 2
+
+
+class ConfigError(EngineError):
+    """A config or a command line asks for something that cannot be."""
+
+    exit_code = 2
+
+
+class SpecError(ConfigError):
+    """A list of layers cannot be built.
+
+    Attributes:
+        path: where in the list, e.g. ``(3, "Conv2D", "kernel_size")``.
+        reason: what is wrong there, without the place.
+    """
+
+    def __init__(self, path: Sequence[str | int], reason: str) -> None:
+        self.path = tuple(path)
+        self.reason = reason
+        where = ".".join(str(part) for part in self.path)
+        super().__init__(f"layers.{where}: {reason}" if where else f"layers: {reason}")
+
+
+class DataError(EngineError):
+    """A data set is missing, incomplete or corrupt."""
+
+    exit_code = 3
+
+
+class CheckpointError(EngineError):
+    """A checkpoint is missing, corrupt, or belongs to another network."""
+
+    exit_code = 3

@@ -1,0 +1,8 @@
+"""Arrays in, arrays out: the arithmetic under the layers.
+
+* ``geometry`` - where a sliding window lands: output sizes and padding.
+* ``im2col``   - the textbook form of convolution as a matrix product, to learn and test from.
+* ``conv``     - the fast convolution; ``pool`` - the fast pooling.
+* ``layout``   - how activations lie in memory; ``workspace`` - scratch memory that is reused.
+* ``workers``  - threads over the micro-batches of a batch, with the same bits for any number.
+"""

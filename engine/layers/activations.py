@@ -1,0 +1,146 @@
+"""Activations: one function for every number, and its derivative beside it."""
+
+import math
+
+import numpy as np
+
+from engine.layers import arguments as check
+from engine.layers.base import Array, Layer
+
+
+class ReLU(Layer):
+    """y = max(x, 0).
+
+    A NaN stays a NaN (``np.maximum``), so a broken network cannot hide behind zeros.
+
+    Source: Nair and Hinton, 'Rectified linear units improve restricted Boltzmann machines', 2010.
+    """
+
+    def forward(self, x: Array) -> Array:
+        """y = max(x, 0)."""
+        self.saved = out = np.maximum(x, 0)
+        return out
+
+    def backward(self, dout: Array) -> Array:
+        """dx = dy where x > 0, which is where y > 0; else 0 (at x = 0 too, as in PyTorch)."""
+        return dout * (self.expect_saved() > 0)
+
+
+class LeakyReLU(Layer):
+    """y = x for x > 0, else negative_slope·x.
+
+    Source: Maas, Hannun and Ng, 'Rectifier nonlinearities improve neural network acoustic
+    models', 2013.
+    """
+
+    def __init__(self, negative_slope: float = 0.01) -> None:
+        super().__init__()
+        self.negative_slope = check.number("negative_slope", negative_slope, 0.0, 1.0)
+
+    def forward(self, x: Array) -> Array:
+        """y = max(x, slope·x), for a slope of at most 1."""
+        self.saved = x
+        return np.maximum(x, self.negative_slope * x)
+
+    def backward(self, dout: Array) -> Array:
+        """dx = dy for x > 0, else slope·dy."""
+        return np.where(self.expect_saved() > 0, dout, self.negative_slope * dout)
+
+
+class ELU(Layer):
+    """y = x for x > 0, else alpha·(eˣ − 1).
+
+    Source: Clevert, Unterthiner and Hochreiter, 'Fast and accurate deep network learning by
+    exponential linear units', 2016.
+    """
+
+    def __init__(self, alpha: float = 1.0) -> None:
+        super().__init__()
+        self.alpha = check.number("alpha", alpha, 0.0, math.inf)
+
+    def forward(self, x: Array) -> Array:
+        """The exponential only ever sees x <= 0, so it cannot overflow."""
+        negative = self.alpha * np.expm1(np.minimum(x, 0))
+        self.saved = x, negative
+        return np.where(x > 0, x, negative)
+
+    def backward(self, dout: Array) -> Array:
+        """dx = dy for x > 0, else dy·alpha·eˣ = dy·(y + alpha)."""
+        x, negative = self.expect_saved()
+        return dout * np.where(x > 0, 1, negative + self.alpha)
+
+
+class GELU(Layer):
+    """y = x·Φ(x), with the normal distribution function Φ approximated by a tanh.
+
+    y = x/2 · (1 + tanh(u)), u = √(2/π)·(x + 0.044715·x³); PyTorch's ``approximate="tanh"``.
+
+    Source: Hendrycks and Gimpel, 'Gaussian error linear units', 2016, section 2.
+    """
+
+    _SCALE = math.sqrt(2 / math.pi)
+    _CUBIC = 0.044715
+
+    def forward(self, x: Array) -> Array:
+        """y = x/2 · (1 + tanh(u))."""
+        tanh = np.tanh(self._SCALE * (x + self._CUBIC * x * x * x))
+        self.saved = x, tanh
+        return 0.5 * x * (1 + tanh)
+
+    def backward(self, dout: Array) -> Array:
+        """dx = dy · [ (1 + tanh u)/2 + x/2 · (1 − tanh² u) · du/dx ].
+
+        du/dx = √(2/π)·(1 + 3·0.044715·x²), by the product rule and tanh' = 1 − tanh².
+        """
+        x, tanh = self.expect_saved()
+        slope = self._SCALE * (1 + 3 * self._CUBIC * x * x)
+        return dout * (0.5 * (1 + tanh) + 0.5 * x * (1 - tanh * tanh) * slope)
+
+
+class Sigmoid(Layer):
+    """y = 1/(1 + e⁻ˣ), computed as (1 + tanh(x/2))/2, which cannot overflow."""
+
+    def forward(self, x: Array) -> Array:
+        """y = (1 + tanh(x/2))/2."""
+        self.saved = out = 0.5 * (1 + np.tanh(0.5 * x))
+        return out
+
+    def backward(self, dout: Array) -> Array:
+        """dx = dy·y·(1 − y)."""
+        y = self.expect_saved()
+        return dout * y * (1 - y)
+
+
+class Tanh(Layer):
+    """y = tanh(x)."""
+
+    def forward(self, x: Array) -> Array:
+        """y = tanh(x)."""
+        self.saved = out = np.tanh(x)
+        return out
+
+    def backward(self, dout: Array) -> Array:
+        """dx = dy·(1 − y²)."""
+        y = self.expect_saved()
+        return dout * (1 - y * y)
+
+
+class Softmax(Layer):
+    """Turns the values along axis 1 into probabilities: y_i = e^{x_i} / Σ_j e^{x_j}.
+
+    Shapes: (N, F) or (N, C, H, W) → the same. To train a classifier leave it out: the
+    cross-entropy loss contains it, in a form that is stable.
+
+    Source: Goodfellow, Bengio and Courville, 'Deep Learning', 2016, chapter 6.2.2.3.
+    """
+
+    def forward(self, x: Array) -> Array:
+        """Shifting by the maximum changes nothing and keeps e^x finite."""
+        exponentials = np.exp(x - x.max(axis=1, keepdims=True))
+        self.saved = out = exponentials / exponentials.sum(axis=1, keepdims=True)
+        return out
+
+    def backward(self, dout: Array) -> Array:
+        """From ∂y_i/∂x_j = y_i·(δ_ij − y_j):  dx = y·(dy − Σ_i dy_i·y_i)."""
+        y = self.expect_saved()
+        return y * (dout - (dout * y).sum(axis=1, keepdims=True))

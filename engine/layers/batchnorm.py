@@ -1,0 +1,174 @@
+"""Batch normalisation."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from engine.layers import arguments as check
+from engine.layers.base import Array, Layer, Shape
+
+
+class _BatchNorm(Layer):
+    """What both batch normalisations share: one row of memory per channel, normalised.
+
+    Inside, the input is a matrix (C, P): P = N·H·W numbers of each channel. Where a batch is
+    split into micro-batches, their sums meet (``rank.all_gather``), so that the statistics are
+    those of the whole batch.
+    """
+
+    input_rank = 0
+
+    def __init__(self, num_features: int, eps: float = 1e-5, momentum: float = 0.1) -> None:
+        super().__init__()
+        self.num_features = check.whole("num_features", num_features)
+        self.eps = check.number("eps", eps, 1e-12, 1.0)
+        self.momentum = check.number("momentum", momentum, 0.0, 1.0)
+
+    def forward(self, x: Array) -> Array:
+        """Normalise each channel, then scale and shift it; the shape stays."""
+        self.output_shape(x.shape[1:])
+        rows = _channel_rows(x)  # cp
+        gamma, beta = self.params["weight"], self.params["bias"]
+        if self.training:
+            mean, var = self._batch_statistics(rows)
+        else:
+            mean, var = self.buffers["running_mean"], self.buffers["running_var"]
+        inverse_std = 1 / np.sqrt(var + self.eps)
+        scale = gamma * inverse_std
+        out = rows * scale[:, None]
+        out += (beta - mean * scale)[:, None]
+        self.saved = x, mean, inverse_std, self.training
+        return _like(out, x)
+
+    def _batch_statistics(self, rows: Array) -> tuple[Array, Array]:
+        """Mean and biased variance over the whole batch, and the running ones moved on.
+
+        Each micro-batch gives its count, mean and sum of squared deviations; they combine
+        without cancellation (Chan, Golub and LeVeque, 'Updating formulae and a pairwise
+        algorithm for computing sample variances', 1979).
+        """
+        own_mean = rows.mean(axis=1)
+        centred = rows - own_mean[:, None]
+        own_squares = np.einsum("cp,cp->c", centred, centred)
+        parts = self.rank.all_gather((rows.shape[1], own_mean, own_squares))
+        count, mean, squares = parts[0]
+        for n, other_mean, other_squares in parts[1:]:
+            delta = other_mean - mean
+            squares = squares + other_squares + delta * delta * (count * n / (count + n))
+            mean = mean + delta * (n / (count + n))
+            count += n
+        if count < 2:
+            raise self.shape_error(
+                rows.shape, "more than one value per channel while training: use a larger batch"
+            )
+        if self.rank.index == 0:
+            for name, value in (("mean", mean), ("var", squares / (count - 1))):
+                running = self.buffers[f"running_{name}"]
+                running *= 1 - self.momentum
+                running += self.momentum * value
+        return mean, squares / count
+
+    def backward(self, dout: Array) -> Array:
+        """The gradient through the normalisation *and* through the statistics.
+
+        Per channel, with P values, x̂ = (x − μ)/σ and y = γ·x̂ + β:
+
+            dβ = Σ dy          dγ = Σ dy·x̂
+
+        x reaches the loss through x̂ directly, through μ and through σ. With dx̂ = γ·dy,
+        ∂μ/∂x = 1/P and ∂σ/∂x = x̂/P:
+
+            dx = (dx̂ − mean(dx̂) − x̂ · mean(dx̂·x̂)) / σ
+               = γ/σ · (dy − dβ/P − x̂ · dγ/P)
+
+        In evaluation μ and σ are constants, and dx = γ/σ · dy.
+
+        Source: Ioffe and Szegedy, 'Batch normalization', 2015, section 3.
+        """
+        x, mean, inverse_std, trained = self.expect_saved()
+        rows, drows = _channel_rows(x), _channel_rows(dout)
+        normalised = rows - mean[:, None]
+        normalised *= inverse_std[:, None]
+        dbeta = drows.sum(axis=1)
+        dgamma = np.einsum("cp,cp->c", drows, normalised)
+        self.grads["weight"][...] = dgamma
+        self.grads["bias"][...] = dbeta
+        scale = (self.params["weight"] * inverse_std)[:, None]
+        if not trained:
+            return _like(drows * scale, x)
+        parts = self.rank.all_gather((rows.shape[1], dbeta, dgamma))
+        count = sum(n for n, _, _ in parts)
+        mean_dbeta = sum(b for _, b, _ in parts)[:, None] / count
+        mean_dgamma = sum(g for _, _, g in parts)[:, None] / count
+        normalised *= mean_dgamma
+        dx = np.subtract(drows, normalised, out=normalised)
+        dx -= mean_dbeta
+        dx *= scale
+        return _like(dx, x)
+
+    def output_shape(self, in_shape: Shape) -> Shape:
+        if len(in_shape) != self.input_rank or in_shape[0] != self.num_features:
+            axes = "(C, H, W)" if self.input_rank == 3 else "(C,)"
+            raise self.shape_error(in_shape, f"{axes} with C = {self.num_features}")
+        return in_shape
+
+    def param_shapes(self) -> dict[str, Shape]:
+        return {"weight": (self.num_features,), "bias": (self.num_features,)}
+
+    def buffer_shapes(self) -> dict[str, Shape]:
+        return {"running_mean": (self.num_features,), "running_var": (self.num_features,)}
+
+    def reset_parameters(self, rng: np.random.Generator, dtype: np.dtype) -> None:
+        ones, zeros = np.ones(self.num_features, dtype), np.zeros(self.num_features, dtype)
+        self.params = {"weight": ones, "bias": zeros}
+        self.buffers = {"running_mean": zeros.copy(), "running_var": ones.copy()}
+
+    def multiply_adds(self, in_shape: Shape) -> int:
+        return math.prod(in_shape)
+
+    @classmethod
+    def infer(cls, arguments: dict[str, Any], in_shape: Shape) -> dict[str, Any]:
+        return {"num_features": in_shape[0], **arguments}
+
+    def extra_repr(self) -> str:
+        return str(self.num_features)
+
+
+class BatchNorm2D(_BatchNorm):
+    """Gives every channel of an image batch mean 0 and variance 1, then a learnt scale and shift.
+
+    Shapes: (N, C, H, W) → the same; weight γ and bias β (C,); buffers running_mean and
+    running_var (C,).
+
+    While training it uses the batch's mean and *biased* variance over N, H and W and moves the
+    running ones: running ← (1 − momentum)·running + momentum·batch, the variance *unbiased*, as
+    in PyTorch. When evaluating it uses the running ones.
+
+    Args:
+        num_features: C; in a config it is inferred.
+        eps: added to the variance.
+        momentum: weight of the new value in the running statistics.
+
+    Source: Ioffe and Szegedy, 'Batch normalization', 2015.
+    """
+
+    input_rank = 3
+
+
+class BatchNorm1D(_BatchNorm):
+    """``BatchNorm2D`` for features: (N, F) → the same, every feature normalised over N."""
+
+    input_rank = 1
+
+
+def _channel_rows(x: Array) -> Array:
+    """(N, C, ...) as a matrix (C, P), a view where the batch lies innermost."""
+    order: Sequence[int] = (*range(1, x.ndim), 0)
+    return np.ascontiguousarray(x.transpose(order)).reshape(x.shape[1], -1)
+
+
+def _like(rows: Array, x: Array) -> Array:
+    """The inverse of ``_channel_rows``, with the shape of x."""
+    return np.moveaxis(rows.reshape(*x.shape[1:], x.shape[0]), -1, 0)

@@ -1,0 +1,103 @@
+"""A network in numbers, before it runs."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from engine.layers.base import Layer, Shape
+
+
+@dataclass(frozen=True)
+class SummaryRow:
+    """One layer of a summary.
+
+    Attributes:
+        name: its name in the network (``3``).
+        layer: class and arguments.
+        output_shape: without the batch.
+        parameters: how many numbers it trains.
+        multiply_adds: per sample, forward.
+        activation_bytes: memory of its output for one sample, float32.
+    """
+
+    name: str
+    layer: str
+    output_shape: Shape
+    parameters: int
+    multiply_adds: int
+    activation_bytes: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """All layers of a network, with their totals; ``str`` makes the table."""
+
+    in_shape: Shape
+    rows: tuple[SummaryRow, ...]
+
+    @property
+    def parameters(self) -> int:
+        return sum(row.parameters for row in self.rows)
+
+    @property
+    def multiply_adds(self) -> int:
+        return sum(row.multiply_adds for row in self.rows)
+
+    @property
+    def activation_bytes(self) -> int:
+        return sum(row.activation_bytes for row in self.rows)
+
+    def __str__(self) -> str:
+        header = ("", "layer", "output", "parameters", "multiply-adds", "memory")
+        body = [
+            (
+                row.name,
+                row.layer,
+                shape_text(row.output_shape),
+                f"{row.parameters:,}",
+                f"{row.multiply_adds:,}",
+                f"{row.activation_bytes / 1024:,.1f} KB",
+            )
+            for row in self.rows
+        ]
+        total = (
+            "",
+            "total a sample",
+            "",
+            f"{self.parameters:,}",
+            f"{self.multiply_adds:,}",
+            f"{self.activation_bytes / 1024:,.1f} KB",
+        )
+        widths = [max(len(line[i]) for line in (header, *body, total)) for i in range(6)]
+        lines = []
+        for line in (header, *body, total):
+            left = [text.ljust(width) for text, width in zip(line[:3], widths[:3], strict=True)]
+            right = [text.rjust(width) for text, width in zip(line[3:], widths[3:], strict=True)]
+            lines.append("  ".join(left + right).rstrip())
+        rule = "─" * max(map(len, lines))
+        return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
+
+
+def shape_text(shape: Shape) -> str:
+    """``(6, 28, 28)`` → ``6×28×28``."""
+    return "×".join(map(str, shape))
+
+
+def summarise(layers: Sequence[Layer], in_shape: Shape) -> Summary:
+    """The summary of layers in a row, from the shape of one input (C, H, W)."""
+    rows = []
+    shape = in_shape
+    for i, layer in enumerate(layers):
+        out = layer.output_shape(shape)
+        rows.append(
+            SummaryRow(
+                name=str(i),
+                layer=repr(layer),
+                output_shape=out,
+                parameters=layer.count_parameters(),
+                multiply_adds=layer.multiply_adds(shape),
+                activation_bytes=4 * math.prod(out),
+            )
+        )
+        shape = out
+    return Summary(in_shape, tuple(rows))

@@ -1,0 +1,210 @@
+"""Losses: one number that says how wrong a batch is, and its gradient.
+
+Both losses are means over what they are given. A batch that is split into micro-batches
+therefore gets the gradient of the whole batch by weighting each part with its share of the
+samples, ``n_micro / N``, and adding.
+
+A loss object keeps what its backward pass needs, so each thread uses one of its own.
+"""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import ShapeError
+
+Array = NDArray[Any]
+
+
+class Loss(ABC):
+    """The contract: ``forward`` gives the loss, ``backward`` its gradient for the same batch."""
+
+    @abstractmethod
+    def forward(self, pred: Array, target: Array) -> float:
+        """The mean loss of a batch. Values that are not finite give a loss that is not finite."""
+
+    @abstractmethod
+    def backward(self) -> Array:
+        """The gradient of the last ``forward`` for its ``pred``: a new array of its dtype."""
+
+
+class SoftmaxCrossEntropy(Loss):
+    r"""Softmax and cross-entropy in one, for logits ``(N, C)`` and class indices ``(N,)``.
+
+    With logits ``z``, softmax ``p_c = exp(z_c) / sum_j exp(z_j)`` and a target distribution
+    ``q``, the loss of one sample is the cross-entropy::
+
+        L = -sum_c q_c * log p_c = logsumexp(z) - sum_c q_c * z_c         (as sum_c q_c = 1)
+
+    The target puts ``1 - s`` on the true class ``y`` and spreads the label smoothing ``s``
+    evenly: ``q_c = (1 - s) * [c = y] + s / C`` (Szegedy et al. 2016, section 7).
+
+    ``logsumexp`` is stable because the row's largest logit is subtracted first: no exponent is
+    above zero, and one of them is zero, so the sum lies in ``[1, C]``.
+
+    Args:
+        label_smoothing: ``s``, in ``[0, 1]``; 0 is plain cross-entropy.
+
+    Raises:
+        ValueError: ``label_smoothing`` is not in ``[0, 1]``.
+    """
+
+    def __init__(self, label_smoothing: float = 0.0) -> None:
+        if not 0.0 <= label_smoothing <= 1.0:
+            raise ValueError(f"label_smoothing must be from 0 to 1, got {label_smoothing}")
+        self.label_smoothing = float(label_smoothing)
+        self._cache: tuple[Array, Array] | None = None
+
+    def forward(self, pred: Array, target: Array) -> float:
+        """The mean cross-entropy of a batch, in nats.
+
+        Args:
+            pred: logits ``(N, C)``, any float dtype.
+            target: class indices ``(N,)``, any integer dtype, from 0 to ``C - 1``.
+
+        Raises:
+            ShapeError: the shapes do not fit, or a label is no column of the logits.
+            TypeError: the logits are no floats, or the labels no integers.
+        """
+        losses, probabilities = self._evaluate(pred, target)
+        self._cache = probabilities, target.copy()
+        return float(losses.mean())
+
+    def backward(self) -> Array:
+        r"""The gradient of the mean loss for the logits, ``(N, C)``.
+
+        Derivation, for one sample. The two terms of ``L = logsumexp(z) - sum_j q_j z_j`` give::
+
+            d logsumexp(z) / dz_c = exp(z_c) / sum_j exp(z_j) = p_c
+            d (sum_j q_j z_j) / dz_c = q_c
+            dL / dz_c = p_c - q_c
+
+        The mean over the batch adds a factor ``1 / N`` to every row. So a row of the gradient
+        is (what the network says) - (what it should say), it sums to zero, and it needs no
+        derivative of the softmax by itself (Goodfellow et al. 2016, section 6.2.2.3).
+
+        Raises:
+            RuntimeError: ``forward`` was not called yet.
+        """
+        if self._cache is None:
+            raise RuntimeError("SoftmaxCrossEntropy.backward needs a forward before it")
+        probabilities, labels = self._cache
+        n, classes = probabilities.shape
+        dpred = probabilities - self.label_smoothing / classes
+        dpred[np.arange(n), labels] -= 1.0 - self.label_smoothing
+        dpred /= n
+        return dpred
+
+    def per_sample(self, logits: Array, labels: Array) -> Array:
+        """The loss of every sample, ``(N,)``, whose mean ``forward`` returns.
+
+        Leaves what ``backward`` needs alone: it can be called between the two.
+
+        Args:
+            logits: ``(N, C)``.
+            labels: class indices ``(N,)``.
+
+        Raises:
+            ShapeError: the shapes do not fit, or a label is no column of the logits.
+            TypeError: the logits are no floats, or the labels no integers.
+        """
+        return self._evaluate(logits, labels)[0]
+
+    def _evaluate(self, logits: Array, labels: Array) -> tuple[Array, Array]:
+        """Loss per sample ``(N,)`` and softmax ``(N, C)``."""
+        _check_labels(logits, labels)
+        s = self.label_smoothing
+        # A diverged network is the trainer's to report: its NaN must not print warnings as well.
+        with np.errstate(invalid="ignore", over="ignore"):
+            shifted = logits - logits.max(axis=1, keepdims=True)
+            probabilities = np.exp(shifted)
+            sums = probabilities.sum(axis=1, keepdims=True)
+            probabilities /= sums
+            expected = shifted[np.arange(len(labels)), labels]
+            if s > 0.0:
+                expected = (1.0 - s) * expected + s * shifted.mean(axis=1)
+            return np.log(sums[:, 0]) - expected, probabilities
+
+
+class MSE(Loss):
+    r"""Mean squared error: the mean of ``(pred - target)^2`` over all elements, as in PyTorch.
+
+    For a classifier the targets are one-hot rows.
+    """
+
+    def __init__(self) -> None:
+        self._difference: Array | None = None
+
+    def forward(self, pred: Array, target: Array) -> float:
+        """The mean of the squared differences.
+
+        Args:
+            pred: predictions ``(N, F)``, any float dtype.
+            target: what they should be, the same shape.
+
+        Raises:
+            ShapeError: the shapes differ (nothing is broadcast), or there are no elements.
+            TypeError: the predictions are no floats.
+        """
+        _check_floats("MSE", pred)
+        if pred.shape != target.shape:
+            raise ShapeError(
+                f"MSE got predictions of shape {pred.shape} and targets of shape {target.shape}; "
+                "expected the same shape (class indices must be made one-hot first)"
+            )
+        with np.errstate(invalid="ignore", over="ignore"):
+            self._difference = np.subtract(pred, target, dtype=pred.dtype)
+            return float(np.square(self._difference).mean())
+
+    def backward(self) -> Array:
+        r"""The gradient of the mean squared error for the predictions, ``(N, F)``.
+
+        Derivation. With ``M = N * F`` elements, ``L = 1/M * sum_i (x_i - t_i)^2``. Each ``x_i``
+        is in one term only, so ``dL / dx_i = 2 / M * (x_i - t_i)``.
+
+        Raises:
+            RuntimeError: ``forward`` was not called yet.
+        """
+        if self._difference is None:
+            raise RuntimeError("MSE.backward needs a forward before it")
+        with np.errstate(over="ignore"):
+            return self._difference * (2.0 / self._difference.size)
+
+
+LOSSES: dict[str, type[Loss]] = {"cross_entropy": SoftmaxCrossEntropy, "mse": MSE}
+
+
+def _check_floats(loss: str, pred: Array) -> None:
+    if not np.issubdtype(pred.dtype, np.floating):
+        raise TypeError(f"{loss} got predictions of dtype {pred.dtype}; expected floats")
+    if pred.size == 0:
+        raise ShapeError(f"{loss} got predictions of shape {pred.shape}: a mean needs elements")
+
+
+def _check_labels(logits: Array, labels: Array) -> None:
+    name = "SoftmaxCrossEntropy"
+    _check_floats(name, logits)
+    if logits.ndim != 2:
+        raise ShapeError(
+            f"{name} got logits of shape {logits.shape}; expected (N, C): "
+            "one row a sample, one column a class"
+        )
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise TypeError(
+            f"{name} got labels of dtype {labels.dtype}; expected class indices of an integer "
+            "dtype, such as int64"
+        )
+    if labels.shape != logits.shape[:1]:
+        raise ShapeError(
+            f"{name} got labels of shape {labels.shape} for logits of shape {logits.shape}; "
+            f"expected ({len(logits)},): class indices, not one-hot rows"
+        )
+    wrong = (labels < 0) | (labels >= logits.shape[1])
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise ShapeError(
+            f"{name} got label {labels[row]} in row {row}; logits of shape {logits.shape} have "
+            f"classes 0 to {logits.shape[1] - 1}: check the labels, or the last layer's outputs"
+        )

@@ -1,0 +1,6 @@
+"""Networks: from a list of layer specs, or by the name of a preset."""
+
+from engine.models.build import LayerSpec, build
+from engine.models.presets import PRESETS, preset
+
+__all__ = ["PRESETS", "LayerSpec", "build", "preset"]

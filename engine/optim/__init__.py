@@ -1,0 +1,18 @@
+"""Optimizers: what to do with a gradient."""
+
+from engine.optim.base import Optimizer, OptimizerState
+from engine.optim.norms import clip_grad_norm, global_norm
+from engine.optim.rules import OPTIMIZERS, SGD, Adam, AdamW, Momentum, RMSprop
+
+__all__ = [
+    "OPTIMIZERS",
+    "SGD",
+    "Adam",
+    "AdamW",
+    "Momentum",
+    "Optimizer",
+    "OptimizerState",
+    "RMSprop",
+    "clip_grad_norm",
+    "global_norm",
+]

@@ -1,0 +1,200 @@
+"""The contract of optimizers, and all that the rules share.
+
+Everything happens in place, element by element. Arrays are walked through in blocks that stay
+in a core's cache while the ten or so NumPy calls of one update pass over them, so that a step
+reads and writes main memory about once, and allocates nothing of a parameter's size. Elements
+do not see each other, so neither the size of a block nor the way in which parameters are cut
+into arrays changes a bit of the result: one flat vector of all parameters is the fastest way.
+
+An optimizer belongs to one thread at a time: its steps share scratch memory.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import CheckpointError, ShapeError
+
+Array = NDArray[Any]
+
+BLOCK = 64 * 1024
+"""Elements updated at once: parameter, gradient, two moments and scratch are 1.3 MB in float32,
+little enough for a cache, and enough work that NumPy's cost of a call does not show."""
+
+
+class OptimizerState(TypedDict):
+    """What an optimizer needs to go on as if it had never stopped."""
+
+    t: int
+    lr: float
+    slots: dict[str, dict[str, Array]]
+
+
+class Optimizer(ABC):
+    """The contract, and all that the rules share.
+
+    Attributes:
+        lr: the learning rate; a scheduler may set it at any time.
+        weight_decay: the factor of the penalty on large weights.
+        t: steps taken.
+        slots: what the rule remembers: slot name -> parameter name -> array of the parameter's
+            shape and dtype, zero before the first step.
+
+    Args:
+        lr: learning rate, above 0.
+        weight_decay: L2 penalty, 0 or more: ``g = g + wd * p`` before the rule sees ``g``.
+
+    Raises:
+        ValueError: an argument is out of its range.
+    """
+
+    slot_names: ClassVar[tuple[str, ...]] = ()
+    decoupled_decay: ClassVar[bool] = False
+    """Whether the rule applies the weight decay itself, instead of finding it in the gradient."""
+
+    def __init__(self, lr: float, weight_decay: float = 0.0) -> None:
+        self.lr = self._positive("lr", lr)
+        self.weight_decay = self._at_least_zero("weight_decay", weight_decay)
+        self.t = 0
+        self.slots: dict[str, dict[str, Array]] = {name: {} for name in self.slot_names}
+        self._scratch: dict[np.dtype[Any], tuple[Array, Array]] = {}
+
+    @property
+    def lr(self) -> float:
+        return self._lr
+
+    @lr.setter
+    def lr(self, value: float) -> None:
+        # 0 is allowed here: it is where a cosine schedule ends.
+        self._lr = self._at_least_zero("lr", value)
+
+    def step(self, params: Mapping[str, Array], grads: Mapping[str, Array]) -> None:
+        """Update every parameter in place; gradients are not changed.
+
+        All arguments are checked before anything is updated. A gradient that is not finite
+        makes its parameter so, without a warning: watch the loss, or ``global_norm``.
+
+        Args:
+            params: parameters by name, C-contiguous floats. A name is the same array's at
+                every step.
+            grads: gradients under the same names, with the same shapes and dtypes. One that
+                is not C-contiguous is copied on the way.
+
+        Raises:
+            ShapeError: a gradient or a restored slot has another shape than its parameter.
+            ValueError: names or dtypes differ, or a parameter is not C-contiguous.
+        """
+        self._check(params, grads)
+        self.t += 1
+        with np.errstate(over="ignore", invalid="ignore"):
+            self._prepare()
+            for name, param in params.items():
+                slots = [self._slot(slot, name, param).reshape(-1) for slot in self.slot_names]
+                self._walk(param.reshape(-1), grads[name].reshape(-1), slots)
+
+    def state_dict(self) -> OptimizerState:
+        """A copy of the state, which later steps do not change."""
+        slots = {
+            slot: {name: array.copy() for name, array in arrays.items()}
+            for slot, arrays in self.slots.items()
+        }
+        return {"t": self.t, "lr": self.lr, "slots": slots}
+
+    def load_state_dict(self, state: OptimizerState) -> None:
+        """Go on from a copy of a state; arguments of the rule are not part of it.
+
+        Raises:
+            CheckpointError: the state is of another kind of optimizer, or incomplete.
+        """
+        missing = {"t", "lr", "slots"} - state.keys()
+        if missing:
+            raise CheckpointError(f"the optimizer's state lacks {', '.join(sorted(missing))}")
+        kind = type(self).__name__
+        if set(state["slots"]) != set(self.slot_names):
+            raise CheckpointError(
+                f"{kind} keeps {_names(self.slot_names)}, but the state has "
+                f"{_names(state['slots'])}: it is of another optimizer"
+            )
+        self.t, self.lr = int(state["t"]), float(state["lr"])
+        self.slots = {
+            slot: {name: np.array(array, order="C") for name, array in state["slots"][slot].items()}
+            for slot in self.slot_names
+        }
+
+    def _prepare(self) -> None:  # noqa: B027  (most rules have none)
+        """Compute the numbers that all blocks of a step share. ``t`` is already this step's."""
+
+    @abstractmethod
+    def _update(self, p: Array, g: Array, scratch: Array, *slots: Array) -> None:
+        """Apply the rule to one block: arrays of one length, in place, ``g`` only read."""
+
+    def _walk(self, param: Array, grad: Array, slots: list[Array]) -> None:
+        scratch, decayed = self._scratch_of(param.dtype)
+        decay = self.weight_decay > 0 and not self.decoupled_decay
+        for start in range(0, param.size, BLOCK):
+            block = slice(start, start + BLOCK)
+            p, g = param[block], grad[block]
+            if decay:
+                g = np.multiply(p, self.weight_decay, out=decayed[: p.size])
+                g += grad[block]
+            self._update(p, g, scratch[: p.size], *(slot[block] for slot in slots))
+
+    def _scratch_of(self, dtype: np.dtype[Any]) -> tuple[Array, Array]:
+        if dtype not in self._scratch:
+            self._scratch[dtype] = np.empty(BLOCK, dtype), np.empty(BLOCK, dtype)
+        return self._scratch[dtype]
+
+    def _slot(self, slot: str, name: str, param: Array) -> Array:
+        arrays = self.slots[slot]
+        if name not in arrays:
+            arrays[name] = np.zeros(param.shape, param.dtype)
+        return arrays[name]
+
+    def _check(self, params: Mapping[str, Array], grads: Mapping[str, Array]) -> None:
+        if params.keys() != grads.keys():
+            odd = ", ".join(sorted(params.keys() ^ grads.keys()))
+            raise ValueError(f"every parameter needs one gradient of its name; not so for {odd}")
+        for name, param in params.items():
+            if not param.flags.c_contiguous or not np.issubdtype(param.dtype, np.floating):
+                raise ValueError(
+                    f"parameter {name} must be a C-contiguous array of floats to be updated in "
+                    f"place, got strides {param.strides} and dtype {param.dtype}"
+                )
+            partners = {"its gradient": grads[name]} | {
+                f"its {slot}": arrays[name] for slot, arrays in self.slots.items() if name in arrays
+            }
+            for what, array in partners.items():
+                if array.shape != param.shape:
+                    raise ShapeError(
+                        f"parameter {name} has shape {param.shape}, {what} {array.shape}"
+                    )
+                if array.dtype != param.dtype:
+                    raise ValueError(
+                        f"parameter {name} has dtype {param.dtype}, {what} {array.dtype}"
+                    )
+
+    @staticmethod
+    def _at_least_zero(name: str, value: float) -> float:
+        if not (math.isfinite(value) and value >= 0):
+            raise ValueError(f"{name} must be a finite number of at least 0, got {value}")
+        return float(value)
+
+    @staticmethod
+    def _fraction(name: str, value: float) -> float:
+        if not 0 <= value < 1:
+            raise ValueError(f"{name} must be at least 0 and below 1, got {value}")
+        return float(value)
+
+    @staticmethod
+    def _positive(name: str, value: float) -> float:
+        if not (math.isfinite(value) and value > 0):
+            raise ValueError(f"{name} must be a finite number above 0, got {value}")
+        return float(value)
+
+
+def _names(slots: Mapping[str, Any] | tuple[str, ...]) -> str:
+    return " and ".join(sorted(slots)) or "no slots"

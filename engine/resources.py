@@ -1,0 +1,19 @@
+"""Where the files that ship with the project lie: the configs and the bundled data set."""
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def shipped(*parts: str) -> Path:
+    """The path of something that ships with the project; whether it exists is not checked.
+
+    A wheel carries those files inside the package, in ``engine/_shipped``; a checkout has them
+    at its root.
+
+    Args:
+        parts: the path as in the repository, e.g. ``shipped("configs")`` or
+            ``shipped("data", "mnist_mini")``.
+    """
+    packed = _PACKAGE / "_shipped"
+    return (packed if packed.is_dir() else _PACKAGE.parent).joinpath(*parts)

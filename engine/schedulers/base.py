@@ -1,0 +1,102 @@
+"""The contract of learning rate schedules.
+
+A schedule is asked, not driven: ``lr(epoch, step)`` is a pure function of how much training is
+done, so a run that is resumed anywhere gets the right learning rate at once. Only
+``ReduceLROnPlateau``, which follows a metric, remembers anything.
+
+``epoch`` counts completed epochs and ``step`` the optimizer steps of the whole run; both are 0
+while the first batch is trained. A schedule looks at one of them, which its ``interval`` names.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+from engine.errors import CheckpointError
+
+
+class Scheduler(ABC):
+    """The contract: a learning rate for every moment of a run.
+
+    Args:
+        base_lr: what the schedule scales, above 0.
+
+    Raises:
+        ValueError: an argument is out of its range.
+    """
+
+    interval: ClassVar[Literal["epoch", "step"]] = "epoch"
+
+    def __init__(self, base_lr: float) -> None:
+        self._base_lr = positive("base_lr", base_lr)
+
+    @property
+    def base_lr(self) -> float:
+        """What the schedule scales: the first learning rate (``OneCycleLR``: the highest)."""
+        return self._base_lr
+
+    def set_base_lr(self, new: float) -> None:
+        """Scale the rest of the schedule to another base, while the run goes on.
+
+        Raises:
+            ValueError: ``new`` is not a finite number above 0.
+        """
+        self._base_lr = positive("base_lr", new)
+
+    @abstractmethod
+    def lr(self, epoch: int, step: int) -> float:
+        """The learning rate after ``epoch`` completed epochs and ``step`` optimizer steps."""
+
+    def observe(self, metric: float) -> None:  # noqa: B027  (most schedules do not look)
+        """Take note of a metric, once after every epoch; only some schedules use it."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What ``load_state_dict`` needs, as plain JSON values."""
+        return {"base_lr": self.base_lr}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state; arguments other than ``base_lr`` are not part of it.
+
+        Raises:
+            CheckpointError: the state is of another kind of schedule.
+        """
+        expected = self.state_dict().keys()
+        if state.keys() != expected:
+            raise CheckpointError(
+                f"a state of {type(self).__name__} has {', '.join(sorted(expected))}, "
+                f"got {', '.join(sorted(state)) or 'nothing'}: it is of another schedule"
+            )
+        self._restore(state)
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        self.set_base_lr(state["base_lr"])
+
+
+class ClosedFormScheduler(Scheduler):
+    """A schedule that is a formula in the number of its interval's ends so far."""
+
+    @abstractmethod
+    def lr_at(self, k: int) -> float:
+        """The learning rate after ``k`` epochs or steps: what PyTorch has after ``k`` calls."""
+
+    def lr(self, epoch: int, step: int) -> float:
+        return self.lr_at(epoch if self.interval == "epoch" else step)
+
+
+def positive(name: str, value: float) -> float:
+    if not (math.isfinite(value) and value > 0):
+        raise ValueError(f"{name} must be a finite number above 0, got {value}")
+    return float(value)
+
+
+def at_least_zero(name: str, value: float) -> float:
+    if not (math.isfinite(value) and value >= 0):
+        raise ValueError(f"{name} must be a finite number of at least 0, got {value}")
+    return float(value)
+
+
+def count(name: str, value: int, least: int) -> int:
+    if not isinstance(value, int) or value < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}, got {value}")
+    return value

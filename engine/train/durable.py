@@ -1,0 +1,181 @@
+"""Files that are either the old ones or the new ones, never halves.
+
+A file is written beside its target under a temporary name, flushed to the disk and then renamed
+over the target; the rename is atomic, and the folder is flushed too so that it survives a power
+cut. Everything that touches the disk goes through the small functions at the top of this module,
+so a test can make any single one of them fail.
+"""
+
+import errno
+import os
+import re
+import secrets
+import stat
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO, cast
+
+StrPath = str | os.PathLike[str]
+
+_TEMP = re.compile(r"\.cnn-tui-([0-9]{1,10})-[0-9a-f]{8}\.tmp")
+# Names that threads of this process are writing now: a process id alone cannot tell them from
+# what an earlier process with the same id left behind (in a container, ids repeat all the time).
+_writing: set[str] = set()
+# What fsync of a folder answers on file systems and permissions that do not allow it.
+_CANNOT_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EPERM, errno.EBADF}
+
+
+def open_new(path: Path) -> BinaryIO:
+    """Create a file for writing; fails where there is one already, even a dangling link."""
+    return path.open("xb")
+
+
+def sync(file: BinaryIO) -> None:
+    """Wait until what was written to ``file`` is on the disk."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def replace(source: Path, target: Path) -> None:
+    """Rename ``source`` to ``target``, atomically, replacing what is there."""
+    os.replace(source, target)
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the names in ``folder`` are on the disk, where the platform can say so."""
+    if os.name == "nt":
+        return
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as exc:
+        if exc.errno not in _CANNOT_SYNC:
+            raise
+
+
+def remove(path: Path) -> None:
+    """Remove one file or link."""
+    path.unlink()
+
+
+def write_atomic(
+    path: StrPath, content: bytes | Callable[[BinaryIO], object], *, fsync: bool = True
+) -> None:
+    """Write a file so that it is never seen half-written.
+
+    Args:
+        path: the file to create or to replace. A symbolic link is replaced, not followed.
+        content: the bytes, or a function that writes them to the open file it is given.
+        fsync: wait for the disk. Without it the file survives a kill, but not a power cut.
+
+    Raises:
+        OSError: nothing was written and the old file is untouched. The one exception is an error
+            of the folder's own flush: the new file is then complete, its durability unknown.
+    """
+    target = Path(path)
+    temp = target.with_name(f".cnn-tui-{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    _writing.add(temp.name)
+    try:
+        with open_new(temp) as file:
+            if callable(content):
+                content(file)
+            else:
+                file.write(content)
+            file.flush()
+            if fsync:
+                sync(file)
+        replace(temp, target)
+    except BaseException:
+        with suppress(OSError):
+            remove(temp)
+        raise
+    finally:
+        _writing.discard(temp.name)
+    if fsync:
+        sync_folder(target.parent)
+
+
+def sweep(folder: StrPath) -> list[Path]:
+    """Remove the temporary files that dead processes left in ``folder``.
+
+    Returns:
+        The files that were removed. A file that cannot be removed is left, without an error.
+    """
+    removed = []
+    with suppress(OSError):
+        for path in list(Path(folder).iterdir()):
+            match = _TEMP.fullmatch(path.name)
+            if match and not _is_being_written(path.name, int(match[1])):
+                with suppress(OSError):
+                    remove(path)
+                    removed.append(path)
+    return removed
+
+
+def _is_being_written(name: str, pid: int) -> bool:
+    if pid == os.getpid():
+        return name in _writing
+    if os.name == "nt":
+        return False  # an open file cannot be removed there: the attempt itself decides
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def make_folder(path: StrPath) -> None:
+    """Make a folder and its parents, where missing, so that they survive a power cut."""
+    folder = Path(path)
+    if folder.is_dir():
+        return
+    if folder.parent != folder:
+        make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    sync_folder(folder.parent)
+
+
+def open_regular(path: StrPath, *, follow_symlinks: bool = True, update: bool = False) -> BinaryIO:
+    """Open a file; a pipe, device or folder is refused, and never waited for.
+
+    Args:
+        path: the file.
+        follow_symlinks: whether ``path`` itself may be a link.
+        update: open it for reading and writing, without a buffer, and make it where missing.
+
+    Raises:
+        OSError: the file is missing, not accessible or not a regular file.
+    """
+    flags = os.O_RDWR | os.O_CREAT if update else os.O_RDONLY
+    for name in ("O_NONBLOCK", "O_CLOEXEC", "O_BINARY", "O_NOFOLLOW"):
+        if not (name == "O_NOFOLLOW" and follow_symlinks):
+            flags |= getattr(os, name, 0)  # Windows knows the third, the others the rest
+    descriptor = os.open(path, flags, 0o666)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file")
+        if update:
+            return cast(BinaryIO, os.fdopen(descriptor, "r+b", buffering=0))
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def read_limited(path: StrPath, limit: int) -> bytes:
+    """The content of a regular file of at most ``limit`` bytes; links are not followed.
+
+    Raises:
+        OSError: missing, unreadable, not a regular file, or larger than ``limit``.
+    """
+    with open_regular(path, follow_symlinks=False) as file:
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise OSError(errno.EFBIG, f"larger than {limit} bytes")
+    return content

@@ -1,0 +1,79 @@
+"""What the bits of a run depend on: recorded in ``run.json``, to explain a difference later.
+
+A run gives the same bits again with the same NumPy build, the same BLAS and the same CPU kernels;
+the number of workers, kills and resumes never change them.
+"""
+
+import os
+import platform
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import threadpoolctl
+
+import engine
+
+
+def environment() -> dict[str, Any]:
+    """Versions, BLAS and machine, as plain JSON.
+
+    Returns:
+        ``engine``, ``python``, ``numpy``, ``blas`` (a list of library, version, kernel
+        architecture and threads), ``simd`` (the instruction sets NumPy's own kernels use here),
+        ``cpu``, ``machine``, ``platform`` and ``cores`` (those this process may use).
+    """
+    build: Any = np.show_config(mode="dicts")
+    return {
+        "engine": engine.__version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "blas": _blas(build),
+        "simd": list(build.get("SIMD Extensions", {}).get("found", [])),
+        "cpu": _cpu_model(),
+        "machine": platform.machine(),
+        "platform": platform.platform(),
+        "cores": _cores(),
+    }
+
+
+def _blas(build: Any) -> list[dict[str, Any]]:
+    loaded = [
+        {
+            "library": pool["internal_api"],
+            "version": pool["version"],
+            "architecture": pool.get("architecture"),
+            "threads": pool["num_threads"],
+        }
+        for pool in threadpoolctl.threadpool_info()
+        if pool["user_api"] == "blas"
+    ]
+    if loaded:
+        return loaded
+    # Apple's Accelerate has no interface to ask; what NumPy was built with is all there is.
+    built = build.get("Build Dependencies", {}).get("blas", {})
+    library, version = built.get("name"), built.get("version")
+    return [{"library": library, "version": version, "architecture": None, "threads": None}]
+
+
+def _cpu_model() -> str:
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(errors="replace").splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() == "model name":
+                return value.strip()
+    if sys.platform == "darwin":
+        with suppress(OSError, subprocess.SubprocessError):
+            command = ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]
+            answer = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)
+            return answer.stdout.strip()
+    return platform.processor() or platform.machine()
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,81 @@
+"""What a session tells those who watch it: rare things, as typed messages.
+
+They are called in the thread that trains. The metrics of every step are not events; watchers
+poll ``session.ring`` for them.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Logs = dict[str, float]
+Status = Literal["finished", "stopped", "diverged", "failed"]
+
+
+@dataclass(frozen=True)
+class Started:
+    """The data is loaded and training begins (or goes on, at ``epoch`` and ``step``)."""
+
+    run: str
+    run_dir: Path
+    epoch: int
+    step: int
+    epochs: int
+    steps_per_epoch: int
+    samples: int
+    parameters: int
+    dataset: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class EpochEnded:
+    """An epoch is trained and validated; ``epoch`` counts from 1."""
+
+    epoch: int
+    epochs: int
+    logs: Logs
+
+
+@dataclass(frozen=True)
+class CheckpointSaved:
+    """A checkpoint is durably on disk."""
+
+    path: Path
+    epoch: int
+    step: int
+    best: bool
+
+
+@dataclass(frozen=True)
+class LearningRateChanged:
+    """Somebody changed the learning rate while it trains."""
+
+    step: int
+    lr: float
+
+
+@dataclass(frozen=True)
+class Warned:
+    """Something went wrong that training survives."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The run is over."""
+
+    run: str
+    run_dir: Path
+    status: Status
+    reason: str
+    epochs_done: int
+    seconds: float
+    samples_per_s: float
+    logs: Logs
+    best: Logs
+    test: Logs
+
+
+Event = Started | EpochEnded | CheckpointSaved | LearningRateChanged | Warned | Ended

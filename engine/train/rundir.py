@@ -1,0 +1,292 @@
+"""Run directories: everything that one run writes, in one folder with one writer.
+
+``<root>/20250131-235959-lenet-3fa2/`` holds ``config.yaml``, ``run.json`` (the record: status,
+results, what the bits depend on), ``metrics.csv``, ``checkpoints/`` and the lock of its writer.
+"""
+
+import json
+import math
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, get_args
+
+from engine.errors import RunError
+from engine.train import durable, metricslog
+from engine.train.locks import Lock, LockHeldError
+from engine.train.store import CheckpointStore
+
+Status = Literal["running", "finished", "stopped", "failed", "diverged", "interrupted"]
+STATUSES: tuple[Status, ...] = get_args(Status)
+"""What a record may say. Who reads ``running`` of a run that nobody holds reads ``interrupted``."""
+
+RECORD, CONFIG, METRICS, CHECKPOINTS, LOCK = (
+    "run.json",
+    "config.yaml",
+    "metrics.csv",
+    "checkpoints",
+    ".lock",
+)
+_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
+RUN_ID = re.compile(r"([0-9]{8}-[0-9]{6})-([A-Za-z0-9_-][A-Za-z0-9._-]{0,63})-[0-9a-f]{4}")
+STAMP = "%Y%m%d-%H%M%S"
+_TRIES = 100
+_LIMIT = 4 << 20  # bytes of a record or a config
+
+
+class RunDir:
+    """The directory of one run; made by ``create``, ``open`` or ``view``.
+
+    Attributes:
+        path: the directory, absolute.
+        id: its name on disk.
+        store: its checkpoints.
+        warnings: one line for each metrics row that could not be written.
+    """
+
+    def __init__(self, path: Path, lock: Lock | None) -> None:
+        self.path = path
+        self.id = path.name
+        self.store = CheckpointStore(path / CHECKPOINTS)
+        self.warnings: list[str] = []
+        self._lock = lock
+
+    @classmethod
+    def create(cls, root: durable.StrPath, name: str, now: datetime | None = None) -> "RunDir":
+        """Make a new run directory, hold its lock and record it as running.
+
+        Args:
+            root: where run directories are; made where missing.
+            name: ``[A-Za-z0-9._-]``, 1 to 64 characters, no leading dot.
+            now: local time for the directory's name; default the clock's.
+
+        Raises:
+            RunError: the name cannot be used or the directory cannot be made.
+        """
+        if not _NAME.fullmatch(name):
+            raise RunError(
+                f"run name {ascii(name)[:80]}: expected 1 to 64 of A-Z a-z 0-9 . _ - "
+                "without a leading dot"
+            )
+        stamp = (now or datetime.now()).strftime(STAMP)
+        base = Path(os.path.abspath(root))
+        try:
+            durable.make_folder(base)
+            run = cls(_make_unique(base, f"{stamp}-{name}"), None)
+            try:
+                run._lock = Lock(run.path / LOCK)
+                run.write_record({"status": "running"})
+            except BaseException:
+                run.close()
+                shutil.rmtree(run.path, ignore_errors=True)
+                raise
+        except OSError as exc:
+            raise RunError(f"{base}: cannot make a run: {exc.strerror or exc}") from exc
+        return run
+
+    @classmethod
+    def open(cls, path: durable.StrPath) -> "RunDir":
+        """Take over a run, to go on with it; leftovers of killed writers are swept away.
+
+        Raises:
+            RunError: it is not a run directory, or another process holds it.
+        """
+        folder = check_path(path)
+        lock = take_lock(folder)
+        durable.sweep(folder)
+        return cls(folder, lock)
+
+    @classmethod
+    def view(cls, path: durable.StrPath) -> "RunDir":
+        """A run to read, whoever is writing to it; ``RunDir`` then refuses to write.
+
+        Raises:
+            RunError: it is not a run directory.
+        """
+        return cls(check_path(path), None)
+
+    def close(self) -> None:
+        """Give the lock back; the directory is then only to be read."""
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    def __enter__(self) -> "RunDir":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def write_config(self, text: str) -> None:
+        """Keep the run's config, as it was written.
+
+        Raises:
+            RunError: the disk refused; the old file is untouched.
+        """
+        self._write(CONFIG, text)
+
+    def read_config(self) -> str:
+        """The run's config.
+
+        Raises:
+            RunError: missing or unreadable.
+        """
+        return _read_text(self.path / CONFIG)
+
+    def write_record(self, record: Mapping[str, Any]) -> None:
+        """Replace ``run.json``; NaN and infinity become null.
+
+        Args:
+            record: plain JSON with a ``status`` out of ``STATUSES``.
+
+        Raises:
+            RunError: the disk refused; the old record is untouched.
+        """
+        if record.get("status") not in STATUSES:
+            raise ValueError(f"status is {record.get('status')!r}, expected one of {STATUSES}")
+        self._write(RECORD, json.dumps(_finite(record), indent=2, allow_nan=False) + "\n")
+
+    def read_record(self) -> dict[str, Any]:
+        """What ``run.json`` holds.
+
+        Raises:
+            RunError: missing, unreadable or not a record.
+        """
+        return read_record(self.path)
+
+    def append_metrics(self, row: Mapping[str, metricslog.Value]) -> str | None:
+        """Add the row of an epoch to ``metrics.csv``; see ``metricslog.append``.
+
+        Returns:
+            None, or in one line why it could not be written, which is no reason to stop training.
+        """
+        self._check_writable()
+        try:
+            metricslog.append(self.path / METRICS, row)
+        except OSError as exc:
+            return self._warn(exc)
+        return None
+
+    def truncate_metrics(self, after_epoch: int) -> str | None:
+        """Drop the rows of later epochs before a resumed run writes them again.
+
+        Returns:
+            None, or in one line why it could not be done. ``read_metrics`` then still gives one
+            row an epoch.
+        """
+        self._check_writable()
+        try:
+            metricslog.truncate(self.path / METRICS, after_epoch)
+        except OSError as exc:
+            return self._warn(exc)
+        return None
+
+    def read_metrics(self) -> list[dict[str, metricslog.Value]]:
+        """The rows of ``metrics.csv``; see ``metricslog.read``.
+
+        Raises:
+            RunError: there is a file, and it cannot be read.
+        """
+        try:
+            return metricslog.read(self.path / METRICS)
+        except OSError as exc:
+            raise RunError(f"{self.path / METRICS}: {exc.strerror or exc}") from exc
+
+    def _warn(self, exc: OSError) -> str:
+        warning = f"{self.path / METRICS}: not written: {exc.strerror or exc}"
+        self.warnings.append(warning)
+        return warning
+
+    def _write(self, name: str, text: str) -> None:
+        self._check_writable()
+        try:
+            durable.write_atomic(self.path / name, text.encode("utf-8"))
+        except OSError as exc:
+            raise RunError(f"{self.path / name}: not written: {exc.strerror or exc}") from exc
+
+    def _check_writable(self) -> None:
+        if self._lock is None:
+            raise RunError(f"{self.path}: open for reading only")
+
+
+def _make_unique(base: Path, prefix: str) -> Path:
+    for _ in range(_TRIES):
+        path = base / f"{prefix}-{secrets.token_hex(2)}"
+        with suppress(FileExistsError):
+            path.mkdir()
+            durable.sync_folder(base)
+            return path
+    raise FileExistsError(f"{_TRIES} names tried, all are taken")
+
+
+def check_path(path: durable.StrPath) -> Path:
+    """The absolute path, if it is that of a run directory. The last part may not be a link."""
+    folder = Path(os.path.abspath(path))
+    try:
+        if folder.is_symlink():
+            raise RunError(f"{folder}: not a run directory: it is a symbolic link")
+        if not folder.is_dir():
+            raise RunError(f"{folder}: no such run directory")
+        marks = [folder / LOCK, folder / RECORD]
+        marked = any(mark.is_file() and not mark.is_symlink() for mark in marks)
+        # An empty one was left by a process that was killed while it made it.
+        if not RUN_ID.fullmatch(folder.name) or not (marked or not any(folder.iterdir())):
+            raise RunError(f"{folder}: not a run directory")
+    except OSError as exc:
+        raise RunError(f"{folder}: {exc.strerror or exc}") from exc
+    return folder
+
+
+def take_lock(folder: Path) -> Lock:
+    """Become the writer of a run directory; ``RunError`` names the process that is already."""
+    try:
+        return Lock(folder / LOCK)
+    except LockHeldError as exc:
+        raise RunError(f"{folder}: {exc.strerror}; stop it first") from exc
+    except OSError as exc:
+        raise RunError(f"{folder}: cannot be locked: {exc.strerror or exc}") from exc
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """What the ``run.json`` of a run directory holds; ``RunError`` says why it cannot be read."""
+    path = folder / RECORD
+    try:
+        record = _finite(json.loads(_read_text(path)))
+    except (ValueError, RecursionError) as exc:
+        raise RunError(f"{path}: not JSON") from exc
+    if not isinstance(record, dict) or record.get("status") not in STATUSES:
+        raise RunError(f"{path}: not the record of a run")
+    return record
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return durable.read_limited(path, _LIMIT).decode("utf-8")
+    except FileNotFoundError as exc:
+        raise RunError(f"{path}: no such file") from exc
+    except OSError as exc:
+        raise RunError(f"{path}: {exc.strerror or exc}") from exc
+    except UnicodeDecodeError as exc:
+        raise RunError(f"{path}: not UTF-8") from exc
+
+
+def _finite(value: Any) -> Any:
+    """The same JSON with null in place of NaN and infinity."""
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,98 @@
+"""The runs under one root: list them, delete them."""
+
+import os
+import shutil
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from engine.errors import RunError
+from engine.train import durable
+from engine.train.locks import is_held
+from engine.train.rundir import LOCK, RUN_ID, STAMP, Status, check_path, read_record, take_lock
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """One line of the list of runs.
+
+    Attributes:
+        path: the run directory.
+        id: its name on disk, unique under one root.
+        name: the name that the run was given.
+        created: local time at which it was created.
+        status: None where the record cannot be read.
+        record: what ``run.json`` holds; empty where it cannot be read.
+        problem: why the run is broken, or None.
+    """
+
+    path: Path
+    id: str
+    name: str
+    created: datetime | None
+    status: Status | None = None
+    record: dict[str, Any] = field(default_factory=dict)
+    problem: str | None = None
+
+
+def list_runs(root: durable.StrPath) -> list[RunInfo]:
+    """The runs under ``root``, the newest first; broken ones are listed with the reason.
+
+    Only the records are read. Links and folders that are no run directories are passed over.
+
+    Raises:
+        RunError: the root is there and cannot be read.
+    """
+    try:
+        with os.scandir(root) as entries:
+            names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+    except FileNotFoundError:
+        return []
+    except OSError as exc:
+        raise RunError(f"{os.fspath(root)}: {exc.strerror or exc}") from exc
+    base = Path(os.path.abspath(root))
+    return [_info(base / name) for name in sorted(names, reverse=True) if RUN_ID.fullmatch(name)]
+
+
+def delete_run(path: durable.StrPath) -> None:
+    """Remove a run directory and all that is in it; links in it are removed, not followed.
+
+    Raises:
+        RunError: it is not a run directory, a process holds it, or the disk refused. What is
+            left is then still a run directory, to be deleted again.
+    """
+    folder = check_path(path)
+    lock = take_lock(folder)
+    try:
+        for child in list(folder.iterdir()):
+            if child.is_dir() and not child.is_symlink():
+                shutil.rmtree(child)
+            elif child.name != LOCK:
+                durable.remove(child)
+        lock.release()  # before its file goes: Windows removes no open file
+        durable.remove(folder / LOCK)
+        folder.rmdir()
+    except OSError as exc:
+        raise RunError(f"{folder}: not deleted: {exc.strerror or exc}") from exc
+    finally:
+        lock.release()
+
+
+def _info(path: Path) -> RunInfo:
+    match = RUN_ID.fullmatch(path.name)
+    assert match is not None
+    created, interrupted = None, False
+    with suppress(ValueError):  # 20259999-000000: the name still sorts and can be deleted
+        created = datetime.strptime(match[1], STAMP)
+    try:
+        record = read_record(path)
+        if record["status"] == "running" and not is_held(path / LOCK):
+            # It may have ended well between the two looks; its last word counts.
+            record = read_record(path)
+            interrupted = record["status"] == "running"
+    except RunError as exc:
+        return RunInfo(path, path.name, match[2], created, problem=str(exc))
+    status: Status = "interrupted" if interrupted else record["status"]
+    return RunInfo(path, path.name, match[2], created, status, record)

@@ -1,0 +1,153 @@
+"""From a config to the objects that train."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine import data, schedulers
+from engine.config import Config
+from engine.data import Batches, Dataset, split_validation
+from engine.data.dataset import Cancelled, Progress
+from engine.layers import Sequential
+from engine.losses import MSE, Loss, SoftmaxCrossEntropy
+from engine.models import build
+from engine.optim import OPTIMIZERS, Optimizer
+from engine.seeds import Purpose, stream
+from engine.train import callbacks as hooks
+from engine.train.callbacks import Callback
+
+CALLBACKS: dict[str, Callable[..., Callback]] = {
+    "early_stopping": hooks.EarlyStopping,
+    "checkpoint": hooks.ModelCheckpoint,
+    "csv_logger": hooks.CSVLogger,
+    "terminate_on_nan": hooks.TerminateOnNaN,
+}
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The batches that a run trains on, validates with and is tested on."""
+
+    dataset: Dataset
+    train: Batches
+    validation: Batches
+    test: Batches
+
+
+def load_dataset(
+    config: Config,
+    *,
+    progress: Progress | None = None,
+    cancelled: Cancelled | None = None,
+) -> Dataset:
+    """The config's data set, downloaded if it is not there."""
+    root = Path(config.data.root) if config.data.root is not None else None
+    return data.load(
+        config.dataset, root, download=True, progress=progress, cancelled=cancelled
+    )
+
+
+def make_sources(config: Config, dataset: Dataset) -> Sources:
+    """Split the training set, and make batches of all parts."""
+    labels = dataset.train.labels[: config.data.limit]
+    train, validation = split_validation(labels, config.data.validation, config.seed)
+    common: dict[str, Any] = {"seed": config.seed, "mean": dataset.mean, "std": dataset.std}
+    augment = data.Augment(**config.data.augment.model_dump())
+    return Sources(
+        dataset=dataset,
+        train=Batches(
+            dataset.train,
+            train,
+            config.train.batch_size,
+            shuffle=True,
+            augment=augment if augment != data.Augment() else None,
+            **common,
+        ),
+        validation=evaluation_batches(dataset.train, dataset, validation),
+        test=evaluation_batches(dataset.test, dataset),
+    )
+
+
+def evaluation_batches(
+    split: data.Split, dataset: Dataset, indices: Any = None, batch_size: int = 512
+) -> Batches:
+    """A split's samples (or some of them) in their order, for ``Trainer.evaluate``."""
+    return Batches(
+        split,
+        range(len(split)) if indices is None else indices,
+        batch_size,
+        seed=0,
+        shuffle=False,
+        mean=dataset.mean,
+        std=dataset.std,
+    )
+
+
+def make_model(config: Config, dtype: Any = "float32") -> Sequential:
+    """The config's network with fresh weights."""
+    shape = data.DATASETS[config.dataset].image_shape
+    return build(config.specs, shape).initialise(stream(Purpose.INIT, config.seed), dtype)
+
+
+def make_loss(config: Config) -> Loss:
+    """The config's loss."""
+    if config.train.loss == "mse":
+        return MSE()
+    return SoftmaxCrossEntropy(config.train.label_smoothing)
+
+
+def make_optimizer(config: Config) -> Optimizer:
+    """The config's optimizer; plain ``sgd`` with a momentum is ``Momentum``."""
+    train = config.train
+    momentum = {"momentum": train.momentum, "nesterov": train.nesterov}
+    adam = {"betas": train.betas, "eps": train.eps}
+    name = "momentum" if train.optimizer == "sgd" and train.momentum else train.optimizer
+    arguments: dict[str, dict[str, Any]] = {
+        "momentum": momentum,
+        "rmsprop": {"alpha": train.alpha, "eps": train.eps},
+        "adam": adam,
+        "adamw": adam,
+    }
+    return OPTIMIZERS[name](
+        lr=train.lr, weight_decay=train.weight_decay, **arguments.get(name, {})
+    )
+
+
+def make_scheduler(config: Config, steps_per_epoch: int) -> schedulers.Scheduler:
+    """The config's schedule, with its warm-up around it."""
+    train = config.train
+    scheduler = _inner_scheduler(config, steps_per_epoch)
+    if train.warmup is None:
+        return scheduler
+    return schedulers.Warmup(scheduler, train.warmup.steps, train.warmup.start_factor)
+
+
+def _inner_scheduler(config: Config, steps_per_epoch: int) -> schedulers.Scheduler:
+    train = config.train
+    if train.scheduler is None:
+        return schedulers.FixedLR(train.lr)
+    arguments = train.scheduler.model_dump()
+    name = arguments.pop("name")
+    if name == "cosine" and arguments["T_max"] is None:
+        arguments["T_max"] = train.epochs
+    if name == "plateau":
+        maximise = arguments.pop("mode") == "max" or (
+            train.scheduler.mode == "auto" and arguments["monitor"].endswith("acc")
+        )
+        del arguments["monitor"]
+        arguments["mode"] = "max" if maximise else "min"
+    if name == "one_cycle":
+        peak = arguments.pop("max_lr")
+        arguments["total_steps"] = train.epochs * steps_per_epoch
+        return schedulers.OneCycleLR(train.lr if peak is None else peak, **arguments)
+    return schedulers.SCHEDULERS[name](train.lr, **arguments)
+
+
+def make_callbacks(config: Config) -> list[Callback]:
+    """The config's callbacks, in its order."""
+    made = []
+    for item in config.callbacks:
+        ((name, arguments),) = item.model_dump().items()
+        made.append(CALLBACKS[name](**arguments))
+    return made

@@ -1,0 +1,105 @@
+"""A look inside a network between two batches: copies, so that a watcher never sees live arrays."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.layers import ReLU, Sequential
+from engine.layers.base import Layer
+from engine.train.flat import FlatParameters, rms
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class LayerSnapshot:
+    """One layer with parameters or activations, at one moment.
+
+    Attributes:
+        name: full name in the network (``3.body.0``).
+        layer: class and arguments.
+        weights: copies of its parameters and buffers, by name.
+        grads: copies of the gradients of the last step; empty without a step.
+        update_ratio: RMS of the last update divided by RMS of the weight, by parameter name.
+            About 1e-3 is healthy.
+        dead: for a ReLU, the share of its channels that were 0 everywhere in a micro-batch.
+    """
+
+    name: str
+    layer: str
+    weights: dict[str, Array]
+    grads: dict[str, Array]
+    update_ratio: dict[str, float]
+    dead: float | None
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """All layers at one moment."""
+
+    layers: tuple[LayerSnapshot, ...]
+
+
+def weights_snapshot(model: Sequential) -> Snapshot:
+    """The weights alone, of a network that is not training."""
+    return Snapshot(
+        tuple(
+            LayerSnapshot(name, repr(layer), _copies(layer.params | layer.buffers), {}, {}, None)
+            for name, layer in _leaves(model)
+        )
+    )
+
+
+def take_snapshot(
+    model: Sequential,
+    replica: Sequential,
+    parameters: FlatParameters,
+    gradient: Array,
+    before: Array,
+) -> Snapshot:
+    """Weights, gradients, updates and activations after a step.
+
+    Args:
+        model: the network, after the step.
+        replica: the first micro-batch's, with its activations still saved.
+        parameters: the vector under the network.
+        gradient: the step's gradient.
+        before: the parameters before the step.
+    """
+    grads = parameters.split(gradient)
+    updates = parameters.split(parameters.vector - before)
+    old = parameters.split(before)
+    twins = dict(replica.named_layers())
+    layers = []
+    for name, layer in _leaves(model):
+        full = {key: f"{name}.{key}" for key in layer.params}
+        layers.append(
+            LayerSnapshot(
+                name=name,
+                layer=repr(layer),
+                weights=_copies(layer.params | layer.buffers),
+                grads={key: grads[path].copy() for key, path in full.items()},
+                update_ratio={
+                    key: rms(updates[path]) / max(rms(old[path]), 1e-12)
+                    for key, path in full.items()
+                },
+                dead=_dead_share(twins[name]),
+            )
+        )
+    return Snapshot(tuple(layers))
+
+
+def _leaves(model: Layer) -> list[tuple[str, Layer]]:
+    return [(name, layer) for name, layer in model.named_layers() if not layer.children()]
+
+
+def _copies(arrays: dict[str, Array]) -> dict[str, Array]:
+    return {key: array.copy() for key, array in arrays.items()}
+
+
+def _dead_share(layer: Layer) -> float | None:
+    if not isinstance(layer, ReLU) or layer.saved is None:
+        return None
+    out = layer.saved
+    alive = (out > 0).any(axis=(0, *range(2, out.ndim)))
+    return 1 - float(alive.mean())

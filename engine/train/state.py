@@ -1,0 +1,177 @@
+"""Where a run is, as what a checkpoint holds: enough to go on with the same bits."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from engine.errors import CheckpointError
+from engine.optim import Optimizer
+from engine.schedulers import Scheduler
+from engine.train.callbacks import Callback
+from engine.train.checkpoint import Checkpoint
+from engine.train.flat import FlatParameters
+from engine.train.trainer import StepResult, Trainer
+
+Array = np.ndarray
+Table = dict[str, tuple[np.dtype, tuple[int, ...]]]
+
+
+@dataclass
+class Progress:
+    """The counters of a run, and the metrics of an epoch that is not over.
+
+    Attributes:
+        epoch: epochs done.
+        step: batches done of the epoch after them.
+        global_step: optimizer steps in all.
+        loss_sum, correct, samples, norm_sum: of the epoch that is not over, to be averaged.
+        epoch_seconds: time spent training in that epoch.
+        seconds: time spent in all, over every session that took part.
+        best: logs of the best epoch so far; empty before the first.
+        stop_reason: why it ended early, or None.
+        done: whether it is over, and there is nothing to go on with.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    global_step: int = 0
+    loss_sum: float = 0.0
+    correct: int = 0
+    samples: int = 0
+    norm_sum: float = 0.0
+    epoch_seconds: float = 0.0
+    seconds: float = 0.0
+    trained: int = 0
+    best: dict[str, float] = field(default_factory=dict)
+    stop_reason: str | None = None
+    done: bool = False
+
+    def add(self, result: StepResult, seconds: float) -> None:
+        """Count one optimizer step."""
+        self.step += 1
+        self.global_step += 1
+        self.loss_sum += result.loss * result.samples
+        self.correct += result.correct
+        self.samples += result.samples
+        self.trained += result.samples
+        self.norm_sum += result.grad_norm
+        self.epoch_seconds += seconds
+        self.seconds += seconds
+
+    def training_logs(self) -> dict[str, float]:
+        """Mean metrics of the epoch so far."""
+        samples, steps = max(self.samples, 1), max(self.step, 1)
+        return {
+            "loss": self.loss_sum / samples,
+            "acc": self.correct / samples,
+            "grad_norm": self.norm_sum / steps,
+        }
+
+    def next_epoch(self) -> None:
+        """Close the epoch."""
+        self.epoch += 1
+        self.step = self.correct = self.samples = 0
+        self.loss_sum = self.norm_sum = self.epoch_seconds = 0.0
+
+
+@dataclass
+class RunState:
+    """All that changes while a run trains.
+
+    Attributes:
+        trainer: network and optimizer.
+        scheduler: the learning rate's.
+        callbacks: those of the config, in order.
+        progress: counters.
+        history: the logs of every epoch done.
+    """
+
+    trainer: Trainer
+    scheduler: Scheduler
+    callbacks: Sequence[Callback]
+    progress: Progress
+    history: list[dict[str, float]]
+
+    def arrays(self) -> dict[str, Array]:
+        """Every array by name: ``model/0.weight``, ``optimizer/exp_avg/0.weight``, ..."""
+        found = {f"model/{name}": a for name, a in self.trainer.model.state_dict().items()}
+        for slot, vector in _slots(self.trainer.optimizer, self.trainer.parameters).items():
+            for name, part in self.trainer.parameters.split(vector).items():
+                found[f"optimizer/{slot}/{name}"] = part
+        for i, callback in enumerate(self.callbacks):
+            for name, array in callback.arrays().items():
+                found[f"callback/{i}/{name}"] = array
+        return found
+
+    def meta(self) -> dict[str, Any]:
+        """Everything else, as JSON. A metric that is not finite is null."""
+        return {
+            "kind": "run",
+            "progress": _without_nan(asdict(self.progress)),
+            "history": _without_nan(self.history),
+            "optimizer": {"t": self.trainer.optimizer.t, "lr": self.trainer.optimizer.lr},
+            "scheduler": _without_nan(self.scheduler.state_dict()),
+            "callbacks": _without_nan([c.state_dict() for c in self.callbacks]),
+        }
+
+    def table(self) -> Table:
+        """Name, dtype and shape of every array: all that a checkpoint of this run may hold."""
+        return {name: (array.dtype, array.shape) for name, array in self.arrays().items()}
+
+    def restore(self, saved: Checkpoint) -> None:
+        """Go back to a checkpoint, whose arrays fit ``table``.
+
+        Raises:
+            CheckpointError: it is not a run's, or not this run's.
+        """
+        try:
+            meta = saved.meta
+            if meta["kind"] != "run":
+                raise CheckpointError(f"expected the checkpoint of a run, got {meta['kind']!r}")
+            progress = Progress(**_with_nan(meta["progress"], Progress()))
+            history = [
+                {key: float("nan") if value is None else value for key, value in logs.items()}
+                for logs in meta["history"]
+            ]
+            self.scheduler.load_state_dict(meta["scheduler"])
+            for callback, state in zip(self.callbacks, meta["callbacks"], strict=True):
+                callback.load_state_dict(state)
+            optimizer = meta["optimizer"]
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise CheckpointError(f"the checkpoint's state cannot be read: {error!r}") from None
+        own = self.arrays()
+        for name, array in saved.arrays.items():
+            own[name][...] = array
+        parameters, slots = self.trainer.parameters, {}
+        for slot in self.trainer.optimizer.slot_names:
+            prefix = f"optimizer/{slot}/"
+            parts = {name: saved.arrays[prefix + name] for name in parameters.names}
+            slots[slot] = {"": parameters.join(parts)}
+        self.trainer.optimizer.load_state_dict({**optimizer, "slots": slots})
+        self.progress, self.history[:] = progress, history
+
+
+def _slots(optimizer: Optimizer, parameters: FlatParameters) -> dict[str, Array]:
+    """The optimizer's vectors; zeros where it has not stepped yet."""
+    return {
+        slot: optimizer.slots[slot].get("", np.zeros_like(parameters.vector))
+        for slot in optimizer.slot_names
+    }
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def _with_nan(values: dict[str, Any], like: Progress) -> dict[str, Any]:
+    """Null stands for NaN where a number belongs."""
+    return {
+        key: float("nan") if value is None and isinstance(getattr(like, key), float) else value
+        for key, value in values.items()
+    }

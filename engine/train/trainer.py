@@ -1,0 +1,248 @@
+"""One optimizer step, and one evaluation: the batch split over micro-batches and workers.
+
+How a batch is split, which random numbers each piece gets and in which order the pieces are
+summed depends on the batch alone. Any number of workers gives the same bits.
+"""
+
+import copy
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine import metrics
+from engine.data import Batches
+from engine.errors import RunError
+from engine.kernels.workers import Rank, Workers, micro_batches, tree_sum
+from engine.layers import Sequential
+from engine.losses import Loss, SoftmaxCrossEntropy
+from engine.optim import Optimizer, clip_grad_norm, global_norm
+from engine.seeds import Purpose, stream
+from engine.train.flat import FlatParameters
+from engine.train.snapshot import Snapshot, take_snapshot
+
+Array = np.ndarray
+
+
+class Diverged(RunError):
+    """The loss or the gradient is no longer a finite number; no parameter was changed.
+
+    Attributes:
+        epoch, step: where, both from 0.
+        lr: the learning rate of that step.
+        layer: the first layer whose output is not finite, or None if only gradients are not.
+    """
+
+    def __init__(self, what: str, epoch: int, step: int, lr: float, layer: str | None) -> None:
+        self.epoch, self.step, self.lr, self.layer = epoch, step, lr, layer
+        where = f"; the first output that is not finite is that of layer {layer}" if layer else ""
+        super().__init__(
+            f"diverged in epoch {epoch + 1}, batch {step + 1}, at learning rate {lr:g}: "
+            f"{what}{where}. Try a smaller lr, or train.clip_norm"
+        )
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What one optimizer step tells.
+
+    Attributes:
+        loss: mean over the batch, before the step.
+        correct: how many samples were classified correctly, before the step.
+        samples: how many there were.
+        grad_norm: of all gradients together, before clipping.
+    """
+
+    loss: float
+    correct: int
+    samples: int
+    grad_norm: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a network makes of a set of samples.
+
+    Attributes:
+        loss: mean over the samples.
+        acc: share of samples classified correctly.
+        predictions: class indices (N,), ``metrics.NO_PREDICTION`` where a logit is NaN.
+        labels: class indices (N,).
+        top5: share of samples whose class is among the five likeliest.
+    """
+
+    loss: float
+    acc: float
+    predictions: Array
+    labels: Array
+    top5: float
+
+
+class Trainer:
+    """Trains one network; knows nothing of epochs, files or screens.
+
+    Args:
+        model: an initialised network. Its parameters become views of one vector.
+        loss: a fresh loss; every micro-batch works with a copy.
+        optimizer: what to do with the gradients.
+        seed: of the dropout and augmentation streams.
+        workers: how many micro-batches compute at once.
+        clip_norm: largest norm of all gradients together, or None.
+    """
+
+    def __init__(
+        self,
+        model: Sequential,
+        loss: Loss,
+        optimizer: Optimizer,
+        *,
+        seed: int,
+        workers: Workers,
+        clip_norm: float | None = None,
+    ) -> None:
+        self.model = model
+        self.optimizer = optimizer
+        self.seed = seed
+        self.workers = workers
+        self.clip_norm = clip_norm
+        self.parameters = FlatParameters(model)
+        model.layers[0].needs_dx = False
+        self._loss = loss
+        self._replicas: list[Sequential] = []
+        self._losses: list[Loss] = []
+        self._gradients: list[Array] = []
+
+    def step(
+        self, batches: Batches, epoch: int, step: int, *, inspect: bool = False
+    ) -> tuple[StepResult, Snapshot | None]:
+        """Train on one batch.
+
+        Args:
+            batches: where the samples come from.
+            epoch, step: which batch; they also key its random streams.
+            inspect: also take a snapshot of weights, gradients and activations.
+
+        Raises:
+            Diverged: before anything was updated.
+        """
+        indices = batches.batch_indices(epoch, step)
+        pieces = micro_batches(len(indices))
+        self._grow(len(pieces))
+        buffers = {name: array.copy() for name, array in self.model.named_buffers().items()}
+
+        def task(i: int, rank: Rank) -> tuple[float, int]:
+            replica, loss = self._replicas[i], self._losses[i]
+            piece = indices[pieces[i]]
+            x, labels = batches.load(piece, stream(Purpose.AUGMENT, self.seed, epoch, step, i))
+            for layer in replica.walk():
+                layer.rank = rank
+            replica.set_rng(stream(Purpose.DROPOUT, self.seed, epoch, step, i))
+            logits = replica.forward(x)
+            value = loss.forward(logits, self._target(logits, labels))
+            share = len(piece) / len(indices)
+            replica.backward(loss.backward() * share)
+            if not inspect:
+                replica.release()
+            return value * share, int(metrics.correct(logits, labels).sum())
+
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            parts = self.workers.map(task, len(pieces))
+        total = math.fsum(loss for loss, _ in parts)
+        gradient = {"": tree_sum(self._gradients[: len(pieces)])}
+        norm = global_norm(gradient)
+        if not (math.isfinite(total) and math.isfinite(norm)):
+            for name, array in self.model.named_buffers().items():
+                array[...] = buffers[name]
+            what = "the gradient is not finite" if math.isfinite(total) else f"the loss is {total}"
+            layer = self._first_non_finite(batches, indices)
+            raise Diverged(what, epoch, step, self.optimizer.lr, layer)
+        if self.clip_norm is not None:
+            clip_grad_norm(gradient, self.clip_norm)
+        before = self.parameters.vector.copy() if inspect else None
+        self.optimizer.step({"": self.parameters.vector}, gradient)
+        result = StepResult(total, sum(n for _, n in parts), len(indices), norm)
+        if before is None:
+            return result, None
+        snapshot = take_snapshot(
+            self.model, self._replicas[0], self.parameters, gradient[""], before
+        )
+        for replica in self._replicas:
+            replica.release()
+        return result, snapshot
+
+    def evaluate(
+        self, batches: Batches, on_progress: Callable[[int, int], None] | None = None
+    ) -> Evaluation:
+        """Loss and predictions for samples in their order; no parameter or buffer changes.
+
+        Args:
+            batches: the samples, not shuffled.
+            on_progress: called with samples done and in all; may raise to stop.
+        """
+        parts: list[tuple[Array, Array, float]] = []
+        done, total = 0, batches.samples_per_epoch
+        try:
+            for step in range(batches.steps_per_epoch):
+                indices = batches.batch_indices(0, step)
+                parts += self._evaluate_batch(batches, indices)
+                done += len(indices)
+                if on_progress is not None:
+                    on_progress(done, total)
+        finally:
+            for replica in self._replicas:
+                replica.train()
+        logits = np.concatenate([part[0] for part in parts])
+        labels = np.concatenate([part[1] for part in parts])
+        predictions = metrics.predict(logits)
+        return Evaluation(
+            loss=math.fsum(loss for _, _, loss in parts) / total,
+            acc=float((predictions == labels).mean()),
+            predictions=predictions,
+            labels=labels,
+            top5=metrics.top_k_accuracy(logits, labels, min(5, logits.shape[1])),
+        )
+
+    def _evaluate_batch(
+        self, batches: Batches, indices: Array
+    ) -> list[tuple[Array, Array, float]]:
+        """Logits, labels and summed loss of every micro-batch."""
+        pieces = micro_batches(len(indices))
+        self._grow(len(pieces))
+
+        def task(i: int, rank: Rank) -> tuple[Array, Array, float]:
+            replica = self._replicas[i].eval()
+            x, labels = batches.load(indices[pieces[i]])
+            logits = replica.forward(x)
+            replica.release()
+            loss = self._losses[i].forward(logits, self._target(logits, labels))
+            return logits, labels, loss * len(labels)
+
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            return self.workers.map(task, len(pieces))
+
+    def _target(self, logits: Array, labels: Array) -> Array:
+        if isinstance(self._loss, SoftmaxCrossEntropy):
+            return labels
+        return np.eye(logits.shape[1], dtype=logits.dtype)[labels]
+
+    def _grow(self, size: int) -> None:
+        """Have a replica, a loss and a gradient vector for every micro-batch."""
+        while len(self._replicas) < size:
+            replica = self.model.replica().train()
+            self._gradients.append(self.parameters.gradients_of(replica))
+            self._replicas.append(replica)
+            self._losses.append(copy.copy(self._loss))
+
+    def _first_non_finite(self, batches: Batches, indices: Array) -> str | None:
+        """The first layer whose output for the batch is not finite."""
+        x, _ = batches.load(indices, None)
+        if not np.isfinite(x).all():
+            return "0 (its input already is not)"
+        twin = self.model.replica().eval()
+        with np.errstate(all="ignore"):
+            for i, layer in enumerate(twin):
+                x = layer.forward(x)
+                if not np.isfinite(x).all():
+                    return f"{i} {layer!r}"
+        return None

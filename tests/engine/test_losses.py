@@ -1,0 +1,307 @@
+"""Losses: values by hand, gradients against finite differences and PyTorch, errors that teach."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from engine.errors import ShapeError
+from engine.losses import LOSSES, MSE, Loss, SoftmaxCrossEntropy
+
+SMOOTHING = [0.0, 0.1, 0.5, 1.0]
+CASES = [
+    pytest.param(lambda: SoftmaxCrossEntropy(), "labels", id="cross_entropy"),
+    pytest.param(lambda: SoftmaxCrossEntropy(0.1), "labels", id="cross_entropy smoothed"),
+    pytest.param(lambda: SoftmaxCrossEntropy(1.0), "labels", id="cross_entropy all smoothing"),
+    pytest.param(lambda: MSE(), "values", id="mse"),
+]
+Make = Callable[[], Loss]
+
+
+def batch(
+    kind: str, rng: np.random.Generator, dtype: type = np.float64, n: int = 7, f: int = 5
+) -> tuple[np.ndarray, np.ndarray]:
+    pred = (3 * rng.standard_normal((n, f))).astype(dtype)
+    if kind == "labels":
+        return pred, rng.integers(0, f, n)
+    return pred, rng.standard_normal((n, f)).astype(dtype)
+
+
+def numeric_gradient(loss: Loss, pred: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Central differences of order four, every element of every sample."""
+    h = 1e-3
+    grad = np.empty_like(pred)
+    for index in np.ndindex(*pred.shape):
+        total = 0.0
+        for offset, weight in ((-2, 1), (-1, -8), (1, 8), (2, -1)):
+            moved = pred.copy()
+            moved[index] += offset * h
+            total += weight * loss.forward(moved, target)
+        grad[index] = total / (12 * h)
+    return grad
+
+
+def relative_error(a: np.ndarray, b: np.ndarray) -> float:
+    return float(np.abs(a - b).max() / max(np.abs(a).max(), np.abs(b).max()))
+
+
+@pytest.mark.parametrize(("make", "kind"), CASES)
+def test_gradient_against_finite_differences(
+    make: Make, kind: str, rng: np.random.Generator
+) -> None:
+    pred, target = batch(kind, rng)
+    loss = make()
+    numeric = numeric_gradient(loss, pred, target)
+    loss.forward(pred, target)
+    assert relative_error(loss.backward(), numeric) <= 1e-7
+
+
+class Mutant(SoftmaxCrossEntropy):
+    def __init__(self, mutation: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> None:
+        super().__init__()
+        self.mutation = mutation
+
+    def backward(self) -> np.ndarray:
+        assert self._cache is not None
+        return self.mutation(super().backward(), self._cache[0])
+
+
+@pytest.mark.parametrize(
+    "mutation",
+    [
+        pytest.param(lambda grad, p: -grad, id="sign"),
+        pytest.param(lambda grad, p: grad * len(grad), id="sum instead of mean"),
+        pytest.param(lambda grad, p: p / len(p), id="target missing"),
+        pytest.param(lambda grad, p: grad * (np.arange(len(grad)) == 0)[:, None], id="one sample"),
+        pytest.param(lambda grad, p: grad + 1e-6 * np.abs(grad), id="a millionth too large"),
+    ],
+)
+def test_bug_20_the_check_of_gradients_sees_a_broken_backward(
+    mutation: Callable[[np.ndarray, np.ndarray], np.ndarray], rng: np.random.Generator
+) -> None:
+    pred, target = batch("labels", rng)
+    loss = Mutant(mutation)
+    numeric = numeric_gradient(loss, pred, target)
+    loss.forward(pred, target)
+    assert relative_error(loss.backward(), numeric) > 1e-7
+
+
+@pytest.mark.parametrize("smoothing", SMOOTHING)
+def test_cross_entropy_is_that_of_the_definition(
+    smoothing: float, rng: np.random.Generator
+) -> None:
+    logits, labels = batch("labels", rng)
+    expected = []
+    for row, label in zip(logits.tolist(), labels.tolist(), strict=True):
+        total = math.fsum(math.exp(z) for z in row)
+        q = [smoothing / len(row) + (1 - smoothing) * (c == label) for c in range(len(row))]
+        expected.append(-math.fsum(q[c] * math.log(math.exp(row[c]) / total) for c in range(5)))
+    loss = SoftmaxCrossEntropy(smoothing)
+    np.testing.assert_allclose(loss.per_sample(logits, labels), expected, rtol=1e-13)
+    assert loss.forward(logits, labels) == pytest.approx(math.fsum(expected) / 7, rel=1e-13)
+
+
+def test_cross_entropy_of_a_network_that_knows_nothing_is_log_of_the_classes() -> None:
+    loss = SoftmaxCrossEntropy()
+    assert loss.forward(np.zeros((4, 10)), np.arange(4)) == pytest.approx(math.log(10))
+    np.testing.assert_allclose(loss.backward()[0], [(0.1 - 1) / 4] + [0.1 / 4] * 9, rtol=1e-14)
+
+
+def test_mse_by_hand() -> None:
+    loss = MSE()
+    pred, target = np.array([[1.0, 2.0], [3.0, 5.0]]), np.array([[0.0, 2.0], [5.0, 4.0]])
+    assert loss.forward(pred, target) == (1 + 0 + 4 + 1) / 4
+    np.testing.assert_array_equal(loss.backward(), [[0.5, 0.0], [-1.0, 0.5]])
+
+
+@pytest.mark.parametrize("size", [1e3, 1e30, 3e38])
+def test_large_logits_are_no_problem_in_float32(size: float) -> None:
+    logits = np.array([[size, 0.0, -size], [-size, size, 0.0]], np.float32)
+    loss = SoftmaxCrossEntropy()
+    assert loss.forward(logits, np.array([0, 1])) == 0.0
+    np.testing.assert_array_equal(loss.backward(), np.zeros((2, 3)))
+
+
+def test_a_confident_mistake_costs_its_margin() -> None:
+    assert SoftmaxCrossEntropy().forward(np.array([[1000.0, 0.0]]), np.array([1])) == 1000.0
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize(("make", "kind"), CASES)
+def test_a_diverged_network_gives_a_loss_that_is_not_finite_and_no_warning(
+    make: Make, kind: str, bad: float, rng: np.random.Generator
+) -> None:
+    pred, target = batch(kind, rng, np.float32)
+    pred[2, 3] = bad
+    loss = make()
+    assert not math.isfinite(loss.forward(pred, target))
+    assert not np.isfinite(loss.backward()).all()
+
+
+@pytest.mark.parametrize("size", [1e20, 3e38])
+def test_mse_that_overflows_is_infinite_without_a_warning(size: float) -> None:
+    loss = MSE()
+    pred = np.array([[size, 0.0]], np.float32)
+    assert loss.forward(pred, -pred) == math.inf
+    assert loss.backward()[0, 0] > 0
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("make", "kind"), CASES)
+def test_bug_18_dtype_is_that_of_the_prediction(
+    make: Make, kind: str, dtype: type, rng: np.random.Generator
+) -> None:
+    pred, target = batch(kind, rng, dtype)
+    loss = make()
+    assert type(loss.forward(pred, target)) is float
+    assert loss.backward().dtype == dtype
+    if isinstance(loss, SoftmaxCrossEntropy):
+        assert loss.per_sample(pred, target).dtype == dtype
+
+
+def test_mse_takes_targets_of_another_dtype_without_leaving_float32(
+    rng: np.random.Generator,
+) -> None:
+    pred = rng.standard_normal((3, 4)).astype(np.float32)
+    loss = MSE()
+    for target in (np.eye(3, 4), np.eye(3, 4, dtype=np.int64)):
+        loss.forward(pred, target)
+        assert loss.backward().dtype == np.float32
+
+
+@pytest.mark.parametrize(("make", "kind"), CASES)
+def test_bug_12_and_13_nothing_is_changed_and_backward_repeats(
+    make: Make, kind: str, rng: np.random.Generator
+) -> None:
+    pred, target = batch(kind, rng)
+    before = pred.copy(), target.copy()
+    loss = make()
+    loss.forward(pred, target)
+    first = loss.backward()
+    kept = first.copy()
+    first *= 17.0  # what a caller does with it stays with the caller
+    pred *= 2.0
+    target *= 0
+    np.testing.assert_array_equal(loss.backward(), kept)
+
+    pred, target = before[0].copy(), before[1].copy()
+    loss.forward(pred, target)
+    loss.backward()
+    np.testing.assert_array_equal(pred, before[0])
+    np.testing.assert_array_equal(target, before[1])
+
+
+@pytest.mark.parametrize(("make", "kind"), CASES)
+def test_micro_batches_add_up_to_the_batch(make: Make, kind: str, rng: np.random.Generator) -> None:
+    pred, target = batch(kind, rng, n=10)
+    whole, part = make(), make()
+    total = whole.forward(pred, target)
+    losses, grads = 0.0, []
+    for piece in (slice(0, 4), slice(4, 8), slice(8, 10)):
+        share = len(pred[piece]) / 10
+        losses += share * part.forward(pred[piece], target[piece])
+        grads.append(share * part.backward())
+    assert losses == pytest.approx(total, rel=1e-14)
+    np.testing.assert_allclose(np.concatenate(grads), whole.backward(), rtol=1e-12, atol=1e-17)
+
+
+def test_per_sample_does_not_disturb_backward(rng: np.random.Generator) -> None:
+    logits, labels = batch("labels", rng)
+    loss = SoftmaxCrossEntropy()
+    loss.forward(logits, labels)
+    expected = loss.backward()
+    loss.per_sample(np.zeros((2, 3)), np.array([0, 1]))
+    np.testing.assert_array_equal(loss.backward(), expected)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.int64])
+def test_any_integer_dtype_is_a_label(dtype: type, rng: np.random.Generator) -> None:
+    logits, labels = batch("labels", rng)
+    loss = SoftmaxCrossEntropy()
+    expected = loss.forward(logits, labels)
+    assert loss.forward(logits, labels.astype(dtype)) == expected
+
+
+@pytest.mark.parametrize(
+    ("logits", "labels", "error", "words"),
+    [
+        (np.zeros((3, 5)), np.array([0, 5, 1]), ShapeError, "label 5 in row 1.*classes 0 to 4"),
+        (np.zeros((3, 5)), np.array([0, 1, -1]), ShapeError, "label -1 in row 2"),
+        (np.zeros((3, 5)), np.zeros(3), TypeError, "dtype float64.*integer"),
+        (np.zeros((3, 5)), np.zeros(3, bool), TypeError, "dtype bool"),
+        (np.zeros((3, 5)), np.eye(3, 5, dtype=int), ShapeError, "not one-hot"),
+        (np.zeros((3, 5)), np.zeros(4, int), ShapeError, r"labels of shape \(4,\)"),
+        (np.zeros((3, 5, 1, 1)), np.zeros(3, int), ShapeError, r"expected \(N, C\)"),
+        (np.zeros((3, 5), int), np.zeros(3, int), TypeError, "expected floats"),
+        (np.zeros((0, 5)), np.zeros(0, int), ShapeError, "a mean needs elements"),
+    ],
+)
+def test_cross_entropy_errors_teach(
+    logits: np.ndarray, labels: np.ndarray, error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        SoftmaxCrossEntropy().forward(logits, labels)
+    with pytest.raises(error, match=words):
+        SoftmaxCrossEntropy().per_sample(logits, labels)
+
+
+@pytest.mark.parametrize(
+    ("pred", "target", "error", "words"),
+    [
+        (np.zeros((3, 5)), np.zeros(3), ShapeError, r"\(3, 5\).*\(3,\).*one-hot"),
+        (np.zeros((3, 1)), np.zeros((3, 5)), ShapeError, "expected the same shape"),
+        (np.zeros((3, 5), int), np.zeros((3, 5)), TypeError, "expected floats"),
+        (np.zeros((0, 5)), np.zeros((0, 5)), ShapeError, "a mean needs elements"),
+    ],
+)
+def test_mse_errors_teach(
+    pred: np.ndarray, target: np.ndarray, error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        MSE().forward(pred, target)
+
+
+@pytest.mark.parametrize("smoothing", [-0.1, 1.1, math.nan])
+def test_label_smoothing_out_of_range(smoothing: float) -> None:
+    with pytest.raises(ValueError, match="from 0 to 1"):
+        SoftmaxCrossEntropy(smoothing)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_registered_losses_have_defaults_and_ask_for_a_forward_first(name: str) -> None:
+    with pytest.raises(RuntimeError, match="needs a forward"):
+        LOSSES[name]().backward()
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-13), (np.float32, 1e-6)])
+@pytest.mark.parametrize("smoothing", SMOOTHING)
+def test_cross_entropy_like_pytorch(
+    smoothing: float, dtype: type, tolerance: float, rng: np.random.Generator
+) -> None:
+    import torch
+
+    logits, labels = batch("labels", rng, dtype, n=16, f=10)
+    x = torch.from_numpy(logits.copy()).requires_grad_()
+    expected = torch.nn.functional.cross_entropy(
+        x, torch.from_numpy(labels), label_smoothing=smoothing
+    )
+    expected.backward()
+    loss = SoftmaxCrossEntropy(smoothing)
+    assert loss.forward(logits, labels) == pytest.approx(expected.item(), rel=tolerance)
+    np.testing.assert_allclose(loss.backward(), x.grad.numpy(), rtol=0, atol=tolerance)
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-14), (np.float32, 1e-6)])
+def test_mse_like_pytorch(dtype: type, tolerance: float, rng: np.random.Generator) -> None:
+    import torch
+
+    pred, target = batch("values", rng, dtype, n=16, f=10)
+    x = torch.from_numpy(pred.copy()).requires_grad_()
+    expected = torch.nn.functional.mse_loss(x, torch.from_numpy(target))
+    expected.backward()
+    loss = MSE()
+    assert loss.forward(pred, target) == pytest.approx(expected.item(), rel=tolerance)
+    np.testing.assert_allclose(loss.backward(), x.grad.numpy(), rtol=0, atol=tolerance)

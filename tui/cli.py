@@ -1,0 +1,332 @@
+"""The console script: reads the command line, and imports only what the command needs.
+
+``--help`` and ``--version`` import neither NumPy nor Textual; a headless command never imports
+Textual; only the app does.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine import __version__
+
+if TYPE_CHECKING:
+    from engine.commands.output import Output
+
+EXIT_CODES = """\
+exit codes:
+  0  done
+  1  the run failed: it diverged, was not saved, or a gradient check failed
+  2  the command line or the config is wrong
+  3  a data set or checkpoint is missing or corrupt
+  130, 143, 129  stopped by SIGINT (Ctrl-C), SIGTERM or SIGHUP; a checkpoint is saved
+"""
+
+COMMANDS = {
+    "train": "train headless (the same as --no-ui)",
+    "resume": "go on with an interrupted run, exactly",
+    "evaluate": "accuracy, per-class table and confusion matrix on the test set",
+    "export": "write a trained network for other programs",
+    "gradcheck": "prove the gradients of a network against numerical ones",
+    "data": "list, fetch or verify the data sets",
+    "runs": "list, show or compare what was trained",
+    "config": "list, check or show configs, or print their JSON Schema",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments and arguments[0] in COMMANDS:
+        parser = _command_parser(arguments[0])
+        return _guarded(parser.parse_args(arguments[1:]))
+    options = _top_parser().parse_args(arguments)
+    if options.no_ui:
+        options.run = _train
+        options.config = options.config or options.config_argument
+        return _guarded(options)
+    return _open_app(options)
+
+
+def _top_parser() -> argparse.ArgumentParser:
+    listed = "\n".join(f"  {name:10}  {text}" for name, text in COMMANDS.items())
+    parser = argparse.ArgumentParser(
+        prog="cnn-tui",
+        usage="cnn-tui [CONFIG]\n       cnn-tui --no-ui [--config CONFIG] [--set KEY=VALUE]...\n"
+        "       cnn-tui COMMAND ...",
+        description="Build, train and look inside small convolutional networks in NumPy. "
+        "Without --no-ui or a command it opens the app.",
+        epilog=f"commands (each has --help):\n{listed}\n\n{EXIT_CODES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "config_argument", nargs="?", metavar="CONFIG", help="a config, e.g. quickstart"
+    )
+    parser.add_argument("--no-ui", action="store_true", help="train headless")
+    _add_config(parser, required=False)
+    _add_output(parser)
+    parser.add_argument("--version", action="version", version=f"cnn-tui {__version__}")
+    return parser
+
+
+def _command_parser(name: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=f"cnn-tui {name}",
+        description=COMMANDS[name][0].upper() + COMMANDS[name][1:] + ".",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _ADDERS[name](parser)
+    return parser
+
+
+def _add_train(parser: argparse.ArgumentParser) -> None:
+    _add_config(parser, required=False)
+    _add_output(parser)
+    parser.set_defaults(run=_train)
+
+
+def _add_resume(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run_name", metavar="RUN", help="a run's folder, or a part of its name")
+    parser.add_argument("--runs-dir", type=Path, default=Path("runs"), help="default: runs")
+    _add_output(parser)
+    parser.set_defaults(run=_resume)
+
+
+def _add_evaluate(parser: argparse.ArgumentParser) -> None:
+    _add_config(parser, required=True)
+    _add_weights(parser)
+    _add_output(parser)
+    parser.set_defaults(run=_evaluate)
+
+
+def _add_export(parser: argparse.ArgumentParser) -> None:
+    _add_config(parser, required=True)
+    _add_weights(parser)
+    parser.add_argument("--format", choices=["npz"], default="npz", help="default: npz")
+    parser.add_argument("--output", type=Path, required=True, metavar="P", help="file to write")
+    _add_output(parser)
+    parser.set_defaults(run=_export)
+
+
+def _add_gradcheck(parser: argparse.ArgumentParser) -> None:
+    _add_config(parser, required=False)
+    parser.add_argument(
+        "--weights", type=Path, metavar="W", help="weights or run; default: fresh ones"
+    )
+    parser.add_argument(
+        "--mode",
+        choices=["exact", "directions"],
+        default="directions",
+        help="every entry, or a few random directions per tensor (default, fast)",
+    )
+    parser.add_argument("--samples", type=int, default=2, help="how many real images; default: 2")
+    _add_output(parser)
+    parser.set_defaults(run=_gradcheck)
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="list|fetch|verify")
+    for verb, text in (
+        ("list", "which data sets there are"),
+        ("fetch", "download one"),
+        ("verify", "check the files of one"),
+    ):
+        one = verbs.add_parser(verb, help=text, description=text)
+        if verb != "list":
+            one.add_argument("name", help="e.g. mnist")
+        one.add_argument(
+            "--root", type=Path, help="folder of the data sets; default: $CNN_TUI_DATA or data/raw"
+        )
+        _add_output(one)
+    parser.set_defaults(run=_data)
+
+
+def _add_runs(parser: argparse.ArgumentParser) -> None:
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="list|show|compare")
+    for verb, text in (
+        ("list", "all runs, the newest first"),
+        ("show", "the record and metrics of one"),
+        ("compare", "some side by side"),
+    ):
+        one = verbs.add_parser(verb, help=text, description=text)
+        if verb != "list":
+            one.add_argument(
+                "names",
+                nargs=1 if verb == "show" else "+",
+                metavar="RUN",
+                help="a run's folder, or a part of its name",
+            )
+        one.add_argument("--runs-dir", type=Path, default=Path("runs"), help="default: runs")
+        _add_output(one)
+    parser.set_defaults(run=_runs)
+
+
+def _add_config_command(parser: argparse.ArgumentParser) -> None:
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="list|check|show|schema")
+    for verb, text in (
+        ("list", "the configs there are"),
+        ("check", "say whether one can be run, and show its network"),
+        ("show", "one with every value spelled out"),
+        ("schema", "JSON Schema, for editors"),
+    ):
+        one = verbs.add_parser(verb, help=text, description=text)
+        if verb in ("check", "show"):
+            one.add_argument("config", nargs="?", metavar="CONFIG", help="default: quickstart")
+            _add_set(one)
+        _add_output(one)
+    parser.set_defaults(run=_config)
+
+
+_ADDERS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
+    "train": _add_train,
+    "resume": _add_resume,
+    "evaluate": _add_evaluate,
+    "export": _add_export,
+    "gradcheck": _add_gradcheck,
+    "data": _add_data,
+    "runs": _add_runs,
+    "config": _add_config_command,
+}
+
+
+def _add_config(parser: argparse.ArgumentParser, *, required: bool) -> None:
+    parser.add_argument(
+        "--config",
+        metavar="CONFIG",
+        required=required,
+        help="a YAML file, or the name of a shipped one"
+        + ("" if required else "; default: quickstart"),
+    )
+    _add_set(parser)
+
+
+def _add_set(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        dest="overrides",
+        metavar="KEY=VALUE",
+        help="override a value, e.g. train.lr=0.1; may be repeated",
+    )
+
+
+def _add_weights(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--weights", type=Path, required=True, metavar="W", help="a file of weights, or a run"
+    )
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="data as JSON lines on stdout")
+    parser.add_argument("--quiet", action="store_true", help="no narration on stderr")
+    parser.add_argument("--debug", action="store_true", help="tracebacks of errors")
+
+
+def _guarded(options: argparse.Namespace) -> int:
+    """Run a headless command; an error is one line and its exit code."""
+    from engine.errors import EngineError
+    from tui.console import make_output
+
+    out = make_output(as_json=options.json, quiet=options.quiet)
+    try:
+        return options.run(options, out)
+    except EngineError as error:
+        if options.debug:
+            raise
+        out.progress.close()
+        out.complain(str(error))
+        return error.exit_code
+    except MemoryError:
+        if options.debug:
+            raise
+        out.progress.close()
+        out.complain("not enough memory; try a smaller batch or a smaller network")
+        return 1
+    except KeyboardInterrupt:
+        out.progress.close()
+        return 130
+
+
+def _train(options: argparse.Namespace, out: "Output") -> int:
+    from engine.commands.config import resolve
+    from engine.commands.train import train
+    from engine.config import load
+
+    return train(load(resolve(options.config), options.overrides), out)
+
+
+def _resume(options: argparse.Namespace, out: "Output") -> int:
+    from engine.commands.runs import find
+    from engine.commands.train import resume
+
+    return resume(find(options.runs_dir, options.run_name).path, out)
+
+
+def _evaluate(options: argparse.Namespace, out: "Output") -> int:
+    from engine.commands.config import resolve
+    from engine.commands.evaluate import evaluate
+    from engine.config import load
+
+    config = load(resolve(options.config), options.overrides)
+    return evaluate(config, options.weights, out)
+
+
+def _export(options: argparse.Namespace, out: "Output") -> int:
+    from engine.commands.config import resolve
+    from engine.commands.export import export
+    from engine.config import load
+
+    config = load(resolve(options.config), options.overrides)
+    return export(config, options.weights, options.format, options.output, out)
+
+
+def _gradcheck(options: argparse.Namespace, out: "Output") -> int:
+    from engine.commands.config import resolve
+    from engine.commands.gradcheck import gradcheck
+    from engine.config import load
+
+    config = load(resolve(options.config), options.overrides)
+    return gradcheck(
+        config, out, weights=options.weights, mode=options.mode, samples=options.samples
+    )
+
+
+def _data(options: argparse.Namespace, out: "Output") -> int:
+    from engine.commands import data
+
+    if options.verb == "list":
+        return data.list_datasets(options.root, out)
+    verb = data.fetch_dataset if options.verb == "fetch" else data.verify_dataset
+    return verb(options.name, options.root, out)
+
+
+def _runs(options: argparse.Namespace, out: "Output") -> int:
+    from engine.commands import runs
+
+    if options.verb == "list":
+        return runs.list_all(options.runs_dir, out)
+    if options.verb == "show":
+        return runs.show(options.runs_dir, options.names[0], out)
+    return runs.compare(options.runs_dir, options.names, out)
+
+
+def _config(options: argparse.Namespace, out: "Output") -> int:
+    from engine.commands import config
+
+    if options.verb == "list":
+        return config.list_all(out)
+    if options.verb == "schema":
+        return config.schema(out)
+    verb = config.check if options.verb == "check" else config.show
+    return verb(config.resolve(options.config), options.overrides, out)
+
+
+def _open_app(options: argparse.Namespace) -> int:
+    print(
+        "cnn-tui: the app is not there yet; train headless with: cnn-tui --no-ui", file=sys.stderr
+    )
+    return 2
