@@ -326,7 +326,21 @@ def _config(options: argparse.Namespace, out: "Output") -> int:
 
 
 def _open_app(options: argparse.Namespace) -> int:
-    print(
-        "cnn-tui: the app is not there yet; train headless with: cnn-tui --no-ui", file=sys.stderr
-    )
-    return 2
+    if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout)):
+        print(
+            "cnn-tui: the app needs a terminal; without one, train with: cnn-tui --no-ui",
+            file=sys.stderr,
+        )
+        return 2
+    from tui.launch import launch
+
+    name = options.config or options.config_argument
+    path = None
+    if name is not None:
+        from engine.commands.config import resolve
+
+        path = resolve(name)
+        if not path.is_file():
+            print(f"cnn-tui: {name}: no such config; see: cnn-tui config list", file=sys.stderr)
+            return 2
+    return launch(path)

@@ -1,6 +1,7 @@
 """The configs: ``cnn-tui config list``, ``check``, ``show`` and ``schema``."""
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,8 +20,8 @@ def resolve(argument: str | None) -> Path:
 
     ``quickstart`` and ``configs/quickstart.yaml`` are found from any folder.
     """
-    path = Path(argument or DEFAULT)
-    if path.exists() or path.is_symlink():
+    path = Path(DEFAULT if argument is None else argument)
+    if os.path.lexists(path):
         return path
     if path.parent in (Path(), Path("configs")):
         ours = shipped("configs") / f"{path.stem}.yaml"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from engine.commands.output import Output, table
 from engine.commands.signals import Signals
-from engine.data import DATASETS, FetchCancelledError, fetch, locate, verify
+from engine.data import DATASETS, fetch, locate, verify
 
 
 def list_datasets(root: Path | None, out: Output) -> int:
@@ -34,8 +34,9 @@ def fetch_dataset(name: str, root: Path | None, out: Output) -> int:
 
     Raises:
         DataError: it cannot be had; the message says which file to put where instead.
+        Interrupted: by a signal.
     """
-    with Signals() as signals:
+    with Signals(on_leave=out.progress.abandon) as signals:
         try:
             place = fetch(
                 name,
@@ -43,11 +44,6 @@ def fetch_dataset(name: str, root: Path | None, out: Output) -> int:
                 progress=out.progress.update,
                 cancelled=lambda: signals.received is not None,
             )
-        except FetchCancelledError as error:
-            if signals.exit_code is None:
-                raise
-            out.complain(str(error))
-            return signals.exit_code
         finally:
             out.progress.close()
     out.json({"name": name, "place": str(place)})

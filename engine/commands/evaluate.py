@@ -6,6 +6,7 @@ import numpy as np
 
 from engine import metrics
 from engine.commands.output import Output, table
+from engine.commands.signals import Signals
 from engine.config import Config
 from engine.kernels.workers import Workers
 from engine.train import setup
@@ -19,22 +20,33 @@ def evaluate(config: Config, weights: Path, out: Output) -> int:
     Raises:
         CheckpointError: the weights cannot be used.
         DataError: the data set is missing or corrupt.
+        Interrupted: by a signal.
     """
     model = load_model(config, weights)
-    dataset = setup.load_dataset(config, progress=out.progress.update)
-    batches = setup.evaluation_batches(dataset.test, dataset)
-    with Workers(config.train.workers) as workers:
-        trainer = Trainer(
-            model,
-            setup.make_loss(config),
-            setup.make_optimizer(config),
-            seed=config.seed,
-            workers=workers,
-        )
-        result = trainer.evaluate(
-            batches, lambda done, total: out.progress.update("evaluating", done, total)
-        )
-    out.progress.close()
+    with Signals(on_leave=out.progress.abandon) as signals:
+
+        def on_progress(done: int, total: int) -> None:
+            signals.check()
+            out.progress.update("evaluating", done, total)
+
+        try:
+            dataset = setup.load_dataset(
+                config,
+                progress=out.progress.update,
+                cancelled=lambda: signals.received is not None,
+            )
+            with Workers(config.train.workers) as workers:
+                trainer = Trainer(
+                    model,
+                    setup.make_loss(config),
+                    setup.make_optimizer(config),
+                    seed=config.seed,
+                    workers=workers,
+                )
+                batches = setup.evaluation_batches(dataset.test, dataset)
+                result = trainer.evaluate(batches, on_progress)
+        finally:
+            out.progress.close()
     confusion = metrics.confusion_matrix(result.labels, result.predictions, len(dataset.classes))
     scores = metrics.per_class(confusion)
     out.json(

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from engine.commands.output import Output
+from engine.commands.signals import Signals
 from engine.config import Config
 from engine.data import DATASETS
 from engine.errors import RunError
@@ -17,21 +18,26 @@ def export(config: Config, weights: Path, file_format: str, output: Path, out: O
     Raises:
         CheckpointError: the weights cannot be used.
         RunError: the output cannot be written.
+        Interrupted: by a signal, before anything was written.
     """
-    model = load_model(config, weights)
+    if output.is_dir() or not output.name:
+        raise RunError(f"{output}: not written: it is a folder; expected the name of a file")
     info = DATASETS[config.dataset]
-    architecture = Architecture(
-        layers=model.spec(),
-        input_shape=info.image_shape,
-        classes=info.classes,
-        mean=info.mean,
-        std=info.std,
-    )
-    try:
-        durable.make_folder(output.parent)
-        written = FORMATS[file_format](output, model, architecture)
-    except OSError as error:
-        raise RunError(f"{output}: not written: {error.strerror or error}") from None
+    with Signals() as signals:
+        model = load_model(config, weights)
+        architecture = Architecture(
+            layers=model.spec(),
+            input_shape=info.image_shape,
+            classes=info.classes,
+            mean=info.mean,
+            std=info.std,
+        )
+        signals.check()
+        try:
+            durable.make_folder(output.parent)
+            written = FORMATS[file_format](output, model, architecture)
+        except OSError as error:
+            raise RunError(f"{output}: not written: {error.strerror or error}") from None
     out.json({"format": file_format, "files": [str(path) for path in written]})
     for path in written:
         out.text(f"{path}  {path.stat().st_size:,} bytes")

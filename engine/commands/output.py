@@ -5,6 +5,7 @@ import math
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Protocol, TextIO
 
 
@@ -19,6 +20,10 @@ class ProgressBar(Protocol):
         """Take it off the screen."""
         ...
 
+    def abandon(self) -> None:
+        """Give the terminal back at once, in a signal handler, before the process ends."""
+        ...
+
 
 class NoProgress:
     """Shows nothing: for pipes, files and ``--quiet``."""
@@ -29,11 +34,17 @@ class NoProgress:
     def close(self) -> None:
         pass
 
+    def abandon(self) -> None:
+        pass
+
 
 class Output:
     """What a command writes to.
 
-    A reader that goes away (``| head -1``) ends the output, never the work.
+    A reader that goes away (``| head -1``) or a full disk ends the output, never the work.
+
+    Attributes:
+        problem: why data is missing from stdout, or None; a reader that went away is no problem.
 
     Args:
         as_json: data as JSON, one object a line.
@@ -47,35 +58,58 @@ class Output:
         self.as_json = as_json
         self.quiet = quiet
         self.progress = progress or NoProgress()
+        self.problem: str | None = None
 
     def text(self, text: str) -> None:
         """A line of data for people; nothing under ``--json``."""
         if not self.as_json:
-            self._write(sys.stdout, text)
+            self._write_data(visible(text))
 
     def json(self, value: Mapping[str, Any] | Sequence[Any]) -> None:
         """A line of data for programs; nothing without ``--json``."""
         if self.as_json:
-            self._write(sys.stdout, json.dumps(jsonable(value), allow_nan=False))
+            self._write_data(json.dumps(jsonable(value), allow_nan=False))
 
     def say(self, text: str) -> None:
         """Narration."""
         if not self.quiet:
-            self._write(sys.stderr, text)
+            self.complain(text)
 
     def complain(self, text: str) -> None:
         """A warning or an error: said even under ``--quiet``."""
-        self._write(sys.stderr, text)
+        with suppress(OSError, ValueError):  # nobody is there to be told
+            _write(sys.stderr, visible(text))
 
-    @staticmethod
-    def _write(stream: TextIO, text: str) -> None:
+    def _write_data(self, text: str) -> None:
+        if self.problem is not None:
+            return
         try:
-            stream.write(text + "\n")
-            stream.flush()
-        except (BrokenPipeError, ValueError):
-            # Nobody reads any more. A new target keeps the interpreter's own flush quiet too.
-            with open(os.devnull, "w") as nowhere:
-                os.dup2(nowhere.fileno(), stream.fileno())
+            _write(sys.stdout, text)
+        except (OSError, ValueError) as error:
+            _discard(sys.stdout)
+            if not isinstance(error, BrokenPipeError):
+                reason = error.strerror if isinstance(error, OSError) else None
+                self.problem = f"stdout: {reason or error}"
+                self.complain(self.problem)
+
+
+def _write(stream: TextIO | None, text: str) -> None:
+    if stream is None:  # the process was started without it
+        return
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    stream.write(text.encode(encoding, "replace").decode(encoding) + "\n")
+    stream.flush()
+
+
+def _discard(stream: TextIO) -> None:
+    """Lead a stream to nowhere, so that the interpreter's own flush at the end is quiet too."""
+    with suppress(OSError, ValueError), open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), stream.fileno())
+
+
+def visible(text: str) -> str:
+    """Text without control characters, which would act on the terminal; lines stay lines."""
+    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def jsonable(value: Any) -> Any:

@@ -3,12 +3,24 @@
 import difflib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from engine.commands.output import Output, table
-from engine.errors import RunError
-from engine.train.rundir import RunDir
+from engine.errors import CheckpointError
+from engine.train.rundir import RUN_ID, RunDir
 from engine.train.runlist import RunInfo, list_runs
 
+_SHOWN = (
+    "run",
+    "status",
+    "reason",
+    "dataset",
+    "model",
+    "parameters",
+    "seed",
+    "seconds",
+    "version",
+)
 _METRICS = ("loss", "acc", "val_loss", "val_acc", "lr")
 
 
@@ -31,7 +43,7 @@ def list_all(root: Path, out: Output) -> int:
                 info.problem or "",
             )
         )
-        out.json({"run": info.id, "status": info.status, "problem": info.problem, **record})
+        out.json({**_facts(info), "problem": info.problem})
     if not rows:
         out.say(f"{root}: no runs yet")
         return 0
@@ -44,15 +56,14 @@ def show(root: Path, name: str, out: Output) -> int:
     """The record of a run, and its metrics by epoch.
 
     Raises:
-        RunError: there is no such run.
+        CheckpointError: there is no such run.
     """
     info = find(root, name)
-    run = RunDir.view(info.path)
-    metrics = run.read_metrics()
-    out.json({"run": info.id, "status": info.status, **info.record, "epochs_log": metrics})
-    facts = ("status", "reason", "dataset", "model", "parameters", "seed", "seconds", "version")
-    shown = {"run": info.id, **info.record, "status": info.status}
-    out.text(table(("", ""), [(k, str(shown[k])) for k in ("run", *facts) if shown.get(k)])[1:])
+    metrics = RunDir.view(info.path).read_metrics()
+    facts = _facts(info)
+    out.json({**facts, "epochs_log": metrics})
+    shown = [(key, str(facts[key])) for key in _SHOWN if facts.get(key) not in (None, "")]
+    out.text("\n".join(f"{key:<11} {value}" for key, value in shown))
     out.text("")
     rows = [(str(row["epoch"]), *(_number(row[key]) for key in _METRICS)) for row in metrics]
     out.text(table(("epoch", *_METRICS), rows, "r" * 6))
@@ -63,7 +74,7 @@ def compare(root: Path, names: Sequence[str], out: Output) -> int:
     """Two or more runs side by side, and what differs between their configs.
 
     Raises:
-        RunError: there is no such run.
+        CheckpointError: there is no such run.
     """
     infos = [find(root, name) for name in names]
     configs = [RunDir.view(info.path).read_config().splitlines() for info in infos]
@@ -73,7 +84,7 @@ def compare(root: Path, names: Sequence[str], out: Output) -> int:
         test = info.record.get("test") or {}
         row = (final.get("loss"), final.get("val_acc"), best.get("val_acc"), test.get("test_acc"))
         rows.append((info.id, info.status or "broken", *map(_number, row)))
-        out.json({"run": info.id, "status": info.status, **info.record})
+        out.json(_facts(info))
     header = ("run", "status", "loss", "val_acc", "best val_acc", "test_acc")
     out.text(table(header, rows, "llrrrr"))
     for info, config in zip(infos[1:], configs[1:], strict=True):
@@ -88,19 +99,24 @@ def find(root: Path, name: str) -> RunInfo:
     """The run of that id, or the newest whose id contains ``name``; or a path of a run.
 
     Raises:
-        RunError: there is none.
+        CheckpointError: there is none.
+        RunError: the runs cannot be read.
     """
-    path = Path(name)
-    if path.is_dir():
-        root, name = path.absolute().parent, path.absolute().name
+    path = Path(name).absolute()
+    if RUN_ID.fullmatch(path.name) and path.is_dir():
+        root, name = path.parent, path.name
     runs = list_runs(root)
-    for info in runs:
-        if info.id == name:
-            return info
-    for info in runs:
-        if name in info.id:
-            return info
-    raise RunError(f"{root}: no run {name!r}; 'cnn-tui runs list' shows those there are")
+    matches = [info for info in runs if info.id == name] or [
+        info for info in runs if name and name in info.id
+    ]
+    if not matches:
+        raise CheckpointError(f"{root}: no run {name!r}; 'cnn-tui runs list' shows those there are")
+    return matches[0]
+
+
+def _facts(info: RunInfo) -> dict[str, Any]:
+    """A run's record; the status is what it is now, not what was written last."""
+    return {**info.record, "run": info.id, "status": info.status}
 
 
 def _number(value: object) -> str:

@@ -1,5 +1,6 @@
 """Train headless: ``cnn-tui train``, ``cnn-tui --no-ui`` and ``cnn-tui resume``."""
 
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,6 @@ from typing import Any
 from engine.commands.output import Output
 from engine.commands.signals import Signals
 from engine.config import Config
-from engine.data import FetchCancelledError
 from engine.train.events import (
     CheckpointSaved,
     Ended,
@@ -39,8 +39,8 @@ def train(config: Config, out: Output) -> int:
         EngineError: it could not begin.
     """
     teller = _Teller(out)
-    watchers = {"on_event": teller.tell, "on_progress": out.progress.update}
-    return _run(TrainingSession(config, **watchers), out)
+    session = TrainingSession(config, on_event=teller.tell, on_progress=out.progress.update)
+    return _run(session, out)
 
 
 def resume(run: Path, out: Output) -> int:
@@ -49,22 +49,20 @@ def resume(run: Path, out: Output) -> int:
     Returns, raises: as ``train``.
     """
     teller = _Teller(out)
-    watchers = {"on_event": teller.tell, "on_progress": out.progress.update}
-    return _run(TrainingSession.resumed(run, **watchers), out)
+    return _run(
+        TrainingSession.resumed(run, on_event=teller.tell, on_progress=out.progress.update), out
+    )
 
 
 def _run(session: TrainingSession, out: Output) -> int:
-    with Signals(session.controls.stop_from_signal) as signals:
+    with Signals(session.controls.stop_from_signal, out.progress.abandon) as signals:
         try:
             ended = session.run()
-        except FetchCancelledError:
-            if signals.exit_code is None:
-                raise
-            out.complain("stopped while downloading; nothing was run")
-            return signals.exit_code
         finally:
             out.progress.close()
-    return signals.exit_code or (0 if ended.status == "finished" else 1)
+    if ended.status == "stopped":
+        return signals.exit_code or 1
+    return 0 if ended.status == "finished" else 1
 
 
 class _Teller:
@@ -97,12 +95,12 @@ class _Teller:
     def _ended(self, event: Ended) -> None:
         out = self.out
         out.progress.close()
-        if event.status == "diverged" or event.status == "failed":
+        if event.status in ("diverged", "failed"):
             out.complain(event.reason)
         elif event.status == "stopped":
             out.complain(
                 f"stopped ({event.reason}) after epoch {event.epochs_done}; go on with:"
-                f"  cnn-tui resume {event.run_dir}"
+                f"  cnn-tui resume {shlex.quote(str(event.run_dir))}"
             )
         elif event.reason:
             out.say(event.reason)

@@ -16,8 +16,8 @@ from engine.config.callbacks import (
 )
 from engine.config.catalogue import list_configs
 from engine.config.describe import Field, fields, json_schema
-from engine.config.dump import config_hash, dump
-from engine.config.edit import remove_value, set_value
+from engine.config.dump import config_hash, dump, inline
+from engine.config.edit import read_values, remove_value, set_value
 from engine.config.load import load, loads, read_text
 from engine.config.problems import ConfigProblems, Problem
 from engine.config.schedulers import (
@@ -57,11 +57,13 @@ __all__ = [
     "config_hash",
     "dump",
     "fields",
+    "inline",
     "json_schema",
     "list_configs",
     "load",
     "loads",
     "read_text",
+    "read_values",
     "remove_value",
     "set_value",
 ]

@@ -85,6 +85,15 @@ def remove_value(text: str, path: str) -> str:
     return _confirmed(cut.remove(text, root, keys), _without(data, keys), path)
 
 
+def read_values(text: str) -> Any:
+    """What a config's text says, as plain values, whether it can be run or not.
+
+    Raises:
+        ConfigProblems: the text cannot be read.
+    """
+    return _read(text)[1]
+
+
 def _keys(path: str) -> KeyPath:
     keys = parse_path(path)
     if not keys:

@@ -129,7 +129,9 @@ def _check(document: Document) -> tuple[Config | None, list[Found]]:
     mended = config if not wrong else _mend(document.data, wrong)
     if mended is not None:
         for path, message in check(mended, wrong):
-            found.append(Found(path, message, document.mark(path)))
+            # A layer or an argument that is unknown is a key, not a value.
+            mark = document.mark(path, key=message.startswith("unknown"))
+            found.append(Found(path, message, mark))
     return config, found
 
 

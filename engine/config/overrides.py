@@ -1,5 +1,6 @@
 """``--set train.lr=0.1``: values from the command line over those of the file."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -52,7 +53,7 @@ def parse_path(key: str) -> KeyPath:
     parts = key.strip().split(".")
     if not all(parts):
         return ()
-    return tuple(int(part) if part.isascii() and part.isdecimal() else part for part in parts)
+    return tuple(int(part) if re.fullmatch("[0-9]{1,9}", part) else part for part in parts)
 
 
 def _read_value(text: str, path: KeyPath, mark: Mark, document: Document) -> Document | None:
@@ -72,20 +73,15 @@ def _read_value(text: str, path: KeyPath, mark: Mark, document: Document) -> Doc
 def _put(document: Document, path: KeyPath, value: Document, mark: Mark) -> str | None:
     parent: Any = document.data
     for depth, part in enumerate(path):
-        here = path[:depth]
-        last = depth == len(path) - 1
-        if isinstance(parent, list):
-            if not isinstance(part, int) or part >= len(parent):
-                return (
-                    f"{dotted(here)} has the items 0 to {len(parent) - 1}"
-                    if parent
-                    else f"{dotted(here)} is empty"
-                )
-        elif not isinstance(parent, dict):
-            return f"{dotted(here)} is {shown(parent)}, not a mapping; set it as a whole"
-        else:
+        here = dotted(path[:depth])
+        if isinstance(parent, dict):
             part = str(part)
-        if last:
+            path = (*path[:depth], part, *path[depth + 1 :])
+        elif not isinstance(parent, list):
+            return f"{here} is {shown(parent)}, not a mapping; set it as a whole"
+        elif not isinstance(part, int) or part >= len(parent):
+            return f"{here} has the items 0 to {len(parent) - 1}" if parent else f"{here} is empty"
+        if depth == len(path) - 1:
             parent[part] = value.data
         elif isinstance(parent, dict) and parent.get(part) is None:
             parent[part] = {}
@@ -94,6 +90,7 @@ def _put(document: Document, path: KeyPath, value: Document, mark: Mark) -> str 
     for old in [old for old in document.places if old[: len(path)] == path]:
         del document.places[old]
     document.spoilt = [old for old in document.spoilt if old[: len(path)] != path]
+    document.places[path] = Place(mark, mark)  # an empty text has no places of its own
     for inner, place in value.places.items():
         document.places[path + inner] = place
     document.problems += [Found(path + p.path, p.message, mark) for p in value.problems]

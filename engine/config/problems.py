@@ -37,7 +37,8 @@ def shown(value: object) -> str:
         case bool():
             return "true" if value else "false"
         case str():
-            return f"'{printable(value)}'"
+            hidden = "" if value.isprintable() else " (with invisible characters)"
+            return f"'{printable(value)}'{hidden}"
         case dict():
             return "a mapping" if value else "an empty mapping"
         case list():

@@ -14,7 +14,15 @@ from typing import Any, NamedTuple
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from engine.config.problems import ConfigProblems, Found, KeyPath, Mark, Problem, printable
+from engine.config.problems import (
+    ConfigProblems,
+    Found,
+    KeyPath,
+    Mark,
+    Problem,
+    printable,
+    value_at,
+)
 
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 40  # a Residual inside a Residual inside a Residual is at 14
@@ -75,7 +83,11 @@ class Document:
     spoilt: list[KeyPath] = field(default_factory=list)
 
     def mark(self, path: KeyPath, *, key: bool = False) -> Mark:
-        """The mark of a value, or of its key; that of the nearest parent if it is not there."""
+        """The mark of a value; of its key if that is asked for, or if the value fills lines.
+
+        Of a value that is not there, it is the mark of the nearest parent's key.
+        """
+        key = key or isinstance(value_at(self.data, path), (dict, list))
         for end in range(len(path), -1, -1):
             place = self.places.get(path[:end])
             if place is not None:

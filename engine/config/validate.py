@@ -45,8 +45,10 @@ def validate(data: dict[str, Any]) -> tuple[Config | None, list[Complaint]]:
     except ValidationError as failed:
         errors = failed.errors(include_url=False, include_input=False)
     complaints = [
-        # Suggestions take time, and are not for a file of thousands of unknown keys.
-        _complaint(error, data, suggest=i < 4 * SHOWN)
+        # Good words take time; in a file with hundreds of problems few of them are ever read.
+        _complaint(error, data)
+        if i < 4 * SHOWN
+        else Complaint(_without_tags(error["loc"]), "not expected here", at_key=True)
         for i, error in enumerate(errors)
     ]
     meant = {complaint.meant for complaint in complaints}
@@ -70,13 +72,13 @@ def _without_tags(loc: tuple[int | str, ...]) -> KeyPath:
     return loc
 
 
-def _complaint(error: ErrorDetails, data: dict[str, Any], *, suggest: bool) -> Complaint:
+def _complaint(error: ErrorDetails, data: dict[str, Any]) -> Complaint:
     path = _without_tags(error["loc"])
     kind = error["type"]
     if kind == OWN_MESSAGE:
         return Complaint(path, error["msg"])
     if kind == "extra_forbidden":
-        return _unknown_key(path, data) if suggest else Complaint(path, "unknown key", True)
+        return _unknown_key(path, data)
     if path == SCHEDULER and kind.startswith("union_tag"):
         return _scheduler(data)
     if path[:1] == ("callbacks",) and len(path) == 2:
@@ -108,12 +110,13 @@ def _unknown_key(path: KeyPath, data: dict[str, Any]) -> Complaint:
     known = list(section.model_fields) if section else []
     message, meant = "unknown key", None
     close = did_you_mean(key, known)
-    elsewhere = [field.path for field in fields() if field.path.split(".")[-1] == key]
+    elsewhere = {field.path for field in fields() if field.path.split(".")[-1] == key}
+    elsewhere.discard(dotted(path))  # another scheduler's
     if close:
         message += f". Did you mean '{close}'?"
         meant = (*parent, close)
-    elif len(set(elsewhere)) == 1 and "*" not in elsewhere[0]:
-        message += f" here. Did you mean '{elsewhere[0]}'?"
+    elif len(elsewhere) == 1 and "*" not in (place := elsewhere.pop()):
+        message += f" here. Did you mean '{place}'?"
     elif known:
         message += f"; expected one of {', '.join(known)}"
     return Complaint(path, message, at_key=True, meant=meant)

@@ -43,9 +43,9 @@ class CifarDataset(DatasetInfo):
 
     def locate(self, root: Path) -> Path | None:
         folder, archive = root / _FOLDER, root / _ARCHIVE
-        if all(os.path.isfile(folder / name) for name in _FILES):
-            return folder
-        return archive if os.path.isfile(archive) else None
+        if os.path.isfile(archive):  # first, because it carries a checksum
+            return archive
+        return folder if all(os.path.isfile(folder / name) for name in _FILES) else None
 
     def read(self, place: Path) -> tuple[Split, Split]:
         if place.is_dir():

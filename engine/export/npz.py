@@ -10,14 +10,14 @@ from engine.train import durable
 
 
 def write_npz(path: Path, model: Sequential, architecture: Architecture) -> list[Path]:
-    """Write ``path`` (``numpy.load`` reads it) and ``path`` with the ending ``.json``.
+    """Write ``lenet.npz`` (``numpy.load`` reads it) and the architecture as ``lenet.json``.
 
     Raises:
         OSError: the disk refused; what was there before is untouched.
     """
     state = {name: np.ascontiguousarray(array) for name, array in model.state_dict().items()}
-    description = path.with_suffix(".json")
+    description = path.with_name(path.name.removesuffix(".npz") + ".json")
     # A file object: given a path, NumPy would append .npz to it.
-    durable.write_atomic(path, lambda file: np.savez(file, **state))
+    durable.write_atomic(path, lambda file: np.savez(file, **state))  # type: ignore[arg-type]
     durable.write_atomic(description, architecture.to_json().encode())
     return [path, description]

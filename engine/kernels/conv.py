@@ -1,38 +1,50 @@
-"""The fast convolution: gather a little, multiply, and again.
+"""The fast convolution: matrix products of image rows as they lie.
 
-Three ideas carry it.
+In (H, C, W, N) memory (see ``layout``) the KH image rows under one row of output are consecutive
+rows of a matrix. A row of output is then a sum of products, one for each column j of the kernel:
 
-1. *A few rows at a time.* The columns of a whole micro-batch would stream through memory twice.
-   Here a strip of output positions is gathered into a scratch array that stays in the cache, one
-   matrix product consumes it, and the next strip overwrites it.
-2. *Batch innermost* (see ``layout``): the gather copies long runs, and the product's result is
-   already the next layer's input.
-3. *One gather for the whole backward pass.* For stride 1 the columns of the output's gradient
-   serve both products: with the flipped kernel they give dx, and with x itself they give dW:
+    y[p] (O, W_out·N) = Σ_j  w[:, :, :, j] (O, KH·C)  @  x[rows of p, shifted by j] (KH·C, W_out·N)
 
-       dx[c, p]    = Σ_{o,i,j} w[o, c, i, j] · dy[o, p + pad − (i, j)]
-       dw[o, c, i, j] = Σ_p     x[c, p]      · dy[o, p + pad − (i, j)]
+Nothing is gathered, nothing of the size of a batch's columns is ever allocated, and both other
+products of training are of the same kind: dW multiplies the same slices of x with dy, and for
+stride 1 dx *is* a convolution, of dy with the flipped kernel.
 
-   Both read the same shifted copies of dy. Where the layer widens a lot, or strides, x's own
-   columns are gathered instead and dx is scattered back tap by tap (``col2im``).
+Three ways to lay the operand out share this, each where it is the fastest (``_choose``):
+
+* ``taps``     the slices themselves. KW products per row of output, summed.
+* ``windows``  the KW shifted copies of each image row stand below each other, so that one product
+               is enough. For few channels, whose products would be too thin, and for strides.
+* ``columns``  the textbook's columns (``im2col``) of some rows of output. For rows too short to
+               be worth a product each (a single image), and for dilated kernels.
 
 Index letters: n image, c input channel, o output channel, i j kernel tap, y x output position,
-k = (c, i, j), p = (y, x, n).
+k depth of a product, p = (x, n) a position in a row of output.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from engine.kernels.geometry import Window
-from engine.kernels.layout import as_nchw, batch_innermost
+from engine.kernels.layout import as_nchw, to_memory
 from engine.kernels.workspace import scratch
 
 Array = np.ndarray
 
-# Columns of about this size stay in a core's second-level cache beside weights and results.
-STRIP_BYTES = 384 * 1024
+# Gathered operands of this size stay in a core's second-level cache beside what they meet.
+GATHER_BYTES = 256 * 1024
+# OpenBLAS multiplies without packing its operands first, up to twice as fast for few rows, while
+# rows x depth x columns of a product stay below this.
+SMALL_PRODUCT = 1_000_000
+# Otherwise, so many columns a product. Shorter ones cost more in calls than they gain.
+LONG_PRODUCT = 512
+SHORTEST_PRODUCT = 256
+# Rows of output shorter than this (W_out·N) are multiplied several at a time.
+SHORT_ROW = 96
+# With up to so many rows of windows, copying them costs less than the sums that it saves.
+FEW_WINDOWS = 48
 
 
 def forward(x: Array, weight: Array, bias: Array | None, window: Window, groups: int) -> Array:
@@ -46,103 +58,231 @@ def forward(x: Array, weight: Array, bias: Array | None, window: Window, groups:
         groups: channels are split into this many independent convolutions.
 
     Returns:
-        (N, C_out, H_out, W_out), batch innermost in memory.
+        (N, C_out, H_out, W_out), in (H, C, W, N) memory.
     """
-    memory = batch_innermost(x)
-    channels, height, width, n = memory.shape
+    memory = to_memory(x)
+    height, channels, width, n = memory.shape
     out_h, out_w = window.output_size(height, width)
-    out = np.empty((weight.shape[0], out_h, out_w, n), x.dtype)
-    padded = _pad(memory, window, "conv.x")
+    out = np.empty((out_h, weight.shape[0], out_w * n), x.dtype)
     for c, o in _groups(channels, weight.shape[0], groups):
-        flat_weight = weight[o].reshape(o.stop - o.start, -1)  # o k
-        flat_out = out[o].reshape(o.stop - o.start, -1)  # o p
-        for span, cols in _strips(padded[c], window, (out_h, out_w)):
-            np.matmul(flat_weight, cols, out=flat_out[:, span])  # ok, kp -> op
-            if bias is not None:
-                flat_out[:, span] += bias[o, None]
-    return as_nchw(out)
+        padded = _pad(memory[:, c], window)
+        part = None if bias is None else bias[o, None]
+        _correlate(padded, weight[o], part, window, out_w, out[:, o])
+    return as_nchw(out.reshape(out_h, -1, out_w, n))
 
 
-def backward(
-    dout: Array,
-    x: Array,
-    weight: Array,
-    window: Window,
-    groups: int,
-    dweight: Array,
-    *,
-    needs_dx: bool,
-) -> Array | None:
-    """Gradients of ``forward`` with respect to the weights (into ``dweight``) and to x.
+def backward_weight(dout: Array, x: Array, dweight: Array, window: Window, groups: int) -> None:
+    """The gradient of ``forward`` with respect to the weights, into ``dweight``.
 
     Args:
         dout: (N, C_out, H_out, W_out), left as it is.
-        x, weight, window, groups: as given to ``forward``.
+        x, window, groups: as given to ``forward``.
         dweight: (C_out, C_in / groups, KH, KW), overwritten.
-        needs_dx: False for the first layer of a network: nobody asks for the images' gradient.
+    """
+    memory, d_memory = to_memory(x), to_memory(dout)
+    out_h, c_out, out_w, n = d_memory.shape
+    d_rows = d_memory.reshape(out_h, c_out, -1)
+    for c, o in _groups(memory.shape[1], c_out, groups):
+        padded = _pad(memory[:, c], window)
+        _correlate_weight(padded, d_rows[:, o], window, out_w, dweight[o])
+
+
+def backward_input(
+    dout: Array, weight: Array, window: Window, groups: int, image_shape: tuple[int, ...]
+) -> Array:
+    """The gradient of ``forward`` with respect to x.
+
+    Args:
+        dout: (N, C_out, H_out, W_out), left as it is.
+        weight, window, groups: as given to ``forward``.
+        image_shape: (N, C_in, H, W).
 
     Returns:
-        dx (N, C_in, H, W), or None.
+        (N, C_in, H, W), in (H, C, W, N) memory.
     """
-    x_memory, d_memory = batch_innermost(x), batch_innermost(dout)
-    dx = np.empty_like(x_memory) if needs_dx else None
     transposed = window.transposed()
-    if dx is not None and transposed is not None and _prefers_dout_columns(weight, window, groups):
-        padded = _pad(d_memory, transposed, "conv.dout")
-        for c, o in _groups(x_memory.shape[0], weight.shape[0], groups):
-            _backward_dout_columns(
-                padded[o], x_memory[c], weight[o], transposed, dweight[o], dx[c]
-            )
+    if transposed is None:
+        return _scatter_input(dout, weight, window, groups, image_shape)
+    g, o, c = groups, weight.shape[0] // groups, weight.shape[1]
+    # (go)cij -> (gc)oij, taps in reverse
+    flipped = weight.reshape(g, o, c, *window.kernel)[..., ::-1, ::-1].transpose(0, 2, 1, 3, 4)
+    return forward(dout, flipped.reshape(g * c, o, *window.kernel), None, transposed, groups)
+
+
+# -- one group, in (H, C, W, N) memory ------------------------------------------------------------
+
+
+class Piece(NamedTuple):
+    """A part of the output, and what the weights are multiplied with to make it.
+
+    Attributes:
+        rows: rows of the output.
+        columns: which of their W_out·N positions; all of them for several rows.
+        operands: one (k, p) matrix for each of the factors of ``_factors``, to be summed.
+    """
+
+    rows: slice
+    columns: slice
+    operands: list[Array]
+
+
+def _correlate(
+    padded: Array, weight: Array, bias: Array | None, window: Window, out_w: int, out: Array
+) -> None:
+    """out (H_out, O, W_out·N) = weight * padded + bias, with bias (O, 1)."""
+    c_out = weight.shape[0]
+    way = _choose(padded.shape, window, out_w, c_out)
+    factors = _factors(weight, way)  # ocij -> t o k
+    for rows, columns, operands in way(padded, window, out.shape[0], out_w, c_out):
+        count = rows.stop - rows.start
+        target = out[rows.start, :, columns]
+        if count > 1:
+            target = scratch("conv.rows", (c_out, count * out.shape[2]), out.dtype)
+        np.matmul(factors[0], operands[0], out=target)  # ok, kp -> op
+        for factor, operand in zip(factors[1:], operands[1:], strict=True):
+            target += np.matmul(factor, operand, out=scratch("conv.sum", target.shape, out.dtype))
+        if bias is not None:
+            target += bias
+        if count > 1:
+            out[rows] = target.reshape(c_out, count, -1).transpose(1, 0, 2)  # o(yp) -> yop
+
+
+def _correlate_weight(
+    padded: Array, dout: Array, window: Window, out_w: int, dweight: Array
+) -> None:
+    """dweight (O, C, KH, KW) = Σ over positions of padded's slices times dout (H_out, O, W_out·N)."""
+    c_out, c_in, kh, kw = dweight.shape
+    way = _choose(padded.shape, window, out_w, c_out)
+    sums = np.zeros_like(_factors(dweight, way).transpose(0, 2, 1))  # t k o
+    for rows, columns, operands in way(padded, window, dout.shape[0], out_w, c_out):
+        if rows.stop - rows.start == 1:
+            gradient = dout[rows.start, :, columns].T  # op -> po
+        else:
+            gradient = dout[rows].transpose(0, 2, 1).reshape(-1, c_out)  # yop -> (yp)o
+        for total, operand in zip(sums, operands, strict=True):
+            total += np.matmul(operand, gradient)  # kp, po -> ko
+    if way is _taps:
+        dweight[...] = sums.reshape(kw, kh, c_in, c_out).transpose(3, 2, 1, 0)  # j(ic)o -> ocij
     else:
-        padded = _pad(x_memory, window, "conv.x")
-        for c, o in _groups(x_memory.shape[0], weight.shape[0], groups):
-            _backward_x_columns(
-                d_memory[o], padded[c], weight[o], window, dweight[o], None if dx is None else dx[c]
+        dweight[...] = sums.reshape(kh, kw, c_in, c_out).transpose(3, 2, 0, 1)  # (ijc)o -> ocij
+
+
+def _scatter_input(
+    dout: Array, weight: Array, window: Window, groups: int, image_shape: tuple[int, ...]
+) -> Array:
+    """dx for strides above 1: every row's dy·w is added back to the pixels that it came from."""
+    n, c_in, height, width = image_shape
+    (top, bottom), (left, right) = window.pads
+    (stride_h, stride_w), (dilation_h, dilation_w) = window.stride, window.dilation
+    (kh, kw), memory = window.kernel, to_memory(dout)
+    out_h, c_out, out_w, _ = memory.shape
+    padded = np.zeros((height + top + bottom, c_in, width + left + right, n), dout.dtype)
+    for c, o in _groups(c_in, c_out, groups):
+        factor = weight[o].transpose(2, 3, 1, 0).reshape(-1, o.stop - o.start)  # ocij -> (ijc)o
+        for y in range(out_h):
+            products = np.matmul(factor, memory[y, o].reshape(o.stop - o.start, -1))  # (ijc)p
+            taps = products.reshape(kh, kw, -1, out_w, n)
+            for i in range(kh):
+                row = padded[y * stride_h + i * dilation_h, c]
+                for j in range(kw):
+                    start = j * dilation_w
+                    row[:, start : start + stride_w * (out_w - 1) + 1 : stride_w] += taps[i, j]
+    return as_nchw(padded[top : top + height, :, left : left + width])
+
+
+def _taps(padded: Array, window: Window, out_h: int, out_w: int, c_out: int) -> Iterator[Piece]:
+    """The image rows as they lie: KW operands of depth KH·C, shifted against each other."""
+    _, c_in, _, n = padded.shape
+    (kh, kw), step = window.kernel, window.dilation[1] * n
+    matrix = padded.reshape(-1, padded.shape[2] * n)  # (hc)(wn)
+    for y in range(out_h):
+        first = y * window.stride[0] * c_in
+        lines = matrix[first : first + kh * c_in]
+        for a, b in _segments(out_w * n, kh * c_in * c_out):
+            yield Piece(
+                slice(y, y + 1),
+                slice(a, b),
+                [lines[:, j * step + a : j * step + b] for j in range(kw)],
             )
-    return None if dx is None else as_nchw(dx)
 
 
-def _prefers_dout_columns(weight: Array, window: Window, groups: int) -> bool:
-    # A 1x1 kernel gathers nothing. Otherwise, gathering C_out channels once replaces gathering
-    # C_in channels and scattering them back, which reads and writes: about three passes.
-    return window.is_pointwise or weight.shape[0] // groups <= 3 * weight.shape[1]
+def _windows(padded: Array, window: Window, out_h: int, out_w: int, c_out: int) -> Iterator[Piece]:
+    """Rows with their KW shifted copies below each other: one operand of depth KH·KW·C."""
+    _, c_in, _, n = padded.shape
+    (kh, kw), stride = window.kernel, window.stride[0]
+    depth, length = kw * c_in, out_w * n
+    lines_at_once = GATHER_BYTES // (depth * length * padded.itemsize)
+    rows_at_once = max(1, (lines_at_once - kh) // stride + 1)
+    for y0 in range(0, out_h, rows_at_once):
+        y1 = min(y0 + rows_at_once, out_h)
+        lines = (y1 - y0 - 1) * stride + kh
+        copies = scratch("conv.gather", (lines, kw, c_in, out_w, n), padded.dtype)
+        np.copyto(copies, _views(padded[y0 * stride :], window, lines, out_w))  # h j c x n
+        matrix = copies.reshape(lines * depth, length)
+        for y in range(y0, y1):
+            first = (y - y0) * stride * depth
+            operand = matrix[first : first + kh * depth]
+            for a, b in _segments(length, kh * depth * c_out):
+                yield Piece(slice(y, y + 1), slice(a, b), [operand[:, a:b]])
 
 
-def _backward_dout_columns(
-    padded_dout: Array, x: Array, weight: Array, transposed: Window, dweight: Array, dx: Array
-) -> None:
-    c, height, width, _ = x.shape
-    o, _, kh, kw = weight.shape
-    # ocij -> c(oij), taps in reverse
-    flipped = np.ascontiguousarray(weight[:, :, ::-1, ::-1].transpose(1, 0, 2, 3)).reshape(c, -1)
-    flat_x, flat_dx = x.reshape(c, -1), dx.reshape(c, -1)
-    total = np.zeros_like(flipped)
-    for span, cols in _strips(padded_dout, transposed, (height, width)):
-        np.matmul(flipped, cols, out=flat_dx[:, span])  # c(oij), (oij)p -> cp
-        total += np.matmul(flat_x[:, span], cols.T)  # cp, (oij)p -> c(oij)
-    dweight[...] = total.reshape(c, o, kh, kw).transpose(1, 0, 2, 3)[:, :, ::-1, ::-1]
+def _columns(padded: Array, window: Window, out_h: int, out_w: int, c_out: int) -> Iterator[Piece]:
+    """The textbook's columns of some rows of output: one operand of depth KH·KW·C."""
+    _, c_in, _, n = padded.shape
+    kh, kw = window.kernel
+    depth, length = kh * kw * c_in, out_w * n
+    rows_at_once = max(1, GATHER_BYTES // (depth * length * padded.itemsize))
+    stride, dilation = window.stride[0], window.dilation[0]
+    for y0 in range(0, out_h, rows_at_once):
+        y1 = min(y0 + rows_at_once, out_h)
+        columns = scratch("conv.gather", (kh, kw, c_in, y1 - y0, out_w, n), padded.dtype)
+        for i in range(kh):
+            lines = padded[y0 * stride + i * dilation :: stride]
+            views = _views(lines, window, y1 - y0, out_w)
+            np.copyto(columns[i], views.transpose(1, 2, 0, 3, 4))  # y j c x n -> j c y x n
+        yield Piece(slice(y0, y1), slice(None), [columns.reshape(depth, -1)])
 
 
-def _backward_x_columns(
-    dout: Array, padded_x: Array, weight: Array, window: Window, dweight: Array, dx: Array | None
-) -> None:
-    o, out_h, out_w, n = dout.shape
-    c, (kh, kw) = weight.shape[1], window.kernel
-    flat_weight, flat_dout = weight.reshape(o, -1), dout.reshape(o, -1)
-    total = np.zeros_like(flat_weight)
-    padded_dx = None if dx is None else np.zeros_like(padded_x)
-    for span, cols in _strips(padded_x, window, (out_h, out_w)):
-        total += np.matmul(flat_dout[:, span], cols.T)  # op, kp -> ok
-        if padded_dx is not None:
-            # x's columns are used up: dx's columns take their place
-            dcols = np.matmul(flat_weight.T, flat_dout[:, span], out=cols)  # ok, op -> kp
-            rows, columns = _span_to_block(span, out_w, n)
-            shape = (c, kh, kw, rows.stop - rows.start, columns.stop - columns.start, n)
-            _scatter(dcols.reshape(shape), padded_dx, window, rows, columns)
-    dweight[...] = total.reshape(dweight.shape)
-    if dx is not None and padded_dx is not None:
-        (top, _), (left, _) = window.pads
-        dx[...] = padded_dx[:, top : top + dx.shape[1], left : left + dx.shape[2]]
+_Way = Callable[[Array, Window, int, int, int], Iterator[Piece]]
+
+
+def _choose(shape: tuple[int, ...], window: Window, out_w: int, c_out: int) -> _Way:
+    """The fastest way for a shape: measured, not derived."""
+    _, c_in, _, n = shape
+    kw = window.kernel[1]
+    if window.dilation[0] != 1 or out_w * n < SHORT_ROW:
+        return _columns
+    if window.stride[1] != 1 or (kw > 1 and kw * c_in <= FEW_WINDOWS):
+        return _windows
+    return _taps
+
+
+def _factors(weight: Array, way: _Way) -> Array:
+    """The weights (O, C, KH, KW) as the (t, O, k) factors of a way's operands."""
+    c_out = weight.shape[0]
+    if way is _taps:
+        return weight.transpose(3, 0, 2, 1).reshape(weight.shape[3], c_out, -1)  # ocij -> j o (ic)
+    return weight.transpose(0, 2, 3, 1).reshape(1, c_out, -1)  # ocij -> o (ijc)
+
+
+def _segments(length: int, work: int) -> Iterator[tuple[int, int]]:
+    """A row of positions in equal parts, as long as suits the product (``work``: rows · depth)."""
+    small = SMALL_PRODUCT // work
+    parts = -(-length // (small if small >= SHORTEST_PRODUCT else LONG_PRODUCT))
+    for part in range(parts):
+        yield length * part // parts, length * (part + 1) // parts
+
+
+def _views(lines: Array, window: Window, count: int, out_w: int) -> Array:
+    """For each of some rows (H, C, W, N), its KW shifted and strided views: h j c x n."""
+    _, c_in, _, n = lines.shape
+    s_h, s_c, s_w, s_n = lines.strides
+    return as_strided(
+        lines,
+        (count, window.kernel[1], c_in, out_w, n),
+        (s_h, s_w * window.dilation[1], s_c, s_w * window.stride[1], s_n),
+        writeable=False,
+    )
 
 
 def _groups(c_in: int, c_out: int, groups: int) -> Iterator[tuple[slice, slice]]:
@@ -152,76 +292,16 @@ def _groups(c_in: int, c_out: int, groups: int) -> Iterator[tuple[slice, slice]]
         yield slice(g * c, (g + 1) * c), slice(g * o, (g + 1) * o)
 
 
-def _pad(memory: Array, window: Window, name: str) -> Array:
-    """(C, H, W, N) with a border of zeros, in scratch memory; without padding, the same array."""
+def _pad(memory: Array, window: Window) -> Array:
+    """(H, C, W, N) with a border of zeros, in scratch memory; contiguous in any case."""
     if not window.is_padded:
-        return memory
+        return np.ascontiguousarray(memory)
     (top, bottom), (left, right) = window.pads
-    c, h, w, n = memory.shape
-    padded = scratch(name, (c, h + top + bottom, w + left + right, n), memory.dtype)
-    padded[:, :top] = 0
-    padded[:, top + h :] = 0
-    padded[:, top : top + h, :left] = 0
-    padded[:, top : top + h, left + w :] = 0
-    padded[:, top : top + h, left : left + w] = memory
+    h, c, w, n = memory.shape
+    padded = scratch("conv.padded", (h + top + bottom, c, w + left + right, n), memory.dtype)
+    padded[:top] = 0
+    padded[top + h :] = 0
+    padded[top : top + h, :, :left] = 0
+    padded[top : top + h, :, left + w :] = 0
+    padded[top : top + h, :, left : left + w] = memory
     return padded
-
-
-def _strips(padded: Array, window: Window, out: tuple[int, int]) -> Iterator[tuple[slice, Array]]:
-    """Columns (K, P) of a strip of output positions at a time, with the strip's place in P.
-
-    A strip is some whole output rows, or a part of one row where a row alone is too much.
-    """
-    c, _, _, n = padded.shape
-    (kh, kw), (out_h, out_w) = window.kernel, out
-    if window.is_pointwise:
-        yield slice(0, out_h * out_w * n), padded.reshape(c, -1)
-        return
-    k = c * kh * kw
-    positions = max(1, STRIP_BYTES // (k * n * padded.itemsize))
-    step_y, step_x = max(1, positions // out_w), min(out_w, positions)
-    s_c, s_h, s_w, s_n = padded.strides
-    taps = as_strided(
-        padded,
-        (c, kh, kw, out_h, out_w, n),
-        (
-            s_c,
-            s_h * window.dilation[0],
-            s_w * window.dilation[1],
-            s_h * window.stride[0],
-            s_w * window.stride[1],
-            s_n,
-        ),
-        writeable=False,
-    )
-    for y in range(0, out_h, step_y):
-        rows = min(step_y, out_h - y)
-        for x in range(0, out_w, step_x):
-            width = min(step_x, out_w - x)
-            cols = scratch("conv.columns", (c, kh, kw, rows, width, n), padded.dtype)
-            np.copyto(cols, taps[:, :, :, y : y + rows, x : x + width])
-            first = (y * out_w + x) * n
-            yield slice(first, first + rows * width * n), cols.reshape(k, -1)
-
-
-def _span_to_block(span: slice, out_w: int, n: int) -> tuple[slice, slice]:
-    """The rows and columns of the output that a strip covers: the inverse of ``_strips``."""
-    (y, x), positions = divmod(span.start // n, out_w), (span.stop - span.start) // n
-    if positions >= out_w:
-        return slice(y, y + positions // out_w), slice(0, out_w)
-    return slice(y, y + 1), slice(x, x + positions)
-
-
-def _scatter(dcols: Array, padded_dx: Array, window: Window, rows: slice, columns: slice) -> None:
-    """Add a strip's columns (C, KH, KW, Y, X, N) back to the pixels that they came from."""
-    (stride_h, stride_w), (dilation_h, dilation_w) = window.stride, window.dilation
-    height, width = dcols.shape[3:5]
-    for i in range(window.kernel[0]):
-        top = rows.start * stride_h + i * dilation_h
-        for j in range(window.kernel[1]):
-            left = columns.start * stride_w + j * dilation_w
-            padded_dx[
-                :,
-                top : top + stride_h * (height - 1) + 1 : stride_h,
-                left : left + stride_w * (width - 1) + 1 : stride_w,
-            ] += dcols[:, i, j]

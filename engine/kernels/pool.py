@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from engine.kernels.geometry import Window
-from engine.kernels.layout import as_nchw, batch_innermost
+from engine.kernels.layout import as_nchw, to_memory
 
 Array = np.ndarray
 
@@ -22,13 +22,13 @@ def max_forward(x: Array, window: Window) -> tuple[Array, Array]:
 
     Returns:
         The maxima (N, C, H_out, W_out), and for each the tap (row-major number in the kernel)
-        that it came from, uint8 or uint16 in memory order (C, H_out, W_out, N).
+        that it came from, uint8 or uint16 in memory order (H_out, C, W_out, N).
     """
-    memory = batch_innermost(x)
-    c, h, w, n = memory.shape
+    memory = to_memory(x)
+    h, c, w, n = memory.shape
     out_h, out_w = window.output_size(h, w)
     padded = _pad(memory, window, -np.inf)
-    best = np.empty((c, out_h, out_w, n), x.dtype)
+    best = np.empty((out_h, c, out_w, n), x.dtype)
     taps_count = window.kernel[0] * window.kernel[1]
     tap_dtype = np.uint8 if taps_count <= 256 else np.uint16
     winner = np.zeros(best.shape, tap_dtype)
@@ -49,17 +49,21 @@ def max_backward(
     dout: Array, winner: Array, image_shape: tuple[int, ...], window: Window
 ) -> Array:
     """Each output's gradient goes to the pixel that won, and to no other."""
-    memory = batch_innermost(dout)
-    return _scatter(lambda tap: memory * (winner == tap), image_shape, window, memory.dtype)
+    memory = to_memory(dout)
+
+    def share(tap: int, out: Array) -> None:
+        np.multiply(memory, winner == tap, out=out)
+
+    return _scatter(share, memory, image_shape, window)
 
 
 def average_forward(x: Array, window: Window, divisor: Array) -> Array:
-    """Sum of every window divided by ``divisor``: (H_out, W_out, 1), or anything like it."""
-    memory = batch_innermost(x)
-    c, h, w, n = memory.shape
+    """Sum of every window divided by ``divisor``: (H_out, 1, W_out, 1), or a number."""
+    memory = to_memory(x)
+    h, c, w, n = memory.shape
     out_h, out_w = window.output_size(h, w)
     padded = _pad(memory, window, 0.0)
-    total = np.zeros((c, out_h, out_w, n), x.dtype)
+    total = np.zeros((out_h, c, out_w, n), x.dtype)
     for where in _taps(window, out_h, out_w):
         total += padded[where]
     total /= divisor
@@ -70,26 +74,26 @@ def average_backward(
     dout: Array, image_shape: tuple[int, ...], window: Window, divisor: Array
 ) -> Array:
     """Each pixel of a window gets the same share of its gradient."""
-    shared = batch_innermost(dout) / divisor
-    return _scatter(lambda tap: shared, image_shape, window, shared.dtype)
+    shared = to_memory(dout) / divisor
+    return _scatter(lambda tap, out: np.copyto(out, shared), shared, image_shape, window)
 
 
 def window_counts(window: Window, height: int, width: int, dtype: np.dtype) -> Array:
-    """How many real pixels each window covers, (H_out, W_out, 1): the divisor without padding."""
+    """How many real pixels each window covers, (H_out, 1, W_out, 1): the divisor without padding."""
     ones = np.ones((1, 1, height, width), dtype)
     counts = average_forward(ones, window, np.ones((), dtype))
-    return counts.reshape(*window.output_size(height, width), 1)
+    return to_memory(counts)
 
 
 def _taps(window: Window, out_h: int, out_w: int) -> Iterator[tuple[slice, slice, slice]]:
-    """For each tap of the kernel in row order, its pixels in padded (C, H, W, N) memory."""
+    """For each tap of the kernel in row order, its pixels in padded (H, C, W, N) memory."""
     (stride_h, stride_w), (dilation_h, dilation_w) = window.stride, window.dilation
     for i in range(window.kernel[0]):
         for j in range(window.kernel[1]):
             top, left = i * dilation_h, j * dilation_w
             yield (
-                slice(None),
                 slice(top, top + stride_h * (out_h - 1) + 1, stride_h),
+                slice(None),
                 slice(left, left + stride_w * (out_w - 1) + 1, stride_w),
             )
 
@@ -98,19 +102,33 @@ def _pad(memory: Array, window: Window, value: float) -> Array:
     if not window.is_padded:
         return memory
     (top, bottom), (left, right) = window.pads
-    c, h, w, n = memory.shape
-    padded = np.full((c, h + top + bottom, w + left + right, n), value, memory.dtype)
-    padded[:, top : top + h, left : left + w] = memory
+    h, c, w, n = memory.shape
+    padded = np.full((h + top + bottom, c, w + left + right, n), value, memory.dtype)
+    padded[top : top + h, :, left : left + w] = memory
     return padded
 
 
 def _scatter(
-    share: Callable[[int], Array], image_shape: tuple[int, ...], window: Window, dtype: np.dtype
+    share: Callable[[int, Array], None], dout: Array, image_shape: tuple[int, ...], window: Window
 ) -> Array:
-    """Add ``share(tap)``, in (C, H_out, W_out, N) memory, to each tap's pixels; NCHW-shaped."""
+    """Every output's shares, added up where its window lies; NCHW-shaped.
+
+    ``share(tap, out)`` writes the shares of one tap, in ``dout``'s (H_out, C, W_out, N) memory.
+    """
     n, c, h, w = image_shape
     (top, bottom), (left, right) = window.pads
-    padded = np.zeros((c, h + top + bottom, w + left + right, n), dtype)
-    for tap, where in enumerate(_taps(window, *window.output_size(h, w))):
-        padded[where] += share(tap)
-    return as_nchw(padded[:, top : top + h, left : left + w])
+    padded_shape = (h + top + bottom, c, w + left + right, n)
+    out_h, out_w = window.output_size(h, w)
+    tiles = window.stride == window.kernel and window.dilation == (1, 1)
+    if tiles and (out_h * window.kernel[0], out_w * window.kernel[1]) == padded_shape[::2]:
+        # Every pixel lies in one window: nothing to add up.
+        padded = np.empty(padded_shape, dout.dtype)
+        for tap, where in enumerate(_taps(window, out_h, out_w)):
+            share(tap, padded[where])
+    else:
+        padded = np.zeros(padded_shape, dout.dtype)
+        part = np.empty_like(dout)
+        for tap, where in enumerate(_taps(window, out_h, out_w)):
+            share(tap, part)
+            padded[where] += part
+    return as_nchw(padded[top : top + h, :, left : left + w])

@@ -19,6 +19,8 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
+from engine.kernels.memory import keep_freed_memory
+
 T = TypeVar("T")
 
 MICRO_BATCH = 32
@@ -137,6 +139,7 @@ class Workers:
     """
 
     def __init__(self, count: int | None = None) -> None:
+        keep_freed_memory()
         self.count = count or usable_cores()
         self._tickets = threading.Semaphore(self.count)
         self._pool: ThreadPoolExecutor | None = None

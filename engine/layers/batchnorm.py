@@ -1,11 +1,12 @@
 """Batch normalisation."""
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from engine.errors import ShapeError
+from engine.kernels.layout import channel_blocks, from_channel_blocks
 from engine.layers import arguments as check
 from engine.layers.base import Array, Layer, Shape
 
@@ -13,7 +14,7 @@ from engine.layers.base import Array, Layer, Shape
 class _BatchNorm(Layer):
     """What both batch normalisations share: one row of memory per channel, normalised.
 
-    Inside, the input is a matrix (C, P): P = N·H·W numbers of each channel. Where a batch is
+    Inside, the input is (H, C, P): blocks of P = W·N numbers of each channel. Where a batch is
     split into micro-batches, their sums meet (``rank.all_gather``), so that the statistics are
     those of the whole batch.
     """
@@ -29,30 +30,30 @@ class _BatchNorm(Layer):
     def forward(self, x: Array) -> Array:
         """Normalise each channel, then scale and shift it; the shape stays."""
         self.output_shape(x.shape[1:])
-        rows = _channel_rows(x)  # cp
+        blocks = channel_blocks(x)  # hcp
         gamma, beta = self.params["weight"], self.params["bias"]
         if self.training:
-            mean, var = self._batch_statistics(rows)
+            mean, var = self._batch_statistics(blocks)
         else:
             mean, var = self.buffers["running_mean"], self.buffers["running_var"]
         inverse_std = 1 / np.sqrt(var + self.eps)
         scale = gamma * inverse_std
-        out = rows * scale[:, None]
+        out = blocks * scale[:, None]
         out += (beta - mean * scale)[:, None]
         self.saved = x, mean, inverse_std, self.training
-        return _like(out, x)
+        return from_channel_blocks(out, x.shape)
 
-    def _batch_statistics(self, rows: Array) -> tuple[Array, Array]:
+    def _batch_statistics(self, blocks: Array) -> tuple[Array, Array]:
         """Mean and biased variance over the whole batch, and the running ones moved on.
 
         Each micro-batch gives its count, mean and sum of squared deviations; they combine
         without cancellation (Chan, Golub and LeVeque, 'Updating formulae and a pairwise
         algorithm for computing sample variances', 1979).
         """
-        own_mean = rows.mean(axis=1)
-        centred = rows - own_mean[:, None]
-        own_squares = np.einsum("cp,cp->c", centred, centred)
-        parts = self.rank.all_gather((rows.shape[1], own_mean, own_squares))
+        own_count = blocks.shape[0] * blocks.shape[2]
+        own_mean = _channel_sums(blocks) / own_count
+        own_squares = _channel_dots(*[blocks - own_mean[:, None]] * 2)
+        parts = self.rank.all_gather((own_count, own_mean, own_squares))
         count, mean, squares = parts[0]
         for n, other_mean, other_squares in parts[1:]:
             delta = other_mean - mean
@@ -60,8 +61,9 @@ class _BatchNorm(Layer):
             mean = mean + delta * (n / (count + n))
             count += n
         if count < 2:
-            raise self.shape_error(
-                rows.shape, "more than one value per channel while training: use a larger batch"
+            raise ShapeError(
+                f"{self!r} got one value a channel, which has no variance; train it with more "
+                "than one sample a batch"
             )
         if self.rank.index == 0:
             for name, value in (("mean", mean), ("var", squares / (count - 1))):
@@ -88,25 +90,24 @@ class _BatchNorm(Layer):
         Source: Ioffe and Szegedy, 'Batch normalization', 2015, section 3.
         """
         x, mean, inverse_std, trained = self.expect_saved()
-        rows, drows = _channel_rows(x), _channel_rows(dout)
-        normalised = rows - mean[:, None]
+        normalised = channel_blocks(x) - mean[:, None]
         normalised *= inverse_std[:, None]
-        dbeta = drows.sum(axis=1)
-        dgamma = np.einsum("cp,cp->c", drows, normalised)
+        dblocks = channel_blocks(dout)
+        dbeta, dgamma = _channel_sums(dblocks), _channel_dots(dblocks, normalised)
         self.grads["weight"][...] = dgamma
         self.grads["bias"][...] = dbeta
         scale = (self.params["weight"] * inverse_std)[:, None]
         if not trained:
-            return _like(drows * scale, x)
-        parts = self.rank.all_gather((rows.shape[1], dbeta, dgamma))
+            return from_channel_blocks(dblocks * scale, x.shape)
+        parts = self.rank.all_gather((dblocks.shape[0] * dblocks.shape[2], dbeta, dgamma))
         count = sum(n for n, _, _ in parts)
         mean_dbeta = sum(b for _, b, _ in parts)[:, None] / count
         mean_dgamma = sum(g for _, _, g in parts)[:, None] / count
         normalised *= mean_dgamma
-        dx = np.subtract(drows, normalised, out=normalised)
+        dx = np.subtract(dblocks, normalised, out=normalised)
         dx -= mean_dbeta
         dx *= scale
-        return _like(dx, x)
+        return from_channel_blocks(dx, x.shape)
 
     def output_shape(self, in_shape: Shape) -> Shape:
         if len(in_shape) != self.input_rank or in_shape[0] != self.num_features:
@@ -163,12 +164,11 @@ class BatchNorm1D(_BatchNorm):
     input_rank = 1
 
 
-def _channel_rows(x: Array) -> Array:
-    """(N, C, ...) as a matrix (C, P), a view where the batch lies innermost."""
-    order: Sequence[int] = (*range(1, x.ndim), 0)
-    return np.ascontiguousarray(x.transpose(order)).reshape(x.shape[1], -1)
+def _channel_sums(blocks: Array) -> Array:
+    """(H, C, P) -> (C,): each row first, in pairs, then over the rows."""
+    return blocks.sum(axis=2).sum(axis=0)
 
 
-def _like(rows: Array, x: Array) -> Array:
-    """The inverse of ``_channel_rows``, with the shape of x."""
-    return np.moveaxis(rows.reshape(*x.shape[1:], x.shape[0]), -1, 0)
+def _channel_dots(a: Array, b: Array) -> Array:
+    """(H, C, P) twice -> (C,): sums of products."""
+    return np.einsum("hcp,hcp->hc", a, b).sum(axis=0)

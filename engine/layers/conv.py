@@ -91,14 +91,11 @@ class Conv2D(Layer):
         x = self.expect_saved()
         if self.bias:
             self.grads["bias"][...] = dout.sum(axis=(0, 2, 3))
-        return kernel.backward(
-            dout,
-            x,
-            self.params["weight"],
-            self.window,
-            self.groups,
-            self.grads["weight"],
-            needs_dx=self.needs_dx,
+        kernel.backward_weight(dout, x, self.grads["weight"], self.window, self.groups)
+        if not self.needs_dx:
+            return None
+        return kernel.backward_input(
+            dout, self.params["weight"], self.window, self.groups, x.shape
         )
 
     def output_shape(self, in_shape: Shape) -> Shape:

@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 from engine.layers.base import Array, Layer, Shape
 
 
@@ -9,13 +11,17 @@ class Flatten(Layer):
     """(N, C, H, W) → (N, C·H·W), in that order, as in PyTorch."""
 
     def forward(self, x: Array) -> Array:
-        """A view, where the batch lies innermost in memory."""
+        """The same numbers in another order of memory: features outermost, the batch innermost."""
         self.saved = x.shape
-        return x.reshape(x.shape[0], -1)
+        n, c, h, w = x.shape
+        return np.ascontiguousarray(x.transpose(1, 2, 3, 0)).reshape(c * h * w, n).T  # nchw -> nf
 
     def backward(self, dout: Array) -> Array:
         """The same numbers in the input's shape."""
-        return dout.reshape(self.expect_saved())
+        n, c, h, w = self.expect_saved()
+        return dout.T.reshape(c, h, w, n).transpose(3, 0, 1, 2)  # nf -> nchw
 
     def output_shape(self, in_shape: Shape) -> Shape:
+        if len(in_shape) != 3:
+            raise self.shape_error(in_shape, "(channels, height, width)")
         return (math.prod(in_shape),)

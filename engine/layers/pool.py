@@ -7,6 +7,7 @@ import numpy as np
 
 from engine.kernels import pool as kernel
 from engine.kernels.geometry import make_window, pair
+from engine.kernels.layout import as_nchw
 from engine.layers import arguments as check
 from engine.layers.base import Array, Layer, Shape
 
@@ -141,7 +142,7 @@ class GlobalAvgPool2D(Layer):
         """(N, C) → (N, C, H, W): every pixel of a channel gets dy / (H·W)."""
         n, c, h, w = self.expect_saved()
         share = np.ascontiguousarray(dout.T) / (h * w)  # nc -> cn
-        return np.broadcast_to(share[:, None, None, :], (c, h, w, n)).transpose(3, 0, 1, 2)
+        return as_nchw(np.broadcast_to(share[:, None, :], (h, c, w, n)))
 
     def output_shape(self, in_shape: Shape) -> Shape:
         if len(in_shape) != 3:

@@ -16,6 +16,7 @@ import numpy as np
 from engine.errors import ConfigError
 from engine.layers import Sequential
 from engine.train import durable
+from engine.train.trainer import Diverged
 
 Array = np.ndarray
 Logs = Mapping[str, float]
@@ -24,13 +25,23 @@ Logs = Mapping[str, float]
 class Run(Protocol):
     """What a callback sees of the session that calls it."""
 
-    model: Sequential
     history: list[dict[str, float]]
-    stop_reason: str | None
-    """Set it, and training ends after the current batch or epoch."""
 
-    def save_weights(self, path: Path) -> None:
-        """Write the current weights with the network's architecture."""
+    @property
+    def model(self) -> Sequential:
+        """The network, between two batches."""
+        ...
+
+    @property
+    def stop_reason(self) -> str | None:
+        """Why training is to end, or None. Set it, and it ends after this batch or epoch."""
+        ...
+
+    @stop_reason.setter
+    def stop_reason(self, reason: str | None) -> None: ...
+
+    def save_weights(self, path: Path) -> bool:
+        """Write the current weights with the network's architecture; False if it failed."""
         ...
 
     def warn(self, message: str) -> None:
@@ -74,14 +85,27 @@ class Callback:
         return {}
 
 
+def maximises(monitor: str, mode: str) -> bool:
+    """Whether a larger value of a metric is the better one.
+
+    Args:
+        monitor: the metric's name.
+        mode: min, max, or auto (a loss down, an accuracy up).
+
+    Raises:
+        ConfigError: there is no such mode.
+    """
+    if mode not in ("auto", "min", "max"):
+        raise ConfigError(f"mode: expected auto, min or max, got {mode!r}")
+    return mode == "max" or (mode == "auto" and monitor.endswith("acc"))
+
+
 class _Best(Callback):
     """Keeps the best value of one metric. A NaN is never better than anything."""
 
     def __init__(self, monitor: str, mode: str = "auto", min_delta: float = 0.0) -> None:
-        if mode not in ("auto", "min", "max"):
-            raise ConfigError(f"mode: expected auto, min or max, got {mode!r}")
         self.monitor = monitor
-        self.maximise = mode == "max" or (mode == "auto" and monitor.endswith("acc"))
+        self.maximise = maximises(monitor, mode)
         self.min_delta = min_delta
         self.best: float | None = None
 
@@ -143,8 +167,8 @@ class EarlyStopping(_Best):
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         if self.improves(logs):
             self.wait, self.best_epoch = 0, epoch
-            for name, array in self.run.model.state_dict().items():
-                if self.restore_best:
+            if self.restore_best:
+                for name, array in self.run.model.state_dict().items():
                     self._weights[name][...] = array
             return
         self.wait += 1
@@ -171,6 +195,8 @@ class EarlyStopping(_Best):
 class ModelCheckpoint(_Best):
     """Writes the weights to a file whenever a metric is the best so far.
 
+    What could not be written does not count: the next epoch that beats the file is written.
+
     Args:
         filepath: the file; its folder is made.
         monitor, mode: as for ``EarlyStopping``.
@@ -181,8 +207,9 @@ class ModelCheckpoint(_Best):
         self.filepath = filepath
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
-        if self.improves(logs):
-            self.run.save_weights(self.filepath)
+        in_file = self.best
+        if self.improves(logs) and not self.run.save_weights(self.filepath):
+            self.best = in_file
 
 
 class CSVLogger(Callback):
@@ -205,7 +232,9 @@ class CSVLogger(Callback):
             durable.make_folder(self.filepath.parent)
             durable.write_atomic(self.filepath, table.getvalue().encode())
         except OSError as error:
-            self.run.warn(f"{self.filepath}: the metrics were not written: {error.strerror}")
+            self.run.warn(
+                f"{self.filepath}: the metrics were not written: {error.strerror or error}"
+            )
 
 
 class LearningRateLog(Callback):
@@ -229,13 +258,13 @@ class History(Callback):
 
 
 class TerminateOnNaN(Callback):
-    """Stops when a metric of an epoch is not finite.
+    """Ends the run as diverged when the loss of an epoch or of its validation is not finite.
 
-    A loss or gradient that is not finite stops the run by itself, before it reaches the weights;
-    this watches the validation too.
+    Every run has it. A batch whose loss or gradient is not finite ends the run by itself, before
+    it reaches the weights; this sees what only the validation shows.
     """
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
-        broken = [name for name in ("loss", "val_loss") if not math.isfinite(logs[name])]
-        if broken:
-            self.run.stop_reason = f"{broken[0]} is not finite"
+        for name in ("loss", "val_loss"):
+            if not math.isfinite(logs[name]):
+                raise Diverged(f"{name} is {logs[name]}", epoch, None, logs["lr"])

@@ -1,5 +1,6 @@
 """The levers of a running session, safe to pull from any thread."""
 
+import math
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -24,6 +25,8 @@ class Controls:
 
     def __init__(self) -> None:
         self._changed = threading.Condition(threading.RLock())
+        self._news = False
+        self._closed = False
         self._stop: str | None = None
         self._paused = False
         self._single_steps = 0
@@ -33,7 +36,12 @@ class Controls:
 
     def pause(self) -> None:
         """Hold before the next batch."""
-        self._order(lambda: setattr(self, "_paused", True))
+
+        def hold() -> None:
+            self._paused = True
+            self._single_steps = 0
+
+        self._order(hold)
 
     def resume(self) -> None:
         """Go on after ``pause``."""
@@ -45,7 +53,7 @@ class Controls:
         self._order(go_on)
 
     def step(self) -> None:
-        """Train one batch, then hold."""
+        """Train one more batch, then hold."""
 
         def one_more() -> None:
             self._paused = True
@@ -62,7 +70,13 @@ class Controls:
         self._stop = self._stop or reason
 
     def set_lr(self, lr: float) -> None:
-        """Set the learning rate; the rest of the schedule scales with it."""
+        """Set the learning rate; the rest of the schedule scales with it.
+
+        Raises:
+            ValueError: it is not a finite number above 0.
+        """
+        if not (math.isfinite(lr) and lr > 0):
+            raise ValueError(f"the learning rate must be a finite number above 0, got {lr}")
         self._order(lambda: setattr(self, "_lr", lr))
 
     def checkpoint_now(self) -> None:
@@ -70,9 +84,15 @@ class Controls:
         self._order(lambda: setattr(self, "_checkpoint", True))
 
     def request_snapshot(self) -> Future[Snapshot]:
-        """A look inside after the next batch (or at once, while paused)."""
+        """A look inside after the next batch (or at once, while paused).
+
+        Returns:
+            A future; it is cancelled if the session ends, or has ended, without a network.
+        """
         future: Future[Snapshot] = Future()
         self._order(lambda: self._snapshots.append(future))
+        if self._closed:
+            self.close()
         return future
 
     @property
@@ -89,23 +109,31 @@ class Controls:
         """All orders so far; each is given once, but for ``stop`` and ``paused``."""
         with self._changed:
             holds = self._paused and self._single_steps == 0
-            orders = Orders(
-                self._stop, holds, self._lr, self._checkpoint, tuple(self._snapshots)
-            )
+            orders = Orders(self._stop, holds, self._lr, self._checkpoint, tuple(self._snapshots))
             self._lr, self._checkpoint, self._snapshots = None, False, []
+            self._news = False
             return orders
 
     def take_step(self) -> None:
-        """One batch is trained: while paused, one single step is used up."""
+        """A batch begins: while paused, it uses up one single step."""
         with self._changed:
             self._single_steps = max(0, self._single_steps - 1)
 
     def wait(self, seconds: float) -> None:
-        """Wait for an order, or for so long."""
+        """Wait for an order since the last ``take``, or for so long."""
         with self._changed:
-            self._changed.wait(seconds)
+            self._changed.wait_for(lambda: self._news, seconds)
+
+    def close(self) -> None:
+        """The session is over: what is still asked for, now or later, is cancelled."""
+        with self._changed:
+            self._closed = True
+            for future in self._snapshots:
+                future.cancel()
+            self._snapshots = []
 
     def _order(self, change: Callable[[], None]) -> None:
         with self._changed:
             change()
+            self._news = True
             self._changed.notify_all()

@@ -68,5 +68,5 @@ class FlatParameters:
 
 def rms(array: Array) -> float:
     """Root of the mean square: a size that does not grow with the number of elements."""
-    flat = array.reshape(-1)
+    flat = array.reshape(-1).astype(np.float64)  # where squares of float32 cannot overflow
     return math.sqrt(float(np.dot(flat, flat)) / max(flat.size, 1))

@@ -14,7 +14,7 @@ class Curve:
 
     Attributes:
         values: (points, fields) in the order of ``FIELDS``.
-        version: grows with every point, so that a watcher can see that there is nothing new.
+        version: grows with every change, so that a watcher can see that there is nothing new.
         stride: steps that one point stands for.
     """
 
@@ -32,9 +32,14 @@ class MetricRing:
 
     It covers the whole run: when it is full, neighbouring points are averaged in pairs and each
     new point stands for twice as many steps. Writing costs about a microsecond.
+
+    Args:
+        capacity: how many points there are at most, an even number.
     """
 
     def __init__(self, capacity: int = 8192) -> None:
+        if capacity < 2 or capacity % 2:
+            raise ValueError(f"capacity: expected an even number, got {capacity}")
         self._lock = threading.Lock()
         self._values = np.zeros((capacity, len(FIELDS)))
         self._length = 0
@@ -48,10 +53,10 @@ class MetricRing:
         with self._lock:
             self._pending += (step, loss, acc, lr, grad_norm)
             self._pending_count += 1
+            if self._pending_count == self._stride and self._length == len(self._values):
+                self._halve()  # the new point now has to stand for twice as many steps as well
             if self._pending_count < self._stride:
                 return
-            if self._length == len(self._values):
-                self._halve()
             self._values[self._length] = self._pending / self._pending_count
             self._length += 1
             self._version += 1
@@ -60,9 +65,10 @@ class MetricRing:
 
     def _halve(self) -> None:
         half = self._length // 2
-        self._values[:half] = self._values[: 2 * half].reshape(half, 2, -1).mean(axis=1)
+        self._values[:half] = self._values.reshape(half, 2, -1).mean(axis=1)
         self._length = half
         self._stride *= 2
+        self._version += 1
 
     def curve(self) -> Curve:
         """A copy of all points."""

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from engine import data, schedulers
 from engine.config import Config
-from engine.data import Batches, Dataset, split_validation
+from engine.data import Batches, Dataset, FetchCancelledError, split_validation
 from engine.data.dataset import Cancelled, Progress
 from engine.layers import Sequential
 from engine.losses import MSE, Loss, SoftmaxCrossEntropy
@@ -17,11 +18,13 @@ from engine.seeds import Purpose, stream
 from engine.train import callbacks as hooks
 from engine.train.callbacks import Callback
 
+EVALUATION_BATCH = 512
+"""Samples evaluated between two looks at whether to stop."""
+
 CALLBACKS: dict[str, Callable[..., Callback]] = {
     "early_stopping": hooks.EarlyStopping,
     "checkpoint": hooks.ModelCheckpoint,
     "csv_logger": hooks.CSVLogger,
-    "terminate_on_nan": hooks.TerminateOnNaN,
 }
 
 
@@ -41,11 +44,18 @@ def load_dataset(
     progress: Progress | None = None,
     cancelled: Cancelled | None = None,
 ) -> Dataset:
-    """The config's data set, downloaded if it is not there."""
-    root = Path(config.data.root) if config.data.root is not None else None
-    return data.load(
-        config.dataset, root, download=True, progress=progress, cancelled=cancelled
+    """The config's data set, downloaded if it is not there.
+
+    Raises:
+        DataError: it cannot be had, or is damaged.
+        FetchCancelledError: ``cancelled`` returned true.
+    """
+    dataset = data.load(
+        config.dataset, config.data.root, download=True, progress=progress, cancelled=cancelled
     )
+    if cancelled is not None and cancelled():
+        raise FetchCancelledError(f"{config.dataset}: loading was cancelled")
+    return dataset
 
 
 def make_sources(config: Config, dataset: Dataset) -> Sources:
@@ -70,13 +80,13 @@ def make_sources(config: Config, dataset: Dataset) -> Sources:
 
 
 def evaluation_batches(
-    split: data.Split, dataset: Dataset, indices: Any = None, batch_size: int = 512
+    split: data.Split, dataset: Dataset, indices: np.ndarray | None = None
 ) -> Batches:
     """A split's samples (or some of them) in their order, for ``Trainer.evaluate``."""
     return Batches(
         split,
-        range(len(split)) if indices is None else indices,
-        batch_size,
+        np.arange(len(split)) if indices is None else indices,
+        EVALUATION_BATCH,
         seed=0,
         shuffle=False,
         mean=dataset.mean,
@@ -109,9 +119,7 @@ def make_optimizer(config: Config) -> Optimizer:
         "adam": adam,
         "adamw": adam,
     }
-    return OPTIMIZERS[name](
-        lr=train.lr, weight_decay=train.weight_decay, **arguments.get(name, {})
-    )
+    return OPTIMIZERS[name](lr=train.lr, weight_decay=train.weight_decay, **arguments.get(name, {}))
 
 
 def make_scheduler(config: Config, steps_per_epoch: int) -> schedulers.Scheduler:
@@ -132,10 +140,7 @@ def _inner_scheduler(config: Config, steps_per_epoch: int) -> schedulers.Schedul
     if name == "cosine" and arguments["T_max"] is None:
         arguments["T_max"] = train.epochs
     if name == "plateau":
-        maximise = arguments.pop("mode") == "max" or (
-            train.scheduler.mode == "auto" and arguments["monitor"].endswith("acc")
-        )
-        del arguments["monitor"]
+        maximise = hooks.maximises(arguments.pop("monitor"), arguments["mode"])
         arguments["mode"] = "max" if maximise else "min"
     if name == "one_cycle":
         peak = arguments.pop("max_lr")
@@ -145,9 +150,10 @@ def _inner_scheduler(config: Config, steps_per_epoch: int) -> schedulers.Schedul
 
 
 def make_callbacks(config: Config) -> list[Callback]:
-    """The config's callbacks, in its order."""
-    made = []
+    """The config's callbacks in its order, after the one that every run has."""
+    made: list[Callback] = [hooks.TerminateOnNaN()]
     for item in config.callbacks:
         ((name, arguments),) = item.model_dump().items()
-        made.append(CALLBACKS[name](**arguments))
+        if name != "terminate_on_nan":
+            made.append(CALLBACKS[name](**arguments))
     return made

@@ -28,7 +28,9 @@ class Progress:
         global_step: optimizer steps in all.
         loss_sum, correct, samples, norm_sum: of the epoch that is not over, to be averaged.
         epoch_seconds: time spent training in that epoch.
-        seconds: time spent in all, over every session that took part.
+        seconds: time spent training in all, over every session that took part.
+        trained: samples trained on in that time.
+        lr_scale: what the schedule's learning rate is multiplied by; changed by hand.
         best: logs of the best epoch so far; empty before the first.
         stop_reason: why it ended early, or None.
         done: whether it is over, and there is nothing to go on with.
@@ -44,6 +46,7 @@ class Progress:
     epoch_seconds: float = 0.0
     seconds: float = 0.0
     trained: int = 0
+    lr_scale: float = 1.0
     best: dict[str, float] = field(default_factory=dict)
     stop_reason: str | None = None
     done: bool = False
@@ -84,8 +87,8 @@ class RunState:
         trainer: network and optimizer.
         scheduler: the learning rate's.
         callbacks: those of the config, in order.
-        progress: counters.
-        history: the logs of every epoch done.
+        progress: counters; one object throughout, so that others may look at it.
+        history: the logs of every epoch done; one list throughout.
     """
 
     trainer: Trainer
@@ -138,19 +141,21 @@ class RunState:
             self.scheduler.load_state_dict(meta["scheduler"])
             for callback, state in zip(self.callbacks, meta["callbacks"], strict=True):
                 callback.load_state_dict(state)
-            optimizer = meta["optimizer"]
+            t, lr = int(meta["optimizer"]["t"]), float(meta["optimizer"]["lr"])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise CheckpointError(f"the checkpoint's state cannot be read: {error!r}") from None
         own = self.arrays()
         for name, array in saved.arrays.items():
             own[name][...] = array
-        parameters, slots = self.trainer.parameters, {}
+        parameters = self.trainer.parameters
+        slots: dict[str, dict[str, Array]] = {}
         for slot in self.trainer.optimizer.slot_names:
             prefix = f"optimizer/{slot}/"
             parts = {name: saved.arrays[prefix + name] for name in parameters.names}
             slots[slot] = {"": parameters.join(parts)}
-        self.trainer.optimizer.load_state_dict({**optimizer, "slots": slots})
-        self.progress, self.history[:] = progress, history
+        self.trainer.optimizer.load_state_dict({"t": t, "lr": lr, "slots": slots})
+        vars(self.progress).update(vars(progress))
+        self.history[:] = history
 
 
 def _slots(optimizer: Optimizer, parameters: FlatParameters) -> dict[str, Array]:

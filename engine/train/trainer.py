@@ -8,6 +8,7 @@ import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -23,23 +24,29 @@ from engine.train.flat import FlatParameters
 from engine.train.snapshot import Snapshot, take_snapshot
 
 Array = np.ndarray
+T = TypeVar("T")
 
 
 class Diverged(RunError):
     """The loss or the gradient is no longer a finite number; no parameter was changed.
 
-    Attributes:
-        epoch, step: where, both from 0.
+    Args:
+        what: what is not finite.
+        epoch, step: where, both from 0; no step if it was seen after the epoch's last one.
         lr: the learning rate of that step.
-        layer: the first layer whose output is not finite, or None if only gradients are not.
+        source: what first was not finite, ``layer 3 Conv2D(6→16, k=5)`` or ``the images``; None
+            if only gradients are not, or nobody knows.
     """
 
-    def __init__(self, what: str, epoch: int, step: int, lr: float, layer: str | None) -> None:
-        self.epoch, self.step, self.lr, self.layer = epoch, step, lr, layer
-        where = f"; the first output that is not finite is that of layer {layer}" if layer else ""
+    def __init__(
+        self, what: str, epoch: int, step: int | None, lr: float, source: str | None = None
+    ) -> None:
+        self.epoch, self.step, self.lr, self.source = epoch, step, lr, source
+        batch = "after its last batch" if step is None else f"batch {step + 1}"
+        first = f"; first not finite: {source}" if source else ""
         super().__init__(
-            f"diverged in epoch {epoch + 1}, batch {step + 1}, at learning rate {lr:g}: "
-            f"{what}{where}. Try a smaller lr, or train.clip_norm"
+            f"diverged in epoch {epoch + 1}, {batch}, at learning rate {lr:g}: "
+            f"{what}{first}. Try a smaller lr, or train.clip_norm"
         )
 
 
@@ -134,10 +141,7 @@ class Trainer:
         def task(i: int, rank: Rank) -> tuple[float, int]:
             replica, loss = self._replicas[i], self._losses[i]
             piece = indices[pieces[i]]
-            x, labels = batches.load(piece, stream(Purpose.AUGMENT, self.seed, epoch, step, i))
-            for layer in replica.walk():
-                layer.rank = rank
-            replica.set_rng(stream(Purpose.DROPOUT, self.seed, epoch, step, i))
+            x, labels = self._begin(i, rank, batches, piece, epoch, step)
             logits = replica.forward(x)
             value = loss.forward(logits, self._target(logits, labels))
             share = len(piece) / len(indices)
@@ -146,17 +150,17 @@ class Trainer:
                 replica.release()
             return value * share, int(metrics.correct(logits, labels).sum())
 
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            parts = self.workers.map(task, len(pieces))
+        parts = self._map(task, len(pieces))
         total = math.fsum(loss for loss, _ in parts)
-        gradient = {"": tree_sum(self._gradients[: len(pieces)])}
+        with np.errstate(over="ignore", invalid="ignore"):
+            gradient = {"": tree_sum(self._gradients[: len(pieces)])}
         norm = global_norm(gradient)
         if not (math.isfinite(total) and math.isfinite(norm)):
+            what = "the gradient is not finite" if math.isfinite(total) else f"the loss is {total}"
+            source = self._first_non_finite(batches, indices, epoch, step)
             for name, array in self.model.named_buffers().items():
                 array[...] = buffers[name]
-            what = "the gradient is not finite" if math.isfinite(total) else f"the loss is {total}"
-            layer = self._first_non_finite(batches, indices)
-            raise Diverged(what, epoch, step, self.optimizer.lr, layer)
+            raise Diverged(what, epoch, step, self.optimizer.lr, source)
         if self.clip_norm is not None:
             clip_grad_norm(gradient, self.clip_norm)
         before = self.parameters.vector.copy() if inspect else None
@@ -203,9 +207,7 @@ class Trainer:
             top5=metrics.top_k_accuracy(logits, labels, min(5, logits.shape[1])),
         )
 
-    def _evaluate_batch(
-        self, batches: Batches, indices: Array
-    ) -> list[tuple[Array, Array, float]]:
+    def _evaluate_batch(self, batches: Batches, indices: Array) -> list[tuple[Array, Array, float]]:
         """Logits, labels and summed loss of every micro-batch."""
         pieces = micro_batches(len(indices))
         self._grow(len(pieces))
@@ -218,8 +220,27 @@ class Trainer:
             loss = self._losses[i].forward(logits, self._target(logits, labels))
             return logits, labels, loss * len(labels)
 
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            return self.workers.map(task, len(pieces))
+        return self._map(task, len(pieces))
+
+    def _begin(
+        self, i: int, rank: Rank, batches: Batches, piece: Array, epoch: int, step: int
+    ) -> tuple[Array, Array]:
+        """Images and labels of a training micro-batch, its replica ready for them."""
+        replica = self._replicas[i]
+        for layer in replica.walk():
+            layer.rank = rank
+        replica.set_rng(stream(Purpose.DROPOUT, self.seed, epoch, step, i))
+        return batches.load(piece, stream(Purpose.AUGMENT, self.seed, epoch, step, i))
+
+    def _map(self, task: Callable[[int, Rank], T], size: int) -> list[T]:
+        """``Workers.map`` without warnings of numbers that are not finite: they are looked for."""
+
+        def quiet(i: int, rank: Rank) -> T:
+            # In here, since what errstate says holds for the thread that says it.
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                return task(i, rank)
+
+        return self.workers.map(quiet, size)
 
     def _target(self, logits: Array, labels: Array) -> Array:
         if isinstance(self._loss, SoftmaxCrossEntropy):
@@ -234,15 +255,24 @@ class Trainer:
             self._replicas.append(replica)
             self._losses.append(copy.copy(self._loss))
 
-    def _first_non_finite(self, batches: Batches, indices: Array) -> str | None:
-        """The first layer whose output for the batch is not finite."""
-        x, _ = batches.load(indices, None)
-        if not np.isfinite(x).all():
-            return "0 (its input already is not)"
-        twin = self.model.replica().eval()
-        with np.errstate(all="ignore"):
-            for i, layer in enumerate(twin):
+    def _first_non_finite(
+        self, batches: Batches, indices: Array, epoch: int, step: int
+    ) -> str | None:
+        """What first is not finite when a training batch is run forward once more."""
+        pieces = micro_batches(len(indices))
+        layers = list(self.model)
+
+        def task(i: int, rank: Rank) -> int:
+            x, _ = self._begin(i, rank, batches, indices[pieces[i]], epoch, step)
+            first = len(layers) if np.isfinite(x).all() else -1
+            for k, layer in enumerate(self._replicas[i]):  # to the end: others may wait for it
                 x = layer.forward(x)
                 if not np.isfinite(x).all():
-                    return f"{i} {layer!r}"
-        return None
+                    first = min(first, k)
+            self._replicas[i].release()
+            return first
+
+        first = min(self._map(task, len(pieces)))
+        if first == len(layers):
+            return None
+        return f"layer {first} {layers[first]!r}" if first >= 0 else "the images"

@@ -1,18 +1,31 @@
 """Downloads, from a server on the loopback interface that behaves and misbehaves."""
 
-import contextlib
 import dataclasses
+import gzip
 import os
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import numpy as np
 import pytest
 from data_files import gzipped, idx_bytes, tar_bytes, write_mnist
+from loopback import (
+    Answer,
+    Mirror,
+    cut,
+    cut_without_length,
+    declared_as_encoding,
+    endless,
+    login_page,
+    nonsense,
+    not_found,
+    other_content,
+    redirect_to_nowhere,
+    stalled,
+)
 
 from engine.data import DATASETS, FetchCancelledError, fetch, load, verify
 from engine.errors import DataError
@@ -20,108 +33,12 @@ from engine.errors import DataError
 IMAGES, LABELS = "train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"
 NOBODY = "http://127.0.0.1:9"
 
-Answer = Callable[[BaseHTTPRequestHandler, bytes], None]
-
-
-def good(handler: BaseHTTPRequestHandler, content: bytes) -> None:
-    handler.send_response(200)
-    handler.send_header("Content-Length", str(len(content)))
-    handler.end_headers()
-    handler.wfile.write(content)
-
-
-def not_found(handler: BaseHTTPRequestHandler, content: bytes) -> None:
-    handler.send_error(404)
-
-
-def other_content(handler: BaseHTTPRequestHandler, content: bytes) -> None:
-    good(handler, bytes([content[0] ^ 1]) + content[1:])
-
-
-def login_page(handler: BaseHTTPRequestHandler, content: bytes) -> None:
-    good(handler, b"<html>please log in</html>")
-
-
-def cut(handler: BaseHTTPRequestHandler, content: bytes) -> None:
-    handler.send_response(200)
-    handler.send_header("Content-Length", str(len(content)))
-    handler.end_headers()
-    handler.wfile.write(content[: len(content) // 2])
-
-
-def cut_without_length(handler: BaseHTTPRequestHandler, content: bytes) -> None:
-    handler.send_response(200)
-    handler.end_headers()
-    handler.wfile.write(content[: len(content) // 2])
-
-
-def endless(handler: BaseHTTPRequestHandler, content: bytes) -> None:
-    handler.send_response(200)
-    handler.end_headers()
-    for _ in range(1000):
-        handler.wfile.write(bytes(1 << 16))
-
-
-def nonsense(handler: BaseHTTPRequestHandler, content: bytes) -> None:
-    handler.wfile.write(b"hello\r\n")
-
-
-def redirect_to_nowhere(handler: BaseHTTPRequestHandler, content: bytes) -> None:
-    handler.send_response(302)
-    handler.send_header("Location", "gopher://example.invalid/")
-    handler.end_headers()
-
-
-def stalled(handler: BaseHTTPRequestHandler, content: bytes) -> None:
-    time.sleep(0.5)
-
-
-def declared_as_encoding(handler: BaseHTTPRequestHandler, content: bytes) -> None:
-    """A server that unpacks .gz on the way for every client that admits to know gzip."""
-    handler.send_response(200)
-    if "gzip" in handler.headers.get("Accept-Encoding", ""):
-        handler.send_header("Content-Encoding", "gzip")
-    handler.send_header("Content-Length", str(len(content)))
-    handler.end_headers()
-    handler.wfile.write(content)
-
-
-class Mirror:
-    """A web server: what it has, how it answers, what it was asked for."""
-
-    def __init__(self, files: dict[str, bytes]) -> None:
-        self.files = files
-        self.answer: dict[str, Answer] = {}
-        self.asked: list[str] = []
-        mirror = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                name = self.path.rpartition("/")[2]
-                mirror.asked.append(name)
-                with contextlib.suppress(OSError):  # the client has had enough
-                    mirror.answer.get(name, good)(self, mirror.files[name])
-
-            def log_message(self, *args: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/sets"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-        self._thread.start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
 
 @pytest.fixture
 def mirrors(
     mnist_arrays: dict[str, np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[Mirror, Mirror]]:
     """Two servers that have the small MNIST."""
-    monkeypatch.setattr(sys.modules["engine.data.fetch"], "_TIMEOUT", 0.25)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     files = {f"{name}.gz": gzipped(idx_bytes(array)) for name, array in mnist_arrays.items()}
     pair = Mirror(files), Mirror(files)
@@ -208,7 +125,6 @@ def test_a_set_that_lies_elsewhere_is_left_there(
         (endless, "it sends more than was published"),
         (nonsense, "no connection"),
         (redirect_to_nowhere, "not a usable answer (InvalidSchema)"),
-        (stalled, "no answer in time"),
     ],
 )
 def test_a_bad_mirror_is_passed_over_or_named(
@@ -253,9 +169,11 @@ def test_a_file_without_a_checksum_of_its_own_is_checked_by_content(
     known = DATASETS["mnist"]
     unpinned = tuple(dataclasses.replace(file, sha256=None) for file in known.downloads)
     monkeypatch.setitem(DATASETS, "mnist", dataclasses.replace(known, downloads=unpinned))
-    mirrors[0].answer[LABELS] = other_content
-    with pytest.raises(DataError, match="another file"):
-        fetch("mnist", tmp_path, mirrors=[mirrors[0].url])
+    mirrors[0].files[IMAGES] = gzip.compress(gzip.decompress(mirrors[0].files[IMAGES]), 9)
+    for answer, reason in ((other_content, "another file"), (cut_without_length, "cut short")):
+        mirrors[0].answer[LABELS] = answer
+        with pytest.raises(DataError, match=reason):
+            fetch("mnist", tmp_path, mirrors=[mirrors[0].url])
     fetch("mnist", tmp_path, mirrors=urls(mirrors))
     assert [file.state for file in verify("mnist", tmp_path)] == ["ok"] * 4
 
@@ -266,6 +184,23 @@ def test_gzip_as_an_encoding_is_not_unpacked_on_the_way(
     mirrors[0].answer = dict.fromkeys(all_names(), declared_as_encoding)
     fetch("mnist", tmp_path, mirrors=[mirrors[0].url])
     assert [file.state for file in verify("mnist", tmp_path)] == ["ok"] * 4
+
+
+def test_there_is_never_a_part_of_a_file_under_its_name(
+    tmp_path: Path, mirrors: tuple[Mirror, Mirror]
+) -> None:
+    target = tmp_path / "mnist" / IMAGES
+    target.parent.mkdir()
+    target.write_bytes(b"damaged")
+    seen = []
+
+    def look(file: str, done: int, total: int) -> None:
+        if file == IMAGES:
+            seen.append(target.read_bytes())
+
+    fetch("mnist", tmp_path, mirrors=urls(mirrors), progress=look)
+    assert set(seen) == {b"damaged"}
+    assert target.read_bytes() == mirrors[0].files[IMAGES]
 
 
 def test_progress_is_reported_by_file(tmp_path: Path, mirrors: tuple[Mirror, Mirror]) -> None:
@@ -356,9 +291,11 @@ def test_cifar_comes_as_the_archive(
     assert len(load("cifar10", tmp_path).train) == 30
 
 
-def test_a_stall_in_the_middle_is_a_lost_connection(
-    tmp_path: Path, mirrors: tuple[Mirror, Mirror]
+def test_a_mirror_that_stalls_is_passed_over(
+    tmp_path: Path, mirrors: tuple[Mirror, Mirror], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(sys.modules["engine.data.fetch"], "_TIMEOUT", 0.25)
+
     def half_then_stalled(handler: BaseHTTPRequestHandler, content: bytes) -> None:
         handler.send_response(200)
         handler.send_header("Content-Length", str(len(content)))
@@ -367,8 +304,9 @@ def test_a_stall_in_the_middle_is_a_lost_connection(
         stalled(handler, content)
 
     mirrors[0].answer[IMAGES] = half_then_stalled
-    with pytest.raises(DataError, match="connection lost"):
-        fetch("mnist", tmp_path, mirrors=[mirrors[0].url])
+    mirrors[1].answer[IMAGES] = stalled
+    with pytest.raises(DataError, match=r"connection lost; .*no answer in time\)"):
+        fetch("mnist", tmp_path, mirrors=urls(mirrors))
     assert names(tmp_path / "mnist") == []
 
 
@@ -380,6 +318,23 @@ def test_a_damaged_bundled_set_is_not_downloaded(
     for get in (fetch, load):
         with pytest.raises(DataError, match="it ships with cnn-tui: install cnn-tui again"):
             get("mnist_mini", tmp_path)
+
+
+def test_a_damaged_cifar_folder_is_replaced_by_the_archive(
+    tmp_path: Path, cifar_contents: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    folder = tmp_path / "cifar-10-batches-bin"
+    folder.mkdir()
+    for name in cifar_contents:
+        (folder / name).write_bytes(b"damaged")
+    archive = tmp_path / "cifar-10-binary.tar.gz"
+    mirror = Mirror({archive.name: tar_bytes(cifar_contents)})
+    try:
+        assert fetch("cifar10", tmp_path, mirrors=[mirror.url]) == archive
+    finally:
+        mirror.close()
+    assert len(load("cifar10", tmp_path).train) == 30
 
 
 def test_the_bundled_set_needs_no_download(tmp_path: Path) -> None:

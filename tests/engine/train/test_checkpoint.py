@@ -154,6 +154,21 @@ def test_every_flipped_bit_is_detected_or_harmless_to_a_partial_read(tmp_path: P
     assert harmless == arrays["optim/m"].nbytes
 
 
+def test_every_flipped_bit_is_detected_or_harmless_to_meta(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    checkpoint.save(path, {"w": np.ones(2, np.float32)}, {"step": 1})
+    content = path.read_bytes()
+    detected = 0
+    for position, byte in enumerate(content):
+        changed = bytes([byte ^ 1 << position % 8])
+        path.write_bytes(content[:position] + changed + content[position + 1 :])
+        try:
+            assert checkpoint.read_meta(path) == {"step": 1}
+        except CheckpointError:
+            detected += 1
+    assert detected > content.index(b'"version":1}') - content.index(b'{"arrays"')
+
+
 def test_every_truncation_and_any_addition_is_detected(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     checkpoint.save(path, {"w": np.ones(3, np.float32)}, {"step": 1})

@@ -160,6 +160,7 @@ ROW = '["w","float32",[3],0,"' + "0" * 64 + '"]'
         ('{"arrays":{},"format":"cnn-tui checkpoint","meta":{},"version":1}', "not well formed"),
         ('{"arrays":[],"format":"cnn-tui checkpoint","version":1}', "not well formed"),
         ('{"arrays":[],"format":"cnn-tui checkpoint","meta":{},"version":1} ', "not well formed"),
+        ('{"arrays":[],"format":"cnn-tui checkpoint","meta":{},"more":0,"version":1}', "not well"),
         (
             '{"arrays":[],"format":"cnn-tui checkpoint","meta":{"a":1,"a":2},"version":1}',
             "not well formed",
@@ -167,7 +168,7 @@ ROW = '["w","float32",[3],0,"' + "0" * 64 + '"]'
         ('{"arrays":[],"format":"cnn-tui checkpoint","meta":{"a":NaN},"version":1}', "not JSON"),
         ('{"arrays":[],"format":"cnn-tui checkpoint","meta":{"a":1e999},"version":1}', "not JSON"),
     ],
-    ids=range(14),
+    ids=range(15),
 )
 def test_manifests_that_are_none(
     tmp_path: Path, refuse: Callable[..., str], manifest: str, reason: str

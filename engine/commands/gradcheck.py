@@ -1,0 +1,136 @@
+"""Prove a network's gradients on real samples: ``cnn-tui gradcheck``."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from engine.commands.output import Output
+from engine.commands.signals import Signals
+from engine.config import Config
+from engine.data import Dataset, one_hot
+from engine.errors import ConfigError
+from engine.gradcheck import Mode, Report, check_network
+from engine.gradcheck.report import row_to_json
+from engine.kernels.workers import Workers
+from engine.losses import SoftmaxCrossEntropy
+from engine.seeds import Purpose, stream
+from engine.train import setup
+from engine.train.weights import load_model
+
+EXACT_CAP = 100_000
+"""Entries of one tensor that the exact mode measures at most; the table says where it binds."""
+
+
+def gradcheck(
+    config: Config,
+    out: Output,
+    *,
+    weights: Path | None = None,
+    mode: Mode = "directions",
+    samples: int = 4,
+) -> int:
+    """Compare the gradients of a config's network and loss with numerical ones, in float64.
+
+    Args:
+        config: network, loss, data set and seed.
+        out: gets a table, or under ``--json`` a line for each tensor.
+        weights: weights, a checkpoint or a run; None for fresh weights.
+        mode: "directions" (fast) or "exact" (every entry of every tensor).
+        samples: how many images of the test set.
+
+    Returns:
+        0 all gradients are right, 1 some are wrong; 130, 143 or 129 after a signal.
+
+    Raises:
+        ConfigError: no such number of samples.
+        CheckpointError: the weights cannot be used.
+        DataError: the data set is missing or corrupt.
+    """
+    with Signals() as signals:
+        try:
+            report = run_check(
+                config,
+                weights=weights,
+                mode=mode,
+                samples=samples,
+                say=out.say,
+                progress=out.progress.update,
+                cancelled=lambda: signals.received is not None,
+            )
+        finally:
+            out.progress.close()
+    for row in report.rows:
+        out.json({"event": "tensor", **row_to_json(row)})
+    out.json({"event": "end", **{k: v for k, v in report.to_json().items() if k != "rows"}})
+    out.text(str(report))
+    return signals.exit_code or (0 if report.passed else 1)
+
+
+def run_check(
+    config: Config,
+    *,
+    weights: Path | None = None,
+    mode: Mode = "directions",
+    samples: int = 4,
+    say: Callable[[str], None] = lambda text: None,
+    progress: Callable[[str, int, int], None] = lambda label, done, total: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Report:
+    """The check itself, without a word: the command's and the app's one code path.
+
+    Args:
+        config, weights, mode, samples: as for ``gradcheck``.
+        say: told in a line what is about to be checked.
+        progress: told what is being done, how far it is, and of how much.
+        cancelled: asked all the time; true ends the check.
+
+    Raises:
+        ConfigError, CheckpointError, DataError: as ``gradcheck``.
+    """
+    dataset = setup.load_dataset(config, progress=progress, cancelled=cancelled)
+    if not 1 <= samples <= len(dataset.test):
+        raise ConfigError(
+            f"samples: expected 1 to {len(dataset.test)}, the size of {dataset.name}'s "
+            f"test set; got {samples}"
+        )
+    if weights is None:
+        model = setup.make_model(config, np.float64)
+    else:
+        model = load_model(config, weights, np.float64)
+    rng = stream(Purpose.GRADCHECK, config.seed)
+    x, labels = _real_samples(dataset, samples, rng)
+    loss = setup.make_loss(config)
+    target = labels
+    if not isinstance(loss, SoftmaxCrossEntropy):
+        target = one_hot(labels, len(dataset.classes)).astype(np.float64)
+    say(
+        f"{samples} test samples of {dataset.name}, {model.count_parameters():,} parameters "
+        f"in float64, {type(loss).__name__}, mode {mode}"
+    )
+    with Workers(1):
+        return check_network(
+            model.train(),
+            loss,
+            x,
+            target,
+            rng=rng,
+            mode=mode,
+            samples_per_tensor=EXACT_CAP if mode == "exact" else None,
+            progress=lambda done, total, name: progress(f"checking {name}", done, total),
+            cancelled=cancelled,
+        )
+
+
+def _real_samples(
+    dataset: Dataset, samples: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Images of the test set in float64, normalised, with less than one grey level of noise.
+
+    Real images have flat areas, where all pixels of a pooling window are equal and the maximum
+    has no derivative. Noise below the step between two grey levels breaks the ties.
+    """
+    indices = np.sort(rng.choice(len(dataset.test), samples, replace=False))
+    x, labels = setup.evaluation_batches(dataset.test, dataset).load(indices)
+    level = 1 / 255 / np.array(dataset.std).reshape(-1, 1, 1)
+    return x.astype(np.float64) + level * rng.uniform(-0.5, 0.5, x.shape), labels

@@ -1,0 +1,92 @@
+"""Are the gradients right? Compare them with numerical ones.
+
+The derivative of a loss L with respect to one number w can be measured: move w a little to both
+sides and see what L does,
+
+    dL/dw ≈ (L(w + ε) − L(w − ε)) / 2ε        the central difference.
+
+Do that for every entry of every parameter and of the input, and compare with what ``backward``
+says. A network with half of its gradients missing still trains, only worse, so no accuracy
+proves a gradient; this does.
+
+**On a layer of your own**, in float64:
+
+    >>> import numpy as np
+    >>> from engine.gradcheck import check_layer
+    >>> from engine.layers import Layer
+    >>> class Scale(Layer):
+    ...     '''y = w·x, with one weight for each feature.'''
+    ...     def reset_parameters(self, rng, dtype):
+    ...         self.params = {"weight": rng.standard_normal(3).astype(dtype)}
+    ...     def forward(self, x):
+    ...         self.saved = x
+    ...         return self.params["weight"] * x
+    ...     def backward(self, dout):
+    ...         self.grads["weight"][...] = (dout * self.saved).sum(axis=0)
+    ...         return dout * self.params["weight"]
+    >>> rng = np.random.default_rng(0)
+    >>> layer = Scale().initialise(rng, np.float64)
+    >>> report = check_layer(layer, rng.standard_normal((4, 3)), rng=rng)
+    >>> report.passed, report.worst.error < 1e-7
+    (True, True)
+
+A wrong gradient fails, and the report (``print(report)``) says where:
+
+    >>> class Broken(Scale):
+    ...     def backward(self, dout):
+    ...         dx = super().backward(dout)
+    ...         self.grads["weight"][1] *= 1.0001
+    ...         return dx
+    >>> report = check_layer(Broken().initialise(rng, np.float64), np.ones((4, 3)), rng=rng)
+    >>> report.passed, report.worst.tensor, report.worst.index
+    (False, 'weight', (1,))
+
+**What L is.** A layer's output is an array, so it is weighed with a random upstream gradient:
+L = Σ dout·y. Then dL/dy = dout, which is what ``backward`` is given. With ones for dout a softmax
+or a batch norm would have the gradient 0, and a missing one would look right.
+
+**Why central.** Taylor's series says that the one-sided difference (L(w + ε) − L(w)) / ε is wrong
+by ε·L''/2, the central one only by ε²·L'''/6: the even terms cancel.
+
+**Which ε.** That truncation error falls as ε², but rounding grows as 1/ε: y is known to about
+u = 1.1e-16 of its size, so the quotient to about u·|y|/ε. At ε = 1e-6 both lie below 1e-9. In
+float32 (u = 6e-8) the best that any ε reaches is about 1e-3, and a tolerance that lets that pass
+lets wrong gradients pass: the check therefore insists on float64. The difference is formed for
+every output before it is summed, so that outputs that did not change add no rounding.
+
+**The relative error** of an entry with analytic gradient a and numeric gradient n is
+
+    |a − n| / max(|a|, |n|, floor),    floor = max(0.1·scale, resolution / tolerance).
+
+Near 0 a relative error means nothing, hence the floor, and it is made so that it hides nothing.
+``scale`` is the larger root mean square of the tensor's checked a and n, so an entry that is
+missing (a = 0) is seen if n is more than a ten-millionth of the scale, at the tolerance 1e-6.
+``resolution`` is the rounding above, about u·‖dout·y‖/ε: below it no numerical gradient knows
+anything. A tensor whose gradients all lie below it is called "zero": right for the bias of a
+convolution before a batch norm, and suspicious elsewhere.
+
+**Traps.**
+
+* *Kinks.* ReLU and max-pooling have no derivative where they switch. If w ± ε straddles a switch,
+  the quotient is a mixture. An entry that does not agree is measured again with ε/16 and ε/256,
+  which leaves nearly every kink outside. Where even then the two one-sided differences disagree
+  *and* the analytic gradient lies between them, the entry is skipped as a kink. Skips are counted
+  and shown, and more than 5 % of a tensor's entries fail: skipping cannot hide an error.
+* *Dropout* must drop the same in every pass: its generator is made anew from one seed.
+* *Batch norm* moves its running statistics in every pass; they are put back each time. Check it
+  in training mode and in evaluation mode: the gradients differ.
+* *One entry is not enough.* Strides, borders and ties go wrong in some places only. Check all of
+  them, or many at random; for a big network use random directions, each of which sees all
+  entries of a tensor at once: the slope of L along d must be the dot product of gradient and d.
+* *A tolerance that cannot fail.* Break your backward on purpose, and see the check fail.
+
+Sources: Baydin et al., 'Automatic differentiation in machine learning: a survey', 2018, section
+2.1; Nocedal and Wright, 'Numerical optimization', 2006, chapter 8.1; CS231n, 'Gradient checks'.
+"""
+
+from engine.gradcheck.differences import Mode
+from engine.gradcheck.layer import check_layer
+from engine.gradcheck.network import check_network
+from engine.gradcheck.report import Report, Row
+
+__all__ = ["Mode", "Report", "Row", "check_layer", "check_network"]

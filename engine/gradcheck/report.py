@@ -1,0 +1,170 @@
+"""What a gradient check found."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from engine.layers import shape_text
+
+Verdict = Literal["ok", "zero", "FAILED"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One tensor: a parameter's gradient, or an input's.
+
+    Attributes:
+        layer: the layer's name in the network (``3.body.0``), or "" for a layer by itself.
+        kind: the layer's class.
+        tensor: ``weight``, ``bias``, ``input``, ...
+        shape: the tensor's.
+        entries: how many numbers it has.
+        checked: how many of them (or how many random directions) were compared.
+        kinks: how many more were skipped, since there is no derivative there.
+        error: the worst relative error of those compared; infinite where a gradient is not a
+            finite number.
+        index: where it is; None for a direction.
+        analytic: the gradient there as ``backward`` gives it.
+        numeric: the gradient there as it was measured.
+        verdict: "ok"; "zero" where both gradients are 0 as far as can be measured; "FAILED".
+    """
+
+    layer: str
+    kind: str
+    tensor: str
+    shape: tuple[int, ...]
+    entries: int
+    checked: int
+    kinks: int
+    error: float
+    index: tuple[int, ...] | None
+    analytic: float
+    numeric: float
+    verdict: Verdict
+
+    @property
+    def name(self) -> str:
+        """``3.body.0.weight``."""
+        return f"{self.layer}.{self.tensor}" if self.layer else self.tensor
+
+
+@dataclass(frozen=True)
+class Report:
+    """All tensors of a layer or a network; ``str`` makes a table.
+
+    Attributes:
+        rows: one for each tensor.
+        problems: what broke the contract of a layer besides, one line each: ``backward`` changed
+            its argument, a second call gave another result, ...
+        tolerance: the largest relative error that passes.
+        eps: the step.
+        cancelled: the check was stopped before its end.
+    """
+
+    rows: tuple[Row, ...]
+    problems: tuple[str, ...]
+    tolerance: float
+    eps: float
+    cancelled: bool = False
+
+    @property
+    def passed(self) -> bool:
+        """True if every tensor was checked and none failed."""
+        return not (self.cancelled or self.problems or self.failures)
+
+    @property
+    def failures(self) -> tuple[Row, ...]:
+        """The rows that failed."""
+        return tuple(row for row in self.rows if row.verdict == "FAILED")
+
+    @property
+    def worst(self) -> Row:
+        """The row with the largest relative error; failed rows come first.
+
+        Raises:
+            ValueError: nothing was checked.
+        """
+        if not self.rows:
+            raise ValueError("nothing was checked, so nothing is the worst")
+        return max(self.rows, key=lambda row: (row.verdict == "FAILED", row.error))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON; an infinite error is null."""
+        return {
+            "passed": self.passed,
+            "cancelled": self.cancelled,
+            "tolerance": self.tolerance,
+            "eps": self.eps,
+            "problems": list(self.problems),
+            "rows": [row_to_json(row) for row in self.rows],
+        }
+
+    def __str__(self) -> str:
+        lines = _table(self.rows)
+        lines += [f"problem: {problem}" for problem in self.problems]
+        return "\n".join([*lines, self.summary()])
+
+    def summary(self) -> str:
+        """One line: what was compared, and the verdict."""
+        compared = sum(row.checked for row in self.rows)
+        counts = f"{compared:,} gradients of {len(self.rows)} tensors"
+        if self.cancelled:
+            return f"stopped after {counts}; nothing is proven"
+        worst = f", worst relative error {self.worst.error:.1e}" if self.rows else ""
+        verdict = "passed" if self.passed else "FAILED"
+        return f"{verdict}: {counts}{worst}, tolerance {self.tolerance:g}"
+
+
+def row_to_json(row: Row) -> dict[str, Any]:
+    """A row as plain JSON; a number that is not finite is null."""
+    plain = asdict(row) | {"shape": list(row.shape)}
+    plain["index"] = None if row.index is None else list(row.index)
+    for key in ("error", "analytic", "numeric"):
+        plain[key] = plain[key] if math.isfinite(plain[key]) else None
+    return plain
+
+
+_HEADER = (
+    "layer", "", "tensor", "shape", "checked", "kinks",
+    "rel. error", "worst at", "analytic", "numeric", "verdict",
+)  # fmt: skip
+_RIGHT = {4, 5, 6, 8, 9}
+
+
+def _table(rows: Sequence[Row]) -> list[str]:
+    cells = [_HEADER] + [
+        (
+            row.layer,
+            row.kind,
+            row.tensor,
+            shape_text(row.shape),
+            _share(row),
+            str(row.kinks or ""),
+            f"{row.error:.1e}",
+            _place(row),
+            f"{row.analytic:.6e}",
+            f"{row.numeric:.6e}",
+            row.verdict,
+        )
+        for row in rows
+    ]
+    widths = [max(len(line[i]) for line in cells) for i in range(len(_HEADER))]
+    return [
+        "  ".join(
+            text.rjust(width) if i in _RIGHT else text.ljust(width)
+            for i, (text, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in cells
+    ]
+
+
+def _share(row: Row) -> str:
+    if row.index is None:
+        return f"{row.checked:,} directions"
+    whole = row.checked + row.kinks == row.entries
+    return f"all {row.entries:,}" if whole else f"{row.checked:,} of {row.entries:,}"
+
+
+def _place(row: Row) -> str:
+    return "" if row.index is None else "[" + ", ".join(map(str, row.index)) + "]"

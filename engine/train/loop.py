@@ -1,0 +1,217 @@
+"""Epochs and batches: what trains, and what happens at the boundaries between two batches."""
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from engine.config import Config
+from engine.data import Batches
+from engine.train.callbacks import Callback
+from engine.train.controls import Controls
+from engine.train.events import EpochEnded, Event, LearningRateChanged, Logs, Warned
+from engine.train.ring import MetricRing
+from engine.train.rundir import RunDir
+from engine.train.saving import Saver
+from engine.train.setup import Sources
+from engine.train.snapshot import Snapshot, weights_snapshot
+from engine.train.state import RunState
+from engine.train.trainer import Evaluation
+
+
+class Stopped(Exception):
+    """The loop was left because the controls say so; the state is that of a batch boundary."""
+
+
+@dataclass
+class Loop:
+    """Trains from wherever the state is to the end of the last epoch.
+
+    Attributes:
+        config: what to train.
+        state: what changes; the loop goes on from it.
+        sources: batches to train on, to validate with, to test on.
+        callbacks: called at every hook, in order.
+        controls: looked at before every batch.
+        saver: writes checkpoints.
+        run_dir: gets the metrics of every epoch.
+        ring: gets the metrics of every step.
+        emit: called with every event.
+        show: called with the phase, and how much of it is done: batches of an epoch, or samples.
+        on_progress: called with a text, and how far the run, or an evaluation, is.
+    """
+
+    config: Config
+    state: RunState
+    sources: Sources
+    callbacks: Sequence[Callback]
+    controls: Controls
+    saver: Saver
+    run_dir: RunDir
+    ring: MetricRing
+    emit: Callable[[Event], None]
+    show: Callable[[str, int, int], None]
+    on_progress: Callable[[str, int, int], None]
+    _last_snapshot: tuple[int, Snapshot] | None = None
+    _wanted: list[Future[Snapshot]] = field(default_factory=list)
+
+    def run(self) -> None:
+        """Train all epochs that are left.
+
+        Raises:
+            Stopped: the controls said so.
+            Diverged: a number is not finite; the weights still are those before it.
+        """
+        while not self._epochs_over:
+            self._epoch()
+        if not self.state.progress.done:
+            self._finish()
+
+    def test(self) -> Logs:
+        """Measure on the test set.
+
+        Raises:
+            Stopped: the controls said so.
+        """
+        result = self._evaluate("testing", self.sources.test)
+        return {"test_loss": result.loss, "test_acc": result.acc}
+
+    def answer_snapshots(self) -> None:
+        """Give a look inside, as it is now, to all who asked for one."""
+        self._wanted += self.controls.take().snapshots
+        self._answer_wanted()
+
+    @property
+    def _epochs_over(self) -> bool:
+        """Whether all epochs are trained, or a callback ended training after one of them."""
+        progress = self.state.progress
+        early = progress.stop_reason is not None and progress.step == 0
+        return early or progress.epoch >= self.config.train.epochs
+
+    def _epoch(self) -> None:
+        progress = self.state.progress
+        epoch, steps = progress.epoch, self.sources.train.steps_per_epoch
+        for callback in self.callbacks:
+            callback.on_epoch_begin(epoch)
+        while progress.step < steps and progress.stop_reason is None:
+            self._step(epoch)
+        self._hold_or_stop()
+        logs = {**progress.training_logs(), "lr": self.state.trainer.optimizer.lr}
+        logs |= self._validate()
+        logs["seconds"] = progress.epoch_seconds
+        logs["samples_per_s"] = progress.samples / max(progress.epoch_seconds, 1e-9)
+        self._close_epoch(epoch, logs)
+
+    def _step(self, epoch: int) -> None:
+        self._hold_or_stop()
+        progress, trainer = self.state.progress, self.state.trainer
+        epochs, steps = self.config.train.epochs, self.sources.train.steps_per_epoch
+        self.show("training", progress.step, steps)
+        trainer.optimizer.lr = self._scheduled_lr() * progress.lr_scale
+        self.controls.take_step()
+        inspect = bool(self._wanted) or self.controls.paused
+        started = time.monotonic()
+        result, snapshot = trainer.step(self.sources.train, epoch, progress.step, inspect=inspect)
+        progress.add(result, time.monotonic() - started)
+        logs = {
+            "loss": result.loss,
+            "acc": result.correct / result.samples,
+            "lr": trainer.optimizer.lr,
+            "grad_norm": result.grad_norm,
+        }
+        self.ring.append(progress.global_step, **logs)
+        if snapshot is not None:
+            self._last_snapshot = progress.global_step, snapshot
+            self._answer_wanted()
+        self.show("training", progress.step, steps)
+        self.on_progress(
+            f"epoch {epoch + 1}/{epochs}  loss {result.loss:.4f}",
+            progress.global_step,
+            epochs * steps,
+        )
+        for callback in self.callbacks:
+            callback.on_train_batch_end(progress.step - 1, logs)
+        self.saver.checkpoint_if_due()
+
+    def _scheduled_lr(self) -> float:
+        progress = self.state.progress
+        return self.state.scheduler.lr(progress.epoch, progress.global_step)
+
+    def _validate(self) -> Logs:
+        result = self._evaluate("validating", self.sources.validation)
+        return {"val_loss": result.loss, "val_acc": result.acc}
+
+    def _evaluate(self, phase: str, batches: Batches) -> Evaluation:
+        def on_progress(done: int, total: int) -> None:
+            self.show(phase, done, total)
+            self.on_progress(phase, done, total)
+            if self.controls.stop_reason is not None:
+                raise Stopped
+
+        return self.state.trainer.evaluate(batches, on_progress)
+
+    def _close_epoch(self, epoch: int, logs: Logs) -> None:
+        progress, config = self.state.progress, self.config
+        for callback in self.callbacks:
+            callback.on_epoch_end(epoch, logs)
+        monitored = getattr(config.train.scheduler, "monitor", None)
+        if monitored is not None:
+            self.state.scheduler.observe(logs[monitored])
+        self.state.history.append(logs)
+        best = logs["val_acc"] > progress.best.get("val_acc", -1.0)
+        if best:
+            progress.best = {"epoch": epoch + 1, **logs}
+        progress.next_epoch()
+        problem = self.run_dir.append_metrics({"epoch": progress.epoch, **logs})
+        if problem is not None:
+            self.emit(Warned(problem))
+        self.saver.checkpoint(best=best)
+        self.emit(EpochEnded(progress.epoch, config.train.epochs, logs))
+
+    def _finish(self) -> None:
+        """The last epoch is over; a callback may still bring better weights back."""
+        for callback in self.callbacks:
+            callback.on_train_end()
+        self._last_snapshot = None
+        self.state.progress.done = True
+        self.saver.checkpoint()
+
+    def _hold_or_stop(self) -> None:
+        """Carry out what the controls say; while paused, stay here."""
+        progress = self.state.progress
+        while True:
+            orders = self.controls.take()
+            self._wanted += orders.snapshots
+            if orders.lr is not None:
+                self._change_lr(orders.lr)
+            if orders.checkpoint:
+                self.saver.checkpoint()
+            if orders.stop is not None:
+                raise Stopped
+            if not orders.paused:
+                return
+            self.show("paused", progress.step, self.sources.train.steps_per_epoch)
+            self._answer_wanted()
+            self.controls.wait(0.5)
+
+    def _change_lr(self, lr: float) -> None:
+        scheduled = self._scheduled_lr()
+        if scheduled == 0:
+            self.emit(Warned("the schedule is at 0 now, which cannot be scaled to another rate"))
+            return
+        progress = self.state.progress
+        progress.lr_scale = lr / scheduled
+        self.emit(LearningRateChanged(progress.global_step, lr))
+
+    def _answer_wanted(self) -> None:
+        if not self._wanted:
+            return
+        fresh = self._last_snapshot
+        if fresh is not None and fresh[0] == self.state.progress.global_step:
+            snapshot = fresh[1]
+        else:
+            snapshot = weights_snapshot(self.state.trainer.model)
+        wanted, self._wanted = self._wanted, []
+        for future in wanted:
+            if future.set_running_or_notify_cancel():
+                future.set_result(snapshot)

@@ -1,0 +1,91 @@
+"""What a session writes while it trains: checkpoints and weights.
+
+A file that cannot be written is no reason to stop: it is said, tried again when there is more to
+save, and remembered until it is written, so that the run does not end as if all were well.
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from engine.config import Config
+from engine.errors import CheckpointError
+from engine.train import checkpoint, durable
+from engine.train.events import CheckpointSaved, Event, Warned
+from engine.train.records import weights_meta
+from engine.train.state import RunState
+from engine.train.store import CheckpointStore
+
+
+class Saver:
+    """Writes the checkpoints of a run, and its weights.
+
+    Args:
+        config: the run's.
+        state: what is saved.
+        store: the run's checkpoints.
+        emit: told what was saved, and what was not.
+    """
+
+    def __init__(
+        self, config: Config, state: RunState, store: CheckpointStore, emit: Callable[[Event], None]
+    ) -> None:
+        self._config = config
+        self._state = state
+        self._store = store
+        self._emit = emit
+        self._failed: dict[Path, str] = {}
+        self._last = time.monotonic()
+
+    @property
+    def problem(self) -> str | None:
+        """What should be on the disk and is not, in one line; None if all is well."""
+        return next(iter(self._failed.values()), None)
+
+    def checkpoint(self, *, best: bool = False) -> None:
+        """Save all that is needed to go on from here.
+
+        Args:
+            best: keep it as the best one too.
+        """
+        progress = self._state.progress
+        meta = weights_meta(self._config, self._state.trainer.model) | self._state.meta()
+
+        def save() -> None:
+            path = self._store.save(progress.global_step, self._state.arrays(), meta, best=best)
+            self._emit(CheckpointSaved(path, progress.epoch, progress.step, best))
+
+        self._try(self._store.folder, save)
+        self._last = time.monotonic()
+
+    def checkpoint_if_due(self) -> None:
+        """Save a checkpoint inside an epoch, as often as the config says."""
+        every = self._config.train.checkpoint_every
+        by_step = every.steps is not None and self._state.progress.global_step % every.steps == 0
+        waited = time.monotonic() - self._last
+        if by_step or (every.seconds is not None and waited >= every.seconds):
+            self.checkpoint()
+
+    def weights(self, path: Path) -> bool:
+        """Write the network alone, with what is needed to use it; False if it failed."""
+        model = self._state.trainer.model
+
+        def save() -> None:
+            arrays = {f"model/{name}": array for name, array in model.state_dict().items()}
+            durable.make_folder(path.parent)
+            checkpoint.save(path, arrays, weights_meta(self._config, model))
+
+        return self._try(path, save)
+
+    def _try(self, path: Path, save: Callable[[], None]) -> bool:
+        try:
+            save()
+        except (CheckpointError, OSError) as error:
+            reason = str(error)
+            if isinstance(error, OSError):
+                reason = f"{path}: not saved: {error.strerror or error}"
+            self._failed[path] = reason
+            self._emit(Warned(f"{reason}; training goes on"))
+            return False
+        self._failed.pop(path, None)
+        return True

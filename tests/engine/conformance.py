@@ -1,0 +1,172 @@
+"""The conformance table: one row for each layer and way to construct it.
+
+Every row runs every check of ``checks``: gradients by central differences, the forward pass
+against plain loops, and what all layers promise; and the comparison with PyTorch. A new layer
+adds a row here, its plain formula to ``oracles``, and, if PyTorch has it too, a line to
+``torch_twins``.
+
+Run as a script, it prints the table of the README:
+
+    python tests/engine/conformance.py [--full-grid]
+"""
+
+import sys
+from typing import Any
+
+from cases import Case
+
+
+def conv(shape: tuple[int, ...], out_channels: int = 4, **arguments: Any) -> Case:
+    return Case("Conv2D", shape, {"out_channels": out_channels, **arguments})
+
+
+def pools(shape: tuple[int, ...], **arguments: Any) -> list[Case]:
+    return [
+        Case("MaxPool2D", shape, arguments, inputs="distinct"),
+        Case("AvgPool2D", shape, arguments),
+        Case("AvgPool2D", shape, {**arguments, "count_include_pad": False}),
+    ]
+
+
+CASES: list[Case] = [
+    conv((2, 3, 7, 6), kernel_size=3),
+    conv((2, 3, 7, 6), kernel_size=3, padding="same"),
+    conv((2, 3, 7, 6), kernel_size=3, padding=1, bias=False),
+    conv((2, 3, 7, 6), kernel_size=[3, 2], padding="same"),
+    conv((2, 3, 6, 7), kernel_size=[2, 5], padding=[1, 2]),
+    conv((2, 3, 7, 6), kernel_size=4, padding="same", dilation=[1, 2]),
+    conv((2, 3, 8, 6), kernel_size=3, stride=2),
+    conv((1, 3, 8, 9), kernel_size=5, stride=3, padding=2),
+    conv((3, 2, 7, 6), kernel_size=[3, 2], stride=[2, 1], padding=[0, 1]),
+    conv((3, 2, 6, 8), kernel_size=3, stride=[1, 2], padding="same", dilation=[2, 1]),
+    conv((2, 3, 8, 9), kernel_size=3, dilation=2),
+    conv((2, 3, 7, 6), kernel_size=3, dilation=[1, 2], padding=2, stride=2),
+    conv((2, 3, 5, 6), kernel_size=1),
+    conv((2, 3, 5, 6), kernel_size=1, stride=2),
+    conv((2, 3, 5, 6), kernel_size=1, padding=1),
+    conv((2, 2, 5, 6), kernel_size=2, padding=3),
+    conv((5, 1, 4, 6), kernel_size=3, padding=1),
+    conv((2, 2, 6, 5), out_channels=9, kernel_size=3, padding=1),
+    conv((2, 4, 6, 5), out_channels=6, kernel_size=3, padding=1, groups=2),
+    conv((2, 4, 6, 7), out_channels=6, kernel_size=3, stride=2, groups=2, bias=False),
+    conv((2, 3, 6, 5), out_channels=3, kernel_size=3, padding=1, groups=3),
+    conv((2, 2, 6, 5), out_channels=8, kernel_size=[2, 3], groups=2),
+    conv((2, 3, 7, 6), kernel_size=7, padding=3, init="pytorch"),
+    # Larger than the caches: a kernel may go through these piece by piece.
+    Case(
+        "Conv2D",
+        (8, 4, 20, 22),
+        {"out_channels": 5, "kernel_size": 3, "padding": 1},
+        samples=40,
+    ),
+    Case(
+        "Conv2D",
+        (8, 4, 38, 41),
+        {"out_channels": 3, "kernel_size": 3, "stride": [2, 1], "padding": [0, 1]},
+        samples=40,
+    ),
+    Case(
+        "Conv2D",
+        (16, 16, 13, 21),
+        {"out_channels": 3, "kernel_size": 5, "dilation": [1, 2], "padding": "same"},
+        samples=40,
+    ),
+    Case(
+        "Conv2D",
+        (16, 10, 9, 43),
+        {"out_channels": 2, "kernel_size": 5, "stride": 2, "padding": 2},
+        samples=40,
+    ),
+    Case(
+        "Conv2D",
+        (16, 16, 7, 24),
+        {"out_channels": 49, "kernel_size": 5, "padding": [1, 2]},
+        samples=40,
+    ),
+    *pools((2, 3, 6, 8), kernel_size=2),
+    *pools((2, 3, 7, 6), kernel_size=[3, 2], stride=[2, 1]),
+    *pools((2, 3, 7, 6), kernel_size=3, stride=2, padding=1),
+    *pools((1, 2, 6, 7), kernel_size=[2, 5], stride=[3, 2], padding=[1, 2]),
+    *pools((6, 2, 4, 7), kernel_size=3, stride=1),
+    *pools((2, 2, 5, 4), kernel_size=2, stride=3, padding=1),
+    *pools((2, 1, 3, 4), kernel_size=1, stride=2),
+    *pools((2, 1, 19, 18), kernel_size=17, stride=1),
+    Case("GlobalAvgPool2D", (3, 4, 5, 6)),
+    Case("GlobalAvgPool2D", (1, 1, 1, 2)),
+    Case("Dense", (3, 5), {"out_features": 4}),
+    Case("Dense", (1, 7), {"out_features": 1, "bias": False}),
+    Case("Dense", (4, 3), {"out_features": 6, "init": "xavier"}),
+    Case("BatchNorm2D", (3, 4, 5, 6), inputs="shifted"),
+    Case("BatchNorm2D", (1, 2, 3, 4), {"eps": 0.1, "momentum": 0.3}, inputs="shifted"),
+    Case("BatchNorm2D", (3, 4, 5, 6), training=False, inputs="shifted"),
+    Case("BatchNorm1D", (7, 5), inputs="shifted"),
+    Case("BatchNorm1D", (3, 4), {"eps": 0.01, "momentum": 1.0}, inputs="shifted"),
+    Case("BatchNorm1D", (7, 5), training=False, inputs="shifted"),
+    Case("Dropout", (8, 9, 6, 7), {"p": 0.3}, samples=200),
+    Case("Dropout", (60, 50), {"p": 0.8}, samples=200),
+    Case("Dropout", (5, 6), {"p": 0.0}),
+    Case("Dropout", (5, 6), {"p": 0.3}, training=False),
+    Case("Flatten", (3, 2, 4, 5)),
+    Case("Flatten", (3, 4)),
+    Case("ReLU", (3, 2, 4, 5), inputs="off zero"),
+    Case("ReLU", (4, 5), inputs="off zero"),
+    Case("LeakyReLU", (3, 2, 4, 5), inputs="off zero"),
+    Case("LeakyReLU", (4, 5), {"negative_slope": 0.3}, inputs="off zero"),
+    Case("ELU", (3, 2, 4, 5), inputs="off zero"),
+    Case("ELU", (4, 5), {"alpha": 0.5}, inputs="off zero"),
+    Case("GELU", (3, 2, 4, 5)),
+    Case("GELU", (4, 5), inputs="shifted"),
+    Case("Sigmoid", (3, 2, 4, 5)),
+    Case("Sigmoid", (4, 5), inputs="shifted"),
+    Case("Tanh", (3, 2, 4, 5)),
+    Case("Tanh", (4, 5), inputs="shifted"),
+    Case("Softmax", (3, 4, 2, 5)),
+    Case("Softmax", (4, 5), inputs="shifted"),
+    Case(
+        "Residual",
+        (2, 3, 5, 6),
+        {"body": [{"Conv2D": {"out_channels": 3, "kernel_size": 3, "padding": 1}}, "Tanh"]},
+    ),
+    Case(
+        "Residual",
+        (3, 2, 6, 5),
+        {
+            "body": [
+                {"Conv2D": {"out_channels": 4, "kernel_size": 3, "padding": 1, "stride": 2}},
+                "BatchNorm2D",
+            ],
+            "shortcut": [
+                {"Conv2D": {"out_channels": 4, "kernel_size": 1, "stride": 2, "bias": False}},
+                "BatchNorm2D",
+            ],
+        },
+    ),
+    Case(
+        "Residual",
+        (3, 4),
+        {"body": [{"Residual": {"body": [{"Dense": {"out_features": 4}}]}}, "Sigmoid"]},
+    ),
+]
+
+
+def main(arguments: list[str]) -> None:
+    """Print the README's table: all rows, and the grid or a sample of it."""
+    from checks import measure
+    from grid import grid
+
+    cases = CASES + grid(full="--full-grid" in arguments)
+    lines = ["| layer | cases | gradients compared | worst relative error |", "|---|--:|--:|--:|"]
+    totals = [0, 0]
+    for layer in sorted({case.layer for case in cases}):
+        reports = [measure(case) for case in cases if case.layer == layer]
+        assert all(report.passed for report in reports)
+        compared = sum(row.checked for report in reports for row in report.rows)
+        worst = max(report.worst.error for report in reports)
+        lines.append(f"| {layer} | {len(reports):,} | {compared:,} | {worst:.0e} |")
+        totals = [totals[0] + len(reports), totals[1] + compared]
+    lines.append(f"| all | {totals[0]:,} | {totals[1]:,} | |")
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,119 @@
+"""Which functions are broken on purpose, what must notice it, and which changes change nothing."""
+
+import importlib
+import pkgutil
+import types
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from cases import Case
+from checks import CHECKS
+from conformance import CASES
+from mutation import Mutant, checked_as_strided, mutants_of
+
+import engine.kernels
+import engine.layers
+from engine import losses
+from engine.layers import LAYERS
+
+Killer = Callable[[], None]
+
+
+@dataclass
+class Tally:
+    """What became of the mutants, for the end of the test run."""
+
+    killed: dict[str, int] = field(default_factory=dict)
+    equivalent: list[str] = field(default_factory=list)
+    survived: list[str] = field(default_factory=list)
+
+
+TALLY = Tally()
+
+
+def modules() -> list[types.ModuleType]:
+    """All layers, all kernels but those for threads and scratch memory, and the losses."""
+    skipped = {"arguments", "base", "summary", "workers", "workspace"}
+    found = [
+        importlib.import_module(f"{package.__name__}.{info.name}")
+        for package in (engine.layers, engine.kernels)
+        for info in pkgutil.iter_modules(package.__path__)
+        if info.name not in skipped
+    ]
+    return [*found, losses]
+
+
+def wanted(module: types.ModuleType) -> Callable[[str], bool]:
+    """Of a layer: backward and what it calls. Of the rest: all that computes."""
+    if module.__name__.startswith("engine.layers"):
+        return lambda name: name == "backward" or (name[0] == "_" and not name.startswith("__"))
+    if module is losses:
+        return lambda name: name in ("forward", "backward", "per_sample", "_evaluate")
+    return lambda name: not name.startswith("__")
+
+
+def by_function() -> dict[str, list[Mutant]]:
+    """All mutants, by the function that they break."""
+    found: dict[str, list[Mutant]] = {}
+    for module in modules():
+        for mutant in mutants_of(module, wanted(module)):
+            found.setdefault(mutant.place, []).append(mutant)
+    return found
+
+
+def cases_of(module: types.ModuleType) -> list[Case]:
+    """The rows of the conformance table whose layer computes with a module; small ones first."""
+    kernels = {
+        "conv": {"Conv2D"},
+        "pool": {"MaxPool2D", "AvgPool2D"},
+        "geometry": {"Conv2D", "MaxPool2D", "AvgPool2D"},
+    }
+    room, name = module.__name__.split(".")[1:]
+    layers = {layer for layer, cls in LAYERS.items() if cls.__module__ == module.__name__}
+    if room == "kernels":
+        layers = kernels.get(name, set(LAYERS))
+    found = [case for case in CASES if case.layer in layers]
+    return sorted(found, key=lambda case: math.prod(case.shape))
+
+
+class Battery:
+    """The checks that no mutant of a module may pass.
+
+    What killed the last mutant is tried first on the next one.
+    """
+
+    def __init__(self, module: types.ModuleType) -> None:
+        self.killers: list[tuple[str, Killer]] = []
+        if module is losses:
+            self.killers += [(name, check) for name, check in LOSS_CHECKS.items()]
+        elif module is im2col:
+            self.killers += [(name, check) for name, check in IM2COL_CHECKS.items()]
+        else:
+            self.killers += [
+                (f"{name} of {case}", functools.partial(check, case))
+                for case in cases_of(module)
+                for name, check in CHECKS.items()
+            ]
+
+    def kill(self, mutant: Mutant) -> str | None:
+        """The check that fails on a mutant, or None."""
+        with mutant.installed(), warnings.catch_warnings(), _safe_views():
+            warnings.simplefilter("error")
+            for i, (name, killer) in enumerate(self.killers):
+                try:
+                    killer()
+                except Exception:
+                    self.killers.insert(0, self.killers.pop(i))
+                    return name
+        return None
+
+
+@contextlib.contextmanager
+def _safe_views() -> Iterator[None]:
+    """A broken kernel must not read memory that is not its own: it would end the process."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in modules():
+            if hasattr(module, "as_strided"):
+                patch.setattr(module, "as_strided", checked_as_strided)
+        yield

@@ -1,0 +1,342 @@
+"""The app: owns the screens, the training, the background jobs, and the way out."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, ClassVar
+
+from rich.text import Text
+from textual.app import App, SystemCommand
+from textual.notifications import SeverityLevel as Severity
+from textual.screen import Screen
+
+from engine.commands.signals import Signals
+from engine.config import Config
+from tui import keymap, theme
+from tui.jobs import Job, JobEnded
+from tui.screens import SCREENS
+from tui.screens.base import MIN_HEIGHT, MIN_WIDTH, BaseScreen
+from tui.screens.dialogs import Confirm
+from tui.settings import Settings
+from tui.text import clean
+from tui.training import SnapshotTaken, Training, TrainingOver, TrainingTold
+from tui.workspace import Workspace
+
+log = logging.getLogger("cnn_tui")
+
+_TICK = 0.1
+_PATIENCE = {"loading": 0.3, "downloading": 0.3}
+"""Seconds that a phase in which there is nothing to save may keep the app from leaving."""
+_LONGEST_SAVE = 30.0
+
+
+class CnnApp(App[int]):
+    """Build, train and look inside small convolutional networks.
+
+    Attributes:
+        training: the one training, on its background thread.
+        workspace: the configs, and which of them is chosen.
+        settings: what is remembered.
+        log_path: the file that errors are told in full; None where there is none.
+
+    Args:
+        workspace: the configs to work with.
+        signals: open signal handlers; the first signal makes the app save and leave.
+        settings: what the last session left.
+        log_path: the log file.
+    """
+
+    TITLE = "cnn-tui"
+    CSS_PATH = "app.tcss"
+    MODES: ClassVar[dict[str, Any]] = {spec.id: spec.make for spec in SCREENS}
+    DEFAULT_MODE = "configs"
+    BINDINGS = keymap.bindings(keymap.APP)
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [
+        (0, "-too-narrow"),
+        (MIN_WIDTH, "-narrow"),
+        (100, "-wide"),
+        (150, "-very-wide"),
+    ]
+    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [
+        (0, "-too-low"),
+        (MIN_HEIGHT, "-low"),
+        (32, "-high"),
+    ]
+
+    def __init__(
+        self,
+        workspace: Workspace | None = None,
+        *,
+        signals: Signals | None = None,
+        settings: Settings | None = None,
+        log_path: Path | None = None,
+    ) -> None:
+        super().__init__()
+        self.settings = settings or Settings()
+        self.workspace = workspace or Workspace.opened()
+        self.log_path = log_path
+        self.training = Training(self)
+        self.jobs: set[Job] = set()
+        self.farewell: list[str] = []
+        self._signals = signals
+        self._leaving = False
+        for one in theme.THEMES:
+            self.register_theme(one)
+        known = self.settings.theme in self.available_themes
+        self.theme = self.settings.theme if known else theme.DEFAULT
+
+    def on_mount(self) -> None:
+        self.set_interval(_TICK, self._tick)
+
+    def _tick(self) -> None:
+        if self._signals is not None and self._signals.received is not None:
+            self.leave(self._signals.exit_code or 0)
+        screen = self.screen
+        if isinstance(screen, BaseScreen):
+            screen.update_header()
+            screen.tick()
+
+    # -- what screens use -----------------------------------------------------------------------
+
+    def tell(
+        self,
+        message: str,
+        next_step: str = "",
+        *,
+        severity: Severity = "information",
+        timeout: float | None = None,
+    ) -> None:
+        """Show a message with what to do next; warnings and errors are logged in full."""
+        text = clean(message) + (f"\n→ {clean(next_step)}" if next_step else "")
+        if severity != "information":
+            log.log(logging.ERROR if severity == "error" else logging.WARNING, "%s", text)
+        self.notify(text, severity=severity, timeout=timeout, markup=False)
+
+    def ask(
+        self,
+        question: str,
+        detail: str = "",
+        *,
+        yes: str = "yes",
+        no: str = "no",
+        then: Callable[[], object],
+    ) -> None:
+        """Ask before something that cannot be undone; ``then`` is called if so."""
+
+        def answered(sure: bool | None) -> None:
+            if sure:
+                then()
+
+        self.push_screen(Confirm(question, detail, yes=yes, no=no), answered)
+
+    def start_job(
+        self,
+        work: Callable[[Job], Any],
+        *,
+        on_done: Callable[[Any], None] = lambda result: None,
+        on_error: Callable[[Exception], None] | None = None,
+        name: str = "job",
+    ) -> Job:
+        """Run something on a background thread; the callbacks run in the app's thread.
+
+        Without ``on_error``, an exception is shown and logged.
+        """
+        job = Job(self, work, on_done=on_done, on_error=on_error, name=name)
+        self.jobs.add(job)
+        return job
+
+    def start_training(self, config: Config, resume: Path | None = None) -> bool:
+        """Train, and show it.
+
+        Returns:
+            False if a training is running already; that is said.
+        """
+        if self.training.running:
+            self.tell(
+                "a training is running already",
+                "press 2 to watch it; x there stops it",
+                severity="warning",
+            )
+            return False
+        self.training.start(config, resume)
+        self.action_go("train")
+        return True
+
+    # -- messages -------------------------------------------------------------------------------
+
+    def on_training_told(self, message: TrainingTold) -> None:
+        self.training.told(message)
+        self.screen.refresh_bindings()
+
+    def on_training_over(self, message: TrainingOver) -> None:
+        self.training.over(message)
+        self.screen.refresh_bindings()
+
+    def on_snapshot_taken(self, message: SnapshotTaken) -> None:
+        message.callback(message.snapshot)
+
+    def on_job_ended(self, message: JobEnded) -> None:
+        job = message.job
+        self.jobs.discard(job)
+        if job.cancelled:
+            return
+        if job.error is None:
+            job.on_done(job.result)
+        elif job.on_error is not None:
+            job.on_error(job.error)
+        else:
+            log.error("a job failed", exc_info=job.error)
+            self.tell(str(job.error) or type(job.error).__name__, severity="error")
+
+    # -- actions --------------------------------------------------------------------------------
+
+    async def run_action(self, action: Any, *args: Any, **kwargs: Any) -> bool:
+        """Run an action; one that is refused says why."""
+        if await super().run_action(action, *args, **kwargs):
+            return True
+        name = action.split("(")[0].split(".")[-1] if isinstance(action, str) else action[1]
+        screen = self.screen
+        reason = screen.refuse(name) if isinstance(screen, BaseScreen) else None
+        if reason:
+            self.tell(reason, severity="warning", timeout=3)
+        return bool(reason)
+
+    def action_go(self, screen: str) -> None:
+        """Show a screen."""
+        if not isinstance(self.screen, BaseScreen):
+            return  # a dialog is open
+        self.switch_mode(screen)
+
+    def action_next_theme(self) -> None:
+        """The next of our themes."""
+        names = [one.name for one in theme.THEMES]
+        place = names.index(self.theme) if self.theme in names else -1
+        self.theme = names[(place + 1) % len(names)]
+        self.tell(f"theme: {self.theme}", timeout=2)
+
+    def action_help(self) -> None:
+        """Help for what has the focus."""
+        from tui.screens.help import HelpScreen
+
+        if isinstance(self.screen, BaseScreen):
+            self.push_screen(HelpScreen(self.screen))
+
+    def action_help_quit(self) -> None:
+        """Ctrl-C, where nothing is selected: it does not quit, but it should say what does."""
+        self.tell("q quits", timeout=3)
+
+    async def action_quit(self) -> None:
+        """Quit; asks only while training."""
+        if self._leaving:
+            self.exit(0)
+            return
+        if isinstance(self.screen, Confirm):
+            return
+        if not self.training.running:
+            self.leave()
+            return
+        self.ask(
+            "Training is running. Quit?",
+            "It is saved first, and goes on exactly where it stopped with  cnn-tui resume.",
+            yes="save and quit",
+            no="stay",
+            then=self.leave,
+        )
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """Every row of the keymap: this screen's first, then the app's, then the others'."""
+        here = screen.WHERE if isinstance(screen, BaseScreen) else ""
+        order = [here, keymap.APP, *(spec.id for spec in SCREENS if spec.id != here)]
+        titles = {spec.id: spec.title for spec in SCREENS}
+        for where in order:
+            for key in keymap.keys_of(where):
+                if key.action == "command_palette":
+                    continue
+                prefix = "" if where in (here, keymap.APP) else f"{titles.get(where, where)}: "
+                yield SystemCommand(
+                    f"{prefix}{key.label}",
+                    f"{key.description}  [{key.all_shown}]".replace("[", "("). replace("]", ")"),
+                    self._runner(where, key.action),
+                )
+        yield SystemCommand("all themes", "Choose from every theme", self.action_change_theme)
+        yield SystemCommand(
+            "screenshot",
+            "Save a picture (SVG) of the screen",
+            lambda: self.set_timer(0.1, self.deliver_screenshot),
+        )
+
+    def _runner(self, where: str, action: str) -> Callable[[], None]:
+        async def run() -> None:
+            if where == keymap.APP:
+                await self.run_action(action, default_namespace=self)
+                return
+            if not isinstance(self.screen, BaseScreen) or self.screen.WHERE != where:
+                await self.switch_mode(where)
+            await self.run_action(action, default_namespace=self.screen)
+
+        return lambda: self.call_next(run) and None
+
+    # -- the way out ----------------------------------------------------------------------------
+
+    def leave(self, exit_code: int = 0) -> None:
+        """Save what is running, and leave; does not ask."""
+        if self._leaving:
+            return
+        self._leaving = True
+        self.training.stop("quit" if exit_code == 0 else self._signal_name())
+        for job in self.jobs:
+            job.cancel()
+        self.run_worker(self._leave(exit_code), exit_on_error=False)
+
+    def _signal_name(self) -> str:
+        import signal
+
+        assert self._signals is not None
+        return signal.Signals(self._signals.received or 0).name
+
+    async def _leave(self, exit_code: int) -> None:
+        began, told = time.monotonic(), False
+        while self.training.thread_alive:
+            waited = time.monotonic() - began
+            if waited > _PATIENCE.get(self.training.phase, _LONGEST_SAVE):
+                break
+            if waited > 0.4 and not told:
+                told = True
+                self.tell("saving the checkpoint ...", "q again leaves at once", timeout=30)
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(0)  # let the last messages of the training arrive
+        self._remember()
+        self._say_farewell()
+        self.exit(exit_code)
+
+    def _remember(self) -> None:
+        chosen = self.workspace.chosen
+        self.settings.config = str(chosen.path) if chosen is not None and chosen.path else ""
+        self.settings.theme = self.theme
+        self.settings.save()
+
+    def _say_farewell(self) -> None:
+        """What is printed once the terminal is itself again."""
+        training = self.training
+        run = training.run_dir
+        if run is None or training.session is None:
+            return
+        if training.session.controls.stop_reason is not None:
+            self.farewell.append(f"stopped and saved; go on with:  cnn-tui resume {run}")
+
+    def _fatal_error(self) -> None:
+        """A fault of the program: restore the terminal, and say where the whole story is."""
+        error = self._exception
+        log.critical("the app crashed", exc_info=error)
+        self.training.stop("the app crashed")
+        deadline = time.monotonic() + 5
+        while self.training.thread_alive and time.monotonic() < deadline:
+            time.sleep(0.02)
+        lines = [f"cnn-tui: a fault of the program: {type(error).__name__}: {clean(error, 300)}"]
+        if self.log_path is not None:
+            lines.append(f"the whole story is in {self.log_path}")
+        if self.training.run_dir is not None:
+            lines.append(f"the run is saved; go on with:  cnn-tui resume {self.training.run_dir}")
+        self.panic(Text("\n".join(lines)))

@@ -1,0 +1,194 @@
+"""One config that is being looked at or edited: its text, what it means, what is wrong with it."""
+
+import shlex
+import time
+from pathlib import Path
+from typing import Any
+
+from engine.config import (
+    Config,
+    ConfigProblems,
+    Problem,
+    inline,
+    loads,
+    read_text,
+    read_values,
+    remove_value,
+    set_value,
+)
+from engine.errors import ConfigError
+from engine.train import durable
+
+_PAUSE = 1.0  # seconds; typing without such a pause is undone in one go
+_UNDOS = 200
+
+DEFAULT = object()
+"""In place of a value: the key is taken out, so that its default counts."""
+
+
+class Document:
+    """A config's text with its meaning; form and YAML are two views of it.
+
+    Attributes:
+        path: its file; None if it never had one.
+        text: as it is now.
+        config: what it means; None while something is wrong.
+        problems: what is wrong, in the order of the file.
+        values: what the text says, unchecked; empty while it cannot be read at all.
+        version: grows with every change, for whoever follows.
+    """
+
+    def __init__(self, path: Path | None, text: str) -> None:
+        self.path = path
+        self.text = self._saved = text
+        self.version = 0
+        self._before: list[str] = []
+        self._after: list[str] = []
+        self._last_typed = 0.0
+        self._understand()
+
+    @classmethod
+    def open(cls, path: Path) -> "Document":
+        """Read a file; one that cannot be read is an empty document with that problem."""
+        try:
+            return cls(path, read_text(path))
+        except ConfigProblems as error:
+            document = cls(path, "")
+            document.config, document.problems = None, error.problems
+            return document
+
+    @property
+    def name(self) -> str:
+        """The file's name without its ending."""
+        return self.path.stem if self.path is not None else "untitled"
+
+    @property
+    def dirty(self) -> bool:
+        """Whether it differs from what is on disk."""
+        return self.text != self._saved
+
+    # -- changes --------------------------------------------------------------------------------
+
+    def type(self, text: str) -> None:
+        """The text was edited by hand."""
+        if text == self.text:
+            return
+        now = time.monotonic()
+        self._become(text, joined=now - self._last_typed < _PAUSE and bool(self._before))
+        self._last_typed = now
+
+    def set(self, path: str, value: Any) -> None:
+        """Give a key another value (or ``DEFAULT``); comments and all else stay.
+
+        Raises:
+            ConfigError: the text cannot be read, or is laid out so that it has to be done by hand.
+        """
+        if value is DEFAULT:
+            text = remove_value(self.text, path)
+        else:
+            text = set_value(self.text, path, value)
+        if text != self.text:
+            self._become(text)
+
+    def undo(self) -> bool:
+        """Take the last change back; False if there is none."""
+        return self._travel(self._before, self._after)
+
+    def redo(self) -> bool:
+        """Bring the last change that was taken back again; False if there is none."""
+        return self._travel(self._after, self._before)
+
+    def revert(self) -> None:
+        """Back to what is on disk; this can be undone."""
+        if self.dirty:
+            self._become(self._saved)
+
+    def save(self, path: Path | None = None) -> None:
+        """Write it, to its own file or to another one, which is its own from then on.
+
+        Raises:
+            ConfigError: it could not be written; what was there is untouched.
+        """
+        target = path or self.path
+        assert target is not None
+        try:
+            durable.make_folder(target.absolute().parent)
+            durable.write_atomic(target.resolve(), self.text.encode("utf-8"))
+        except OSError as error:
+            raise ConfigError(f"{target}: not saved: {error.strerror or error}") from error
+        self.path, self._saved = target, self.text
+        self._understand()
+
+    def _become(self, text: str, *, joined: bool = False) -> None:
+        if not joined:
+            self._before.append(self.text)
+            del self._before[:-_UNDOS]
+        self._after.clear()
+        self._last_typed = 0.0
+        self.text = text
+        self._understand()
+
+    def _travel(self, source: list[str], target: list[str]) -> bool:
+        if not source:
+            return False
+        target.append(self.text)
+        self.text = source.pop()
+        self._last_typed = 0.0
+        self._understand()
+        return True
+
+    def _understand(self) -> None:
+        self.version += 1
+        self.problems: list[Problem] = []
+        self.config: Config | None = None
+        try:
+            self.config = loads(self.text, str(self.path or "config.yaml"))
+        except ConfigProblems as error:
+            self.problems = error.problems
+        try:
+            values = read_values(self.text)
+        except ConfigProblems:
+            values = None
+        self.values: dict[str, Any] = values if isinstance(values, dict) else {}
+        self.readable = isinstance(values, dict)
+
+    # -- what it is on the command line ---------------------------------------------------------
+
+    def command(self) -> str | None:
+        """The headless command that trains the same; None where there is none.
+
+        Unsaved changes become ``--set``.
+        """
+        if self.path is None or self.config is None:
+            return None
+        words = ["cnn-tui", "--no-ui", "--config", str(self.path)]
+        if self.dirty:
+            try:
+                saved = loads(self._saved, str(self.path))
+            except ConfigProblems:
+                return None
+            before, after = _flat(saved), _flat(self.config)
+            if before.keys() != after.keys():
+                return None
+            for key, value in after.items():
+                if value != before[key]:
+                    words += ["--set", f"{key}={inline(value)}"]
+        return shlex.join(words)
+
+
+def _flat(config: Config) -> dict[str, Any]:
+    """The values by dotted path; a list, and a section that may be null, is one value."""
+    found: dict[str, Any] = {}
+
+    def walk(section: Any, values: dict[str, Any], prefix: str) -> None:
+        for key, value in values.items():
+            nullable = type(None) in getattr(
+                type(section).model_fields[key].annotation, "__args__", ()
+            )
+            if isinstance(value, dict) and not nullable:
+                walk(getattr(section, key), value, f"{prefix}{key}.")
+            else:
+                found[prefix + key] = value
+
+    walk(config, config.model_dump(mode="json"), "")
+    return found

@@ -1,0 +1,130 @@
+"""Every key of the app, in one table.
+
+Bindings, the key bar, the command palette, the help screen and the table in the README are all
+made from it. A new action is one row here and one ``action_...`` method on its screen.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from textual.binding import Binding
+
+APP = "app"
+
+
+@dataclass(frozen=True)
+class Key:
+    """One action and the keys that start it.
+
+    Attributes:
+        keys: as Textual names them, the first is the one that is shown: ``plus,equals_sign``.
+        action: the method ``action_<action>`` of the screen (or of the app), with arguments.
+        label: one or two words, for the key bar.
+        description: a whole sentence, for help and palette.
+        where: ``app``, or the id of the screen.
+        group: what it is listed under.
+        footer: whether the key bar shows it; at most eight at a time.
+        shown: the key as it is written, where that is not clear from ``keys``.
+        priority: whether it works even while a text field has the focus.
+    """
+
+    keys: str
+    action: str
+    label: str
+    description: str
+    where: str
+    group: str
+    footer: bool = False
+    shown: str = ""
+    priority: bool = False
+
+    @property
+    def id(self) -> str:
+        """Unique: ``train.pause``."""
+        name = "".join(c if c.isalnum() or c == "_" else "-" for c in self.action).strip("-")
+        return f"{self.where}.{name}"
+
+    @property
+    def all_shown(self) -> str:
+        """All its keys as they are written: ``+ =``."""
+        return " ".join(_written(key) for key in self.keys.split(","))
+
+    @property
+    def first_shown(self) -> str:
+        """Its first key as it is written."""
+        return self.shown or _written(self.keys.split(",")[0])
+
+
+_WRITTEN = {
+    "question_mark": "?",
+    "plus": "+",
+    "minus": "-",
+    "equals_sign": "=",
+    "slash": "/",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "escape": "esc",
+    "up": "↑",
+    "down": "↓",
+    "left": "←",
+    "right": "→",
+    "pageup": "pgup",
+    "pagedown": "pgdn",
+}
+
+
+def _written(key: str) -> str:
+    if key.startswith("ctrl+"):
+        return "^" + _written(key.removeprefix("ctrl+"))
+    return _WRITTEN.get(key, key)
+
+
+KEYS: tuple[Key, ...] = (
+    # -- everywhere -------------------------------------------------------------------------
+    Key("question_mark,f1", "help", "help", "Help for what has the focus", APP, "App", True),
+    Key(
+        "ctrl+p", "command_palette", "all actions", "Search all actions by name", APP, "App", True,
+        priority=True,
+    ),
+    Key("q", "quit", "quit", "Quit; asks while a training is running", APP, "App", True),
+    Key("t", "next_theme", "theme", "Next theme: dark, light, colour-blind", APP, "App"),
+    Key("1", "go('configs')", "configs", "Configs: choose, understand and edit", APP, "Screens"),
+    Key("2", "go('train')", "train", "Train: curves, progress and levers", APP, "Screens"),
+    Key("3", "go('inspect')", "inspect", "Inspect: layers, filters, gradients", APP, "Screens"),
+    Key("4", "go('gradients')", "gradients", "Gradients: check them", APP, "Screens"),
+    Key("5", "go('runs')", "runs", "Runs: compare, resume, export", APP, "Screens"),
+    Key("6", "go('evaluate')", "evaluate", "Evaluate: test set, confusion matrix", APP, "Screens"),
+    # -- 1 configs --------------------------------------------------------------------------
+    Key("r", "run", "run it", "Train this config", "configs", "Run", True),
+    # -- 2 train ----------------------------------------------------------------------------
+    Key("space", "pause", "pause", "Pause, or go on", "train", "Run", True),
+)  # fmt: skip
+
+
+def keys_of(where: str) -> tuple[Key, ...]:
+    """The rows of a screen, or of the app."""
+    return tuple(key for key in KEYS if key.where == where)
+
+
+def bindings(where: str) -> list[Binding]:
+    """``BINDINGS`` of a screen, or of the app."""
+    return [
+        Binding(
+            key.keys,
+            key.action,
+            key.label,
+            show=key.footer,
+            key_display=key.first_shown,
+            tooltip=key.description,
+            id=key.id,
+            priority=key.priority,
+        )
+        for key in keys_of(where)
+    ]
+
+
+def groups(where: str) -> Iterator[tuple[str, list[Key]]]:
+    """The rows of a screen, or of the app, by group."""
+    rows = keys_of(where)
+    for group in dict.fromkeys(key.group for key in rows):
+        yield group, [key for key in rows if key.group == group]

@@ -1,0 +1,52 @@
+"""Opens the app on a terminal, and leaves the terminal as it was."""
+
+import logging
+import sys
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+from engine.commands.signals import Signals
+from tui.app import CnnApp
+from tui.settings import Settings, state_dir
+from tui.workspace import Workspace
+
+
+def launch(config: Path | None) -> int:
+    """Run the app until it is left.
+
+    Args:
+        config: the config to open; default the one of the last session, or quickstart.
+
+    Returns:
+        0, 1 after a crash, 143 or 129 after a signal.
+    """
+    log_path = open_log()
+    settings = Settings.load()
+    with Signals() as signals:
+        app = CnnApp(
+            Workspace.opened(config), signals=signals, settings=settings, log_path=log_path
+        )
+        code = app.run()
+    for line in app.farewell:
+        print(line, file=sys.stderr)
+    if code is None:
+        return app.return_code or 0
+    return code
+
+
+def open_log() -> Path | None:
+    """Let the app's messages go to a file of at most 1 MB; None where none can be written."""
+    log = logging.getLogger("cnn_tui")
+    log.propagate = False
+    log.setLevel(logging.INFO)
+    logging.raiseExceptions = False  # a full disk must not write over the screen
+    path = state_dir() / "cnn-tui.log"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handler = RotatingFileHandler(path, maxBytes=1 << 20, backupCount=1, encoding="utf-8")
+    except OSError:
+        log.addHandler(logging.NullHandler())
+        return None
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    log.addHandler(handler)
+    return path

@@ -1,0 +1,78 @@
+"""What all screens share: top line, key bar, the message for a terminal that is too small."""
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.screen import Screen
+from textual.widgets import Static
+
+from tui import keymap
+from tui.widgets.header import Header
+from tui.widgets.keybar import KeyBar
+
+if TYPE_CHECKING:
+    from tui.app import CnnApp
+
+MIN_WIDTH, MIN_HEIGHT = 60, 16
+
+
+class TooSmall(Static):
+    """Covers everything where there is no room for it."""
+
+    def __init__(self) -> None:
+        super().__init__(f"Too small.\nMake it {MIN_WIDTH}×{MIN_HEIGHT} or more.", markup=False)
+
+
+class BaseScreen(Screen[None]):
+    """A screen between top line and key bar.
+
+    A subclass sets ``WHERE`` and ``BINDINGS = keymap.bindings(WHERE)``, and writes
+    ``compose_body`` and ``tick``; what it cannot do just now it says in ``refuse``.
+    """
+
+    WHERE: ClassVar[str] = ""
+    HELP_TEXT: ClassVar[str] = ""
+    """What the screen is for, in a few sentences; the help screen shows it."""
+
+    def compose(self) -> ComposeResult:
+        yield Header(id="header")
+        yield from self.compose_body()
+        yield KeyBar(self.WHERE)
+        yield TooSmall()
+
+    def compose_body(self) -> ComposeResult:
+        """The widgets between top line and key bar."""
+        raise NotImplementedError
+
+    @property
+    def cnn(self) -> "CnnApp":
+        """The app, by its own type."""
+        return self.app  # type: ignore[return-value]
+
+    def tick(self) -> None:
+        """Called ten times a second while this screen is looked at: draw what has changed."""
+
+    def refuse(self, action: str) -> str | None:
+        """Why an action cannot be run now, in one sentence with what to do; None if it can."""
+        return None
+
+    def key_label(self, key: keymap.Key) -> str:
+        """The word for a key in the key bar; for keys whose word depends on what is going on."""
+        return key.label
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Dim what ``refuse`` refuses."""
+        return None if self.is_mounted and self.refuse(action) else True
+
+    def on_screen_resume(self) -> None:
+        self.update_header()
+        self.tick()
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self.update_header)
+
+    def update_header(self) -> None:
+        """Draw the top line, if anything changed."""
+        view = self.cnn.training.view()
+        for header in self.query(Header):
+            header.show_state(self.WHERE, view.phase, view.fraction)

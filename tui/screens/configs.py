@@ -1,0 +1,24 @@
+"""Configs: choose, understand and edit."""
+
+from textual.app import ComposeResult
+from textual.widgets import Static
+
+from tui import keymap
+from tui.screens.base import BaseScreen
+
+
+class ConfigsScreen(BaseScreen):
+    """The first screen."""
+
+    WHERE = "configs"
+    BINDINGS = keymap.bindings(WHERE)
+
+    def compose_body(self) -> ComposeResult:
+        yield Static("configs", classes="empty")
+
+    def action_run(self) -> None:
+        """Train the config."""
+        from engine.commands.config import resolve
+        from engine.config import load
+
+        self.cnn.start_training(load(resolve(None)))

@@ -1,0 +1,84 @@
+"""Help for what has the focus: what it is, and every key that works there."""
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widget import Widget
+from textual.widgets import Static
+
+from tui import keymap
+from tui.screens import SCREENS
+from tui.screens.base import BaseScreen
+
+
+def help_of(widget: Widget | None) -> str:
+    """What is said about the widget with the focus; empty if nothing."""
+    while widget is not None and not isinstance(widget, BaseScreen):
+        text = getattr(widget, "HELP_TEXT", "")
+        if text:
+            return text
+        parent = widget.parent
+        widget = parent if isinstance(parent, Widget) else None
+    return ""
+
+
+class HelpScreen(ModalScreen[None]):
+    """Closed by esc, ``?`` and ``q``."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,question_mark,f1,q,enter", "dismiss", "close"),
+        Binding("j", "down", show=False),
+        Binding("k", "up", show=False),
+    ]
+
+    def __init__(self, about: BaseScreen) -> None:
+        super().__init__()
+        self._where = about.WHERE
+        self._texts = [help_of(about.focused), about.HELP_TEXT]
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll(classes="dialog", id="help") as box:
+            title = next((spec.title for spec in SCREENS if spec.id == self._where), "cnn-tui")
+            box.border_title = f"Help: {title}"
+            box.border_subtitle = "esc closes"
+            for text in dict.fromkeys(self._texts):
+                if text:
+                    yield Static(text, markup=False, classes="help-text")
+            yield Static(_table(self._where), id="help-keys")
+
+    def on_mount(self) -> None:
+        self.query_one("#help").focus()
+
+    def action_down(self) -> None:
+        """Scroll."""
+        self.query_one("#help").scroll_down(animate=False)
+
+    def action_up(self) -> None:
+        """Scroll."""
+        self.query_one("#help").scroll_up(animate=False)
+
+
+def _table(where: str) -> Content:
+    lines: list[Content] = []
+    for place in (where, keymap.APP):
+        for group, keys in keymap.groups(place):
+            lines.append(Content.styled(f"\n{group}" if lines else group, "bold $primary"))
+            lines += [
+                Content.assemble(
+                    (f"  {key.all_shown:12} ", "bold $accent"), (key.description, "$foreground")
+                )
+                for key in keys
+            ]
+    lines.append(Content.styled("\nPanes", "bold $primary"))
+    for shown, text in (
+        ("tab", "Next pane; shift+tab the one before"),
+        ("↑ ↓ ← →", "Move; so do h j k l in lists and tables"),
+    ):
+        lines.append(
+            Content.assemble((f"  {shown:12} ", "bold $accent"), (text, "$foreground"))
+        )
+    return Content("\n").join(lines)

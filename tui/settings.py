@@ -1,0 +1,54 @@
+"""What the app remembers from one session to the next, and where its log is."""
+
+import json
+import os
+from contextlib import suppress
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from engine.train import durable
+
+_LIMIT = 64 << 10
+
+
+def state_dir() -> Path:
+    """The folder of what the app remembers; it may not exist yet.
+
+    ``$XDG_STATE_HOME/cnn-tui``, or ``~/.local/state/cnn-tui``; on Windows in ``%LOCALAPPDATA%``.
+    """
+    given = os.environ.get("XDG_STATE_HOME") or os.environ.get("LOCALAPPDATA")
+    base = Path(given) if given and Path(given).is_absolute() else Path.home() / ".local/state"
+    return base / "cnn-tui"
+
+
+@dataclass
+class Settings:
+    """The last session.
+
+    Attributes:
+        config: path of the config that was chosen last; empty before the first.
+        theme: name of the theme; empty for the default.
+    """
+
+    config: str = ""
+    theme: str = ""
+
+    @classmethod
+    def load(cls) -> "Settings":
+        """Those of the last session; the defaults where there is no file, or not a good one."""
+        try:
+            saved = json.loads(durable.read_limited(state_dir() / "session.json", _LIMIT))
+        except (OSError, ValueError, RecursionError):
+            return cls()
+        if not isinstance(saved, dict):
+            return cls()
+        names = {field.name for field in fields(cls)}
+        good = {k: v for k, v in saved.items() if k in names and isinstance(v, str)}
+        return cls(**good)
+
+    def save(self) -> None:
+        """Write them; a disk that refuses is no reason to trouble anybody."""
+        text = json.dumps(asdict(self), indent=2) + "\n"
+        with suppress(OSError):
+            durable.make_folder(state_dir())
+            durable.write_atomic(state_dir() / "session.json", text.encode())

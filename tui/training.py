@@ -1,0 +1,406 @@
+"""The one training of the app: a session on a background thread, and what it has told so far.
+
+It belongs to the app, not to a screen, so that it goes on whichever screen is looked at. All
+that is here is changed in the app's thread only; the training thread posts messages.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from textual.message import Message
+from textual.message_pump import MessagePump
+
+from engine.config import Config
+from engine.data import FetchCancelledError
+from engine.errors import EngineError
+from engine.train.events import (
+    CheckpointSaved,
+    Ended,
+    EpochEnded,
+    Event,
+    LearningRateChanged,
+    Logs,
+    Started,
+    Warned,
+)
+from engine.train.ring import Curve, MetricRing
+from engine.train.session import TrainingSession
+from engine.train.snapshot import Snapshot
+from tui.text import clean, metric
+
+log = logging.getLogger("cnn_tui")
+
+Kind = Literal["info", "good", "warning", "error"]
+
+LR_FACTOR = 10**0.1
+"""One press changes the learning rate by this; ten presses make ten times."""
+
+
+class TrainingTold(Message):
+    """The session emitted an event."""
+
+    bubble = False
+
+    def __init__(self, session: TrainingSession, event: Event) -> None:
+        super().__init__()
+        self.session, self.event = session, event
+
+
+class TrainingOver(Message):
+    """The thread is through; ``error`` is why, where it never got to an ``Ended`` event."""
+
+    bubble = False
+
+    def __init__(self, session: TrainingSession, error: Exception | None) -> None:
+        super().__init__()
+        self.session, self.error = session, error
+
+
+class SnapshotTaken(Message):
+    """A snapshot that somebody asked for."""
+
+    bubble = False
+
+    def __init__(self, callback: Callable[[Snapshot], None], snapshot: Snapshot) -> None:
+        super().__init__()
+        self.callback, self.snapshot = callback, snapshot
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the log that the Train screen shows."""
+
+    seconds: float
+    kind: Kind
+    text: str
+
+
+@dataclass(frozen=True)
+class View:
+    """Where the training is, in numbers.
+
+    Attributes:
+        phase: ``idle``, ``loading``, ``downloading``, ``training``, ``paused``, ``validating``,
+            ``testing``, or how it ended: ``finished``, ``stopped``, ``diverged``, ``failed``.
+        what: the file that is being downloaded; else empty.
+        done, total: within the phase: bytes, batches of the epoch, or samples.
+        epoch, epochs: the running epoch from 1, and how many there are to be.
+        step, steps_per_epoch: batches done of the running epoch.
+        fraction: of all batches, from 0 to 1.
+        samples_per_s: while training; 0 before the first batch.
+        seconds: time spent training.
+        eta_epoch, eta_total: seconds that are left; NaN where there is nothing to tell from.
+        lr: the current learning rate, or NaN.
+    """
+
+    phase: str
+    what: str = ""
+    done: int = 0
+    total: int = 0
+    epoch: int = 0
+    epochs: int = 0
+    step: int = 0
+    steps_per_epoch: int = 0
+    fraction: float = 0.0
+    samples_per_s: float = 0.0
+    seconds: float = 0.0
+    eta_epoch: float = float("nan")
+    eta_total: float = float("nan")
+    lr: float = float("nan")
+
+
+class Training:
+    """What is being trained, or was trained last.
+
+    Attributes:
+        config: its config; None before the first.
+        session: the engine's session; None before the first.
+        started, ended: the events, once they came.
+        error: why it could not begin, if so.
+        history: the logs of every epoch done.
+        lr_changes: optimizer step and new rate, for every change by hand.
+        entries: what happened, oldest first.
+        version: grows with everything that happened, for whoever polls.
+
+    Args:
+        pump: who gets the messages: the app, which hands them to ``told``, ``over``.
+    """
+
+    def __init__(self, pump: MessagePump) -> None:
+        self._pump = pump
+        self._thread: threading.Thread | None = None
+        self._running = False
+        self.version = 0
+        self._clear(None, None)
+
+    def _clear(self, config: Config | None, session: TrainingSession | None) -> None:
+        self.config, self.session = config, session
+        self.started: Started | None = None
+        self.ended: Ended | None = None
+        self.error: Exception | None = None
+        self.history: list[Logs] = []
+        self.lr_changes: list[tuple[int, float]] = []
+        self.entries: list[Entry] = []
+        self._what = ""
+        self._began = self._epoch_began = time.monotonic()
+        self._overhead = 0.0
+        self._wanted_lr: float | None = None
+
+    # -- beginning and ending -----------------------------------------------------------------
+
+    def start(self, config: Config, resume: Path | None = None) -> None:
+        """Train a config, or go on with an interrupted run; refused while one is running."""
+        assert not self._running, "one training at a time"
+        session = TrainingSession(
+            config, resume=resume, on_event=self._told, on_progress=self._progressed
+        )
+        self._clear(config, session)
+        self._running = True
+        self._note("info", f"{'resuming' if resume else 'starting'} {config.name}")
+        self._thread = threading.Thread(
+            target=self._run, args=(session,), name="cnn-tui-training", daemon=True
+        )
+        self._thread.start()
+
+    @property
+    def running(self) -> bool:
+        """From ``start`` until the thread is through."""
+        return self._running
+
+    @property
+    def thread_alive(self) -> bool:
+        """Whether the thread still is at work, saving for instance."""
+        return self._thread is not None and self._thread.is_alive()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it was told to stop and has not ended yet."""
+        return (
+            self._running
+            and self.session is not None
+            and self.session.controls.stop_reason is not None
+        )
+
+    @property
+    def run_dir(self) -> Path | None:
+        """Where the run is on disk, once it is."""
+        return self.started.run_dir if self.started else None
+
+    def _run(self, session: TrainingSession) -> None:
+        problem: Exception | None = None
+        try:
+            session.run()
+        except Exception as error:  # whatever it is, the app lives on and shows it
+            problem = error
+        self._pump.post_message(TrainingOver(session, problem))
+
+    def _told(self, event: Event) -> None:
+        session = self.session
+        assert session is not None
+        self._pump.post_message(TrainingTold(session, event))
+
+    def _progressed(self, label: str, done: int, total: int) -> None:
+        self._what = label  # an assignment, safe from another thread
+
+    # -- messages, in the app's thread ----------------------------------------------------------
+
+    def told(self, message: TrainingTold) -> None:
+        """Take note of an event."""
+        if message.session is not self.session:
+            return
+        match message.event:
+            case Started() as event:
+                self._on_started(event)
+            case EpochEnded() as event:
+                self._on_epoch(event)
+            case CheckpointSaved() as event:
+                if not event.best and event.step:
+                    self._note("info", f"checkpoint saved: {event.path.name}")
+            case LearningRateChanged() as event:
+                self.lr_changes.append((event.step, event.lr))
+                self._wanted_lr = None
+                self._note("info", f"learning rate set to {event.lr:.3g}")
+            case Warned() as event:
+                log.warning("%s", event.message)
+                self._note("warning", event.message)
+            case Ended() as event:
+                self._on_ended(event)
+        self.version += 1
+
+    def _on_started(self, event: Started) -> None:
+        session = self.session
+        assert session is not None
+        self.started = event
+        self.history = [dict(logs) for logs in session.history]
+        self._began = self._epoch_began = time.monotonic()
+        where = f", after epoch {event.epoch}, batch {event.step}" if event.epoch else ""
+        self._note("info", f"run {event.run}{where}")
+
+    def _on_epoch(self, event: EpochEnded) -> None:
+        now = time.monotonic()
+        if "seconds" in event.logs:
+            self._overhead = max(0.0, now - self._epoch_began - event.logs["seconds"])
+        self._epoch_began = now
+        before = max((logs["val_acc"] for logs in self.history), default=-1.0)
+        self.history.append(dict(event.logs))
+        best = event.logs["val_acc"] > before
+        self._note(
+            "good" if best else "info",
+            f"epoch {event.epoch}  val_loss {metric(event.logs['val_loss'])}"
+            f"  val_acc {metric(event.logs['val_acc'])}{'  ★ best' if best else ''}",
+        )
+
+    def _on_ended(self, event: Ended) -> None:
+        self.ended = event
+        kind: Kind = "good" if event.status == "finished" else "info"
+        text = event.status if not event.reason else f"{event.status}: {event.reason}"
+        if event.status in ("diverged", "failed"):
+            kind = "error"
+            log.error("%s: %s", event.run, text)
+        self._note(kind, text)
+        if event.test:
+            self._note("good", f"test_acc {metric(event.test['test_acc'])} on the test set")
+
+    def over(self, message: TrainingOver) -> None:
+        """The thread is through."""
+        if message.session is not self.session:
+            return
+        self._running = False
+        self.version += 1
+        error = message.error
+        if isinstance(error, FetchCancelledError):
+            self.error = error
+            self._note("info", "download stopped; what is whole is kept")
+        elif error is not None:
+            self.error = error
+            self._note("error", str(error) or type(error).__name__)
+            log.error("training did not begin", exc_info=error)
+            if not isinstance(error, EngineError):
+                self._note("error", f"a fault of the program ({type(error).__name__}); see the log")
+
+    def _note(self, kind: Kind, text: str) -> None:
+        self.entries.append(Entry(time.monotonic() - self._began, kind, clean(text)))
+        del self.entries[:-500]
+        self.version += 1
+
+    # -- levers -------------------------------------------------------------------------------
+
+    @property
+    def paused(self) -> bool:
+        return self._running and self.session is not None and self.session.controls.paused
+
+    def toggle_pause(self) -> None:
+        """Hold before the next batch, or go on."""
+        if self.session is not None:
+            controls = self.session.controls
+            (controls.resume if controls.paused else controls.pause)()
+            self._note("info", "paused" if controls.paused else "going on")
+
+    def step(self) -> None:
+        """Train one batch, then hold."""
+        if self.session is not None:
+            self.session.controls.step()
+            self.version += 1
+
+    def stop(self, reason: str = "stopped") -> None:
+        """Save a checkpoint and end."""
+        if self._running and self.session is not None:
+            self.session.controls.stop(reason)
+            self.version += 1
+
+    def checkpoint(self) -> None:
+        """Save a checkpoint before the next batch."""
+        if self.session is not None:
+            self.session.controls.checkpoint_now()
+
+    def scale_lr(self, factor: float) -> float:
+        """Multiply the learning rate; the rest of the schedule scales with it.
+
+        Returns:
+            The rate that was asked for.
+        """
+        session = self.session
+        assert session is not None
+        now = self._wanted_lr if self._wanted_lr is not None else session.state.trainer.optimizer.lr
+        self._wanted_lr = now * factor
+        session.controls.set_lr(self._wanted_lr)
+        return self._wanted_lr
+
+    def request_snapshot(self, callback: Callable[[Snapshot], None]) -> bool:
+        """Have ``callback`` called, in the app's thread, with a look inside after the next batch.
+
+        Returns:
+            False if nothing is training; it is never called then.
+        """
+        session = self.session
+        if not self._running or session is None or self.started is None or self.ended is not None:
+            return False
+
+        def taken(future: Future[Snapshot]) -> None:
+            if not future.cancelled():
+                self._pump.post_message(SnapshotTaken(callback, future.result()))
+
+        session.controls.request_snapshot().add_done_callback(taken)
+        return True
+
+    # -- looking ------------------------------------------------------------------------------
+
+    @property
+    def ring(self) -> MetricRing | None:
+        """The metrics of every step, to be polled."""
+        return self.session.ring if self.session else None
+
+    def curve(self) -> Curve | None:
+        """The metrics of every step so far."""
+        return self.session.ring.curve() if self.session else None
+
+    @property
+    def phase(self) -> str:
+        """As in ``View``."""
+        if self.session is None:
+            return "idle"
+        if self._running:
+            return self.session.phase if self.session.phase != "ended" else "saving"
+        if self.ended is not None:
+            return self.ended.status
+        return "stopped" if isinstance(self.error, FetchCancelledError) else "failed"
+
+    def view(self) -> View:
+        """Where it is, now."""
+        session, phase = self.session, self.phase
+        if session is None or self.started is None:
+            done, total = (session.done, session.total) if session else (0, 0)
+            return View(phase, what=self._what, done=done, total=total)
+        progress, steps = session.progress, session.steps_per_epoch
+        epochs = self.started.epochs
+        epoch = min(progress.epoch + 1, epochs)
+        last = self.history[-1] if self.history else {}
+        rate = progress.samples / progress.epoch_seconds if progress.step else 0.0
+        rate = rate or last.get("samples_per_s", 0.0)
+        per_step = float("nan")
+        if progress.step:
+            per_step = progress.epoch_seconds / progress.step
+        elif "seconds" in last:
+            per_step = last["seconds"] / max(steps, 1)
+        left = per_step * (steps - progress.step) + self._overhead
+        return View(
+            phase,
+            done=session.done,
+            total=session.total,
+            epoch=epoch,
+            epochs=epochs,
+            step=progress.step,
+            steps_per_epoch=steps,
+            fraction=min(1.0, progress.global_step / max(epochs * steps, 1)),
+            samples_per_s=rate,
+            seconds=progress.seconds,
+            eta_epoch=left,
+            eta_total=left + (epochs - epoch) * (per_step * steps + self._overhead),
+            lr=session.state.trainer.optimizer.lr,
+        )

@@ -1,0 +1,57 @@
+"""The top line: the screens, and what the training is doing."""
+
+from tui.screens import SCREENS
+from tui.widgets.line import Line, Part
+
+SYMBOLS = {
+    "idle": "○",
+    "loading": "…",
+    "downloading": "↓",
+    "training": "▶",
+    "paused": "‖",
+    "validating": "▶",
+    "testing": "▶",
+    "saving": "↧",
+    "finished": "✓",
+    "stopped": "■",
+    "diverged": "✗",
+    "failed": "✗",
+}
+
+STYLES = {
+    "training": "$success",
+    "validating": "$success",
+    "testing": "$success",
+    "paused": "$warning",
+    "finished": "$success",
+    "diverged": "$error",
+    "failed": "$error",
+}
+
+
+class Header(Line):
+    """``cnn-tui  1 Configs  2 Train ...``; a click goes there."""
+
+    def show_state(self, active: str, phase: str, fraction: float) -> None:
+        """Draw, if anything changed."""
+        wide = self.size.width >= 100
+        parts = [Part(" cnn-tui " + ("  " if wide else ""), "bold $accent")]
+        for spec in SCREENS:
+            here = spec.id == active
+            gap = "  " if wide else ""
+            style = "bold $text on $primary-muted" if here else "$foreground"
+            key = "bold $primary" if not here else "bold $text on $primary-muted"
+            action = f"app.go('{spec.id}')"
+            parts.append(Part(f" {spec.key}", key, action, spec.hint))
+            parts.append(Part(f" {spec.title} ", style, action, spec.hint))
+            if gap:
+                parts.append(Part(gap))
+        self.show(tuple(parts), (Part(self._status(phase, fraction, wide), STYLES.get(phase, "$muted")),))
+
+    @staticmethod
+    def _status(phase: str, fraction: float, wide: bool) -> str:
+        symbol = SYMBOLS.get(phase, "○")
+        running = phase in ("training", "paused", "validating", "testing")
+        share = f"{fraction:.0%}" if running else ""
+        words = f"{phase} {share}".rstrip() if wide else share or ("" if phase == "idle" else "")
+        return f"{symbol} {words} " if words else f"{symbol} "

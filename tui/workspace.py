@@ -1,0 +1,76 @@
+"""The configs that can be chosen, those that are open, and the one that is chosen."""
+
+from pathlib import Path
+
+from engine.commands.config import DEFAULT, resolve
+from engine.config import list_configs
+from engine.resources import shipped
+from tui.document import Document
+
+
+class Workspace:
+    """Which configs there are.
+
+    Attributes:
+        paths: of all configs, quickstart first.
+        document: the chosen one.
+    """
+
+    def __init__(self, paths: list[Path], chosen: Path) -> None:
+        self._extra = [chosen]
+        self._open: dict[Path, Document] = {}
+        self.paths = paths
+        self.rescan()
+        self.document = self.choose(chosen)
+
+    @classmethod
+    def opened(cls, config: Path | None = None, last: str = "") -> "Workspace":
+        """All configs that are found.
+
+        Args:
+            config: which one to choose.
+            last: else the path of this one, if it still is there; else quickstart.
+        """
+        if config is None and last and Path(last).is_file():
+            config = Path(last)
+        return cls([], config or resolve(DEFAULT))
+
+    def rescan(self) -> None:
+        """Look again which files there are."""
+        found = {path.resolve(): path for path in list_configs()}
+        for path in self._extra:
+            found.setdefault(path.resolve(), path)
+        first = resolve(DEFAULT).resolve()
+        self.paths = sorted(found.values(), key=lambda path: path.resolve() != first)
+
+    def choose(self, path: Path) -> Document:
+        """Open a config; one that is open already keeps its unsaved changes."""
+        key = path.resolve()
+        if key not in self._open:
+            self._open[key] = Document.open(path)
+        self.document = self._open[key]
+        return self.document
+
+    def saved_as(self, document: Document) -> None:
+        """A document has another file now."""
+        assert document.path is not None
+        self._open = {k: d for k, d in self._open.items() if d is not document}
+        self._open[document.path.resolve()] = document
+        self._extra.append(document.path)
+        self.rescan()
+
+    def is_dirty(self, path: Path) -> bool:
+        """Whether a config has unsaved changes."""
+        document = self._open.get(path.resolve())
+        return document is not None and document.dirty
+
+    @property
+    def dirty(self) -> list[Document]:
+        """All that have unsaved changes."""
+        return [document for document in self._open.values() if document.dirty]
+
+
+def is_read_only(path: Path) -> bool:
+    """Whether a config is part of an installed package: it is copied, not changed."""
+    packed = shipped("configs")
+    return packed.parent.name == "_shipped" and path.resolve().is_relative_to(packed.resolve())
