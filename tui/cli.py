@@ -5,10 +5,12 @@ Textual; only the app does.
 """
 
 import argparse
+import os
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from engine import __version__
 
@@ -38,21 +40,42 @@ COMMANDS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
+    _keep_standard_streams()
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments and arguments[0] in COMMANDS:
         parser = _command_parser(arguments[0])
         return _guarded(parser.parse_args(arguments[1:]))
-    options = _top_parser().parse_args(arguments)
+    parser = _top_parser()
+    options = parser.parse_args(arguments)
+    if options.config is not None and options.config_argument is not None:
+        parser.error(f"expected one config, got {options.config_argument} and {options.config}")
     if options.no_ui:
         options.run = _train
-        options.config = options.config or options.config_argument
+        if options.config is None:
+            options.config = options.config_argument
         return _guarded(options)
     return _open_app(options)
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; see: {self.prog} --help\n")
+
+
+def _keep_standard_streams() -> None:
+    """Open those that were closed, lest a file of ours gets their number and others' output."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+
+
 def _top_parser() -> argparse.ArgumentParser:
     listed = "\n".join(f"  {name:10}  {text}" for name, text in COMMANDS.items())
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="cnn-tui",
         usage="cnn-tui [CONFIG]\n       cnn-tui --no-ui [--config CONFIG] [--set KEY=VALUE]...\n"
         "       cnn-tui COMMAND ...",
@@ -72,7 +95,7 @@ def _top_parser() -> argparse.ArgumentParser:
 
 
 def _command_parser(name: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog=f"cnn-tui {name}",
         description=COMMANDS[name][0].upper() + COMMANDS[name][1:] + ".",
         epilog=EXIT_CODES,
@@ -228,27 +251,34 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
 
 def _guarded(options: argparse.Namespace) -> int:
     """Run a headless command; an error is one line and its exit code."""
-    from engine.errors import EngineError
     from tui.console import make_output
 
     out = make_output(as_json=options.json, quiet=options.quiet)
     try:
-        return options.run(options, out)
-    except EngineError as error:
-        if options.debug:
-            raise
-        out.progress.close()
-        out.complain(str(error))
-        return error.exit_code
-    except MemoryError:
-        if options.debug:
-            raise
-        out.progress.close()
-        out.complain("not enough memory; try a smaller batch or a smaller network")
-        return 1
+        code = options.run(options, out)
     except KeyboardInterrupt:
         out.progress.close()
         return 130
+    except Exception as error:
+        out.progress.close()
+        if options.debug:
+            traceback.print_exc()
+        message, code = _explain(error)
+        out.complain(message)
+        return code
+    return code or (1 if out.problem else 0)
+
+
+def _explain(error: Exception) -> tuple[str, int]:
+    """What to say about an error, and the exit code."""
+    from engine.errors import EngineError
+
+    if isinstance(error, EngineError):
+        return str(error), error.exit_code
+    if isinstance(error, MemoryError):
+        return "not enough memory; try a smaller batch or a smaller network", 1
+    text = " ".join(str(error).split())
+    return f"cnn-tui failed: {type(error).__name__}: {text}; --debug shows where", 1
 
 
 def _train(options: argparse.Namespace, out: "Output") -> int:

@@ -1,25 +1,34 @@
 """What headless commands look like on a terminal: Rich's progress bar on stderr."""
 
+import os
 import sys
+from contextlib import suppress
+from typing import TextIO
 
 from engine.commands.output import NoProgress, Output, ProgressBar
+
+_SHOW_CURSOR = b"\x1b[?25h\n"
 
 
 def make_output(*, as_json: bool, quiet: bool) -> Output:
     """An output that shows a live bar where stderr is a terminal, and none elsewhere."""
-    live = sys.stderr.isatty() and not quiet
+    live = _is_terminal(sys.stderr) and not quiet
     progress: ProgressBar = RichProgress() if live else NoProgress()
     return Output(as_json=as_json, quiet=quiet, progress=progress)
 
 
 class RichProgress:
-    """A bar with percentage, elapsed and remaining time; another label starts another bar."""
+    """A bar with percentage, elapsed and remaining time; another total starts another bar.
+
+    A terminal that goes away (SIGHUP) takes the bar with it, not the work.
+    """
 
     def __init__(self) -> None:
         from rich.console import Console
         from rich.progress import (
             BarColumn,
             Progress,
+            TaskID,
             TaskProgressColumn,
             TextColumn,
             TimeElapsedColumn,
@@ -35,23 +44,37 @@ class RichProgress:
             TimeRemainingColumn(),
             console=Console(stderr=True),
             transient=True,
+            # Rich prints what goes to stdout above the bar, which is on stderr: only where both
+            # are the terminal. Into a pipe or a file, data has to go where it belongs.
+            redirect_stdout=_is_terminal(sys.stdout),
         )
-        self._task: int | None = None
+        self._task: TaskID | None = None
         self._total = -1
 
     def update(self, label: str, done: int, total: int) -> None:
         """Move the bar; a different total means a different thing to show."""
-        if self._task is None or total != self._total:
-            if self._task is not None:
-                self._bar.remove_task(self._task)
-            self._task = self._bar.add_task(label, total=total)
-            self._total = total
-            self._bar.start()
-        self._bar.update(self._task, description=label, completed=done)
+        with suppress(OSError):
+            if self._task is None or total != self._total:
+                if self._task is not None:
+                    self._bar.remove_task(self._task)
+                self._task = self._bar.add_task(label, total=total)
+                self._total = total
+                self._bar.start()
+            self._bar.update(self._task, description=label, completed=done)
 
     def close(self) -> None:
         """Take the bar off the screen."""
-        self._bar.stop()
+        with suppress(OSError):
+            self._bar.stop()
         if self._task is not None:
             self._bar.remove_task(self._task)
             self._task = None
+
+    def abandon(self) -> None:
+        """Show the cursor again, which the bar has hidden."""
+        with suppress(OSError):
+            os.write(2, _SHOW_CURSOR)
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and not stream.closed and stream.isatty()

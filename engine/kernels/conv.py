@@ -80,7 +80,7 @@ def backward_weight(dout: Array, x: Array, dweight: Array, window: Window, group
         dweight: (C_out, C_in / groups, KH, KW), overwritten.
     """
     memory, d_memory = to_memory(x), to_memory(dout)
-    out_h, c_out, out_w, n = d_memory.shape
+    out_h, c_out, out_w, _ = d_memory.shape
     d_rows = d_memory.reshape(out_h, c_out, -1)
     for c, o in _groups(memory.shape[1], c_out, groups):
         padded = _pad(memory[:, c], window)
@@ -150,7 +150,7 @@ def _correlate(
 def _correlate_weight(
     padded: Array, dout: Array, window: Window, out_w: int, dweight: Array
 ) -> None:
-    """dweight (O, C, KH, KW) = Σ over positions of padded's slices times dout (H_out, O, W_out·N)."""
+    """dweight (O, C, KH, KW) = Σ over positions, padded's slices times dout (H_out, O, W_out·N)."""
     c_out, c_in, kh, kw = dweight.shape
     way = _choose(padded.shape, window, out_w, c_out)
     sums = np.zeros_like(_factors(dweight, way).transpose(0, 2, 1))  # t k o

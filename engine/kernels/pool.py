@@ -45,9 +45,7 @@ def max_forward(x: Array, window: Window) -> tuple[Array, Array]:
     return as_nchw(best), winner
 
 
-def max_backward(
-    dout: Array, winner: Array, image_shape: tuple[int, ...], window: Window
-) -> Array:
+def max_backward(dout: Array, winner: Array, image_shape: tuple[int, ...], window: Window) -> Array:
     """Each output's gradient goes to the pixel that won, and to no other."""
     memory = to_memory(dout)
 
@@ -79,7 +77,7 @@ def average_backward(
 
 
 def window_counts(window: Window, height: int, width: int, dtype: np.dtype) -> Array:
-    """How many real pixels each window covers, (H_out, 1, W_out, 1): the divisor without padding."""
+    """How many real pixels each window covers, (H_out, 1, W_out, 1)."""
     ones = np.ones((1, 1, height, width), dtype)
     counts = average_forward(ones, window, np.ones((), dtype))
     return to_memory(counts)

@@ -14,6 +14,7 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -34,7 +35,7 @@ def micro_batches(n: int) -> list[slice]:
     """
     pieces = max(-(-n // MICRO_BATCH), 2 if n >= 16 else 1)
     bounds = [n * i // pieces for i in range(pieces + 1)]
-    return [slice(a, b) for a, b in zip(bounds, bounds[1:], strict=False)]
+    return [slice(a, b) for a, b in pairwise(bounds)]
 
 
 def tree_sum(arrays: Sequence[np.ndarray]) -> np.ndarray:

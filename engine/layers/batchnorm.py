@@ -101,8 +101,8 @@ class _BatchNorm(Layer):
             return from_channel_blocks(dblocks * scale, x.shape)
         parts = self.rank.all_gather((dblocks.shape[0] * dblocks.shape[2], dbeta, dgamma))
         count = sum(n for n, _, _ in parts)
-        mean_dbeta = sum(b for _, b, _ in parts)[:, None] / count
-        mean_dgamma = sum(g for _, _, g in parts)[:, None] / count
+        mean_dbeta = sum((b for _, b, _ in parts), np.zeros_like(dbeta))[:, None] / count
+        mean_dgamma = sum((g for _, _, g in parts), np.zeros_like(dgamma))[:, None] / count
         normalised *= mean_dgamma
         dx = np.subtract(dblocks, normalised, out=normalised)
         dx -= mean_dbeta

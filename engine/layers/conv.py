@@ -94,9 +94,7 @@ class Conv2D(Layer):
         kernel.backward_weight(dout, x, self.grads["weight"], self.window, self.groups)
         if not self.needs_dx:
             return None
-        return kernel.backward_input(
-            dout, self.params["weight"], self.window, self.groups, x.shape
-        )
+        return kernel.backward_input(dout, self.params["weight"], self.window, self.groups, x.shape)
 
     def output_shape(self, in_shape: Shape) -> Shape:
         if len(in_shape) != 3:

@@ -29,9 +29,7 @@ class _Pool2D(Layer):
         self.kernel_size = check.whole_or_pair("kernel_size", kernel_size)
         self.stride = None if stride is None else check.whole_or_pair("stride", stride)
         self.padding = check.whole_or_pair("padding", padding, minimum=0)
-        self.window = make_window(
-            self.kernel_size, self.stride or self.kernel_size, self.padding
-        )
+        self.window = make_window(self.kernel_size, self.stride or self.kernel_size, self.padding)
         for size, pad in zip(self.window.kernel, pair(self.padding), strict=True):
             if 2 * pad > size:
                 raise check.ArgumentError(
@@ -116,14 +114,12 @@ class AvgPool2D(_Pool2D):
         in several windows gets the sum.
         """
         shape = self.expect_saved()
-        return kernel.average_backward(
-            dout, shape, self.window, self._divisor(shape, dout.dtype)
-        )
+        return kernel.average_backward(dout, shape, self.window, self._divisor(shape, dout.dtype))
 
     def _divisor(self, shape: Shape, dtype: np.dtype) -> Array:
         if self.count_include_pad or not self.window.is_padded:
             return np.asarray(self.window.kernel[0] * self.window.kernel[1], dtype)
-        return kernel.window_counts(self.window, *shape[2:], dtype)
+        return kernel.window_counts(self.window, shape[2], shape[3], dtype)
 
 
 class GlobalAvgPool2D(Layer):

@@ -73,8 +73,9 @@ def _build_layer(spec: object, in_shape: Shape, path: Path) -> tuple[Layer, Shap
 
 
 def _parse(spec: object, path: Path) -> tuple[str, dict[str, Any]]:
+    arguments: dict[str, Any] = {}
     if isinstance(spec, str):
-        name, arguments = spec, {}
+        name = spec
     elif isinstance(spec, dict) and len(spec) == 1:
         (name, given) = next(iter(spec.items()))
         arguments = {} if given is None else given
@@ -89,9 +90,7 @@ def _parse(spec: object, path: Path) -> tuple[str, dict[str, Any]]:
     return name, arguments
 
 
-def _construct(
-    cls: type[Layer], arguments: dict[str, Any], in_shape: Shape, path: Path
-) -> Layer:
+def _construct(cls: type[Layer], arguments: dict[str, Any], in_shape: Shape, path: Path) -> Layer:
     _check_names(inspect.signature(cls), arguments, path)
     try:
         arguments = cls.infer(arguments, in_shape)

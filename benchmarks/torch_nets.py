@@ -1,0 +1,64 @@
+"""The engine's networks in PyTorch: the same layers, the same weights."""
+
+import numpy as np
+import torch
+from torch import nn
+
+from engine.layers import Conv2D, Dense, Dropout, Layer, MaxPool2D, Residual, Sequential
+from engine.layers.batchnorm import BatchNorm1D, BatchNorm2D
+
+
+class _Residual(nn.Module):
+    def __init__(self, body: nn.Module, shortcut: nn.Module) -> None:
+        super().__init__()
+        self.body = body
+        self.shortcut = shortcut
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.body(x) + self.shortcut(x)
+
+
+class _GlobalAvgPool(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.mean(dim=(2, 3))
+
+
+def to_torch(model: Sequential) -> nn.Sequential:
+    """A PyTorch network with copies of the model's weights; state dict keys are the same."""
+    net = nn.Sequential(*map(_layer, model.layers))
+    state = {name: torch.from_numpy(np.array(a)) for name, a in model.state_dict().items()}
+    net.load_state_dict(state, strict=False)
+    return net
+
+
+def _layer(layer: Layer) -> nn.Module:
+    match layer:
+        case Conv2D():
+            return nn.Conv2d(
+                layer.in_channels,
+                layer.out_channels,
+                layer.kernel_size,
+                layer.stride,
+                layer.padding,
+                layer.dilation,
+                layer.groups,
+                layer.bias,
+            )
+        case Dense():
+            return nn.Linear(layer.in_features, layer.out_features, layer.bias)
+        case BatchNorm2D():
+            return nn.BatchNorm2d(layer.num_features, layer.eps, layer.momentum)
+        case BatchNorm1D():
+            return nn.BatchNorm1d(layer.num_features, layer.eps, layer.momentum)
+        case MaxPool2D():
+            return nn.MaxPool2d(layer.kernel_size, layer.stride, layer.padding)
+        case Dropout():
+            return nn.Dropout(layer.p)
+        case Residual():
+            body, shortcut = (
+                nn.Sequential(*map(_layer, part)) for part in (layer.body, layer.shortcut)
+            )
+            return _Residual(body, shortcut)
+    return {"ReLU": nn.ReLU, "Flatten": nn.Flatten, "GlobalAvgPool2D": _GlobalAvgPool}[
+        type(layer).__name__
+    ]()
