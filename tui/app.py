@@ -164,6 +164,14 @@ class CnnApp(App[int]):
         self.action_go("train")
         return True
 
+    def run_document(self) -> None:
+        """Train the chosen config as it is now, with unsaved changes."""
+        config = self.workspace.document.config
+        if config is None:
+            self.tell("the config has errors", "correct them first", severity="warning")
+        else:
+            self.start_training(config)
+
     # -- messages -------------------------------------------------------------------------------
 
     def on_training_told(self, message: TrainingTold) -> None:
@@ -312,8 +320,8 @@ class CnnApp(App[int]):
         self.exit(exit_code)
 
     def _remember(self) -> None:
-        chosen = self.workspace.chosen
-        self.settings.config = str(chosen.path) if chosen is not None and chosen.path else ""
+        path = self.workspace.document.path
+        self.settings.config = str(path.resolve()) if path else ""
         self.settings.theme = self.theme
         self.settings.save()
 

@@ -24,7 +24,7 @@ def launch(config: Path | None) -> int:
     settings = Settings.load()
     with Signals() as signals:
         app = CnnApp(
-            Workspace.opened(config), signals=signals, settings=settings, log_path=log_path
+            Workspace.opened(config, settings.config), signals=signals, settings=settings, log_path=log_path
         )
         code = app.run()
     for line in app.farewell:

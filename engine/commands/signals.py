@@ -67,7 +67,7 @@ class Signals:
             handler = None if number is None else signal.getsignal(number)
             if number is not None and handler not in (None, signal.SIG_IGN):
                 signal.signal(number, self._handle)
-                self._old[number] = handler  # type: ignore[assignment]
+                self._old[number] = handler
         return self
 
     def __exit__(

@@ -2,7 +2,8 @@
 
 * ``geometry`` - where a sliding window lands: output sizes and padding.
 * ``im2col``   - the textbook form of convolution as a matrix product, to learn and test from.
-* ``conv``     - the fast convolution; ``pool`` - the fast pooling.
-* ``layout``   - how activations lie in memory; ``workspace`` - scratch memory that is reused.
+* ``conv``     - the fast convolution, with ``winograd`` for 3x3; ``pool`` - the fast pooling.
+* ``layout``   - how activations lie in memory; ``workspace`` and ``memory`` - memory that is
+  reused instead of being asked for again.
 * ``workers``  - threads over the micro-batches of a batch, with the same bits for any number.
 """

@@ -18,7 +18,4 @@ class ConfigsScreen(BaseScreen):
 
     def action_run(self) -> None:
         """Train the config."""
-        from engine.commands.config import resolve
-        from engine.config import load
-
-        self.cnn.start_training(load(resolve(None)))
+        self.cnn.run_document()

@@ -1,24 +1,307 @@
 """Train: curves, progress and levers."""
 
+import time
+from typing import ClassVar
+
 from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.widget import Widget
 from textual.widgets import Static
 
-from tui import keymap
+from tui import keymap, pictures, text
+from tui.pictures import Points
 from tui.screens.base import BaseScreen
+from tui.training import LR_FACTOR, View
+from tui.widgets.curve import Curve
+from tui.widgets.eventlog import EventLog
+from tui.widgets.runbar import RunBar
+
+_SHARE = 0.05
+"""At most this share of the time goes into drawing one chart."""
+
+
+class LossCurve(Curve):
+    """The loss."""
+
+    HELP_TEXT = (
+        "The loss of training (each batch, smoothed) and of validation (each epoch). ★ is the "
+        "best epoch, ▴ a change of the learning rate, ✗ where it diverged. Validation that rises "
+        "while training falls is overfitting. y makes the axis logarithmic."
+    )
+
+
+class AccCurve(Curve):
+    """The accuracy."""
+
+    HELP_TEXT = "The share of samples that are classified correctly. ★ is the best epoch."
+
+
+class LrCurve(Curve):
+    """The learning rate."""
+
+    HELP_TEXT = (
+        "The learning rate of every batch: the schedule's, scaled by your + and -. "
+        "▲ marks a change by hand."
+    )
 
 
 class TrainScreen(BaseScreen):
-    """The run that is being trained."""
+    """The run that is being trained, or was last."""
 
     WHERE = "train"
     BINDINGS = keymap.bindings(WHERE)
+    CSS_PATH = "train.tcss"
+    HELP_TEXT: ClassVar[str] = (
+        "Watch a network learn, and pull its levers while it does. Training goes on in the "
+        "background, whatever screen you look at."
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.smoothing = "light"
+        self.log_axes: set[str] = set()
+        self._zoomed: Widget | None = None
+        self._seen: object = None
+        self._stale: dict[Curve, float] = {}
+        self._cost: dict[Curve, float] = {}
 
     def compose_body(self) -> ComposeResult:
-        yield Static("train", classes="empty")
+        yield RunBar(id="runbar")
+        yield Static(id="banner", markup=False)
+        yield Static(id="nothing", classes="empty", markup=False)
+        with Vertical(id="body"):
+            with Horizontal(classes="top"):
+                yield LossCurve(id="loss")
+                yield AccCurve(id="acc")
+            with Horizontal(classes="bottom"):
+                yield LrCurve(id="lr")
+                yield EventLog(id="events")
+
+    # -- drawing --------------------------------------------------------------------------------
 
     def tick(self) -> None:
-        self.query_one(".empty", Static).update(str(self.cnn.training.view()))
+        training = self.cnn.training
+        view = training.view()
+        self.set_class(training.session is None, "-idle")
+        if training.session is None:
+            self._say_how_to_start()
+            return
+        self.query_one(RunBar).show(training, view)
+        self.query_one(EventLog).show(training.entries)
+        self._show_banner(view)
+        self._draw_curves()
+
+    def _say_how_to_start(self) -> None:
+        document = self.cnn.workspace.document
+        words = Content.assemble(
+            ("Nothing is training yet.\n\n", "$muted"),
+            ("r", "bold $accent"),
+            (f"  trains {text.line(document.name)}\n", "$foreground"),
+            ("1", "bold $accent"),
+            ("  chooses another config", "$foreground"),
+        )
+        self.query_one("#nothing", Static).update(words)
+
+    def _draw_curves(self) -> None:
+        """Draw the chart that has waited longest; the others' turn comes with the next ticks."""
+        training = self.cnn.training
+        ring = training.ring
+        seen = (id(training.session), ring.version if ring else 0, training.version)
+        charts = [curve for curve in self.query(Curve) if curve.display]
+        if seen != self._seen:
+            self._seen = seen
+            now = time.monotonic()
+            for curve in charts:
+                self._stale.setdefault(curve, now)
+        waiting = [curve for curve in charts if curve in self._stale]
+        if not waiting:
+            return
+        points = pictures.read(training)
+        if not training.running:
+            for curve in waiting:
+                self._draw(curve, points)
+            return
+        now = time.monotonic()
+        curve = min(waiting, key=lambda one: self._stale[one])
+        if now >= self._cost.get(curve, 0.0):
+            self._draw(curve, points)
+
+    def _draw(self, curve: Curve, points: Points) -> None:
+        began = time.monotonic()
+        self._stale.pop(curve, None)
+        log = (curve.id or "") in self.log_axes
+        if isinstance(curve, LrCurve):
+            curve.show(pictures.lr_picture(points, log=log))
+        else:
+            name = "loss" if isinstance(curve, LossCurve) else "acc"
+            picture = pictures.metric_picture(points, name, log=log, smoothing=self.smoothing)
+            curve.show(picture)
+        curve.titles(*self._titles(curve, points, log))
+        self._cost[curve] = began + (time.monotonic() - began) / _SHARE
+
+    def _titles(self, curve: Curve, points: Points, log: bool) -> tuple[Content, Content]:
+        scale = " log" if log else ""
+        if isinstance(curve, LrCurve):
+            now = f"{points.lr[-1]:.3g}" if len(points.lr) else "–"
+            return Content(f"learning rate{scale}"), Content.styled(now, "$curve-lr")
+        name = "loss" if isinstance(curve, LossCurve) else "acc"
+        word = "loss" if name == "loss" else "accuracy"
+        title = Content.assemble(
+            f"{word}{scale} ", ("─ train ", "$curve-train"), ("─• val", "$curve-val")
+        )
+        last = points.history[-1] if points.history else {}
+        best = pictures.best_epoch(points, name)
+        parts = [(text.metric(last.get(name)), "$curve-train"), ("  ", "")]
+        parts.append((text.metric(last.get(f"val_{name}")), "$curve-val"))
+        if best is not None:
+            value = points.logged(f"val_{name}")[best]
+            parts.append((f"  ★ {text.metric(value)} epoch {best + 1}", "$curve-val"))
+        return title, Content.assemble(*parts)
+
+    def _redraw(self) -> None:
+        self._seen = None
+        self._cost.clear()
+        self.tick()
+
+    def on_resize(self) -> None:
+        super().on_resize()
+        self._seen = None
+
+    # -- banner ---------------------------------------------------------------------------------
+
+    def _show_banner(self, view: View) -> None:
+        banner = self.query_one("#banner", Static)
+        words, kind = self._banner(view)
+        if (words, kind) == getattr(banner, "shown", None):
+            return
+        banner.shown = (words, kind)  # type: ignore[attr-defined]
+        banner.set_class(bool(words), "-shown")
+        banner.set_class(kind == "good", "-good")
+        banner.set_class(kind == "info", "-info")
+        banner.update(words)
+
+    def _banner(self, view: View) -> tuple[Content, str]:
+        training = self.cnn.training
+        if training.error is not None:
+            first = text.clean(training.error) or type(training.error).__name__
+            return _advice("✗ It could not begin.", first, self._where_log()), "error"
+        ended = training.ended
+        if ended is None or training.running:
+            return Content(""), ""
+        if ended.status == "diverged":
+            step = "1 then e lowers train.lr, r runs again; y here shows the curve on a log scale"
+            return _advice("✗ Diverged.", text.clean(ended.reason), step), "error"
+        if ended.status == "failed":
+            return _advice("✗ Not saved.", text.clean(ended.reason), self._where_log()), "error"
+        if ended.status == "stopped":
+            return _advice("■ Stopped and saved.", "", "R goes on with it, r begins anew"), "info"
+        step = "5 compares it with other runs, 6 looks at its mistakes, r trains again"
+        return _advice("✓ Finished.", text.clean(ended.reason), step), "good"
+
+    def _where_log(self) -> str:
+        log = self.cnn.log_path
+        return f"the whole story is in {log}" if log else "1 goes back to the configs"
+
+    # -- levers ---------------------------------------------------------------------------------
+
+    def refuse(self, action: str) -> str | None:
+        training = self.cnn.training
+        if action in ("pause", "step", "checkpoint", "lr"):
+            if not training.running:
+                return "nothing is training; r starts"
+            if training.started is None:
+                return "it is still loading; wait a moment"
+            if training.stopping:
+                return "it is stopping"
+        if action == "stop" and not training.running:
+            return "nothing is training"
+        if action in ("run", "resume") and training.running:
+            return "it is training already; x stops it"
+        if action == "run" and self.cnn.workspace.document.config is None:
+            return "the config has errors; 1 shows them"
+        if action == "resume" and (training.ended is None or training.ended.status != "stopped"):
+            return "there is no run that was stopped; 5 lists all runs"
+        return None
+
+    def key_label(self, key: keymap.Key) -> str:
+        if key.action == "pause" and self.cnn.training.paused:
+            return "go on"
+        return key.label
 
     def action_pause(self) -> None:
         """Pause, or go on."""
         self.cnn.training.toggle_pause()
+        self.refresh_bindings()
+
+    def action_step(self) -> None:
+        """One batch."""
+        self.cnn.training.step()
+        self.refresh_bindings()
+
+    def action_stop(self) -> None:
+        """Stop, after a question."""
+        self.cnn.ask(
+            "Stop training?",
+            "A checkpoint is saved; R goes on from it.",
+            yes="stop",
+            no="train on",
+            then=lambda: self.cnn.training.stop("stopped by hand"),
+        )
+
+    def action_checkpoint(self) -> None:
+        """Save now."""
+        self.cnn.training.checkpoint()
+        self.cnn.tell("a checkpoint is being saved", timeout=2)
+
+    def action_lr(self, direction: int) -> None:
+        """Change the learning rate."""
+        self.cnn.training.scale_lr(LR_FACTOR**direction)
+
+    def action_run(self) -> None:
+        """Train the chosen config."""
+        self.cnn.run_document()
+
+    def action_resume(self) -> None:
+        """Go on with the run that was stopped."""
+        training = self.cnn.training
+        assert training.config is not None
+        self.cnn.start_training(training.config, training.run_dir)
+
+    # -- view -----------------------------------------------------------------------------------
+
+    def action_log(self) -> None:
+        """Logarithmic axis, or not."""
+        curve = self.focused if isinstance(self.focused, Curve) else self._zoomed
+        name = (curve.id if isinstance(curve, Curve) else None) or "loss"
+        self.log_axes ^= {name}
+        self._redraw()
+
+    def action_smooth(self) -> None:
+        """The next kind of smoothing."""
+        names = list(pictures.SMOOTHING)
+        self.smoothing = names[(names.index(self.smoothing) + 1) % len(names)]
+        self.cnn.tell(f"smoothing: {self.smoothing}", timeout=2)
+        self._redraw()
+
+    def action_zoom(self) -> None:
+        """One pane alone, or all."""
+        panes = list(self.query(".pane"))
+        if self._zoomed is None:
+            focused = self.focused
+            self._zoomed = focused if focused in panes else panes[0]
+        else:
+            self._zoomed = None
+        for pane in panes:
+            pane.set_class(self._zoomed is not None and pane is not self._zoomed, "zoomed-out")
+        for row in self.query("#body > Horizontal"):
+            alone = self._zoomed is not None and self._zoomed not in row.children
+            row.set_class(alone, "zoomed-out")
+        self._redraw()
+
+
+def _advice(title: str, reason: str, step: str) -> Content:
+    parts = [(title, "bold"), (f" {reason}" if reason else "", "$foreground")]
+    if step:
+        parts.append((f"\n→ {step}", "$muted"))
+    return Content.assemble(*parts)

@@ -1,0 +1,151 @@
+"""Numbers on their way to a chart: whatever comes in, what comes out can be drawn.
+
+A run has up to thousands of points, a chart some dozens of columns; plotting libraries are slow
+for the former and fall over what is not finite. So points are first made finite or missing, then
+thinned to the smallest and largest of every column.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+Array = np.ndarray
+
+LARGEST = 1e100
+"""Values beyond it are treated as missing: spans and ticks could overflow otherwise."""
+
+
+def finite(values: Sequence[float] | Array) -> Array:
+    """Float64 with NaN for all that cannot be drawn."""
+    array = np.array(values, dtype=np.float64).reshape(-1)
+    with np.errstate(invalid="ignore"):
+        array[~(np.abs(array) <= LARGEST)] = np.nan
+    return array
+
+
+def logarithm(values: Array) -> Array:
+    """Base 10; NaN where there is none."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return finite(np.log10(np.where(values > 0, values, np.nan)))
+
+
+def smooth(values: Array, window: int) -> Array:
+    """The mean of the last ``window`` values that are not missing; as long as before."""
+    if window <= 1 or not len(values):
+        return values
+    present = np.isfinite(values)
+    sums = np.concatenate([[0.0], np.cumsum(np.where(present, values, 0.0))])
+    counts = np.concatenate([[0], np.cumsum(present)])
+    end = np.arange(1, len(values) + 1)
+    start = np.maximum(end - window, 0)
+    total, number = sums[end] - sums[start], counts[end] - counts[start]
+    return np.where(present, total / np.maximum(number, 1), np.nan)
+
+
+def thin(x: Array, y: Array, columns: int) -> list[tuple[Array, Array]]:
+    """The smallest and largest value of every column, as pieces without gaps.
+
+    Args:
+        x: rising; y: as long, NaN where missing.
+        columns: how many there are over the range of x.
+
+    Returns:
+        Pieces (x, y) to be drawn as lines; a column in which all is missing parts them.
+    """
+    n = min(len(x), len(y))
+    x, y = x[:n], y[:n]
+    keep = np.isfinite(x)
+    x, y = x[keep], y[keep]
+    if not len(x) or columns < 1:
+        return []
+    if len(x) > 2 * columns:
+        x, y = _extremes(x, y, columns)
+    there = np.isfinite(y)
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], there, [False]]).astype(np.int8)))
+    return [(x[a:b], y[a:b]) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+
+
+def _extremes(x: Array, y: Array, columns: int) -> tuple[Array, Array]:
+    span = x[-1] - x[0]
+    scale = columns / span if span > 0 else 0.0
+    column = np.minimum(((x - x[0]) * scale).astype(np.int64), columns - 1)
+    starts = np.flatnonzero(np.diff(column, prepend=-1))
+    ends = np.append(starts[1:], len(x)) - 1
+    there = np.isfinite(y)
+    low = np.minimum.reduceat(np.where(there, y, np.inf), starts)
+    high = np.maximum.reduceat(np.where(there, y, -np.inf), starts)
+    low[np.isinf(low)] = high[np.isinf(high)] = np.nan
+    # Within a column the line goes the way that the data goes.
+    falling = np.nan_to_num(y[ends]) < np.nan_to_num(y[starts])
+    first, second = np.where(falling, high, low), np.where(falling, low, high)
+    return np.repeat((x[starts] + x[ends]) / 2, 2), np.stack([first, second], axis=1).ravel()
+
+
+def limits(values: Sequence[Array], *, padding: float = 0.04) -> tuple[float, float]:
+    """The range of all values with some air around it; (0, 1) where there are none."""
+    lows = [float(np.nanmin(v)) for v in values if np.isfinite(v).any()]
+    highs = [float(np.nanmax(v)) for v in values if np.isfinite(v).any()]
+    if not lows:
+        return 0.0, 1.0
+    low, high = min(lows), max(highs)
+    if high - low <= 1e-12 * max(abs(low), abs(high)):
+        air = abs(high) * 0.5 or 0.5
+        return low - air, high + air
+    air = (high - low) * padding
+    return low - air, high + air
+
+
+def ticks(low: float, high: float, count: int) -> list[float]:
+    """At most about ``count`` round numbers between two others."""
+    span = high - low
+    if not (math.isfinite(span) and span > 0) or count < 1:
+        return []
+    rough = span / count
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next((m * power for m in (1, 2, 2.5, 5, 10) if m * power >= rough * 0.999), power * 10)
+    first = math.ceil(low / step - 1e-9)
+    last = math.floor(high / step + 1e-9)
+    if last - first > 1000:
+        return []
+    return [i * step for i in range(first, last + 1)]
+
+
+def log_ticks(low: float, high: float, count: int) -> list[tuple[float, str]]:
+    """Positions on a log10 axis and their labels: powers of ten, or 1-2-5 where there are few."""
+    first, last = math.ceil(low - 1e-9), math.floor(high + 1e-9)
+    powers = last - first + 1
+    if powers >= 2:
+        step = max(1, math.ceil(powers / max(count, 1)))
+        return [(float(p), tick_label(10.0**p)) for p in range(first, last + 1, step)]
+    found = [
+        (p + math.log10(m), tick_label(m * 10.0**p))
+        for p in range(math.floor(low), math.ceil(high) + 1)
+        for m in (1, 2, 3, 5, 7)
+        if low <= p + math.log10(m) <= high
+    ]
+    if len(found) >= 2:
+        return found[:: max(1, math.ceil(len(found) / max(count, 1)))]
+    return [(t, tick_label(10.0**t)) for t in ticks(low, high, count)]
+
+
+def tick_label(value: float) -> str:
+    """At most six characters."""
+    if value == 0:
+        return "0"
+    if 1e-3 <= abs(value) < 1e5:
+        text = f"{value:.4g}" if abs(value) < 1e4 else f"{value:.0f}"
+        return text if len(text) <= 6 else f"{value:.2g}"
+    mantissa, exponent = f"{value:.1e}".split("e")
+    return f"{mantissa.removesuffix('.0')}e{int(exponent)}"
+
+
+def horizon(now: float, end: float) -> float:
+    """Where an axis that grows with a run ends: it changes rarely, and never passes the run."""
+    if now >= end or end <= 1:
+        return max(end, now, 1e-9)
+    power = 10.0 ** math.floor(math.log10(max(now, 1.0)))
+    for factor in (1, 2, 3, 5, 8, 10, 20):
+        if factor * power >= now:
+            return min(factor * power, end)
+    return end

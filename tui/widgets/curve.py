@@ -1,0 +1,237 @@
+"""A pane with curves, drawn by plotext."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from plotext._figure import _figure_class as Figure
+from rich.segment import Segment
+from rich.style import Style as RichStyle
+from textual.color import Color
+from textual.content import Content
+from textual.strip import Strip
+from textual.widget import Widget
+
+from tui import chart
+from tui.chart import Array
+
+Rgb = Callable[[str], tuple[int, int, int]]
+"""A variable of the theme as red, green and blue."""
+
+_ESCAPE = re.compile(r"\x1b\[([0-9;]*)m")
+_GUTTER = 6  # columns of tick labels and axis
+
+
+@dataclass(frozen=True)
+class Series:
+    """One line of a chart.
+
+    Attributes:
+        name: as in the legend.
+        colour: a variable of the theme, such as ``curve-train``.
+        x, y: points, x rising; y may hold anything.
+        marker: how the line is drawn: ``braille``, or a character for each point.
+        backdrop: it does not count for the range of the axis, and is cut off there.
+    """
+
+    name: str
+    colour: str
+    x: Array
+    y: Array
+    marker: str = "braille"
+    backdrop: bool = False
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A symbol at a point: the best epoch, a change of the learning rate, where it broke."""
+
+    symbol: str
+    colour: str
+    x: float
+    y: float
+
+
+@dataclass(frozen=True)
+class Picture:
+    """All that a chart shows.
+
+    Attributes:
+        series: drawn one over the other, the last on top.
+        marks: over all of them.
+        x_end: where the x axis ends; it begins at 0.
+        log: whether y is logarithmic; what is not above 0 is then missing.
+        y_limits: at least this is shown, or None.
+        empty: what is said while there is nothing to draw.
+    """
+
+    series: tuple[Series, ...] = ()
+    marks: tuple[Mark, ...] = ()
+    x_end: float = 1.0
+    log: bool = False
+    y_limits: tuple[float, float] | None = None
+    empty: str = "nothing yet"
+
+
+class Curve(Widget, can_focus=True):
+    """Curves over a common x axis; ``show`` sets them.
+
+    Drawing is put off until the widget is rendered, and happens once for every change of the
+    picture, the size or the theme.
+    """
+
+    DEFAULT_CSS = "Curve { height: 1fr; width: 1fr; }"
+    ALLOW_SELECT = False
+
+    def __init__(self, *, id: str | None = None, classes: str = "pane") -> None:
+        super().__init__(id=id, classes=classes)
+        self.picture = Picture()
+        self._drawn: tuple[object, ...] | None = None
+        self._strips: list[Strip] = []
+        self._figure = Figure()  # independent of all others
+
+    def show(self, picture: Picture) -> None:
+        """Draw something else."""
+        self.picture = picture
+        self._drawn = None
+        self.refresh()
+
+    def titles(self, title: Content, subtitle: Content) -> None:
+        """Set what stands in the frame, if it is something else."""
+        if title != getattr(self, "_title", None):
+            self._title = title
+            self.border_title = title
+        if subtitle != getattr(self, "_subtitle", None):
+            self._subtitle = subtitle
+            self.border_subtitle = subtitle
+
+    def notify_style_update(self) -> None:
+        self._drawn = None
+        super().notify_style_update()
+
+    def render_line(self, y: int) -> Strip:
+        width, height = self.size
+        key = (width, height, self.app.theme)
+        if self._drawn != key:
+            self._drawn = key
+            self._strips = self._draw(width, height)
+        if y < len(self._strips):
+            return self._strips[y]
+        return Strip.blank(width, self.rich_style)
+
+    # -- drawing --------------------------------------------------------------------------------
+
+    def _draw(self, width: int, height: int) -> list[Strip]:
+        if width < _GUTTER + 3 or height < 3:
+            return []
+        frame = _Frame(self.picture, width - _GUTTER)
+        if frame.is_empty:
+            return self._say(self.picture.empty, width, height)
+        frame.draw_on(self._figure, width, height, self._rgb)
+        base = self.rich_style
+        axis = base + RichStyle(color=self._hex("curve-axis"))
+        lines = self._figure.build().split("\n")[:height]
+        return [_strip(line, width, base, axis) for line in lines]
+
+    def _say(self, text: str, width: int, height: int) -> list[Strip]:
+        style = self.rich_style + RichStyle(color=self._hex("muted"))
+        lines = [Strip.blank(width, self.rich_style)] * (height // 2)
+        words = text[:width].center(width)
+        return [*lines, Strip([Segment(words, style)], width)]
+
+    def _hex(self, variable: str) -> str:
+        value = self.app.theme_variables.get(variable, "#888888")
+        return Color.parse(value).hex6
+
+    def _rgb(self, variable: str) -> tuple[int, int, int]:
+        return Color.parse(self.app.theme_variables.get(variable, "#888888")).rgb
+
+
+def _strip(line: str, width: int, base: RichStyle, axis: RichStyle) -> Strip:
+    pieces = _ESCAPE.split(line)
+    segments = [Segment(pieces[0], axis)] if pieces[0] else []
+    for code, text in zip(pieces[1::2], pieces[2::2], strict=True):
+        if text:
+            segments.append(Segment(text, _style(code, base, axis)))
+    return Strip(segments).adjust_cell_length(width, base)
+
+
+def _style(code: str, base: RichStyle, axis: RichStyle) -> RichStyle:
+    numbers = code.split(";")
+    if numbers[:2] == ["38", "2"] and len(numbers) >= 5:
+        red, green, blue = map(int, numbers[2:5])
+        return base + RichStyle(color=f"rgb({red},{green},{blue})")
+    return axis
+
+
+class _Frame:
+    """The axes of a picture, and its series made fit for them."""
+
+    def __init__(self, picture: Picture, columns: int) -> None:
+        self.picture = picture
+        self.series: list[tuple[Series, list[tuple[Array, Array]]]] = []
+        counted: list[Array] = []
+        everything: list[Array] = []
+        for series in picture.series:
+            x, y = chart.finite(series.x), self._scaled(chart.finite(series.y))
+            pieces = chart.thin(x, y, columns)
+            self.series.append((series, pieces))
+            values = [piece[1] for piece in pieces]
+            everything += values
+            counted += [] if series.backdrop else values
+        self.is_empty = not everything
+        low, high = chart.limits(counted or everything)
+        if picture.y_limits is not None:
+            edges = self._scaled(chart.finite(picture.y_limits))
+            low, high = np.nanmin([low, edges[0]]), np.nanmax([high, edges[1]])
+        self.low, self.high = float(low), float(high)
+        end = float(picture.x_end)
+        self.end = end if 0 < end < chart.LARGEST else 1.0
+
+    def _scaled(self, values: Array) -> Array:
+        return chart.logarithm(values) if self.picture.log else values
+
+    def draw_on(self, figure: Figure, width: int, height: int, rgb: Rgb) -> None:
+        """Put everything on a plotext figure."""
+        figure.clear_data()
+        figure._limit_size(False, False)  # or the size of the terminal would limit it
+        figure.plot_size(width, height)
+        figure.theme("clear")
+        figure.xaxes(True, False)
+        figure.yaxes(True, False)
+        figure.xlim(0.0, self.end)
+        figure.ylim(self.low, self.high)
+        for series, pieces in self.series:
+            for x, y in pieces:
+                inside = np.clip(y, self.low, self.high).tolist()
+                draw = figure.plot if series.marker == "braille" else figure.scatter
+                draw(x.tolist(), inside, marker=series.marker, color=rgb(series.colour))
+        for mark in self.picture.marks:
+            self._mark(figure, mark, rgb)
+        self._ticks(figure, width, height)
+
+    def _mark(self, figure: Figure, mark: Mark, rgb: Rgb) -> None:
+        x = chart.finite([mark.x])[0]
+        y = self._scaled(chart.finite([mark.y]))[0]
+        if np.isnan(x):
+            return
+        y = self.high if np.isnan(y) else min(max(y, self.low), self.high)
+        figure.scatter(
+            [float(min(max(x, 0.0), self.end))],
+            [float(y)],
+            marker=mark.symbol,
+            color=rgb(mark.colour),
+        )
+
+    def _ticks(self, figure: Figure, width: int, height: int) -> None:
+        rows = max(2, (height - 1) // 3)
+        if self.picture.log:
+            marks = chart.log_ticks(self.low, self.high, rows)
+        else:
+            marks = [(t, chart.tick_label(t)) for t in chart.ticks(self.low, self.high, rows)]
+        marks = marks or [(self.low, ""), (self.high, "")]
+        places = [place for place, _ in marks]
+        figure.yticks(places, [f"{label:>{_GUTTER - 1}}" for _, label in marks])
+        columns = chart.ticks(0.0, self.end, max(2, (width - _GUTTER) // 10))
+        figure.xticks(columns, [chart.tick_label(t) for t in columns])

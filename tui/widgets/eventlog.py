@@ -1,0 +1,44 @@
+"""What happened in the training, newest at the bottom."""
+
+from collections.abc import Sequence
+
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from tui import text
+from tui.training import Entry
+
+_STYLES = {"info": "$foreground", "good": "$success", "warning": "$warning", "error": "$error"}
+_SYMBOLS = {"info": " ", "good": "✓", "warning": "!", "error": "✗"}
+
+
+class EventLog(VerticalScroll):
+    """The last events; scrolls when it has the focus."""
+
+    HELP_TEXT = "What happened, oldest first, with the seconds since the start of the run."
+
+    def __init__(self, *, id: str | None = None, classes: str = "pane") -> None:
+        super().__init__(id=id, classes=classes)
+        self.border_title = "events"
+        self._shown: object = None
+
+    def compose(self):  # type: ignore[no-untyped-def]
+        yield Static(id="event-lines", markup=False)
+
+    def show(self, entries: Sequence[Entry]) -> None:
+        """Draw, if anything changed."""
+        key = (len(entries), entries[-1] if entries else None)
+        if key == self._shown:
+            return
+        self._shown = key
+        lines = [
+            Content.assemble(
+                (f"{text.duration(entry.seconds):>6} ", "$muted"),
+                (f"{_SYMBOLS[entry.kind]} ", _STYLES[entry.kind]),
+                (entry.text, _STYLES[entry.kind]),
+            )
+            for entry in entries[-200:]
+        ]
+        self.query_one("#event-lines", Static).update(Content("\n").join(lines))
+        self.scroll_end(animate=False)
