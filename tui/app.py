@@ -20,6 +20,7 @@ from tui.screens import SCREENS
 from tui.screens.base import MIN_HEIGHT, MIN_WIDTH, BaseScreen
 from tui.screens.dialogs import Confirm
 from tui.settings import Settings
+from tui.speed import Speedometer
 from tui.text import clean
 from tui.training import SnapshotTaken, Training, TrainingOver, TrainingTold
 from tui.workspace import Workspace
@@ -38,6 +39,7 @@ class CnnApp(App[int]):
     Attributes:
         training: the one training, on its background thread.
         workspace: the configs, and which of them is chosen.
+        speed: how long epochs take.
         settings: what is remembered.
         log_path: the file that errors are told in full; None where there is none.
 
@@ -78,6 +80,7 @@ class CnnApp(App[int]):
         self.workspace = workspace or Workspace.opened()
         self.log_path = log_path
         self.training = Training(self)
+        self.speed = Speedometer(self)
         self.jobs: set[Job] = set()
         self.farewell: list[str] = []
         self._signals = signals
@@ -160,6 +163,7 @@ class CnnApp(App[int]):
                 severity="warning",
             )
             return False
+        self.speed.rest()
         self.training.start(config, resume)
         self.action_go("train")
         return True

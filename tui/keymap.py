@@ -83,7 +83,7 @@ KEYS: tuple[Key, ...] = (
     # -- everywhere -------------------------------------------------------------------------
     Key("question_mark,f1", "help", "help", "Help for what has the focus", APP, "App", True),
     Key(
-        "ctrl+p", "command_palette", "all actions", "Search all actions by name", APP, "App", True,
+        "ctrl+p", "command_palette", "actions", "Search all actions by name", APP, "App", True,
         priority=True,
     ),
     Key("q", "quit", "quit", "Quit; asks while a training is running", APP, "App", True),
@@ -125,10 +125,10 @@ KEYS: tuple[Key, ...] = (
     Key("c", "checkpoint", "save now", "Save a checkpoint now", "train", "Run"),
     Key("r", "run", "run", "Train the chosen config from its start", "train", "Run"),
     Key("R", "resume", "resume", "Go on with the run that was stopped", "train", "Run"),
-    Key("plus,equals_sign", "lr(1)", "lr up", "Learning rate up by a tenth of a decade", "train",
-        "Learning rate", True),
-    Key("minus", "lr(-1)", "lr down", "Learning rate down by a tenth of a decade", "train",
-        "Learning rate", True),
+    Key("plus,equals_sign", "lr(1)", "lr", "Learning rate up; ten presses make ten times", "train",
+        "Learning rate", True, shown="+ -"),
+    Key("minus", "lr(-1)", "lr down", "Learning rate down; ten presses make a tenth", "train",
+        "Learning rate"),
     Key("y", "log", "log scale", "Logarithmic axis of the chart in focus, or not", "train", "View"),
     Key("m", "smooth", "smoothing", "Smoothing of the curves: light, strong, off", "train", "View"),
     Key("z", "zoom", "zoom", "One pane alone, or all", "train", "View", True),

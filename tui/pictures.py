@@ -83,7 +83,10 @@ def metric_picture(points: Points, name: str, *, log: bool, smoothing: str) -> P
         marks.append(Mark("★", "curve-val", points.epochs[best], validation[best]))
     if points.broken_at is not None:
         marks.append(Mark("✗", "error", points.broken_at, np.inf))
-    return Picture(tuple(series), tuple(marks), points.end, log)
+    limits = None if log or name == "loss" else (1.0, 1.0)
+    now = float(points.x[-1]) if len(points.x) else 0.0
+    settled = 0.03 * now if len(points.x) >= 60 else 0.0
+    return Picture(tuple(series), tuple(marks), points.end, log, limits, settled)
 
 
 def lr_picture(points: Points, *, log: bool) -> Picture:

@@ -252,8 +252,8 @@ class Training:
         best = event.logs["val_acc"] > before
         self._note(
             "good" if best else "info",
-            f"epoch {event.epoch}  val_loss {metric(event.logs['val_loss'])}"
-            f"  val_acc {metric(event.logs['val_acc'])}{'  ★ best' if best else ''}",
+            f"epoch {event.epoch} val {metric(event.logs['val_loss'])}"
+            f" {metric(event.logs['val_acc'])}{' ★' if best else ''}",
         )
 
     def _on_ended(self, event: Ended) -> None:
@@ -265,7 +265,7 @@ class Training:
             log.error("%s: %s", event.run, text)
         self._note(kind, text)
         if event.test:
-            self._note("good", f"test_acc {metric(event.test['test_acc'])} on the test set")
+            self._note("good", f"test_acc {metric(event.test['test_acc'])} test set")
 
     def over(self, message: TrainingOver) -> None:
         """The thread is through."""

@@ -25,7 +25,7 @@ def resolve(argument: str | None) -> Path:
         return path
     if path.parent in (Path(), Path("configs")):
         ours = shipped("configs") / f"{path.stem}.yaml"
-        if path.suffix in ("", ".yaml") and ours.is_file():
+        if path.suffix in ("", ".yaml") and os.path.isfile(ours):
             return ours
     return path
 

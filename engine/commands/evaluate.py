@@ -1,5 +1,7 @@
 """Measure a trained network on the test set: ``cnn-tui evaluate``."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +10,30 @@ from engine import metrics
 from engine.commands.output import Output, table
 from engine.commands.signals import Signals
 from engine.config import Config
-from engine.kernels.workers import Workers
+from engine.data import FetchCancelledError, Split
+from engine.kernels.workers import MICRO_BATCH, Workers
 from engine.train import setup
 from engine.train.trainer import Evaluation, Trainer
 from engine.train.weights import load_model
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A trained network on the test set.
+
+    Attributes:
+        result: loss, accuracy, and the prediction for every sample.
+        classes: their names.
+        confusion: counts (C, C), rows are true classes, columns predicted ones.
+        scores: of every class.
+        test: the samples.
+    """
+
+    result: Evaluation
+    classes: tuple[str, ...]
+    confusion: np.ndarray
+    scores: metrics.PerClass
+    test: Split
 
 
 def evaluate(config: Config, weights: Path, out: Output) -> int:
@@ -22,46 +44,75 @@ def evaluate(config: Config, weights: Path, out: Output) -> int:
         DataError: the data set is missing or corrupt.
         Interrupted: by a signal.
     """
-    model = load_model(config, weights)
     with Signals(on_leave=out.progress.abandon) as signals:
-
-        def on_progress(done: int, total: int) -> None:
-            signals.check()
-            out.progress.update("evaluating", done, total)
-
         try:
-            dataset = setup.load_dataset(
+            found = measure(
                 config,
+                weights,
                 progress=out.progress.update,
                 cancelled=lambda: signals.received is not None,
             )
-            with Workers(config.train.workers) as workers:
-                trainer = Trainer(
-                    model,
-                    setup.make_loss(config),
-                    setup.make_optimizer(config),
-                    seed=config.seed,
-                    workers=workers,
-                )
-                batches = setup.evaluation_batches(dataset.test, dataset)
-                result = trainer.evaluate(batches, on_progress)
         finally:
             out.progress.close()
-    confusion = metrics.confusion_matrix(result.labels, result.predictions, len(dataset.classes))
-    scores = metrics.per_class(confusion)
     out.json(
         {
-            "test_loss": result.loss,
-            "test_acc": result.acc,
-            "test_top5": result.top5,
-            "samples": len(result.labels),
-            "classes": dataset.classes,
-            **scores._asdict(),
-            "confusion": confusion,
+            "test_loss": found.result.loss,
+            "test_acc": found.result.acc,
+            "test_top5": found.result.top5,
+            "samples": len(found.result.labels),
+            "classes": found.classes,
+            **found.scores._asdict(),
+            "confusion": found.confusion,
         }
     )
-    out.text(_report(result, dataset.classes, confusion, scores))
+    out.text(_report(found.result, found.classes, found.confusion, found.scores))
     return 0
+
+
+def measure(
+    config: Config,
+    weights: Path,
+    *,
+    progress: Callable[[str, int, int], None] = lambda label, done, total: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Measurement:
+    """The evaluation itself, without a word: the command's and the app's one code path.
+
+    Args:
+        config: network, loss and data set.
+        weights: weights, a checkpoint or a run.
+        progress: told what is being done, how far it is, and of how much.
+        cancelled: asked all the time; true ends it.
+
+    Raises:
+        CheckpointError, DataError: as ``evaluate``.
+        FetchCancelledError: ``cancelled`` returned true.
+    """
+    model = load_model(config, weights)
+    dataset = setup.load_dataset(config, progress=progress, cancelled=cancelled)
+    with Workers(config.train.workers) as workers:
+        trainer = Trainer(
+            model,
+            setup.make_loss(config),
+            setup.make_optimizer(config),
+            seed=config.seed,
+            workers=workers,
+        )
+        # Small batches, so that whoever wants to stop does not wait for long.
+        batches = setup.evaluation_batches(
+            dataset.test, dataset, batch_size=2 * MICRO_BATCH * workers.count
+        )
+
+        def on_progress(done: int, total: int) -> None:
+            progress("evaluating", done, total)
+            if cancelled():
+                raise FetchCancelledError(f"{config.dataset}: evaluating was cancelled")
+
+        result = trainer.evaluate(batches, on_progress)
+    confusion = metrics.confusion_matrix(result.labels, result.predictions, len(dataset.classes))
+    return Measurement(
+        result, dataset.classes, confusion, metrics.per_class(confusion), dataset.test
+    )
 
 
 def _report(

@@ -10,7 +10,7 @@ from engine.commands.signals import Signals
 from engine.config import Config
 from engine.data import Dataset, one_hot
 from engine.errors import ConfigError
-from engine.gradcheck import Mode, Report, check_network
+from engine.gradcheck import Mode, Report, Row, check_network
 from engine.gradcheck.report import row_to_json
 from engine.kernels.workers import Workers
 from engine.losses import SoftmaxCrossEntropy
@@ -76,6 +76,7 @@ def run_check(
     say: Callable[[str], None] = lambda text: None,
     progress: Callable[[str, int, int], None] = lambda label, done, total: None,
     cancelled: Callable[[], bool] = lambda: False,
+    on_row: Callable[[Row], None] = lambda row: None,
 ) -> Report:
     """The check itself, without a word: the command's and the app's one code path.
 
@@ -84,6 +85,7 @@ def run_check(
         say: told in a line what is about to be checked.
         progress: told what is being done, how far it is, and of how much.
         cancelled: asked all the time; true ends the check.
+        on_row: called with every row of the report as soon as it is known.
 
     Raises:
         ConfigError, CheckpointError, DataError: as ``gradcheck``.
@@ -119,6 +121,7 @@ def run_check(
             samples_per_tensor=EXACT_CAP if mode == "exact" else None,
             progress=lambda done, total, name: progress(f"checking {name}", done, total),
             cancelled=cancelled,
+            on_row=on_row,
         )
 
 

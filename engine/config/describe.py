@@ -46,7 +46,7 @@ class Field:
         default: as in the YAML; None also where there is none, and of a section.
         required: whether it must be given (once the section it is in is there).
         nullable: whether null can be given.
-        range: of a number, e.g. ``> 0``, ``[0, 1)`` or ``1 to 65536``; else empty.
+        range: of a number, e.g. ``> 0``, ``in [0, 1)`` or ``from 1 to 65536``; else empty.
         expected: what a value should be, in words, e.g. ``a number > 0``.
         description: what it does.
         live: whether it can be changed while a training runs.
@@ -227,10 +227,7 @@ def _choices(annotation: Any, metadata: list[Any]) -> tuple[str, ...]:
     for item in metadata:
         if isinstance(item, OneOf):
             return item.names
-    models = models_of(annotation)
-    if models:
-        return ()
-    return _literals(annotation)
+    return () if models_of(annotation) else _literals(annotation)
 
 
 def _kind(annotation: Any, choices: tuple[str, ...]) -> Kind:
@@ -249,22 +246,19 @@ def _kind(annotation: Any, choices: tuple[str, ...]) -> Kind:
 def _range(metadata: list[Any], kind: Kind) -> str:
     bounds: dict[str, float] = {}
     for item in metadata:
-        for name, kinds in _BOUNDS.items():
-            if isinstance(item, kinds):
+        for name, bound in _BOUNDS.items():
+            if isinstance(item, bound):
                 bounds[name] = getattr(item, name)
     if kind not in ("whole", "number") or not bounds:
         return ""
     if kind == "whole" and {"ge", "le"} <= bounds.keys():
         return f"from {bounds['ge']} to {bounds['le']}"
-    low = next((name for name in ("gt", "ge") if name in bounds), None)
-    high = next((name for name in ("lt", "le") if name in bounds), None)
-    if low and high:
-        brackets = f"{'(' if low == 'gt' else '['}{{}}, {{}}{')' if high == 'lt' else ']'}"
-        return "in " + brackets.format(f"{bounds[low]:g}", f"{bounds[high]:g}")
-    if low:
+    low = "gt" if "gt" in bounds else "ge"
+    high = "lt" if "lt" in bounds else "le"
+    if high not in bounds:
         return f"{'>' if low == 'gt' else '>='} {bounds[low]:g}"
-    assert high is not None
-    return f"{'<' if high == 'lt' else '<='} {bounds[high]:g}"
+    opening, closing = "(" if low == "gt" else "[", ")" if high == "lt" else "]"
+    return f"in {opening}{bounds[low]:g}, {bounds[high]:g}{closing}"
 
 
 _BOUNDS: dict[str, type] = {

@@ -91,7 +91,7 @@ def _layer(value: Any) -> Any:
             )
         case _:
             message = "expected a layer's name, or a mapping such as Conv2D: {out_channels: 8}"
-    # The message goes into a template, where braces have a meaning: hand it over as a value.
+    # The template itself has to be a literal.
     raise PydanticCustomError(OWN_MESSAGE, "{message}", {"message": message})
 
 

@@ -87,6 +87,6 @@ Sources: Baydin et al., 'Automatic differentiation in machine learning: a survey
 from engine.gradcheck.differences import Mode
 from engine.gradcheck.layer import check_layer
 from engine.gradcheck.network import check_network
-from engine.gradcheck.report import Report, Row
+from engine.gradcheck.report import Measured, Report, Row
 
-__all__ = ["Mode", "Report", "Row", "check_layer", "check_network"]
+__all__ = ["Measured", "Mode", "Report", "Row", "check_layer", "check_network"]

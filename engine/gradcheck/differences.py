@@ -6,7 +6,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from engine.gradcheck.report import Row, Verdict
+from engine.gradcheck.report import WORST, Measured, Row, Verdict
 
 Array = np.ndarray
 Mode = Literal["exact", "directions"]
@@ -150,9 +150,9 @@ class Comparison:
         tensor: str,
         shape: tuple[int, ...],
         entries: int,
-        index: tuple[int, ...] | None,
+        indices: Sequence[tuple[int, ...]] | None,
     ) -> Row:
-        """The comparison as a row of a report; ``index`` is where the worst probe is."""
+        """The comparison as a row of a report; ``indices`` are the probes' if they are entries."""
         worst = self.worst
         kinks = int(self.kinks.sum())
         return Row(
@@ -164,10 +164,20 @@ class Comparison:
             checked=len(self.error) - kinks,
             kinks=kinks,
             error=float(self.error[worst]),
-            index=index,
+            index=None if indices is None else indices[worst],
             analytic=float(self.analytic[worst]),
             numeric=float(self.numeric[worst]),
             verdict=self.verdict,
+            measured=tuple(
+                Measured(
+                    index=None if indices is None else indices[i],
+                    analytic=float(self.analytic[i]),
+                    numeric=float(self.numeric[i]),
+                    error=float(self.error[i]),
+                    kink=bool(self.kinks[i]),
+                )
+                for i in np.lexsort((-self.error, self.kinks))[:WORST]
+            ),
         )
 
 

@@ -115,7 +115,7 @@ def check_tensor(
     slopes = np.array([gradient[index] for index in indices])
     entries = [Entry(array, index) for index in indices]
     comparison = compare(function, entries, slopes, settings, tick)
-    return comparison.row(*name, array.shape, array.size, indices[comparison.worst])
+    return comparison.row(*name, array.shape, array.size, indices)
 
 
 def locate(layer: Layer, name: str) -> tuple[str, str, Layer]:

@@ -35,6 +35,7 @@ def check_network(
     tolerance: float = 1e-6,
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
+    on_row: Callable[[Row], None] = lambda row: None,
 ) -> Report:
     """Compare the gradients of a loss, for all parameters and the input, with numerical ones.
 
@@ -60,13 +61,16 @@ def check_network(
         tolerance: the largest relative error that passes.
         progress: called with measurements done, in all, and the tensor's name.
         cancelled: asked before every measurement; true ends the check with what there is.
+        on_row: called with every row as soon as it is known.
 
     Raises:
         ValueError: the model has no parameters yet, or something is not float64.
     """
     settings = Settings(mode, samples_per_tensor, eps, tolerance)
     require_float64(model, x)
-    check = _NetworkCheck(model, loss, np.array(x), target, rng, settings, progress, cancelled)
+    check = _NetworkCheck(
+        model, loss, np.array(x), target, rng, settings, progress, cancelled, on_row
+    )
     return check.run()
 
 
@@ -81,10 +85,11 @@ class _NetworkCheck:
         settings: Settings,
         progress: Progress | None,
         cancelled: Callable[[], bool] | None,
+        on_row: Callable[[Row], None],
     ) -> None:
         self.model, self.loss, self.x, self.target = model, loss, x, target
         self.rng, self.settings = rng, settings
-        self.progress, self.cancelled = progress, cancelled
+        self.progress, self.cancelled, self.on_row = progress, cancelled, on_row
         self.generator = np.random.default_rng(rng.integers(2**63))
         self.whole = Frozen(model, self.generator)
         self.tensors = {"input": x} | model.named_parameters()
@@ -143,9 +148,7 @@ class _NetworkCheck:
         )
         self.name = "loss"
         name = ("loss", type(self.loss).__name__, "input")
-        self.rows.append(
-            check_tensor(name, logits, dlogits, function, settings, self.rng, self._tick)
-        )
+        self._add(check_tensor(name, logits, dlogits, function, settings, self.rng, self._tick))
 
     def _check_tensors(
         self, found: dict[str, Array], starts: list[tuple[Frozen, Array]], dlogits: Array
@@ -161,7 +164,7 @@ class _NetworkCheck:
                 place, tensor, owner = locate(self.model, name)
                 if name == "input":
                     place, owner = "0", self.model[0]
-                self.rows.append(
+                self._add(
                     check_tensor(
                         (place, type(owner).__name__, tensor),
                         self.tensors[name],
@@ -193,7 +196,11 @@ class _NetworkCheck:
         self.name = "all"
         slopes = np.array([direction.slope(grads) for direction in directions])
         comparison = compare(function, directions, slopes, self.settings, self._tick)
-        self.rows.append(comparison.row("all", "network", "parameters", (size,), size, None))
+        self._add(comparison.row("all", "network", "parameters", (size,), size, None))
+
+    def _add(self, row: Row) -> None:
+        self.rows.append(row)
+        self.on_row(row)
 
     def _tick(self) -> None:
         self.done += 1

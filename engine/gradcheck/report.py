@@ -10,6 +10,21 @@ from engine.layers import shape_text
 Verdict = Literal["ok", "zero", "FAILED"]
 
 
+WORST = 8
+"""How many of a tensor's entries (or directions) its row lists."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One entry, or one random direction, that was compared; ``index`` is None for a direction."""
+
+    index: tuple[int, ...] | None
+    analytic: float
+    numeric: float
+    error: float
+    kink: bool
+
+
 @dataclass(frozen=True)
 class Row:
     """One tensor: a parameter's gradient, or an input's.
@@ -28,6 +43,7 @@ class Row:
         analytic: the gradient there as ``backward`` gives it.
         numeric: the gradient there as it was measured.
         verdict: "ok"; "zero" where both gradients are 0 as far as can be measured; "FAILED".
+        measured: the worst of those compared, the worst first, and then skipped kinks.
     """
 
     layer: str
@@ -42,6 +58,7 @@ class Row:
     analytic: float
     numeric: float
     verdict: Verdict
+    measured: tuple[Measured, ...] = ()
 
     @property
     def name(self) -> str:
@@ -119,6 +136,7 @@ class Report:
 def row_to_json(row: Row) -> dict[str, Any]:
     """A row as plain JSON; a number that is not finite is null."""
     plain = asdict(row) | {"shape": list(row.shape)}
+    del plain["measured"]
     plain["index"] = None if row.index is None else list(row.index)
     for key in ("error", "analytic", "numeric"):
         plain[key] = plain[key] if math.isfinite(plain[key]) else None

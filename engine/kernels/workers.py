@@ -129,10 +129,38 @@ class _Member:
         return self.meeting.gather(self.index, value)
 
 
+class _SingleThreadedBlas:
+    """Holds BLAS to one thread from the first ``hold`` to the last ``let_go``, from any thread.
+
+    The limit is the whole process's: if every user set and restored it, one that ends would
+    lift it for another that still computes.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._limit: Any = None
+
+    def hold(self) -> None:
+        with self._lock:
+            if self._users == 0:
+                self._limit = ThreadpoolController().limit(limits=1, user_api="blas")
+            self._users += 1
+
+    def let_go(self) -> None:
+        with self._lock:
+            self._users -= 1
+            if self._users == 0:
+                self._limit.restore_original_limits()
+
+
+_blas = _SingleThreadedBlas()
+
+
 class Workers:
     """A fixed number of threads' worth of computing, for the micro-batches of one batch.
 
-    Use as a context manager, or call ``close``. While it is open, BLAS is held to one thread:
+    Use as a context manager, or call ``close``. While any is open, BLAS is held to one thread:
     our own threads use the cores better, and the sums of a product keep one order.
 
     Args:
@@ -145,7 +173,8 @@ class Workers:
         self._tickets = threading.Semaphore(self.count)
         self._pool: ThreadPoolExecutor | None = None
         self._pool_size = 0
-        self._blas = ThreadpoolController().limit(limits=1, user_api="blas")
+        self._open = True
+        _blas.hold()
 
     def map(self, task: Callable[[int, Rank], T], size: int) -> list[T]:
         """Run ``task(index, rank)`` for every micro-batch and return their results in order.
@@ -198,7 +227,9 @@ class Workers:
         if self._pool is not None:
             self._pool.shutdown()
             self._pool = None
-        self._blas.restore_original_limits()
+        if self._open:
+            self._open = False
+            _blas.let_go()
 
     def __enter__(self) -> "Workers":
         return self

@@ -125,6 +125,12 @@ class Layer:
         for name, child in self.children().items():
             yield from child.named_layers(f"{prefix}.{name}" if prefix else name)
 
+    def named_shapes(
+        self, in_shape: Shape, prefix: str = ""
+    ) -> Iterator[tuple[str, "Layer", Shape, Shape]]:
+        """(name, layer, shape in, shape out) of every layer that has none inside, in order."""
+        yield prefix, self, in_shape, self.output_shape(in_shape)
+
     def named_parameters(self) -> dict[str, Array]:
         """All parameters by full name (``0.weight``), in order."""
         return self._by_full_name("params")

@@ -1,14 +1,18 @@
 """Batch normalisation."""
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from engine.errors import ShapeError
 from engine.kernels.layout import channel_blocks, from_channel_blocks
+from engine.kernels.workspace import scratch
 from engine.layers import arguments as check
 from engine.layers.base import Array, Layer, Shape
+
+SPAN_BYTES = 256 * 1024
 
 
 class _BatchNorm(Layer):
@@ -38,8 +42,11 @@ class _BatchNorm(Layer):
             mean, var = self.buffers["running_mean"], self.buffers["running_var"]
         inverse_std = 1 / np.sqrt(var + self.eps)
         scale = gamma * inverse_std
-        out = blocks * scale[:, None]
-        out += (beta - mean * scale)[:, None]
+        shift = beta - mean * scale
+        out = np.empty_like(blocks)
+        for rows in _spans(blocks):
+            np.multiply(blocks[rows], scale[:, None], out=out[rows])
+            out[rows] += shift[:, None]
         self.saved = x, mean, inverse_std, self.training
         return from_channel_blocks(out, x.shape)
 
@@ -52,7 +59,11 @@ class _BatchNorm(Layer):
         """
         own_count = blocks.shape[0] * blocks.shape[2]
         own_mean = _channel_sums(blocks) / own_count
-        own_squares = _channel_dots(*[blocks - own_mean[:, None]] * 2)
+        own_squares = np.zeros_like(own_mean)
+        for rows in _spans(blocks):
+            centred = _scratch(blocks[rows])
+            np.subtract(blocks[rows], own_mean[:, None], out=centred)
+            own_squares += _channel_dots(centred, centred)
         parts = self.rank.all_gather((own_count, own_mean, own_squares))
         count, mean, squares = parts[0]
         for n, other_mean, other_squares in parts[1:]:
@@ -90,10 +101,12 @@ class _BatchNorm(Layer):
         Source: Ioffe and Szegedy, 'Batch normalization', 2015, section 3.
         """
         x, mean, inverse_std, trained = self.expect_saved()
-        normalised = channel_blocks(x) - mean[:, None]
-        normalised *= inverse_std[:, None]
-        dblocks = channel_blocks(dout)
-        dbeta, dgamma = _channel_sums(dblocks), _channel_dots(dblocks, normalised)
+        blocks, dblocks = channel_blocks(x), channel_blocks(dout)
+        dbeta = _channel_sums(dblocks)
+        dgamma = np.zeros_like(dbeta)
+        for rows in _spans(blocks):
+            normalised = _normalised(blocks[rows], mean, inverse_std)
+            dgamma += _channel_dots(dblocks[rows], normalised)
         self.grads["weight"][...] = dgamma
         self.grads["bias"][...] = dbeta
         scale = (self.params["weight"] * inverse_std)[:, None]
@@ -103,10 +116,13 @@ class _BatchNorm(Layer):
         count = sum(n for n, _, _ in parts)
         mean_dbeta = sum((b for _, b, _ in parts), np.zeros_like(dbeta))[:, None] / count
         mean_dgamma = sum((g for _, _, g in parts), np.zeros_like(dgamma))[:, None] / count
-        normalised *= mean_dgamma
-        dx = np.subtract(dblocks, normalised, out=normalised)
-        dx -= mean_dbeta
-        dx *= scale
+        dx = np.empty_like(blocks)
+        for rows in _spans(blocks):
+            correction = _normalised(blocks[rows], mean, inverse_std)
+            correction *= mean_dgamma
+            correction += mean_dbeta
+            np.subtract(dblocks[rows], correction, out=dx[rows])
+            dx[rows] *= scale
         return from_channel_blocks(dx, x.shape)
 
     def output_shape(self, in_shape: Shape) -> Shape:
@@ -162,6 +178,24 @@ class BatchNorm1D(_BatchNorm):
     """``BatchNorm2D`` for features: (N, F) → the same, every feature normalised over N."""
 
     input_rank = 1
+
+
+def _spans(blocks: Array) -> Iterator[slice]:
+    """Some image rows at a time, so that several passes over them find them in the cache."""
+    step = max(1, SPAN_BYTES // (blocks[0].nbytes or 1))
+    for start in range(0, len(blocks), step):
+        yield slice(start, start + step)
+
+
+def _scratch(like: Array) -> Array:
+    return scratch("batchnorm", like.shape, like.dtype)
+
+
+def _normalised(rows: Array, mean: Array, inverse_std: Array) -> Array:
+    """x̂ = (x − μ)/σ of some rows, in scratch memory."""
+    out = np.subtract(rows, mean[:, None], out=_scratch(rows))
+    out *= inverse_std[:, None]
+    return out
 
 
 def _channel_sums(blocks: Array) -> Array:

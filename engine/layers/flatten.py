@@ -8,20 +8,23 @@ from engine.layers.base import Array, Layer, Shape
 
 
 class Flatten(Layer):
-    """(N, C, H, W) → (N, C·H·W), in that order, as in PyTorch."""
+    """(N, C, H, W) → (N, C·H·W), in that order, as in PyTorch; features stay as they are."""
 
     def forward(self, x: Array) -> Array:
         """The same numbers in another order of memory: features outermost, the batch innermost."""
         self.saved = x.shape
+        if x.ndim == 2:
+            return x
         n, c, h, w = x.shape
         return np.ascontiguousarray(x.transpose(1, 2, 3, 0)).reshape(c * h * w, n).T  # nchw -> nf
 
     def backward(self, dout: Array) -> Array:
         """The same numbers in the input's shape."""
-        n, c, h, w = self.expect_saved()
+        shape = self.expect_saved()
+        if len(shape) == 2:
+            return dout
+        n, c, h, w = shape
         return dout.T.reshape(c, h, w, n).transpose(3, 0, 1, 2)  # nf -> nchw
 
     def output_shape(self, in_shape: Shape) -> Shape:
-        if len(in_shape) != 3:
-            raise self.shape_error(in_shape, "(channels, height, width)")
         return (math.prod(in_shape),)

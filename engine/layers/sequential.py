@@ -37,6 +37,13 @@ class Sequential(Layer):
             in_shape = layer.output_shape(in_shape)
         return in_shape
 
+    def named_shapes(
+        self, in_shape: Shape, prefix: str = ""
+    ) -> Iterator[tuple[str, Layer, Shape, Shape]]:
+        for name, layer in self.children().items():
+            yield from layer.named_shapes(in_shape, f"{prefix}.{name}" if prefix else name)
+            in_shape = layer.output_shape(in_shape)
+
     def reset_parameters(self, rng: Any, dtype: Any) -> None:
         for layer in self.layers:
             layer.initialise(rng, dtype)
@@ -113,6 +120,12 @@ class Residual(Layer):
                 "so give the shortcut a Conv2D with kernel_size 1 and the body's stride"
             )
         return body
+
+    def named_shapes(
+        self, in_shape: Shape, prefix: str = ""
+    ) -> Iterator[tuple[str, Layer, Shape, Shape]]:
+        for name, branch in self.children().items():
+            yield from branch.named_shapes(in_shape, f"{prefix}.{name}" if prefix else name)
 
     def reset_parameters(self, rng: Any, dtype: Any) -> None:
         self.body.initialise(rng, dtype)

@@ -32,6 +32,11 @@ class Speed:
     samples_per_s: float
     epoch_seconds: float
 
+    @classmethod
+    def of(cls, per_sample: float, train: int, validation: int) -> "Speed":
+        """From the seconds that training on one sample takes, and how many samples there are."""
+        return cls(1 / per_sample, per_sample * (train + validation * FORWARD_SHARE))
+
 
 def measure_speed(
     config: Config,
@@ -76,9 +81,7 @@ def measure_speed(
             seconds, steps = seconds + took, steps + 1
             if seconds >= budget:
                 break
-    per_sample = seconds / (steps * size)
-    train, validation = split_sizes(config)
-    return Speed(1 / per_sample, per_sample * (train + validation * FORWARD_SHARE))
+    return Speed.of(seconds / (steps * size), *split_sizes(config))
 
 
 def split_sizes(config: Config) -> tuple[int, int]:

@@ -80,13 +80,17 @@ def make_sources(config: Config, dataset: Dataset) -> Sources:
 
 
 def evaluation_batches(
-    split: data.Split, dataset: Dataset, indices: np.ndarray | None = None
+    split: data.Split,
+    dataset: Dataset,
+    indices: np.ndarray | None = None,
+    *,
+    batch_size: int = EVALUATION_BATCH,
 ) -> Batches:
     """A split's samples (or some of them) in their order, for ``Trainer.evaluate``."""
     return Batches(
         split,
         np.arange(len(split)) if indices is None else indices,
-        EVALUATION_BATCH,
+        batch_size,
         seed=0,
         shuffle=False,
         mean=dataset.mean,

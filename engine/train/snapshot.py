@@ -13,7 +13,7 @@ Array = np.ndarray
 
 @dataclass(frozen=True)
 class LayerSnapshot:
-    """One layer with parameters or activations, at one moment.
+    """One layer, at one moment.
 
     Attributes:
         name: full name in the network (``3.body.0``).
@@ -90,7 +90,12 @@ def take_snapshot(
 
 
 def _leaves(model: Layer) -> list[tuple[str, Layer]]:
-    return [(name, layer) for name, layer in model.named_layers() if not layer.children()]
+    """The layers that compute: not those that hold others, nor a shortcut with nothing in it."""
+    return [
+        (name, layer)
+        for name, layer in model.named_layers()
+        if not layer.children() and not isinstance(layer, Sequential)
+    ]
 
 
 def _copies(arrays: dict[str, Array]) -> dict[str, Array]:

@@ -20,11 +20,16 @@ def conv(shape: tuple[int, ...], out_channels: int = 4, **arguments: Any) -> Cas
     return Case("Conv2D", shape, {"out_channels": out_channels, **arguments})
 
 
-def pools(shape: tuple[int, ...], **arguments: Any) -> list[Case]:
+def wide(shape: tuple[int, ...], out_channels: int = 6, **arguments: Any) -> Case:
+    return Case("Conv2D", shape, {"out_channels": out_channels, **arguments}, samples=20)
+
+
+def pools(shape: tuple[int, ...], samples: int | None = None, **arguments: Any) -> list[Case]:
+    without = {**arguments, "count_include_pad": False}
     return [
-        Case("MaxPool2D", shape, arguments, inputs="distinct"),
-        Case("AvgPool2D", shape, arguments),
-        Case("AvgPool2D", shape, {**arguments, "count_include_pad": False}),
+        Case("MaxPool2D", shape, arguments, inputs="distinct", samples=samples),
+        Case("AvgPool2D", shape, arguments, samples=samples),
+        Case("AvgPool2D", shape, without, samples=samples),
     ]
 
 
@@ -52,37 +57,25 @@ CASES: list[Case] = [
     conv((2, 3, 6, 5), out_channels=3, kernel_size=3, padding=1, groups=3),
     conv((2, 2, 6, 5), out_channels=8, kernel_size=[2, 3], groups=2),
     conv((2, 3, 7, 6), kernel_size=7, padding=3, init="pytorch"),
-    # Larger than the caches: a kernel may go through these piece by piece.
-    Case(
-        "Conv2D",
-        (8, 4, 20, 22),
-        {"out_channels": 5, "kernel_size": 3, "padding": 1},
-        samples=40,
-    ),
-    Case(
-        "Conv2D",
-        (8, 4, 38, 41),
-        {"out_channels": 3, "kernel_size": 3, "stride": [2, 1], "padding": [0, 1]},
-        samples=40,
-    ),
-    Case(
-        "Conv2D",
-        (16, 16, 13, 21),
-        {"out_channels": 3, "kernel_size": 5, "dilation": [1, 2], "padding": "same"},
-        samples=40,
-    ),
-    Case(
-        "Conv2D",
-        (16, 10, 9, 43),
-        {"out_channels": 2, "kernel_size": 5, "stride": 2, "padding": 2},
-        samples=40,
-    ),
-    Case(
-        "Conv2D",
-        (16, 16, 7, 24),
-        {"out_channels": 49, "kernel_size": 5, "padding": [1, 2]},
-        samples=40,
-    ),
+    # Long rows, deep products, more than fits into a cache: kernels may do these another way.
+    wide((16, 2, 5, 9), kernel_size=3, padding=1),
+    wide((16, 2, 6, 9), kernel_size=3, stride=2),
+    wide((20, 1, 7, 12), kernel_size=[3, 2], stride=[1, 2], padding="same"),
+    wide((16, 4, 5, 8), kernel_size=[3, 1], stride=[2, 1], padding=[1, 0], groups=2),
+    wide((16, 3, 6, 9), kernel_size=[2, 3], dilation=[1, 2]),
+    wide((16, 3, 8, 9), kernel_size=3, dilation=2, padding="same"),
+    wide((16, 17, 5, 9), kernel_size=3, padding=1),
+    wide((16, 34, 5, 8), kernel_size=3, padding=1, stride=[2, 1], groups=2),
+    wide((16, 17, 5, 9), kernel_size=[2, 3], stride=2, padding=[0, 1]),
+    wide((16, 17, 5, 10), kernel_size=[2, 3], dilation=[1, 3], padding="same"),
+    wide((8, 4, 20, 22), kernel_size=3, padding=1),
+    wide((8, 4, 38, 21), kernel_size=3, stride=[2, 1], padding=[0, 1]),
+    wide((16, 16, 5, 22), out_channels=3, kernel_size=3, padding=1),
+    wide((8, 4, 14, 12), kernel_size=3),
+    wide((6, 8, 9, 16), out_channels=3, kernel_size=5, dilation=2, padding=4),
+    wide((16, 32, 3, 24), out_channels=32, kernel_size=3),
+    wide((16, 40, 3, 35), out_channels=33, kernel_size=3),
+    wide((1, 3, 40, 44), kernel_size=3, padding=1),
     *pools((2, 3, 6, 8), kernel_size=2),
     *pools((2, 3, 7, 6), kernel_size=[3, 2], stride=[2, 1]),
     *pools((2, 3, 7, 6), kernel_size=3, stride=2, padding=1),
@@ -90,7 +83,7 @@ CASES: list[Case] = [
     *pools((6, 2, 4, 7), kernel_size=3, stride=1),
     *pools((2, 2, 5, 4), kernel_size=2, stride=3, padding=1),
     *pools((2, 1, 3, 4), kernel_size=1, stride=2),
-    *pools((2, 1, 19, 18), kernel_size=17, stride=1),
+    *pools((2, 1, 19, 18), samples=20, kernel_size=17, stride=1),
     Case("GlobalAvgPool2D", (3, 4, 5, 6)),
     Case("GlobalAvgPool2D", (1, 1, 1, 2)),
     Case("Dense", (3, 5), {"out_features": 4}),
@@ -139,6 +132,14 @@ CASES: list[Case] = [
                 {"Conv2D": {"out_channels": 4, "kernel_size": 1, "stride": 2, "bias": False}},
                 "BatchNorm2D",
             ],
+        },
+    ),
+    Case(
+        "Residual",
+        (3, 2, 4, 5),
+        {
+            "body": ["BatchNorm2D"],
+            "shortcut": [{"Conv2D": {"out_channels": 2, "kernel_size": 1}}],
         },
     ),
     Case(

@@ -94,7 +94,7 @@ def _mutate(
                     continue
                 seen.add(key)
             before, after = _source(node), _source(replacement)
-            found.append(Mutant(module, name, node.lineno, before, after, code))  # type: ignore[attr-defined]
+            found.append(Mutant(module, name, getattr(node, "lineno", 0), before, after, code))
     return found
 
 
@@ -143,6 +143,11 @@ def _sites(function: ast.FunctionDef) -> Iterator[tuple[list[Step], ast.AST]]:
         for field, value in ast.iter_fields(node):
             if field in ("annotation", "returns", "decorator_list", "type_comment"):
                 continue
+            if _is_unordered(node, field) and isinstance(value, ast.Tuple):
+                # Its order and repetitions mean nothing; its elements do.
+                for i, item in enumerate(value.elts):
+                    yield from walk(item, [*path, (field, None), ("elts", i)])
+                continue
             if isinstance(value, list):
                 for i, item in enumerate(value):
                     if isinstance(item, ast.AST):
@@ -152,6 +157,13 @@ def _sites(function: ast.FunctionDef) -> Iterator[tuple[list[Step], ast.AST]]:
 
     for i, statement in enumerate(function.body):
         yield from walk(statement, [("body", i)])
+
+
+def _is_unordered(node: ast.AST, field: str) -> bool:
+    """A loop over a tuple, or the axes of a sum."""
+    return (isinstance(node, ast.For) and field == "iter") or (
+        isinstance(node, ast.keyword) and node.arg == "axis"
+    )
 
 
 def _is_words(node: ast.AST) -> bool:
@@ -252,7 +264,14 @@ def _variants(node: ast.AST) -> list[ast.AST]:
         case ast.Tuple(ctx=ast.Load()) if len(node.elts) >= 2:
             found += _reordered(node, "elts")
             found += [
-                _with(node, elts=node.elts[:i] + node.elts[i + 1 :]) for i in range(len(node.elts))
+                _with(node, elts=node.elts[:i] + node.elts[i + 1 :])
+                for i, element in enumerate(node.elts)
+                if not (i == len(node.elts) - 1 and _source(element) == ":")
+            ]
+        case ast.keyword(arg="axis", value=ast.Tuple(elts=elements)):
+            found += [
+                _with(node, value=_with(node.value, elts=elements[:i] + elements[i + 1 :]))
+                for i in range(len(elements))
             ]
         case ast.Call():
             found += _calls(node)

@@ -45,7 +45,10 @@ class Series:
 
 @dataclass(frozen=True)
 class Mark:
-    """A symbol at a point: the best epoch, a change of the learning rate, where it broke."""
+    """A symbol at a point: the best epoch, a change of the learning rate, where it broke.
+
+    An infinite ``y`` puts it at the lower or upper edge.
+    """
 
     symbol: str
     colour: str
@@ -63,6 +66,7 @@ class Picture:
         x_end: where the x axis ends; it begins at 0.
         log: whether y is logarithmic; what is not above 0 is then missing.
         y_limits: at least this is shown, or None.
+        settled: the x before which points do not count for the range of y: a loss begins high.
         empty: what is said while there is nothing to draw.
     """
 
@@ -71,6 +75,7 @@ class Picture:
     x_end: float = 1.0
     log: bool = False
     y_limits: tuple[float, float] | None = None
+    settled: float = 0.0
     empty: str = "nothing yet"
 
 
@@ -177,11 +182,12 @@ class _Frame:
             x, y = chart.finite(series.x), self._scaled(chart.finite(series.y))
             pieces = chart.thin(x, y, columns)
             self.series.append((series, pieces))
-            values = [piece[1] for piece in pieces]
-            everything += values
-            counted += [] if series.backdrop else values
+            everything += [piece[1] for piece in pieces]
+            if not series.backdrop:
+                counted += [piece[1][piece[0] >= picture.settled] for piece in pieces]
         self.is_empty = not everything
-        low, high = chart.limits(counted or everything)
+        known = any(len(values) for values in counted)
+        low, high = chart.limits(counted if known else everything)
         if picture.y_limits is not None:
             edges = self._scaled(chart.finite(picture.y_limits))
             low, high = np.nanmin([low, edges[0]]), np.nanmax([high, edges[1]])
@@ -213,10 +219,13 @@ class _Frame:
 
     def _mark(self, figure: Figure, mark: Mark, rgb: Rgb) -> None:
         x = chart.finite([mark.x])[0]
-        y = self._scaled(chart.finite([mark.y]))[0]
         if np.isnan(x):
             return
-        y = self.high if np.isnan(y) else min(max(y, self.low), self.high)
+        if np.isinf(mark.y):  # the lower or upper edge
+            y = self.low if mark.y < 0 else self.high
+        else:
+            y = self._scaled(chart.finite([mark.y]))[0]
+            y = self.high if np.isnan(y) else min(max(y, self.low), self.high)
         figure.scatter(
             [float(min(max(x, 0.0), self.end))],
             [float(y)],
@@ -225,7 +234,7 @@ class _Frame:
         )
 
     def _ticks(self, figure: Figure, width: int, height: int) -> None:
-        rows = max(2, (height - 1) // 3)
+        rows = max(2, (height - 2) // 2 if height < 14 else height // 3)
         if self.picture.log:
             marks = chart.log_ticks(self.low, self.high, rows)
         else:

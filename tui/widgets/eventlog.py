@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
@@ -16,6 +17,8 @@ _SYMBOLS = {"info": " ", "good": "✓", "warning": "!", "error": "✗"}
 class EventLog(VerticalScroll):
     """The last events; scrolls when it has the focus."""
 
+    DEFAULT_CSS = "EventLog Static { text-wrap: nowrap; text-overflow: ellipsis; }"
+
     HELP_TEXT = "What happened, oldest first, with the seconds since the start of the run."
 
     def __init__(self, *, id: str | None = None, classes: str = "pane") -> None:
@@ -23,7 +26,7 @@ class EventLog(VerticalScroll):
         self.border_title = "events"
         self._shown: object = None
 
-    def compose(self):  # type: ignore[no-untyped-def]
+    def compose(self) -> ComposeResult:
         yield Static(id="event-lines", markup=False)
 
     def show(self, entries: Sequence[Entry]) -> None:
@@ -34,7 +37,7 @@ class EventLog(VerticalScroll):
         self._shown = key
         lines = [
             Content.assemble(
-                (f"{text.duration(entry.seconds):>6} ", "$muted"),
+                (f"{text.duration(entry.seconds):>5} ", "$muted"),
                 (f"{_SYMBOLS[entry.kind]} ", _STYLES[entry.kind]),
                 (entry.text, _STYLES[entry.kind]),
             )

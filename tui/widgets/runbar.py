@@ -21,12 +21,12 @@ class RunBar(Static):
 
     def show(self, training: Training, view: View) -> None:
         """Draw, if anything changed."""
-        content = Content("\n").join([self._who(training), self._how_far(training, view)])
+        content = Content("\n").join([self._who(training, view), self._how_far(training, view)])
         if (content, self.size) != self._shown:
             self._shown = (content, self.size)
             self.update(content)
 
-    def _who(self, training: Training) -> Content:
+    def _who(self, training: Training, view: View) -> Content:
         config = training.config
         if config is None:
             return Content("")
@@ -38,7 +38,12 @@ class RunBar(Static):
             parts.append((f"  {training.started.parameters:,} parameters", "$muted"))
             if self.size.width >= 100:
                 parts.append((f"  run {training.started.run}", "$muted"))
-        return Content.assemble(*parts).truncate(max(self.size.width - 2, 0), ellipsis=True)
+        speed = ""
+        if view.phase in _UNFINISHED and view.samples_per_s:
+            speed = f"  {view.samples_per_s:,.0f} samples/s"
+        width = max(self.size.width - 2 - len(speed), 0)
+        who = Content.assemble(*parts).truncate(width, ellipsis=True, pad=True)
+        return who.append_text(speed, "$muted")
 
     def _how_far(self, training: Training, view: View) -> Content:
         style = STYLES.get(view.phase, "$muted")
@@ -61,8 +66,8 @@ class RunBar(Static):
     def _rest(self, view: View) -> str:
         if view.phase == "paused":
             return f"batch {view.step}/{view.steps_per_epoch}  lr {view.lr:.3g}"
-        speed = f"  {view.samples_per_s:,.0f} samples/s" if view.samples_per_s else ""
-        return f"left {text.duration(view.eta_epoch)} / {text.duration(view.eta_total)}{speed}"
+        epoch, everything = text.duration(view.eta_epoch), text.duration(view.eta_total)
+        return f"left: epoch {epoch:>5}, all {everything:>5}"
 
     @staticmethod
     def _result(training: Training) -> str:

@@ -6,6 +6,7 @@ import pytest
 from config_text import BASE, problems_of
 
 from engine.data import DATASETS
+from engine.errors import SpecError
 
 LAYERS = {
     "unknown layer": (
@@ -85,3 +86,15 @@ def test_a_preset_that_does_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(DATASETS, "mnist", small)
     (line,) = problems_of(BASE)
     assert line.startswith("mnist.yaml:2:8: model: lenet_mnist does not fit the 1×6×6 images of")
+
+
+def test_words_of_other_rooms_are_shown_without_control_characters(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def build(*_: object) -> None:
+        raise SpecError((0,), "red \x1b[31m\u202e\nline")
+
+    monkeypatch.setattr("engine.config.check.build", build)
+    assert problems_of("dataset: mnist\nlayers: [ReLU]\n") == [
+        "mnist.yaml:2:10: layers.0: red [31mline"
+    ]

@@ -25,6 +25,9 @@ def test_rows_have_what_a_form_needs() -> None:
         assert field.expected, field.path
         assert bool(field.choices) == (field.kind == "choice"), field.path
     assert len(ROWS) == len(fields())
+    assert [path for path, _ in ROWS if path.startswith("train.scheduler.name")] == [
+        "train.scheduler.name"  # one choice, not one for each scheduler
+    ]
 
 
 def test_a_number() -> None:

@@ -173,10 +173,10 @@ def test_networks_at_the_edge_train(tmp_path: Path, layers: str) -> None:
     assert run.ended.status == "finished"
 
 
-@pytest.mark.parametrize(("loss", "lr"), [("cross_entropy", 0.02), ("mse", 0.1)])
-def test_a_run_learns(tmp_path: Path, loss: str, lr: float) -> None:
-    overrides = [f"train.loss={loss}", f"train.lr={lr}", "train.epochs=8", "train.batch_size=8"]
-    run = train(make_config(tmp_path, PLAIN, *overrides))
+@pytest.mark.parametrize("loss", ["cross_entropy", "mse"])
+def test_a_run_learns(tmp_path: Path, loss: str) -> None:
+    overrides = [f"train.loss={loss}", "train.optimizer=adam", "train.lr=0.01"]
+    run = train(make_config(tmp_path, PLAIN, *overrides, "train.epochs=8", "train.batch_size=8"))
     losses = [logs["loss"] for logs in run.session.history]
     assert losses[-1] < 0.7 * losses[0]
     assert run.session.history[-1]["val_acc"] > 0.4

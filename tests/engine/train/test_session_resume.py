@@ -126,9 +126,7 @@ def test_resumed_with_other_workers(
     tmp_path: Path, whole: dict[str, Run], workers: tuple[int, int]
 ) -> None:
     kind = "batch norm, dropout, augmentation"
-    first, second = (
-        make_config(tmp_path, RICH, f"train.workers={count}") for count in workers
-    )
+    first, second = (make_config(tmp_path, RICH, f"train.workers={count}") for count in workers)
     cut = train(first, stop=Stop((1, 1)))
     run = train(second, resume=cut.path)
     assert_same(run, whole[kind])

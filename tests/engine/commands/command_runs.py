@@ -1,0 +1,77 @@
+"""A trained run for the commands to work on, and a look at what they said."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.commands.output import Output
+from engine.config import Config, loads
+from engine.train.session import TrainingSession
+
+TEXT = """
+name: small
+dataset: mnist_mini
+seed: 0
+layers: [Flatten, Dense: {out_features: 10}]
+data: {limit: 300}
+train: {epochs: 2, batch_size: 64, lr: 0.05}
+"""
+
+
+def make_config(folder: Path, *overrides: str) -> Config:
+    places = [f"runs_dir={folder / 'runs'}", f"reports_dir={folder / 'reports'}"]
+    return loads(TEXT, "small.yaml", [*places, *overrides])
+
+
+def run(folder: Path, *overrides: str) -> Path:
+    """Train; returns the run's directory."""
+    return TrainingSession(make_config(folder, *overrides)).run().run_dir
+
+
+class Bar:
+    """A progress bar that remembers."""
+
+    def __init__(self) -> None:
+        self.labels: list[str] = []
+        self.last = (0, 0)
+        self.closed = 0
+
+    def update(self, label: str, done: int, total: int) -> None:
+        self.labels.append(label)
+        self.last = done, total
+
+    def close(self) -> None:
+        self.closed += 1
+
+    def abandon(self) -> None:
+        pass
+
+
+@dataclass
+class Spoken:
+    """An ``Output``, and what it wrote."""
+
+    out: Output
+    bar: Bar
+    capsys: pytest.CaptureFixture[str]
+
+    def read(self) -> tuple[str, str]:
+        """stdout and stderr since the last look."""
+        captured = self.capsys.readouterr()
+        return captured.out, captured.err
+
+    def lines(self) -> list[dict[str, Any]]:
+        """The JSON lines on stdout since the last look."""
+        return [json.loads(line, parse_constant=_refuse) for line in self.read()[0].splitlines()]
+
+
+def speak(capsys: pytest.CaptureFixture[str], **options: bool) -> Spoken:
+    bar = Bar()
+    return Spoken(Output(progress=bar, **options), bar, capsys)
+
+
+def _refuse(constant: str) -> None:
+    raise AssertionError(f"{constant} is no JSON")

@@ -1,0 +1,116 @@
+"""``evaluate`` and ``export`` of a run that is trained once."""
+
+import json
+import os
+import signal
+from pathlib import Path
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+from command_runs import make_config, run, speak
+
+from engine.commands import evaluate as module
+from engine.commands.evaluate import evaluate
+from engine.commands.export import export
+from engine.commands.signals import Interrupted
+from engine.errors import CheckpointError, RunError
+from engine.train.rundir import RunDir
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return run(tmp_path_factory.mktemp("trained"))
+
+
+def test_evaluate_says_what_the_run_said(
+    tmp_path: Path, trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spoken = speak(capsys, as_json=True)
+    assert evaluate(make_config(tmp_path), trained, spoken.out) == 0
+    (result,) = spoken.lines()
+    test = RunDir.view(trained).read_record()["test"]
+    assert (result["test_loss"], result["test_acc"]) == (test["test_loss"], test["test_acc"])
+    confusion = np.array(result["confusion"])
+    assert confusion.sum() == result["samples"] == 1000
+    assert np.trace(confusion) / 1000 == pytest.approx(result["test_acc"])
+    np.testing.assert_allclose(result["recall"], np.diag(confusion) / confusion.sum(axis=1))
+    assert result["classes"] == list("0123456789")
+    assert result["test_top5"] >= result["test_acc"]
+    assert not list(tmp_path.iterdir()), "an evaluation writes nothing"
+
+
+def test_evaluate_shows_a_table_of_classes_and_a_confusion_matrix(
+    tmp_path: Path, trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spoken = speak(capsys)
+    assert evaluate(make_config(tmp_path, "train.workers=1"), trained, spoken.out) == 0
+    lines = spoken.read()[0].splitlines()
+    assert lines[0].startswith("test_loss ")
+    assert lines[2].split() == ["class", "precision", "recall", "f1", "samples"]
+    assert [line.split()[0] for line in lines[3:13]] == list("0123456789")
+    assert [len(line.split()) for line in lines[15:]] == [11] * 10
+    assert spoken.bar.last == (1000, 1000)
+    assert spoken.bar.closed
+
+
+def test_evaluate_ends_at_a_signal(
+    tmp_path: Path, trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spoken = speak(capsys)
+
+    def interrupt(label: str, done: int, total: int) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    spoken.bar.update = interrupt  # type: ignore[method-assign]
+    with pytest.raises(Interrupted) as caught:
+        evaluate(make_config(tmp_path), trained, spoken.out)
+    assert caught.value.exit_code == 143
+    assert spoken.bar.closed
+    assert spoken.read()[0] == ""
+
+
+def test_evaluate_refuses_weights_before_it_loads_the_data(
+    tmp_path: Path, trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = make_config(tmp_path, "layers=[Flatten, Dense: {out_features: 10, bias: false}]")
+    with (
+        patch.object(module.setup, "load_dataset", side_effect=AssertionError),
+        pytest.raises(CheckpointError, match="0.bias|1.bias"),
+    ):
+        evaluate(other, trained, speak(capsys).out)
+
+
+def test_export_writes_weights_and_architecture(
+    tmp_path: Path, trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "new" / "net.npz"
+    spoken = speak(capsys)
+    assert export(make_config(tmp_path), trained, "npz", target, spoken.out) == 0
+    out, _ = spoken.read()
+    assert [line.split()[0] for line in out.splitlines()] == [
+        str(target),
+        str(target.with_suffix(".json")),
+    ]
+    description = json.loads(target.with_suffix(".json").read_text())
+    assert description["layers"] == ["Flatten", {"Dense": {"in_features": 784, "out_features": 10}}]
+    assert description["input_shape"] == [1, 28, 28]
+    with np.load(target) as arrays:
+        assert arrays["1.weight"].shape == (10, 784)
+    spoken = speak(capsys, as_json=True)
+    export(make_config(tmp_path), trained, "npz", target, spoken.out)
+    (line,) = spoken.lines()
+    assert line == {"format": "npz", "files": [str(target), str(target.with_suffix(".json"))]}
+
+
+def test_export_refuses_a_folder_and_a_file_for_a_folder(
+    tmp_path: Path, trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = speak(capsys).out
+    for target in (tmp_path, Path()):
+        with pytest.raises(RunError, match="it is a folder; expected the name of a file"):
+            export(make_config(tmp_path), trained, "npz", target, out)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match="not written"):
+        export(make_config(tmp_path), trained, "npz", tmp_path / "file" / "net.npz", out)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

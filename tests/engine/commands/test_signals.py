@@ -1,0 +1,73 @@
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from engine.commands.signals import Interrupted, Signals
+from engine.data import FetchCancelledError
+
+NUMBERS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+
+
+@pytest.fixture(autouse=True)
+def handlers() -> Iterator[None]:
+    """Whoever runs the tests may have them ignore signals (nohup, a job in the background)."""
+    old = [signal.signal(number, signal.default_int_handler) for number in NUMBERS]
+    yield
+    for number, handler in zip(NUMBERS, old, strict=True):
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize(("number", "code"), zip(NUMBERS, [130, 143, 129], strict=True))
+def test_a_signal_sets_a_flag_and_calls_once(number: signal.Signals, code: int) -> None:
+    told: list[str] = []
+    with Signals(told.append) as signals:
+        signals.check()
+        assert signals.exit_code is None
+        os.kill(os.getpid(), number)
+        assert signals.received == number
+        assert signals.exit_code == code
+        os.kill(os.getpid(), signal.SIGTERM)  # a second one changes nothing
+        assert told == [number.name]
+        with pytest.raises(Interrupted, match=f"stopped by {number.name}") as caught:
+            signals.check()
+        assert caught.value.exit_code == code
+    assert signal.getsignal(number) is signal.default_int_handler
+
+
+def test_a_download_that_was_given_up_is_an_interruption() -> None:
+    with pytest.raises(Interrupted), Signals():
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise FetchCancelledError("given up")
+    with pytest.raises(FetchCancelledError), Signals():
+        raise FetchCancelledError("given up by somebody else")
+    with pytest.raises(KeyError), Signals():
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise KeyError
+
+
+def test_a_signal_that_is_ignored_stays_ignored() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # what nohup does
+    with Signals() as signals:
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert signals.received is None
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
+
+def test_a_second_ctrl_c_leaves_at_once_and_gives_the_terminal_back() -> None:
+    code = """
+import os, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from engine.commands.signals import Signals
+with Signals(on_leave=lambda: os.write(1, b"terminal")):
+    os.kill(os.getpid(), signal.SIGINT)
+    os.write(1, b"first ")
+    os.kill(os.getpid(), signal.SIGINT)
+    os.write(1, b"never")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60)
+    assert done.returncode == 130
+    assert done.stdout == b"first terminal"

@@ -1,0 +1,314 @@
+"""One optimizer step and one evaluation, against the same arithmetic without micro-batches."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from small_runs import copy_state, same_arrays
+
+from engine.data import Augment, Batches, Split
+from engine.kernels.workers import Workers
+from engine.layers import Dropout, ReLU, Sequential
+from engine.losses import MSE, Loss, SoftmaxCrossEntropy
+from engine.models import build
+from engine.optim import SGD, Adam, Optimizer
+from engine.train.trainer import Diverged, Trainer
+
+BN_NET = [
+    {"Conv2D": {"out_channels": 3, "kernel_size": 3}},
+    "BatchNorm2D",
+    "ReLU",
+    "Flatten",
+    {"Dense": {"out_features": 8}},
+    "BatchNorm1D",
+    "Tanh",
+    {"Dense": {"out_features": 4}},
+]
+DROPOUT_NET = ["Flatten", {"Dropout": {"p": 0.5}}, {"Dense": {"out_features": 4}}]
+PLAIN_NET = ["Flatten", {"Dense": {"out_features": 6}}, "ReLU", {"Dense": {"out_features": 4}}]
+
+
+def make_batches(n: int, **kwargs: Any) -> Batches:
+    rng = np.random.default_rng(1)
+    images = rng.integers(0, 256, (n, 1, 6, 6), dtype=np.uint8)
+    split = Split(images, rng.integers(0, 4, n))
+    arguments = {"seed": 3, "shuffle": True, "mean": (0.5,), "std": (0.25,), **kwargs}
+    return Batches(split, np.arange(n), arguments.pop("batch_size", n), **arguments)
+
+
+def make_trainer(
+    specs: list[Any] = BN_NET,
+    *,
+    workers: Workers,
+    optimizer: Optimizer | None = None,
+    loss: Loss | None = None,
+    clip_norm: float | None = None,
+    dtype: Any = np.float32,
+) -> Trainer:
+    model = build(specs, (1, 6, 6)).initialise(np.random.default_rng(0), dtype)
+    return Trainer(
+        model,
+        loss or SoftmaxCrossEntropy(),
+        optimizer or SGD(lr=0.5),
+        seed=3,
+        workers=workers,
+        clip_norm=clip_norm,
+    )
+
+
+@pytest.fixture(scope="module")
+def two() -> Any:
+    with Workers(2) as workers:
+        yield workers
+
+
+# -- a step ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n", [1, 15, 16, 33, 100])
+@pytest.mark.parametrize("loss", [SoftmaxCrossEntropy(0.1), MSE()], ids=["ce", "mse"])
+def test_micro_batches_add_up_to_the_whole_batch(two: Workers, n: int, loss: Loss) -> None:
+    specs = PLAIN_NET if n == 1 else BN_NET
+    trainer = make_trainer(specs, workers=two, loss=loss, dtype=np.float64)
+    twin = build(specs, (1, 6, 6)).initialise(np.random.default_rng(0), np.float64)
+    batches = make_batches(n)
+    x, labels = batches.load(batches.batch_indices(0, 0))
+    logits = twin.forward(x.astype(np.float64))
+    target = labels if isinstance(loss, SoftmaxCrossEntropy) else np.eye(4)[labels]
+    value = loss.forward(logits, target)
+    twin.backward(loss.backward())
+    # The trainer feeds float32 images to a float64 network, which is as exact.
+    result, _ = trainer.step(batches, 0, 0)
+    assert result.loss == pytest.approx(value, rel=1e-6)
+    assert result.correct == int((logits.argmax(axis=1) == labels).sum())
+    assert result.samples == n
+    grads = twin.named_grads()
+    norm = math.sqrt(sum(float((grad**2).sum()) for grad in grads.values()))
+    assert result.grad_norm == pytest.approx(norm, rel=1e-5)
+    for name, array in trainer.model.named_parameters().items():
+        expected = twin.named_parameters()[name] - 0.5 * grads[name]
+        np.testing.assert_allclose(array, expected, rtol=1e-4, atol=1e-7)
+    for name, array in trainer.model.named_buffers().items():
+        np.testing.assert_allclose(array, twin.named_buffers()[name], rtol=1e-4)
+
+
+def run_steps(count: int, specs: list[Any], **kwargs: Any) -> bytes:
+    with Workers(count) as workers:
+        trainer = make_trainer(specs, workers=workers, optimizer=Adam(lr=0.01))
+        batches = make_batches(150, batch_size=100, augment=Augment(shift=1, flip=True), **kwargs)
+        for epoch in range(2):
+            for step in range(batches.steps_per_epoch):
+                trainer.step(batches, epoch, step)
+        return b"".join(array.tobytes() for array in trainer.model.state_dict().values())
+
+
+@pytest.mark.parametrize("specs", [BN_NET, DROPOUT_NET], ids=["batch norm", "dropout"])
+def test_workers_never_change_the_bits(specs: list[Any]) -> None:
+    reference = run_steps(1, specs)
+    for count in (2, 3, 4):
+        assert run_steps(count, specs) == reference
+
+
+def test_chance_depends_on_seed_epoch_step_and_micro_batch(two: Workers) -> None:
+    masks: list[bytes] = []
+
+    class Watched(Dropout):
+        def forward(self, x: np.ndarray) -> np.ndarray:
+            out = super().forward(x)
+            masks.append(self.saved[0].tobytes())
+            return out
+
+    model = Sequential([*build(["Flatten"], (1, 6, 6)), Watched(0.5)])
+    model.layers += build([{"Dense": {"out_features": 4}}], (36,)).layers
+    model.initialise(np.random.default_rng(0))
+    batches = make_batches(64, batch_size=32)
+    with Workers(1) as one:
+        for seed in (3, 4):
+            trainer = Trainer(model, SoftmaxCrossEntropy(), SGD(lr=0.1), seed=seed, workers=one)
+            for epoch, step in ((0, 0), (0, 1), (1, 0)):
+                trainer.step(batches, epoch, step)
+    assert len(masks) == 12  # two micro-batches each
+    assert len(set(masks)) == 12
+
+
+def test_clip_norm_bounds_the_step(two: Workers) -> None:
+    trainer = make_trainer(PLAIN_NET, workers=two, clip_norm=0.01, optimizer=SGD(lr=1.0))
+    before = trainer.parameters.vector.copy()
+    result, _ = trainer.step(make_batches(40), 0, 0)
+    assert result.grad_norm > 0.01
+    assert np.linalg.norm(trainer.parameters.vector - before) == pytest.approx(0.01, rel=1e-3)
+
+
+def test_a_smaller_last_batch_uses_only_its_own_micro_batches(two: Workers) -> None:
+    specs = PLAIN_NET
+    batches = make_batches(110, batch_size=100, shuffle=False)
+    trainer = make_trainer(specs, workers=two)
+    trainer.step(batches, 0, 0)
+    fresh = make_trainer(specs, workers=two)
+    fresh.parameters.vector[:] = trainer.parameters.vector
+    one, _ = trainer.step(batches, 0, 1)
+    other, _ = fresh.step(batches, 0, 1)
+    assert one == other
+    np.testing.assert_array_equal(trainer.parameters.vector, fresh.parameters.vector)
+
+
+# -- an evaluation ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("loss", [SoftmaxCrossEntropy(), MSE()], ids=["ce", "mse"])
+def test_evaluate_is_what_one_forward_pass_says(two: Workers, loss: Loss) -> None:
+    trainer = make_trainer(workers=two, loss=loss)
+    trainer.step(make_batches(64), 0, 0)
+    batches = make_batches(150, batch_size=64, shuffle=False)
+    x, labels = batches.load(np.arange(150))
+    logits = trainer.model.replica().eval().forward(x)
+    target = labels if isinstance(loss, SoftmaxCrossEntropy) else np.eye(4, dtype="f4")[labels]
+    seen: list[tuple[int, int]] = []
+    result = trainer.evaluate(batches, lambda *how_far: seen.append(how_far))
+    assert result.loss == pytest.approx(loss.forward(logits, target), rel=1e-5)
+    np.testing.assert_array_equal(result.labels, labels)
+    np.testing.assert_array_equal(result.predictions, logits.argmax(axis=1))
+    assert result.acc == pytest.approx((logits.argmax(axis=1) == labels).mean())
+    assert result.top5 == 1.0  # there are four classes
+    assert seen == [(64, 150), (128, 150), (150, 150)]
+
+
+@pytest.mark.parametrize("specs", [BN_NET, DROPOUT_NET], ids=["batch norm", "dropout"])
+def test_evaluate_changes_nothing(two: Workers, specs: list[Any]) -> None:
+    one, other = (make_trainer(specs, workers=two) for _ in range(2))
+    batches = make_batches(100)
+    held_out = make_batches(70, batch_size=30, shuffle=False)
+    for trainer in (one, other):
+        trainer.step(batches, 0, 0)
+    before = copy_state(one.model)
+    results = [one.evaluate(held_out).loss for _ in range(2)]
+    assert results[0] == results[1]
+    assert same_arrays(one.model.state_dict(), before)
+    one.step(batches, 1, 0)
+    other.step(batches, 1, 0)
+    assert same_arrays(one.model.state_dict(), other.model.state_dict())
+
+
+def test_an_evaluation_that_is_stopped_leaves_training_as_it_was(two: Workers) -> None:
+    class Stop(Exception):
+        pass
+
+    def stop(done: int, total: int) -> None:
+        raise Stop
+
+    one, other = (make_trainer(DROPOUT_NET, workers=two) for _ in range(2))
+    batches = make_batches(100)
+    with pytest.raises(Stop):
+        one.evaluate(make_batches(70, batch_size=30, shuffle=False), stop)
+    one.step(batches, 0, 0)
+    other.step(batches, 0, 0)
+    assert same_arrays(one.model.state_dict(), other.model.state_dict())
+
+
+def test_a_broken_network_predicts_nothing(two: Workers) -> None:
+    trainer = make_trainer(workers=two)
+    trainer.parameters.vector[:] = np.nan
+    result = trainer.evaluate(make_batches(40, shuffle=False))
+    assert math.isnan(result.loss)
+    assert result.acc == result.top5 == 0
+
+
+# -- divergence ------------------------------------------------------------------------------------
+
+
+def assert_unchanged_after_diverging(trainer: Trainer, batches: Batches, step: int = 0) -> Diverged:
+    before, t = copy_state(trainer.model), trainer.optimizer.t
+    slots = trainer.optimizer.state_dict()["slots"]
+    with pytest.raises(Diverged) as caught:
+        trainer.step(batches, 1, step)
+    assert same_arrays(trainer.model.state_dict(), before)
+    assert trainer.optimizer.t == t
+    for slot, arrays in trainer.optimizer.state_dict()["slots"].items():
+        assert same_arrays(arrays, slots[slot])
+    assert "\n" not in str(caught.value)
+    return caught.value
+
+
+def test_diverging_changes_no_bit_and_says_where(two: Workers) -> None:
+    trainer = make_trainer(workers=two, optimizer=Adam(lr=0.25))
+    batches = make_batches(100, batch_size=50)
+    trainer.step(batches, 0, 0)
+    trainer.model.named_parameters()["4.weight"][2, 5] = np.inf
+    error = assert_unchanged_after_diverging(trainer, batches, step=1)
+    assert (error.epoch, error.step, error.lr) == (1, 1, 0.25)
+    assert error.source is not None
+    assert error.source.startswith("layer 4 Dense")
+    for part in ("epoch 2, batch 2", "learning rate 0.25", "loss is nan", error.source):
+        assert part in str(error)
+
+
+def test_a_layer_that_only_training_breaks_is_named(two: Workers) -> None:
+    class Overflow(ReLU):
+        def forward(self, x: np.ndarray) -> np.ndarray:
+            return super().forward(x) * (np.float32(3e38) if self.training else 1) * 10
+
+    trainer = make_trainer(workers=two)
+    model = trainer.model
+    model.layers[2] = Overflow()
+    trainer = Trainer(model, SoftmaxCrossEntropy(), SGD(lr=0.1), seed=3, workers=two)
+    error = assert_unchanged_after_diverging(trainer, make_batches(40))
+    assert error.source == "layer 2 Overflow()"
+
+
+def test_a_gradient_that_is_not_finite_is_a_divergence(two: Workers) -> None:
+    class Steep(SoftmaxCrossEntropy):
+        def backward(self) -> np.ndarray:
+            return super().backward() * np.float32(np.inf)
+
+    trainer = make_trainer(PLAIN_NET, workers=two, loss=Steep())
+    error = assert_unchanged_after_diverging(trainer, make_batches(40))
+    assert "the gradient is not finite" in str(error)
+    assert error.source is None
+
+
+class Altered(Batches):
+    """100 samples whose loading goes through ``change(indices, images)``."""
+
+    def __init__(self, change: Callable[[np.ndarray, np.ndarray], None]) -> None:
+        whole = make_batches(100)
+        split = Split(whole._images, whole._labels)
+        super().__init__(
+            split, np.arange(100), 100, seed=3, shuffle=False, mean=(0.5,), std=(0.25,)
+        )
+        self.change = change
+
+    def load(self, indices: np.ndarray, rng: Any = None) -> tuple[np.ndarray, np.ndarray]:
+        x, labels = super().load(indices, rng)
+        self.change(indices, x)
+        return x, labels
+
+
+@pytest.mark.parametrize("specs", [BN_NET, PLAIN_NET], ids=["batch norm", "plain"])
+def test_one_image_that_is_not_finite_is_enough(two: Workers, specs: list[Any]) -> None:
+    def spoil(indices: np.ndarray, x: np.ndarray) -> None:
+        x[indices == 77, 0, 2, 2] = np.nan
+
+    trainer = make_trainer(specs, workers=two)
+    error = assert_unchanged_after_diverging(trainer, Altered(spoil))
+    assert error.source == "the images"
+    assert "first not finite: the images" in str(error)
+
+
+# -- errors ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bad", [0, 40, 99])
+def test_an_error_in_a_micro_batch_is_one_error_and_the_workers_go_on(
+    two: Workers, bad: int
+) -> None:
+    def fail(indices: np.ndarray, x: np.ndarray) -> None:
+        if bad in indices:
+            raise OSError(f"sample {bad}")
+
+    trainer = make_trainer(workers=two)  # with batch norm: the others wait for the broken one
+    with pytest.raises(OSError, match=f"sample {bad}"):
+        trainer.step(Altered(fail), 0, 0)
+    result, _ = trainer.step(make_batches(100), 0, 0)
+    assert math.isfinite(result.loss)

@@ -1,0 +1,102 @@
+"""Weights from files and runs."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_runs import PLAIN, RICH, Run, Stop, make_config, same_arrays, saved_model, train
+
+from engine.errors import CheckpointError
+from engine.train.weights import find_weights, load_model
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    folder = tmp_path_factory.mktemp("run")
+    callback = f"callbacks=[checkpoint: {{filepath: {folder}/mine.npz, monitor: val_acc}}]"
+    return train(make_config(folder, RICH, callback))
+
+
+def test_a_run_stands_for_its_finished_weights(run: Run) -> None:
+    assert find_weights(run.path) == run.path / "weights.npz"
+    model = load_model(run.session.config, run.path)
+    assert same_arrays(model.state_dict(), run.session.model.state_dict())
+
+
+def test_an_interrupted_run_stands_for_its_best_checkpoint(tmp_path: Path) -> None:
+    cut = train(make_config(tmp_path), stop=Stop((1, 1)))
+    assert find_weights(cut.path) == cut.path / "checkpoints" / "best.npz"
+    load_model(cut.session.config, cut.path)
+
+
+def test_a_folder_without_weights_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="no weights.npz and no best checkpoint"):
+        find_weights(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["mine.npz", "best", "step"])
+def test_every_kind_of_checkpoint_has_weights(run: Run, name: str) -> None:
+    checkpoints = run.path / "checkpoints"
+    path = {
+        "mine.npz": run.path.parents[1] / "mine.npz",
+        "best": checkpoints / "best.npz",
+        "step": max(checkpoints.glob("step-*")),
+    }[name]
+    model = load_model(run.session.config, path)
+    assert same_arrays(model.state_dict(), saved_model(path))
+
+
+def test_the_dtype_is_an_argument(run: Run) -> None:
+    model = load_model(run.session.config, run.path, np.float64)
+    for name, array in model.state_dict().items():
+        assert array.dtype == np.float64
+        np.testing.assert_array_equal(array, run.session.model.state_dict()[name])
+
+
+def test_a_finished_network_is_what_was_tested(run: Run) -> None:
+    x = np.ones((4, 1, 28, 28), np.float32)
+    np.testing.assert_array_equal(
+        load_model(run.session.config, run.path).eval().forward(x),
+        run.session.model.replica().eval().forward(x),
+    )
+
+
+def test_weights_of_another_network_are_refused_in_one_line(run: Run, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="does not fit this network") as caught:
+        load_model(make_config(tmp_path, PLAIN), run.path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "no such file"),
+        (b"", "the file is empty"),
+        (b"garbage" * 1000, "w.npz: "),
+        (b"PK\x03\x04", "w.npz: "),
+    ],
+)
+def test_files_that_are_no_weights(
+    run: Run, tmp_path: Path, content: bytes | None, message: str
+) -> None:
+    path = tmp_path / "w.npz"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(CheckpointError, match=message) as caught:
+        load_model(run.session.config, path)
+    assert "\n" not in str(caught.value)
+
+
+def test_truncated_and_flipped_weights_are_refused(run: Run, tmp_path: Path) -> None:
+    whole = (run.path / "weights.npz").read_bytes()
+    path = tmp_path / "w.npz"
+    for content in (whole[:-1], whole[: len(whole) // 2], whole + b"\0"):
+        path.write_bytes(content)
+        with pytest.raises(CheckpointError):
+            load_model(run.session.config, path)
+    for offset in range(0, len(whole), len(whole) // 40):
+        flipped = bytearray(whole)
+        flipped[offset] ^= 4
+        path.write_bytes(flipped)
+        with pytest.raises(CheckpointError):
+            load_model(run.session.config, path)

@@ -1,0 +1,124 @@
+"""What a config means: data, network, training, time, memory, layer by layer."""
+
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from engine.config import Config
+from engine.data import DATASETS
+from engine.layers import shape_text
+from tui import text
+from tui.blurb import Meaning, augment_words, introduction, training_words
+from tui.document import Document
+from tui.widgets.layertable import layer_table
+
+_LABEL = 10
+
+
+class Overview(VerticalScroll):
+    """The meaning of a document, or what is wrong with it; ``show`` follows it."""
+
+    HELP_TEXT = (
+        "What the config adds up to. Multiply-adds and memory are for one sample; the time of an "
+        "epoch is measured here on a few batches of noise, so it is only about right."
+    )
+
+    def __init__(self, *, id: str | None = None, classes: str = "pane") -> None:
+        super().__init__(id=id, classes=classes)
+        self._shown: object = None
+        self._meaning: tuple[object, Meaning] | None = None
+
+    def compose(self) -> ComposeResult:
+        yield Static(markup=False, id="overview-text")
+
+    def show(self, document: Document, epoch_seconds: float | None) -> None:
+        """Draw, if anything changed."""
+        width = self.scrollable_content_region.width
+        key = (id(document), document.version, epoch_seconds, width)
+        if key == self._shown or width < 10:
+            return
+        if self._shown is None or key[:1] != self._shown[:1]:  # type: ignore[index]
+            self.scroll_home(animate=False)
+        self._shown = key
+        self.border_title = Content.assemble(
+            text.line(document.name), (" ● not saved" if document.dirty else "", "$accent")
+        )
+        if document.config is None:
+            content = problem_list(document)
+        else:
+            meaning = self._understood(document, document.config)
+            content = _meaning(document, document.config, meaning, epoch_seconds, width)
+        self.query_one("#overview-text", Static).update(content)
+
+    def _understood(self, document: Document, config: Config) -> Meaning:
+        key = (id(document), document.version)
+        if self._meaning is None or self._meaning[0] != key:
+            self._meaning = key, Meaning.of(config)
+        return self._meaning[1]
+
+
+def problem_list(document: Document) -> Content:
+    """Everything that is wrong with it, with line and column."""
+    problems = document.problems
+    count = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}"
+    lines = [Content.styled(f"✗ {count}, it cannot be run", "bold $error")]
+    for problem in problems:
+        place = f"{problem.line}:{problem.column}" if problem.line is not None else "file"
+        lines.append(
+            Content.assemble(
+                (f"{place:>7}  ", "$accent"),
+                (f"{text.line(problem.path)}  " if problem.path else "", "bold"),
+                (text.line(problem.message), "$foreground"),
+            )
+        )
+    lines.append(Content.styled("\n→ e edits it; errors are shown as you type", "$muted"))
+    return Content("\n").join(lines)
+
+
+def _meaning(
+    document: Document,
+    config: Config,
+    meaning: Meaning,
+    epoch_seconds: float | None,
+    width: int,
+) -> Content:
+    info = DATASETS[config.dataset]
+    data = meaning.data
+    lines = []
+    words = introduction(document.text)
+    if words:
+        lines += [Content.styled(words, "$foreground"), Content("")]
+    shape = shape_text(info.image_shape)
+    lines.append(_fact("data", f"{info.title}, {shape}, {len(info.classes)} classes"))
+    share = f"{meaning.train:,} train + {meaning.validation:,} validation"
+    augment = augment_words(config)
+    lines.append(_fact("", share + (f", {augment}" if augment else "")))
+    symbol, style = ("✓ ", "$success") if data.here else ("↓ ", "$warning")
+    lines.append(_fact("", f"{symbol}{data.words}", style))
+    summary = meaning.summary
+    network = (
+        f"{config.model or 'own layers'}, {text.count(summary.parameters)} parameters, "
+        f"{text.count(summary.multiply_adds)} mult-adds"
+    )
+    lines.append(_fact("network", network))
+    lines.append(_fact("training", training_words(config)))
+    lines.append(_fact("time", time_words(config, epoch_seconds)))
+    lines.append(_fact("memory", f"about {text.size(meaning.memory)}"))
+    lines += [Content(""), layer_table(summary, width)]
+    return Content("\n").join(lines)
+
+
+def time_words(config: Config, epoch_seconds: float | None) -> str:
+    """``about 0.9 s an epoch, 11 s in all``."""
+    if epoch_seconds is None:
+        return "measuring ..."
+    if epoch_seconds != epoch_seconds:
+        return "not known"
+    epochs = config.train.epochs
+    everything = text.duration(epoch_seconds * epochs)
+    return f"about {text.duration(epoch_seconds)} an epoch, {everything} in all"
+
+
+def _fact(label: str, words: str, style: str = "$foreground") -> Content:
+    return Content.assemble((f"{label:<{_LABEL}}", "$muted"), (words, style))
