@@ -27,7 +27,7 @@ def make_optimizer(config: Config, net: torch.nn.Module) -> torch.optim.Optimize
         return kind(net.parameters(), betas=train.betas, eps=train.eps, **common)
     if train.optimizer in ("sgd", "momentum"):
         return torch.optim.SGD(
-            net.parameters(), momentum=train.momentum, nesterov=train.nesterov, **common
+            net.parameters(), momentum=train.momentum_or_default, nesterov=train.nesterov, **common
         )
     raise SystemExit(f"no PyTorch twin for {train.optimizer}")
 

@@ -20,6 +20,7 @@ from tui.screens import SCREENS
 from tui.screens.base import MIN_HEIGHT, MIN_WIDTH, BaseScreen
 from tui.screens.dialogs import Confirm
 from tui.settings import Settings
+from tui.subject import Choice
 from tui.speed import Speedometer
 from tui.text import clean
 from tui.training import SnapshotTaken, Training, TrainingOver, TrainingTold
@@ -39,6 +40,7 @@ class CnnApp(App[int]):
     Attributes:
         training: the one training, on its background thread.
         workspace: the configs, and which of them is chosen.
+        choice: which network Inspect, Gradients and Evaluate are about.
         speed: how long epochs take.
         settings: what is remembered.
         log_path: the file that errors are told in full; None where there is none.
@@ -80,6 +82,7 @@ class CnnApp(App[int]):
         self.workspace = workspace or Workspace.opened()
         self.log_path = log_path
         self.training = Training(self)
+        self.choice = Choice(self.training, self.workspace)
         self.speed = Speedometer(self)
         self.jobs: set[Job] = set()
         self.farewell: list[str] = []
@@ -96,10 +99,10 @@ class CnnApp(App[int]):
     def _tick(self) -> None:
         if self._signals is not None and self._signals.received is not None:
             self.leave(self._signals.exit_code or 0)
-        screen = self.screen
-        if isinstance(screen, BaseScreen):
-            screen.update_header()
-            screen.tick()
+        for screen in reversed(self.screen_stack):
+            if isinstance(screen, BaseScreen):
+                screen.beat()  # also while a dialog lies over it
+                break
 
     # -- what screens use -----------------------------------------------------------------------
 
@@ -164,17 +167,18 @@ class CnnApp(App[int]):
             )
             return False
         self.speed.rest()
+        self.choice.chosen = None
         self.training.start(config, resume)
         self.action_go("train")
         return True
 
-    def run_document(self) -> None:
-        """Train the chosen config as it is now, with unsaved changes."""
+    def run_document(self) -> bool:
+        """Train the chosen config as it is now, with unsaved changes; False if it cannot be."""
         config = self.workspace.document.config
         if config is None:
             self.tell("the config has errors", "correct them first", severity="warning")
-        else:
-            self.start_training(config)
+            return False
+        return self.start_training(config)
 
     # -- messages -------------------------------------------------------------------------------
 
@@ -246,16 +250,26 @@ class CnnApp(App[int]):
             return
         if isinstance(self.screen, Confirm):
             return
-        if not self.training.running:
+        unsaved = ", ".join(document.name for document in self.workspace.dirty)
+        if self.training.running:
+            self.ask(
+                "Training is running. Quit?",
+                "It is saved first; cnn-tui resume goes on exactly where it stopped."
+                + (f"\nNot saved: {unsaved}" if unsaved else ""),
+                yes="save the run and quit" if not unsaved else "quit without saving configs",
+                no="stay",
+                then=self.leave,
+            )
+        elif unsaved:
+            self.ask(
+                "Quit without saving?",
+                f"Not saved: {unsaved}. On screen 1, w saves.",
+                yes="quit",
+                no="stay",
+                then=self.leave,
+            )
+        else:
             self.leave()
-            return
-        self.ask(
-            "Training is running. Quit?",
-            "It is saved first, and goes on exactly where it stopped with  cnn-tui resume.",
-            yes="save and quit",
-            no="stay",
-            then=self.leave,
-        )
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Every row of the keymap: this screen's first, then the app's, then the others'."""

@@ -36,11 +36,11 @@ def data_state(config: Config) -> DataState:
     except (EngineError, OSError):
         here = False
     if not info.downloads and here:
-        return DataState(True, True, "bundled, no download")
+        return DataState(True, True, "bundled")
     if here:
         return DataState(True, False, "here")
     total = sum(file.size for file in info.downloads)
-    return DataState(False, False, f"not here: fetched first, {text.size(total)}")
+    return DataState(False, False, f"fetched first, {text.size(total)}")
 
 
 @dataclass(frozen=True)

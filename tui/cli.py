@@ -35,6 +35,7 @@ COMMANDS = {
     "data": "list, fetch or verify the data sets",
     "runs": "list, show or compare what was trained",
     "config": "list, check or show configs, or print their JSON Schema",
+    "bench": "measure how fast networks train and predict on this machine",
 }
 
 
@@ -203,6 +204,14 @@ def _add_config_command(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_config)
 
 
+def _add_bench(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--preset", metavar="NAME", help="e.g. lenet_mnist; default: all presets")
+    parser.add_argument("--batch", type=int, default=128, metavar="N", help="default: 128")
+    parser.add_argument("--workers", type=int, metavar="N", help="threads; default: all cores")
+    _add_output(parser)
+    parser.set_defaults(run=_bench)
+
+
 _ADDERS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "train": _add_train,
     "resume": _add_resume,
@@ -212,6 +221,7 @@ _ADDERS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "data": _add_data,
     "runs": _add_runs,
     "config": _add_config_command,
+    "bench": _add_bench,
 }
 
 
@@ -353,6 +363,14 @@ def _config(options: argparse.Namespace, out: "Output") -> int:
         return config.schema(out)
     verb = config.check if options.verb == "check" else config.show
     return verb(config.resolve(options.config), options.overrides, out)
+
+
+def _bench(options: argparse.Namespace, out: "Output") -> int:
+    from engine.commands.bench import bench
+    from engine.models import PRESETS
+
+    presets = tuple(PRESETS) if options.preset is None else (options.preset,)
+    return bench(out, presets=presets, batch=options.batch, workers=options.workers)
 
 
 def _open_app(options: argparse.Namespace) -> int:

@@ -2,9 +2,11 @@
 
 import shlex
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from engine.commands.config import resolve
 from engine.config import (
     Config,
     ConfigProblems,
@@ -19,7 +21,7 @@ from engine.config import (
 from engine.errors import ConfigError
 from engine.train import durable
 
-_PAUSE = 1.0  # seconds; typing without such a pause is undone in one go
+_PAUSE = 1.0  # seconds; what is changed without such a pause is undone in one go
 _UNDOS = 200
 
 DEFAULT = object()
@@ -44,7 +46,7 @@ class Document:
         self.version = 0
         self._before: list[str] = []
         self._after: list[str] = []
-        self._last_typed = 0.0
+        self._last_change, self._changed_at = "", 0.0
         self._understand()
 
     @classmethod
@@ -71,11 +73,7 @@ class Document:
 
     def type(self, text: str) -> None:
         """The text was edited by hand."""
-        if text == self.text:
-            return
-        now = time.monotonic()
-        self._become(text, joined=now - self._last_typed < _PAUSE and bool(self._before))
-        self._last_typed = now
+        self._become(text, "typing")
 
     def set(self, path: str, value: Any) -> None:
         """Give a key another value (or ``DEFAULT``); comments and all else stay.
@@ -83,12 +81,21 @@ class Document:
         Raises:
             ConfigError: the text cannot be read, or is laid out so that it has to be done by hand.
         """
-        if value is DEFAULT:
-            text = remove_value(self.text, path)
-        else:
-            text = set_value(self.text, path, value)
-        if text != self.text:
-            self._become(text)
+        self.set_all({path: value})
+
+    def set_all(self, changes: Mapping[str, Any]) -> None:
+        """Give several keys other values, as one change; all of them or none.
+
+        Raises:
+            ConfigError: as ``set``.
+        """
+        text = self.text
+        for path, value in changes.items():
+            if value is DEFAULT:
+                text = remove_value(text, path)
+            else:
+                text = set_value(text, path, value)
+        self._become(text, " ".join(changes))
 
     def undo(self) -> bool:
         """Take the last change back; False if there is none."""
@@ -100,8 +107,7 @@ class Document:
 
     def revert(self) -> None:
         """Back to what is on disk; this can be undone."""
-        if self.dirty:
-            self._become(self._saved)
+        self._become(self._saved, "revert")
 
     def save(self, path: Path | None = None) -> None:
         """Write it, to its own file or to another one, which is its own from then on.
@@ -119,12 +125,17 @@ class Document:
         self.path, self._saved = target, self.text
         self._understand()
 
-    def _become(self, text: str, *, joined: bool = False) -> None:
+    def _become(self, text: str, what: str) -> None:
+        """Take another text; changes of the same thing without a pause are one for undo."""
+        if text == self.text:
+            return
+        now = time.monotonic()
+        joined = what == self._last_change and now - self._changed_at < _PAUSE
         if not joined:
             self._before.append(self.text)
             del self._before[:-_UNDOS]
         self._after.clear()
-        self._last_typed = 0.0
+        self._last_change, self._changed_at = what, now
         self.text = text
         self._understand()
 
@@ -133,7 +144,7 @@ class Document:
             return False
         target.append(self.text)
         self.text = source.pop()
-        self._last_typed = 0.0
+        self._last_change = ""
         self._understand()
         return True
 
@@ -154,6 +165,16 @@ class Document:
 
     # -- what it is on the command line ---------------------------------------------------------
 
+    @property
+    def argument(self) -> str:
+        """What stands for the file on the command line: a name where that is enough."""
+        assert self.path is not None
+        path = self.path.resolve()
+        if resolve(path.stem).resolve() == path and not Path(path.stem).exists():
+            return path.stem
+        folder = Path.cwd()
+        return str(path.relative_to(folder) if path.is_relative_to(folder) else path)
+
     def command(self) -> str | None:
         """The headless command that trains the same; None where there is none.
 
@@ -161,7 +182,7 @@ class Document:
         """
         if self.path is None or self.config is None:
             return None
-        words = ["cnn-tui", "--no-ui", "--config", str(self.path)]
+        words = ["cnn-tui", "--no-ui", "--config", self.argument]
         if self.dirty:
             try:
                 saved = loads(self._saved, str(self.path))

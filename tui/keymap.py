@@ -47,15 +47,15 @@ class Key:
     @property
     def all_shown(self) -> str:
         """All its keys as they are written: ``+ =``."""
-        return " ".join(_written(key) for key in self.keys.split(","))
+        return " ".join(written(key) for key in self.keys.split(","))
 
     @property
     def first_shown(self) -> str:
         """Its first key as it is written."""
-        return self.shown or _written(self.keys.split(",")[0])
+        return self.shown or written(self.keys.split(",")[0])
 
 
-_WRITTEN = {
+CHARACTERS = {
     "question_mark": "?",
     "plus": "+",
     "minus": "-",
@@ -63,6 +63,12 @@ _WRITTEN = {
     "slash": "/",
     "left_square_bracket": "[",
     "right_square_bracket": "]",
+    "space": " ",
+}
+"""Keys with a name that a text field would take as a character."""
+
+_WRITTEN = {
+    **{key: character for key, character in CHARACTERS.items() if key != "space"},
     "escape": "esc",
     "up": "↑",
     "down": "↓",
@@ -73,9 +79,10 @@ _WRITTEN = {
 }
 
 
-def _written(key: str) -> str:
+def written(key: str) -> str:
+    """A key as it is written on the screen: ``?``, ``^p``, ``esc``."""
     if key.startswith("ctrl+"):
-        return "^" + _written(key.removeprefix("ctrl+"))
+        return "^" + written(key.removeprefix("ctrl+"))
     return _WRITTEN.get(key, key)
 
 
@@ -86,7 +93,7 @@ KEYS: tuple[Key, ...] = (
         "ctrl+p", "command_palette", "actions", "Search all actions by name", APP, "App", True,
         priority=True,
     ),
-    Key("q", "quit", "quit", "Quit; asks while a training is running", APP, "App", True),
+    Key("q,ctrl+q", "quit", "quit", "Quit; asks while a training is running", APP, "App", True),
     Key("t", "next_theme", "theme", "Next theme: dark, light, colour-blind", APP, "App"),
     Key("1", "go('configs')", "configs", "Configs: choose, understand and edit", APP, "Screens"),
     Key("2", "go('train')", "train", "Train: curves, progress and levers", APP, "Screens"),
@@ -134,6 +141,19 @@ KEYS: tuple[Key, ...] = (
     Key("z", "zoom", "zoom", "One pane alone, or all", "train", "View", True),
     Key("l,right", "app.focus_next", "next pane", "Next pane", "train", "View"),
     Key("h,left", "app.focus_previous", "pane before", "Pane before", "train", "View"),
+    # -- 3 inspect --------------------------------------------------------------------------
+    Key("o", "choose_network", "network", "Choose the network to look at", "inspect", "Network",
+        True),
+    Key("m", "maps", "maps", "Filters, or feature maps of a sample", "inspect", "Pictures", True),
+    Key("right_square_bracket", "channel(1)", "input", "Next input channel of the filters",
+        "inspect", "Pictures", True, shown="[ ]"),
+    Key("left_square_bracket", "channel(-1)", "input before", "Input channel before",
+        "inspect", "Pictures"),
+    Key("n", "sample(1)", "sample", "Next sample image", "inspect", "Pictures", True),
+    Key("N", "sample(-1)", "sample before", "Sample image before", "inspect", "Pictures"),
+    Key("z", "zoom", "zoom", "One pane alone, or all", "inspect", "View", True),
+    Key("space", "pause", "pause", "Pause the training, or go on", "inspect", "Training"),
+    Key("s", "step", "one batch", "Train one batch, hold, and look", "inspect", "Training"),
 )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from engine.commands.output import Output, table
 from engine.commands.signals import Signals
 from engine.config import Config
 from engine.data import FetchCancelledError, Split
-from engine.kernels.workers import MICRO_BATCH, Workers
+from engine.kernels.workers import Workers
 from engine.train import setup
 from engine.train.trainer import Evaluation, Trainer
 from engine.train.weights import load_model
@@ -98,17 +98,16 @@ def measure(
             seed=config.seed,
             workers=workers,
         )
-        # Small batches, so that whoever wants to stop does not wait for long.
-        batches = setup.evaluation_batches(
-            dataset.test, dataset, batch_size=2 * MICRO_BATCH * workers.count
-        )
 
-        def on_progress(done: int, total: int) -> None:
-            progress("evaluating", done, total)
+        def check() -> None:
             if cancelled():
                 raise FetchCancelledError(f"{config.dataset}: evaluating was cancelled")
 
-        result = trainer.evaluate(batches, on_progress)
+        result = trainer.evaluate(
+            setup.evaluation_batches(dataset.test, dataset),
+            lambda done, total: progress("evaluating", done, total),
+            check,
+        )
     confusion = metrics.confusion_matrix(result.labels, result.predictions, len(dataset.classes))
     return Measurement(
         result, dataset.classes, confusion, metrics.per_class(confusion), dataset.test

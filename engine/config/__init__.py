@@ -15,6 +15,7 @@ from engine.config.callbacks import (
     TerminateOnNaNItem,
 )
 from engine.config.catalogue import list_configs
+from engine.config.compare import MISSING, differences
 from engine.config.describe import Field, fields, json_schema
 from engine.config.dump import config_hash, dump, inline
 from engine.config.edit import read_values, remove_value, set_value
@@ -31,6 +32,7 @@ from engine.config.schedulers import (
 from engine.config.schema import Augment, CheckpointEvery, Config, Data, Train, Warmup
 
 __all__ = [
+    "MISSING",
     "Augment",
     "CSVLogger",
     "CSVLoggerItem",
@@ -55,6 +57,7 @@ __all__ = [
     "Train",
     "Warmup",
     "config_hash",
+    "differences",
     "dump",
     "fields",
     "inline",

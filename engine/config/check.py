@@ -94,14 +94,14 @@ def _augmentation(config: Config) -> Iterator[Finding]:
 
 def _optimizer(config: Config) -> Iterator[Finding]:
     train = config.train
-    if train.optimizer == "momentum" and train.momentum == 0:
+    if train.optimizer == "momentum" and train.momentum_or_default == 0:
         yield ("train", "momentum"), "expected more than 0 for the optimizer momentum, got 0"
     elif train.nesterov and train.optimizer not in ("sgd", "momentum"):
         yield (
             ("train", "nesterov"),
             f"expected false for {train.optimizer}; only sgd and momentum can look ahead",
         )
-    elif train.nesterov and train.momentum == 0:
+    elif train.nesterov and train.momentum_or_default == 0:
         yield ("train", "nesterov"), "expected false, as there is no momentum to look ahead along"
 
 

@@ -86,8 +86,11 @@ class Train(Section):
     optimizer: Literal["sgd", "momentum", "rmsprop", "adam", "adamw"] = Field(
         default="sgd", description="how a gradient becomes a step"
     )
-    momentum: float = Field(
-        default=0.9, ge=0, lt=1, description="share of the last step that is kept (sgd, momentum)"
+    momentum: float | None = Field(
+        default=None,
+        ge=0,
+        lt=1,
+        description="share of the last step that is kept; null is 0.9 for momentum, 0 for sgd",
     )
     nesterov: bool = Field(
         default=False, description="look ahead along the momentum (sgd, momentum)"
@@ -122,6 +125,13 @@ class Train(Section):
         le=256,
         description="threads; null is one for every core; never changes the result",
     )
+
+    @property
+    def momentum_or_default(self) -> float:
+        """The momentum that ``sgd`` and ``momentum`` use."""
+        if self.momentum is not None:
+            return self.momentum
+        return 0.9 if self.optimizer == "momentum" else 0.0
 
 
 class Config(Section):

@@ -8,6 +8,12 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
+from engine.train.flat import rms
+from engine.train.snapshot import LayerSnapshot, Snapshot
+
+Array = np.ndarray
 Level = Literal["good", "note", "warning", "error", "none"]
 
 FAST = 1e-2
@@ -18,7 +24,7 @@ SLOW = 1e-5
 """Update/weight ratio below which a thousand steps change a layer by less than a hundredth."""
 VANISHING = 1e-4
 """Share of the largest layer's gradient RMS below which hardly anything arrives at a layer."""
-SOME_DEAD, MOSTLY_DEAD = 0.25, 0.75
+SOME_DEAD, MOSTLY_DEAD = 0.4, 0.75
 """Share of the channels of a ReLU that were 0 for every sample of a micro-batch."""
 
 
@@ -65,7 +71,7 @@ def judge(
     gradients that vanish from layer to layer.
     """
     if not finite:
-        return Health("✗", "not finite", "error", "NaN or infinity: lower train.lr, or clip_norm")
+        return Health("✗", "NaN/inf", "error", "NaN or infinity: lower train.lr, or clip_norm")
     if dead is not None:
         return _of_relu(dead)
     if update_ratio is not None and update_ratio > TOO_FAST:
@@ -73,7 +79,7 @@ def judge(
             "⇈", "too fast", "error", f"a step changes {_share(update_ratio)} of it: lower train.lr"
         )
     if grad_rms is not None and grad_rms == 0:
-        return Health("✗", "no gradient", "error", "nothing arrives here: are the ReLUs dead?")
+        return Health("✗", "no grad", "error", "nothing arrives here: are the ReLUs dead?")
     if _vanishes(grad_rms, largest_grad_rms):
         return Health(
             "↓", "vanishing", "warning", "its gradient is tiny beside the others': try batch norm"
@@ -87,12 +93,84 @@ def judge(
     return NOTHING if grad_rms is None and update_ratio is None else OK
 
 
+@dataclass(frozen=True)
+class LayerFacts:
+    """A layer of a snapshot in numbers, and the word for it.
+
+    Attributes:
+        name: full name in the network.
+        kind: its class.
+        mean, std: of its weight; None without one, as all below.
+        grad_rms: root mean square of the weight's gradient, which does not grow with its size.
+        update_ratio: RMS of the last update of the weight, divided by that of the weight.
+        dead: of a ReLU, the share of channels that were 0 everywhere.
+        health: what that says.
+    """
+
+    name: str
+    kind: str
+    mean: float | None
+    std: float | None
+    grad_rms: float | None
+    update_ratio: float | None
+    dead: float | None
+    health: Health
+
+
+def examine(snapshot: Snapshot) -> tuple[LayerFacts, ...]:
+    """The facts of every layer; where it has several parameters, its weight counts."""
+    sizes = {layer.name: _grad_rms(layer) for layer in snapshot.layers}
+    finite = [size for size in sizes.values() if size is not None and math.isfinite(size)]
+    largest = max(finite, default=None)
+    return tuple(_facts(layer, sizes[layer.name], largest) for layer in snapshot.layers)
+
+
+def main_parameter(layer: LayerSnapshot) -> str | None:
+    """The parameter that stands for a layer: its weight; None if it trains nothing."""
+    return "weight" if "weight" in layer.weights else None
+
+
+def _grad_rms(layer: LayerSnapshot) -> float | None:
+    key = main_parameter(layer)
+    return rms(layer.grads[key]) if key in layer.grads else None
+
+
+def _facts(layer: LayerSnapshot, grad_rms: float | None, largest: float | None) -> LayerFacts:
+    key = main_parameter(layer)
+    mean = std = ratio = None
+    if key is not None:
+        weight = layer.weights[key]
+        with np.errstate(invalid="ignore", over="ignore"):
+            mean, std = float(weight.mean(dtype=float)), float(weight.std(dtype=float))
+        ratio = layer.update_ratio.get(key)
+    return LayerFacts(
+        name=layer.name,
+        kind=layer.layer.partition("(")[0],
+        mean=mean,
+        std=std,
+        grad_rms=grad_rms,
+        update_ratio=ratio,
+        dead=layer.dead,
+        health=judge(
+            finite=all(map(_is_finite, (*layer.weights.values(), *layer.grads.values()))),
+            grad_rms=grad_rms,
+            largest_grad_rms=largest,
+            update_ratio=ratio,
+            dead=layer.dead,
+        ),
+    )
+
+
+def _is_finite(array: Array) -> bool:
+    return bool(np.isfinite(array).all())
+
+
 def _of_relu(dead: float) -> Health:
     advice = f"{dead:.0%} of its channels are 0 for every sample: lower train.lr, or LeakyReLU"
     if dead >= MOSTLY_DEAD:
         return Health("✗", "dead", "error", advice)
     if dead >= SOME_DEAD:
-        return Health("!", "some dead", "warning", advice)
+        return Health("!", "dying", "warning", advice)
     return OK
 
 

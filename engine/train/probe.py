@@ -67,9 +67,9 @@ def activations(model: Sequential, x: Array) -> dict[str, Array]:
     twin = model.replica().eval()
     found: dict[str, Array] = {}
     for name, layer in twin.named_layers():
-        if not layer.children():
+        if not layer.children() and not isinstance(layer, Sequential):
             # An attribute of the twin alone goes before the method of its class.
-            layer.forward = _recorded(name, layer.forward, found)  # type: ignore[method-assign]
+            layer.forward = _recorded(name, layer.forward, found)  # type: ignore[assignment, method-assign]
     twin.forward(x)
     return found
 

@@ -80,17 +80,13 @@ def make_sources(config: Config, dataset: Dataset) -> Sources:
 
 
 def evaluation_batches(
-    split: data.Split,
-    dataset: Dataset,
-    indices: np.ndarray | None = None,
-    *,
-    batch_size: int = EVALUATION_BATCH,
+    split: data.Split, dataset: Dataset, indices: np.ndarray | None = None
 ) -> Batches:
     """A split's samples (or some of them) in their order, for ``Trainer.evaluate``."""
     return Batches(
         split,
         np.arange(len(split)) if indices is None else indices,
-        batch_size,
+        EVALUATION_BATCH,
         seed=0,
         shuffle=False,
         mean=dataset.mean,
@@ -114,9 +110,9 @@ def make_loss(config: Config) -> Loss:
 def make_optimizer(config: Config) -> Optimizer:
     """The config's optimizer; plain ``sgd`` with a momentum is ``Momentum``."""
     train = config.train
-    momentum = {"momentum": train.momentum, "nesterov": train.nesterov}
+    momentum = {"momentum": train.momentum_or_default, "nesterov": train.nesterov}
     adam = {"betas": train.betas, "eps": train.eps}
-    name = "momentum" if train.optimizer == "sgd" and train.momentum else train.optimizer
+    name = "momentum" if train.optimizer == "sgd" and train.momentum_or_default else train.optimizer
     arguments: dict[str, dict[str, Any]] = {
         "momentum": momentum,
         "rmsprop": {"alpha": train.alpha, "eps": train.eps},

@@ -176,20 +176,24 @@ class Trainer:
         return result, snapshot
 
     def evaluate(
-        self, batches: Batches, on_progress: Callable[[int, int], None] | None = None
+        self,
+        batches: Batches,
+        on_progress: Callable[[int, int], None] | None = None,
+        check: Callable[[], None] = lambda: None,
     ) -> Evaluation:
         """Loss and predictions for samples in their order; no parameter or buffer changes.
 
         Args:
             batches: the samples, not shuffled.
             on_progress: called with samples done and in all; may raise to stop.
+            check: called before every micro-batch, in the threads; may raise to stop at once.
         """
         parts: list[tuple[Array, Array, float]] = []
         done, total = 0, batches.samples_per_epoch
         try:
             for step in range(batches.steps_per_epoch):
                 indices = batches.batch_indices(0, step)
-                parts += self._evaluate_batch(batches, indices)
+                parts += self._evaluate_batch(batches, indices, check)
                 done += len(indices)
                 if on_progress is not None:
                     on_progress(done, total)
@@ -207,12 +211,15 @@ class Trainer:
             top5=metrics.top_k_accuracy(logits, labels, min(5, logits.shape[1])),
         )
 
-    def _evaluate_batch(self, batches: Batches, indices: Array) -> list[tuple[Array, Array, float]]:
+    def _evaluate_batch(
+        self, batches: Batches, indices: Array, check: Callable[[], None]
+    ) -> list[tuple[Array, Array, float]]:
         """Logits, labels and summed loss of every micro-batch."""
         pieces = micro_batches(len(indices))
         self._grow(len(pieces))
 
         def task(i: int, rank: Rank) -> tuple[Array, Array, float]:
+            check()
             replica = self._replicas[i].eval()
             x, labels = batches.load(indices[pieces[i]])
             logits = replica.forward(x)

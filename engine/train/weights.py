@@ -1,6 +1,8 @@
 """Trained weights from a file or a run, checked against the network that they are for."""
 
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -9,7 +11,8 @@ from engine.config import Config
 from engine.errors import CheckpointError
 from engine.layers import Sequential
 from engine.train import checkpoint, setup
-from engine.train.rundir import CHECKPOINTS
+from engine.train.events import Logs
+from engine.train.rundir import CHECKPOINTS, RunDir
 from engine.train.session import WEIGHTS
 
 
@@ -47,3 +50,74 @@ def load_model(config: Config, path: Path, dtype: DTypeLike = np.float32) -> Seq
     for name, array in model.state_dict().items():
         array[...] = saved.arrays[f"model/{name}"]
     return model
+
+
+@dataclass(frozen=True)
+class SavedWeights:
+    """A file of a run that has weights in it.
+
+    Attributes:
+        path: the file.
+        kind: "finished" at the end of the run, "best" by validation, or the state at a "step".
+        size: in bytes.
+        epoch: epochs done; None where the file does not say.
+        global_step: optimizer steps done; None where the file does not say.
+        logs: metrics of the last of those epochs; empty where there is none.
+        problem: why it cannot be read, in one line; None if it can.
+    """
+
+    path: Path
+    kind: Literal["finished", "best", "step"]
+    size: int
+    epoch: int | None = None
+    global_step: int | None = None
+    logs: Logs = field(default_factory=dict)
+    problem: str | None = None
+
+
+def list_weights(run: Path) -> list[SavedWeights]:
+    """The weights of a run: the finished ones, the best ones, then the latest step first.
+
+    Only what the files say about themselves is read, not the weights.
+
+    Raises:
+        RunError: it is not a run directory.
+        CheckpointError: the folder of its checkpoints cannot be read.
+    """
+    store = RunDir.view(run).store
+    places: list[tuple[Path, Literal["finished", "best", "step"]]] = [
+        (run / WEIGHTS, "finished"),
+        (store.best_path, "best"),
+        *((store.path(step), "step") for step in reversed(store.steps())),
+    ]
+    found = []
+    for path, kind in places:
+        try:
+            size = path.stat().st_size
+        except OSError:
+            continue  # it was pruned in between, or never was
+        found.append(_describe(path, kind, size))
+    return found
+
+
+def _describe(path: Path, kind: Literal["finished", "best", "step"], size: int) -> SavedWeights:
+    try:
+        meta = checkpoint.read_meta(path)
+        if "progress" not in meta:
+            return SavedWeights(path, kind, size)
+        progress, history = meta["progress"], meta["history"]
+        return SavedWeights(
+            path,
+            kind,
+            size,
+            epoch=int(progress["epoch"]),
+            global_step=int(progress["global_step"]),
+            logs={
+                key: float("nan") if value is None else float(value)
+                for key, value in (history[-1] if history else {}).items()
+            },
+        )
+    except CheckpointError as error:
+        return SavedWeights(path, kind, size, problem=str(error))
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        return SavedWeights(path, kind, size, problem=f"{path}: its state is odd: {error!r}")

@@ -9,20 +9,7 @@ from textual.pilot import Pilot
 
 from tui.app import CnnApp
 
-TINY = """\
-# A run that is over in a moment.
-dataset: mnist_mini
-layers:
-  - MaxPool2D: {kernel_size: 4}
-  - Flatten
-  - Dense: {out_features: 10}
-seed: 1
-data: {limit: 600}
-train:
-  epochs: 2      # two are enough
-  batch_size: 64
-  lr: 0.05
-"""
+TINY = Path(__file__).with_name("tiny.yaml").read_text()
 
 Until = Callable[[Pilot, Callable[[], object]], Awaitable[None]]
 

@@ -39,7 +39,7 @@ class ScreenSpec:
 SCREENS: tuple[ScreenSpec, ...] = (
     ScreenSpec("1", "configs", "Configs", "choose, understand and edit", "configs:ConfigsScreen"),
     ScreenSpec("2", "train", "Train", "curves, progress and levers", "train:TrainScreen"),
-    ScreenSpec("3", "inspect", "Inspect", "layers, filters, gradients", "stubs:InspectScreen"),
+    ScreenSpec("3", "inspect", "Inspect", "layers, filters, gradients", "inspect:InspectScreen"),
     ScreenSpec("4", "gradients", "Gradients", "check the gradients", "stubs:GradientsScreen"),
     ScreenSpec("5", "runs", "Runs", "compare, resume, export", "stubs:RunsScreen"),
     ScreenSpec("6", "evaluate", "Evaluate", "test set, confusion matrix", "stubs:EvaluateScreen"),

@@ -31,8 +31,26 @@ class BaseScreen(Screen[None]):
     """
 
     WHERE: ClassVar[str] = ""
+    TAB: ClassVar[str] = ""
+    """The screen that the top line shows as active, where that is another one."""
     HELP_TEXT: ClassVar[str] = ""
     """What the screen is for, in a few sentences; the help screen shows it."""
+
+    ready = False
+    """Whether all widgets are there; ``tick`` is not called before."""
+
+    def on_mount(self) -> None:
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        self.ready = True
+        self.beat()
+
+    def beat(self) -> None:
+        """Draw what has changed, top line and all."""
+        if self.ready and self.app.is_running:
+            self.update_header()
+            self.tick()
 
     def compose(self) -> ComposeResult:
         yield Header(id="header")
@@ -65,8 +83,7 @@ class BaseScreen(Screen[None]):
         return None if self.is_mounted and self.refuse(action) else True
 
     def on_screen_resume(self) -> None:
-        self.update_header()
-        self.tick()
+        self.beat()
 
     def on_resize(self) -> None:
         self.call_after_refresh(self.update_header)
@@ -75,4 +92,4 @@ class BaseScreen(Screen[None]):
         """Draw the top line, if anything changed."""
         view = self.cnn.training.view()
         for header in self.query(Header):
-            header.show_state(self.WHERE, view.phase, view.fraction)
+            header.show_state(self.TAB or self.WHERE, view.phase, view.fraction)

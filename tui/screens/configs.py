@@ -65,7 +65,7 @@ class ConfigsScreen(Saving, BaseScreen):
     @on(ConfigList.Chosen)
     def _chosen(self, event: ConfigList.Chosen) -> None:
         self.cnn.workspace.choose(event.path)
-        self.tick()
+        self.beat()
 
     @on(ConfigList.OptionSelected)
     def _entered(self) -> None:
@@ -103,8 +103,8 @@ class ConfigsScreen(Saving, BaseScreen):
         data = data_state(config)
         when = time_words(config, seconds).split(", ")[-1] if seconds is not None else ""
         about = f"about {when.removesuffix(' in all')}" if when and seconds == seconds else ""
-        ready = data.words if data.here else "fetches the data first"
-        words = ", ".join(part for part in (ready, about) if part)
+        ready = "no download" if data.here else "fetches the data first"
+        words = ", ".join(part for part in (about, ready) if part)
         go.show(
             (
                 Part("r", "bold $accent", "run"),
@@ -168,18 +168,18 @@ class ConfigsScreen(Saving, BaseScreen):
         """Take the last change back."""
         if not self.document.undo():
             self.cnn.tell("there is nothing to undo", timeout=2)
-        self.tick()
+        self.beat()
 
     def action_redo(self) -> None:
         """Bring it back again."""
         if not self.document.redo():
             self.cnn.tell("there is nothing to bring back", timeout=2)
-        self.tick()
+        self.beat()
 
     def action_revert(self) -> None:
         """Discard unsaved changes."""
         self.document.revert()
-        self.tick()
+        self.beat()
 
     def action_preview(self) -> None:
         """Meaning or YAML."""
@@ -199,10 +199,9 @@ class ConfigsScreen(Saving, BaseScreen):
         """The list may have a new line."""
         self.query_one(ConfigList).fill()
         self._seen = None
-        self.tick()
+        self.beat()
 
     def on_screen_resume(self) -> None:
-        super().on_screen_resume()
         self.refresh_bindings()
 
     def action_editor(self) -> None:
@@ -221,7 +220,7 @@ class ConfigsScreen(Saving, BaseScreen):
             self.cnn.tell(f"{command}: {error}", "e edits here", severity="error")
             return
         document.type(changed)
-        self.tick()
+        self.beat()
 
     def _edited_outside(self, command: list[str], content: str) -> str:
         with tempfile.TemporaryDirectory(prefix="cnn-tui-") as folder:

@@ -162,10 +162,9 @@ class TrainScreen(BaseScreen):
     def _redraw(self) -> None:
         self._seen = None
         self._cost.clear()
-        self.tick()
+        self.beat()
 
     def on_resize(self) -> None:
-        super().on_resize()
         self._seen = None
 
     # -- banner ---------------------------------------------------------------------------------

@@ -65,7 +65,7 @@ class ConfigList(OptionList):
         dirty = self._workspace.is_dirty(path)
         symbol = self._states.get(path, " ")
         styles = {"✓": "$success", "↓": "$muted", "✗": "$error"}
-        width = 17
+        width = 16
         return Content.assemble(
             ("● " if dirty else "  ", "$accent"),
             (f"{text.line(path.stem, width):{width}} ", ""),

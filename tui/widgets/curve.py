@@ -128,15 +128,13 @@ class Curve(Widget, can_focus=True):
     # -- drawing --------------------------------------------------------------------------------
 
     def _draw(self, width: int, height: int) -> list[Strip]:
-        if width < _GUTTER + 3 or height < 3:
+        if width < 1 or height < 1:
             return []
-        frame = _Frame(self.picture, width - _GUTTER)
-        if frame.is_empty:
+        lines = plot(self._figure, self.picture, width, height, self._rgb)
+        if lines is None:
             return self._say(self.picture.empty, width, height)
-        frame.draw_on(self._figure, width, height, self._rgb)
         base = self.rich_style
         axis = base + RichStyle(color=self._hex("curve-axis"))
-        lines = self._figure.build().split("\n")[:height]
         return [_strip(line, width, base, axis) for line in lines]
 
     def _say(self, text: str, width: int, height: int) -> list[Strip]:
@@ -168,6 +166,26 @@ def _style(code: str, base: RichStyle, axis: RichStyle) -> RichStyle:
         red, green, blue = map(int, numbers[2:5])
         return base + RichStyle(color=f"rgb({red},{green},{blue})")
     return axis
+
+
+def plot(
+    figure: Figure, picture: Picture, width: int, height: int, rgb: Rgb
+) -> list[str] | None:
+    """Lines of text with colours as escape sequences; None if there is nothing to draw.
+
+    Args:
+        figure: a plotext figure, used again and again.
+        picture: anything; what is not finite is a gap.
+        width, height: in cells.
+        rgb: the colours of the theme.
+    """
+    if width < _GUTTER + 3 or height < 3:
+        return None
+    frame = _Frame(picture, width - _GUTTER)
+    if frame.is_empty:
+        return None
+    frame.draw_on(figure, width, height, rgb)
+    return figure.build().split("\n")[:height]
 
 
 class _Frame:

@@ -34,11 +34,24 @@ class KeyBar(Line):
 
     def _parts(self, key: keymap.Key) -> list[Part]:
         screen = self.screen
+        pressed = self._usable(key)
+        if pressed is None:
+            return []
+        shown = key.first_shown if pressed == key.keys.split(",")[0] else keymap.written(pressed)
         node = self.app if key.where == keymap.APP else screen
         possible = bool(self.app._check_action_state(key.action, node))
         label = screen.key_label(key) if hasattr(screen, "key_label") else key.label
-        action = f"app.simulate_key('{key.keys.split(',')[0]}')"
+        action = f"app.simulate_key('{pressed}')"
         return [
-            Part(f" {key.first_shown}", "bold $accent" if possible else "$muted 60%", action),
+            Part(f" {shown}", "bold $accent" if possible else "$muted 60%", action),
             Part(f" {label} ", "$foreground" if possible else "$muted 60%", action, key.description),
         ]
+
+    def _usable(self, key: keymap.Key) -> str | None:
+        """The first of its keys that the widget with the focus does not take for itself."""
+        focused = self.screen.focused
+        for pressed in key.keys.split(","):
+            character = pressed if len(pressed) == 1 else keymap.CHARACTERS.get(pressed)
+            if focused is None or not focused.check_consume_key(pressed, character):
+                return pressed
+        return None

@@ -9,15 +9,16 @@ _BAR = "▏▎▍▌▋▊▉█"
 
 
 def layer_table(summary: Summary, width: int) -> Content:
-    """A table that fits the width: layer, output shape, parameters, multiply-adds, memory.
+    """A table that fits the width: layer, output shape, parameters, memory, multiply-adds.
 
     A bar behind the multiply-adds shows where the arithmetic is.
     """
     wide = width >= 74
-    head = ["", "layer", "output", "params", "mult-adds"] + (["memory"] if wide else [])
+    head = ["", "layer", "output", "params", *(["memory"] if wide else []), "mult-adds"]
     rows = [_cells(row, wide) for row in summary.rows]
-    total = ["", "a sample", "", text.count(summary.parameters), text.count(summary.multiply_adds)]
-    total += [text.size(summary.activation_bytes)] if wide else []
+    memory = [text.size(summary.activation_bytes)] if wide else []
+    total = ["", "a sample", "", text.count(summary.parameters), *memory]
+    total.append(text.count(summary.multiply_adds))
     lines = [head, *rows, total]
     sizes = [max(len(line[i]) for line in lines) for i in range(len(head))]
     bar = 8 if width - sum(sizes) - 2 * len(sizes) - len(head[1]) > 20 else 0
@@ -31,7 +32,7 @@ def layer_table(summary: Summary, width: int) -> Content:
         parts = [(name, style), *[(piece, "$muted") for piece in rest[:1]]]
         parts += [(piece, style) for piece in rest[1:]]
         if bar and largest:
-            parts.append((f" {_share(row.multiply_adds / largest, bar)}", "$primary"))
+            parts.append((f" {_share(row.multiply_adds / largest, bar)}", "$primary 70%"))
         found.append(Content.assemble(*parts))
     found.append(Content.styled("─" * min(width, fixed + sizes[1]), "$border"))
     found.append(Content.styled(_line(total, sizes), "bold"))
@@ -39,14 +40,14 @@ def layer_table(summary: Summary, width: int) -> Content:
 
 
 def _cells(row: SummaryRow, wide: bool) -> list[str]:
-    cells = [
+    return [
         row.name,
         text.line(row.layer).removesuffix("()"),
         shape_text(row.output_shape),
         text.count(row.parameters) if row.parameters else "·",
+        *([text.size(row.activation_bytes)] if wide else []),
         text.count(row.multiply_adds) if row.multiply_adds else "·",
     ]
-    return cells + ([text.size(row.activation_bytes)] if wide else [])
 
 
 def _split(cells: list[str], sizes: list[int]) -> list[str]:

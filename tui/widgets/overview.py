@@ -1,5 +1,7 @@
 """What a config means: data, network, training, time, memory, layer by layer."""
 
+import textwrap
+
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
@@ -85,26 +87,26 @@ def _meaning(
 ) -> Content:
     info = DATASETS[config.dataset]
     data = meaning.data
-    lines = []
-    words = introduction(document.text)
-    if words:
-        lines += [Content.styled(words, "$foreground"), Content("")]
-    shape = shape_text(info.image_shape)
-    lines.append(_fact("data", f"{info.title}, {shape}, {len(info.classes)} classes"))
+    summary, augment = meaning.summary, augment_words(config)
     share = f"{meaning.train:,} train + {meaning.validation:,} validation"
-    augment = augment_words(config)
-    lines.append(_fact("", share + (f", {augment}" if augment else "")))
-    symbol, style = ("✓ ", "$success") if data.here else ("↓ ", "$warning")
-    lines.append(_fact("", f"{symbol}{data.words}", style))
-    summary = meaning.summary
-    network = (
-        f"{config.model or 'own layers'}, {text.count(summary.parameters)} parameters, "
-        f"{text.count(summary.multiply_adds)} mult-adds"
-    )
-    lines.append(_fact("network", network))
-    lines.append(_fact("training", training_words(config)))
-    lines.append(_fact("time", time_words(config, epoch_seconds)))
-    lines.append(_fact("memory", f"about {text.size(meaning.memory)}"))
+    symbol, style = ("✓", "$success") if data.here else ("↓", "$warning")
+    facts = [
+        ("data", f"{info.title}, {shape_text(info.image_shape)}, {len(info.classes)} classes", ""),
+        ("", share + (f", {augment}" if augment else ""), ""),
+        ("", f"{symbol} {data.words}", style),
+        (
+            "network",
+            f"{config.model or 'own layers'}, {text.count(summary.parameters)} parameters, "
+            f"{text.count(summary.multiply_adds)} mult-adds",
+            "",
+        ),
+        ("training", training_words(config), ""),
+        ("time", time_words(config, epoch_seconds), ""),
+        ("memory", f"about {text.size(meaning.memory)}", ""),
+    ]
+    words = introduction(document.text)
+    lines = [Content(words), Content("")] if words else []
+    lines += [line for fact in facts for line in _fact(*fact, width=width)]
     lines += [Content(""), layer_table(summary, width)]
     return Content("\n").join(lines)
 
@@ -120,5 +122,10 @@ def time_words(config: Config, epoch_seconds: float | None) -> str:
     return f"about {text.duration(epoch_seconds)} an epoch, {everything} in all"
 
 
-def _fact(label: str, words: str, style: str = "$foreground") -> Content:
-    return Content.assemble((f"{label:<{_LABEL}}", "$muted"), (words, style))
+def _fact(label: str, words: str, style: str, *, width: int) -> list[Content]:
+    """A label and what it says, wrapped beside it."""
+    lines = textwrap.wrap(words, max(width - _LABEL, 10)) or [""]
+    return [
+        Content.assemble((f"{label if i == 0 else '':<{_LABEL}}", "$muted"), (line, style))
+        for i, line in enumerate(lines)
+    ]

@@ -38,15 +38,20 @@ def test_a_signal_sets_a_flag_and_calls_once(number: signal.Signals, code: int) 
     assert signal.getsignal(number) is signal.default_int_handler
 
 
+def leave(error: Exception, *, after_a_signal: bool) -> None:
+    with Signals():
+        if after_a_signal:
+            os.kill(os.getpid(), signal.SIGTERM)
+        raise error
+
+
 def test_a_download_that_was_given_up_is_an_interruption() -> None:
-    with pytest.raises(Interrupted), Signals():
-        os.kill(os.getpid(), signal.SIGTERM)
-        raise FetchCancelledError("given up")
-    with pytest.raises(FetchCancelledError), Signals():
-        raise FetchCancelledError("given up by somebody else")
-    with pytest.raises(KeyError), Signals():
-        os.kill(os.getpid(), signal.SIGTERM)
-        raise KeyError
+    with pytest.raises(Interrupted):
+        leave(FetchCancelledError("given up"), after_a_signal=True)
+    with pytest.raises(FetchCancelledError):
+        leave(FetchCancelledError("by somebody else"), after_a_signal=False)
+    with pytest.raises(KeyError):
+        leave(KeyError(), after_a_signal=True)
 
 
 def test_a_signal_that_is_ignored_stays_ignored() -> None:

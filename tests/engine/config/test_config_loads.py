@@ -61,7 +61,8 @@ def test_numbers_as_people_write_them(written: str, value: float) -> None:
 
 @pytest.mark.parametrize("written", ["true", "True", "TRUE"])
 def test_true(written: str) -> None:
-    assert train_of(f"nesterov: {written}").train.nesterov is True
+    text = f"optimizer: momentum\nnesterov: {written}"
+    assert train_of(text).train.nesterov is True
 
 
 @pytest.mark.parametrize("word", ["yes", "no", "on", "off", "y", "2024-01-01", "1_000", "0x1f"])

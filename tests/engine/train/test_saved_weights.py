@@ -1,0 +1,46 @@
+"""The files of a run that have weights in them."""
+
+from pathlib import Path
+
+import pytest
+from small_runs import RICH, STEPS, Stop, make_config, train
+
+from engine.errors import RunError
+from engine.train.weights import list_weights, load_model
+
+
+def test_a_finished_run_has_all_kinds(tmp_path: Path) -> None:
+    run = train(make_config(tmp_path, RICH))
+    found = list_weights(run.path)
+    assert [item.kind for item in found][:3] == ["finished", "best", "step"]
+    finished, best, last = found[:3]
+    assert finished.epoch is None
+    assert finished.logs == {}
+    assert last.epoch == 3
+    assert last.global_step == 3 * STEPS
+    assert last.logs["val_acc"] == run.session.history[-1]["val_acc"]
+    assert best.logs["val_acc"] == max(logs["val_acc"] for logs in run.session.history)
+    for item in found:
+        assert item.problem is None
+        assert item.size == item.path.stat().st_size
+        load_model(run.session.config, item.path)
+
+
+def test_a_run_that_was_stopped_in_its_first_epoch(tmp_path: Path) -> None:
+    run = train(make_config(tmp_path, RICH), stop=Stop((0, 1)))
+    (only,) = list_weights(run.path)
+    assert (only.kind, only.epoch, only.global_step, only.logs) == ("step", 0, 2, {})
+
+
+def test_what_cannot_be_read_is_listed_with_its_reason(tmp_path: Path) -> None:
+    run = train(make_config(tmp_path, RICH))
+    (run.path / "weights.npz").write_bytes(b"no weights")
+    broken, *others = list_weights(run.path)
+    assert broken.kind == "finished"
+    assert "weights.npz" in (broken.problem or "")
+    assert all(item.problem is None for item in others)
+
+
+def test_only_run_directories(tmp_path: Path) -> None:
+    with pytest.raises(RunError):
+        list_weights(tmp_path)

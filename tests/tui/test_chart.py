@@ -1,0 +1,125 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from plotext._figure import _figure_class as Figure
+
+from tui import chart
+from tui.widgets.curve import Mark, Picture, Series, plot
+
+ODD = st.sampled_from(
+    [math.nan, math.inf, -math.inf, 1e308, -1e308, 1e100, 5e-324, 0.0, -0.0, 1.0, -1.0, 2.3]
+)
+VALUES = st.lists(st.one_of(ODD, st.floats()), max_size=60)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    x=VALUES,
+    y=VALUES,
+    width=st.integers(0, 90),
+    height=st.integers(0, 30),
+    log=st.booleans(),
+    end=st.one_of(ODD, st.floats()),
+    limits=st.one_of(st.none(), st.tuples(ODD, ODD)),
+)
+def test_a_chart_of_anything_of_any_size_is_drawn(
+    x: list[float],
+    y: list[float],
+    width: int,
+    height: int,
+    log: bool,
+    end: float,
+    limits: tuple[float, float] | None,
+) -> None:
+    series = (
+        Series("a", "red", np.array(x), np.array(y)),
+        Series("b", "red", np.sort(np.array(x)), np.array(y), marker="•", backdrop=True),
+    )
+    marks = tuple(Mark("★", "red", a, b) for a, b in zip(x, y, strict=False))
+    picture = Picture(series, marks, x_end=end, log=log, y_limits=limits)
+    lines = plot(Figure(), picture, width, height, lambda name: (255, 0, 0))
+    assert lines is None or len(lines) <= height
+
+
+@pytest.mark.parametrize(
+    "values",
+    [[], [1.0], [2.0] * 50, [math.nan] * 9, [math.inf], [1e308, -1e308], [0.0] * 5],
+    ids=["empty", "one point", "flat", "nan", "inf", "huge", "zero"],
+)
+@pytest.mark.parametrize("log", [False, True])
+def test_what_is_not_there_is_not_drawn(values: list[float], log: bool) -> None:
+    y = np.array(values)
+    picture = Picture((Series("a", "red", np.arange(len(y)) + 1.0, y),), x_end=10, log=log)
+    lines = plot(Figure(), picture, 40, 12, lambda name: (1, 2, 3))
+    drawable = [v for v in values if math.isfinite(v) and abs(v) < 1e100 and (v > 0 or not log)]
+    assert (lines is not None) == bool(drawable)
+
+
+def test_a_gap_stays_a_gap() -> None:
+    y = np.array([1.0, 2.0, math.nan, math.nan, 5.0])
+    pieces = chart.thin(np.arange(5.0), y, 10)
+    assert [piece[1].tolist() for piece in pieces] == [[1.0, 2.0], [5.0]]
+
+
+def test_thinning_keeps_the_extremes_of_every_column() -> None:
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=10_000)
+    y[1234], y[8765] = 50.0, -50.0
+    ((thin_x, thin_y),) = chart.thin(np.arange(10_000.0), y, 40)
+    assert len(thin_x) == 80
+    assert thin_y.max() == 50.0
+    assert thin_y.min() == -50.0
+    assert (np.diff(thin_x) >= 0).all()
+
+
+def test_a_column_without_a_number_parts_the_line() -> None:
+    y = np.ones(1000)
+    y[300:700] = np.nan
+    pieces = chart.thin(np.arange(1000.0), y, 20)
+    assert len(pieces) == 2
+
+
+@given(VALUES, st.integers(1, 20))
+def test_smoothing_keeps_length_gaps_and_range(values: list[float], window: int) -> None:
+    y = chart.finite([v if abs(v) < 1e50 else math.nan for v in values])
+    smooth = chart.smooth(y, window)
+    assert smooth.shape == y.shape
+    assert (np.isnan(smooth) == np.isnan(y)).all()
+    if np.isfinite(y).any():
+        span = max(abs(np.nanmin(y)), abs(np.nanmax(y)))
+        assert np.nanmax(np.abs(smooth)) <= span * (1 + 1e-9) + 1e-9 * span * len(y)
+
+
+def test_smoothing_is_the_mean_of_the_last_values() -> None:
+    y = chart.smooth(np.array([1.0, 2.0, 3.0, 4.0]), 2)
+    assert y.tolist() == [1.0, 1.5, 2.5, 3.5]
+
+
+@given(st.floats(-1e6, 1e6), st.floats(1e-6, 1e6), st.integers(1, 12))
+def test_ticks_are_few_round_and_inside(low: float, span: float, count: int) -> None:
+    marks = chart.ticks(low, low + span, count)
+    assert len(marks) <= count + 1
+    tolerance = 1e-6 * max(abs(low), span)
+    assert all(low - tolerance <= mark <= low + span + tolerance for mark in marks)
+
+
+@given(st.floats(-12, 12), st.floats(1e-3, 20), st.integers(1, 10))
+def test_log_ticks_are_inside(low: float, span: float, count: int) -> None:
+    for place, label in chart.log_ticks(low, low + span, count):
+        assert low - 1e-6 <= place <= low + span + 1e-6
+        assert label
+
+
+@given(st.floats(-1e12, 1e12))
+def test_labels_are_short(value: float) -> None:
+    assert len(chart.tick_label(value)) <= 7
+
+
+@given(st.floats(0, 1000), st.integers(1, 1000))
+def test_the_axis_holds_what_is_there_and_ends_with_the_run(now: float, epochs: int) -> None:
+    end = chart.horizon(now, epochs)
+    assert end >= min(now, epochs)
+    assert end <= max(now, epochs, 1)

@@ -1,0 +1,77 @@
+from importlib import import_module
+
+import pytest
+from textual.binding import Binding
+from textual.screen import Screen
+
+from tui import keymap
+from tui.app import CnnApp
+from tui.screens import SCREENS
+from tui.screens.edit import EditScreen
+
+PLACES = [*(spec.id for spec in SCREENS), "edit"]
+
+
+def _screen(where: str) -> type[Screen]:
+    if where == "edit":
+        return EditScreen
+    spec = next(spec for spec in SCREENS if spec.id == where)
+    module, name = spec.place.split(":")
+    return getattr(import_module(f"tui.screens.{module}"), name)
+
+
+@pytest.mark.parametrize("where", PLACES)
+def test_no_key_has_two_meanings_on_one_screen(where: str) -> None:
+    seen: dict[str, str] = {}
+    for row in (*keymap.keys_of(where), *keymap.keys_of(keymap.APP)):
+        for key in row.keys.split(","):
+            assert key not in seen, f"{key}: {row.id} and {seen.get(key)}"
+            seen[key] = row.id
+
+
+def test_every_row_says_what_it_does_and_ids_are_unique() -> None:
+    for row in keymap.KEYS:
+        assert row.description[0].isupper(), row.id
+        assert not row.description.endswith("."), row.id
+        assert 0 < len(row.label) <= 14, row.id
+        assert row.group, row.id
+        assert row.where in (*PLACES, keymap.APP), row.id
+    ids = [row.id for row in keymap.KEYS]
+    assert len(set(ids)) == len(ids)
+
+
+def test_every_action_exists() -> None:
+    for row in keymap.KEYS:
+        name = row.action.split("(")[0]
+        owner = CnnApp if row.where == keymap.APP or name.startswith("app.") else _screen(row.where)
+        assert hasattr(owner, f"action_{name.removeprefix('app.')}"), row.id
+
+
+@pytest.mark.parametrize("where", PLACES)
+def test_the_key_bar_shows_at_most_eight(where: str) -> None:
+    rows = [r for w in (where, keymap.APP) for r in keymap.keys_of(w) if r.footer]
+    assert len(rows) <= 8
+    written = sum(len(r.first_shown) + len(r.label) + 3 for r in rows)
+    assert written <= 80
+
+
+def test_every_screen_has_the_bindings_of_its_rows() -> None:
+    for where in PLACES:
+        rows = keymap.keys_of(where)
+        bound = {b.id for b in _screen(where).BINDINGS if isinstance(b, Binding)}
+        assert {row.id for row in rows} <= bound, where
+
+
+def test_no_key_that_terminals_take_is_the_only_one() -> None:
+    taken = {"ctrl+s", "ctrl+q", "ctrl+b", "ctrl+z", "ctrl+c"}
+    for row in keymap.KEYS:
+        keys = set(row.keys.split(","))
+        assert keys - taken - {f"f{i}" for i in range(1, 13)} or len(keys) > 1, row.id
+
+
+@pytest.mark.parametrize(
+    ("key", "written"),
+    [("ctrl+p", "^p"), ("question_mark", "?"), ("escape", "esc"), ("space", "space"), ("D", "D")],
+)
+def test_keys_are_written_as_people_know_them(key: str, written: str) -> None:
+    assert keymap.written(key) == written

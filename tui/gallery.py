@@ -1,0 +1,164 @@
+"""What a layer looks like: its filters, and what it makes of an image, as small pictures."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.layers import Flatten, Sequential, shape_text
+from engine.layers.base import Layer, Shape
+from engine.train.snapshot import LayerSnapshot
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class Place:
+    """A layer's place in its network.
+
+    Attributes:
+        name: full name (``3.body.0``).
+        kind: its class.
+        layer: class and arguments.
+        in_shape, out_shape: without the batch.
+        image_shape: the (C, H, W) that a flattening before it made its input of, or None.
+        parameters: how many numbers it trains.
+    """
+
+    name: str
+    kind: str
+    layer: str
+    in_shape: Shape
+    out_shape: Shape
+    image_shape: Shape | None
+    parameters: int
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Pictures to be shown together.
+
+    Attributes:
+        pictures: (n, h, w), numbers around zero.
+        captions: one for each.
+        limit: the largest of all, without its sign.
+        title: what they are.
+        channels: how many input channels there are to choose from.
+    """
+
+    pictures: Array
+    captions: tuple[str, ...]
+    limit: float
+    title: str
+    channels: int = 1
+
+
+def places(model: Sequential, in_shape: Shape) -> tuple[Place, ...]:
+    """Every layer that computes, in order."""
+    found: list[Place] = []
+    flattened: Shape | None = None
+    for name, layer, inside, outside in model.named_shapes(in_shape):
+        found.append(
+            Place(
+                name=name,
+                kind=type(layer).__name__,
+                layer=repr(layer),
+                in_shape=inside,
+                out_shape=outside,
+                image_shape=_image_shape(layer, inside, flattened),
+                parameters=layer.count_parameters(),
+            )
+        )
+        if isinstance(layer, Flatten):
+            flattened = inside
+    return tuple(found)
+
+
+def _image_shape(layer: Layer, inside: Shape, flattened: Shape | None) -> Shape | None:
+    """Only a layer right behind the flattening sees pixels; another has other features."""
+    is_dense = len(inside) == 1 and "weight" in layer.param_shapes()
+    if not is_dense or flattened is None or len(flattened) != 3:
+        return None
+    return flattened if math.prod(flattened) == inside[0] and flattened[1] > 1 else None
+
+
+def filters(place: Place, layer: LayerSnapshot, channel: int) -> Gallery | None:
+    """The weight of a layer as pictures; None if it has none.
+
+    A convolution gives one picture a filter, of one input channel. So does a dense layer behind a
+    flattening; any other dense layer is one picture, a row for each output.
+
+    Args:
+        place: the layer.
+        layer: its weights.
+        channel: the input channel, from 0; beyond the last one counts as the last.
+    """
+    weight = layer.weights.get("weight")
+    if weight is None:
+        return None
+    if weight.ndim == 2 and place.image_shape is not None:
+        weight = weight.reshape(len(weight), *place.image_shape)
+    if weight.ndim == 4:
+        channels = weight.shape[1]
+        chosen = min(max(channel, 0), channels - 1)
+        size = shape_text(weight.shape[2:])
+        word = "filters" if place.kind == "Conv2D" else "neurons"
+        return Gallery(
+            weight[:, chosen],
+            tuple(str(i) for i in range(len(weight))),
+            _largest(weight),
+            f"{len(weight)} {word} of {size}",
+            channels,
+        )
+    if weight.ndim == 2:
+        title = f"weights, {weight.shape[0]} outputs down, {weight.shape[1]} inputs across"
+        return Gallery(weight[None], ("",), _largest(weight), title)
+    return Gallery(_as_rows(weight), ("",), _largest(weight), f"{weight.size} scales")
+
+
+def maps(place: Place, output: Array) -> Gallery:
+    """What a layer made of one image: a picture for every channel, or one of all features.
+
+    Args:
+        place: the layer.
+        output: without the batch.
+    """
+    if output.ndim == 3:
+        captions = tuple(str(i) for i in range(len(output)))
+        title = f"{len(output)} maps of {shape_text(output.shape[1:])}"
+        return Gallery(output, captions, _largest(output), title)
+    return Gallery(_as_rows(output), ("",), _largest(output), f"{output.size} features")
+
+
+def numbers(picture: Array, width: int, height: int) -> list[str] | None:
+    """A picture's numbers as lines of text; None if there is no room for them."""
+    h, w = picture.shape
+    if h > height or w * 6 - 1 > width:
+        return None
+    return [" ".join(f"{short(value):>5}" for value in row) for row in picture.tolist()]
+
+
+def short(value: float) -> str:
+    """At most five characters: ``-0.31``, ``12.5``, ``4e-05``."""
+    if not math.isfinite(value):
+        return "nan" if math.isnan(value) else ("inf" if value > 0 else "-inf")
+    size = abs(value)
+    if size < 5e-3:
+        return "0" if size < 1e-9 else f"{value:.0e}"
+    if size < 9.995:
+        return f"{value:.2f}"
+    return f"{value:.1f}" if size < 99.95 else (f"{value:.0f}" if size < 9999.5 else f"{value:.0e}")
+
+
+def _as_rows(vector: Array) -> Array:
+    """(F,) -> (1, rows, columns), wider than high; the last row is filled with zeros."""
+    columns = max(1, min(vector.size, math.ceil(2 * math.sqrt(vector.size))))
+    rows = -(-vector.size // columns)
+    picture = np.zeros(rows * columns, vector.dtype)
+    picture[: vector.size] = vector
+    return picture.reshape(1, rows, columns)
+
+
+def _largest(array: Array) -> float:
+    finite = np.abs(array[np.isfinite(array)])
+    return float(finite.max()) if finite.size else 0.0

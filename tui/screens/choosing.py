@@ -1,0 +1,91 @@
+"""Choosing a network, for the screens that look at one."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.errors import EngineError
+from engine.train.runlist import RunInfo, list_runs
+from tui import text
+from tui.screens.base import BaseScreen
+from tui.screens.choose import Choose
+from tui.subject import of_run
+from tui.widgets.line import Part
+
+if TYPE_CHECKING:
+    from tui.app import CnnApp
+
+FOLLOW = "follow"
+_SHOWN = 200
+
+
+class Choosing(BaseScreen):
+    """A screen that is about one network; ``o`` chooses another."""
+
+    def action_choose_network(self) -> None:
+        """Ask which network, once the runs are listed."""
+        root = self.cnn.choice.runs_root
+        self.cnn.start_job(lambda job: list_runs(root), on_done=self._ask, name="runs")
+
+    def _ask(self, runs: list[RunInfo]) -> None:
+        if self.app.screen is not self:
+            return
+        app, chosen = self.cnn, self.cnn.choice.chosen
+        options = [(FOLLOW, *_followed(app))]
+        options += [
+            (str(run.path), run.id, _remark(run)) for run in runs[:_SHOWN] if run.problem is None
+        ]
+        current = str(chosen.run) if chosen is not None and chosen.run is not None else FOLLOW
+        self.app.push_screen(Choose("Which network?", options, current), self._answered)
+
+    def _answered(self, key: str | None) -> None:
+        if key is None:
+            return
+        if key == FOLLOW:
+            self.cnn.choice.chosen = None
+        else:
+            try:
+                self.cnn.choice.chosen = of_run(Path(key))
+            except EngineError as error:
+                self.cnn.tell(str(error), "choose another run", severity="error")
+                return
+        self.refresh_bindings()
+        self.beat()
+
+    def subject_parts(self) -> tuple[Part, ...]:
+        """What the screen is about, for its first line; a click asks for another."""
+        choice, training = self.cnn.choice, self.cnn.training
+        if choice.live:
+            view = training.view()
+            symbol = "‖" if view.phase == "paused" else "●"
+            word = "paused" if view.phase == "paused" else "live"
+            config = training.config
+            name = text.line(config.name, 24) if config else ""
+            where = f"epoch {view.epoch}/{view.epochs}  batch {view.step}/{view.steps_per_epoch}"
+            style = "$warning" if view.phase == "paused" else "$success"
+            return (
+                Part(f" {symbol} {word} ", f"bold {style}", "choose_network"),
+                Part(f" {name}  ", "bold", "choose_network"),
+                Part(where if view.epochs else view.phase, "$muted"),
+            )
+        subject = choice.current
+        if subject is None:
+            return (Part(" ✗ the chosen config has errors; 1 shows them", "$error", "app.go('configs')"),)
+        word = "run" if subject.run else "config"
+        return (
+            Part(f" {word} ", "$muted", "choose_network"),
+            Part(f" {text.line(subject.name, 44)}  ", "bold", "choose_network"),
+            Part(subject.what, "$muted"),
+        )
+
+
+def _followed(app: "CnnApp") -> tuple[str, str]:
+    training = app.training
+    if training.running and training.config is not None:
+        return f"the training: {training.config.name}", "follows it while it runs"
+    return f"the chosen config: {app.workspace.document.name}", "or its training, if there was one"
+
+
+def _remark(run: RunInfo) -> str:
+    best = (run.record.get("best") or {}).get("val_acc")
+    score = f"  val_acc {text.metric(best)}" if isinstance(best, float | int) else ""
+    return f"{run.status}{score}"

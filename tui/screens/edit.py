@@ -1,0 +1,196 @@
+"""The editor: a config as a form and as YAML; each follows the other."""
+
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.widgets import OptionList, Static, TextArea
+from textual.widgets.option_list import Option
+
+from engine.config import Problem
+from tui import keymap, text
+from tui.blurb import training_words
+from tui.document import Document
+from tui.screens.base import BaseScreen
+from tui.screens.saving import Saving
+from tui.widgets.form import Form
+from tui.widgets.overview import time_words
+from tui.widgets.yamleditor import YamlEditor
+
+
+class Problems(OptionList):
+    """What is wrong; enter goes there."""
+
+    HELP_TEXT = "What is wrong, with line and column. Enter goes there."
+
+
+class EditScreen(Saving, BaseScreen):
+    """Form and YAML side by side, or one at a time where it is narrow."""
+
+    WHERE = "edit"
+    TAB = "configs"
+    BINDINGS = keymap.bindings(WHERE)
+    CSS_PATH = "edit.tcss"
+    HELP_TEXT: ClassVar[str] = (
+        "Edit a config. Form and YAML are two views of one text: what you change in one, the "
+        "other follows, and comments stay. Nothing is written before you save."
+    )
+
+    def __init__(self, document: Document) -> None:
+        super().__init__(classes="-form")
+        self._document = document
+        self._seen = -1
+
+    @property
+    def document(self) -> Document:
+        """What is edited."""
+        return self._document
+
+    def compose_body(self) -> ComposeResult:
+        with Horizontal(id="panes"):
+            yield Form(self._document, id="form")
+            yield YamlEditor(self._document.text, id="editor")
+        yield Static(id="row-help", markup=False)
+        yield Problems(id="problems")
+        yield Static(id="fine", markup=False)
+
+    def on_mount(self) -> None:
+        if self._document.readable:
+            self.query_one(Form).focus()
+        else:
+            self.action_switch()
+
+    # -- following ------------------------------------------------------------------------------
+
+    @on(Form.Edited)
+    def _form_edited(self) -> None:
+        self.beat()
+
+    @on(TextArea.Changed)
+    def _text_edited(self) -> None:
+        self._document.type(self.query_one(YamlEditor).text)
+        self.beat()
+
+    def tick(self) -> None:
+        document = self._document
+        seconds = None
+        if document.config is not None:
+            seconds = self.cnn.speed.epoch_seconds(document.config)
+        if document.version != self._seen:
+            self._seen = document.version
+            editor = self.query_one(YamlEditor)
+            editor.follow(document.text)
+            editor.mark(document.problems)
+            self.query_one(Form).follow()
+            self._list_problems(document.problems)
+            self.refresh_bindings()
+            title = Content.assemble("yaml", (" ● not saved" if document.dirty else "", "$accent"))
+            editor.border_title = title
+            self.query_one(Form).border_title = Content.assemble(text.line(document.name))
+        self._show_fine(seconds)
+
+    def _show_fine(self, seconds: float | None) -> None:
+        config = self._document.config
+        if config is None:
+            return
+        words = f"  {training_words(config)}"
+        if seconds is not None:
+            words += f", {time_words(config, seconds)}"
+        line = Content.assemble(("✓ can be run", "bold $success"), (words, "$muted"))
+        fine = self.query_one("#fine", Static)
+        if line != getattr(self, "_fine", None):
+            self._fine = line
+            fine.update(line)
+
+    def _list_problems(self, problems: list[Problem]) -> None:
+        box = self.query_one(Problems)
+        box.set_class(bool(problems), "-shown")
+        self.set_class(bool(problems), "-wrong")
+        box.clear_options()
+        for problem in problems:
+            place = f"{problem.line}:{problem.column}" if problem.line is not None else "file"
+            box.add_option(
+                Option(
+                    Content.assemble(
+                        (f"✗ {place:>6}  ", "bold $error"),
+                        (f"{text.line(problem.path)}  " if problem.path else "", "bold"),
+                        text.line(problem.message),
+                    )
+                )
+            )
+
+    @on(Form.Pointed)
+    def _pointed(self, event: Form.Pointed) -> None:
+        self.query_one("#row-help", Static).update(Content(text.line(event.help)))
+
+    @on(OptionList.OptionSelected)
+    def _to_problem(self, event: OptionList.OptionSelected) -> None:
+        self._go_to(self._document.problems[event.option_index])
+
+    def _go_to(self, problem: Problem) -> None:
+        if self.has_class("-form"):
+            self.action_switch()
+        editor = self.query_one(YamlEditor)
+        editor.focus()
+        editor.go_to(problem)
+
+    # -- actions --------------------------------------------------------------------------------
+
+    def refuse(self, action: str) -> str | None:
+        document = self._document
+        if action == "save" and not document.dirty:
+            return "there is nothing to save"
+        if action == "next_problem" and not document.problems:
+            return "nothing is wrong"
+        if action == "run":
+            if document.config is None:
+                return "it has errors; ^g goes to the next"
+            if self.cnn.training.running:
+                return "a training is running; esc, then 2 shows it"
+        return None
+
+    def action_leave(self) -> None:
+        """Back to the configs; the changes stay in memory."""
+        self.dismiss()
+
+    def action_switch(self) -> None:
+        """Between form and YAML."""
+        to_yaml = not self.query_one(YamlEditor).has_focus and self.has_class("-form")
+        self.set_class(to_yaml, "-yaml")
+        self.set_class(not to_yaml, "-form")
+        if to_yaml:
+            self.query_one(YamlEditor).focus()
+        else:
+            self.query_one(Form).focus()
+            self.query_one("#row-help", Static).update("")
+
+    def action_undo(self) -> None:
+        """Take the last change back."""
+        if not self._document.undo():
+            self.cnn.tell("there is nothing to undo", timeout=2)
+        self.beat()
+
+    def action_redo(self) -> None:
+        """Bring it back again."""
+        if not self._document.redo():
+            self.cnn.tell("there is nothing to bring back", timeout=2)
+        self.beat()
+
+    def action_next_problem(self) -> None:
+        """To the first problem behind the cursor."""
+        row, column = self.query_one(YamlEditor).cursor_location
+        problems = self._document.problems
+        here = (row + 1, column + 1)
+        behind = [p for p in problems if p.line is not None and (p.line, p.column or 0) > here]
+        self._go_to((behind or problems)[0])
+
+    def action_run(self) -> None:
+        """Train it."""
+        if self.cnn.run_document():
+            self.dismiss()
+
+    def saved(self) -> None:
+        self._seen = -1
+        self.beat()

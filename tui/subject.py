@@ -1,0 +1,149 @@
+"""Which network the screens Inspect, Gradients and Evaluate are about.
+
+It is the chosen config's with fresh weights, or a run's with those that it saved. A training that
+is under way is not a subject: it is looked at through snapshots.
+"""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine import data
+from engine.config import Config, ConfigProblems, loads
+from engine.data import Dataset
+from engine.errors import CheckpointError, ConfigError, EngineError
+from engine.train import setup
+from engine.train.rundir import RunDir
+from engine.train.weights import SavedWeights, list_weights
+from tui.training import Training
+from tui.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A network that does not train.
+
+    Attributes:
+        name: of the config, or of the run's directory.
+        config: what it is.
+        weights: the file of its weights; None for fresh ones.
+        what: which weights these are, in a few words.
+        run: the run's directory; None for a config.
+    """
+
+    name: str
+    config: Config
+    weights: Path | None = None
+    what: str = "fresh weights"
+    run: Path | None = None
+
+
+def of_config(workspace: Workspace) -> Subject | None:
+    """The chosen config's network as it is before the first step; None while it has errors."""
+    document = workspace.document
+    if document.config is None:
+        return None
+    return Subject(document.name, document.config)
+
+
+def of_run(run: Path, saved: SavedWeights | None = None) -> Subject:
+    """A run's network.
+
+    Args:
+        run: its directory.
+        saved: which of its weights; default the finished ones, else the best, else the latest.
+
+    Raises:
+        ConfigError: its config cannot be read any more.
+        CheckpointError: it has no weights.
+        RunError: it is not a run.
+    """
+    text = RunDir.view(run).read_config()
+    try:
+        config = loads(text, str(run / "config.yaml"))
+    except ConfigProblems as error:
+        raise ConfigError(str(error).splitlines()[0]) from None
+    if saved is None:
+        found = list_weights(run)
+        good = [item for item in found if item.problem is None]
+        if not good:
+            problem = found[0].problem if found else f"{run.name}: it has saved no weights"
+            raise CheckpointError(str(problem))
+        saved = good[0]
+    return Subject(run.name, config, saved.path, describe(saved), run)
+
+
+def describe(saved: SavedWeights) -> str:
+    """Which weights these are, in a few words."""
+    if saved.kind == "finished":
+        return "finished weights"
+    if saved.kind == "best":
+        return f"best weights, epoch {saved.epoch}" if saved.epoch else "best weights"
+    return f"step {saved.global_step}, epoch {saved.epoch}" if saved.epoch is not None else "a step"
+
+
+def find_dataset(config: Config, training: Training) -> Dataset | None:
+    """The config's data set, if it need not be downloaded; slow, so for a job.
+
+    That of the training is taken where it is the same one: it only ever is read.
+    """
+    session = training.session
+    same = session is not None and (config.dataset, config.data.root) == (
+        session.config.dataset,
+        session.config.data.root,
+    )
+    if session is not None and same and hasattr(session, "sources"):
+        return session.sources.dataset
+    if data.locate(config.dataset, config.data.root) is None:
+        return None
+    return setup.load_dataset(config)
+
+
+class Choice:
+    """What is looked at: what was chosen, else the training, else the chosen config.
+
+    Attributes:
+        chosen: set by hand; None to follow the training and the configs.
+    """
+
+    def __init__(self, training: Training, workspace: Workspace) -> None:
+        self.chosen: Subject | None = None
+        self._training, self._workspace = training, workspace
+        self._seen: object = None
+        self._automatic: Subject | None = None
+
+    @property
+    def live(self) -> bool:
+        """Whether the training that is under way is what is looked at."""
+        return self.chosen is None and self._training.running
+
+    @property
+    def current(self) -> Subject | None:
+        """The network, with weights from a file or fresh ones; None if the config has errors.
+
+        While it trains, these are the best weights that its run has saved so far.
+        """
+        if self.chosen is not None:
+            return self.chosen
+        document = self._workspace.document
+        seen = (self._training.version, id(document), document.version)
+        if seen != self._seen:
+            self._seen = seen
+            self._automatic = self._find()
+        return self._automatic
+
+    @property
+    def runs_root(self) -> Path:
+        """Where the runs are: those of the chosen config."""
+        config = self._workspace.document.config
+        return Path(config.runs_dir if config is not None else "runs")
+
+    def _find(self) -> Subject | None:
+        training, config = self._training, self._workspace.document.config
+        if training.running or config is None or config == training.config:
+            if training.run_dir is not None:
+                with suppress(EngineError):
+                    return of_run(training.run_dir)
+            if training.running and training.config is not None:
+                return Subject(training.config.name, training.config)
+        return of_config(self._workspace)

@@ -1,0 +1,101 @@
+"""Pictures in a pane, with the numbers of the chosen one beside them."""
+
+import numpy as np
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.widgets import Static
+
+from tui import gallery, palette
+from tui.gallery import Gallery
+from tui.widgets.tiles import Tiles
+
+
+class Pictures(Tiles):
+    """Filters or feature maps."""
+
+    HELP_TEXT = (
+        "Blue is below zero, orange above, and the darker (on a light theme: the lighter) the "
+        "nearer to zero; the scale is in the line below, and the numbers of the chosen picture "
+        "beside it. Arrows choose a picture, m changes between filters and feature maps, [ and ] "
+        "choose the input channel of filters, n another sample for feature maps, z makes room."
+    )
+
+
+class GalleryPane(Vertical):
+    """Small pictures, a scale, and the numbers of the chosen picture."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id, classes="pane")
+        self._gallery: Gallery | None = None
+
+    def compose(self) -> ComposeResult:
+        with Horizontal():
+            yield Pictures(id="pictures")
+            yield Static(id="numbers", markup=False)
+        yield Static(id="scale", markup=False)
+
+    def show(self, shown: Gallery | None, title: str, subtitle: str, note: str = "") -> None:
+        """Set the pictures, or say in a note why there are none."""
+        tiles = self.query_one(Pictures)
+        self._gallery = shown
+        tiles.empty = note
+        if shown is None:
+            tiles.show(np.zeros((0, 1, 1)), (), 0.0)
+        else:
+            tiles.show(shown.pictures, shown.captions, shown.limit)
+        self.border_title, self.border_subtitle = Content(title), Content(subtitle)
+        self.describe()
+
+    def describe(self) -> None:
+        """Write the numbers of the chosen picture."""
+        shown, tiles = self._gallery, self.query_one(Pictures)
+        grid, scale = self.query_one("#numbers", Static), self.query_one("#scale", Static)
+        if shown is None or tiles.cursor >= len(shown.pictures):
+            grid.display = False
+            scale.update("")
+            return
+        picture = shown.pictures[tiles.cursor]
+        room = self.size.width - max(self.size.width // 3, 24)
+        lines = gallery.numbers(picture, room, self.size.height - 3)
+        grid.display = lines is not None
+        if lines is not None:
+            caption = shown.captions[tiles.cursor]
+            head = f"{caption or 'all'}  {picture.shape[0]}×{picture.shape[1]}"
+            grid.update(Content("\n").join([Content.styled(head, "$primary"), *map(_signed, lines)]))
+        scale.update(self._scale(shown, picture, tiles.cursor))
+
+    def _scale(self, shown: Gallery, picture: np.ndarray, index: int) -> Content:
+        limit = gallery.short(shown.limit)
+        parts: list[tuple[str, str]] = [(f"-{limit} ", "$muted")]
+        colours = palette.diverging(self.query_one(Pictures).palette)
+        step = 4 if self.size.width < 60 else 1
+        parts += [("█", colour) for colour in colours[1::step]]
+        parts.append((f" {limit}", "$muted"))
+        caption = shown.captions[index]
+        low, high = float(np.min(picture)), float(np.max(picture))
+        parts.append((f"  {caption and '▴'}{caption} ", "$primary"))
+        parts.append((f"{gallery.short(low)} to {gallery.short(high)}", "$foreground"))
+        rms = float(np.sqrt(np.mean(np.square(picture, dtype=np.float64))))
+        parts.append((f"  rms {gallery.short(rms)}", "$muted"))
+        return Content.assemble(*parts).truncate(max(self.size.width - 4, 1), ellipsis=True)
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self.describe)
+
+    def on_tiles_moved(self, event: Tiles.Moved) -> None:
+        self.describe()
+
+
+def _signed(line: str) -> Content:
+    """Numbers, those below zero in another colour; the sign says it too."""
+    return Content.assemble(
+        *(
+            (word + " ", "$curve-train" if word.strip().startswith("-") else "$curve-val")
+            for word in _words(line)
+        )
+    )
+
+
+def _words(line: str) -> list[str]:
+    return [line[i : i + 5] for i in range(0, len(line), 6)]
