@@ -13,7 +13,7 @@ import numpy as np
 Array = np.ndarray
 
 LARGEST = 1e100
-"""Values beyond it are treated as missing: spans and ticks could overflow otherwise."""
+"""Values beyond it are treated as missing, those below its inverse as 0: spans could overflow."""
 
 
 def finite(values: Sequence[float] | Array) -> Array:
@@ -21,6 +21,7 @@ def finite(values: Sequence[float] | Array) -> Array:
     array = np.array(values, dtype=np.float64).reshape(-1)
     with np.errstate(invalid="ignore"):
         array[~(np.abs(array) <= LARGEST)] = np.nan
+        array[np.abs(array) < 1 / LARGEST] = 0.0
     return array
 
 
@@ -99,7 +100,7 @@ def limits(values: Sequence[Array], *, padding: float = 0.04) -> tuple[float, fl
 def ticks(low: float, high: float, count: int) -> list[float]:
     """At most about ``count`` round numbers between two others."""
     span = high - low
-    if not (math.isfinite(span) and span > 0) or count < 1:
+    if not 1e-200 < span < math.inf or count < 1:
         return []
     rough = span / count
     power = 10.0 ** math.floor(math.log10(rough))

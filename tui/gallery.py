@@ -41,7 +41,7 @@ class Gallery:
     Attributes:
         pictures: (n, h, w), numbers around zero.
         captions: one for each.
-        limit: the largest of all, without its sign.
+        limit: what gets the strongest colour: only a fiftieth of all numbers is larger.
         title: what they are.
         channels: how many input channels there are to choose from.
     """
@@ -106,14 +106,14 @@ def filters(place: Place, layer: LayerSnapshot, channel: int) -> Gallery | None:
         return Gallery(
             weight[:, chosen],
             tuple(str(i) for i in range(len(weight))),
-            _largest(weight),
+            _strong(weight),
             f"{len(weight)} {word} of {size}",
             channels,
         )
     if weight.ndim == 2:
         title = f"weights, {weight.shape[0]} outputs down, {weight.shape[1]} inputs across"
-        return Gallery(weight[None], ("",), _largest(weight), title)
-    return Gallery(_as_rows(weight), ("",), _largest(weight), f"{weight.size} scales")
+        return Gallery(weight[None], ("",), _strong(weight), title)
+    return Gallery(_as_rows(weight), ("",), _strong(weight), f"{weight.size} scales")
 
 
 def maps(place: Place, output: Array) -> Gallery:
@@ -126,8 +126,8 @@ def maps(place: Place, output: Array) -> Gallery:
     if output.ndim == 3:
         captions = tuple(str(i) for i in range(len(output)))
         title = f"{len(output)} maps of {shape_text(output.shape[1:])}"
-        return Gallery(output, captions, _largest(output), title)
-    return Gallery(_as_rows(output), ("",), _largest(output), f"{output.size} features")
+        return Gallery(output, captions, _strong(output), title)
+    return Gallery(_as_rows(output), ("",), _strong(output), f"{output.size} features")
 
 
 def numbers(picture: Array, width: int, height: int) -> list[str] | None:
@@ -159,6 +159,10 @@ def _as_rows(vector: Array) -> Array:
     return picture.reshape(1, rows, columns)
 
 
-def _largest(array: Array) -> float:
-    finite = np.abs(array[np.isfinite(array)])
-    return float(finite.max()) if finite.size else 0.0
+def _strong(array: Array) -> float:
+    """The size that only a fiftieth of the numbers exceeds: one outlier must not dim the rest."""
+    sizes = np.abs(array.reshape(-1)[:: max(1, array.size >> 16)])
+    finite = sizes[np.isfinite(sizes)]
+    if not finite.size:
+        return 0.0
+    return float(np.percentile(finite, 98)) or float(finite.max())

@@ -103,20 +103,23 @@ class Lookout:
         self._key: object = None
         self.sample = 0
         self._jobs: set[Job] = set()
-        self._clear()
+        self.ground: Ground | None = None
+        self.look: Look | None = None
         self.version = 0
+        self._turn()
 
-    def _clear(self) -> None:
+    def _turn(self) -> None:
+        """Turn to another network; the last look stays until there is one at the new."""
         for job in self._jobs:
             job.cancel()
         self._jobs.clear()
-        self.ground: Ground | None = None
-        self.look: Look | None = None
         self.problem: str | None = None
+        self._surveyed: Ground | None = None
         self._snapshot: Snapshot | None = None
         self._busy = False
         self._next = 0.0
         self._step: int | None = None
+        self.version += 1
 
     # -- following ------------------------------------------------------------------------------
 
@@ -127,17 +130,18 @@ class Lookout:
         key = ("live", id(self._app.training.session)) if live else subject
         if key != self._key:
             self._key = key
-            self._clear()
-            self.version += 1
+            self._turn()
             if live:
                 config = self._app.training.config
                 assert config is not None
                 self._run(lambda job: self._survey(job, config), self._grounded)
             elif subject is not None:
                 self._run(lambda job: self._visit(job, subject), self._visited)
-        if self._busy or self.ground is None:
+            else:
+                self.ground = self.look = None
+        if self._busy or self._surveyed is None:
             return
-        if self.look is not None and self._snapshot is not None and self.look.sample != self.sample:
+        if self._snapshot is not None and self.look is not None and self.look.sample != self.sample:
             self._examine(self._snapshot, self.look.step)
         elif live:
             self._follow()
@@ -161,14 +165,14 @@ class Lookout:
         self._examine(snapshot, self._step)
 
     def _examine(self, snapshot: Snapshot, step: int | None) -> None:
-        ground, sample = self.ground, self.sample
+        ground, sample = self._surveyed, self.sample
         assert ground is not None
         self._snapshot, self._busy = snapshot, True
 
         def done(look: Look) -> None:
             self._busy = False
             self._next = time.monotonic() + INTERVAL
-            self.look = look
+            self.ground, self.look = ground, look
             self.version += 1
 
         self._run(lambda job: examined(snapshot, ground, sample, step), done)
@@ -183,6 +187,7 @@ class Lookout:
         def failed(error: Exception) -> None:
             self._jobs.discard(job)
             self.problem = str(error) or type(error).__name__
+            self.ground = self.look = None
             self.version += 1
             self._app.tell(self.problem, "o chooses another network", severity="error")
 
@@ -190,11 +195,11 @@ class Lookout:
         self._jobs.add(job)
 
     def _grounded(self, ground: Ground) -> None:
-        self.ground = ground
-        self.version += 1
+        self._surveyed = ground
 
     def _visited(self, found: tuple[Ground, Snapshot, Look]) -> None:
-        self.ground, self._snapshot, self.look = found
+        self._surveyed, self._snapshot, self.look = found
+        self.ground = self._surveyed
         self.version += 1
 
     def _survey(self, job: Job, config: Config) -> Ground:

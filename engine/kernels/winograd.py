@@ -54,7 +54,7 @@ def suits(window: Window, c_in: int, c_out: int, out_w: int, n: int) -> bool:
 
 
 def correlate(memory: Array, weight: Array, bias: Array | None, window: Window, out: Array) -> None:
-    """out (H_out, O, W_out, N) = weight (O, C, 3, 3) * memory (H, C, W, N) + bias (O, 1, 1)."""
+    """out (H_out, O, W_out, N) = weight (O, C, 3, 3) * memory (H, C, W, N) + bias (O,)."""
     u = _transform_weight(weight)  # t o c
     for v, target in _blocks(memory, window, out):
         count, c_out, width, n = target.shape
@@ -73,7 +73,7 @@ def correlate(memory: Array, weight: Array, bias: Array | None, window: Window, 
         odd = width // 2  # the last column of an odd width has no partner
         np.subtract(second[:, :, :odd], fourth[:, :, :odd], out=target[:, :, 1::2])
         if bias is not None:
-            target += bias
+            target += bias[:, None, None]
 
 
 def correlate_weight(memory: Array, dout: Array, window: Window, dweight: Array) -> None:
@@ -109,9 +109,7 @@ def _phases(memory: Array, window: Window, out_h: int, tiles_w: int) -> Array:
     """The zero-padded image with even and odd columns apart: (rows, 2, C, tiles_w + 1, N)."""
     (top, _), (left, _) = window.pads
     height, c, width, n = memory.shape
-    rows = scratch(
-        "winograd.phases", (out_h + out_h % 2 + 2, 2, c, tiles_w + 1, n), memory.dtype
-    )
+    rows = scratch("winograd.phases", (out_h + out_h % 2 + 2, 2, c, tiles_w + 1, n), memory.dtype)
     rows[:top] = 0
     rows[top + height :] = 0
     inner = rows[top : top + height]

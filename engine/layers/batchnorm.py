@@ -12,7 +12,7 @@ from engine.kernels.workspace import scratch
 from engine.layers import arguments as check
 from engine.layers.base import Array, Layer, Shape
 
-SPAN_BYTES = 256 * 1024
+SPAN_BYTES = 512 * 1024
 
 
 class _BatchNorm(Layer):
@@ -42,11 +42,12 @@ class _BatchNorm(Layer):
             mean, var = self.buffers["running_mean"], self.buffers["running_var"]
         inverse_std = 1 / np.sqrt(var + self.eps)
         scale = gamma * inverse_std
-        shift = beta - mean * scale
+        scale_row = _as_row(scale, blocks, "scale")
+        shift_row = _as_row(beta - mean * scale, blocks, "shift")
         out = np.empty_like(blocks)
         for rows in _spans(blocks):
-            np.multiply(blocks[rows], scale[:, None], out=out[rows])
-            out[rows] += shift[:, None]
+            np.multiply(blocks[rows], scale_row, out=out[rows])
+            out[rows] += shift_row
         self.saved = x, mean, inverse_std, self.training
         return from_channel_blocks(out, x.shape)
 
@@ -59,10 +60,10 @@ class _BatchNorm(Layer):
         """
         own_count = blocks.shape[0] * blocks.shape[2]
         own_mean = _channel_sums(blocks) / own_count
+        mean_row = _as_row(own_mean, blocks, "mean")
         own_squares = np.zeros_like(own_mean)
         for rows in _spans(blocks):
-            centred = _scratch(blocks[rows])
-            np.subtract(blocks[rows], own_mean[:, None], out=centred)
+            centred = np.subtract(blocks[rows], mean_row, out=_scratch(blocks[rows]))
             own_squares += _channel_dots(centred, centred)
         parts = self.rank.all_gather((own_count, own_mean, own_squares))
         count, mean, squares = parts[0]
@@ -102,27 +103,31 @@ class _BatchNorm(Layer):
         """
         x, mean, inverse_std, trained = self.expect_saved()
         blocks, dblocks = channel_blocks(x), channel_blocks(dout)
-        dbeta = _channel_sums(dblocks)
-        dgamma = np.zeros_like(dbeta)
+        mean_row = _as_row(mean, blocks, "mean")
+        dbeta, dgamma = _channel_sums(dblocks), np.zeros_like(mean)
         for rows in _spans(blocks):
-            normalised = _normalised(blocks[rows], mean, inverse_std)
-            dgamma += _channel_dots(dblocks[rows], normalised)
+            centred = np.subtract(blocks[rows], mean_row, out=_scratch(blocks[rows]))
+            dgamma += _channel_dots(dblocks[rows], centred)
+        dgamma *= inverse_std
         self.grads["weight"][...] = dgamma
         self.grads["bias"][...] = dbeta
-        scale = (self.params["weight"] * inverse_std)[:, None]
+        scale = self.params["weight"] * inverse_std
         if not trained:
-            return from_channel_blocks(dblocks * scale, x.shape)
+            return from_channel_blocks(dblocks * scale[:, None], x.shape)
         parts = self.rank.all_gather((dblocks.shape[0] * dblocks.shape[2], dbeta, dgamma))
         count = sum(n for n, _, _ in parts)
-        mean_dbeta = sum((b for _, b, _ in parts), np.zeros_like(dbeta))[:, None] / count
-        mean_dgamma = sum((g for _, _, g in parts), np.zeros_like(dgamma))[:, None] / count
+        mean_dbeta = sum((b for _, b, _ in parts), np.zeros_like(dbeta)) / count
+        mean_dgamma = sum((g for _, _, g in parts), np.zeros_like(dgamma)) / count
+        scale_row = _as_row(scale, blocks, "scale")
+        slope_row = _as_row(inverse_std * mean_dgamma, blocks, "slope")
+        shift_row = _as_row(mean_dbeta, blocks, "shift")
         dx = np.empty_like(blocks)
         for rows in _spans(blocks):
-            correction = _normalised(blocks[rows], mean, inverse_std)
-            correction *= mean_dgamma
-            correction += mean_dbeta
-            np.subtract(dblocks[rows], correction, out=dx[rows])
-            dx[rows] *= scale
+            part = np.subtract(blocks[rows], mean_row, out=_scratch(blocks[rows]))
+            part *= slope_row  # x̂ · mean(dγ)
+            part += shift_row
+            np.subtract(dblocks[rows], part, out=dx[rows])
+            dx[rows] *= scale_row
         return from_channel_blocks(dx, x.shape)
 
     def output_shape(self, in_shape: Shape) -> Shape:
@@ -191,18 +196,24 @@ def _scratch(like: Array) -> Array:
     return scratch("batchnorm", like.shape, like.dtype)
 
 
-def _normalised(rows: Array, mean: Array, inverse_std: Array) -> Array:
-    """x̂ = (x − μ)/σ of some rows, in scratch memory."""
-    out = np.subtract(rows, mean[:, None], out=_scratch(rows))
-    out *= inverse_std[:, None]
-    return out
+def _as_row(values: Array, blocks: Array, name: str) -> Array:
+    """One value a channel, (C,), as an image row (C, P) in scratch memory.
+
+    NumPy combines two arrays twice as fast as an array with one number per channel, and a row
+    stays in the cache.
+    """
+    row = scratch(f"batchnorm.{name}", blocks.shape[1:], blocks.dtype)
+    row[...] = values[:, None]
+    return row
 
 
 def _channel_sums(blocks: Array) -> Array:
-    """(H, C, P) -> (C,): each row first, in pairs, then over the rows."""
-    return blocks.sum(axis=2).sum(axis=0)
+    """(H, C, P) -> (C,): each row as a product with ones, then over the rows."""
+    height, channels, length = blocks.shape
+    ones = np.ones(length, blocks.dtype)
+    return (blocks.reshape(-1, length) @ ones).reshape(height, channels).sum(axis=0)
 
 
 def _channel_dots(a: Array, b: Array) -> Array:
     """(H, C, P) twice -> (C,): sums of products."""
-    return np.einsum("hcp,hcp->hc", a, b).sum(axis=0)
+    return np.vecdot(a, b).sum(axis=0)

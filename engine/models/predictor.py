@@ -31,7 +31,7 @@ class Predictor:
 
     def __init__(self, model: Sequential, workers: Workers) -> None:
         self._workers = workers
-        folded = Sequential(fold_batch_norms(model.replica()))
+        folded = Sequential(fold_batch_norms(model))
         self._twins = [folded.replica().eval() for _ in range(workers.count)]
         self._multiply_adds: dict[Shape, int] = {}
 

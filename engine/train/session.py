@@ -81,7 +81,6 @@ class TrainingSession:
         self.progress = Progress()
         self.steps_per_epoch = 0
         self._resume = resume
-        self._first_step = 0
         self._emit = on_event
         self._on_progress = on_progress
         self._extra = list(extra_callbacks)
@@ -185,7 +184,6 @@ class TrainingSession:
             raise CheckpointError(f"{self.run_dir.path}: there is no checkpoint to go on from")
         path, saved, skipped = found
         self.state.restore(saved)
-        self._first_step = self.progress.global_step
         for problem in skipped:
             self.warn(f"skipped a checkpoint: {problem}; going on from {path.name}")
         if saved.meta.get("config_hash") != config_hash(self.config):
@@ -197,7 +195,7 @@ class TrainingSession:
     def _give_up(self, error: BaseException) -> None:
         """An error that ends the run: leave a record of it, or nothing if nothing was trained."""
         with suppress(EngineError):
-            if self.progress.global_step > self._first_step:
+            if self.progress.global_step > 0:
                 self._write_record("failed", reason=f"{type(error).__name__}: {error}")
             elif self._resume is None:
                 self.run_dir.close()

@@ -16,7 +16,7 @@ from engine import metrics
 from engine.data import Batches
 from engine.errors import RunError
 from engine.kernels.workers import Rank, Workers, micro_batches, tree_sum
-from engine.layers import Sequential
+from engine.layers import Layer, Sequential
 from engine.losses import Loss, SoftmaxCrossEntropy
 from engine.optim import Optimizer, clip_grad_norm, global_norm
 from engine.seeds import Purpose, stream
@@ -116,7 +116,9 @@ class Trainer:
         self.parameters = FlatParameters(model)
         model.layers[0].needs_dx = False
         self._loss = loss
+        self._buffers = list(model.named_buffers().values())
         self._replicas: list[Sequential] = []
+        self._layers: list[list[Layer]] = []
         self._losses: list[Loss] = []
         self._gradients: list[Array] = []
 
@@ -136,7 +138,7 @@ class Trainer:
         indices = batches.batch_indices(epoch, step)
         pieces = micro_batches(len(indices))
         self._grow(len(pieces))
-        buffers = {name: array.copy() for name, array in self.model.named_buffers().items()}
+        buffers = [array.copy() for array in self._buffers]
 
         def task(i: int, rank: Rank) -> tuple[float, int]:
             replica, loss = self._replicas[i], self._losses[i]
@@ -158,8 +160,8 @@ class Trainer:
         if not (math.isfinite(total) and math.isfinite(norm)):
             what = "the gradient is not finite" if math.isfinite(total) else f"the loss is {total}"
             source = self._first_non_finite(batches, indices, epoch, step)
-            for name, array in self.model.named_buffers().items():
-                array[...] = buffers[name]
+            for array, before_step in zip(self._buffers, buffers, strict=True):
+                array[...] = before_step
             raise Diverged(what, epoch, step, self.optimizer.lr, source)
         if self.clip_norm is not None:
             clip_grad_norm(gradient, self.clip_norm)
@@ -233,10 +235,10 @@ class Trainer:
         self, i: int, rank: Rank, batches: Batches, piece: Array, epoch: int, step: int
     ) -> tuple[Array, Array]:
         """Images and labels of a training micro-batch, its replica ready for them."""
-        replica = self._replicas[i]
-        for layer in replica.walk():
+        rng = stream(Purpose.DROPOUT, self.seed, epoch, step, i)
+        for layer in self._layers[i]:
             layer.rank = rank
-        replica.set_rng(stream(Purpose.DROPOUT, self.seed, epoch, step, i))
+            layer.use_rng(rng)
         return batches.load(piece, stream(Purpose.AUGMENT, self.seed, epoch, step, i))
 
     def _map(self, task: Callable[[int, Rank], T], size: int) -> list[T]:
@@ -260,6 +262,7 @@ class Trainer:
             replica = self.model.replica().train()
             self._gradients.append(self.parameters.gradients_of(replica))
             self._replicas.append(replica)
+            self._layers.append(list(replica.walk()))
             self._losses.append(copy.copy(self._loss))
 
     def _first_non_finite(

@@ -160,6 +160,7 @@ class InspectScreen(Choosing):
         table = self.query_one(LayerTable)
         rows = [_row(place, fact) for place, fact in zip(places, facts, strict=True)]
         table.show(rows, [place.name for place in places])
+        table.styles.height = None if self._zoomed else len(rows) + 3
         total = sum(place.parameters for place in places)
         bad = sum(fact.health.level in ("warning", "error") for fact in facts)
         state = Content.styled(f"! {bad} to look at", "$warning") if bad else Content("")
@@ -282,6 +283,8 @@ class InspectScreen(Choosing):
             pane.set_class(self._zoomed is not None and pane is not self._zoomed, "zoomed-out")
         self.query_one(".bottom").set_class(self._zoomed is panes[0], "zoomed-out")
         self.set_class(self._zoomed is not None, "-zoomed")
+        self._seen = None
+        self.beat()
 
     def on_table_moved(self, event: Table.Moved) -> None:
         self.beat()

@@ -193,12 +193,17 @@ class _Frame:
 
     def __init__(self, picture: Picture, columns: int) -> None:
         self.picture = picture
+        end = float(picture.x_end)
+        self.end = end if 1e-9 < end < 1e15 else 1.0
         self.series: list[tuple[Series, list[tuple[Array, Array]]]] = []
         counted: list[Array] = []
         everything: list[Array] = []
         for series in picture.series:
             x, y = chart.finite(series.x), self._scaled(chart.finite(series.y))
-            pieces = chart.thin(x, y, columns)
+            n = min(len(x), len(y))
+            # plotext walks along a line pixel by pixel, however far outside it leads.
+            inside = (x[:n] >= 0) & (x[:n] <= self.end * (1 + 1e-9))
+            pieces = chart.thin(x[:n][inside], y[:n][inside], columns)
             self.series.append((series, pieces))
             everything += [piece[1] for piece in pieces]
             if not series.backdrop:
@@ -210,8 +215,6 @@ class _Frame:
             edges = self._scaled(chart.finite(picture.y_limits))
             low, high = np.nanmin([low, edges[0]]), np.nanmax([high, edges[1]])
         self.low, self.high = float(low), float(high)
-        end = float(picture.x_end)
-        self.end = end if 0 < end < chart.LARGEST else 1.0
 
     def _scaled(self, values: Array) -> Array:
         return chart.logarithm(values) if self.picture.log else values

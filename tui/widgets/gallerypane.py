@@ -56,7 +56,7 @@ class GalleryPane(Vertical):
             scale.update("")
             return
         picture = shown.pictures[tiles.cursor]
-        room = self.size.width - max(self.size.width // 3, 24)
+        room = self.size.width * 2 // 5
         lines = gallery.numbers(picture, room, self.size.height - 3)
         grid.display = lines is not None
         if lines is not None:
@@ -77,8 +77,9 @@ class GalleryPane(Vertical):
         parts.append((f"  {caption and '▴'}{caption} ", "$primary"))
         parts.append((f"{gallery.short(low)} to {gallery.short(high)}", "$foreground"))
         rms = float(np.sqrt(np.mean(np.square(picture, dtype=np.float64))))
-        parts.append((f"  rms {gallery.short(rms)}", "$muted"))
-        return Content.assemble(*parts).truncate(max(self.size.width - 4, 1), ellipsis=True)
+        room = self.size.width - sum(len(part) for part, _ in parts)
+        parts += [(f"  rms {gallery.short(rms)}", "$muted")] if room >= 12 else []
+        return Content.assemble(*parts).truncate(max(self.size.width, 1), ellipsis=True)
 
     def on_resize(self) -> None:
         self.call_after_refresh(self.describe)

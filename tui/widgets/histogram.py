@@ -129,7 +129,7 @@ class Histogram(Widget):
     def _heading(self, width: int) -> list[Segment]:
         base = self.rich_style
         parts = [Segment(self.title, base + RichStyle(bold=True))]
-        if width >= len(self.title) + 14:
+        if width >= len(self.title) + 15:
             parts += [
                 Segment("  ▲ now", base + RichStyle(color=self._colour("curve-train"))),
                 Segment(" ▼ start", base + RichStyle(color=self._colour("muted"))),

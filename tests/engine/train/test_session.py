@@ -3,6 +3,7 @@
 import json
 import math
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ from small_runs import (
 from engine.config import load
 from engine.data import FetchCancelledError
 from engine.train.events import CheckpointSaved, Ended, EpochEnded, Started
+from engine.train.loop import Loop
 from engine.train.rundir import RunDir
 from engine.train.session import TrainingSession
 
@@ -284,6 +286,16 @@ def test_without_restore_best_the_last_weights_stay(tmp_path: Path) -> None:
     run = train(make_config(tmp_path, PLAIN, f"callbacks=[{stopping}]"), recorder)
     assert run.ended.epochs_done == 2
     assert same_arrays(saved_model(run.path / "weights.npz"), recorder.after_epoch[-1])
+
+
+def test_of_equal_epochs_the_first_is_the_best(tmp_path: Path) -> None:
+    same = {"val_loss": 1.0, "val_acc": 0.5}
+    recorder = Recorder()
+    with patch.object(Loop, "_validate", lambda self: dict(same)):
+        run = train(make_config(tmp_path, PLAIN), recorder)
+    assert run.ended.best["epoch"] == 1
+    best = saved_model(run.path / "checkpoints" / "best.npz")
+    assert same_arrays(best, recorder.after_epoch[0])
 
 
 def test_a_callback_may_end_training_inside_an_epoch(tmp_path: Path) -> None:

@@ -1,3 +1,5 @@
+import copy
+
 import numpy as np
 import pytest
 from small_runs import copy_state, same_arrays
@@ -65,12 +67,11 @@ def test_a_step_that_is_inspected_tells_weights_gradients_and_updates(
             update = 0.1 * float(np.sqrt((grad.astype("f8") ** 2).mean()))
             assert layer.update_ratio[key] == pytest.approx(update / size, rel=1e-2, abs=1e-9)
     assert by_name(snapshot)["1"].grads.keys() == {"weight", "bias"}  # buffers have none
-    copies = {
-        n: {k: a.copy() for k, a in la.weights.items()} for n, la in by_name(snapshot).items()
-    }
+    taken = copy.deepcopy(snapshot)
     trainer.step(batches, 1, 0)
-    for name, layer in by_name(snapshot).items():
-        assert same_arrays(layer.weights, copies[name])
+    for layer, expected in zip(snapshot.layers, taken.layers, strict=True):
+        assert same_arrays(layer.weights, expected.weights)
+        assert same_arrays(layer.grads, expected.grads)
 
 
 def test_inspecting_changes_no_bit(batches: Batches) -> None:

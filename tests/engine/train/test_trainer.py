@@ -133,6 +133,32 @@ def test_chance_depends_on_seed_epoch_step_and_micro_batch(two: Workers) -> None
     assert len(set(masks)) == 12
 
 
+def test_training_augments_anew_for_every_batch_and_evaluation_never_does(two: Workers) -> None:
+    seen: list[bytes] = []
+
+    class Watched(Batches):
+        def load(self, indices: np.ndarray, rng: Any = None) -> tuple[np.ndarray, np.ndarray]:
+            x, labels = super().load(indices, rng)
+            seen.append(x.tobytes())
+            return x, labels
+
+    whole = make_batches(32)
+    arguments: dict[str, Any] = {"seed": 3, "shuffle": False, "mean": (0.5,), "std": (0.25,)}
+    split = Split(whole._images, whole._labels)
+    batches = Watched(split, np.arange(32), 32, augment=Augment(shift=2), **arguments)
+    with Workers(1) as one:
+        trainer = make_trainer(PLAIN_NET, workers=one)
+        for epoch in (0, 1, 0):
+            trainer.step(batches, epoch, 0)
+        trainer.evaluate(batches)
+    # Which of the two micro-batches is loaded first is not said.
+    trained, evaluated = [sorted(seen[i : i + 2]) for i in (0, 2, 4)], sorted(seen[6:])
+    plain = [whole.load(np.arange(16 * i, 16 * i + 16))[0].tobytes() for i in range(2)]
+    assert evaluated == sorted(plain)
+    assert trained[0] == trained[2]
+    assert len({*plain, *trained[0], *trained[1]}) == 6
+
+
 def test_clip_norm_bounds_the_step(two: Workers) -> None:
     trainer = make_trainer(PLAIN_NET, workers=two, clip_norm=0.01, optimizer=SGD(lr=1.0))
     before = trainer.parameters.vector.copy()

@@ -1,0 +1,94 @@
+"""Several ways of doing the same work, timed in turn."""
+
+import math
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long to measure.
+
+    Attributes:
+        rounds: how often each way has its turn.
+        turn: seconds of a turn, at least; work that takes longer is done once a turn.
+    """
+
+    rounds: int
+    turn: float
+
+
+FULL = Effort(rounds=15, turn=0.1)
+QUICK = Effort(rounds=3, turn=0.02)
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way of doing the work.
+
+    Attributes:
+        run: does it once.
+        prepare: called before each turn, not timed.
+    """
+
+    run: Callable[[], object]
+    prepare: Callable[[], object] = lambda: None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Seconds that each way took, a number for each round."""
+
+    seconds: Mapping[str, list[float]]
+
+    def median(self, name: str) -> float:
+        """Seconds of one run."""
+        return statistics.median(self.seconds[name])
+
+    def best(self, whose: str) -> str:
+        """The fastest of those whose name starts so."""
+        return min((name for name in self.seconds if name.startswith(whose)), key=self.median)
+
+    def speedup(self, name: str, over: str) -> float:
+        """The throughput of one way divided by that of another."""
+        return self.median(over) / self.median(name)
+
+    def speedup_range(self, name: str, over: str) -> tuple[float, float]:
+        """The middle half of the rounds' own speed-ups: how much the machine lets them vary."""
+        ratios = sorted(
+            slow / fast for slow, fast in zip(self.seconds[over], self.seconds[name], strict=True)
+        )
+        quarter = len(ratios) // 4
+        return ratios[quarter], ratios[-1 - quarter]
+
+
+def compare(ways: Mapping[str, Way], effort: Effort) -> Comparison:
+    """Give every way its turn, again and again, so that what else the machine does hits all alike.
+
+    A turn begins with one run that is not timed: it wakes this way's threads, lets those of the
+    one before fall asleep, and brings its memory into the caches.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    runs: dict[str, int] = {}
+    names = list(ways)
+    for turn in range(effort.rounds):
+        for i in range(len(names)):
+            name = names[(i + turn) % len(names)]
+            way = ways[name]
+            way.prepare()
+            took = _timed(way.run, 1)
+            if name not in runs:
+                # The very first run may be slow, so the number of runs is set by the second.
+                took = _timed(way.run, 1)
+                runs[name] = min(max(1, math.ceil(effort.turn / took)), 1000)
+            seconds[name].append(_timed(way.run, runs[name]) / runs[name])
+    return Comparison(seconds)
+
+
+def _timed(run: Callable[[], object], times: int) -> float:
+    began = time.perf_counter()
+    for _ in range(times):
+        run()
+    return time.perf_counter() - began

@@ -1,0 +1,321 @@
+"""The app as it is used: start, train, stop, quit, and what goes wrong on the way."""
+
+import asyncio
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from textual.widgets import Button
+
+from engine.commands.signals import Signals
+from engine.train.runlist import list_runs
+from tui_support import Until, tap
+from tui.app import CnnApp
+from tui.screens.configs import ConfigsScreen
+from tui.screens.dialogs import Confirm
+from tui.screens.help import HelpScreen
+from tui.screens.train import TrainScreen
+from tui.settings import Settings
+from tui.workspace import Workspace
+
+MakeApp = Callable[..., CnnApp]
+
+
+async def test_one_key_from_the_start_to_a_moving_curve(home: Path, until: Until) -> None:
+    app = CnnApp(Workspace.opened())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await tap(pilot, "r")
+        assert isinstance(app.screen, TrainScreen)
+        await until(pilot, lambda: app.training.ring and app.training.ring.version > 3)
+        curve = app.screen.query_one("#loss")
+        await until(pilot, lambda: curve.picture.series)  # type: ignore[attr-defined]
+        assert app.training.config is not None
+        assert app.training.config.name == "quickstart"
+        app.training.stop()
+        await until(pilot, lambda: not app.training.running)
+
+
+async def test_a_run_to_its_end(make_app: MakeApp, until: Until) -> None:
+    app = make_app()
+    async with app.run_test() as pilot:
+        await tap(pilot, "r")
+        await until(pilot, lambda: app.training.ended and not app.training.running)
+        assert app.training.phase == "finished"
+        assert len(app.training.history) == 2
+        assert "test_acc" in app.training.ended.test  # type: ignore[union-attr]
+        await asyncio.sleep(0.2)
+        assert "Finished" in str(app.screen.query_one("#banner").render())
+        (run,) = list_runs("runs")
+        assert run.status == "finished"
+
+
+async def test_every_screen_is_one_key_away(make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test() as pilot:
+        for key, where in zip("123456", app.MODES, strict=False):
+            await pilot.press(key)
+            assert app.current_mode == where
+            await pilot.press("question_mark")
+            assert isinstance(app.screen, HelpScreen)
+            await pilot.press("escape")
+
+
+async def test_pause_one_batch_and_go_on(make_app: MakeApp, until: Until, home: Path) -> None:
+    _slow(home)
+    app = make_app("slow")
+    async with app.run_test() as pilot:
+        await tap(pilot, "r")
+        await until(pilot, lambda: app.training.started)
+        await tap(pilot, "space")
+        await until(pilot, lambda: app.training.phase == "paused")
+        before = app.training.view()
+        await tap(pilot, "s")
+        await until(pilot, lambda: app.training.view().step == before.step + 1)
+        await tap(pilot, "space")
+        await until(pilot, lambda: app.training.view().step > before.step + 2)
+        assert not app.training.paused
+        app.training.stop()
+        await until(pilot, lambda: not app.training.running)
+
+
+async def test_the_learning_rate_changes_live_and_is_marked(
+    make_app: MakeApp, until: Until, home: Path
+) -> None:
+    _slow(home)
+    app = make_app("slow")
+    async with app.run_test() as pilot:
+        await tap(pilot, "r")
+        await until(pilot, lambda: app.training.started)
+        await tap(pilot, "plus", "plus", "minus", "plus")
+        await until(pilot, lambda: app.training.lr_changes)
+        await until(pilot, lambda: app.training.lr_changes[-1][1] == pytest.approx(0.05 * 10**0.2))
+        await until(pilot, lambda: app.screen.query_one("#lr").picture.marks)  # type: ignore[attr-defined]
+        app.training.stop()
+        await until(pilot, lambda: not app.training.running)
+
+
+async def test_stop_asks_saves_and_can_be_resumed(
+    make_app: MakeApp, until: Until, home: Path
+) -> None:
+    _slow(home, epochs=15, limit=2000)
+    app = make_app("slow")
+    async with app.run_test() as pilot:
+        await tap(pilot, "r")
+        await until(pilot, lambda: app.training.started)
+        await tap(pilot, "x")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        await tap(pilot, "n")
+        assert app.training.running
+        await tap(pilot, "x", "y")
+        await until(pilot, lambda: not app.training.running)
+        assert app.training.phase == "stopped"
+        run = app.training.run_dir
+        assert run is not None
+        assert list((run / "checkpoints").iterdir())
+        await tap(pilot, "R")
+        await until(pilot, lambda: app.training.ended and not app.training.running)
+        assert app.training.phase == "finished"
+        assert app.training.run_dir == run
+        assert len(app.training.history) == 15
+
+
+async def test_a_diverged_run_says_where_and_why_and_keeps_its_curve(
+    make_app: MakeApp, until: Until, home: Path
+) -> None:
+    (home / "configs" / "wild.yaml").write_text(
+        "dataset: mnist_mini\nmodel: lenet_mnist\ntrain: {epochs: 3, batch_size: 32, lr: 1e6}\n"
+    )
+    app = make_app("wild")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await tap(pilot, "r")
+        await until(pilot, lambda: app.training.ended and not app.training.running)
+        assert app.training.phase == "diverged"
+        await asyncio.sleep(0.3)
+        banner = str(app.screen.query_one("#banner").render())
+        assert "diverged in epoch 1, batch" in banner
+        assert "learning rate 1e+06" in banner
+        assert "lowers train.lr" in banner
+        curve = app.screen.query_one("#loss")
+        assert any(len(series.y) for series in curve.picture.series)  # type: ignore[attr-defined]
+        assert "✗" in [mark.symbol for mark in curve.picture.marks]  # type: ignore[attr-defined]
+
+
+async def test_data_that_cannot_be_had_says_where_to_put_it(
+    make_app: MakeApp, until: Until, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dataclasses import replace
+
+    from engine.data import DATASETS
+
+    nowhere = replace(DATASETS["mnist"], mirrors=("http://127.0.0.1:9/",))
+    monkeypatch.setitem(DATASETS, "mnist", nowhere)
+    config = home / "configs" / "missing.yaml"
+    config.write_text(
+        f"dataset: mnist\nmodel: lenet_mnist\ndata: {{root: {home / 'nothing'}}}\n"
+        "train: {epochs: 1}\n"
+    )
+    app = make_app("missing")
+    async with app.run_test() as pilot:
+        await tap(pilot, "r")
+        await until(pilot, lambda: not app.training.running)
+        await asyncio.sleep(0.3)
+        banner = str(app.screen.query_one("#banner").render())
+        assert "cannot download" in banner
+        assert "put train-images-idx3-ubyte.gz" in banner
+        assert not list_runs("runs")
+
+
+async def test_a_broken_config_is_shown_with_line_and_column(
+    make_app: MakeApp, home: Path
+) -> None:
+    (home / "configs" / "broken.yaml").write_text("dataset: mnist_mini\ntrain:\n  lr: fast\n")
+    app = make_app("broken")
+    async with app.run_test() as pilot:
+        await pilot.pause(0.2)
+        words = str(app.screen.query_one("#overview-text").render())
+        assert "2 problems" in words
+        assert "3:7" in words
+        assert "train.lr" in words
+        await pilot.press("r")
+        assert isinstance(app.screen, ConfigsScreen)
+        assert not app.training.running
+
+
+async def test_names_with_markup_and_escapes_are_shown_as_text(home: Path) -> None:
+    nasty = home / "configs" / "a[bold]b[@click=app.quit] [\u202ex.yaml"
+    nasty.write_text("# \x1b]0;title\x07 [/red] comment\ndataset: '[/'\n")
+    app = CnnApp(Workspace.opened(nasty))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause(0.2)
+        await pilot.press("p")
+        await pilot.pause(0.2)
+        picture = app.export_screenshot()
+        assert "\u202e" not in picture
+        assert "\x1b" not in picture
+        await pilot.press("e")
+        await pilot.pause(0.2)
+        assert "\u202e" not in app.export_screenshot()
+
+
+async def test_quitting_asks_only_while_training_and_saves(
+    make_app: MakeApp, until: Until, home: Path
+) -> None:
+    _slow(home)
+    app = make_app("slow")
+    async with app.run_test() as pilot:
+        await tap(pilot, "r")
+        await until(pilot, lambda: app.training.started)
+        await tap(pilot, "q")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        await tap(pilot, "escape")
+        assert app.training.running
+        await tap(pilot, "q")
+        assert app.screen.query_one("#yes", Button).has_focus
+        await tap(pilot, "enter")
+        await until(pilot, lambda: not app.is_running)
+    assert app.return_value == 0
+    assert not app.training.thread_alive
+    assert "cnn-tui resume" in app.farewell[0]
+    (run,) = list_runs("runs")
+    assert run.status == "stopped"
+    assert list((run.path / "checkpoints").iterdir())
+
+
+async def test_quitting_does_not_ask_when_nothing_is_going_on(make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test() as pilot:
+        await pilot.press("q")
+        await pilot.pause(0.2)
+        assert not app.is_running
+    assert app.farewell == []
+
+
+async def test_the_next_session_opens_with_the_same_config_and_theme(make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test() as pilot:
+        await pilot.press("t")
+        theme = app.theme
+        await pilot.press("q")
+        await pilot.pause(0.2)
+    settings = Settings.load()
+    assert settings.theme == theme
+    assert Workspace.opened(None, settings.config).document.name == "tiny"
+    assert CnnApp(settings=settings).theme == theme
+
+
+async def test_a_signal_saves_and_leaves_without_a_question(
+    make_app: MakeApp, until: Until, home: Path
+) -> None:
+    _slow(home)
+    with Signals() as signals:
+        app = CnnApp(Workspace.opened(home / "configs" / "slow.yaml"), signals=signals)
+        async with app.run_test() as pilot:
+            await tap(pilot, "r")
+            await until(pilot, lambda: app.training.started)
+            signal.raise_signal(signal.SIGTERM)
+            await until(pilot, lambda: not app.is_running)
+    assert app.return_value == 143
+    (run,) = list_runs("runs")
+    assert (run.status, run.record["reason"]) == ("stopped", "SIGTERM")
+
+
+async def test_a_terminal_that_is_too_small_says_so(make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(50, 12)) as pilot:
+        await pilot.pause()
+        assert app.screen.query_one("TooSmall").display
+        await pilot.resize_terminal(60, 16)
+        await pilot.pause()
+        assert not app.screen.query_one("TooSmall").display
+
+
+async def test_a_key_that_cannot_be_used_says_why(
+    make_app: MakeApp, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = make_app()
+    async with app.run_test() as pilot:
+        await pilot.press("2", "x")
+        await pilot.pause()
+    assert "nothing is training" in caplog.text
+
+
+async def test_the_palette_has_every_action_and_runs_them(make_app: MakeApp) -> None:
+    from tui import keymap
+
+    app = make_app()
+    async with app.run_test() as pilot:
+        titles = [command.title for command in app.get_system_commands(app.screen)]
+        for row in keymap.KEYS:
+            if row.action != "command_palette" and row.where != "edit":
+                assert any(title.endswith(row.label) for title in titles), row.id
+        await pilot.press("ctrl+p")
+        await pilot.press(*"train: smoothing")
+        await pilot.pause(0.5)
+        await pilot.press("enter")
+        await pilot.pause(0.3)
+        assert isinstance(app.screen, TrainScreen)
+        assert app.screen.smoothing == "strong"
+
+
+async def test_a_failing_job_is_told_and_the_app_lives_on(
+    make_app: MakeApp, until: Until, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = make_app()
+    async with app.run_test() as pilot:
+        results: list[object] = []
+        app.start_job(lambda job: 1 / 0)
+        app.start_job(lambda job: 42, on_done=results.append)
+        cancelled = app.start_job(lambda job: 43, on_done=results.append)
+        cancelled.cancel()
+        await until(pilot, lambda: not app.jobs)
+        assert results == [42]
+    assert "division by zero" in caplog.text
+
+
+def _slow(home: Path, epochs: int = 500, limit: int = 4000) -> None:
+    """A config that trains for longer than a test."""
+    text = (home / "configs" / "tiny.yaml").read_text()
+    text = text.replace("epochs: 2 ", f"epochs: {epochs} ").replace("limit: 600", f"limit: {limit}")
+    text = text.replace("batch_size: 64", "batch_size: 16")
+    (home / "configs" / "slow.yaml").write_text(text)
