@@ -50,25 +50,34 @@ class RichProgress:
         )
         self._task: TaskID | None = None
         self._total = -1
+        self._gone = False
 
     def update(self, label: str, done: int, total: int) -> None:
         """Move the bar; a different total means a different thing to show."""
-        with suppress(OSError):
+        if self._gone:
+            return
+        try:
             if self._task is None or total != self._total:
-                if self._task is not None:
-                    self._bar.remove_task(self._task)
+                self._forget_task()
                 self._task = self._bar.add_task(label, total=total)
                 self._total = total
                 self._bar.start()
             self._bar.update(self._task, description=label, completed=done)
+        except OSError:
+            self._gone = True
 
     def close(self) -> None:
         """Take the bar off the screen."""
-        with suppress(OSError):
+        try:
             self._bar.stop()
-        if self._task is not None:
+        except OSError:
+            self._gone = True
+        self._forget_task()
+
+    def _forget_task(self) -> None:
+        if self._task is not None and self._task in self._bar.task_ids:
             self._bar.remove_task(self._task)
-            self._task = None
+        self._task = None
 
     def abandon(self) -> None:
         """Show the cursor again, which the bar has hidden."""

@@ -57,7 +57,7 @@ def correlate(memory: Array, weight: Array, bias: Array | None, window: Window, 
     """out (H_out, O, W_out, N) = weight (O, C, 3, 3) * memory (H, C, W, N) + bias (O,)."""
     u = _transform_weight(weight)  # t o c
     for v, target in _blocks(memory, window, out):
-        count, c_out, width, n = target.shape
+        count, c_out, width, _ = target.shape
         m = scratch("winograd.m", (4, 4, c_out, *v.shape[3:]), out.dtype)
         # toc, tcp -> top
         np.matmul(u, v.reshape(16, v.shape[2], -1), out=m.reshape(16, c_out, -1))

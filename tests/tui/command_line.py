@@ -53,7 +53,7 @@ class Terminal:
         """The environment of its commands."""
         nobody = "http://127.0.0.1:9"
         proxies = ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")
-        own = {"PYTHONPATH": str(ROOT), "NO_COLOR": "1", "CNN_TUI_DATA": ""}
+        own = {"PYTHONPATH": str(ROOT), "NO_COLOR": "1", "CNN_TUI_DATA": "", "PYTHONUNBUFFERED": ""}
         return own | dict.fromkeys(proxies, nobody) | self.environment
 
     def start(self, *arguments: str, setup: str = "", **options: Any) -> "subprocess.Popen[str]":

@@ -1,5 +1,7 @@
 """The command line when things happen to it: signals, pipes, full disks, terminals that go."""
 
+import errno
+import io
 import json
 import os
 import re
@@ -14,6 +16,8 @@ from pathlib import Path
 
 import pytest
 from command_line import SMALL, Terminal, wait_until
+
+from tui.console import RichProgress
 
 if sys.platform == "win32":
     pytest.skip("signals and terminals of POSIX", allow_module_level=True)
@@ -147,6 +151,17 @@ def test_closed_streams_do_not_matter(terminal: Terminal, closed: str) -> None:
     assert [row.partition(",")[0] for row in rows] == ["epoch", "1"]
 
 
+def test_no_file_gets_the_number_of_a_closed_stream(terminal: Terminal) -> None:
+    code = """
+import os, sys
+os.closerange(0, 3)
+from tui.cli import main
+main(["runs", "list"])
+sys.exit(40 + os.open(os.devnull, os.O_RDONLY))
+"""
+    assert terminal.python(code).code >= 43
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_under_stdout_fails_in_the_end(terminal: Terminal) -> None:
     with Path("/dev/full").open("w") as full:
@@ -266,9 +281,31 @@ def test_a_terminal_that_goes_away_saves_the_run(terminal: Terminal) -> None:
     assert json.loads((terminal.only_run / "run.json").read_text())["status"] == "stopped"
 
 
-def test_the_cursor_comes_back_when_a_second_ctrl_c_leaves() -> None:
-    from tui.console import RichProgress
+class Gone(io.StringIO):
+    """A terminal whose window was closed."""
 
+    def isatty(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        raise OSError(errno.EIO, "Input/output error")
+
+
+# The bar draws in a thread of its own too, which may die of it; that is Rich's to say.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_bar_on_a_dead_terminal_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stderr", Gone())
+    bar = RichProgress()
+    for total in (10, 20):
+        for done in range(5):
+            bar.update("training", done, total)
+    bar.close()
+    bar.update("again", 0, 5)
+    bar.close()
+
+
+def test_the_cursor_comes_back_when_a_second_ctrl_c_leaves() -> None:
     reader, writer = os.pipe()
     saved = os.dup(2)
     os.dup2(writer, 2)
