@@ -104,7 +104,7 @@ def startup(effort: Effort) -> Section:
         "cnn-tui --help": _process(*_console_script(), "--help"),
         "python -c pass": _process(sys.executable, "-c", "pass"),
     }
-    result = compare(ways, Effort(3 * effort.rounds, 0.0))
+    result = compare(ways, Effort(3 * effort.rounds, 0.0), warm=False)
     rows = [
         (name, milliseconds(result.median(name)), milliseconds(min(result.seconds[name])))
         for name in ways

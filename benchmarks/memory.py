@@ -106,10 +106,7 @@ def _noise(network: str, batch: int) -> tuple:  # type: ignore[type-arg]
 
 def main() -> None:
     side, network, batch = sys.argv[1:]
-    if side == "ours":
-        train = _engine(network, int(batch))
-    else:
-        train = _torch(side, network, int(batch))
+    train = _engine(network, int(batch)) if side == "ours" else _torch(side, network, int(batch))
     imports = peak_bytes()
     train()
     print(json.dumps({"imports": imports, "peak": peak_bytes()}))

@@ -64,11 +64,15 @@ class Comparison:
         return ratios[quarter], ratios[-1 - quarter]
 
 
-def compare(ways: Mapping[str, Way], effort: Effort) -> Comparison:
+def compare(ways: Mapping[str, Way], effort: Effort, *, warm: bool = True) -> Comparison:
     """Give every way its turn, again and again, so that what else the machine does hits all alike.
 
-    A turn begins with one run that is not timed: it wakes this way's threads, lets those of the
-    one before fall asleep, and brings its memory into the caches.
+    Args:
+        ways: by name.
+        effort: how long to measure.
+        warm: begin a turn with a run that is not timed: it wakes this way's threads, lets those
+            of the one before fall asleep, and brings its memory into the caches. False where one
+            run is long enough not to mind; a turn is then a single run.
     """
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     runs: dict[str, int] = {}
@@ -78,7 +82,10 @@ def compare(ways: Mapping[str, Way], effort: Effort) -> Comparison:
             name = names[(i + turn) % len(names)]
             way = ways[name]
             way.prepare()
-            took = _timed(way.run, 1)
+            if not warm:
+                seconds[name].append(_timed(way.run, 1))
+                continue
+            way.run()
             if name not in runs:
                 # The very first run may be slow, so the number of runs is set by the second.
                 took = _timed(way.run, 1)

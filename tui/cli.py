@@ -266,8 +266,8 @@ def _guarded(options: argparse.Namespace) -> int:
     out = make_output(as_json=options.json, quiet=options.quiet)
     try:
         code = options.run(options, out)
+        return code or (1 if out.problem else 0)
     except KeyboardInterrupt:
-        out.progress.close()
         return 130
     except Exception as error:
         out.progress.close()
@@ -276,7 +276,8 @@ def _guarded(options: argparse.Namespace) -> int:
         message, code = _explain(error)
         out.complain(message)
         return code
-    return code or (1 if out.problem else 0)
+    finally:
+        out.close()
 
 
 def _explain(error: Exception) -> tuple[str, int]:

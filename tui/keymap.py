@@ -154,6 +154,24 @@ KEYS: tuple[Key, ...] = (
     Key("z", "zoom", "zoom", "One pane alone, or all", "inspect", "View", True),
     Key("space", "pause", "pause", "Pause the training, or go on", "inspect", "Training"),
     Key("s", "step", "one batch", "Train one batch, hold, and look", "inspect", "Training"),
+    # -- 4 gradients ------------------------------------------------------------------------
+    Key("g", "check", "check", "Check the gradients of the network", "gradients", "Check", True),
+    Key("x", "stop", "stop", "Stop the check; what is known stays", "gradients", "Check", True),
+    Key("m", "mode", "exact", "Every number by itself, or random directions", "gradients", "Check",
+        True),
+    Key("o", "choose_network", "network", "Choose the network to check", "gradients", "Network",
+        True),
+    # -- 6 evaluate -------------------------------------------------------------------------
+    Key("e", "evaluate", "evaluate", "Evaluate the network on the test set", "evaluate", "Test",
+        True),
+    Key("x", "stop", "stop", "Stop the evaluation", "evaluate", "Test"),
+    Key("n", "next_mistake", "mistake", "Go to the next most frequent mistake", "evaluate",
+        "Matrix", True),
+    Key("p", "percent", "percent", "Counts, or percent of the row", "evaluate", "Matrix", True),
+    Key("z", "zoom", "images", "The images of the cell alone, or all", "evaluate", "Matrix"),
+    Key("escape", "back", "back", "Back to the matrix", "evaluate", "Matrix"),
+    Key("o", "choose_network", "network", "Choose the run to evaluate", "evaluate", "Network",
+        True),
 )  # fmt: skip
 
 

@@ -47,6 +47,27 @@ def levels(values: Array, limit: float) -> Array:
     return (ZERO + np.rint(np.clip(scaled, -1.0, 1.0) * ARM)).astype(np.int16)
 
 
+_GREYS = 24
+_CUBE = 6
+
+
+@lru_cache(maxsize=2)
+def image_colours(coloured: bool) -> tuple[str, ...]:
+    """The colours of images: 24 greys, or a cube of 6 reds, greens and blues."""
+    if not coloured:
+        return tuple(f"#{g:02x}{g:02x}{g:02x}" for g in np.linspace(8, 248, _GREYS).astype(int))
+    steps = np.linspace(0, 255, _CUBE).astype(int).tolist()
+    return tuple(f"#{r:02x}{g:02x}{b:02x}" for r in steps for g in steps for b in steps)
+
+
+def image_levels(images: Array) -> Array:
+    """Indices into ``image_colours``, from numbers between 0 and 1: (n, h, w) or (n, h, w, 3)."""
+    if images.ndim == 3:
+        return np.rint(images.clip(0, 1) * (_GREYS - 1)).astype(np.int16)
+    red, green, blue = np.moveaxis(np.rint(images.clip(0, 1) * (_CUBE - 1)).astype(np.int16), 3, 0)
+    return (red * _CUBE + green) * _CUBE + blue
+
+
 def ink(background: str) -> str:
     """Black or white, whichever can be read on a colour."""
     return "#000000" if Color.parse(background).brightness > 0.45 else "#ffffff"

@@ -59,6 +59,7 @@ class Output:
         self.quiet = quiet
         self.progress = progress or NoProgress()
         self.problem: str | None = None
+        self._nobody_reads = False
 
     def text(self, text: str) -> None:
         """A line of data for people; nothing under ``--json``."""
@@ -80,13 +81,26 @@ class Output:
         with suppress(OSError, ValueError):  # nobody is there to be told
             _write(sys.stderr, visible(text))
 
+    def close(self) -> None:
+        """Take the progress off the screen, and have the interpreter end without a complaint.
+
+        It writes out what is left for stdout and stderr; where that fails, it is given up.
+        """
+        self.progress.close()
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                if stream is not None:
+                    stream.flush()
+            except (OSError, ValueError):
+                _discard(stream)
+
     def _write_data(self, text: str) -> None:
-        if self.problem is not None:
+        if self._nobody_reads:
             return
         try:
             _write(sys.stdout, text)
         except (OSError, ValueError) as error:
-            _discard(sys.stdout)
+            self._nobody_reads = True
             if not isinstance(error, BrokenPipeError):
                 reason = error.strerror if isinstance(error, OSError) else None
                 self.problem = f"stdout: {reason or error}"
@@ -102,7 +116,7 @@ def _write(stream: TextIO | None, text: str) -> None:
 
 
 def _discard(stream: TextIO) -> None:
-    """Lead a stream to nowhere, so that the interpreter's own flush at the end is quiet too."""
+    """Lead a stream to nowhere, and what is still in its buffer."""
     with suppress(OSError, ValueError), open(os.devnull, "w") as nowhere:
         os.dup2(nowhere.fileno(), stream.fileno())
 

@@ -23,6 +23,7 @@ k depth of a product, p = (x, n) a position in a row of output.
 """
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -35,8 +36,8 @@ from engine.kernels.workspace import scratch
 
 Array = np.ndarray
 
-# Gathered operands of this size stay in a core's second-level cache beside what they meet.
-GATHER_BYTES = 256 * 1024
+# Gathered operands and sums of this size stay in a core's second-level cache.
+GATHER_BYTES = 640 * 1024
 # OpenBLAS multiplies without packing its operands first, up to twice as fast for few rows, while
 # rows x depth x columns of a product stay below this.
 SMALL_PRODUCT = 1_000_000
@@ -121,16 +122,15 @@ def backward_input(
 
 
 class Piece(NamedTuple):
-    """A part of the output, and what the weights are multiplied with to make it.
+    """Some rows of the output, and what the weights are multiplied with to make them.
 
     Attributes:
         rows: rows of the output.
-        columns: which of their W_out·N positions; all of them for several rows.
-        operands: one (k, p) matrix for each of the factors of ``_factors``, to be summed.
+        operands: for each of the factors of ``_factors``, whose products are summed, a stack
+            (y, k, p) of one matrix a row of output; or of ``_columns``, one (1, k, (y p)) for all.
     """
 
     rows: slice
-    columns: slice
     operands: list[Array]
 
 
@@ -138,24 +138,27 @@ def _correlate(
     padded: Array, weight: Array, bias: Array | None, window: Window, out_w: int, out: Array
 ) -> None:
     """out (H_out, O, W_out·N) = weight * padded + bias (O,)."""
-    c_out = weight.shape[0]
-    if bias is not None:
-        # As a whole row: NumPy adds two arrays twice as fast as one number per channel.
-        bias = np.repeat(bias[:, None], out.shape[2], axis=1)  # o -> op
+    c_out, length = out.shape[1:]
     way = _choose(padded.shape, window, out_w, c_out)
     factors = _factors(weight, way)  # ocij -> t o k
-    for rows, columns, operands in way(padded, window, out.shape[0], out_w, c_out):
-        count = rows.stop - rows.start
-        target = out[rows.start, :, columns]
-        if count > 1:
-            target = scratch("conv.rows", (c_out, count * out.shape[2]), out.dtype)
-        np.matmul(factors[0], operands[0], out=target)  # ok, kp -> op
-        for factor, operand in zip(factors[1:], operands[1:], strict=True):
-            target += np.matmul(factor, operand, out=scratch("conv.sum", target.shape, out.dtype))
+    if bias is not None:
+        # As a whole row: NumPy adds two arrays twice as fast as one number per channel.
+        bias = np.repeat(bias[:, None], length, axis=1)  # o -> op
+    segments = _segments(length, factors[0].size)
+    for rows, operands in way(padded, window, out.shape[0], out_w, c_out):
+        target = out[rows]
+        if way is _columns:
+            joined = np.matmul(factors[0], operands[0][0])  # ok, k(yp) -> o(yp)
+            target[...] = joined.reshape(c_out, -1, length).transpose(1, 0, 2)
+        else:
+            for columns in segments:
+                part = target[:, :, columns]
+                np.matmul(factors[0], operands[0][:, :, columns], out=part)  # ok, ykp -> yop
+                for factor, operand in zip(factors[1:], operands[1:], strict=True):
+                    product = scratch("conv.sum", part.shape, out.dtype)
+                    part += np.matmul(factor, operand[:, :, columns], out=product)
         if bias is not None:
-            target += bias[:, columns] if count == 1 else np.tile(bias, count)
-        if count > 1:
-            out[rows] = target.reshape(c_out, count, -1).transpose(1, 0, 2)  # o(yp) -> yop
+            target += bias
 
 
 def _correlate_weight(
@@ -165,13 +168,12 @@ def _correlate_weight(
     c_out, c_in, kh, kw = dweight.shape
     way = _choose(padded.shape, window, out_w, c_out)
     sums = np.zeros_like(_factors(dweight, way).transpose(0, 2, 1))  # t k o
-    for rows, columns, operands in way(padded, window, dout.shape[0], out_w, c_out):
-        if rows.stop - rows.start == 1:
-            gradient = dout[rows.start, :, columns].T  # op -> po
-        else:
-            gradient = dout[rows].transpose(0, 2, 1).reshape(-1, c_out)  # yop -> (yp)o
+    for rows, operands in way(padded, window, dout.shape[0], out_w, c_out):
+        gradient = dout[rows].transpose(0, 2, 1)  # yop -> ypo
+        if way is _columns:
+            gradient = gradient.reshape(1, -1, c_out)
         for total, operand in zip(sums, operands, strict=True):
-            total += np.matmul(operand, gradient)  # kp, po -> ko
+            total += np.matmul(operand, gradient).sum(axis=0)  # ykp, ypo -> ko
     if way is _taps:
         dweight[...] = sums.reshape(kw, kh, c_in, c_out).transpose(3, 2, 1, 0)  # j(ic)o -> ocij
     else:
@@ -203,18 +205,20 @@ def _scatter_input(
 
 def _taps(padded: Array, window: Window, out_h: int, out_w: int, c_out: int) -> Iterator[Piece]:
     """The image rows as they lie: KW operands of depth KH·C, shifted against each other."""
-    _, c_in, _, n = padded.shape
+    _, c_in, width, n = padded.shape
     (kh, kw), step = window.kernel, window.dilation[1] * n
-    matrix = padded.reshape(-1, padded.shape[2] * n)  # (hc)(wn)
-    for y in range(out_h):
-        first = y * window.stride[0] * c_in
-        lines = matrix[first : first + kh * c_in]
-        for a, b in _segments(out_w * n, kh * c_in * c_out):
-            yield Piece(
-                slice(y, y + 1),
-                slice(a, b),
-                [lines[:, j * step + a : j * step + b] for j in range(kw)],
-            )
+    matrix, length = padded.reshape(-1, width * n), out_w * n  # (hc)(wn)
+    rows_at_once = max(1, GATHER_BYTES // (c_out * length * padded.itemsize))
+    for y0 in range(0, out_h, rows_at_once):
+        y1 = min(y0 + rows_at_once, out_h)
+        apart = window.stride[0] * c_in
+        yield Piece(
+            slice(y0, y1),
+            [
+                _stack(matrix[y0 * apart :, j * step :], y1 - y0, apart, kh * c_in, length)
+                for j in range(kw)
+            ],
+        )
 
 
 def _windows(padded: Array, window: Window, out_h: int, out_w: int, c_out: int) -> Iterator[Piece]:
@@ -230,11 +234,7 @@ def _windows(padded: Array, window: Window, out_h: int, out_w: int, c_out: int) 
         copies = scratch("conv.gather", (lines, kw, c_in, out_w, n), padded.dtype)
         np.copyto(copies, _views(padded[y0 * stride :], window, lines, out_w))  # h j c x n
         matrix = copies.reshape(lines * depth, length)
-        for y in range(y0, y1):
-            first = (y - y0) * stride * depth
-            operand = matrix[first : first + kh * depth]
-            for a, b in _segments(length, kh * depth * c_out):
-                yield Piece(slice(y, y + 1), slice(a, b), [operand[:, a:b]])
+        yield Piece(slice(y0, y1), [_stack(matrix, y1 - y0, stride * depth, kh * depth, length)])
 
 
 def _columns(padded: Array, window: Window, out_h: int, out_w: int, c_out: int) -> Iterator[Piece]:
@@ -248,10 +248,10 @@ def _columns(padded: Array, window: Window, out_h: int, out_w: int, c_out: int) 
         y1 = min(y0 + rows_at_once, out_h)
         columns = scratch("conv.gather", (kh, kw, c_in, y1 - y0, out_w, n), padded.dtype)
         for i in range(kh):
-            lines = padded[y0 * stride + i * dilation :: stride]
-            views = _views(lines, window, y1 - y0, out_w)
+            lines = padded[y0 * stride + i * dilation :]
+            views = _views(lines, window, y1 - y0, out_w, stride)
             np.copyto(columns[i], views.transpose(1, 2, 0, 3, 4))  # y j c x n -> j c y x n
-        yield Piece(slice(y0, y1), slice(None), [columns.reshape(depth, -1)])
+        yield Piece(slice(y0, y1), [columns.reshape(1, depth, -1)])
 
 
 _Way = Callable[[Array, Window, int, int, int], Iterator[Piece]]
@@ -276,22 +276,31 @@ def _factors(weight: Array, way: _Way) -> Array:
     return weight.transpose(0, 2, 3, 1).reshape(1, c_out, -1)  # ocij -> o (ijc)
 
 
-def _segments(length: int, work: int) -> Iterator[tuple[int, int]]:
+def _segments(length: int, work: int) -> list[slice]:
     """A row of positions in equal parts, as long as suits the product (``work``: rows · depth)."""
     small = SMALL_PRODUCT // work
     parts = -(-length // (small if small >= SHORTEST_PRODUCT else LONG_PRODUCT))
-    for part in range(parts):
-        yield length * part // parts, length * (part + 1) // parts
+    bounds = [length * part // parts for part in range(parts + 1)]
+    return [slice(a, b) for a, b in pairwise(bounds)]
 
 
-def _views(lines: Array, window: Window, count: int, out_w: int) -> Array:
+def _stack(matrix: Array, count: int, apart: int, depth: int, length: int) -> Array:
+    """``count`` slices (depth, length) of a matrix, each ``apart`` rows below the one before.
+
+    They may overlap: it is one view, only to be read.
+    """
+    down, right = matrix.strides
+    return as_strided(matrix, (count, depth, length), (apart * down, down, right), writeable=False)
+
+
+def _views(lines: Array, window: Window, count: int, out_w: int, apart: int = 1) -> Array:
     """For each of some rows (H, C, W, N), its KW shifted and strided views: h j c x n."""
     _, c_in, _, n = lines.shape
     s_h, s_c, s_w, s_n = lines.strides
     return as_strided(
         lines,
         (count, window.kernel[1], c_in, out_w, n),
-        (s_h, s_w * window.dilation[1], s_c, s_w * window.stride[1], s_n),
+        (s_h * apart, s_w * window.dilation[1], s_c, s_w * window.stride[1], s_n),
         writeable=False,
     )
 

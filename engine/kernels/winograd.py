@@ -37,7 +37,7 @@ from engine.kernels.workspace import scratch
 Array = np.ndarray
 
 # Below these the products are too thin to make up for the sums around them.
-FEWEST_CHANNELS = 16
+FEWEST_CHANNELS = 24
 SHORTEST_ROW = 128
 # V of this size leaves room for M, of about the same, in a core's second-level cache.
 BLOCK_BYTES = 1024 * 1024

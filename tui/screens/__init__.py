@@ -40,7 +40,7 @@ SCREENS: tuple[ScreenSpec, ...] = (
     ScreenSpec("1", "configs", "Configs", "choose, understand and edit", "configs:ConfigsScreen"),
     ScreenSpec("2", "train", "Train", "curves, progress and levers", "train:TrainScreen"),
     ScreenSpec("3", "inspect", "Inspect", "layers, filters, gradients", "inspect:InspectScreen"),
-    ScreenSpec("4", "gradients", "Gradients", "check the gradients", "stubs:GradientsScreen"),
+    ScreenSpec("4", "gradients", "Gradients", "check the gradients", "gradients:GradientsScreen"),
     ScreenSpec("5", "runs", "Runs", "compare, resume, export", "stubs:RunsScreen"),
-    ScreenSpec("6", "evaluate", "Evaluate", "test set, confusion matrix", "stubs:EvaluateScreen"),
+    ScreenSpec("6", "evaluate", "Evaluate", "test set, confusion matrix", "evaluate:EvaluateScreen"),
 )

@@ -24,6 +24,12 @@ class Choose(ModalScreen[str | None]):
         chosen: the key of the one that counts now.
     """
 
+    DEFAULT_CSS = """
+    Choose OptionList { width: auto; max-width: 86; height: auto; border: none; margin-top: 1;
+        background: $surface; padding: 0; }
+    Choose OptionList > .option-list--option-highlighted { background: $primary-muted;
+        color: $foreground; text-style: none; }
+    """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "dismiss(None)", "cancel"),
         Binding("j", "move(1)", show=False),

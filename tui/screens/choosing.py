@@ -8,7 +8,7 @@ from engine.train.runlist import RunInfo, list_runs
 from tui import text
 from tui.screens.base import BaseScreen
 from tui.screens.choose import Choose
-from tui.subject import of_run
+from tui.subject import Subject, of_run
 from tui.widgets.line import Part
 
 if TYPE_CHECKING:
@@ -51,10 +51,14 @@ class Choosing(BaseScreen):
         self.refresh_bindings()
         self.beat()
 
-    def subject_parts(self) -> tuple[Part, ...]:
-        """What the screen is about, for its first line; a click asks for another."""
+    def subject_parts(self, subject: Subject | None = None) -> tuple[Part, ...]:
+        """What the screen is about, for its first line; a click asks for another.
+
+        Args:
+            subject: it; default what is chosen, or the training while it runs.
+        """
         choice, training = self.cnn.choice, self.cnn.training
-        if choice.live:
+        if choice.live and subject is None:
             view = training.view()
             symbol = "‖" if view.phase == "paused" else "●"
             word = "paused" if view.phase == "paused" else "live"
@@ -67,7 +71,7 @@ class Choosing(BaseScreen):
                 Part(f" {name}  ", "bold", "choose_network"),
                 Part(where if view.epochs else view.phase, "$muted"),
             )
-        subject = choice.current
+        subject = subject or choice.current
         if subject is None:
             return (Part(" ✗ the chosen config has errors; 1 shows them", "$error", "app.go('configs')"),)
         word = "run" if subject.run else "config"
@@ -82,7 +86,7 @@ def _followed(app: "CnnApp") -> tuple[str, str]:
     training = app.training
     if training.running and training.config is not None:
         return f"the training: {training.config.name}", "follows it while it runs"
-    return f"the chosen config: {app.workspace.document.name}", "or its training, if there was one"
+    return f"the chosen config: {app.workspace.document.name}", "or its training"
 
 
 def _remark(run: RunInfo) -> str:

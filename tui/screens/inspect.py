@@ -13,6 +13,7 @@ from engine.layers import shape_text
 from engine.train.health import LayerFacts
 from tui import gallery, keymap, text
 from tui.gallery import Gallery, Place
+from tui.hints import hints
 from tui.lookout import Lookout, Samples
 from tui.screens.choosing import Choosing
 from tui.widgets.gallerypane import GalleryPane, Pictures
@@ -125,19 +126,14 @@ class InspectScreen(Choosing):
 
     def _say_nothing(self) -> None:
         if self.lookout.problem is not None:
-            words = Content.assemble(
-                ("✗ ", "bold $error"),
-                (text.clean(self.lookout.problem), "$foreground"),
-                ("\n\no", "bold $accent"),
-                ("  chooses another network", "$foreground"),
+            words = hints(
+                f"✗ {self.lookout.problem}", [], [("o", "chooses another network")]
             )
         elif self.cnn.choice.current is None and not self.cnn.choice.live:
-            words = Content.assemble(
-                ("The chosen config has errors.\n\n", "$muted"),
-                ("1", "bold $accent"),
-                ("  shows them\n", "$foreground"),
-                ("o", "bold $accent"),
-                ("  chooses a run", "$foreground"),
+            words = hints(
+                "",
+                ["The chosen config has errors."],
+                [("1", "shows them"), ("o", "chooses a run")],
             )
         else:
             words = Content.styled("looking ...", "$muted")

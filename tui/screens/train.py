@@ -17,8 +17,8 @@ from tui.widgets.curve import Curve
 from tui.widgets.eventlog import EventLog
 from tui.widgets.runbar import RunBar
 
-_SHARE = 0.05
-"""At most this share of the time goes into drawing one chart."""
+_LR_PAUSE = 1.0
+"""Seconds between two drawings of the learning rate; the others have their turn every 0.2 s."""
 
 
 class LossCurve(Curve):
@@ -64,7 +64,7 @@ class TrainScreen(BaseScreen):
         self._zoomed: Widget | None = None
         self._seen: object = None
         self._stale: dict[Curve, float] = {}
-        self._cost: dict[Curve, float] = {}
+        self._next: dict[Curve, float] = {}
 
     def compose_body(self) -> ComposeResult:
         yield RunBar(id="runbar")
@@ -123,9 +123,9 @@ class TrainScreen(BaseScreen):
                 self._draw(curve, points)
             return
         now = time.monotonic()
-        curve = min(waiting, key=lambda one: self._stale[one])
-        if now >= self._cost.get(curve, 0.0):
-            self._draw(curve, points)
+        ready = [curve for curve in waiting if now >= self._next.get(curve, 0.0)]
+        if ready:
+            self._draw(min(ready, key=lambda curve: self._stale[curve]), points)
 
     def _draw(self, curve: Curve, points: Points) -> None:
         began = time.monotonic()
@@ -138,7 +138,7 @@ class TrainScreen(BaseScreen):
             picture = pictures.metric_picture(points, name, log=log, smoothing=self.smoothing)
             curve.show(picture)
         curve.titles(*self._titles(curve, points, log))
-        self._cost[curve] = began + (time.monotonic() - began) / _SHARE
+        self._next[curve] = began + (_LR_PAUSE if isinstance(curve, LrCurve) else 0.0)
 
     def _titles(self, curve: Curve, points: Points, log: bool) -> tuple[Content, Content]:
         scale = " log" if log else ""
@@ -161,7 +161,7 @@ class TrainScreen(BaseScreen):
 
     def _redraw(self) -> None:
         self._seen = None
-        self._cost.clear()
+        self._next.clear()
         self.beat()
 
     def on_resize(self) -> None:

@@ -1,11 +1,12 @@
 """A pane with curves, drawn by plotext."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 from plotext._figure import _figure_class as Figure
+from rich.color import Color as RichColor
 from rich.segment import Segment
 from rich.style import Style as RichStyle
 from textual.color import Color
@@ -15,11 +16,14 @@ from textual.widget import Widget
 
 from tui import chart
 from tui.chart import Array
+from tui.raster import Canvas
 
 Rgb = Callable[[str], tuple[int, int, int]]
 """A variable of the theme as red, green and blue."""
 
-_ESCAPE = re.compile(r"\x1b\[([0-9;]*)m")
+Run = tuple[str, tuple[int, int, int] | None]
+"""Characters and their colour; None is that of the axes."""
+
 _GUTTER = 6  # columns of tick labels and axis
 
 
@@ -135,7 +139,13 @@ class Curve(Widget, can_focus=True):
             return self._say(self.picture.empty, width, height)
         base = self.rich_style
         axis = base + RichStyle(color=self._hex("curve-axis"))
-        return [_strip(line, width, base, axis) for line in lines]
+        styles = {None: axis}
+        for colour in {colour for line in lines for _, colour in line if colour is not None}:
+            styles[colour] = base + RichStyle(color=RichColor.from_rgb(*colour))
+        return [
+            Strip([Segment(words, styles[colour]) for words, colour in line], width)
+            for line in lines
+        ]
 
     def _say(self, text: str, width: int, height: int) -> list[Strip]:
         style = self.rich_style + RichStyle(color=self._hex("muted"))
@@ -151,27 +161,10 @@ class Curve(Widget, can_focus=True):
         return Color.parse(self.app.theme_variables.get(variable, "#888888")).rgb
 
 
-def _strip(line: str, width: int, base: RichStyle, axis: RichStyle) -> Strip:
-    pieces = _ESCAPE.split(line)
-    segments = [Segment(pieces[0], axis)] if pieces[0] else []
-    for code, text in zip(pieces[1::2], pieces[2::2], strict=True):
-        if text:
-            segments.append(Segment(text, _style(code, base, axis)))
-    return Strip(segments).adjust_cell_length(width, base)
-
-
-def _style(code: str, base: RichStyle, axis: RichStyle) -> RichStyle:
-    numbers = code.split(";")
-    if numbers[:2] == ["38", "2"] and len(numbers) >= 5:
-        red, green, blue = map(int, numbers[2:5])
-        return base + RichStyle(color=f"rgb({red},{green},{blue})")
-    return axis
-
-
 def plot(
     figure: Figure, picture: Picture, width: int, height: int, rgb: Rgb
-) -> list[str] | None:
-    """Lines of text with colours as escape sequences; None if there is nothing to draw.
+) -> list[list[Run]] | None:
+    """The lines of a chart, each in runs of one colour; None if there is nothing to draw.
 
     Args:
         figure: a plotext figure, used again and again.
@@ -179,13 +172,26 @@ def plot(
         width, height: in cells.
         rgb: the colours of the theme.
     """
-    if width < _GUTTER + 3 or height < 3:
+    if width < _GUTTER + 6 or height < 3:
         return None
     frame = _Frame(picture, width - _GUTTER)
     if frame.is_empty:
         return None
     frame.draw_on(figure, width, height, rgb)
-    return figure.build().split("\n")[:height]
+    # What ``figure.build`` does, but for joining the cells to text with escape sequences, which
+    # takes longer than all the rest and would only have to be taken apart again.
+    figure._set_sizes()
+    figure._build_matrix()
+    matrix = figure.monitor.matrix
+    return [
+        [
+            ("".join(character for character, _ in run), colour if type(colour) is tuple else None)
+            for colour, run in groupby(
+                zip(characters, colours, strict=True), key=lambda cell: cell[1]
+            )
+        ]
+        for characters, colours in zip(matrix.marker[::-1], matrix.fullground[::-1], strict=True)
+    ]
 
 
 class _Frame:
@@ -229,14 +235,36 @@ class _Frame:
         figure.yaxes(True, False)
         figure.xlim(0.0, self.end)
         figure.ylim(self.low, self.high)
+        gutter = self._ticks(figure, width, height)
+        self._lines(figure, width - gutter - 1, height - 2, rgb)
         for series, pieces in self.series:
-            for x, y in pieces:
-                inside = np.clip(y, self.low, self.high).tolist()
-                draw = figure.plot if series.marker == "braille" else figure.scatter
-                draw(x.tolist(), inside, marker=series.marker, color=rgb(series.colour))
+            if series.marker != "braille":
+                for x, y in pieces:
+                    inside = np.clip(y, self.low, self.high).tolist()
+                    figure.scatter(
+                        x.tolist(), inside, marker=series.marker, color=rgb(series.colour)
+                    )
         for mark in self.picture.marks:
             self._mark(figure, mark, rgb)
-        self._ticks(figure, width, height)
+
+    def _lines(self, figure: Figure, columns: int, rows: int, rgb: Rgb) -> None:
+        """Draw the lines on a canvas of braille, and hand that over cell by cell."""
+        canvas = Canvas(columns, rows)
+        for i, (series, pieces) in enumerate(self.series):
+            if series.marker == "braille":
+                for x, y in pieces:
+                    canvas.line(x / self.end, (y - self.low) / (self.high - self.low), i)
+        step_x = self.end / max(columns - 1, 1)
+        step_y = (self.high - self.low) / max(rows - 1, 1)
+        for i, (series, _) in enumerate(self.series):
+            column, row, characters = canvas.cells(i)
+            if characters:
+                figure.scatter(
+                    (column * step_x).tolist(),
+                    (self.low + row * step_y).tolist(),
+                    marker=characters,
+                    color=rgb(series.colour),
+                )
 
     def _mark(self, figure: Figure, mark: Mark, rgb: Rgb) -> None:
         x = chart.finite([mark.x])[0]
@@ -254,14 +282,16 @@ class _Frame:
             color=rgb(mark.colour),
         )
 
-    def _ticks(self, figure: Figure, width: int, height: int) -> None:
+    def _ticks(self, figure: Figure, width: int, height: int) -> int:
+        """Set the ticks; returns how wide their labels are."""
         rows = max(2, (height - 2) // 2 if height < 14 else height // 3)
         if self.picture.log:
             marks = chart.log_ticks(self.low, self.high, rows)
         else:
             marks = [(t, chart.tick_label(t)) for t in chart.ticks(self.low, self.high, rows)]
-        marks = marks or [(self.low, ""), (self.high, "")]
-        places = [place for place, _ in marks]
-        figure.yticks(places, [f"{label:>{_GUTTER - 1}}" for _, label in marks])
-        columns = chart.ticks(0.0, self.end, max(2, (width - _GUTTER) // 10))
+        marks = marks or [(self.low, "")]
+        gutter = max(_GUTTER - 1, *(len(label) for _, label in marks))
+        figure.yticks([place for place, _ in marks], [f"{label:>{gutter}}" for _, label in marks])
+        columns = chart.ticks(0.0, self.end, max(2, (width - gutter) // 10))
         figure.xticks(columns, [chart.tick_label(t) for t in columns])
+        return gutter

@@ -20,6 +20,7 @@ Array = np.ndarray
 
 _GAP = -1
 _MAX_ZOOM = 6
+_LARGE, _SEEN = 20, 4
 _PIXELS = 1 << 20
 """Pixels of all pictures together, at most; further pictures are left out."""
 
@@ -47,6 +48,9 @@ class Grid:
 def lay_out(count: int, height: int, width: int, space: tuple[int, int]) -> Grid:
     """The largest zoom at which all pictures fit; at zoom 1 they may need scrolling.
 
+    Large pictures are shrunk to half, but not more, where else fewer than four would be seen;
+    and as far as it takes to see one.
+
     Args:
         count: how many pictures.
         height, width: of each, in pixels.
@@ -54,6 +58,9 @@ def lay_out(count: int, height: int, width: int, space: tuple[int, int]) -> Grid
     """
     columns, lines = max(space[0], 1), max(space[1], 2)
     shrink = max(-(-width // columns), -(-height // (2 * (lines - 1))))
+    if shrink == 1 and min(height, width) >= _LARGE:
+        seen = ((columns + 1) // (width + 1)) * (lines // (-(-height // 2) + 1))
+        shrink = 2 if seen < min(count, _SEEN) else 1
     if shrink > 1:
         h, w = -(-height // shrink), -(-width // shrink)
         return Grid(max(1, (columns + 1) // (w + 1)), 1, shrink, h, w, -(-h // 2) + 1)
@@ -66,16 +73,24 @@ def lay_out(count: int, height: int, width: int, space: tuple[int, int]) -> Grid
     raise AssertionError("zoom 1 always returns")
 
 
-def shrunk(pictures: Array, factor: int) -> Array:
-    """Every block of pixels becomes the one that is farthest from zero, with its sign."""
+def shrunk(pictures: Array, factor: int, *, mean: bool = False) -> Array:
+    """A pixel for every block: the one that is farthest from zero, or the mean of all.
+
+    Args:
+        pictures: (n, h, w); for the mean also (n, h, w, 3).
+        factor: pixels of a block's side; what is missing at the border is zero.
+        mean: whether it is the mean.
+    """
     if factor == 1:
         return pictures
-    n, h, w = pictures.shape
+    n, h, w = pictures.shape[:3]
     rows, columns = -(-h // factor), -(-w // factor)
-    padded = np.zeros((n, rows * factor, columns * factor), pictures.dtype)
+    padded = np.zeros((n, rows * factor, columns * factor, *pictures.shape[3:]), pictures.dtype)
     padded[:, :h, :w] = pictures
-    blocks = padded.reshape(n, rows, factor, columns, factor).transpose(0, 1, 3, 2, 4)
-    flat = blocks.reshape(n, rows, columns, factor * factor)
+    blocks = padded.reshape(n, rows, factor, columns, factor, *pictures.shape[3:])
+    if mean:
+        return blocks.mean(axis=(2, 4))
+    flat = blocks.transpose(0, 1, 3, 2, 4).reshape(n, rows, columns, factor * factor)
     chosen = np.abs(flat).argmax(axis=3)
     return np.take_along_axis(flat, chosen[..., None], axis=3)[..., 0]
 
@@ -116,7 +131,8 @@ class Tiles(ScrollView, can_focus=True):
         super().__init__(id=id, classes=classes)
         self.pictures: Array = np.zeros((0, 1, 1))
         self.captions: tuple[str, ...] = ()
-        self.limit = 0.0
+        self.limit: float | None = 0.0
+        self._colours: tuple[str, ...] = ()
         self.cursor = 0
         self.empty = ""
         self._made: tuple[object, ...] | None = None
@@ -124,13 +140,14 @@ class Tiles(ScrollView, can_focus=True):
         self._grid = Grid(1, 1, 1, 1, 1, 2)
         self._lines: dict[int, Strip] = {}
 
-    def show(self, pictures: Array, captions: Sequence[str], limit: float) -> None:
+    def show(self, pictures: Array, captions: Sequence[str], limit: float | None) -> None:
         """Set the pictures.
 
         Args:
-            pictures: (n, h, w), numbers around zero.
+            pictures: (n, h, w), numbers around zero; or images from 0 to 1, (n, h, w) in grey or
+                (n, h, w, 3) in colour.
             captions: one for each, short.
-            limit: the number that gets the strongest colour.
+            limit: the number that gets the strongest colour; None for images.
         """
         most = max(1, _PIXELS // max(pictures[0].size if len(pictures) else 1, 1))
         self.pictures, self.captions = pictures[:most], tuple(captions[:most])
@@ -214,14 +231,19 @@ class Tiles(ScrollView, can_focus=True):
             self._canvas = np.zeros((0, 0), np.int16)
             self.virtual_size = Size(0, 0)
             return
-        self._grid = lay_out(n, *self.pictures.shape[1:], (size.width, size.height))
+        self._grid = lay_out(n, *self.pictures.shape[1:3], (size.width, size.height))
         self._canvas = self._paint(self._grid)
         self.virtual_size = Size(0, len(self._canvas) // 2)
 
     def _paint(self, grid: Grid) -> Array:
         """Palette indices of every pixel, two for each cell, the gaps marked."""
         n = len(self.pictures)
-        level = palette.levels(shrunk(self.pictures, grid.shrink), self.limit)
+        if self.limit is None:
+            level = palette.image_levels(shrunk(self.pictures, grid.shrink, mean=True))
+            self._colours = palette.image_colours(self.pictures.ndim == 4)
+        else:
+            level = palette.levels(shrunk(self.pictures, grid.shrink), self.limit)
+            self._colours = palette.diverging(self.palette)
         level = level.repeat(grid.zoom, axis=1).repeat(grid.zoom, axis=2)
         rows = -(-n // grid.columns)
         canvas = np.full((rows * grid.columns, 2 * grid.lines, grid.width + 1), _GAP, np.int16)
@@ -254,7 +276,7 @@ class Tiles(ScrollView, can_focus=True):
 
     def _pixels(self, line: int) -> list[Segment]:
         top, bottom = self._canvas[2 * line], self._canvas[2 * line + 1]
-        code = (top.astype(np.int32) + 1) * (palette.STEPS + 1) + bottom + 1
+        code = (top.astype(np.int32) + 1) * (len(self._colours) + 1) + bottom + 1
         starts = np.flatnonzero(np.diff(code, prepend=-1))
         ends = np.append(starts[1:], len(code))
         return [
@@ -263,7 +285,7 @@ class Tiles(ScrollView, can_focus=True):
         ]
 
     def _run(self, top: int, bottom: int, length: int) -> Segment:
-        colours = palette.diverging(self.palette)
+        colours = self._colours
         background = self.rich_style.bgcolor
         if top == bottom == _GAP:
             return Segment(" " * length, self.rich_style)

@@ -119,6 +119,7 @@ def test_a_reader_that_goes_away_ends_the_output_only(monkeypatch: pytest.Monkey
         os.close(reader)
         for _ in range(3):
             out.text("more")
+        out.close()  # what is in the buffer is given up: the stream can be closed
     assert out.problem is None
 
 
@@ -131,5 +132,6 @@ def test_a_full_disk_is_said_once(
         out = Output()
         for _ in range(3):
             out.text("data")
+        out.close()
     assert out.problem == "stdout: No space left on device"
     assert capsys.readouterr().err == "stdout: No space left on device\n"

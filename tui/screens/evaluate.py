@@ -1,0 +1,409 @@
+"""Evaluate: what a trained network gets right, and what it takes for what."""
+
+from typing import ClassVar
+
+import numpy as np
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Static
+
+from engine.commands.evaluate import Measurement, measure
+from engine.data import FetchCancelledError
+from engine.errors import EngineError
+from engine.train.runlist import list_runs
+from tui import keymap, text
+from tui.hints import advice, hints
+from tui.jobs import Job
+from tui.screens.choosing import Choosing
+from tui.subject import Subject, of_run
+from tui.widgets.heatmap import Heatmap
+from tui.widgets.line import Line
+from tui.widgets.runbar import meter
+from tui.widgets.table import Cell, Column, Table
+from tui.widgets.tiles import Tiles
+
+_IMAGES = 200
+"""Images of a cell that are shown at most."""
+
+_CLASSES = (
+    Column("class", flexible=True, least=6),
+    Column("prec", right=True, rank=2),
+    Column("recall", right=True),
+    Column("f1", right=True, rank=1),
+    Column("n", right=True, rank=3),
+)
+_MISTAKES = (
+    Column("true", flexible=True, least=4),
+    Column("taken for", flexible=True, least=4),
+    Column("times", right=True),
+    Column("of its class", right=True, rank=1),
+)
+
+
+class ClassTable(Table):
+    """The scores of every class."""
+
+    HELP_TEXT = (
+        "prec: of the images taken for this class, the share that is of it. recall: of its "
+        "images, the share that was found. f1: the harmonic mean of both. n: how many there are."
+    )
+
+
+class MistakeTable(Table):
+    """The most frequent mistakes."""
+
+    HELP_TEXT = "The most frequent mistakes, the worst first; enter shows the images."
+
+
+class CellImages(Tiles):
+    """The images of the chosen cell."""
+
+    HELP_TEXT = (
+        "The test images of the chosen cell of the matrix, each with its number in the test set. "
+        "z shows them alone, esc goes back to the matrix."
+    )
+
+
+class EvaluateScreen(Choosing):
+    """A network on the test set."""
+
+    WHERE = "evaluate"
+    BINDINGS = keymap.bindings(WHERE)
+    CSS_PATH = "evaluate.tcss"
+    HELP_TEXT: ClassVar[str] = (
+        "How good a trained network is on images that it was not trained on, class by class, "
+        "and which classes it confuses. It is the run that was chosen, or trained last."
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: Measurement | None = None
+        self.error: Exception | None = None
+        self._of: Subject | None = None
+        self._last: Subject | None = None
+        self._job: Job | None = None
+        self._stop = False
+        self._seen: object = None
+        self._zoomed = False
+
+    def compose_body(self) -> ComposeResult:
+        yield Line(id="subject")
+        yield Static(id="verdict", markup=False)
+        yield Static(id="nothing", classes="empty", markup=False)
+        with Vertical(id="body"):
+            with Horizontal(id="upper"):
+                with Vertical(id="matrix-pane", classes="pane"):
+                    yield Heatmap(id="matrix")
+                yield ClassTable(_CLASSES, id="classes", classes="pane")
+            with Horizontal(id="lower"):
+                yield MistakeTable(_MISTAKES, id="mistakes", classes="pane")
+                with Vertical(id="images-pane", classes="pane"):
+                    yield CellImages(id="images")
+
+    def on_screen_resume(self) -> None:
+        root = self.cnn.choice.runs_root
+        self.cnn.start_job(
+            lambda job: _last_finished(root), on_done=self._know_last, name="last run"
+        )
+
+    def _know_last(self, last: Subject | None) -> None:
+        self._last = last
+        self._seen = None
+        self.beat()
+
+    @property
+    def running(self) -> bool:
+        """Whether an evaluation is under way."""
+        return self._job is not None
+
+    @property
+    def subject(self) -> Subject | None:
+        """What is evaluated: what is chosen if it has weights, else the last finished run."""
+        current = self.cnn.choice.current
+        return current if current is not None and current.weights is not None else self._last
+
+    # -- drawing --------------------------------------------------------------------------------
+
+    def tick(self) -> None:
+        subject = self.subject
+        left = self.subject_parts(subject) if subject is not None else ()
+        self.query_one("#subject", Line).show(left)
+        job = self._job
+        progress = (job.label, job.done, job.total) if job else None
+        seen = (progress, id(self.found), self.error, subject, self._stop, self.size)
+        if seen == self._seen:
+            return
+        self._seen = seen
+        self.set_class(self._of is None, "-nothing")
+        self.set_class(self.found is None, "-no-result")
+        if self._of is None:
+            self._say_how_to_start(subject)
+            return
+        self._show_verdict()
+
+    def _say_how_to_start(self, subject: Subject | None) -> None:
+        nothing = self.query_one("#nothing", Static)
+        if subject is not None:
+            nothing.update(
+                hints(
+                    "How good is it on images that it has not seen?",
+                    [f"{text.line(subject.name, 50)}, {subject.what}"],
+                    [("e", "evaluates it on the test set"), ("o", "chooses another run")],
+                )
+            )
+            return
+        nothing.update(
+            hints(
+                "There is no trained network yet.",
+                [],
+                [
+                    ("2", "goes to Train, and r there trains one"),
+                    ("o", "chooses a run"),
+                ],
+            )
+        )
+
+    def _show_verdict(self) -> None:
+        verdict = self.query_one("#verdict", Static)
+        verdict.remove_class("-bad", "-good", "-running")
+        width = max(self.size.width - 6, 20)
+        if self._job is not None:
+            verdict.add_class("-running")
+            verdict.update(self._progress(self._job, width))
+        elif self.error is not None:
+            verdict.add_class("-bad")
+            if isinstance(self.error, FetchCancelledError):
+                verdict.update(advice("■ Stopped.", "e begins anew"))
+            else:
+                verdict.update(advice(f"✗ {self.error}", "o chooses another run"))
+        elif self.found is not None:
+            verdict.add_class("-good")
+            verdict.update(self._result(self.found))
+
+    def _progress(self, job: Job, width: int) -> Content:
+        share = job.done / job.total if job.total else 0.0
+        label = "stopping" if self._stop else text.line(job.label or "loading", 34)
+        after = f"  {job.done:,} of {job.total:,}" if job.total else ""
+        bar = meter(share, min(max(width - len(label) - len(after) - 2, 8), 60))
+        return Content.assemble((f"{label}  ", "$foreground"), *bar, (after, "$muted"))
+
+    def _result(self, found: Measurement) -> Content:
+        result, lost = found.result, len(found.result.labels) - int(found.confusion.sum())
+        parts = [
+            (f"test_acc {text.metric(result.acc)}", "bold $success"),
+            (f"   loss {text.metric(result.loss)}", "$foreground"),
+            (f"   top-5 {text.metric(result.top5)}", "$foreground"),
+            (f"   {len(result.labels):,} images", "$muted"),
+        ]
+        if lost:
+            parts.append((f"   ✗ {lost:,} without a prediction: NaN", "$error"))
+        if self._of is not None and self._of != self.subject:
+            parts.append((f"   of {text.line(self._of.name, 40)}; e evaluates anew", "$warning"))
+        return Content.assemble(*parts)
+
+    def _fill(self, found: Measurement) -> None:
+        names = tuple(text.line(name) for name in found.classes)
+        self.query_one(Heatmap).show(found.confusion, names)
+        rows = [
+            _class_row(name, *values)
+            for name, *values in zip(names, *(a.tolist() for a in found.scores), strict=True)
+        ]
+        classes = self.query_one(ClassTable)
+        classes.show(rows, [str(i) for i in range(len(rows))])
+        classes.border_title = Content("classes")
+        mistakes = worst_mistakes(found.confusion)
+        table = self.query_one(MistakeTable)
+        table.empty = "not a single mistake"
+        table.show(
+            [_mistake_row(found.confusion, names, *cell) for cell in mistakes],
+            [f"{row} {column}" for row, column in mistakes],
+        )
+        table.border_title = Content("most frequent mistakes")
+        table.border_subtitle = Content("enter shows them")
+        if mistakes:
+            self.query_one(Heatmap).go(*mistakes[0])
+        self._show_cell()
+
+    def _show_cell(self) -> None:
+        found, heatmap = self.found, self.query_one(Heatmap)
+        if found is None:
+            return
+        row, column = heatmap.cursor
+        names = [text.line(name, 16) for name in found.classes]
+        count, total = int(found.confusion[row, column]), int(found.confusion[row].sum())
+        share = f" ({count / total:.1%})" if total else ""
+        words = f"{names[row]} taken for {names[column]}" if row != column else f"{names[row]} right"
+        pane = self.query_one("#matrix-pane")
+        unit = "percent of the row" if heatmap.in_percent else "counts"
+        pane.border_title = Content(f"confusion matrix, {unit}")
+        pane.border_subtitle = Content(f"{words}: {count} of {total}{share}, enter: images")
+        self._show_images(found, row, column, words)
+
+    def _show_images(self, found: Measurement, row: int, column: int, words: str) -> None:
+        result = found.result
+        chosen = np.flatnonzero((result.labels == row) & (result.predictions == column))
+        images = found.test.images[chosen[:_IMAGES]].astype(np.float32) / 255
+        pictures = images[:, 0] if images.shape[1] == 1 else np.moveaxis(images[:, :3], 1, 3)
+        tiles = self.query_one(CellImages)
+        tiles.empty = "no such image"
+        tiles.cursor = 0
+        tiles.show(pictures, [f"#{index}" for index in chosen[:_IMAGES]], None)
+        pane = self.query_one("#images-pane")
+        pane.border_title = Content(words)
+        more = f"the first {_IMAGES} of {len(chosen)}" if len(chosen) > _IMAGES else ""
+        pane.border_subtitle = Content(more or f"{len(chosen)} images")
+
+    # -- actions --------------------------------------------------------------------------------
+
+    def refuse(self, action: str) -> str | None:
+        if action == "stop" and self._job is None:
+            return "nothing is being evaluated; e does"
+        if action == "evaluate":
+            if self._job is not None:
+                return "it is under way; x stops it"
+            if self.subject is None:
+                return "there is no trained network yet; 2 trains one"
+        if action in ("next_mistake", "percent", "zoom") and self.found is None:
+            return "e evaluates first"
+        return None
+
+    def action_evaluate(self) -> None:
+        """Evaluate the network that is chosen."""
+        subject = self.subject
+        if subject is None or subject.weights is None:
+            return
+        weights = subject.weights
+        self._of, self.error, self._stop = subject, None, False
+
+        def work(job: Job) -> Measurement:
+            return measure(
+                subject.config,
+                weights,
+                progress=job.report,
+                cancelled=lambda: job.cancelled or self._stop,
+            )
+
+        self._job = self.cnn.start_job(
+            work, on_done=self._done, on_error=self._failed, name="evaluate"
+        )
+        self.refresh_bindings()
+        self.beat()
+
+    def _done(self, found: Measurement) -> None:
+        self._job, self.found = None, found
+        self.beat()
+        self._fill(found)
+        self.refresh_bindings()
+        if self.app.screen is self:
+            self.call_after_refresh(self.query_one(Heatmap).focus)
+        else:
+            self.cnn.tell(f"test_acc {text.metric(found.result.acc)}", "6 shows it")
+
+    def _failed(self, error: Exception) -> None:
+        self._job, self.error, self.found = None, error, None
+        if not isinstance(error, EngineError):
+            self.cnn.tell(f"{type(error).__name__}: {error}", severity="error")
+        self.refresh_bindings()
+        self.beat()
+
+    def action_stop(self) -> None:
+        """Stop evaluating."""
+        self._stop = True
+        self.beat()
+
+    def action_next_mistake(self) -> None:
+        """Go to the next most frequent mistake."""
+        assert self.found is not None
+        cells = worst_mistakes(self.found.confusion)
+        cursor = self.query_one(Heatmap).cursor
+        if cells:
+            place = cells.index(cursor) + 1 if cursor in cells else 0
+            self.query_one(Heatmap).go(*cells[place % len(cells)])
+
+    def action_percent(self) -> None:
+        """Counts, or shares of the row."""
+        heatmap = self.query_one(Heatmap)
+        heatmap.in_percent = not heatmap.in_percent
+        heatmap.refresh()
+        self._show_cell()
+
+    def action_zoom(self) -> None:
+        """The images alone, or all."""
+        self._show_alone(not self._zoomed)
+
+    def action_back(self) -> None:
+        """Back to the matrix."""
+        self._show_alone(False)
+        self.query_one(Heatmap).focus()
+
+    def _show_alone(self, alone: bool) -> None:
+        self._zoomed = alone
+        self.set_class(alone, "-images")
+        target: Widget = self.query_one(CellImages) if alone else self.query_one(Heatmap)
+        self.call_after_refresh(target.focus)
+
+    def on_heatmap_moved(self, event: Heatmap.Moved) -> None:
+        row, column = event.heatmap.cursor
+        self.query_one(MistakeTable).move_to(f"{row} {column}")
+        self._show_cell()
+
+    def on_heatmap_chosen(self, event: Heatmap.Chosen) -> None:
+        self._show_alone(True)
+
+    def on_table_moved(self, event: Table.Moved) -> None:
+        if isinstance(event.table, MistakeTable) and event.table.has_focus and event.table.key:
+            self.query_one(Heatmap).go(*map(int, event.table.key.split()))
+
+    def on_table_chosen(self, event: Table.Chosen) -> None:
+        if isinstance(event.table, MistakeTable) and event.table.key:
+            self.query_one(Heatmap).go(*map(int, event.table.key.split()))
+            self._show_alone(True)
+
+
+def worst_mistakes(confusion: np.ndarray, most: int = 30) -> list[tuple[int, int]]:
+    """The cells off the diagonal that are not 0, the largest first."""
+    wrong = confusion.copy()
+    np.fill_diagonal(wrong, 0)
+    order = np.argsort(-wrong, axis=None, kind="stable")[:most]
+    cells = zip(*(axis.tolist() for axis in np.unravel_index(order, wrong.shape)), strict=True)
+    return [(row, column) for row, column in cells if wrong[row, column]]
+
+
+def _last_finished(root: object) -> Subject | None:
+    """The newest finished run that has weights."""
+    for info in list_runs(root):  # type: ignore[arg-type]
+        if info.status == "finished":
+            try:
+                return of_run(info.path)
+            except EngineError:
+                continue
+    return None
+
+
+def _class_row(
+    name: str, precision: float, recall: float, f1: float, support: int
+) -> tuple[Cell, ...]:
+    weak = "warning" if recall < 0.9 else "foreground"
+    return (
+        (name, "foreground"),
+        (f"{precision:.3f}", "foreground"),
+        (f"{recall:.3f}", weak),
+        (f"{f1:.3f}", "foreground"),
+        (f"{support:,}", "muted"),
+    )
+
+
+def _mistake_row(
+    confusion: np.ndarray, names: tuple[str, ...], row: int, column: int
+) -> tuple[Cell, ...]:
+    count, total = int(confusion[row, column]), int(confusion[row].sum())
+    return (
+        (names[row], "foreground"),
+        (names[column], "warning"),
+        (str(count), "foreground"),
+        (f"{count / total:.1%}", "muted"),
+    )
+
+
