@@ -375,7 +375,8 @@ def _bench(options: argparse.Namespace, out: "Output") -> int:
 
 
 def _open_app(options: argparse.Namespace) -> int:
-    if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout)):
+    streams = (sys.stdin, sys.stdout, sys.stderr)  # Textual draws on stderr
+    if not all(stream is not None and stream.isatty() for stream in streams):
         print(
             "cnn-tui: the app needs a terminal; without one, train with: cnn-tui --no-ui",
             file=sys.stderr,

@@ -132,6 +132,12 @@ class Choice:
             self._automatic = self._find()
         return self._automatic
 
+    def forget(self, run: Path) -> None:
+        """A run is gone: whatever was known of it is found anew."""
+        if self.chosen is not None and self.chosen.run == run:
+            self.chosen = None
+        self._seen = None
+
     @property
     def runs_root(self) -> Path:
         """Where the runs are: those of the chosen config."""

@@ -27,7 +27,8 @@ class Choose(ModalScreen[str | None]):
     DEFAULT_CSS = """
     Choose OptionList { width: auto; max-width: 86; height: auto; border: none; margin-top: 1;
         background: $surface; padding: 0; }
-    Choose OptionList > .option-list--option-highlighted { background: $primary-muted;
+    Choose OptionList:focus { border: none; }
+    Choose OptionList:focus > .option-list--option-highlighted { background: $primary-muted;
         color: $foreground; text-style: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -109,6 +109,14 @@ class Table(ScrollView, can_focus=True):
         if self.key != before:
             self.post_message(self.Moved(self))
 
+    def set_columns(self, columns: Sequence[Column]) -> None:
+        """Have other columns; the rows are gone."""
+        if tuple(columns) != self.columns:
+            self.columns = tuple(columns)
+            self.rows, self.keys, self._natural = [], [], []
+            self._widths = (-1, [])
+            self.refresh()
+
     @property
     def key(self) -> str | None:
         """The key of the row of the cursor; None in an empty table."""

@@ -1,0 +1,171 @@
+"""The app in a real terminal, through tmux."""
+
+import itertools
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from engine.train.runlist import RunInfo, list_runs
+
+ROOT = Path(__file__).parents[2]
+_NUMBERS = itertools.count()
+
+pytestmark = [
+    pytest.mark.terminal,
+    pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed"),
+]
+
+
+class Tmux:
+    """A shell in a terminal of 80x24."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._socket = f"cnn-tui-test-{os.getpid()}-{next(_NUMBERS)}"
+        self._tmux("new-session", "-d", "-s", "t", "-x", "80", "-y", "24", "sh")
+        self._tmux("set-option", "-g", "status", "off")
+        self._tmux("set-option", "-g", "remain-on-exit", "on")
+        self.type(f"cd {folder}; export PYTHONPATH={ROOT} XDG_STATE_HOME={folder / 'state'}; clear")
+
+    def _tmux(self, *arguments: str) -> str:
+        command = ["tmux", "-L", self._socket, "-f", "/dev/null", *arguments]
+        environment = {k: v for k, v in os.environ.items() if k not in ("TMUX", "NO_COLOR")}
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=False, timeout=20
+        )
+        return done.stdout
+
+    def type(self, line: str) -> None:
+        self._tmux("send-keys", "-t", "t", "-l", line)
+        self._tmux("send-keys", "-t", "t", "Enter")
+
+    def press(self, *keys: str) -> None:
+        self._tmux("send-keys", "-t", "t", *keys)
+
+    @property
+    def screen(self) -> str:
+        return self._tmux("capture-pane", "-p", "-t", "t")
+
+    @property
+    def state(self) -> str:
+        """Alternate screen, mouse tracking, cursor: ``0 0 1`` in a sane terminal."""
+        flags = "#{alternate_on} #{mouse_any_flag} #{cursor_flag}"
+        return self._tmux("display-message", "-p", "-t", "t", flags).strip()
+
+    def wait(self, condition: Callable[[], object], seconds: float = 30) -> None:
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, self.screen
+            time.sleep(0.05)
+
+    def start_app(self, config: str = "") -> int:
+        """Start it, wait for the first screen, and return its process."""
+        self.type(f"{sys.executable} -m tui {config} & echo PID=$! > pid; fg; echo CODE=$?")
+        self.wait(lambda: "actions" in self.screen)
+        return int((self.folder / "pid").read_text().split("=")[1])
+
+    def close(self) -> None:
+        self._tmux("kill-server")
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Iterator[Tmux]:
+    (tmp_path / "configs").mkdir()
+    text = (Path(__file__).with_name("tiny.yaml")).read_text()
+    endless = text.replace("epochs: 2 ", "epochs: 100000 ")
+    (tmp_path / "configs" / "endless.yaml").write_text(endless)
+    tmux = Tmux(tmp_path)
+    yield tmux
+    tmux.close()
+
+
+def _run(folder: Path) -> RunInfo:
+    (run,) = list_runs(folder / "runs")
+    return run
+
+
+def _is_gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def test_start_train_see_an_epoch_and_quit(terminal: Tmux) -> None:
+    pid = terminal.start_app()
+    assert "train quickstart now" in terminal.screen
+    terminal.press("r")
+    terminal.wait(lambda: "epoch 1 val" in terminal.screen)
+    assert any("⠀" < character <= "⣿" for character in terminal.screen)
+    terminal.press("q")
+    terminal.wait(lambda: "Quit?" in terminal.screen)
+    terminal.press("y")
+    terminal.wait(lambda: "CODE=0" in terminal.screen)
+    assert "cnn-tui resume" in terminal.screen
+    assert terminal.state == "0 0 1"
+    assert _is_gone(pid)
+    assert _run(terminal.folder).status == "stopped"
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGINT", 130)])
+def test_a_signal_leaves_a_sane_terminal_and_the_run_on_disk(
+    terminal: Tmux, name: str, code: int
+) -> None:
+    pid = terminal.start_app("configs/endless.yaml")
+    terminal.press("r")
+    terminal.wait(lambda: "epoch 2 val" in terminal.screen)
+    os.kill(pid, getattr(signal, name))
+    terminal.wait(lambda: f"CODE={code}" in terminal.screen)
+    assert terminal.state == "0 0 1"
+    terminal.type("stty -a | tr ';' '\\n' | grep -c -- '-echo '; echo typed")
+    terminal.wait(lambda: "\ntyped" in terminal.screen)
+    assert "echo typed" in terminal.screen  # what is typed is seen again
+    run = _run(terminal.folder)
+    assert (run.status, run.record["reason"]) == ("stopped", name)
+    assert list((run.path / "checkpoints").iterdir())
+
+
+def test_a_terminal_that_goes_away_saves_the_run(terminal: Tmux) -> None:
+    pid = terminal.start_app("configs/endless.yaml")
+    terminal.press("r")
+    terminal.wait(lambda: "epoch 2 val" in terminal.screen)
+    terminal.close()
+    terminal.wait(lambda: _is_gone(pid))
+    run = _run(terminal.folder)
+    assert (run.status, run.record["reason"]) == ("stopped", "SIGHUP")
+
+
+def test_a_crash_restores_the_terminal_and_names_the_log(terminal: Tmux) -> None:
+    crash = (
+        "import tui.launch, tui.app\n"
+        "def fall(self): raise RuntimeError('fell [over')\n"
+        "tui.app.CnnApp.action_next_theme = fall\n"
+        "raise SystemExit(tui.launch.launch(None))\n"
+    )
+    (terminal.folder / "crash.py").write_text(crash)
+    terminal.type(f"{sys.executable} crash.py; echo CODE=$?")
+    terminal.wait(lambda: "actions" in terminal.screen)
+    terminal.press("t")
+    terminal.wait(lambda: "CODE=1" in terminal.screen)
+    assert "a fault of the program: RuntimeError: fell [over" in terminal.screen
+    assert "cnn-tui.log" in terminal.screen.replace("\n", "")
+    assert terminal.state == "0 0 1"
+    log = (terminal.folder / "state" / "cnn-tui" / "cnn-tui.log").read_text()
+    assert "Traceback" in log
+
+
+def test_without_a_whole_terminal_it_says_so_in_one_line(terminal: Tmux) -> None:
+    for i, streams in enumerate(["</dev/null 2>err", ">/dev/null 2>err", "2>err"]):
+        terminal.type(f"{sys.executable} -m tui {streams}; echo CODE{i}=$?")
+        terminal.wait(lambda i=i: f"CODE{i}=2" in terminal.screen)
+        error = (terminal.folder / "err").read_text()
+        assert error.count("\n") == 1
+        assert "needs a terminal" in error
