@@ -1,6 +1,6 @@
 """Train a config's network in PyTorch: same files, split, batches, augmentation and schedule.
 
-    python benchmarks/accuracy_against_torch.py configs/cifar10_tiny_vgg.yaml
+    python -m benchmarks.accuracy_against_torch configs/cifar10_tiny_vgg.yaml
 
 Prints the metrics by epoch and the test accuracy, to be held against those of
 ``cnn-tui --no-ui --config`` with the same config. The initial weights are the engine's; only

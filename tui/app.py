@@ -9,12 +9,14 @@ from typing import Any, ClassVar
 
 from rich.text import Text
 from textual.app import App, SystemCommand
+from textual.driver import Driver
 from textual.notifications import SeverityLevel as Severity
 from textual.screen import Screen
 
 from engine.commands.signals import Signals
 from engine.config import Config
 from tui import keymap, theme
+from tui.driver import patient
 from tui.jobs import Job, JobEnded
 from tui.screens import SCREENS
 from tui.screens.base import MIN_HEIGHT, MIN_WIDTH, BaseScreen
@@ -44,10 +46,10 @@ class CnnApp(App[int]):
         speed: how long epochs take.
         settings: what is remembered.
         log_path: the file that errors are told in full; None where there is none.
+        signals: open signal handlers, whose first signal makes the app save and leave.
 
     Args:
         workspace: the configs to work with.
-        signals: open signal handlers; the first signal makes the app save and leave.
         settings: what the last session left.
         log_path: the log file.
     """
@@ -73,7 +75,6 @@ class CnnApp(App[int]):
         self,
         workspace: Workspace | None = None,
         *,
-        signals: Signals | None = None,
         settings: Settings | None = None,
         log_path: Path | None = None,
     ) -> None:
@@ -86,7 +87,7 @@ class CnnApp(App[int]):
         self.speed = Speedometer(self)
         self.jobs: set[Job] = set()
         self.farewell: list[str] = []
-        self._signals = signals
+        self.signals: Signals | None = None
         self._leaving = False
         for one in theme.THEMES:
             self.register_theme(one)
@@ -97,8 +98,8 @@ class CnnApp(App[int]):
         self.set_interval(_TICK, self._tick)
 
     def _tick(self) -> None:
-        if self._signals is not None and self._signals.received is not None:
-            self.leave(self._signals.exit_code or 0)
+        if self.signals is not None and self.signals.received is not None:
+            self.leave(self.signals.exit_code or 0)
         for screen in reversed(self.screen_stack):
             if isinstance(screen, BaseScreen):
                 screen.beat()  # also while a dialog lies over it
@@ -304,7 +305,17 @@ class CnnApp(App[int]):
 
         return lambda: self.call_next(run) and None
 
+    def get_driver_class(self) -> type[Driver]:
+        """A driver that bears the loss of its terminal."""
+        return patient(super().get_driver_class())
+
     # -- the way out ----------------------------------------------------------------------------
+
+    def signalled(self, name: str) -> None:
+        """For signal handlers: it only sets a flag, so that training ends whatever else stands."""
+        session = self.training.session
+        if session is not None:
+            session.controls.stop_from_signal(name)
 
     def leave(self, exit_code: int = 0) -> None:
         """Save what is running, and leave; does not ask."""
@@ -319,8 +330,8 @@ class CnnApp(App[int]):
     def _signal_name(self) -> str:
         import signal
 
-        assert self._signals is not None
-        return signal.Signals(self._signals.received or 0).name
+        assert self.signals is not None
+        return signal.Signals(self.signals.received or 0).name
 
     async def _leave(self, exit_code: int) -> None:
         began, told = time.monotonic(), False

@@ -22,10 +22,8 @@ def launch(config: Path | None) -> int:
     """
     log_path = open_log()
     settings = Settings.load()
-    with Signals() as signals:
-        app = CnnApp(
-            Workspace.opened(config, settings.config), signals=signals, settings=settings, log_path=log_path
-        )
+    app = CnnApp(Workspace.opened(config, settings.config), settings=settings, log_path=log_path)
+    with Signals(app.signalled) as app.signals:
         code = app.run()
     for line in app.farewell:
         print(line, file=sys.stderr)

@@ -243,9 +243,7 @@ def examined(snapshot: Snapshot, ground: Ground, sample: int, step: int | None) 
     return Look(examine(snapshot), _by_name(snapshot), maps, sample, step)
 
 
-def _first_look(
-    config: Config, model: Sequential, dataset: Dataset | None
-) -> tuple[Snapshot, str]:
+def _first_look(config: Config, model: Sequential, dataset: Dataset | None) -> tuple[Snapshot, str]:
     """Weights, and gradients if they can be had; and else why not."""
     if dataset is None:
         return weights_snapshot(model), ""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from textual.content import Content
 
 from engine.config import MISSING, differences, inline, read_values
 from engine.errors import EngineError
@@ -154,6 +155,33 @@ def run_row(info: RunInfo, letter: str) -> tuple[Cell, ...]:
     )
 
 
+def facts(info: RunInfo, details: Details | None) -> Content:
+    """A run in a few lines; what went wrong comes first."""
+    record = info.record
+    word, style = STATES[info.status]
+    lines = [Content.styled(word, f"bold ${style.split()[-1]}")]
+    reason = info.problem or record.get("reason") or (details.problem if details else None)
+    if reason:
+        lines.append(Content.styled(text.line(reason, 300), "$warning"))
+    if info.problem is not None:
+        return Content("\n").join(lines)
+    what = f"{record.get('dataset', '?')}, {record.get('model', '?')}"
+    lines.append(Content(text.line(what, 60)))
+    size = record.get("parameters")
+    count = f"{size:,} parameters, " if isinstance(size, int) else ""
+    lines.append(Content.styled(f"{count}seed {text.line(record.get('seed'), 20)}", "$muted"))
+    if best(info) is not None or tested(info) is not None:
+        lines.append(
+            Content.assemble(
+                ("val_acc ", "$muted"),
+                (text.metric(best(info)), "$foreground"),
+                ("  test_acc ", "$muted"),
+                (text.metric(tested(info)), "$foreground"),
+            )
+        )
+    return Content("\n").join(lines)
+
+
 def _metric(value: float | None) -> str:
     return "" if value is None else text.metric(value)
 
@@ -171,9 +199,7 @@ def weights_row(saved: SavedWeights) -> tuple[Cell, ...]:
     )
 
 
-def overlay(
-    shown: Sequence[tuple[str, Details]], metric: str, *, log: bool
-) -> Picture:
+def overlay(shown: Sequence[tuple[str, Details]], metric: str, *, log: bool) -> Picture:
     """One metric of several runs; the letter of each stands at the end of its curve.
 
     Args:

@@ -248,8 +248,8 @@ async def test_a_signal_saves_and_leaves_without_a_question(
     make_app: MakeApp, until: Until, home: Path
 ) -> None:
     _slow(home)
-    with Signals() as signals:
-        app = CnnApp(Workspace.opened(home / "configs" / "slow.yaml"), signals=signals)
+    app = make_app("slow")
+    with Signals(app.signalled) as app.signals:
         async with app.run_test() as pilot:
             await tap(pilot, "r")
             await until(pilot, lambda: app.training.started)

@@ -67,9 +67,10 @@ class Tmux:
 
     def start_app(self, config: str = "") -> int:
         """Start it, wait for the first screen, and return its process."""
-        self.type(f"{sys.executable} -m tui {config} & echo PID=$! > pid; fg; echo CODE=$?")
+        command = f"echo $$ > pid; exec {sys.executable} -m tui {config}"
+        self.type(f"sh -c '{command}'; echo CODE=$?")
         self.wait(lambda: "actions" in self.screen)
-        return int((self.folder / "pid").read_text().split("=")[1])
+        return int((self.folder / "pid").read_text())
 
     def close(self) -> None:
         self._tmux("kill-server")

@@ -73,7 +73,11 @@ class Choosing(BaseScreen):
             )
         subject = subject or choice.current
         if subject is None:
-            return (Part(" ✗ the chosen config has errors; 1 shows them", "$error", "app.go('configs')"),)
+            return (
+                Part(
+                    " ✗ the chosen config has errors; 1 shows them", "$error", "app.go('configs')"
+                ),
+            )
         word = "run" if subject.run else "config"
         return (
             Part(f" {word} ", "$muted", "choose_network"),

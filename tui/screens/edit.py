@@ -188,8 +188,14 @@ class EditScreen(Saving, BaseScreen):
 
     def action_run(self) -> None:
         """Train it."""
-        if self.cnn.run_document():
-            self.dismiss()
+        self.query_one(Form).commit()
+        self.dismiss()
+        self.cnn.run_document()
+
+    def action_save(self) -> None:
+        """Save."""
+        self.query_one(Form).commit()
+        super().action_save()
 
     def saved(self) -> None:
         self._seen = -1

@@ -21,40 +21,12 @@ from tui.subject import Subject, of_run
 from tui.widgets.heatmap import Heatmap
 from tui.widgets.line import Line
 from tui.widgets.runbar import meter
-from tui.widgets.table import Cell, Column, Table
+from tui.widgets.scores import ClassTable, MistakeTable, worst_mistakes
+from tui.widgets.table import Table
 from tui.widgets.tiles import Tiles
 
 _IMAGES = 200
 """Images of a cell that are shown at most."""
-
-_CLASSES = (
-    Column("class", flexible=True, least=6),
-    Column("prec", right=True, rank=2),
-    Column("recall", right=True),
-    Column("f1", right=True, rank=1),
-    Column("n", right=True, rank=3),
-)
-_MISTAKES = (
-    Column("true", flexible=True, least=4),
-    Column("taken for", flexible=True, least=4),
-    Column("times", right=True),
-    Column("of its class", right=True, rank=1),
-)
-
-
-class ClassTable(Table):
-    """The scores of every class."""
-
-    HELP_TEXT = (
-        "prec: of the images taken for this class, the share that is of it. recall: of its "
-        "images, the share that was found. f1: the harmonic mean of both. n: how many there are."
-    )
-
-
-class MistakeTable(Table):
-    """The most frequent mistakes."""
-
-    HELP_TEXT = "The most frequent mistakes, the worst first; enter shows the images."
 
 
 class CellImages(Tiles):
@@ -96,9 +68,9 @@ class EvaluateScreen(Choosing):
             with Horizontal(id="upper"):
                 with Vertical(id="matrix-pane", classes="pane"):
                     yield Heatmap(id="matrix")
-                yield ClassTable(_CLASSES, id="classes", classes="pane")
+                yield ClassTable(id="classes")
             with Horizontal(id="lower"):
-                yield MistakeTable(_MISTAKES, id="mistakes", classes="pane")
+                yield MistakeTable(id="mistakes")
                 with Vertical(id="images-pane", classes="pane"):
                     yield CellImages(id="images")
 
@@ -206,22 +178,9 @@ class EvaluateScreen(Choosing):
     def _fill(self, found: Measurement) -> None:
         names = tuple(text.line(name) for name in found.classes)
         self.query_one(Heatmap).show(found.confusion, names)
-        rows = [
-            _class_row(name, *values)
-            for name, *values in zip(names, *(a.tolist() for a in found.scores), strict=True)
-        ]
-        classes = self.query_one(ClassTable)
-        classes.show(rows, [str(i) for i in range(len(rows))])
-        classes.border_title = Content("classes")
+        self.query_one(ClassTable).show_scores(names, found.scores)
+        self.query_one(MistakeTable).show_mistakes(names, found.confusion)
         mistakes = worst_mistakes(found.confusion)
-        table = self.query_one(MistakeTable)
-        table.empty = "not a single mistake"
-        table.show(
-            [_mistake_row(found.confusion, names, *cell) for cell in mistakes],
-            [f"{row} {column}" for row, column in mistakes],
-        )
-        table.border_title = Content("most frequent mistakes")
-        table.border_subtitle = Content("enter shows them")
         if mistakes:
             self.query_one(Heatmap).go(*mistakes[0])
         self._show_cell()
@@ -234,7 +193,9 @@ class EvaluateScreen(Choosing):
         names = [text.line(name, 16) for name in found.classes]
         count, total = int(found.confusion[row, column]), int(found.confusion[row].sum())
         share = f" ({count / total:.1%})" if total else ""
-        words = f"{names[row]} taken for {names[column]}" if row != column else f"{names[row]} right"
+        words = (
+            f"{names[row]} taken for {names[column]}" if row != column else f"{names[row]} right"
+        )
         pane = self.query_one("#matrix-pane")
         unit = "percent of the row" if heatmap.in_percent else "counts"
         pane.border_title = Content(f"confusion matrix, {unit}")
@@ -353,22 +314,15 @@ class EvaluateScreen(Choosing):
         self._show_alone(True)
 
     def on_table_moved(self, event: Table.Moved) -> None:
-        if isinstance(event.table, MistakeTable) and event.table.has_focus and event.table.key:
-            self.query_one(Heatmap).go(*map(int, event.table.key.split()))
+        table = event.table
+        if isinstance(table, MistakeTable) and table.has_focus and table.cell is not None:
+            self.query_one(Heatmap).go(*table.cell)
 
     def on_table_chosen(self, event: Table.Chosen) -> None:
-        if isinstance(event.table, MistakeTable) and event.table.key:
-            self.query_one(Heatmap).go(*map(int, event.table.key.split()))
+        table = event.table
+        if isinstance(table, MistakeTable) and table.cell is not None:
+            self.query_one(Heatmap).go(*table.cell)
             self._show_alone(True)
-
-
-def worst_mistakes(confusion: np.ndarray, most: int = 30) -> list[tuple[int, int]]:
-    """The cells off the diagonal that are not 0, the largest first."""
-    wrong = confusion.copy()
-    np.fill_diagonal(wrong, 0)
-    order = np.argsort(-wrong, axis=None, kind="stable")[:most]
-    cells = zip(*(axis.tolist() for axis in np.unravel_index(order, wrong.shape)), strict=True)
-    return [(row, column) for row, column in cells if wrong[row, column]]
 
 
 def _last_finished(root: object) -> Subject | None:
@@ -380,30 +334,3 @@ def _last_finished(root: object) -> Subject | None:
             except EngineError:
                 continue
     return None
-
-
-def _class_row(
-    name: str, precision: float, recall: float, f1: float, support: int
-) -> tuple[Cell, ...]:
-    weak = "warning" if recall < 0.9 else "foreground"
-    return (
-        (name, "foreground"),
-        (f"{precision:.3f}", "foreground"),
-        (f"{recall:.3f}", weak),
-        (f"{f1:.3f}", "foreground"),
-        (f"{support:,}", "muted"),
-    )
-
-
-def _mistake_row(
-    confusion: np.ndarray, names: tuple[str, ...], row: int, column: int
-) -> tuple[Cell, ...]:
-    count, total = int(confusion[row, column]), int(confusion[row].sum())
-    return (
-        (names[row], "foreground"),
-        (names[column], "warning"),
-        (str(count), "foreground"),
-        (f"{count / total:.1%}", "muted"),
-    )
-
-

@@ -1,6 +1,5 @@
 """Gradients: prove them, tensor by tensor."""
 
-import math
 import time
 from typing import ClassVar
 
@@ -11,49 +10,18 @@ from textual.widgets import Static
 
 from engine.commands.gradcheck import run_check
 from engine.data import FetchCancelledError
-from engine.gradcheck import Measured, Mode, Report, Row
+from engine.gradcheck import Mode, Report, Row
 from engine.layers import shape_text
-from tui import keymap, text
+from tui import checkview, keymap, text
 from tui.hints import advice, hints
 from tui.jobs import Job
 from tui.screens.choosing import Choosing
 from tui.subject import Subject
 from tui.widgets.line import Line, Part
 from tui.widgets.runbar import meter
-from tui.widgets.table import Cell, Column, Table
+from tui.widgets.table import Table
 
 SAMPLES = 4
-
-_VERDICTS = {
-    "ok": ("✓ ok", "success"),
-    "zero": ("∅ zero", "muted"),
-    "FAILED": ("✗ FAILED", "bold error"),
-}
-
-_COLUMNS = (
-    Column("layer", flexible=True, least=10),
-    Column("tensor", rank=1),
-    Column("shape", rank=6),
-    Column("checked", right=True, rank=7),
-    Column("rel. error", right=True),
-    Column("", rank=5, least=10),
-    Column("worst at", rank=4),
-    Column("analytic", right=True, rank=2, least=8),
-    Column("numeric", right=True, rank=3, least=8),
-    Column("verdict", least=8),
-)
-
-_EXPLAINED = {
-    "ok": "Both agree: what backward computes is what was measured.",
-    "zero": (
-        "Both are 0 as far as can be measured. That is right where the loss cannot depend on it, "
-        "as on the bias of a convolution before a batch norm, and suspicious elsewhere."
-    ),
-    "FAILED": (
-        "They disagree. Look at the layer's backward; the entries below, and where they are, "
-        "often say what is missing: a border, a stride, a factor."
-    ),
-}
 
 
 class CheckTable(Table):
@@ -106,7 +74,7 @@ class GradientsScreen(Choosing):
         yield Static(id="verdict", markup=False)
         yield Static(id="nothing", classes="empty", markup=False)
         with Vertical(id="body"):
-            yield CheckTable(_COLUMNS, id="tensors", classes="pane")
+            yield CheckTable(checkview.COLUMNS, id="tensors", classes="pane")
             with Details(id="details", classes="pane"):
                 yield Static(id="entries", markup=False)
 
@@ -172,7 +140,7 @@ class GradientsScreen(Choosing):
         elif self.report is not None:
             stopped = self.report.cancelled
             verdict.add_class("-good" if self.report.passed else "-stopped" if stopped else "-bad")
-            verdict.update(_summary(self.report))
+            verdict.update(checkview.verdict(self.report))
 
     def _progress(self, job: Job, width: int) -> Content:
         share = job.done / job.total if job.total else 0.0
@@ -189,11 +157,11 @@ class GradientsScreen(Choosing):
         assert self._checked is not None
         rows = list(self._rows)
         tolerance = self.report.tolerance if self.report else 1e-6
-        cells = [_cells(row, tolerance) for row in rows]
+        cells = [checkview.tensor_row(row, tolerance) for row in rows]
         keys = [row.name for row in rows]
         if self._job is not None:
             name = self._job.label.removeprefix("checking ")
-            blank = tuple(("", "muted") for _ in _COLUMNS[1:-1])
+            blank = tuple(("", "muted") for _ in checkview.COLUMNS[1:-1])
             cells.append(((text.line(name, 30), "muted"), *blank, ("…", "muted")))
             keys.append("...")
         follows = table.key == "..." or not table.rows
@@ -209,19 +177,20 @@ class GradientsScreen(Choosing):
         pane, entries = self.query_one(Details), self.query_one("#entries", Static)
         if row is None:
             pane.border_title = Content("the worst entries")
-            entries.update(Content.styled("of a tensor are shown here, once it is checked", "$muted"))
+            entries.update(
+                Content.styled("of a tensor are shown here, once it is checked", "$muted")
+            )
             return
         pane.border_title = Content(f"{row.name} {shape_text(row.shape)}")
         pane.border_subtitle = Content(f"{row.kinks} kinks skipped" if row.kinks else "")
-        lines = [Content.styled(_EXPLAINED[row.verdict], "$foreground")]
+        lines = [Content.styled(checkview.EXPLAINED[row.verdict], "$foreground")]
         if self.report is not None:
             lines[:0] = [
                 Content.styled(f"✗ {text.line(problem)}", "$error")
                 for problem in self.report.problems
             ]
-        head = f"{'at':<18}{'analytic':>15}{'numeric':>15}{'rel. error':>12}"
-        lines.append(Content.styled(head, "bold $muted"))
-        lines += [_entry(row, i, entry) for i, entry in enumerate(row.measured)]
+        lines.append(Content.styled(checkview.HEAD, "bold $muted"))
+        lines += [checkview.entry_line(row, i, entry) for i, entry in enumerate(row.measured)]
         entries.update(Content("\n").join(lines))
 
     # -- actions --------------------------------------------------------------------------------
@@ -296,65 +265,3 @@ class GradientsScreen(Choosing):
 
     def on_table_moved(self, event: Table.Moved) -> None:
         self.beat()
-
-
-def _cells(row: Row, tolerance: float) -> tuple[Cell, ...]:
-    word, style = _VERDICTS[row.verdict]
-    layer = f"{row.layer} {row.kind}" if row.kind != "network" else "everything at once"
-    checked = f"{row.checked:,}" + ("" if row.index is not None else " dir.")
-    return (
-        (layer, "foreground"),
-        (row.tensor, "foreground"),
-        (shape_text(row.shape), "muted"),
-        (checked, "muted"),
-        (_short(row.error, 1), style if row.verdict == "FAILED" else "foreground"),
-        (error_bar(row.error, tolerance), style.split()[-1]),
-        (_place(row.index), "muted"),
-        (_short(row.analytic), "foreground"),
-        (_short(row.numeric), "foreground"),
-        (word, style),
-    )
-
-
-def error_bar(error: float, tolerance: float, width: int = 10) -> str:
-    """An error on a logarithmic scale: empty at a millionth of the tolerance, full from it on."""
-    if not error < math.inf:
-        return "█" * width
-    share = 1 + math.log10(max(error, 1e-300) / tolerance) / 6
-    full = math.ceil(width * min(max(share, 0.0), 1.0))
-    return "█" * full + "░" * (width - full)
-
-
-def _short(value: float, digits: int = 2) -> str:
-    return f"{value:.{digits}e}".replace("e-0", "e-").replace("e+0", "e+").replace("e+0", "")
-
-
-def _place(index: tuple[int, ...] | None) -> str:
-    return "" if index is None else f"[{', '.join(map(str, index))}]"
-
-
-def _entry(row: Row, number: int, entry: Measured) -> Content:
-    place = _place(entry.index) if entry.index is not None else f"direction {number + 1}"
-    style = "$error" if row.verdict == "FAILED" and not entry.kink else "$foreground"
-    remark = "  kink, skipped" if entry.kink else ""
-    return Content.assemble(
-        (f"{place:<18}", "$muted"),
-        (f"{entry.analytic:15.6e}{entry.numeric:15.6e}", "$foreground"),
-        (f"{_short(entry.error, 1):>12}", style),
-        (remark, "$muted"),
-    )
-
-
-def _summary(report: Report) -> Content:
-    counts = f"{sum(row.checked for row in report.rows):,} gradients of {len(report.rows)} tensors"
-    if report.cancelled:
-        return advice(f"■ Stopped after {counts}: nothing is proven.", "g begins anew")
-    worst = f"worst relative error {_short(report.worst.error, 1)}"
-    if report.passed:
-        return advice(
-            f"✓ Passed: {counts}, {worst}.",
-            f"every gradient is what was measured; the tolerance is {report.tolerance:g}",
-        )
-    failed = ", ".join(row.name for row in report.failures[:3])
-    more = f"wrong in {failed}" if failed else text.line(report.problems[0])
-    return advice(f"✗ FAILED: {more}.", f"{worst}; exact (m, then g) says which entries")

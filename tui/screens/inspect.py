@@ -126,9 +126,7 @@ class InspectScreen(Choosing):
 
     def _say_nothing(self) -> None:
         if self.lookout.problem is not None:
-            words = hints(
-                f"✗ {self.lookout.problem}", [], [("o", "chooses another network")]
-            )
+            words = hints(f"✗ {self.lookout.problem}", [], [("o", "chooses another network")])
         elif self.cnn.choice.current is None and not self.cnn.choice.live:
             words = hints(
                 "",
@@ -320,4 +318,7 @@ def _guess(logits: np.ndarray, samples: Samples, sample: int) -> tuple[Part, ...
     best = int(logits.argmax())
     right = best == int(samples.labels[index])
     words = f"  {'✓' if right else '✗'} says {text.line(samples.classes[best], 12)} "
-    return (head, Part(f"{words}{shares[best] / shares.sum():.0%}", "$success" if right else "$error"))
+    return (
+        head,
+        Part(f"{words}{shares[best] / shares.sum():.0%}", "$success" if right else "$error"),
+    )

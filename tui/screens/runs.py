@@ -1,31 +1,24 @@
 """Runs: what was trained, side by side; go on with it, look inside, take it away."""
 
-import time
-from collections.abc import Callable
-from pathlib import Path
 from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Input, Static
 
-from engine.commands.export import write_network
-from engine.errors import EngineError
-from engine.export import FORMATS
-from engine.train.runlist import RunInfo, delete_run, list_runs
-from engine.train.weights import SavedWeights
+from engine.train.runlist import RunInfo
 from tui import keymap, runview, text
 from tui.hints import hints
-from tui.runview import COLOURS, LETTERS, Details
-from tui.screens.base import BaseScreen
+from tui.runshelf import RunShelf
+from tui.runview import COLOURS, LETTERS
 from tui.screens.choose import Choose
-from tui.screens.dialogs import AskText
-from tui.subject import Subject, of_run
+from tui.screens.runactions import RunActions
 from tui.widgets.curve import Curve
 from tui.widgets.line import Line, Part
-from tui.widgets.table import Column, Table
+from tui.widgets.runfacts import DiffTable, RunFacts
+from tui.widgets.table import Table
 
 _AGAIN = 2.0
 """Seconds between two looks at runs that are under way."""
@@ -41,21 +34,6 @@ class RunTable(Table):
     )
 
 
-class WeightTable(Table):
-    """The weights of the chosen run."""
-
-    HELP_TEXT = (
-        "The files of weights of this run: finished, those of its best epoch, and checkpoints to "
-        "go on from. Inspect, evaluate, check and export take the one that is chosen here."
-    )
-
-
-class DiffTable(Table):
-    """What differs between the configs."""
-
-    HELP_TEXT = "The keys in which the configs of the marked runs differ; – is: not in this one."
-
-
 class RunCurve(Curve):
     """One metric of the marked runs."""
 
@@ -65,7 +43,7 @@ class RunCurve(Curve):
     )
 
 
-class RunsScreen(BaseScreen):
+class RunsScreen(RunActions):
     """All runs of the runs folder."""
 
     WHERE = "runs"
@@ -82,17 +60,16 @@ class RunsScreen(BaseScreen):
         self.metric = "val_acc"
         self.sort = "newest"
         self.log_axis = False
-        self.marked: dict[Path, str] = {}
-        self.said: tuple[str, str] = ("", "")
-        self._runs: list[RunInfo] | None = None
-        self._details: dict[Path, Details] = {}
-        self._reading: set[Path] = set()
-        self._listing = False
-        self._due = 0.0
-        self._version = -1
+        self._shelf: RunShelf | None = None
         self._seen: object = None
         self._changes = 0
-        self._problem = ""
+
+    @property
+    def shelf(self) -> RunShelf:
+        """The runs, and what is known of them."""
+        if self._shelf is None:
+            self._shelf = RunShelf(self.cnn, self._changed)
+        return self._shelf
 
     def compose_body(self) -> ComposeResult:
         yield Line(id="subject")
@@ -107,64 +84,11 @@ class RunsScreen(BaseScreen):
             yield RunTable(runview.COLUMNS, id="runs", classes="pane")
             with Horizontal(id="lower"):
                 yield RunCurve(id="curve")
-                with Vertical(id="facts-pane", classes="pane"):
-                    with VerticalScroll(id="facts-scroll", can_focus=False):
-                        yield Static(id="facts", markup=False)
-                    yield WeightTable(runview.WEIGHT_COLUMNS, id="weights")
-            yield DiffTable([Column("key")], id="diff", classes="pane")
+                yield RunFacts(id="facts-pane")
+            yield DiffTable(id="diff")
 
     def on_screen_resume(self) -> None:
-        self._due = 0.0
-
-    # -- reading --------------------------------------------------------------------------------
-
-    def _refresh(self) -> None:
-        """List the runs again, in a job."""
-        if self._listing:
-            return
-        self._listing = True
-        root = self.cnn.choice.runs_root
-        self.cnn.start_job(
-            lambda job: list_runs(root), on_done=self._listed, on_error=self._unlisted, name="runs"
-        )
-
-    def _listed(self, runs: list[RunInfo]) -> None:
-        self._listing, self._problem = False, ""
-        self._due = time.monotonic() + _AGAIN
-        there = {info.path for info in runs}
-        before = {info.path: info for info in self._runs or ()}
-        for path in list(self._details):
-            info = next((info for info in runs if info.path == path), None)
-            if info is None or info.status == "running" or info != before.get(path):
-                del self._details[path]
-        self.marked = {path: letter for path, letter in self.marked.items() if path in there}
-        self._runs = runs
-        self._changed()
-
-    def _unlisted(self, error: Exception) -> None:
-        self._listing, self._runs, self._problem = False, [], str(error)
-        self._due = float("inf")
-        self._changed()
-
-    def _read_details(self) -> None:
-        """Read what is shown and not known yet, one run a job."""
-        wanted = [info.path for info in self._shown_runs()]
-        for path in wanted:
-            if path in self._details or path in self._reading:
-                continue
-            self._reading.add(path)
-            self.cnn.start_job(
-                lambda job, path=path: (path, runview.read_details(path)),
-                on_done=self._detailed,
-                on_error=lambda error, path=path: self._reading.discard(path),
-                name="run",
-            )
-
-    def _detailed(self, found: tuple[Path, Details]) -> None:
-        path, details = found
-        self._reading.discard(path)
-        self._details[path] = details
-        self._changed()
+        self.shelf.hurry()
 
     def _changed(self) -> None:
         self._changes += 1
@@ -177,49 +101,37 @@ class RunsScreen(BaseScreen):
     def chosen(self) -> RunInfo | None:
         """The run of the cursor."""
         key = self.query_one(RunTable).key
-        return next((info for info in self._runs or () if str(info.path) == key), None)
-
-    @property
-    def saved(self) -> SavedWeights | None:
-        """The weights of the cursor in their list; None before they are read."""
-        key, chosen = self.query_one(WeightTable).key, self.chosen
-        details = self._details.get(chosen.path) if chosen else None
-        return next((item for item in details.weights if str(item.path) == key), None) if details else None
+        return next((info for info in self.shelf.known if str(info.path) == key), None)
 
     def _shown_runs(self) -> list[RunInfo]:
         """The chosen run, and those that are marked."""
-        runs = [info for info in self._runs or () if info.path in self.marked]
-        runs.sort(key=lambda info: self.marked[info.path])
+        runs = [info for info in self.shelf.known if info.path in self.shelf.marked]
+        runs.sort(key=lambda info: self.shelf.marked[info.path])
         chosen = self.chosen
         return runs if chosen is None or chosen in runs else [chosen, *runs]
 
     def _compared(self) -> list[tuple[str, RunInfo]]:
         """Letter and run of those that are compared: the marked ones, else the chosen one."""
-        runs = [(self.marked.get(info.path, ""), info) for info in self._shown_runs()]
+        runs = [(self.shelf.marked.get(info.path, ""), info) for info in self._shown_runs()]
         return [pair for pair in runs if pair[0]] or runs
 
     # -- drawing --------------------------------------------------------------------------------
 
     def tick(self) -> None:
-        training = self.cnn.training
-        under_way = any(info.status == "running" for info in self._runs or ())
-        news = training.version != self._version
-        if self._runs is None or (time.monotonic() > self._due and (under_way or news)):
-            self._version = training.version
-            self._refresh()
+        self.shelf.poll()
         self._show_line()
         table = self.query_one(RunTable)
         seen = (self._changes, table.key, self.metric, self.log_axis, self.sort, self.size)
-        if seen == self._seen or self._runs is None:
+        if seen == self._seen or self.shelf.runs is None:
             return
-        self.set_class(not self._runs, "-nothing")
-        if not self._runs:
+        self.set_class(not self.shelf.known, "-nothing")
+        if not self.shelf.known:
             self._seen = seen
             self._say_nothing()
             return
         self._show_runs(table)
         self._seen = (self._changes, table.key, *seen[2:])
-        self._read_details()
+        self.shelf.look_at(self._shown_runs())
         self._show_curve()
         self._show_facts()
         if self.has_class("-diff"):
@@ -229,8 +141,10 @@ class RunsScreen(BaseScreen):
 
     def _say_nothing(self) -> None:
         root = text.line(self.cnn.choice.runs_root, 60)
-        if self._problem:
-            words = hints(f"✗ {self._problem}", [], [("1", "runs_dir of the config says where")])
+        if self.shelf.problem:
+            words = hints(
+                f"✗ {self.shelf.problem}", [], [("1", "runs_dir of the config says where")]
+            )
         else:
             words = hints(
                 "No runs yet.",
@@ -241,9 +155,9 @@ class RunsScreen(BaseScreen):
 
     def _show_line(self) -> None:
         root = text.line(self.cnn.choice.runs_root, 40)
-        parts = [Part(f" {root}/ ", "bold"), Part(f" {len(self._runs or ())} runs", "$muted")]
-        if self.marked:
-            parts.append(Part(f"  {len(self.marked)} marked", "$accent"))
+        parts = [Part(f" {root}/ ", "bold"), Part(f" {len(self.shelf.known)} runs", "$muted")]
+        if self.shelf.marked:
+            parts.append(Part(f"  {len(self.shelf.marked)} marked", "$accent"))
         if self.sort != "newest":
             parts.append(Part(f"  by {self.sort}", "$accent", "sort"))
         words, style = self.said
@@ -254,21 +168,23 @@ class RunsScreen(BaseScreen):
 
     def _show_runs(self, table: RunTable) -> None:
         wanted = self.query_one("#filter", Input).value
-        runs = runview.ordered(self._runs or (), self.sort, wanted)
+        runs = runview.ordered(self.shelf.known, self.sort, wanted)
         table.empty = "nothing fits the filter; esc takes it away"
         table.show(
-            [runview.run_row(info, self.marked.get(info.path, "")) for info in runs],
+            [runview.run_row(info, self.shelf.marked.get(info.path, "")) for info in runs],
             [str(info.path) for info in runs],
         )
-        table.border_title = Content(f"runs {len(runs)}/{len(self._runs or ())}" if wanted else "runs")
+        table.border_title = Content(
+            f"runs {len(runs)}/{len(self.shelf.known)}" if wanted else "runs"
+        )
         table.border_subtitle = Content("enter: what can be done" if runs else "")
 
     def _show_curve(self) -> None:
         curve, compared = self.query_one(RunCurve), self._compared()
         known = [
-            (letter, self._details[info.path])
+            (letter, self.shelf.details[info.path])
             for letter, info in compared
-            if info.path in self._details
+            if info.path in self.shelf.details
         ]
         curve.show(runview.overlay(known, self.metric, log=self.log_axis))
         scale = " log" if self.log_axis else ""
@@ -282,99 +198,48 @@ class RunsScreen(BaseScreen):
         curve.titles(Content.assemble(*legend), Content("m metric"))
 
     def _show_facts(self) -> None:
-        info, pane = self.chosen, self.query_one("#facts-pane")
-        facts, weights = self.query_one("#facts", Static), self.query_one(WeightTable)
-        if info is None:
-            pane.border_title = pane.border_subtitle = ""
-            facts.update("")
-            weights.empty = ""
-            weights.show([], [])
-            return
-        details = self._details.get(info.path)
-        pane.border_title = Content(text.line(info.id, 60))
-        pane.border_subtitle = Content("R goes on with it" if self._resumable(info) is None else "")
-        facts.update(self._facts(info, details))
-        if details is not None:
-            weights.empty = "no weights were saved"
-            weights.show(
-                [runview.weights_row(item) for item in details.weights],
-                [str(item.path) for item in details.weights],
-            )
-
-    def _facts(self, info: RunInfo, details: Details | None) -> Content:
-        record = info.record
-        word, style = runview.STATES[info.status]
-        lines = [Content.assemble((word, f"bold ${style.split()[-1]}"))]
-        reason = info.problem or record.get("reason") or (details.problem if details else None)
-        if reason:
-            lines.append(Content.styled(text.line(reason, 300), "$warning"))
-        if info.problem is None:
-            what = f"{record.get('dataset', '?')}, {record.get('model', '?')}"
-            lines.append(Content(text.line(what, 60)))
-            size = record.get("parameters")
-            count = f"{size:,} parameters, " if isinstance(size, int) else ""
-            lines.append(Content.styled(f"{count}seed {text.line(record.get('seed'), 20)}", "$muted"))
-            best, tested = runview.best(info), runview.tested(info)
-            if best is not None or tested is not None:
-                lines.append(
-                    Content.assemble(
-                        ("val_acc ", "$muted"),
-                        (text.metric(best), "$foreground"),
-                        ("  test_acc ", "$muted"),
-                        (text.metric(tested), "$foreground"),
-                    )
-                )
-        return Content("\n").join(lines)
+        info = self.chosen
+        details = self.shelf.details.get(info.path) if info else None
+        hint = "R goes on with it" if info and self.resumable(info) is None else ""
+        self.query_one(RunFacts).show(info, details, hint)
 
     def _show_diff(self) -> None:
-        compared = [pair for pair in self._compared() if pair[1].path in self._details]
-        table = self.query_one(DiffTable)
-        rows = runview.compare([(letter, self._details[info.path]) for letter, info in compared])
-        names = [f"{letter} {text.line(info.name, 24)}" for letter, info in compared]
-        table.set_columns(
+        self.query_one(DiffTable).show_differences(
             [
-                Column("key", flexible=True, least=16),
-                *(Column(name, flexible=True, least=8) for name in names),
+                (letter, info.name, self.shelf.details[info.path])
+                for letter, info in self._compared()
+                if info.path in self.shelf.details
             ]
         )
-        table.empty = "their configs are the same"
-        table.show(rows, [row[0][0] for row in rows])
-        table.border_title = Content(f"{len(rows)} keys differ")
-        table.border_subtitle = Content("d goes back to the curves")
 
     # -- actions --------------------------------------------------------------------------------
 
     def refuse(self, action: str) -> str | None:
-        if not self._runs:
-            return None if action in ("refresh",) else "there are no runs yet; 2 trains one"
+        if not self.shelf.known:
+            return None if action == "refresh" else "there are no runs yet; 2 trains one"
         info = self.chosen
         if action in ("sort", "metric", "log", "filter", "unmark", "refresh", "zoom"):
             return None
         if action == "diff":
-            enough = len(self.marked) >= 2 or self.has_class("-diff")
+            enough = len(self.shelf.marked) >= 2 or self.has_class("-diff")
             return None if enough else "mark at least two runs first, with space"
         if info is None:
             return "no run is chosen"
         if action == "mark":
-            full = len(self.marked) >= len(LETTERS) and info.path not in self.marked
-            return f"{len(LETTERS)} runs are marked; space on one takes its mark away" if full else None
+            full = len(self.shelf.marked) >= len(LETTERS) and info.path not in self.shelf.marked
+            return (
+                f"{len(LETTERS)} runs are marked; space on one takes its mark away"
+                if full
+                else None
+            )
         if action == "resume":
-            return self._resumable(info)
+            return self.resumable(info)
         if action == "delete" and info.status == "running":
             return "it is running; stop it first"
         if action in ("inspect", "evaluate", "gradients", "export"):
-            details = self._details.get(info.path)
+            details = self.shelf.details.get(info.path)
             if details is not None and not details.weights:
                 return "this run has saved no weights"
-        return None
-
-    def _resumable(self, info: RunInfo) -> str | None:
-        """Why a run cannot be gone on with, or None."""
-        if info.status not in runview.RESUMABLE:
-            words = runview.STATES[info.status][0].split()[-1]
-            return f"only runs that were stopped can be resumed; this one is {words}"
-        if self.cnn.training.running:
-            return "a training is running; 2 shows it, x there stops it"
         return None
 
     def action_mark(self) -> None:
@@ -382,18 +247,14 @@ class RunsScreen(BaseScreen):
         info = self.chosen
         if info is None:
             return
-        if info.path in self.marked:
-            del self.marked[info.path]
-        else:
-            free = next(letter for letter in LETTERS if letter not in self.marked.values())
-            self.marked[info.path] = free
-        if len(self.marked) < 2:
+        self.shelf.toggle_mark(info.path)
+        if len(self.shelf.marked) < 2:
             self.remove_class("-diff")
         self._changed()
 
     def action_unmark(self) -> None:
         """Take all marks away."""
-        self.marked.clear()
+        self.shelf.marked.clear()
         self.remove_class("-diff")
         self._changed()
 
@@ -416,8 +277,8 @@ class RunsScreen(BaseScreen):
 
     def action_refresh(self) -> None:
         """Read everything again."""
-        self._details.clear()
-        self._refresh()
+        self.shelf.details.clear()
+        self.shelf.refresh()
 
     def action_zoom(self) -> None:
         """The curves alone, or all."""
@@ -475,137 +336,3 @@ class RunsScreen(BaseScreen):
                 self.call_later(self.run_action, action)
 
         self.app.push_screen(Choose(title, options), answered)
-
-    def _open(self, screen: str, then: Callable[[], object] = lambda: None) -> None:
-        """Make the chosen weights what the other screens are about, and go to one."""
-        subject = self._subject()
-        if subject is not None:
-            self.cnn.choice.chosen = subject
-            self.cnn.action_go(screen)
-            self.app.call_later(then)
-
-    def _subject(self) -> Subject | None:
-        info = self.chosen
-        if info is None:
-            return None
-        try:
-            saved = self.saved
-            return of_run(info.path, saved if saved and saved.problem is None else None)
-        except EngineError as error:
-            self.cnn.tell(str(error), "choose another run or checkpoint", severity="error")
-            return None
-
-    def action_inspect(self) -> None:
-        """Look inside."""
-        self._open("inspect")
-
-    def action_gradients(self) -> None:
-        """Check its gradients."""
-        self._open("gradients")
-
-    def action_evaluate(self) -> None:
-        """Evaluate it."""
-
-        async def begin() -> None:
-            from tui.screens.evaluate import EvaluateScreen
-
-            screen = self.app.screen
-            if isinstance(screen, EvaluateScreen) and screen.refuse("evaluate") is None:
-                screen.action_evaluate()
-
-        self._open("evaluate", begin)
-
-    def action_resume(self) -> None:
-        """Go on with it."""
-        info = self.chosen
-        if info is None:
-            return
-        try:
-            config = of_run(info.path).config
-        except EngineError as error:
-            self.cnn.tell(str(error), "it cannot be gone on with", severity="error")
-            return
-        self.cnn.start_training(config, info.path)
-
-    def action_delete(self) -> None:
-        """Delete it, after a question."""
-        info = self.chosen
-        if info is None:
-            return
-        self.cnn.ask(
-            f"Delete {info.id}?",
-            "Its config, metrics, checkpoints and weights are gone for good.",
-            yes="delete",
-            no="keep",
-            then=lambda: self.cnn.start_job(
-                lambda job: delete_run(info.path),
-                on_done=lambda result: self._deleted(info),
-                on_error=self._not_deleted,
-                name="delete",
-            ),
-        )
-
-    def _deleted(self, info: RunInfo) -> None:
-        self.said = (f"✓ deleted {info.id}", "$success")
-        self.cnn.choice.forget(info.path)
-        self._refresh()
-
-    def _not_deleted(self, error: Exception) -> None:
-        self.said = (f"✗ {error}", "$error")
-        self.cnn.tell(str(error), "r refreshes the list", severity="error")
-        self._refresh()
-
-    # -- export ---------------------------------------------------------------------------------
-
-    def action_export(self) -> None:
-        """Write its network for other programs."""
-        if len(FORMATS) == 1:
-            self._ask_path(next(iter(FORMATS)))
-            return
-        options = [(name, name, "") for name in FORMATS]
-        self.app.push_screen(
-            Choose("Which format?", options), lambda name: name and self._ask_path(name)
-        )
-
-    def _ask_path(self, file_format: str) -> None:
-        subject = self._subject()
-        if subject is None:
-            return
-        self.app.push_screen(
-            AskText(
-                f"Export as {file_format}",
-                f"{subject.name}, {subject.what}; where to?",
-                value=f"{subject.config.name}.{file_format}",
-            ),
-            lambda path: self._exported_to(path, file_format, subject),
-        )
-
-    def _exported_to(self, answer: str | None, file_format: str, subject: Subject) -> None:
-        if not answer or not answer.strip():
-            return
-        path = Path(answer.strip()).expanduser()
-
-        def write() -> None:
-            assert subject.weights is not None
-            weights = subject.weights
-            self.said = (f"writing {path} ...", "$muted")
-            self.cnn.start_job(
-                lambda job: write_network(subject.config, weights, file_format, path),
-                on_done=self._exported,
-                on_error=self._not_exported,
-                name="export",
-            )
-
-        if path.is_file():
-            self.cnn.ask(f"{path} is there already. Replace it?", yes="replace", no="keep", then=write)
-        else:
-            write()
-
-    def _exported(self, files: list[Path]) -> None:
-        sizes = ", ".join(f"{path.name} {text.size(path.stat().st_size)}" for path in files)
-        self.said = (f"✓ wrote {sizes} to {files[0].absolute().parent}", "$success")
-        self.cnn.tell(self.said[0].removeprefix("✓ "), timeout=6)
-
-    def _not_exported(self, error: Exception) -> None:
-        self.said = (f"✗ {error}", "$error")
-        self.cnn.tell(str(error), "x asks for another path", severity="error")

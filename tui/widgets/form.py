@@ -139,6 +139,7 @@ class Form(ScrollView, can_focus=True):
         self._point(self._cursor)
 
     def on_blur(self) -> None:
+        self.commit()
         self.refresh()
 
     def on_resize(self) -> None:
@@ -173,18 +174,30 @@ class Form(ScrollView, can_focus=True):
             return False
         elif event.is_printable and event.character is not None:
             self._edit.insert(event.character)
-            self._change(self._edit.text)
+            self._typed()
         elif self._edit.press(event.key):
-            self._change(self._edit.text)
+            self._typed()
         else:
             return False
         return True
+
+    def _typed(self) -> None:
+        """Let the document follow; a field that is empty may only be so for a moment."""
+        if self._edit.text.strip():
+            self._change(self._edit.text)
+        else:
+            self.refresh()
+
+    def commit(self) -> None:
+        """An empty field means the default: take the key out, with its comment."""
+        if not self.row.options and not self._edit.text.strip() and self._shown:
+            self._change("")
 
     def on_paste(self, event: events.Paste) -> None:
         event.stop()
         if not self.row.options:
             self._edit.insert(event.text.split("\n")[0])
-            self._change(self._edit.text)
+            self._typed()
 
     def on_click(self, event: events.Click) -> None:
         offset = event.get_content_offset(self)
@@ -195,6 +208,7 @@ class Form(ScrollView, can_focus=True):
         if not isinstance(line, Row):
             return
         again = place == self._cursor
+        self.commit()
         self._point(place)
         if line.options:
             width = max(self.scrollable_content_region.width - _LABEL - _HINT - 1, 8)
@@ -209,6 +223,7 @@ class Form(ScrollView, can_focus=True):
         return formrows.shown(self._document, self.row)
 
     def _move(self, by: int) -> None:
+        self.commit()
         places = [i for i, line in enumerate(self._lines) if isinstance(line, Row)]
         here = places.index(self._cursor)
         self._point(places[min(max(here + by, 0), len(places) - 1)])

@@ -62,7 +62,9 @@ class GalleryPane(Vertical):
         if lines is not None:
             caption = shown.captions[tiles.cursor]
             head = f"{caption or 'all'}  {picture.shape[0]}×{picture.shape[1]}"
-            grid.update(Content("\n").join([Content.styled(head, "$primary"), *map(_signed, lines)]))
+            grid.update(
+                Content("\n").join([Content.styled(head, "$primary"), *map(_signed, lines)])
+            )
         scale.update(self._scale(shown, picture, tiles.cursor))
 
     def _scale(self, shown: Gallery, picture: np.ndarray, index: int) -> Content:

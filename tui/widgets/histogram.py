@@ -44,7 +44,7 @@ def distribution(now: Array | None, start: Array | None, bins: int) -> Distribut
     samples = [_sample(now), _sample(start)]
     sizes = [math.sqrt(float(np.mean(s * s))) for s in samples if s is not None and s.size]
     limit = nice(_SPREAD * max(sizes, default=0.0))
-    return Distribution(*(_count(s, limit, bins) for s in samples), limit)
+    return Distribution(_count(samples[0], limit, bins), _count(samples[1], limit, bins), limit)
 
 
 def nice(value: float) -> float:

@@ -26,8 +26,8 @@ class Column:
         title: in the first line.
         right: numbers stand to the right.
         rank: where there is no room, columns of the highest rank are left out; 0 never is.
-        flexible: it gets the room that is left, and gives some where it is short.
-        least: its smallest width; what is longer widens it, if it is not flexible.
+        flexible: it gives some of its width where there is little room.
+        least: its smallest width.
     """
 
     title: str
@@ -45,7 +45,7 @@ class Table(ScrollView, can_focus=True):
 
     DEFAULT_CSS = "Table { height: 1fr; scrollbar-size-vertical: 1; overflow-x: hidden; }"
     ALLOW_SELECT = False
-    BINDINGS = [
+    BINDINGS = [  # noqa: RUF012 - Textual's idiom
         Binding("up,k", "move(-1)", show=False),
         Binding("down,j", "move(1)", show=False),
         Binding("pageup", "move(-10)", show=False),
@@ -239,12 +239,12 @@ def lay_out(columns: Sequence[Column], natural: Sequence[int], width: int) -> li
             break
         shown.remove(max(ranks)[1])
     widths = [natural[i] if i in shown else -1 for i in range(len(columns))]
-    rest = width - sum(widths[i] for i in shown) - 2 * (len(shown) - 1)
-    flexible = [i for i in shown if columns[i].flexible]
-    for n, i in enumerate(flexible):
-        share = rest // (len(flexible) - n)
-        widths[i] = max(widths[i] + share, min(natural[i], columns[i].least), 1)
-        rest -= share
+    short = sum(widths[i] for i in shown) + 2 * (len(shown) - 1) - width
+    for i in sorted(shown, key=lambda i: -widths[i]):
+        if columns[i].flexible and short > 0:
+            given = min(short, widths[i] - min(natural[i], max(columns[i].least, 1)))
+            widths[i] -= given
+            short -= given
     return widths
 
 

@@ -103,7 +103,7 @@ class Tiles(ScrollView, can_focus=True):
 
     DEFAULT_CSS = "Tiles { height: 1fr; scrollbar-size-vertical: 1; overflow-x: hidden; }"
     ALLOW_SELECT = False
-    BINDINGS = [
+    BINDINGS = [  # noqa: RUF012 - Textual's idiom
         Binding("left,h", "move(-1)", show=False),
         Binding("right,l", "move(1)", show=False),
         Binding("up,k", "move_row(-1)", show=False),
@@ -231,7 +231,8 @@ class Tiles(ScrollView, can_focus=True):
             self._canvas = np.zeros((0, 0), np.int16)
             self.virtual_size = Size(0, 0)
             return
-        self._grid = lay_out(n, *self.pictures.shape[1:3], (size.width, size.height))
+        height, width = self.pictures.shape[1:3]
+        self._grid = lay_out(n, height, width, (size.width, size.height))
         self._canvas = self._paint(self._grid)
         self.virtual_size = Size(0, len(self._canvas) // 2)
 
@@ -246,7 +247,9 @@ class Tiles(ScrollView, can_focus=True):
             self._colours = palette.diverging(self.palette)
         level = level.repeat(grid.zoom, axis=1).repeat(grid.zoom, axis=2)
         rows = -(-n // grid.columns)
-        canvas = np.full((rows * grid.columns, 2 * grid.lines, grid.width + 1), _GAP, np.int16)
+        canvas: Array = np.full(
+            (rows * grid.columns, 2 * grid.lines, grid.width + 1), _GAP, np.int16
+        )
         canvas[:n, : grid.height, : grid.width] = level
         canvas = canvas.reshape(rows, grid.columns, 2 * grid.lines, grid.width + 1)
         return canvas.transpose(0, 2, 1, 3).reshape(rows * 2 * grid.lines, -1)

@@ -1,0 +1,44 @@
+"""Textual's driver, for a terminal that may go away.
+
+When a terminal is closed, Textual's output thread dies of the error that it gets, and the app
+waits for ever for room in its queue. Here what cannot be written is dropped: the app lives on for
+the moment that it needs to save what is running.
+"""
+
+from typing import Any, TextIO
+
+from textual.driver import Driver
+
+
+class _Patient:
+    """A text file that never complains."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, text: str) -> int:
+        try:
+            return self._file.write(text)
+        except (OSError, ValueError):
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            self._file.flush()
+        except (OSError, ValueError):
+            return
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
+def patient(driver: type[Driver]) -> type[Driver]:
+    """The same driver, with a file that never complains."""
+
+    class PatientDriver(driver):  # type: ignore[misc, valid-type]
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            if hasattr(self, "_file"):
+                self._file = _Patient(self._file)
+
+    return PatientDriver

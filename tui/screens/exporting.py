@@ -1,0 +1,71 @@
+"""Exporting a network, for the screen of runs: format, path, and a word about what was written."""
+
+from functools import partial
+from pathlib import Path
+
+from engine.commands.export import write_network
+from engine.export import FORMATS
+from tui import text
+from tui.jobs import Job
+from tui.screens.base import BaseScreen
+from tui.screens.choose import Choose
+from tui.screens.dialogs import AskText
+from tui.subject import Subject
+
+
+class Exporting(BaseScreen):
+    """A screen that can export; ``said`` is its last word, with a style."""
+
+    said: tuple[str, str] = ("", "")
+
+    def export(self, subject: Subject) -> None:
+        """Ask for a format, if there are several, and a path; then write."""
+        if len(FORMATS) == 1:
+            self._ask_path(subject, next(iter(FORMATS)))
+            return
+        options = [(name, name, "") for name in FORMATS]
+        self.app.push_screen(Choose("Which format?", options), partial(self._ask_path, subject))
+
+    def _ask_path(self, subject: Subject, file_format: str | None) -> None:
+        if file_format is None:
+            return
+        self.app.push_screen(
+            AskText(
+                f"Export as {file_format}",
+                f"{subject.name}, {subject.what}; where to?",
+                value=f"{subject.config.name}.{file_format}",
+            ),
+            partial(self._answered, subject, file_format),
+        )
+
+    def _answered(self, subject: Subject, file_format: str, answer: str | None) -> None:
+        if answer is None or not answer.strip():
+            return
+        path = Path(answer.strip()).expanduser()
+        write = partial(self._write, subject, file_format, path)
+        if path.is_file():
+            self.cnn.ask(
+                f"{path} is there already. Replace it?", yes="replace", no="keep", then=write
+            )
+        else:
+            write()
+
+    def _write(self, subject: Subject, file_format: str, path: Path) -> None:
+        weights = subject.weights
+        assert weights is not None
+
+        def work(job: Job) -> list[Path]:
+            return write_network(subject.config, weights, file_format, path)
+
+        self.said = (f"writing {path} ...", "$muted")
+        self.cnn.start_job(work, on_done=self._exported, on_error=self._not_exported, name="export")
+
+    def _exported(self, files: list[Path]) -> None:
+        sizes = ", ".join(f"{path.name} {text.size(path.stat().st_size)}" for path in files)
+        words = f"wrote {sizes} to {files[0].absolute().parent}"
+        self.said = (f"✓ {words}", "$success")
+        self.cnn.tell(words, timeout=6)
+
+    def _not_exported(self, error: Exception) -> None:
+        self.said = (f"✗ {error}", "$error")
+        self.cnn.tell(str(error), "x asks for another path", severity="error")

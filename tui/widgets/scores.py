@@ -1,0 +1,102 @@
+"""The scores of a network on the test set, in tables."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from textual.content import Content
+
+from engine.metrics import PerClass
+from tui.widgets.table import Cell, Column, Table
+
+Array = np.ndarray
+
+_CLASSES = (
+    Column("class", flexible=True, least=6),
+    Column("prec", right=True, rank=2),
+    Column("recall", right=True),
+    Column("f1", right=True, rank=1),
+    Column("n", right=True, rank=3),
+)
+_MISTAKES = (
+    Column("true", flexible=True, least=4),
+    Column("taken for", flexible=True, least=4),
+    Column("times", right=True),
+    Column("of its class", right=True, rank=1),
+)
+
+
+class ClassTable(Table):
+    """The scores of every class."""
+
+    HELP_TEXT = (
+        "prec: of the images taken for this class, the share that is of it. recall: of its "
+        "images, the share that was found. f1: the harmonic mean of both. n: how many there are."
+    )
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(_CLASSES, id=id, classes="pane")
+        self.border_title = Content("classes")
+
+    def show_scores(self, names: Sequence[str], scores: PerClass) -> None:
+        """Set the classes, whose names are shown as they stand."""
+        columns = (array.tolist() for array in scores)
+        rows = [_class_row(name, *values) for name, *values in zip(names, *columns, strict=True)]
+        self.show(rows, [str(i) for i in range(len(rows))])
+
+
+class MistakeTable(Table):
+    """The most frequent mistakes."""
+
+    HELP_TEXT = "The most frequent mistakes, the worst first; enter shows the images."
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(_MISTAKES, id=id, classes="pane")
+        self.border_title = Content("most frequent mistakes")
+        self.border_subtitle = Content("enter shows them")
+        self.empty = "not a single mistake"
+
+    def show_mistakes(self, names: Sequence[str], confusion: Array) -> None:
+        """Set the mistakes of a confusion matrix."""
+        cells = worst_mistakes(confusion)
+        rows = [_mistake_row(confusion, names, *cell) for cell in cells]
+        self.show(rows, [f"{row} {column}" for row, column in cells])
+
+    @property
+    def cell(self) -> tuple[int, int] | None:
+        """Row and column of the mistake of the cursor."""
+        if self.key is None:
+            return None
+        row, column = map(int, self.key.split())
+        return row, column
+
+
+def worst_mistakes(confusion: Array, most: int = 30) -> list[tuple[int, int]]:
+    """The cells off the diagonal that are not 0, the largest first."""
+    wrong = confusion.copy()
+    np.fill_diagonal(wrong, 0)
+    order = np.argsort(-wrong, axis=None, kind="stable")[:most]
+    cells = zip(*(axis.tolist() for axis in np.unravel_index(order, wrong.shape)), strict=True)
+    return [(row, column) for row, column in cells if wrong[row, column]]
+
+
+def _class_row(
+    name: str, precision: float, recall: float, f1: float, support: int
+) -> tuple[Cell, ...]:
+    weak = "warning" if recall < 0.9 else "foreground"
+    return (
+        (name, "foreground"),
+        (f"{precision:.3f}", "foreground"),
+        (f"{recall:.3f}", weak),
+        (f"{f1:.3f}", "foreground"),
+        (f"{support:,}", "muted"),
+    )
+
+
+def _mistake_row(confusion: Array, names: Sequence[str], row: int, column: int) -> tuple[Cell, ...]:
+    count, total = int(confusion[row, column]), int(confusion[row].sum())
+    return (
+        (names[row], "foreground"),
+        (names[column], "warning"),
+        (str(count), "foreground"),
+        (f"{count / total:.1%}", "muted"),
+    )
