@@ -1,5 +1,7 @@
 """From samples to batches: the order of an epoch, the validation split, normalisation."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from engine.data.augment import Augment
@@ -33,7 +35,7 @@ class Batches:
     def __init__(
         self,
         split: Split,
-        indices: np.ndarray,
+        indices: np.ndarray | Sequence[int],
         batch_size: int,
         *,
         seed: int,

@@ -27,13 +27,16 @@ T = TypeVar("T")
 MICRO_BATCH = 32
 """Samples of a micro-batch: rows of 32 floats fill whole cache lines and vector registers."""
 
+MOST_PIECES = 64
+"""Micro-batches of a batch at most, as each has a thread; they are larger beyond 2,048 samples."""
+
 
 def micro_batches(n: int) -> list[slice]:
-    """The fixed split of a batch of n samples: pieces of at most 32, at least two from n = 16.
+    """The fixed split of a batch of n samples: pieces of about 32, at least two from n = 16.
 
     It depends on n alone, never on the machine, so every machine sums in the same order.
     """
-    pieces = max(-(-n // MICRO_BATCH), 2 if n >= 16 else 1)
+    pieces = min(max(-(-n // MICRO_BATCH), 2 if n >= 16 else 1), MOST_PIECES)
     bounds = [n * i // pieces for i in range(pieces + 1)]
     return [slice(a, b) for a, b in pairwise(bounds)]
 
