@@ -8,6 +8,7 @@ dropout masks and rounding differ.
 """
 
 import sys
+from typing import Any
 
 import torch
 from torch.nn import functional
@@ -21,7 +22,7 @@ from engine.train import setup
 
 def make_optimizer(config: Config, net: torch.nn.Module) -> torch.optim.Optimizer:
     train = config.train
-    common = {"lr": train.lr, "weight_decay": train.weight_decay}
+    common: dict[str, Any] = {"lr": train.lr, "weight_decay": train.weight_decay}
     if train.optimizer in ("adam", "adamw"):
         kind = torch.optim.AdamW if train.optimizer == "adamw" else torch.optim.Adam
         return kind(net.parameters(), betas=train.betas, eps=train.eps, **common)
@@ -50,7 +51,7 @@ def main() -> None:
         torch.set_num_threads(config.train.workers)
     sources = setup.make_sources(config, setup.load_dataset(config))
     batches = sources.train
-    net = to_torch(setup.make_model(config)).to(memory_format=torch.channels_last)
+    net = to_torch(setup.make_model(config), torch.channels_last)
     optimizer = make_optimizer(config, net)
     scheduler = setup.make_scheduler(config, batches.steps_per_epoch)
     done = 0

@@ -61,7 +61,9 @@ def main() -> None:
         preface += f" Load average before it: {load:.2f}."
     write_markdown(options.output / "benchmark.md", sections, preface)
     write_picture(options.output / "benchmark.png", sections)
-    print(verdict_table([verdict for section in sections for verdict in section.verdicts]))
+    verdicts = [verdict for section in sections for verdict in section.verdicts]
+    if verdicts:
+        print(verdict_table(verdicts))
     print(f"written to {options.output / 'benchmark.md'}", file=sys.stderr)
 
 

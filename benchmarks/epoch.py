@@ -35,8 +35,8 @@ def epoch(effort: Effort) -> Section:
     """Train and validate on all of MNIST, or on the bundled digits where it is not here."""
     name = "mnist" if data.locate("mnist") is not None else "mnist_mini"
     dataset = data.load(name)
-    indices = split_validation(dataset.train.labels, 0.1, 0)
-    trial = tuple(part[: TRIAL_SAMPLES // 9**i] for i, part in enumerate(indices))
+    indices: Sequence[np.ndarray] = split_validation(dataset.train.labels, 0.1, 0)
+    trial = [indices[0][:TRIAL_SAMPLES], indices[1][: TRIAL_SAMPLES // 9]]
     if effort is not FULL:
         indices = trial
     twins = {

@@ -10,7 +10,6 @@ from typing import TypeVar
 import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
-from torch import nn
 
 from benchmarks.report import Section, markdown_table, milliseconds
 from benchmarks.timing import Effort
@@ -129,7 +128,7 @@ def _layers(network: str, effort: Effort) -> str:
 def _torch_layers(work: Work, x: np.ndarray, layout: str, rounds: int) -> list[tuple[float, float]]:
     """Forward and backward seconds of every layer of the network, on one thread."""
     torch.set_num_threads(1)
-    net: nn.Sequential = to_torch(work.model()).to(memory_format=LAYOUTS[layout])
+    net = to_torch(work.model(), LAYOUTS[layout])
     tensor = torch.from_numpy(x).to(memory_format=LAYOUTS[layout])
     forward: list[list[float]] = [[] for _ in net]
     backward: list[list[float]] = [[] for _ in net]

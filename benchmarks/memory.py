@@ -10,6 +10,10 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
 
 STEPS = 6
 WORKERS = 2
@@ -82,7 +86,7 @@ def _torch(layout: str, network: str, batch: int) -> Callable[[], object]:
         images, labels = _noise(network, batch)
         model = build(preset(network, 10), images.shape[1:]).initialise(np.random.default_rng(0))
         memory_format = getattr(torch, layout)
-        net = to_torch(model).to(memory_format=memory_format)
+        net = to_torch(model, memory_format)
         optimizer = torch.optim.SGD(net.parameters(), lr=1e-3, momentum=0.9)
         for step in range(STEPS):
             part = slice(step * batch, (step + 1) * batch)
@@ -95,7 +99,7 @@ def _torch(layout: str, network: str, batch: int) -> Callable[[], object]:
     return train
 
 
-def _noise(network: str, batch: int) -> tuple:  # type: ignore[type-arg]
+def _noise(network: str, batch: int) -> "tuple[np.ndarray, np.ndarray]":
     import numpy as np
 
     rng = np.random.default_rng(0)

@@ -68,7 +68,7 @@ _HEADER = ("", "median ms", "fastest ms", "samples/s", "speed / PyTorch's best")
 
 
 def _rows(work: str, result: Comparison, samples: int, theirs: str) -> list[tuple[str, ...]]:
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for name in result.seconds:
         median = result.median(name)
         rows.append(

@@ -1,5 +1,7 @@
 """The engine's networks in PyTorch: the same layers, the same weights."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import nn
@@ -23,26 +25,29 @@ class _GlobalAvgPool(nn.Module):
         return x.mean(dim=(2, 3))
 
 
-def to_torch(model: Sequential) -> nn.Sequential:
+def to_torch(
+    model: Sequential, layout: torch.memory_format = torch.contiguous_format
+) -> nn.Sequential:
     """A PyTorch network with copies of the model's weights; state dict keys are the same."""
     net = nn.Sequential(*map(_layer, model.layers))
     state = {name: torch.from_numpy(np.array(a)) for name, a in model.state_dict().items()}
     net.load_state_dict(state, strict=False)
-    return net
+    return net.to(memory_format=layout)  # type: ignore[call-overload]
 
 
 def _layer(layer: Layer) -> nn.Module:
     match layer:
         case Conv2D():
+            conv: Any = layer  # whose sizes may be sequences, which the stubs do not know
             return nn.Conv2d(
-                layer.in_channels,
-                layer.out_channels,
-                layer.kernel_size,
-                layer.stride,
-                layer.padding,
-                layer.dilation,
-                layer.groups,
-                layer.bias,
+                conv.in_channels,
+                conv.out_channels,
+                conv.kernel_size,
+                conv.stride,
+                conv.padding,
+                conv.dilation,
+                conv.groups,
+                conv.bias,
             )
         case Dense():
             return nn.Linear(layer.in_features, layer.out_features, layer.bias)

@@ -58,7 +58,7 @@ class TorchTrainer:
 
     def __init__(self, model: Sequential, layout: str) -> None:
         self.layout: Any = LAYOUTS[layout]
-        self.net = to_torch(model).to(memory_format=self.layout)
+        self.net = to_torch(model, self.layout)
         self.optimizer = torch.optim.SGD(self.net.parameters(), lr=LR, momentum=MOMENTUM)
 
     def tensors(self, batches: Batches) -> list[tuple[torch.Tensor, torch.Tensor]]:

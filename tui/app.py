@@ -3,12 +3,12 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
 from rich.text import Text
-from textual.app import App, SystemCommand
+from textual.app import App
 from textual.driver import Driver
 from textual.notifications import SeverityLevel as Severity
 from textual.screen import Screen
@@ -18,6 +18,7 @@ from engine.config import Config
 from tui import keymap, theme
 from tui.driver import patient
 from tui.jobs import Job, JobEnded
+from tui.palette import Actions
 from tui.screens import SCREENS
 from tui.screens.base import MIN_HEIGHT, MIN_WIDTH, BaseScreen
 from tui.screens.dialogs import Confirm
@@ -59,6 +60,7 @@ class CnnApp(App[int]):
     MODES: ClassVar[dict[str, Any]] = {spec.id: spec.make for spec in SCREENS}
     DEFAULT_MODE = "configs"
     BINDINGS = keymap.bindings(keymap.APP)
+    COMMANDS = {Actions}  # noqa: RUF012 - Textual's idiom
     HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [
         (0, "-too-narrow"),
         (MIN_WIDTH, "-narrow"),
@@ -271,39 +273,6 @@ class CnnApp(App[int]):
             )
         else:
             self.leave()
-
-    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """Every row of the keymap: this screen's first, then the app's, then the others'."""
-        here = screen.WHERE if isinstance(screen, BaseScreen) else ""
-        order = [here, keymap.APP, *(spec.id for spec in SCREENS if spec.id != here)]
-        titles = {spec.id: spec.title for spec in SCREENS}
-        for where in order:
-            for key in keymap.keys_of(where):
-                if key.action == "command_palette":
-                    continue
-                prefix = "" if where in (here, keymap.APP) else f"{titles.get(where, where)}: "
-                yield SystemCommand(
-                    f"{prefix}{key.label}",
-                    f"{key.description}  [{key.all_shown}]".replace("[", "("). replace("]", ")"),
-                    self._runner(where, key.action),
-                )
-        yield SystemCommand("all themes", "Choose from every theme", self.action_change_theme)
-        yield SystemCommand(
-            "screenshot",
-            "Save a picture (SVG) of the screen",
-            lambda: self.set_timer(0.1, self.deliver_screenshot),
-        )
-
-    def _runner(self, where: str, action: str) -> Callable[[], None]:
-        async def run() -> None:
-            if where == keymap.APP:
-                await self.run_action(action, default_namespace=self)
-                return
-            if not isinstance(self.screen, BaseScreen) or self.screen.WHERE != where:
-                await self.switch_mode(where)
-            await self.run_action(action, default_namespace=self.screen)
-
-        return lambda: self.call_next(run) and None
 
     def get_driver_class(self) -> type[Driver]:
         """A driver that bears the loss of its terminal."""

@@ -23,7 +23,7 @@ class Key:
         description: a whole sentence, for help and palette.
         where: ``app``, or the id of the screen.
         group: what it is listed under.
-        footer: whether the key bar shows it; at most eight at a time.
+        footer: whether the key bar shows it, if there is room.
         shown: the key as it is written, where that is not clear from ``keys``.
         priority: whether it works even while a text field has the focus.
     """
@@ -130,7 +130,7 @@ KEYS: tuple[Key, ...] = (
     Key("s", "step", "one batch", "Train one batch, then hold", "train", "Run", True),
     Key("x", "stop", "stop", "Stop, after saving a checkpoint; asks", "train", "Run", True),
     Key("c", "checkpoint", "save now", "Save a checkpoint now", "train", "Run"),
-    Key("r", "run", "run", "Train the chosen config from its start", "train", "Run"),
+    Key("r", "run", "run", "Train the chosen config from its start", "train", "Run", True),
     Key("R", "resume", "resume", "Go on with the run that was stopped", "train", "Run"),
     Key("plus,equals_sign", "lr(1)", "lr", "Learning rate up; ten presses make ten times", "train",
         "Learning rate", True, shown="+ -"),

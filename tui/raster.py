@@ -35,13 +35,21 @@ class Canvas:
         rows, columns = self.bits.shape
         if not len(x) or not self.bits.size:
             return
-        across = np.rint(np.clip(x, 0, 1) * (2 * columns - 1)).astype(np.int64)
-        up = np.rint(np.clip(y, 0, 1) * (4 * rows - 1)).astype(np.int64)
+        across, up = self._dots(x, columns, 2), self._dots(y, rows, 4)
         dots_x, dots_y = _between(across, up)
         cells = dots_y // 4, dots_x // 2
         self.bits[cells] *= self.colours[cells] == colour  # what lay below is covered
         np.bitwise_or.at(self.bits, cells, _DOTS[dots_y % 4, dots_x % 2])
         self.colours[cells] = colour
+
+    @classmethod
+    def cell(cls, share: float, cells: int, dots: int) -> int:
+        """In which of so many cells, each with so many dots, a place from 0 to 1 is."""
+        return int(cls._dots(np.array(share), max(cells, 1), dots)) // dots
+
+    @staticmethod
+    def _dots(shares: Array, cells: int, dots: int) -> Array:
+        return np.rint(np.clip(shares, 0, 1) * (dots * cells - 1)).astype(np.int64)
 
     def cells(self, colour: int) -> tuple[Array, Array, list[str]]:
         """Column, row from below and character of every cell of a colour."""

@@ -94,7 +94,8 @@ def read_details(path: Path) -> Details:
     try:
         values = read_values(run.read_config())
     except EngineError as error:
-        problems.append(str(error).splitlines()[0])
+        line = str(error).splitlines()[0]
+        problems.append(line.replace("<text>", str(path / "config.yaml"), 1))
     if not isinstance(values, Mapping):
         values = {}
     return Details(metrics, weights, values, problems[0] if problems else None)

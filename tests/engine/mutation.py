@@ -140,6 +140,8 @@ def _sites(function: ast.FunctionDef) -> Iterator[tuple[list[Step], ast.AST]]:
         if _is_words(node):
             return
         yield path, node
+        if isinstance(node, ast.UnaryOp) and ast.unparse(node) == "-1":
+            return  # of a reshape, where any negative number means the same
         for field, value in ast.iter_fields(node):
             if field in ("annotation", "returns", "decorator_list", "type_comment"):
                 continue
@@ -167,9 +169,11 @@ def _is_unordered(node: ast.AST, field: str) -> bool:
 
 
 def _is_words(node: ast.AST) -> bool:
-    """Docstrings, errors, and the conditions that guard errors."""
+    """Docstrings, errors, the conditions that guard errors, and assertions."""
     if isinstance(node, ast.Raise | ast.Assert | ast.JoinedStr):
         return True
+    if isinstance(node, ast.keyword) and node.arg == "strict":
+        return True  # of a zip: an assertion
     if isinstance(node, ast.If) and not node.orelse:
         return all(isinstance(inner, ast.Raise) for inner in node.body)
     return (
@@ -257,6 +261,8 @@ def _variants(node: ast.AST) -> list[ast.AST]:
             found += [_with(node, test=ast.Constant(value)) for value in (True, False)]
         case ast.Constant(value=bool()):
             found.append(ast.Constant(not node.value))
+        case ast.Constant(value=0):
+            found.append(ast.Constant(1))
         case ast.Constant(value=int()):
             found += [ast.Constant(node.value + 1), ast.Constant(node.value - 1)]
         case ast.Constant(value=float()):

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from importlib import import_module
 
 import pytest
@@ -8,6 +9,7 @@ from tui import keymap
 from tui.app import CnnApp
 from tui.screens import SCREENS
 from tui.screens.edit import EditScreen
+from tui.widgets.keybar import KeyBar
 
 PLACES = [*(spec.id for spec in SCREENS), "edit"]
 
@@ -47,12 +49,18 @@ def test_every_action_exists() -> None:
         assert hasattr(owner, f"action_{name.removeprefix('app.')}"), row.id
 
 
-@pytest.mark.parametrize("where", PLACES)
-def test_the_key_bar_shows_at_most_eight(where: str) -> None:
-    rows = [r for w in (where, keymap.APP) for r in keymap.keys_of(w) if r.footer]
-    assert len(rows) <= 8
-    written = sum(len(r.first_shown) + len(r.label) + 3 for r in rows)
-    assert written <= 80
+async def test_the_key_bar_shows_at_most_eight_and_fits(make_app: Callable[..., CnnApp]) -> None:
+    app = make_app()
+    for width in (60, 80, 120):
+        async with make_app().run_test(size=(width, 24)) as pilot:
+            app = pilot.app  # type: ignore[assignment]
+            for key in "123456":
+                await pilot.press(key)
+                await pilot.pause(0.05)
+                bar = app.screen.query_one(KeyBar)
+                parts = [part for part in bar._layout() if part.action]
+                assert len({part.action for part in parts}) <= 8
+                assert sum(len(part.text) for part in bar._layout()) <= width
 
 
 def test_every_screen_has_the_bindings_of_its_rows() -> None:

@@ -8,7 +8,7 @@ from textual.app import App, ComposeResult
 
 from engine.models import build
 from engine.train.snapshot import weights_snapshot
-from tui import gallery, palette
+from tui import colours, gallery
 from tui.widgets.histogram import distribution, nice
 from tui.widgets.tiles import Tiles, lay_out, shrunk
 
@@ -23,32 +23,32 @@ SPECS = [
 PLACES = gallery.places(build(SPECS, (2, 6, 6)).initialise(np.random.default_rng(0)), (2, 6, 6))
 
 
-# -- palette ------------------------------------------------------------------------------------
+# -- colours ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", ["dark", "light", "grey"])
 def test_there_are_at_most_24_different_colours(kind: str) -> None:
-    assert len(set(palette.diverging(kind))) == palette.STEPS <= 24
+    assert len(set(colours.diverging(kind))) == colours.STEPS <= 24
 
 
 def test_levels_are_symmetrical_and_end_at_the_limit() -> None:
     values = np.array([-9.0, -1.0, -0.5, 0.0, 0.5, 1.0, 9.0, np.nan, np.inf, -np.inf])
-    found = palette.levels(values, 1.0).tolist()
+    found = colours.levels(values, 1.0).tolist()
     assert found == [0, 0, 5, 11, 17, 22, 22, 11, 22, 0]
-    assert (palette.levels(values, 0.0) == palette.ZERO).all()
-    assert (palette.levels(values, math.nan) == palette.ZERO).all()
+    assert (colours.levels(values, 0.0) == colours.ZERO).all()
+    assert (colours.levels(values, math.nan) == colours.ZERO).all()
 
 
 def test_ink_can_be_read_on_every_colour() -> None:
-    assert palette.ink("#000000") == "#ffffff"
-    assert palette.ink("#ffffff") == "#000000"
+    assert colours.ink("#000000") == "#ffffff"
+    assert colours.ink("#ffffff") == "#000000"
 
 
 def test_images_are_greys_or_a_cube_of_colours() -> None:
-    grey = palette.image_levels(np.array([[[0.0, 1.0, 2.0]]]))
-    assert [palette.image_colours(False)[i] for i in grey[0, 0]] == ["#080808", "#f8f8f8", "#f8f8f8"]
-    red = palette.image_levels(np.array([[[[1.0, 0.0, 0.0]]]]))
-    assert palette.image_colours(True)[red[0, 0, 0]] == "#ff0000"
+    grey = colours.image_levels(np.array([[[0.0, 1.0, 2.0]]]))
+    assert [colours.image_colours(False)[i] for i in grey[0, 0]] == ["#080808", "#f8f8f8", "#f8f8f8"]
+    red = colours.image_levels(np.array([[[[1.0, 0.0, 0.0]]]]))
+    assert colours.image_colours(True)[red[0, 0, 0]] == "#ff0000"
 
 
 # -- layout -------------------------------------------------------------------------------------
@@ -204,8 +204,8 @@ async def test_pictures_are_chosen_with_arrows_and_clicks() -> None:
         tiles.show(np.ones((30, 5, 5)), [f"no{i}" for i in range(30)], 1.0)
         await pilot.pause()
         columns = 6
-        await pilot.press("right", "down", "l", "j", "left")
-        assert tiles.cursor == 2 * columns + 1
+        await pilot.press("right", "down", "l", "j", "j", "left")
+        assert tiles.cursor == 3 * columns + 1
         assert tiles.scroll_offset.y > 0, "the chosen one is in sight"
         await pilot.press("home", "left", "up")
         assert tiles.cursor == 0

@@ -25,6 +25,8 @@ from tui.widgets.scores import ClassTable, MistakeTable, worst_mistakes
 from tui.widgets.table import Table
 from tui.widgets.tiles import Tiles
 
+_TIGHT = 76
+"""Columns below which there is no room for the classes beside the matrix."""
 _IMAGES = 200
 """Images of a cell that are shown at most."""
 
@@ -95,6 +97,10 @@ class EvaluateScreen(Choosing):
         """What is evaluated: what is chosen if it has weights, else the last finished run."""
         current = self.cnn.choice.current
         return current if current is not None and current.weights is not None else self._last
+
+    def on_resize(self) -> None:
+        super().on_resize()
+        self.set_class(self.size.width < _TIGHT, "-tight")
 
     # -- drawing --------------------------------------------------------------------------------
 

@@ -242,9 +242,11 @@ class GradientsScreen(Choosing):
             self.cnn.tell(f"gradients {report.summary()}", "4 shows them", severity=severity)  # type: ignore[arg-type]
         if report.rows:
             self._rows = list(report.rows)
-            self.call_after_refresh(self.query_one(CheckTable).move_to, report.worst.name)
         self.refresh_bindings()
         self.beat()
+        if report.rows:
+            self.query_one(CheckTable).move_to(report.worst.name)
+            self.beat()
 
     def _failed(self, error: Exception) -> None:
         self._job, self.error = None, error

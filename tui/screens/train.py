@@ -94,12 +94,14 @@ class TrainScreen(BaseScreen):
 
     def _say_how_to_start(self) -> None:
         document = self.cnn.workspace.document
+        lines = (f"trains {text.line(document.name)}", "chooses another config")
+        width = max(map(len, lines))
         words = Content.assemble(
             ("Nothing is training yet.\n\n", "$muted"),
             ("r", "bold $accent"),
-            (f"  trains {text.line(document.name)}\n", "$foreground"),
+            (f"  {lines[0]:<{width}}\n", "$foreground"),
             ("1", "bold $accent"),
-            ("  chooses another config", "$foreground"),
+            (f"  {lines[1]:<{width}}", "$foreground"),
         )
         self.query_one("#nothing", Static).update(words)
 
@@ -150,13 +152,16 @@ class TrainScreen(BaseScreen):
         title = Content.assemble(
             f"{word}{scale} ", ("─ train ", "$curve-train"), ("─• val", "$curve-val")
         )
-        last = points.history[-1] if points.history else {}
+        if not points.history:
+            return title, Content("")
+        last = points.history[-1]
         best = pictures.best_epoch(points, name)
         parts = [(text.metric(last.get(name)), "$curve-train"), ("  ", "")]
         parts.append((text.metric(last.get(f"val_{name}")), "$curve-val"))
         if best is not None:
             value = points.logged(f"val_{name}")[best]
-            parts.append((f"  ★ {text.metric(value)} epoch {best + 1}", "$curve-val"))
+            where = f" epoch {best + 1}" if curve.size.width >= 30 else ""
+            parts.append((f"  ★ {text.metric(value)}{where}", "$curve-val"))
         return title, Content.assemble(*parts)
 
     def _redraw(self) -> None:
@@ -189,14 +194,14 @@ class TrainScreen(BaseScreen):
         if ended is None or training.running:
             return Content(""), ""
         if ended.status == "diverged":
-            step = "1 then e lowers train.lr, r runs again; y here shows the curve on a log scale"
-            return _advice("✗ Diverged.", text.clean(ended.reason), step), "error"
+            step = "lower train.lr (keys 1, e) and run again (r); y: log scale"
+            return _advice("✗", _sentence(ended.reason), step), "error"
         if ended.status == "failed":
-            return _advice("✗ Not saved.", text.clean(ended.reason), self._where_log()), "error"
+            return _advice("✗ Not saved.", _sentence(ended.reason), self._where_log()), "error"
         if ended.status == "stopped":
             return _advice("■ Stopped and saved.", "", "R goes on with it, r begins anew"), "info"
         step = "5 compares it with other runs, 6 looks at its mistakes, r trains again"
-        return _advice("✓ Finished.", text.clean(ended.reason), step), "good"
+        return _advice("✓ Finished.", _sentence(ended.reason), step), "good"
 
     def _where_log(self) -> str:
         log = self.cnn.log_path
@@ -297,6 +302,12 @@ class TrainScreen(BaseScreen):
             alone = self._zoomed is not None and self._zoomed not in row.children
             row.set_class(alone, "zoomed-out")
         self._redraw()
+
+
+def _sentence(reason: str) -> str:
+    """A reason as it stands at the beginning of a line."""
+    words = text.clean(reason)
+    return words[:1].upper() + words[1:]
 
 
 def _advice(title: str, reason: str, step: str) -> Content:

@@ -18,10 +18,12 @@ from tui import chart
 from tui.chart import Array
 from tui.raster import Canvas
 
-Rgb = Callable[[str], tuple[int, int, int]]
+Colour = tuple[int, int, int]
+
+Rgb = Callable[[str], Colour]
 """A variable of the theme as red, green and blue."""
 
-Run = tuple[str, tuple[int, int, int] | None]
+Run = tuple[str, Colour | None]
 """Characters and their colour; None is that of the axes."""
 
 _GUTTER = 6  # columns of tick labels and axis
@@ -235,27 +237,55 @@ class _Frame:
         figure.yaxes(True, False)
         figure.xlim(0.0, self.end)
         figure.ylim(self.low, self.high)
-        gutter = self._ticks(figure, width, height)
-        self._lines(figure, width - gutter - 1, height - 2, rgb)
+        labels = self._y_ticks(height)
+        gutter = max(_GUTTER - 1, *(len(label) for _, label in labels))
+        self.columns, self.rows = width - gutter - 1, height - 2
+        # Of ticks that share a cell, one is shown.
+        beside = {self._snap_y(place): f"{label:>{gutter}}" for place, label in labels}
+        figure.yticks(list(beside), list(beside.values()))
+        places = chart.ticks(0.0, self.end, max(2, (width - gutter) // 10))
+        below = {self._snap_x(t): chart.tick_label(t) for t in places}
+        figure.xticks(list(below), list(below.values()))
+        self._lines(figure, rgb)
         for series, pieces in self.series:
             if series.marker != "braille":
                 for x, y in pieces:
-                    inside = np.clip(y, self.low, self.high).tolist()
-                    figure.scatter(
-                        x.tolist(), inside, marker=series.marker, color=rgb(series.colour)
-                    )
+                    points = zip(x.tolist(), y.tolist(), strict=True)
+                    self._put(figure, list(points), series.marker, rgb(series.colour))
         for mark in self.picture.marks:
             self._mark(figure, mark, rgb)
 
-    def _lines(self, figure: Figure, columns: int, rows: int, rgb: Rgb) -> None:
+    # plotext and our canvas round differently; everything is put in the middle of a cell that the
+    # canvas chose, so that points lie on their lines and ticks beside them.
+
+    def _snap_x(self, x: float) -> float:
+        column = Canvas.cell(x / self.end, self.columns, 2)
+        return column * self.end / max(self.columns - 1, 1)
+
+    def _snap_y(self, y: float) -> float:
+        span = self.high - self.low
+        row = Canvas.cell((y - self.low) / span, self.rows, 4)
+        return self.low + row * span / max(self.rows - 1, 1)
+
+    def _put(
+        self, figure: Figure, points: list[tuple[float, float]], marker: str, colour: Colour
+    ) -> None:
+        figure.scatter(
+            [self._snap_x(x) for x, _ in points],
+            [self._snap_y(y) for _, y in points],
+            marker=marker,
+            color=colour,
+        )
+
+    def _lines(self, figure: Figure, rgb: Rgb) -> None:
         """Draw the lines on a canvas of braille, and hand that over cell by cell."""
-        canvas = Canvas(columns, rows)
+        canvas = Canvas(self.columns, self.rows)
         for i, (series, pieces) in enumerate(self.series):
             if series.marker == "braille":
                 for x, y in pieces:
                     canvas.line(x / self.end, (y - self.low) / (self.high - self.low), i)
-        step_x = self.end / max(columns - 1, 1)
-        step_y = (self.high - self.low) / max(rows - 1, 1)
+        step_x = self.end / max(self.columns - 1, 1)
+        step_y = (self.high - self.low) / max(self.rows - 1, 1)
         for i, (series, _) in enumerate(self.series):
             column, row, characters = canvas.cells(i)
             if characters:
@@ -274,24 +304,14 @@ class _Frame:
             y = self.low if mark.y < 0 else self.high
         else:
             y = self._scaled(chart.finite([mark.y]))[0]
-            y = self.high if np.isnan(y) else min(max(y, self.low), self.high)
-        figure.scatter(
-            [float(min(max(x, 0.0), self.end))],
-            [float(y)],
-            marker=mark.symbol,
-            color=rgb(mark.colour),
-        )
+            y = self.high if np.isnan(y) else y
+        self._put(figure, [(float(x), float(y))], mark.symbol, rgb(mark.colour))
 
-    def _ticks(self, figure: Figure, width: int, height: int) -> int:
-        """Set the ticks; returns how wide their labels are."""
-        rows = max(2, (height - 2) // 2 if height < 14 else height // 3)
+    def _y_ticks(self, height: int) -> list[tuple[float, str]]:
+        """Places and labels."""
+        count = max(2, (height - 2) // 2 if height < 14 else height // 3)
         if self.picture.log:
-            marks = chart.log_ticks(self.low, self.high, rows)
+            marks = chart.log_ticks(self.low, self.high, count)
         else:
-            marks = [(t, chart.tick_label(t)) for t in chart.ticks(self.low, self.high, rows)]
-        marks = marks or [(self.low, "")]
-        gutter = max(_GUTTER - 1, *(len(label) for _, label in marks))
-        figure.yticks([place for place, _ in marks], [f"{label:>{gutter}}" for _, label in marks])
-        columns = chart.ticks(0.0, self.end, max(2, (width - gutter) // 10))
-        figure.xticks(columns, [chart.tick_label(t) for t in columns])
-        return gutter
+            marks = [(t, chart.tick_label(t)) for t in chart.ticks(self.low, self.high, count)]
+        return marks or [(self.low, "")]

@@ -29,6 +29,9 @@ class EventLog(VerticalScroll):
     def compose(self) -> ComposeResult:
         yield Static(id="event-lines", markup=False)
 
+    def on_mount(self) -> None:
+        self.anchor()  # the newest stays in sight, unless somebody scrolls up
+
     def show(self, entries: Sequence[Entry]) -> None:
         """Draw, if anything changed."""
         key = (len(entries), entries[-1] if entries else None)
@@ -44,4 +47,3 @@ class EventLog(VerticalScroll):
             for entry in entries[-200:]
         ]
         self.query_one("#event-lines", Static).update(Content("\n").join(lines))
-        self.scroll_end(animate=False)

@@ -6,7 +6,7 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from tui import gallery, palette
+from tui import colours, gallery
 from tui.gallery import Gallery
 from tui.widgets.tiles import Tiles
 
@@ -70,9 +70,9 @@ class GalleryPane(Vertical):
     def _scale(self, shown: Gallery, picture: np.ndarray, index: int) -> Content:
         limit = gallery.short(shown.limit)
         parts: list[tuple[str, str]] = [(f"-{limit} ", "$muted")]
-        colours = palette.diverging(self.query_one(Pictures).palette)
+        shades = colours.diverging(self.query_one(Pictures).palette)
         step = 4 if self.size.width < 60 else 1
-        parts += [("█", colour) for colour in colours[1::step]]
+        parts += [("█", colour) for colour in shades[1::step]]
         parts.append((f" {limit}", "$muted"))
         caption = shown.captions[index]
         low, high = float(np.min(picture)), float(np.max(picture))

@@ -34,19 +34,21 @@ class Header(Line):
 
     def show_state(self, active: str, phase: str, fraction: float) -> None:
         """Draw, if anything changed."""
-        wide = self.size.width >= 100
-        parts = [Part(" cnn-tui " + ("  " if wide else ""), "bold $accent")]
+        wide, narrow = self.size.width >= 100, self.size.width < 78
+        gap = "  " if wide else ""
+        parts = [Part(" cnn-tui " + gap, "bold $accent")]
         for spec in SCREENS:
             here = spec.id == active
-            gap = "  " if wide else ""
             style = "bold $text on $primary-muted" if here else "$foreground"
-            key = "bold $primary" if not here else "bold $text on $primary-muted"
+            key = "bold $text on $primary-muted" if here else "bold $primary"
             action = f"app.go('{spec.id}')"
+            title = f" {spec.title} " if here or not narrow else " "
             parts.append(Part(f" {spec.key}", key, action, spec.hint))
-            parts.append(Part(f" {spec.title} ", style, action, spec.hint))
-            if gap:
+            parts.append(Part(f"{title}{gap if not here else ''}", style, action, spec.hint))
+            if here and gap:
                 parts.append(Part(gap))
-        self.show(tuple(parts), (Part(self._status(phase, fraction, wide), STYLES.get(phase, "$muted")),))
+        status = self._status(phase, fraction, wide)
+        self.show(tuple(parts), (Part(status, STYLES.get(phase, "$muted")),))
 
     @staticmethod
     def _status(phase: str, fraction: float, wide: bool) -> str:

@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui import palette
+from tui import colours
 
 Array = np.ndarray
 
@@ -98,8 +98,8 @@ class Heatmap(Widget, can_focus=True):
         if offset is None:
             return
         label, width = self._layout()
-        row, column = offset.y - 2, (offset.x - label) // width
-        if not (0 <= row < len(self.counts) and offset.x >= label and column < len(self.counts)):
+        row, column = offset.y - 2 + self._top, (offset.x - label) // width
+        if not (offset.y >= 2 and row < len(self.counts) and offset.x >= label and column < len(self.counts)):
             return
         if (row, column) == self.cursor:
             self.action_choose()
@@ -118,9 +118,14 @@ class Heatmap(Widget, can_focus=True):
         width = (self.size.width - label) // max(len(self.counts), 1)
         return label, max(_NARROWEST, min(width, _WIDEST))
 
+    @property
+    def _top(self) -> int:
+        """The first row that is shown; where not all fit, that of the cursor is among them."""
+        return max(0, self.cursor[0] - max(self.size.height - 3, 0))
+
     def render_line(self, y: int) -> Strip:
-        base, size = self.rich_style, len(self.counts)
-        if not size or y > size + 1:
+        base, size = self.rich_style, len(self.counts) - self._top
+        if not len(self.counts) or y > size + 1:
             return Strip.blank(self.size.width, base)
         label, width = self._layout()
         muted = base + RichStyle(color=self._colour("muted"))
@@ -129,7 +134,8 @@ class Heatmap(Widget, can_focus=True):
         elif y == 1:
             segments = [Segment(" " * label, base), *self._head(width)]
         else:
-            segments = [self._label(y - 2, label), *self._row(y - 2, width)]
+            row = y - 2 + self._top
+            segments = [self._label(row, label), *self._row(row, width)]
         return Strip(segments).adjust_cell_length(self.size.width, base)
 
     def _head(self, width: int) -> list[Segment]:
@@ -153,12 +159,12 @@ class Heatmap(Widget, can_focus=True):
     def _row(self, row: int, width: int) -> list[Segment]:
         total = max(int(self.counts[row].sum()), 1)
         shares = self.counts[row] / total
-        colours = palette.diverging(self.palette)
+        shades = colours.diverging(self.palette)
         strength = self._strength(row, shares)
         segments = []
         for column, count in enumerate(self.counts[row].tolist()):
             here = (row, column) == self.cursor
-            background = colours[int(strength[column])]
+            background = shades[int(strength[column])]
             text = "·" if not count else f"{count}"
             if count and self.in_percent:
                 share = 100 * shares[column]
@@ -166,7 +172,7 @@ class Heatmap(Widget, can_focus=True):
             if len(text) > width:
                 text = f"{count // 1000}k"
             text = f"{text:>{width - 1}} " if len(text) < width else text[:width]
-            colour = palette.ink(background) if count else self._colour("muted")
+            colour = colours.ink(background) if count else self._colour("muted")
             style = RichStyle(color=colour, bgcolor=background, bold=here or row == column)
             if here:
                 style += RichStyle(reverse=True)
@@ -181,11 +187,11 @@ class Heatmap(Widget, can_focus=True):
         largest = float(mistakes.max()) or 1.0
         values = np.sqrt(shares / largest).clip(0, 1)
         values[row] = -shares[row]
-        return palette.levels(values, 1.0)
+        return colours.levels(values, 1.0)
 
     @property
     def palette(self) -> str:
-        """Which colours are used, as in ``palette.diverging``."""
+        """Which colours are used, as in ``colours.diverging``."""
         if self.app.no_color:
             return "grey"
         return "dark" if self.app.current_theme.dark else "light"

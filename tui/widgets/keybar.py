@@ -6,6 +6,10 @@ from tui import keymap
 from tui.widgets.line import Line, Part
 
 
+MOST = 8
+"""Keys at a time."""
+
+
 class KeyBar(Line):
     """At most eight keys, from the keymap; a click presses the key."""
 
@@ -25,11 +29,21 @@ class KeyBar(Line):
 
     def update(self) -> None:  # type: ignore[override]
         """Draw, if anything changed."""
-        own = [key for key in keymap.keys_of(self.where) if key.footer]
-        everywhere = [key for key in keymap.keys_of(keymap.APP) if key.footer]
+        rows = [key for key in keymap.keys_of(self.where) if key.footer]
+        app = [key for key in keymap.keys_of(keymap.APP) if key.footer]
+        for key in reversed(rows[:]):  # what cannot be done now makes room for what can
+            if len(rows) + len(app) > MOST and not self._possible(key):
+                rows.remove(key)
+        own = [self._parts(key) for key in rows[: MOST - len(app)]]
+        everywhere = [self._parts(key) for key in app]
+        room = self.size.width - 1
+        if _width(own + everywhere) > room:  # the words of the keys that are everywhere go first
+            everywhere = [parts[:1] for parts in everywhere]
+        while own and _width(own + everywhere) > room - 1:
+            own.pop()
         self.show(
-            tuple(part for key in own for part in self._parts(key)),
-            tuple(part for key in everywhere for part in self._parts(key)),
+            tuple(part for parts in own for part in parts),
+            (*(part for parts in everywhere for part in parts), Part(" ")),
         )
 
     def _parts(self, key: keymap.Key) -> list[Part]:
@@ -38,14 +52,17 @@ class KeyBar(Line):
         if pressed is None:
             return []
         shown = key.first_shown if pressed == key.keys.split(",")[0] else keymap.written(pressed)
-        node = self.app if key.where == keymap.APP else screen
-        possible = bool(self.app._check_action_state(key.action, node))
+        possible = self._possible(key)
         label = screen.key_label(key) if hasattr(screen, "key_label") else key.label
         action = f"app.simulate_key('{pressed}')"
         return [
             Part(f" {shown}", "bold $accent" if possible else "$muted 60%", action),
             Part(f" {label} ", "$foreground" if possible else "$muted 60%", action, key.description),
         ]
+
+    def _possible(self, key: keymap.Key) -> bool:
+        node = self.app if key.where == keymap.APP else self.screen
+        return bool(self.app._check_action_state(key.action, node))
 
     def _usable(self, key: keymap.Key) -> str | None:
         """The first of its keys that the widget with the focus does not take for itself."""
@@ -55,3 +72,7 @@ class KeyBar(Line):
             if focused is None or not focused.check_consume_key(pressed, character):
                 return pressed
         return None
+
+
+def _width(keys: list[list[Part]]) -> int:
+    return sum(len(part.text) for parts in keys for part in parts)

@@ -14,7 +14,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tui import palette
+from tui import colours
 
 Array = np.ndarray
 
@@ -240,11 +240,11 @@ class Tiles(ScrollView, can_focus=True):
         """Palette indices of every pixel, two for each cell, the gaps marked."""
         n = len(self.pictures)
         if self.limit is None:
-            level = palette.image_levels(shrunk(self.pictures, grid.shrink, mean=True))
-            self._colours = palette.image_colours(self.pictures.ndim == 4)
+            level = colours.image_levels(shrunk(self.pictures, grid.shrink, mean=True))
+            self._colours = colours.image_colours(self.pictures.ndim == 4)
         else:
-            level = palette.levels(shrunk(self.pictures, grid.shrink), self.limit)
-            self._colours = palette.diverging(self.palette)
+            level = colours.levels(shrunk(self.pictures, grid.shrink), self.limit)
+            self._colours = colours.diverging(self.palette)
         level = level.repeat(grid.zoom, axis=1).repeat(grid.zoom, axis=2)
         rows = -(-n // grid.columns)
         canvas: Array = np.full(
@@ -288,15 +288,15 @@ class Tiles(ScrollView, can_focus=True):
         ]
 
     def _run(self, top: int, bottom: int, length: int) -> Segment:
-        colours = self._colours
+        shades = self._colours
         background = self.rich_style.bgcolor
         if top == bottom == _GAP:
             return Segment(" " * length, self.rich_style)
         if top == bottom:  # a blank with a background is drawn without a seam
-            return Segment(" " * length, RichStyle(bgcolor=colours[top]))
+            return Segment(" " * length, RichStyle(bgcolor=shades[top]))
         if bottom == _GAP:
-            return Segment("▀" * length, RichStyle(color=colours[top], bgcolor=background))
-        return Segment("▀" * length, RichStyle(color=colours[top], bgcolor=colours[bottom]))
+            return Segment("▀" * length, RichStyle(color=shades[top], bgcolor=background))
+        return Segment("▀" * length, RichStyle(color=shades[top], bgcolor=shades[bottom]))
 
     def _captions(self, row: int) -> list[Segment]:
         muted = self.rich_style + RichStyle(color=self._variable("muted"))
@@ -313,7 +313,7 @@ class Tiles(ScrollView, can_focus=True):
 
     @property
     def palette(self) -> str:
-        """Which colours are used, as in ``palette.diverging``."""
+        """Which colours are used, as in ``colours.diverging``."""
         if self.app.no_color:
             return "grey"
         return "dark" if self.app.current_theme.dark else "light"

@@ -1,0 +1,132 @@
+"""Pictures of the screens.
+
+After a change that is wanted: ``pytest tests/tui/test_snapshots.py --snapshot-update``.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from fakes import train_to
+from textual.pilot import Pilot
+
+from tui.app import CnnApp
+from tui.screens.train import TrainScreen
+from tui.workspace import Workspace
+
+Compare = Callable[..., bool]
+
+
+@pytest.fixture
+def app(home: Path, monkeypatch: pytest.MonkeyPatch) -> CnnApp:
+    """The app on a machine that has no data but what is bundled, and no clock."""
+    monkeypatch.setenv("CNN_TUI_DATA", str(home / "nothing"))
+    monkeypatch.setattr("tui.blurb.locate", lambda name, root: name == "mnist_mini" or None)
+    monkeypatch.setattr("tui.speed.Speedometer.epoch_seconds", lambda self, config: 0.74)
+    monkeypatch.setattr("tui.training.time", SimpleNamespace(monotonic=lambda: 0.0))
+    (home / "configs" / "tiny.yaml").unlink()
+    return CnnApp(Workspace.opened())
+
+
+@dataclass(frozen=True)
+class Shot:
+    """What is done before the picture is taken."""
+
+    name: str
+    size: tuple[int, int] = (80, 24)
+    keys: tuple[str, ...] = ()
+    epoch: float | None = None
+    phase: str = "training"
+    status: str = ""
+    theme: str = ""
+    prepare: Callable[[CnnApp], None] = lambda app: None
+
+
+def _broken(app: CnnApp) -> None:
+    app.workspace.document.type(
+        "dataset: mnist_mni\nmodel: lenet_mnist\ntrain:\n  lr: fast\n  epoch: 3\n"
+    )
+
+
+def _changed(app: CnnApp) -> None:
+    app.workspace.document.set("train.lr", 0.3)
+
+
+def _downloading(app: CnnApp) -> None:
+    train_to(app, 0, phase="downloading")
+    training = app.training
+    training.started, training._what = None, "downloading train-images-idx3-ubyte.gz"
+    training.session.done, training.session.total = 4_200_000, 9_912_422  # type: ignore[union-attr]
+
+
+def _missing(app: CnnApp) -> None:
+    from engine.errors import DataError
+
+    _downloading(app)
+    training = app.training
+    training._running = False
+    training.error = DataError(
+        "mnist: cannot download train-images-idx3-ubyte.gz (ossci-datasets.s3.amazonaws.com: no "
+        "connection); without a network, put train-images-idx3-ubyte.gz into data/raw/mnist"
+    )
+
+
+WIDE = (120, 40)
+
+SHOTS = (
+    Shot("configs"),
+    Shot("configs_wide", WIDE, ("p",)),
+    Shot("configs_yaml", keys=("p",)),
+    Shot("configs_broken", prepare=_broken),
+    Shot("configs_unsaved_light", WIDE, prepare=_changed, theme="cnn-light"),
+    Shot("edit_form", keys=("e", "down", "down", "down")),
+    Shot("edit_wide", WIDE, ("e",), prepare=_changed),
+    Shot("edit_errors", WIDE, ("e",), prepare=_broken),
+    Shot("train_idle", keys=("2",)),
+    Shot("train", keys=("2",), epoch=6.6),
+    Shot("train_wide", WIDE, ("2",), epoch=6.6),
+    Shot("train_smallest", (60, 16), ("2",), epoch=6.6),
+    Shot("train_paused_colour_blind", WIDE, ("2",), 6.6, "paused", theme="cnn-colour-blind"),
+    Shot("train_finished_light", WIDE, ("2",), 12, status="finished", theme="cnn-light"),
+    Shot("train_zoomed_log", keys=("2", "z", "y"), epoch=6.6),
+    Shot("train_diverged", keys=("2",), epoch=0.3, status="diverged"),
+    Shot("train_stopped", keys=("2",), epoch=3.4, status="stopped"),
+    Shot("train_downloading", keys=("2",), prepare=_downloading),
+    Shot("train_data_missing", keys=("2",), prepare=_missing),
+    Shot("help", keys=("2", "tab", "question_mark"), epoch=6.6),
+    Shot("quit_while_training", keys=("2", "q"), epoch=6.6),
+    Shot("palette", keys=("2", "ctrl+p")),
+    Shot("too_small", (50, 12)),
+)
+
+
+@pytest.mark.parametrize("shot", SHOTS, ids=[shot.name for shot in SHOTS])
+def test_pictures(app: CnnApp, snap_compare: Compare, shot: Shot) -> None:
+    if shot.theme:
+        app.theme = shot.theme
+    assert snap_compare(app, terminal_size=shot.size, run_before=_before(app, shot))
+
+
+def _before(app: CnnApp, shot: Shot) -> Callable[[Pilot], Awaitable[None]]:
+    async def run(pilot: Pilot) -> None:
+        if shot.epoch is not None:
+            train_to(app, shot.epoch, phase=shot.phase, status=shot.status)
+        shot.prepare(app)
+        await pilot.press(*shot.keys)
+        await _settled(app)
+        await pilot.pause()
+
+    return run
+
+
+async def _settled(app: CnnApp) -> None:
+    """Every chart has had its turn."""
+    screen = next((one for one in app.screen_stack if isinstance(one, TrainScreen)), None)
+    for _ in range(300):
+        await asyncio.sleep(0.02)
+        idle = app.training.session is None
+        if screen is None or (screen.ready and not screen._stale and (idle or screen._seen)):
+            return
