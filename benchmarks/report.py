@@ -152,6 +152,9 @@ def write_picture(path: Path, sections: Sequence[Section]) -> bool:
         ax = next(places)
         for curve in (curve for curve in curves if curve.axis == axis):
             ax.loglog(curve.x, [1e3 * s for s in curve.seconds], "o-", label=curve.name, ms=3)
+        sizes = next(curve.x for curve in curves if curve.axis == axis)
+        ax.set_xticks(sizes, [f"{size:g}" for size in sizes])
+        ax.set_xticks([], minor=True)
         ax.set_xlabel(axis)
         ax.set_ylabel("ms a training step")
         ax.legend(fontsize=7)

@@ -11,7 +11,6 @@ from rich.text import Text
 from textual.app import App
 from textual.driver import Driver
 from textual.notifications import SeverityLevel as Severity
-from textual.screen import Screen
 
 from engine.commands.signals import Signals
 from engine.config import Config
@@ -23,8 +22,8 @@ from tui.screens import SCREENS
 from tui.screens.base import MIN_HEIGHT, MIN_WIDTH, BaseScreen
 from tui.screens.dialogs import Confirm
 from tui.settings import Settings
-from tui.subject import Choice
 from tui.speed import Speedometer
+from tui.subject import Choice
 from tui.text import clean
 from tui.training import SnapshotTaken, Training, TrainingOver, TrainingTold
 from tui.workspace import Workspace
@@ -60,14 +59,14 @@ class CnnApp(App[int]):
     MODES: ClassVar[dict[str, Any]] = {spec.id: spec.make for spec in SCREENS}
     DEFAULT_MODE = "configs"
     BINDINGS = keymap.bindings(keymap.APP)
-    COMMANDS = {Actions}  # noqa: RUF012 - Textual's idiom
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [
+    COMMANDS = {Actions}
+    HORIZONTAL_BREAKPOINTS = [
         (0, "-too-narrow"),
         (MIN_WIDTH, "-narrow"),
         (100, "-wide"),
         (150, "-very-wide"),
     ]
-    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [
+    VERTICAL_BREAKPOINTS = [
         (0, "-too-low"),
         (MIN_HEIGHT, "-low"),
         (32, "-high"),

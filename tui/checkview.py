@@ -108,4 +108,6 @@ def verdict(report: Report) -> Content:
         )
     failed = ", ".join(row.name for row in report.failures[:3])
     more = f"wrong in {failed}" if failed else text.line(report.problems[0])
-    return advice(f"✗ FAILED: {more}.", f"{worst}; exact (m, then g) says which entries")
+    exact = report.worst.index is not None
+    where = "the entries below say where" if exact else "exact (m, then g) says which entries"
+    return advice(f"✗ FAILED: {more}.", f"{worst}; {where}")

@@ -393,4 +393,4 @@ def _open_app(options: argparse.Namespace) -> int:
         if not path.is_file():
             print(f"cnn-tui: {name}: no such config; see: cnn-tui config list", file=sys.stderr)
             return 2
-    return launch(path)
+    return launch(path, options.overrides)

@@ -2,7 +2,7 @@
 
 import shlex
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -91,11 +91,24 @@ class Document:
         """
         text = self.text
         for path, value in changes.items():
-            if value is DEFAULT:
-                text = remove_value(text, path)
-            else:
-                text = set_value(text, path, value)
+            remove = value is DEFAULT
+            text = remove_value(text, path) if remove else set_value(text, path, value)
         self._become(text, " ".join(changes))
+
+    def override(self, overrides: Sequence[str]) -> None:
+        """Make the changes that ``--set KEY=VALUE`` stands for; they are not saved.
+
+        Raises:
+            ConfigError: one of them is wrong.
+        """
+        if not overrides:
+            return
+        loads(self.text, str(self.path or "config.yaml"), overrides)
+        changes = {}
+        for override in overrides:
+            key, _, value = override.partition("=")
+            changes[key.strip()] = read_values(f"value: {value}")["value"]
+        self.set_all(changes)
 
     def undo(self) -> bool:
         """Take the last change back; False if there is none."""

@@ -38,7 +38,8 @@ def patient(driver: type[Driver]) -> type[Driver]:
     class PatientDriver(driver):  # type: ignore[misc, valid-type]
         def __init__(self, *args: Any, **options: Any) -> None:
             super().__init__(*args, **options)
-            if hasattr(self, "_file"):
-                self._file = _Patient(self._file)
+            file = getattr(self, "_file", None)
+            if file is not None:
+                self._file = _Patient(file)
 
     return PatientDriver

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from engine.config import Field, ConfigProblems, fields, inline, read_values
+from engine.config import ConfigProblems, Field, fields, inline, read_values
 from tui.document import DEFAULT, Document
 
 OFF = "off"
@@ -177,8 +177,8 @@ def _switch_state(document: Document, row: Row) -> str:
         return OFF
     if row.path == "train.warmup":
         return "on"
-    name = value.get("name") if isinstance(value, dict) else None
-    return _SCHEDULER_ALIASES.get(name, str(name)) if isinstance(name, str) else "?"
+    name = value_at(value, "name")
+    return _SCHEDULER_ALIASES.get(name, name) if isinstance(name, str) else "?"
 
 
 def value_at(values: Any, path: str) -> Any:
@@ -245,11 +245,12 @@ def _needed(document: Document, scheduler: str) -> dict[str, Any]:
     """Values for what a scheduler cannot do without."""
     epochs = value_at(document.values, "train.epochs")
     epochs = epochs if isinstance(epochs, int) and epochs > 2 else 10
-    return {
+    needed: dict[str, dict[str, Any]] = {
         "step": {"step_size": max(1, epochs // 3)},
         "multi_step": {"milestones": [max(1, epochs // 2), max(2, 3 * epochs // 4)]},
         "exponential": {"gamma": 0.9},
-    }.get(scheduler, {})
+    }
+    return needed.get(scheduler, {})
 
 
 def _switch_callback(document: Document, name: str, on: bool) -> None:

@@ -7,7 +7,7 @@ made from it. A new action is one row here and one ``action_...`` method on its 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 
 APP = "app"
 
@@ -110,7 +110,8 @@ KEYS: tuple[Key, ...] = (
     Key("U", "redo", "redo", "Bring it back again", "configs", "Edit"),
     Key("w", "save", "save", "Save", "configs", "Edit", True),
     Key("W", "save_as", "save as", "Save under another name", "configs", "Edit", True),
-    Key("D", "revert", "discard", "Discard unsaved changes (undo brings them back)", "configs", "Edit"),
+    Key("D", "revert", "discard", "Discard unsaved changes; undo brings them back", "configs",
+        "Edit"),
     Key("p", "preview", "yaml", "Show what it means, or the YAML", "configs", "View", True),
     Key("l,right", "into", "look", "Into the preview, to scroll it", "configs", "View"),
     Key("h,left", "back", "back", "Back to the list", "configs", "View"),
@@ -198,7 +199,7 @@ def keys_of(where: str) -> tuple[Key, ...]:
     return tuple(key for key in KEYS if key.where == where)
 
 
-def bindings(where: str) -> list[Binding]:
+def bindings(where: str) -> list[BindingType]:
     """``BINDINGS`` of a screen, or of the app."""
     return [
         Binding(

@@ -2,27 +2,36 @@
 
 import logging
 import sys
+from collections.abc import Sequence
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from engine.commands.signals import Signals
+from engine.errors import ConfigError
 from tui.app import CnnApp
 from tui.settings import Settings, state_dir
 from tui.workspace import Workspace
 
 
-def launch(config: Path | None) -> int:
+def launch(config: Path | None, overrides: Sequence[str] = ()) -> int:
     """Run the app until it is left.
 
     Args:
         config: the config to open; default the one of the last session, or quickstart.
+        overrides: changes of it that are not saved, e.g. ``["train.lr=0.1"]``.
 
     Returns:
-        0, 1 after a crash, 143 or 129 after a signal.
+        0, 1 after a crash, 2 where an override is wrong, 130, 143 or 129 after a signal.
     """
     log_path = open_log()
     settings = Settings.load()
-    app = CnnApp(Workspace.opened(config, settings.config), settings=settings, log_path=log_path)
+    workspace = Workspace.opened(config, settings.config)
+    try:
+        workspace.document.override(overrides)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    app = CnnApp(workspace, settings=settings, log_path=log_path)
     with Signals(app.signalled) as app.signals:
         code = app.run()
     for line in app.farewell:

@@ -213,7 +213,7 @@ class Lookout:
             _samples(dataset),
             "" if dataset else f"{config.dataset} is not here: no gradients, no feature maps",
         )
-        first, note = _first_look(config, setup.make_model(config), dataset)
+        first, note = _first_look(job, config, setup.make_model(config), dataset)
         return replace(ground, start=_by_name(first), note=note or ground.note)
 
     def _visit(self, job: Job, subject: Subject) -> tuple[Ground, Snapshot, Look]:
@@ -226,7 +226,7 @@ class Lookout:
         else:
             dataset = None if job.cancelled else find_dataset(subject.config, self._app.training)
             model = load_model(subject.config, subject.weights)
-            snapshot, note = _first_look(subject.config, model, dataset)
+            snapshot, note = _first_look(job, subject.config, model, dataset)
             ground = replace(ground, note=note or ground.note)
         return ground, snapshot, examined(snapshot, ground, self.sample, None)
 
@@ -243,13 +243,20 @@ def examined(snapshot: Snapshot, ground: Ground, sample: int, step: int | None) 
     return Look(examine(snapshot), _by_name(snapshot), maps, sample, step)
 
 
-def _first_look(config: Config, model: Sequential, dataset: Dataset | None) -> tuple[Snapshot, str]:
+def _first_look(
+    job: Job, config: Config, model: Sequential, dataset: Dataset | None
+) -> tuple[Snapshot, str]:
     """Weights, and gradients if they can be had; and else why not."""
-    if dataset is None:
-        return weights_snapshot(model), ""
     weights = weights_snapshot(model)
+    if dataset is None:
+        return weights, ""
+
+    def check() -> None:
+        if job.cancelled:
+            raise InterruptedError
+
     try:
-        return probe(config, model, dataset), ""
+        return probe(config, model, dataset, check), ""
     except EngineError as error:
         return weights, str(error)
 

@@ -45,7 +45,7 @@ async def _run(app: "CnnApp", where: str, action: str) -> None:
     if where == keymap.APP:
         await app.run_action(action, default_namespace=app)
         return
-    if not isinstance(app.screen, BaseScreen) or app.screen.WHERE != where:
+    if not isinstance(app.screen, BaseScreen) or where != app.screen.WHERE:
         await app.switch_mode(where)
     await app.run_action(action, default_namespace=app.screen)
 

@@ -7,8 +7,8 @@ import numpy as np
 from engine.train.events import Logs
 from tui import chart
 from tui.chart import Array
+from tui.plot import Mark, Picture, Series
 from tui.training import Training
-from tui.widgets.curve import Mark, Picture, Series
 
 SMOOTHING = {"light": 60, "strong": 12, "off": 0}
 """The window is this part of all points."""

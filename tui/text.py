@@ -16,7 +16,7 @@ def clean(text: object, limit: int | None = None) -> str:
     """One line or several, without control, escape, bidi or other invisible characters.
 
     Args:
-        text: anything; ``str`` of it is shown. Tabs become spaces, other such characters ``\ufffd``.
+        text: anything; ``str`` of it is shown. Tabs become spaces, the others ``\ufffd``.
         limit: longer text is cut, with an ellipsis.
     """
     raw = str(text).replace("\r\n", "\n").expandtabs(4)

@@ -17,7 +17,7 @@ from textual.message import Message
 from textual.message_pump import MessagePump
 
 from engine.config import Config
-from engine.data import FetchCancelledError
+from engine.data import DATASETS, FetchCancelledError
 from engine.errors import EngineError
 from engine.train.events import (
     CheckpointSaved,
@@ -32,6 +32,7 @@ from engine.train.events import (
 from engine.train.ring import Curve, MetricRing
 from engine.train.session import TrainingSession
 from engine.train.snapshot import Snapshot
+from tui.remarks import remark
 from tui.text import clean, metric
 
 log = logging.getLogger("cnn_tui")
@@ -148,6 +149,7 @@ class Training:
         self.lr_changes: list[tuple[int, float]] = []
         self.entries: list[Entry] = []
         self._what = ""
+        self._remarked: set[str] = set()
         self._began = self._epoch_began = time.monotonic()
         self._overhead = 0.0
         self._wanted_lr: float | None = None
@@ -255,6 +257,12 @@ class Training:
             f"epoch {event.epoch} val {metric(event.logs['val_loss'])}"
             f" {metric(event.logs['val_acc'])}{' ★' if best else ''}",
         )
+
+        classes = len(DATASETS[self.config.dataset].classes) if self.config else 0
+        found = remark(self.history, classes)
+        if found is not None and found[0] not in self._remarked:
+            self._remarked.add(found[0])
+            self._note("warning", found[1])
 
     def _on_ended(self, event: Ended) -> None:
         self.ended = event

@@ -64,8 +64,8 @@ def gradients(frozen: Frozen, x: Array, dout: Array) -> Gradients:
     layer, problems = frozen.layer, []
     expected = {name: array.shape for name, array in layer.named_parameters().items()}
     expected["input"] = x.shape
-    for gradient in layer.named_grads().values():
-        gradient[...] = np.nan
+    for stale in layer.named_grads().values():
+        stale[...] = np.nan
     given_x, given_dout = x.copy(), dout.copy()
     out = frozen.forward(x)
     claimed = layer.output_shape(x.shape[1:])

@@ -102,9 +102,7 @@ def check_tensor(
     """
     count = settings.probes(array.size)
     if settings.mode == "directions":
-        directions = [
-            Direction([array], [rng.standard_normal(array.shape)]) for _ in range(count)
-        ]
+        directions = [Direction([array], [rng.standard_normal(array.shape)]) for _ in range(count)]
         slopes = np.array([direction.slope([gradient]) for direction in directions])
         comparison = compare(function, directions, slopes, settings, tick)
         return comparison.row(*name, array.shape, array.size, None)

@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -143,9 +144,7 @@ class _NetworkCheck:
 
     def _check_loss(self, logits: Array, dlogits: Array) -> None:
         settings = replace(self.settings, mode="exact", samples=LOSS_ENTRIES)
-        function = Function(
-            lambda: np.array(self.loss.forward(logits, self.target)), np.ones(())
-        )
+        function = Function(lambda: np.array(self.loss.forward(logits, self.target)), np.ones(()))
         self.name = "loss"
         name = ("loss", type(self.loss).__name__, "input")
         self._add(check_tensor(name, logits, dlogits, function, settings, self.rng, self._tick))
@@ -158,7 +157,7 @@ class _NetworkCheck:
             names = [name for name in found if order.get(name, 0) == i]
             if not names:
                 continue
-            function = Function(lambda rest=rest, start=start: rest.forward(start), dlogits)
+            function = Function(partial(rest.forward, start), dlogits)
             for name in names:
                 self.name = name
                 place, tensor, owner = locate(self.model, name)

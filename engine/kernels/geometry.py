@@ -34,11 +34,6 @@ class Window:
     def is_padded(self) -> bool:
         return self.pads != ((0, 0), (0, 0))
 
-    @property
-    def is_pointwise(self) -> bool:
-        """True where every input pixel meets exactly one tap: 1x1, stride 1, no padding."""
-        return self.kernel == (1, 1) and self.stride == (1, 1) and not self.is_padded
-
     def output_size(self, height: int, width: int) -> Pair:
         """(H_out, W_out) for an input of H x W: floor((H + pads − span) / stride) + 1.
 

@@ -117,8 +117,8 @@ def _scatter(
     (top, bottom), (left, right) = window.pads
     padded_shape = (h + top + bottom, c, w + left + right, n)
     out_h, out_w = window.output_size(h, w)
-    tiles = window.stride == window.kernel and window.dilation == (1, 1)
-    if tiles and (out_h * window.kernel[0], out_w * window.kernel[1]) == padded_shape[::2]:
+    covered = (out_h * window.kernel[0], out_w * window.kernel[1])
+    if window.stride == window.kernel and covered == padded_shape[::2]:
         # Every pixel lies in one window: nothing to add up.
         padded = np.empty(padded_shape, dout.dtype)
         for tap, where in enumerate(_taps(window, out_h, out_w)):

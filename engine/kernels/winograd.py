@@ -116,10 +116,10 @@ def _phases(memory: Array, window: Window, out_h: int, tiles_w: int) -> Array:
     for phase in (0, 1):
         start = -(-(left - phase) // 2)  # the first column of this phase that is in the image
         column = 2 * start + phase - left
-        count = min(-(-(width - column) // 2), tiles_w + 1 - start)
+        count = -(-(width - column) // 2)
         inner[:, phase, :, :start] = 0
         inner[:, phase, :, start + count :] = 0
-        inner[:, phase, :, start : start + count] = memory[:, :, column : column + 2 * count : 2]
+        inner[:, phase, :, start : start + count] = memory[:, :, column::2]
     return rows
 
 

@@ -18,7 +18,12 @@ from engine.train.trainer import Trainer
 Array = np.ndarray
 
 
-def probe(config: Config, model: Sequential, dataset: Dataset) -> Snapshot:
+def probe(
+    config: Config,
+    model: Sequential,
+    dataset: Dataset,
+    check: Callable[[], None] = lambda: None,
+) -> Snapshot:
     """Weights, gradients and dead ReLUs of a network for the first batch of its training.
 
     Nothing is updated. For a network with fresh weights the gradients are, bit by bit, those of
@@ -28,6 +33,7 @@ def probe(config: Config, model: Sequential, dataset: Dataset) -> Snapshot:
         config: the network's.
         model: it, float32; its numbers are the same afterwards.
         dataset: the config's.
+        check: called again and again, in any thread; may raise to stop.
 
     Raises:
         Diverged: the loss or a gradient is not finite.
@@ -42,7 +48,7 @@ def probe(config: Config, model: Sequential, dataset: Dataset) -> Snapshot:
                 model, setup.make_loss(config), still, seed=config.seed, workers=workers
             )
             batches = setup.make_sources(config, dataset).train
-            _, seen = trainer.step(batches, 0, 0, inspect=True)
+            _, seen = trainer.step(batches, 0, 0, inspect=True, check=check)
     finally:
         model.load_state_dict(state)  # batch norm has moved its statistics
     assert seen is not None

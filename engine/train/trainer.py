@@ -123,7 +123,13 @@ class Trainer:
         self._gradients: list[Array] = []
 
     def step(
-        self, batches: Batches, epoch: int, step: int, *, inspect: bool = False
+        self,
+        batches: Batches,
+        epoch: int,
+        step: int,
+        *,
+        inspect: bool = False,
+        check: Callable[[], None] = lambda: None,
     ) -> tuple[StepResult, Snapshot | None]:
         """Train on one batch.
 
@@ -131,6 +137,7 @@ class Trainer:
             batches: where the samples come from.
             epoch, step: which batch; they also key its random streams.
             inspect: also take a snapshot of weights, gradients and activations.
+            check: called before every micro-batch, in the threads; may raise to stop at once.
 
         Raises:
             Diverged: before anything was updated.
@@ -141,6 +148,7 @@ class Trainer:
         buffers = [array.copy() for array in self._buffers]
 
         def task(i: int, rank: Rank) -> tuple[float, int]:
+            check()
             replica, loss = self._replicas[i], self._losses[i]
             piece = indices[pieces[i]]
             x, labels = self._begin(i, rank, batches, piece, epoch, step)

@@ -20,8 +20,10 @@ def conv(shape: tuple[int, ...], out_channels: int = 4, **arguments: Any) -> Cas
     return Case("Conv2D", shape, {"out_channels": out_channels, **arguments})
 
 
-def wide(shape: tuple[int, ...], out_channels: int = 6, **arguments: Any) -> Case:
-    return Case("Conv2D", shape, {"out_channels": out_channels, **arguments}, samples=20)
+def wide(
+    shape: tuple[int, ...], out_channels: int = 6, samples: int = 15, **arguments: Any
+) -> Case:
+    return Case("Conv2D", shape, {"out_channels": out_channels, **arguments}, samples=samples)
 
 
 def pools(shape: tuple[int, ...], samples: int | None = None, **arguments: Any) -> list[Case]:
@@ -69,18 +71,22 @@ CASES: list[Case] = [
     wide((16, 17, 5, 9), kernel_size=[2, 3], stride=2, padding=[0, 1]),
     wide((16, 17, 5, 10), kernel_size=[2, 3], dilation=[1, 3], padding="same"),
     wide((8, 4, 20, 22), kernel_size=3, padding=1),
-    wide((8, 4, 38, 21), kernel_size=3, stride=[2, 1], padding=[0, 1]),
+    wide((16, 4, 38, 24), kernel_size=3, stride=[2, 1], padding=[0, 1]),
+    wide((16, 2, 21, 14), out_channels=32, kernel_size=[3, 1], padding=[1, 0]),
+    wide((16, 2, 40, 12), out_channels=32, kernel_size=[3, 1], stride=[2, 1]),
+    wide((16, 8, 30, 20), out_channels=3, kernel_size=3, stride=2, dilation=[2, 1]),
     wide((16, 16, 5, 22), out_channels=3, kernel_size=3, padding=1),
     wide((8, 4, 14, 12), kernel_size=3),
     wide((6, 8, 9, 16), out_channels=3, kernel_size=5, dilation=2, padding=4),
     wide((16, 32, 3, 24), out_channels=32, kernel_size=[3, 2]),
     wide((16, 40, 3, 35), out_channels=33, kernel_size=[3, 2]),
-    wide((16, 24, 12, 40), out_channels=16, kernel_size=[3, 2]),
-    wide((16, 16, 5, 9), out_channels=17, kernel_size=3, padding=1),
-    wide((16, 17, 4, 12), out_channels=16, kernel_size=3, padding=[0, 3]),
-    wide((16, 18, 3, 8), out_channels=16, kernel_size=3, padding=[4, 2], bias=False),
-    wide((16, 32, 4, 9), out_channels=32, kernel_size=3, padding=1, groups=2),
-    wide((32, 48, 2, 12), out_channels=16, kernel_size=3, padding=1),
+    # 3x3, stride 1, many channels: what fast algorithms for small kernels are for.
+    wide((16, 24, 3, 8), out_channels=24, samples=8, kernel_size=3, padding=1),
+    wide((16, 24, 4, 9), out_channels=25, samples=8, kernel_size=3, padding=1),
+    wide((16, 25, 3, 12), out_channels=24, samples=8, kernel_size=3, padding=[0, 3]),
+    wide((16, 24, 2, 9), out_channels=24, samples=8, kernel_size=3, padding=[4, 1], bias=False),
+    wide((16, 48, 3, 8), out_channels=48, samples=8, kernel_size=3, padding=1, groups=2),
+    wide((32, 64, 1, 10), out_channels=24, samples=8, kernel_size=3, padding=1),
     wide((1, 3, 40, 44), kernel_size=3, padding=1),
     *pools((2, 3, 6, 8), kernel_size=2),
     *pools((2, 3, 7, 6), kernel_size=[3, 2], stride=[2, 1]),

@@ -51,12 +51,10 @@ def pool_grid() -> list[Case]:
         arguments = {"kernel_size": kernel, "stride": stride, "padding": padding}
         shape = (n, c, *SIZES[index // 7 % 2])
         cases.append(Case("MaxPool2D", shape, arguments, inputs="distinct", samples=SAMPLES))
-        for count in (True, False):
-            cases.append(
-                Case(
-                    "AvgPool2D", shape, {**arguments, "count_include_pad": count}, samples=SAMPLES
-                )
-            )
+        cases += [
+            Case("AvgPool2D", shape, {**arguments, "count_include_pad": count}, samples=SAMPLES)
+            for count in (True, False)
+        ]
     return cases
 
 

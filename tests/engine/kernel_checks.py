@@ -1,10 +1,13 @@
-"""The textbook's im2col and col2im against plain loops, as functions that raise."""
+"""The kernels against plain loops, as functions that raise; convolution goes through its layer."""
 
+import itertools
+import math
 from collections.abc import Callable
 
 import numpy as np
 from oracles import conv2d, pads, pair, taps
 
+from engine.kernels import pool
 from engine.kernels.geometry import Window, make_window
 from engine.kernels.im2col import col2im, im2col
 
@@ -14,6 +17,7 @@ WINDOWS: list[tuple[tuple[int, ...], Window]] = [
     ((3, 1, 7, 8), make_window((2, 3), (1, 3), (1, 2))),
     ((2, 2, 7, 6), make_window(3, 2, "same", (1, 2))),
     ((2, 3, 6, 7), make_window((4, 2), 1, "same")),
+    ((1, 2, 8, 6), make_window(2, (2, 1), 1, (3, 2))),
     ((2, 1, 3, 4), make_window(1)),
 ]
 
@@ -60,9 +64,7 @@ def a_convolution_is_a_product() -> None:
         out_h, out_w = window.output_size(*shape[2:])
         out = im2col(x, window) @ weight.reshape(4, -1).T
         padded = np.pad(x, ((0, 0), (0, 0), *window.pads))
-        expected = conv2d(
-            padded, weight, None, stride=window.stride, dilation=window.dilation
-        )
+        expected = conv2d(padded, weight, None, stride=window.stride, dilation=window.dilation)
         np.testing.assert_allclose(
             out.reshape(shape[0], out_h, out_w, 4).transpose(0, 3, 1, 2), expected, rtol=1e-11
         )
@@ -134,6 +136,73 @@ def _correlate(x: np.ndarray, weight: np.ndarray, window: Window) -> np.ndarray:
     padded = np.pad(x, ((0, 0), (0, 0), *window.pads))
     return conv2d(padded, weight, None, stride=window.stride, dilation=window.dilation)
 
+
+POOL_WINDOWS = [
+    *WINDOWS,
+    ((2, 3, 6, 8), make_window(2, 2)),
+    ((2, 3, 7, 8), make_window(2, 2)),
+    ((2, 3, 6, 9), make_window(2, 2)),
+    ((3, 2, 6, 6), make_window((2, 3), (2, 3))),
+    ((2, 2, 6, 6), make_window(2, 2, 1)),
+    ((2, 2, 6, 6), make_window(3, 2)),  # out times kernel is the size, but windows overlap
+    ((2, 2, 9, 10), make_window(2, 2, 0, 2)),
+    ((2, 2, 8, 10), make_window(2, 2, 0, (1, 3))),
+]
+
+
+def pools_are_plain_loops() -> None:
+    """Maximum and mean of the pixels of every window, dilated windows too, and their adjoints."""
+    for shape, window in POOL_WINDOWS:
+        rng = np.random.default_rng(4)
+        x = rng.permutation(math.prod(shape)).reshape(shape).astype(float) - 20
+        met = taps(shape[2:], window.kernel, window.stride, window.pads, window.dilation)  # type: ignore[arg-type]
+        size = window.kernel[0] * window.kernel[1]
+        largest, winner = pool.max_forward(x, window)
+        mean = pool.average_forward(x, window, np.array(float(size)))
+        dout = rng.standard_normal(largest.shape)
+        dx_largest, dx_mean = np.zeros(shape), np.zeros(shape)
+        for (p, q), pixels in met.items():
+            values = np.array([x[:, :, u, v] for _, (u, v) in pixels])
+            np.testing.assert_array_equal(largest[:, :, p, q], values.max(axis=0))
+            np.testing.assert_allclose(mean[:, :, p, q], values.sum(axis=0) / size, atol=1e-12)
+            for value, (_, (u, v)) in zip(values, pixels, strict=True):
+                won = value == values.max(axis=0)
+                dx_largest[:, :, u, v] += dout[:, :, p, q] * won
+                dx_mean[:, :, u, v] += dout[:, :, p, q] / size
+        found = pool.max_backward(dout, winner, shape, window)
+        np.testing.assert_allclose(found, dx_largest, atol=1e-12)
+        found = pool.average_backward(dout, shape, window, np.array(float(size)))
+        np.testing.assert_allclose(found, dx_mean, atol=1e-12)
+
+
+def counts_are_those_of_the_image() -> None:
+    """How many pixels of a window are no border."""
+    for shape, window in POOL_WINDOWS:
+        met = taps(shape[2:], window.kernel, window.stride, window.pads, window.dilation)  # type: ignore[arg-type]
+        counts = pool.window_counts(window, *shape[2:], np.dtype(np.float64))
+        expected = [len(pixels) for pixels in met.values()]
+        np.testing.assert_array_equal(np.broadcast_to(counts, counts.shape).ravel(), expected)
+
+
+def many_taps_have_many_numbers() -> None:
+    """The last of 257 taps wins: its number does not fit into a byte."""
+    for size, across in itertools.product((255, 256, 257, 258), (True, False)):
+        x = np.arange(size + 1.0).reshape((1, 1, 1, -1) if across else (1, 1, -1, 1))
+        window = make_window((1, size) if across else (size, 1))
+        out, winner = pool.max_forward(x, window)
+        np.testing.assert_array_equal(out.ravel(), [size - 1, size])
+        dx = pool.max_backward(np.ones(out.shape), winner, x.shape, window)
+        np.testing.assert_array_equal(np.flatnonzero(dx), [size - 1, size])
+
+
+POOL_CHECKS: dict[str, Callable[[], None]] = {
+    check.__name__: check
+    for check in (
+        pools_are_plain_loops,
+        counts_are_those_of_the_image,
+        many_taps_have_many_numbers,
+    )
+}
 
 GEOMETRY_CHECKS: dict[str, Callable[[], None]] = {
     check.__name__: check

@@ -104,6 +104,9 @@ def extremes() -> None:
             pred[1, 2] = bad
             other.forward(pred, target)
             other.backward()
+    SoftmaxCrossEntropy(0.3).forward(np.array([[1.7e308, -1.7e308]]), np.array([1]))
+    infinite = np.full((1, 2), np.inf)
+    assert math.isnan(MSE().forward(infinite, infinite))
     huge = np.full((2, 2), 1e300)
     mse = MSE()
     assert mse.forward(huge, -huge) == math.inf

@@ -12,17 +12,18 @@ from dataclasses import dataclass, field
 
 import pytest
 from cases import Array, Case
-from checks import CHECKS, run, same
+from checks import CHECKS, fresh_memory_is_nan, run, same
 from conformance import CASES
-from kernel_checks import GEOMETRY_CHECKS, IM2COL_CHECKS
+from kernel_checks import GEOMETRY_CHECKS, IM2COL_CHECKS, POOL_CHECKS
 from loss_checks import LOSS_CHECKS
 from mutation import Mutant, checked_as_strided, mutants_of
 
 import engine.kernels
 import engine.layers
 from engine import losses
-from engine.kernels import geometry, im2col
+from engine.kernels import geometry, im2col, pool
 from engine.layers import LAYERS
+
 
 @dataclass
 class Tally:
@@ -95,7 +96,12 @@ class Battery:
     """
 
     def __init__(self, module: types.ModuleType) -> None:
-        by_hand = {losses: LOSS_CHECKS, im2col: IM2COL_CHECKS, geometry: GEOMETRY_CHECKS}
+        by_hand = {
+            losses: LOSS_CHECKS,
+            im2col: IM2COL_CHECKS,
+            geometry: GEOMETRY_CHECKS,
+            pool: POOL_CHECKS,
+        }
         self.by_hand = by_hand.get(module, {})
         self.cases = [] if module in (losses, im2col) else cases_of(module)
         self.originals = {str(case): _outcome(case) for case in self.cases}
@@ -151,8 +157,11 @@ def _fails(check: Callable[..., None], *arguments: object) -> bool:
 
 @contextlib.contextmanager
 def _safe_views() -> Iterator[None]:
-    """A broken kernel must not read memory that is not its own: it would end the process."""
-    with pytest.MonkeyPatch.context() as patch:
+    """A broken kernel must not read memory that is not its own: it would end the process.
+
+    And what it reads of fresh memory is NaN, not what happened to be there.
+    """
+    with pytest.MonkeyPatch.context() as patch, fresh_memory_is_nan():
         for module in modules():
             if hasattr(module, "as_strided"):
                 patch.setattr(module, "as_strided", checked_as_strided)

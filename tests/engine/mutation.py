@@ -93,9 +93,25 @@ def _mutate(
                 if key in seen:
                     continue
                 seen.add(key)
-            before, after = _source(node), _source(replacement)
+            before, after = _words(function, path, node, replacement)
             found.append(Mutant(module, name, getattr(node, "lineno", 0), before, after, code))
     return found
+
+
+def _words(
+    function: ast.FunctionDef, path: list[Step], node: ast.AST, replacement: ast.AST
+) -> tuple[str, str]:
+    """The change in words: of a number or a slice, with what stands around it."""
+    while isinstance(node, ast.Constant | ast.Name | ast.Slice | ast.Tuple | ast.keyword):
+        parent: ast.AST = function
+        for step in path[:-1]:
+            parent = _child(parent, *step)
+        if isinstance(parent, ast.FunctionDef | ast.stmt):
+            break
+        around = copy.copy(parent)
+        _put(around, *path[-1], replacement)
+        node, replacement, path = parent, around, path[:-1]
+    return _source(node), _source(replacement)
 
 
 def _source(node: ast.AST) -> str:
@@ -137,7 +153,7 @@ def _sites(function: ast.FunctionDef) -> Iterator[tuple[list[Step], ast.AST]]:
     """Every node that may be changed, with the way to it; error messages are left alone."""
 
     def walk(node: ast.AST, path: list[Step]) -> Iterator[tuple[list[Step], ast.AST]]:
-        if _is_words(node):
+        if _is_words(node) or _is_tuning(node):
             return
         yield path, node
         if isinstance(node, ast.UnaryOp) and ast.unparse(node) == "-1":
@@ -161,6 +177,22 @@ def _sites(function: ast.FunctionDef) -> Iterator[tuple[list[Step], ast.AST]]:
         yield from walk(statement, [("body", i)])
 
 
+_TUNING = re.compile(r"[A-Z][A-Z_]+[A-Z]")
+
+
+def _is_tuning(node: ast.AST) -> bool:
+    """What compares or divides with a constant like GATHER_BYTES says how, never what.
+
+    Such a constant of a module was measured: how many rows at a time, from which size on another
+    of several ways to the same result.
+    """
+    if isinstance(node, ast.expr | ast.Assign):
+        return any(
+            isinstance(inner, ast.Name) and _TUNING.fullmatch(inner.id) for inner in ast.walk(node)
+        )
+    return False
+
+
 def _is_unordered(node: ast.AST, field: str) -> bool:
     """A loop over a tuple, or the axes of a sum."""
     return (isinstance(node, ast.For) and field == "iter") or (
@@ -172,8 +204,10 @@ def _is_words(node: ast.AST) -> bool:
     """Docstrings, errors, the conditions that guard errors, and assertions."""
     if isinstance(node, ast.Raise | ast.Assert | ast.JoinedStr):
         return True
-    if isinstance(node, ast.keyword) and node.arg == "strict":
-        return True  # of a zip: an assertion
+    if isinstance(node, ast.keyword) and node.arg in ("strict", "writeable"):
+        return True  # of a zip, of a view: assertions
+    if isinstance(node, ast.Expr) and ast.unparse(node).startswith("_check_"):
+        return True
     if isinstance(node, ast.If) and not node.orelse:
         return all(isinstance(inner, ast.Raise) for inner in node.body)
     return (
@@ -263,17 +297,14 @@ def _variants(node: ast.AST) -> list[ast.AST]:
             found.append(ast.Constant(not node.value))
         case ast.Constant(value=0):
             found.append(ast.Constant(1))
+        case ast.Constant(value=1):
+            found += [ast.Constant(0), ast.Constant(2)]
         case ast.Constant(value=int()):
-            found += [ast.Constant(node.value + 1), ast.Constant(node.value - 1)]
+            found.append(ast.Constant(node.value - 1))
         case ast.Constant(value=float()):
             found += [ast.Constant(node.value * 2), ast.Constant(node.value + 1)]
         case ast.Tuple(ctx=ast.Load()) if len(node.elts) >= 2:
             found += _reordered(node, "elts")
-            found += [
-                _with(node, elts=node.elts[:i] + node.elts[i + 1 :])
-                for i, element in enumerate(node.elts)
-                if not (i == len(node.elts) - 1 and _source(element) == ":")
-            ]
         case ast.keyword(arg="axis", value=ast.Tuple(elts=elements)):
             found += [
                 _with(node, value=_with(node.value, elts=elements[:i] + elements[i + 1 :]))
@@ -285,7 +316,7 @@ def _variants(node: ast.AST) -> list[ast.AST]:
             found += [
                 _with(node, **{part: None})
                 for part in ("lower", "upper", "step")
-                if getattr(node, part) is not None
+                if getattr(node, part) is not None and ast.unparse(getattr(node, part)) != "0"
             ]
         case ast.Attribute(attr="T"):
             found.append(node.value)
@@ -331,7 +362,7 @@ def _calls(node: ast.Call) -> list[ast.AST]:
         found += _reordered(node, "args")
     for i, keyword in enumerate(node.keywords):
         # Where a result goes and its type are said by keywords that the others make up for.
-        if keyword.arg not in ("out", "dtype"):
+        if keyword.arg not in ("out", "dtype", "strict", "writeable"):
             found.append(_with(node, keywords=node.keywords[:i] + node.keywords[i + 1 :]))
     return found
 
@@ -346,7 +377,7 @@ def _statements(node: ast.AST) -> list[ast.AST]:
                 ast.Div: ast.Mult(),
             }
             found: list[ast.AST] = [ast.Pass()]
-            if type(node.op) in opposite:
+            if type(node.op) in opposite and ast.unparse(node.value) != "-1":
                 found.append(_with(node, op=opposite[type(node.op)]))
             found.append(ast.Assign([_stored(node.target)], node.value))
             return found
@@ -362,11 +393,16 @@ def _statements(node: ast.AST) -> list[ast.AST]:
                 ast.Return(
                     _with(
                         node.value,
-                        elts=[ast.UnaryOp(ast.USub(), e) if j == i else e for j, e in enumerate(elements)],
+                        elts=[
+                            ast.UnaryOp(ast.USub(), e) if j == i else e
+                            for j, e in enumerate(elements)
+                        ],
                     )
                 )
                 for i in range(len(elements))
             ]
+        case ast.Return(value=ast.BoolOp() | ast.Compare() as condition):
+            return [ast.Return(ast.UnaryOp(ast.Not(), condition))]
         case ast.Return(value=ast.expr()) if not isinstance(node.value, ast.Constant):
             return [ast.Return(ast.UnaryOp(ast.USub(), node.value))]
         case ast.Expr(value=ast.Call()) | ast.Continue():
@@ -409,10 +445,7 @@ def checked_as_strided(
     """``as_strided`` that raises where a broken kernel would read memory that is not x's."""
     view = stride_tricks.as_strided(x, shape, strides, subok=subok, writeable=writeable)
     low, high = np.lib.array_utils.byte_bounds(view)
-    base = x
-    while isinstance(base.base, np.ndarray):
-        base = base.base
-    first, last = np.lib.array_utils.byte_bounds(base)
+    first, last = np.lib.array_utils.byte_bounds(x)
     if not first <= low <= high <= last:
         raise IndexError("the view leaves its array")
     return view

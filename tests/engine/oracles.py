@@ -36,9 +36,7 @@ def taps(
 ) -> dict[Pair, list[tuple[Pair, Pair]]]:
     """For every output pixel (p, q), the kernel taps (i, j) and image pixels (u, v) that meet."""
     spans = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
-    counts = [
-        (size[a] + sum(padding[a]) - spans[a]) // stride[a] + 1 for a in (0, 1)
-    ]
+    counts = [(size[a] + sum(padding[a]) - spans[a]) // stride[a] + 1 for a in (0, 1)]
     found: dict[Pair, list[tuple[Pair, Pair]]] = {}
     for p in range(counts[0]):
         for q in range(counts[1]):
@@ -176,7 +174,7 @@ def _batch_norm(layer: Any, x: Array) -> Array:
 
 
 def _flatten(layer: Any, x: Array) -> Array:
-    return np.array([[value for value in sample.flat] for sample in x])
+    return np.array([list(sample.flat) for sample in x])
 
 
 def _elementwise(function: Callable[[Any, float], float]) -> Callable[[Any, Array], Array]:

@@ -57,7 +57,9 @@ def train(steps: int = 3, optimizer: Optimizer | None = None) -> tuple[Trainer, 
 @pytest.mark.parametrize("stride", [2, 3, [2, 1], [1, 3]])
 @pytest.mark.parametrize("kernel", [2, [3, 2], [1, 4]])
 def test_01_stride_on_kernel_axes(stride: Any, kernel: Any) -> None:
-    case = Case("Conv2D", (2, 3, 9, 8), {"out_channels": 4, "kernel_size": kernel, "stride": stride})
+    case = Case(
+        "Conv2D", (2, 3, 9, 8), {"out_channels": 4, "kernel_size": kernel, "stride": stride}
+    )
     layer, x = case.make(), case.input()
     np.testing.assert_allclose(
         layer.forward(x), oracles.reference(layer, x), rtol=1e-11, atol=1e-12
@@ -126,7 +128,9 @@ def test_05_wrong_elu_gradient_and_sigmoid_sign(name: str) -> None:
     x = np.array([[-30.0, -3.0, -1.0, -0.1, 0.1, 1.0, 3.0, 30.0]])
     layer = LAYERS[name]()
     # Far out, 1 - y is rounded: the last digits of a vanishing slope are not known.
-    np.testing.assert_allclose(layer.forward(x)[0], [function(v) for v in x[0]], rtol=1e-11, atol=1e-15)
+    np.testing.assert_allclose(
+        layer.forward(x)[0], [function(v) for v in x[0]], rtol=1e-11, atol=1e-15
+    )
     slopes = layer.backward(np.ones_like(x))
     assert slopes is not None
     np.testing.assert_allclose(slopes[0], [derivative(v) for v in x[0]], rtol=1e-11, atol=1e-15)
@@ -135,7 +139,7 @@ def test_05_wrong_elu_gradient_and_sigmoid_sign(name: str) -> None:
 def test_06_batch_norm_per_feature_instead_of_per_channel() -> None:
     layer = BatchNorm2D(5)
     assert layer.count_parameters() == 2 * 5
-    assert {shape for shape in layer.param_shapes().values()} == {(5,)}
+    assert set(layer.param_shapes().values()) == {(5,)}
 
 
 def test_07_batch_norm_divides_by_the_variance_and_never_trains(rng: np.random.Generator) -> None:
@@ -161,7 +165,9 @@ def test_08_batch_index_as_row_index_in_pooling(rng: np.random.Generator) -> Non
         for n in range(9):
             alone = type(layer)(2)
             alone.forward(x[n : n + 1])
-            np.testing.assert_array_equal(layer.backward(dout)[n : n + 1], alone.backward(dout[n : n + 1]))
+            np.testing.assert_array_equal(
+                layer.backward(dout)[n : n + 1], alone.backward(dout[n : n + 1])
+            )
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -282,7 +288,9 @@ def test_17_running_variance_biased_and_momentum_swapped(rng: np.random.Generato
 def test_18_float64_creeps_in(name: str) -> None:
     trainer, snapshot = train(optimizer=OPTIMIZERS[name](lr=0.01, weight_decay=0.1))
     arrays = list(trainer.model.state_dict().values())
-    arrays += [a for entry in snapshot.layers for a in (*entry.weights.values(), *entry.grads.values())]
+    arrays += [
+        a for entry in snapshot.layers for a in (*entry.weights.values(), *entry.grads.values())
+    ]
     arrays += [a for slot in trainer.optimizer.slots.values() for a in slot.values()]
     assert {array.dtype for array in arrays} == {np.dtype(np.float32)}
 

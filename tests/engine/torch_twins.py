@@ -46,7 +46,7 @@ class GlobalAverage(nn.Module):
 
 
 class SameConv(nn.Module):
-    """"same" for any stride and kernel, which PyTorch refuses or warns of: zeros around first."""
+    """ "same" for any stride and kernel, which PyTorch refuses or warns of: zeros around first."""
 
     def __init__(self, layer: Any) -> None:
         super().__init__()

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
-
 from tui_support import Until
 
 from engine.train.estimate import Speed

@@ -86,9 +86,7 @@ def train_to(app: CnnApp, epoch: float, *, phase: str = "training", status: str 
         training.told(TrainingTold(session, event))
 
     training._note("info", "starting quickstart")
-    told(
-        Started(RUN, Path("runs") / RUN, 0, 0, EPOCHS, STEPS, 3600, 61706, "mnist_mini", 42)
-    )
+    told(Started(RUN, Path("runs") / RUN, 0, 0, EPOCHS, STEPS, 3600, 61706, "mnist_mini", 42))
     logs: dict[str, float] = {}
     for i in range(1, done + 1):
         noise = _noise(1000 + i)

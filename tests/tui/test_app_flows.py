@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from textual.widgets import Button
+from tui_support import Until, tap
 
 from engine.commands.signals import Signals
 from engine.train.runlist import list_runs
-from tui_support import Until, tap
 from tui import keymap
 from tui.app import CnnApp
 from tui.palette import commands
@@ -168,9 +168,7 @@ async def test_data_that_cannot_be_had_says_where_to_put_it(
         assert not list_runs("runs")
 
 
-async def test_a_broken_config_is_shown_with_line_and_column(
-    make_app: MakeApp, home: Path
-) -> None:
+async def test_a_broken_config_is_shown_with_line_and_column(make_app: MakeApp, home: Path) -> None:
     (home / "configs" / "broken.yaml").write_text("dataset: mnist_mini\ntrain:\n  lr: fast\n")
     app = make_app("broken")
     async with app.run_test() as pilot:

@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from plotext._figure import _figure_class as Figure
 
 from tui import chart
-from tui.widgets.curve import Mark, Picture, Series, plot
+from tui.plot import Mark, Picture, Series, new_figure, plot
 
 ODD = st.sampled_from(
     [math.nan, math.inf, -math.inf, 1e308, -1e308, 1e100, 5e-324, 0.0, -0.0, 1.0, -1.0, 2.3]
@@ -40,7 +39,7 @@ def test_a_chart_of_anything_of_any_size_is_drawn(
     )
     marks = tuple(Mark("★", "red", a, b) for a, b in zip(x, y, strict=False))
     picture = Picture(series, marks, x_end=end, log=log, y_limits=limits)
-    lines = plot(Figure(), picture, width, height, lambda name: (255, 0, 0))
+    lines = plot(new_figure(), picture, width, height, lambda name: (255, 0, 0))
     assert lines is None or len(lines) <= height
 
 
@@ -53,7 +52,7 @@ def test_a_chart_of_anything_of_any_size_is_drawn(
 def test_what_is_not_there_is_not_drawn(values: list[float], log: bool) -> None:
     y = np.array(values)
     picture = Picture((Series("a", "red", np.arange(len(y)) + 1.0, y),), x_end=10, log=log)
-    lines = plot(Figure(), picture, 40, 12, lambda name: (1, 2, 3))
+    lines = plot(new_figure(), picture, 40, 12, lambda name: (1, 2, 3))
     drawable = [v for v in values if math.isfinite(v) and abs(v) < 1e100 and (v > 0 or not log)]
     assert (lines is not None) == bool(drawable)
 

@@ -102,6 +102,16 @@ def test_the_equal_command_has_the_unsaved_changes(document: Document) -> None:
     assert "train.scheduler={name: cosine" in command
 
 
+def test_overrides_are_changes_that_are_not_saved(document: Document) -> None:
+    document.override(["train.lr=0.5", "data.augment={shift: 1}"])
+    assert document.dirty
+    assert document.config is not None
+    assert (document.config.train.lr, document.config.data.augment.shift) == (0.5, 1)
+    with pytest.raises(ConfigError, match=r"--set train\.lr=-1"):
+        document.override(["train.lr=-1"])
+    assert document.config.train.lr == 0.5
+
+
 def test_there_is_no_command_for_what_cannot_be_run(document: Document) -> None:
     document.type(TINY.replace("lr: 0.05", "lr: -1"))
     assert document.command() is None

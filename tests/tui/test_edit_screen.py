@@ -164,9 +164,7 @@ async def test_a_click_chooses(make_app: MakeApp) -> None:
         assert app.workspace.document.values["data"]["augment"]["flip"] is True
 
 
-async def test_run_from_the_editor_trains_what_is_not_saved(
-    make_app: MakeApp, home: Path
-) -> None:
+async def test_run_from_the_editor_trains_what_is_not_saved(make_app: MakeApp, home: Path) -> None:
     app = make_app()
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("e")

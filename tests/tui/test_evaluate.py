@@ -10,6 +10,7 @@ import pytest
 from run_makers import make_run
 from textual.content import Content
 from textual.pilot import Pilot
+from tui_support import Until, tap
 
 from engine.commands.evaluate import Measurement
 from engine.data import Split
@@ -23,7 +24,6 @@ from tui.screens.help import HelpScreen
 from tui.subject import of_run
 from tui.widgets.heatmap import Heatmap
 from tui.widgets.scores import ClassTable, MistakeTable, worst_mistakes
-from tui_support import Until, tap
 
 MakeApp = Callable[..., CnnApp]
 
@@ -98,7 +98,7 @@ async def test_from_the_matrix_to_the_images(
         heatmap, images = screen.query_one(Heatmap), screen.query_one(CellImages)
         pane = screen.query_one("#matrix-pane")
         assert heatmap.cursor == (0, 1), "the worst mistake comes first"
-        assert "cat taken for dog: 10 of 30 (33.3%)" in str(pane.border_subtitle)
+        assert "cat taken for dog: 10/30 (33.3%)" in str(pane.border_subtitle)
         assert len(images.pictures) == 10
         assert images.captions[0] == "#0"
         await pilot.press("n")
@@ -118,7 +118,7 @@ async def test_from_the_matrix_to_the_images(
         assert isinstance(screen.focused, Heatmap)
         await pilot.press("left", "up", "up")
         assert heatmap.cursor == (0, 0)
-        assert "cat right: 20 of 30" in str(pane.border_subtitle)
+        assert "cat right: 20/30" in str(pane.border_subtitle)
         screen.query_one(MistakeTable).focus()
         await pilot.press("end")
         assert heatmap.cursor == (1, 2), "the list of mistakes leads to the cell"

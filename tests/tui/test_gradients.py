@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from run_makers import CONV, make_run
 from textual.pilot import Pilot
+from tui_support import Until, tap
 
 from engine.errors import DataError
 from engine.gradcheck import Measured, Report, Row
@@ -21,7 +22,6 @@ from tui.screens.gradients import CheckTable, GradientsScreen
 from tui.screens.help import HelpScreen
 from tui.screens.train import TrainScreen
 from tui.subject import of_run
-from tui_support import Until, tap
 
 MakeApp = Callable[..., CnnApp]
 
@@ -88,9 +88,7 @@ async def test_a_wrong_backward_is_found_and_its_entries_are_shown(
         await until(pilot, lambda: "FAILED: wrong in 2.bias" in verdict(screen))
         await until(pilot, lambda: screen.query_one(CheckTable).key == "2.bias")
         assert any(row[:2] == ("2 Dense", "bias") and row[-1] == "✗ FAILED" for row in rows(screen))
-        await until(
-            pilot, lambda: "They disagree" in str(screen.query_one("#entries").render())
-        )
+        await until(pilot, lambda: "They disagree" in str(screen.query_one("#entries").render()))
         entries = str(screen.query_one("#entries").render())
         assert entries.index("[3]") < entries.index("[0]"), "the worst entry comes first"
 
@@ -225,8 +223,9 @@ def test_rows_in_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "full"), [(0.0, 0), (1e-12, 0), (1e-9, 5), (1e-6, 10), (1.0, 10), (np.inf, 10), (np.nan, 10)]
-)  # fmt: skip
+    ("error", "full"),
+    [(0.0, 0), (1e-12, 0), (1e-9, 5), (1e-6, 10), (1.0, 10), (np.inf, 10), (np.nan, 10)],
+)
 def test_the_bar_is_the_power_of_ten(error: float, full: int) -> None:
     assert checkview.error_bar(error, 1e-6) == "█" * full + "░" * (10 - full)
 

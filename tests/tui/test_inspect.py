@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from run_makers import CONV, make_run
 from textual.pilot import Pilot
+from tui_support import Until, tap
 
 from tui.app import CnnApp
-from tui.gallery import Gallery
 from tui.screens.choose import Choose
 from tui.screens.help import HelpScreen
 from tui.screens.inspect import InspectScreen
@@ -17,7 +17,6 @@ from tui.subject import of_run
 from tui.widgets.gallerypane import GalleryPane, Pictures
 from tui.widgets.line import Line
 from tui.widgets.table import Table
-from tui_support import Until, tap
 
 MakeApp = Callable[..., CnnApp]
 
@@ -43,8 +42,9 @@ def column(screen: InspectScreen, title: str) -> list[str]:
     return [row[index][0] for row in table.rows]
 
 
-def shown(screen: InspectScreen) -> Gallery | None:
-    return screen.query_one(GalleryPane)._gallery
+def pictures(screen: InspectScreen) -> tuple[int, ...] | None:
+    shown = screen.query_one(GalleryPane)._gallery
+    return None if shown is None else shown.pictures.shape
 
 
 def line(screen: InspectScreen) -> str:
@@ -64,42 +64,33 @@ async def test_a_config_before_its_first_step(make_app: MakeApp, conv: str, unti
         ]  # fmt: skip
         assert set(column(screen, "upd/w")) == {""}, "nothing is updated"
         assert column(screen, "dead")[1] == "0%"
-        gallery = shown(screen)
-        assert gallery is not None
-        assert gallery.pictures.shape == (4, 5, 5)
+        assert pictures(screen) == (4, 5, 5)
 
 
-async def test_pictures_follow_the_chosen_layer(
-    make_app: MakeApp, conv: str, until: Until
-) -> None:
+async def test_pictures_follow_the_chosen_layer(make_app: MakeApp, conv: str, until: Until) -> None:
     app = make_app(conv)
     async with app.run_test() as pilot:
         screen = await opened(app, pilot, until)
-        await pilot.press("down")
-        gallery = shown(screen)
-        assert gallery is not None
-        assert gallery.pictures.shape == (4, 12, 12), "a ReLU has no filters, but maps"
-        await pilot.press("down", "down", "right_square_bracket")
-        gallery = shown(screen)
-        assert gallery is not None
-        assert gallery.pictures.shape == (6, 3, 3)
-        assert "input channel 2/4" in str(screen.query_one(GalleryPane).border_subtitle)
-        await pilot.press("left_square_bracket", "left_square_bracket")
-        assert "input channel 4/4" in str(screen.query_one(GalleryPane).border_subtitle)
-        await pilot.press("m")
-        gallery = shown(screen)
-        assert gallery is not None
-        assert gallery.pictures.shape == (6, 4, 4)
+        await tap(pilot, "down")
+        await until(pilot, lambda: pictures(screen) == (4, 12, 12))  # a ReLU has only maps
+        await tap(pilot, "down", "down", "right_square_bracket")
+        await until(pilot, lambda: pictures(screen) == (6, 3, 3))
+        pane = screen.query_one(GalleryPane)
+        await until(pilot, lambda: "input channel 2/4" in str(pane.border_subtitle))
+        await tap(pilot, "left_square_bracket", "left_square_bracket")
+        await until(pilot, lambda: "input channel 4/4" in str(pane.border_subtitle))
+        await tap(pilot, "m")
+        await until(pilot, lambda: pictures(screen) == (6, 4, 4))
         before = screen.lookout.look
-        await pilot.press("n")
+        await tap(pilot, "n")
         await until(pilot, lambda: screen.lookout.look is not before)
         assert screen.lookout.look is not None
         assert screen.lookout.look.sample == 1
-        assert "image 2" in line(screen)
-        await pilot.press("enter")
-        assert isinstance(screen.focused, Pictures)
-        await pilot.press("right")
-        assert screen.query_one(Pictures).cursor == 1
+        await until(pilot, lambda: "image 2" in line(screen))
+        await tap(pilot, "enter")
+        await until(pilot, lambda: isinstance(screen.focused, Pictures))
+        await tap(pilot, "right")
+        await until(pilot, lambda: screen.query_one(Pictures).cursor == 1)
 
 
 async def test_a_training_is_followed_and_its_levers_are_here_too(
@@ -120,7 +111,10 @@ async def test_a_training_is_followed_and_its_levers_are_here_too(
         await until(pilot, lambda: screen.lookout.version > first + 2)
         await tap(pilot, "space")
         await until(pilot, lambda: app.training.phase == "paused")
-        await until(pilot, lambda: screen.lookout.look.step == app.training.session.progress.global_step)  # type: ignore[union-attr]  # fmt: skip
+        session = app.training.session
+        assert session is not None
+        step = session.progress.global_step
+        await until(pilot, lambda: screen.lookout.look.step == step)  # type: ignore[union-attr]
         assert "paused" in line(screen)
         seen = screen.lookout.version
         await asyncio.sleep(0.6)
@@ -172,10 +166,10 @@ async def test_without_data_there_are_weights_and_a_reason(
         screen = await opened(app, pilot, until)
         assert "mnist is not here" in line(screen)
         assert set(column(screen, "grad rms")) == {""}
-        assert shown(screen) is not None
+        assert pictures(screen) is not None
         assert screen.refuse("sample") is not None
-        await pilot.press("m")
-        assert shown(screen) is None
+        await tap(pilot, "m")
+        await until(pilot, lambda: pictures(screen) is None)
         assert "not here" in screen.query_one(Pictures).empty
 
 

@@ -10,6 +10,7 @@ from run_makers import CONV, make_run
 from textual.content import Content
 from textual.pilot import Pilot
 from textual.widgets import Input
+from tui_support import Until, tap
 
 from engine.train.rundir import RunDir
 from tui.app import CnnApp
@@ -22,7 +23,6 @@ from tui.screens.inspect import InspectScreen
 from tui.screens.runs import RunCurve, RunsScreen, RunTable
 from tui.widgets.line import Line
 from tui.widgets.runfacts import DiffTable, WeightTable
-from tui_support import Until, tap
 
 MakeApp = Callable[..., CnnApp]
 
@@ -184,9 +184,7 @@ async def test_enter_says_what_can_be_done(make_app: MakeApp, runs: Path, until:
         await until(pilot, lambda: isinstance(app.screen, InspectScreen))
 
 
-async def test_a_stopped_run_is_gone_on_with(
-    make_app: MakeApp, home: Path, until: Until
-) -> None:
+async def test_a_stopped_run_is_gone_on_with(make_app: MakeApp, home: Path, until: Until) -> None:
     (home / "configs" / "conv.yaml").write_text(CONV.replace("epochs: 3", "epochs: 400"))
     app = make_app("conv")
     async with app.run_test() as pilot:
@@ -276,9 +274,7 @@ async def test_a_run_that_somebody_holds_is_not_deleted(
         assert (runs / ONE).exists()
 
 
-async def test_the_list_is_filtered_and_sorted(
-    make_app: MakeApp, runs: Path, until: Until
-) -> None:
+async def test_the_list_is_filtered_and_sorted(make_app: MakeApp, runs: Path, until: Until) -> None:
     app = make_app()
     async with app.run_test() as pilot:
         screen = await opened(app, pilot, until)

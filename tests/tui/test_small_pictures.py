@@ -46,7 +46,11 @@ def test_ink_can_be_read_on_every_colour() -> None:
 
 def test_images_are_greys_or_a_cube_of_colours() -> None:
     grey = colours.image_levels(np.array([[[0.0, 1.0, 2.0]]]))
-    assert [colours.image_colours(False)[i] for i in grey[0, 0]] == ["#080808", "#f8f8f8", "#f8f8f8"]
+    assert [colours.image_colours(False)[i] for i in grey[0, 0]] == [
+        "#080808",
+        "#f8f8f8",
+        "#f8f8f8",
+    ]
     red = colours.image_levels(np.array([[[[1.0, 0.0, 0.0]]]]))
     assert colours.image_colours(True)[red[0, 0, 0]] == "#ff0000"
 

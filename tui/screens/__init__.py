@@ -42,5 +42,7 @@ SCREENS: tuple[ScreenSpec, ...] = (
     ScreenSpec("3", "inspect", "Inspect", "layers, filters, gradients", "inspect:InspectScreen"),
     ScreenSpec("4", "gradients", "Gradients", "check the gradients", "gradients:GradientsScreen"),
     ScreenSpec("5", "runs", "Runs", "compare, resume, export", "runs:RunsScreen"),
-    ScreenSpec("6", "evaluate", "Evaluate", "test set, confusion matrix", "evaluate:EvaluateScreen"),
+    ScreenSpec(
+        "6", "evaluate", "Evaluate", "test set, confusion matrix", "evaluate:EvaluateScreen"
+    ),
 )

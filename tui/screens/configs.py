@@ -117,7 +117,8 @@ class ConfigsScreen(Saving, BaseScreen):
         command, line = self.document.command(), self.query_one("#command", Line)
         room = max(self.size.width - 16, 10)
         if command is None:
-            line.show((Part(" $ ", "$muted"), Part("no headless command yet: save it", "$muted")))
+            words = "needs the config without errors" if self.document.config is None else "save it"
+            line.show((Part(" $ ", "$muted"), Part(f"the headless command: {words}", "$muted")))
             return
         line.show(
             (

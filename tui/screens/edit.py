@@ -97,7 +97,7 @@ class EditScreen(Saving, BaseScreen):
             return
         words = f"  {training_words(config)}"
         if seconds is not None:
-            words += f", {time_words(config, seconds)}"
+            words += f", {time_words(config, seconds).split(', ')[-1]}"
         line = Content.assemble(("✓ can be run", "bold $success"), (words, "$muted"))
         fine = self.query_one("#fine", Static)
         if line != getattr(self, "_fine", None):

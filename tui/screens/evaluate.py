@@ -205,7 +205,7 @@ class EvaluateScreen(Choosing):
         pane = self.query_one("#matrix-pane")
         unit = "percent of the row" if heatmap.in_percent else "counts"
         pane.border_title = Content(f"confusion matrix, {unit}")
-        pane.border_subtitle = Content(f"{words}: {count} of {total}{share}, enter: images")
+        pane.border_subtitle = Content(f"{words}: {count}/{total}{share}")
         self._show_images(found, row, column, words)
 
     def _show_images(self, found: Measurement, row: int, column: int, words: str) -> None:

@@ -78,7 +78,5 @@ def _table(where: str) -> Content:
         ("tab", "Next pane; shift+tab the one before"),
         ("↑ ↓ ← →", "Move; so do h j k l in lists and tables"),
     ):
-        lines.append(
-            Content.assemble((f"  {shown:12} ", "bold $accent"), (text, "$foreground"))
-        )
+        lines.append(Content.assemble((f"  {shown:12} ", "bold $accent"), (text, "$foreground")))
     return Content("\n").join(lines)

@@ -155,7 +155,12 @@ class RunsScreen(RunActions):
 
     def _show_line(self) -> None:
         root = text.line(self.cnn.choice.runs_root, 40)
-        parts = [Part(f" {root}/ ", "bold"), Part(f" {len(self.shelf.known)} runs", "$muted")]
+        parts = [
+            Part(f" {root}/ ", "bold"),
+            Part(
+                f" {len(self.shelf.known)} run{'' if len(self.shelf.known) == 1 else 's'}", "$muted"
+            ),
+        ]
         if self.shelf.marked:
             parts.append(Part(f"  {len(self.shelf.marked)} marked", "$accent"))
         if self.sort != "newest":
@@ -218,7 +223,7 @@ class RunsScreen(RunActions):
         if not self.shelf.known:
             return None if action == "refresh" else "there are no runs yet; 2 trains one"
         info = self.chosen
-        if action in ("sort", "metric", "log", "filter", "unmark", "refresh", "zoom"):
+        if action in ("sort", "metric", "log", "filter", "back", "unmark", "refresh", "zoom"):
             return None
         if action == "diff":
             enough = len(self.shelf.marked) >= 2 or self.has_class("-diff")

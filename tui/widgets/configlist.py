@@ -21,7 +21,7 @@ class ConfigList(OptionList):
         "The configs that ship with cnn-tui and those in ./configs. ✓: its data is here; "
         "↓: it is downloaded first; ✗: it has errors; ●: unsaved changes."
     )
-    BINDINGS = [  # noqa: RUF012 - Textual's idiom
+    BINDINGS = [
         Binding("j", "cursor_down", show=False),
         Binding("k", "cursor_up", show=False),
         Binding("g", "first", show=False),
@@ -50,7 +50,9 @@ class ConfigList(OptionList):
         self._paths = list(self._workspace.paths)
         self._states = {path: _state(path) for path in self._paths}
         self.clear_options()
-        self.add_options([Option(self._line(path), id=str(i)) for i, path in enumerate(self._paths)])
+        self.add_options(
+            [Option(self._line(path), id=str(i)) for i, path in enumerate(self._paths)]
+        )
         chosen = self._workspace.document.path
         for i, path in enumerate(self._paths):
             if chosen is not None and path.resolve() == chosen.resolve():

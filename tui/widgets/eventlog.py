@@ -29,15 +29,13 @@ class EventLog(VerticalScroll):
     def compose(self) -> ComposeResult:
         yield Static(id="event-lines", markup=False)
 
-    def on_mount(self) -> None:
-        self.anchor()  # the newest stays in sight, unless somebody scrolls up
-
     def show(self, entries: Sequence[Entry]) -> None:
         """Draw, if anything changed."""
         key = (len(entries), entries[-1] if entries else None)
         if key == self._shown:
             return
         self._shown = key
+        following = self.is_vertical_scroll_end  # unless somebody scrolled up to read
         lines = [
             Content.assemble(
                 (f"{text.duration(entry.seconds):>5} ", "$muted"),
@@ -47,3 +45,5 @@ class EventLog(VerticalScroll):
             for entry in entries[-200:]
         ]
         self.query_one("#event-lines", Static).update(Content("\n").join(lines))
+        if following:
+            self.call_after_refresh(self.scroll_end, animate=False)

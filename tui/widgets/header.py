@@ -55,5 +55,5 @@ class Header(Line):
         symbol = SYMBOLS.get(phase, "○")
         running = phase in ("training", "paused", "validating", "testing")
         share = f"{fraction:.0%}" if running else ""
-        words = f"{phase} {share}".rstrip() if wide else share or ("" if phase == "idle" else "")
+        words = f"{phase} {share}".rstrip() if wide else share
         return f"{symbol} {words} " if words else f"{symbol} "

@@ -8,20 +8,19 @@ from rich.segment import Segment
 from rich.style import Style as RichStyle
 from textual import events
 from textual.binding import Binding
-from textual.color import Color
 from textual.message import Message
 from textual.strip import Strip
-from textual.widget import Widget
 
 from tui import colours
+from tui.widgets.inked import Inked
 
 Array = np.ndarray
 
-_NARROWEST, _WIDEST = 3, 7
+_NARROWEST, _COMFORTABLE, _WIDEST = 3, 4, 7
 _LABEL = 10
 
 
-class Heatmap(Widget, can_focus=True):
+class Heatmap(Inked, can_focus=True):
     """Counts with a cursor: rows are true classes, columns what was predicted.
 
     The diagonal is coloured by its share of the row, in the colour below zero; every other cell
@@ -35,7 +34,7 @@ class Heatmap(Widget, can_focus=True):
         "the next most frequent mistake, enter shows the images, p changes to shares of the row."
     )
     ALLOW_SELECT = False
-    BINDINGS = [  # noqa: RUF012 - Textual's idiom
+    BINDINGS = [
         Binding("left,h", "move(0,-1)", show=False),
         Binding("right,l", "move(0,1)", show=False),
         Binding("up,k", "move(-1,0)", show=False),
@@ -99,7 +98,12 @@ class Heatmap(Widget, can_focus=True):
             return
         label, width = self._layout()
         row, column = offset.y - 2 + self._top, (offset.x - label) // width
-        if not (offset.y >= 2 and row < len(self.counts) and offset.x >= label and column < len(self.counts)):
+        if not (
+            offset.y >= 2
+            and row < len(self.counts)
+            and offset.x >= label
+            and column < len(self.counts)
+        ):
             return
         if (row, column) == self.cursor:
             self.action_choose()
@@ -114,8 +118,10 @@ class Heatmap(Widget, can_focus=True):
     def _layout(self) -> tuple[int, int]:
         """Columns of the row labels, and of a cell."""
         longest = max((cell_len(label) for label in self.labels), default=1)
-        label = min(longest, _LABEL, max(self.size.width // 8, 3)) + 3
-        width = (self.size.width - label) // max(len(self.counts), 1)
+        classes = max(len(self.counts), 1)
+        room = self.size.width - _COMFORTABLE * classes - 2
+        label = min(longest, _LABEL, max(room, 3)) + 2
+        width = (self.size.width - label) // classes
         return label, max(_NARROWEST, min(width, _WIDEST))
 
     @property
@@ -124,11 +130,11 @@ class Heatmap(Widget, can_focus=True):
         return max(0, self.cursor[0] - max(self.size.height - 3, 0))
 
     def render_line(self, y: int) -> Strip:
-        base, size = self.rich_style, len(self.counts) - self._top
+        base, size = self.base, len(self.counts) - self._top
         if not len(self.counts) or y > size + 1:
             return Strip.blank(self.size.width, base)
         label, width = self._layout()
-        muted = base + RichStyle(color=self._colour("muted"))
+        muted = self.ink("muted")
         if y == 0:
             segments = [Segment("true ↓  predicted →", muted)]
         elif y == 1:
@@ -141,7 +147,7 @@ class Heatmap(Widget, can_focus=True):
     def _head(self, width: int) -> list[Segment]:
         return [
             Segment(
-                _right(("▾" if column == self.cursor[1] else " ") + text, width - 1) + " ",
+                _right(f"▾{text}" if column == self.cursor[1] else text, width - 1) + " ",
                 self._label_style(column == self.cursor[1]),
             )
             for column, text in enumerate(self.labels)
@@ -149,12 +155,11 @@ class Heatmap(Widget, can_focus=True):
 
     def _label(self, row: int, width: int) -> Segment:
         here = row == self.cursor[0]
-        text = _right(self.labels[row], width - 3)
-        return Segment(f"{'▸' if here else ' '}{text}  ", self._label_style(here))
+        text = _right(self.labels[row], width - 2)
+        return Segment(f"{'▸' if here else ' '}{text} ", self._label_style(here))
 
     def _label_style(self, here: bool) -> RichStyle:
-        colour = "primary" if here else "muted"
-        return self.rich_style + RichStyle(color=self._colour(colour), bold=here or None)
+        return self.ink("bold primary" if here else "muted")
 
     def _row(self, row: int, width: int) -> list[Segment]:
         total = max(int(self.counts[row].sum()), 1)
@@ -172,7 +177,7 @@ class Heatmap(Widget, can_focus=True):
             if len(text) > width:
                 text = f"{count // 1000}k"
             text = f"{text:>{width - 1}} " if len(text) < width else text[:width]
-            colour = colours.ink(background) if count else self._colour("muted")
+            colour = colours.ink(background) if count else self.colour("muted")
             style = RichStyle(color=colour, bgcolor=background, bold=here or row == column)
             if here:
                 style += RichStyle(reverse=True)
@@ -195,9 +200,6 @@ class Heatmap(Widget, can_focus=True):
         if self.app.no_color:
             return "grey"
         return "dark" if self.app.current_theme.dark else "light"
-
-    def _colour(self, variable: str) -> str:
-        return Color.parse(self.app.theme_variables.get(variable, "#888888")).hex6
 
 
 def _right(text: str, width: int) -> str:

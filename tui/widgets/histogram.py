@@ -6,11 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from rich.segment import Segment
 from rich.style import Style as RichStyle
-from textual.color import Color
 from textual.strip import Strip
-from textual.widget import Widget
 
 from tui import chart
+from tui.widgets.inked import Inked
 
 Array = np.ndarray
 
@@ -73,7 +72,7 @@ def _count(sample: Array | None, limit: float, bins: int) -> Array | None:
     return counts / sample.size
 
 
-class Histogram(Widget):
+class Histogram(Inked):
     """Bars upwards for now and downwards for the start, over one axis; ``show`` sets them."""
 
     DEFAULT_CSS = "Histogram { width: 1fr; height: 1fr; }"
@@ -103,17 +102,17 @@ class Histogram(Widget):
         if self._made != key:
             self._made = key
             self._strips = self._draw(width, height)
-        return self._strips[y] if y < len(self._strips) else Strip.blank(width, self.rich_style)
+        return self._strips[y] if y < len(self._strips) else Strip.blank(width, self.base)
 
     def _draw(self, width: int, height: int) -> list[Strip]:
-        base = self.rich_style
+        base = self.base
         bold = base + RichStyle(bold=True)
         if width < 8 or height < 4:
             return []
         shown = distribution(*self._arrays, bins=width)
         lines = [[Segment(self.title, bold)]]
         if shown.now is None and shown.start is None:
-            muted = base + RichStyle(color=self._colour("muted"))
+            muted = base + RichStyle(color=self.colour("muted"))
             words = _wrapped(self.note or "nothing yet", width)
             lines += [[], *([Segment(line, muted)] for line in words)]
         else:
@@ -127,24 +126,24 @@ class Histogram(Widget):
         return [Strip(line).adjust_cell_length(width, base) for line in lines[:height]]
 
     def _heading(self, width: int) -> list[Segment]:
-        base = self.rich_style
+        base = self.base
         parts = [Segment(self.title, base + RichStyle(bold=True))]
         if width >= len(self.title) + 15:
             parts += [
-                Segment("  ▲ now", base + RichStyle(color=self._colour("curve-train"))),
-                Segment(" ▼ start", base + RichStyle(color=self._colour("muted"))),
+                Segment("  ▲ now", base + RichStyle(color=self.colour("curve-train"))),
+                Segment(" ▼ start", base + RichStyle(color=self.colour("muted"))),
             ]
         return parts
 
     def _bars(
         self, shares: Array | None, top: float, lines: int, colour: str, *, downwards: bool
     ) -> list[list[Segment]]:
-        base = self.rich_style
+        base = self.base
         if shares is None:
             return [[] for _ in range(lines)]
         eighths = np.rint(shares / top * lines * 8).astype(int)
         eighths[(shares > 0) & (eighths == 0)] = 1
-        ink = RichStyle(color=self._colour(colour))
+        ink = RichStyle(color=self.colour(colour))
         made = []
         for line in range(lines):
             floor = 8 * (line if downwards else lines - 1 - line)
@@ -152,7 +151,7 @@ class Histogram(Widget):
             if downwards:
                 # There are no blocks that hang from the top, but what is missing can be drawn
                 # in the colour of the background.
-                hanging = RichStyle(color=base.bgcolor, bgcolor=self._colour(colour))
+                hanging = RichStyle(color=base.bgcolor, bgcolor=self.colour(colour))
                 made.append(
                     [
                         Segment(_EIGHTHS[8 - level] if level else " ", hanging if level else base)
@@ -165,7 +164,7 @@ class Histogram(Widget):
         return made
 
     def _axis(self, limit: float, width: int) -> list[Segment]:
-        style = self.rich_style + RichStyle(color=self._colour("curve-axis"))
+        style = self.base + RichStyle(color=self.colour("curve-axis"))
         low, high = f"-{chart.tick_label(limit)}", chart.tick_label(limit)
         space = width - len(low) - len(high)
         if space < 5:
@@ -175,9 +174,6 @@ class Histogram(Widget):
             Segment(f"{low}{'─' * (left - 1)}0{'─' * (space - left)}"[:width], style),
             Segment(high, style),
         ]
-
-    def _colour(self, variable: str) -> str:
-        return Color.parse(self.app.theme_variables.get(variable, "#888888")).hex6
 
 
 def _wrapped(text: str, width: int) -> list[str]:

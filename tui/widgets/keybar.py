@@ -5,7 +5,6 @@ from textual.screen import Screen
 from tui import keymap
 from tui.widgets.line import Line, Part
 
-
 MOST = 8
 """Keys at a time."""
 
@@ -27,7 +26,7 @@ class KeyBar(Line):
     def _changed(self, screen: Screen) -> None:
         self.update()
 
-    def update(self) -> None:  # type: ignore[override]
+    def update(self) -> None:
         """Draw, if anything changed."""
         rows = [key for key in keymap.keys_of(self.where) if key.footer]
         app = [key for key in keymap.keys_of(keymap.APP) if key.footer]
@@ -57,7 +56,9 @@ class KeyBar(Line):
         action = f"app.simulate_key('{pressed}')"
         return [
             Part(f" {shown}", "bold $accent" if possible else "$muted 60%", action),
-            Part(f" {label} ", "$foreground" if possible else "$muted 60%", action, key.description),
+            Part(
+                f" {label} ", "$foreground" if possible else "$muted 60%", action, key.description
+            ),
         ]
 
     def _possible(self, key: keymap.Key) -> bool:

@@ -48,9 +48,9 @@ class Line(Widget):
         return [*self._left, gap, *self._right] if self._right else [*self._left]
 
     def render(self) -> Content:
-        return Content.assemble(
-            *((part.text, part.style) for part in self._layout())
-        ).truncate(self.size.width, ellipsis=False)
+        return Content.assemble(*((part.text, part.style) for part in self._layout())).truncate(
+            self.size.width, ellipsis=False
+        )
 
     def part_at(self, x: int) -> Part | None:
         """What is at a column of the widget."""

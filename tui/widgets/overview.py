@@ -47,7 +47,7 @@ class Overview(VerticalScroll):
             text.line(document.name), (" ● not saved" if document.dirty else "", "$accent")
         )
         if document.config is None:
-            content = problem_list(document)
+            content = problem_list(document, width)
         else:
             meaning = self._understood(document, document.config)
             content = _meaning(document, document.config, meaning, epoch_seconds, width)
@@ -60,20 +60,19 @@ class Overview(VerticalScroll):
         return self._meaning[1]
 
 
-def problem_list(document: Document) -> Content:
+def problem_list(document: Document, width: int) -> Content:
     """Everything that is wrong with it, with line and column."""
     problems = document.problems
     count = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}"
     lines = [Content.styled(f"✗ {count}, it cannot be run", "bold $error")]
     for problem in problems:
         place = f"{problem.line}:{problem.column}" if problem.line is not None else "file"
-        lines.append(
-            Content.assemble(
-                (f"{place:>7}  ", "$accent"),
-                (f"{text.line(problem.path)}  " if problem.path else "", "bold"),
-                (text.line(problem.message), "$foreground"),
-            )
-        )
+        key = text.line(problem.path)
+        words = f"{key}  {text.line(problem.message)}" if key else text.line(problem.message)
+        for i, line in enumerate(textwrap.wrap(words, max(width - 9, 10))):
+            found = Content.assemble((f"{place if i == 0 else '':>7}  ", "$accent"), line)
+            bold = len(key) if i == 0 else 0
+            lines.append(found.stylize("bold", 9, 9 + bold))
     lines.append(Content.styled("\n→ e edits it; errors are shown as you type", "$muted"))
     return Content("\n").join(lines)
 

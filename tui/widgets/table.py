@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
-from rich.style import Style as RichStyle
 from textual import events
 from textual.binding import Binding
-from textual.color import Color
 from textual.geometry import Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
+
+from tui.widgets.inked import Inked
 
 Cell = tuple[str, str]
 """What is written, and its style: a variable of the theme, with ``bold`` before it or not."""
@@ -37,7 +37,7 @@ class Column:
     least: int = 0
 
 
-class Table(ScrollView, can_focus=True):
+class Table(ScrollView, Inked, can_focus=True):
     """Rows under a fixed first line, with a cursor; ``show`` sets them.
 
     Text is shown as it stands; whoever shows text from files cleans it before (``tui.text``).
@@ -45,7 +45,7 @@ class Table(ScrollView, can_focus=True):
 
     DEFAULT_CSS = "Table { height: 1fr; scrollbar-size-vertical: 1; overflow-x: hidden; }"
     ALLOW_SELECT = False
-    BINDINGS = [  # noqa: RUF012 - Textual's idiom
+    BINDINGS = [
         Binding("up,k", "move(-1)", show=False),
         Binding("down,j", "move(1)", show=False),
         Binding("pageup", "move(-10)", show=False),
@@ -182,30 +182,29 @@ class Table(ScrollView, can_focus=True):
             return Strip.blank(0)
         if y == 0:
             cells = tuple((column.title, "bold muted") for column in self.columns)
-            return self._line(cells, " ", width, None)
+            return self._line(cells, " ", width, "")
         row = y - 1 + round(self.scroll_offset.y)
         if row < len(self.rows):
-            here = row == self.cursor
-            background = ("primary-muted" if self.has_focus else "panel") if here else None
-            return self._line(self.rows[row], "▸" if here else " ", width, background)
+            if row != self.cursor:
+                return self._line(self.rows[row], " ", width, "")
+            back = " on primary-muted" if self.has_focus else " on panel"
+            return self._line(self.rows[row], "▸", width, back)
         if not self.rows and self.empty and y == 2:
-            style = self.rich_style + RichStyle(color=self._colour("muted"))
-            return Strip([Segment(set_cell_size(f"  {self.empty}", width), style)], width)
-        return Strip.blank(width, self.rich_style)
+            text = set_cell_size(f"  {self.empty}", width)
+            return Strip([Segment(text, self.ink("muted"))], width)
+        return Strip.blank(width, self.base)
 
-    def _line(self, cells: Sequence[Cell], mark: str, width: int, background: str | None) -> Strip:
-        base = self.rich_style
-        if background is not None:
-            base = base + RichStyle(bgcolor=self._colour(background))
-        segments = [Segment(mark, base + RichStyle(color=self._colour("primary"), bold=True))]
+    def _line(self, cells: Sequence[Cell], mark: str, width: int, back: str) -> Strip:
+        segments = [Segment(mark, self.ink(f"bold primary{back}"))]
         for column, (text, style), space in zip(
             self.columns, cells, self._layout(width), strict=True
         ):
             if space < 0:
                 continue
-            segments.append(Segment(_fit(text, space, column.right), base + self._style(style)))
-            segments.append(Segment("  ", base))
-        return Strip(segments).adjust_cell_length(width, base)
+            ink = self.ink(f"{style or 'foreground'}{back}")
+            segments.append(Segment(_fit(text, space, column.right), ink))
+            segments.append(Segment("  ", self.ink(back)))
+        return Strip(segments).adjust_cell_length(width, self.ink(back))
 
     def _layout(self, width: int) -> list[int]:
         """The width of every column; -1 for those that are left out."""
@@ -213,14 +212,6 @@ class Table(ScrollView, can_focus=True):
             natural = self._natural or [cell_len(column.title) for column in self.columns]
             self._widths = (width, lay_out(self.columns, natural, width - 1))
         return self._widths[1]
-
-    def _style(self, style: str) -> RichStyle:
-        words = style.split()
-        colour = next((word for word in words if word != "bold"), "foreground")
-        return RichStyle(color=self._colour(colour), bold="bold" in words or None)
-
-    def _colour(self, variable: str) -> str:
-        return Color.parse(self.app.theme_variables.get(variable, "#888888")).hex6
 
 
 def lay_out(columns: Sequence[Column], natural: Sequence[int], width: int) -> list[int]:

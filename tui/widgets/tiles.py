@@ -8,13 +8,13 @@ from rich.segment import Segment
 from rich.style import Style as RichStyle
 from textual import events
 from textual.binding import Binding
-from textual.color import Color
 from textual.geometry import Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui import colours
+from tui.widgets.inked import Inked
 
 Array = np.ndarray
 
@@ -95,7 +95,7 @@ def shrunk(pictures: Array, factor: int, *, mean: bool = False) -> Array:
     return np.take_along_axis(flat, chosen[..., None], axis=3)[..., 0]
 
 
-class Tiles(ScrollView, can_focus=True):
+class Tiles(ScrollView, Inked, can_focus=True):
     """Pictures with captions, one of them chosen; ``show`` sets them.
 
     A line of the screen is made when it is first looked at, and kept until something changes.
@@ -103,7 +103,7 @@ class Tiles(ScrollView, can_focus=True):
 
     DEFAULT_CSS = "Tiles { height: 1fr; scrollbar-size-vertical: 1; overflow-x: hidden; }"
     ALLOW_SELECT = False
-    BINDINGS = [  # noqa: RUF012 - Textual's idiom
+    BINDINGS = [
         Binding("left,h", "move(-1)", show=False),
         Binding("right,l", "move(1)", show=False),
         Binding("up,k", "move_row(-1)", show=False),
@@ -264,7 +264,7 @@ class Tiles(ScrollView, can_focus=True):
             row, inside = divmod(line, self._grid.lines)
             is_caption = inside == self._grid.lines - 1
             segments = self._captions(row) if is_caption else self._pixels(line)
-            self._lines[line] = Strip(segments).adjust_cell_length(width, self.rich_style)
+            self._lines[line] = Strip(segments).adjust_cell_length(width, self.base)
         return self._lines[line]
 
     def _blank(self, y: int, width: int) -> Strip:
@@ -272,10 +272,10 @@ class Tiles(ScrollView, can_focus=True):
             words = self.empty.split("\n")
             first = max((self.scrollable_content_region.height - len(words)) // 2, 0)
             if first <= y < first + len(words):
-                style = self.rich_style + RichStyle(color=self._variable("muted"))
+                style = self.ink("muted")
                 text = words[y - first][:width].center(width)
-                return Strip([Segment(text, style)]).adjust_cell_length(width, self.rich_style)
-        return Strip.blank(width, self.rich_style)
+                return Strip([Segment(text, style)]).adjust_cell_length(width, self.base)
+        return Strip.blank(width, self.base)
 
     def _pixels(self, line: int) -> list[Segment]:
         top, bottom = self._canvas[2 * line], self._canvas[2 * line + 1]
@@ -289,9 +289,9 @@ class Tiles(ScrollView, can_focus=True):
 
     def _run(self, top: int, bottom: int, length: int) -> Segment:
         shades = self._colours
-        background = self.rich_style.bgcolor
+        background = self.base.bgcolor
         if top == bottom == _GAP:
-            return Segment(" " * length, self.rich_style)
+            return Segment(" " * length, self.base)
         if top == bottom:  # a blank with a background is drawn without a seam
             return Segment(" " * length, RichStyle(bgcolor=shades[top]))
         if bottom == _GAP:
@@ -299,15 +299,15 @@ class Tiles(ScrollView, can_focus=True):
         return Segment("▀" * length, RichStyle(color=shades[top], bgcolor=shades[bottom]))
 
     def _captions(self, row: int) -> list[Segment]:
-        muted = self.rich_style + RichStyle(color=self._variable("muted"))
-        chosen = self.rich_style + RichStyle(color=self._variable("primary"), bold=True)
+        muted = self.ink("muted")
+        chosen = self.ink("bold primary")
         first, space = row * self._grid.columns, self._grid.width + 1
         segments = []
         for index in range(first, min(first + self._grid.columns, len(self.pictures))):
             here = index == self.cursor
             text = f"▴{self.captions[index]}" if here else self.captions[index]
             if here and not self.has_focus:
-                chosen = self.rich_style + RichStyle(color=self._variable("foreground"))
+                chosen = self.ink("foreground")
             segments.append(Segment(text[:space].ljust(space), chosen if here else muted))
         return segments
 
@@ -317,6 +317,3 @@ class Tiles(ScrollView, can_focus=True):
         if self.app.no_color:
             return "grey"
         return "dark" if self.app.current_theme.dark else "light"
-
-    def _variable(self, name: str) -> str:
-        return Color.parse(self.app.theme_variables.get(name, "#888888")).hex6

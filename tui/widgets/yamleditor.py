@@ -22,7 +22,13 @@ class YamlEditor(TextArea):
 
     def __init__(self, content: str, *, id: str | None = None) -> None:
         super().__init__(
-            content, id=id, classes="pane", soft_wrap=False, show_line_numbers=True, compact=True
+            content,
+            id=id,
+            classes="pane",
+            soft_wrap=False,
+            show_line_numbers=True,
+            compact=True,
+            highlight_cursor_line=False,  # it would paint over the colours
         )
         self.border_title = "yaml"
         self._highlighted: list[str] | None = None

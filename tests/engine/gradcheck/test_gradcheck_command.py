@@ -27,7 +27,16 @@ layers:
   - Dropout: {p: 0.3}
   - Dense: {out_features: 10}
 """
-TENSORS = ["loss.input", "0.weight", "0.bias", "0.input", "1.weight", "1.bias", "6.weight", "6.bias"]  # fmt: skip
+TENSORS = [
+    "loss.input",
+    "0.weight",
+    "0.bias",
+    "0.input",
+    "1.weight",
+    "1.bias",
+    "6.weight",
+    "6.bias",
+]
 
 
 @pytest.fixture

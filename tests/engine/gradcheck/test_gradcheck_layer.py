@@ -238,7 +238,7 @@ def test_a_forward_in_float32_is_a_problem(x: Array) -> None:
 
 def test_float32_is_refused(x: Array) -> None:
     layer = Dense(5, 4).initialise(np.random.default_rng(0), np.float32)
-    with pytest.raises(ValueError, match="weight is float32.*initialise"):
+    with pytest.raises(ValueError, match=r"weight is float32.*initialise"):
         check(layer, x)
     with pytest.raises(ValueError, match="the input is float32"):
         check(dense(), x.astype(np.float32))
@@ -251,7 +251,10 @@ def test_a_layer_without_weights_is_refused(x: Array) -> None:
 
 @pytest.mark.parametrize(
     ("settings", "words"),
-    [({"mode": "fast"}, "'exact' or 'directions', got 'fast'"), ({"samples_per_tensor": 0}, "got 0")],
+    [
+        ({"mode": "fast"}, "'exact' or 'directions', got 'fast'"),
+        ({"samples_per_tensor": 0}, "got 0"),
+    ],
 )
 def test_settings_that_cannot_be(settings: dict[str, Any], words: str, x: Array) -> None:
     with pytest.raises(ValueError, match=words):

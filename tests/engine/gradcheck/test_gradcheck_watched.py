@@ -7,7 +7,12 @@ from engine.gradcheck.report import WORST, row_to_json
 from engine.losses import SoftmaxCrossEntropy
 from engine.models import build
 
-SPECS = [{"Conv2D": {"out_channels": 2, "kernel_size": 3}}, "Tanh", "Flatten", {"Dense": {"out_features": 3}}]  # fmt: skip
+SPECS = [
+    {"Conv2D": {"out_channels": 2, "kernel_size": 3}},
+    "Tanh",
+    "Flatten",
+    {"Dense": {"out_features": 3}},
+]
 
 
 def check(mode: str, **more: object) -> tuple[object, list[Row]]:

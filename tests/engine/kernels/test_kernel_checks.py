@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from kernel_checks import GEOMETRY_CHECKS, IM2COL_CHECKS
+from kernel_checks import GEOMETRY_CHECKS, IM2COL_CHECKS, POOL_CHECKS
 
 from engine.kernels.geometry import Window, make_window
 from engine.kernels.im2col import col2im, im2col
 from engine.layers import Conv2D
 
-CHECKS = IM2COL_CHECKS | GEOMETRY_CHECKS
+CHECKS = IM2COL_CHECKS | GEOMETRY_CHECKS | POOL_CHECKS
 
 
 @pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS.keys())

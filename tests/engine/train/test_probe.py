@@ -89,3 +89,15 @@ def test_shapes_of_layers_inside_layers(tmp_path: Path) -> None:
         ("1", "Flatten", (4, 14, 14), (784,)),
         ("2", "Dense", (784,), (10,)),
     ]
+
+
+def test_it_stops_before_the_next_micro_batch(config: Config, dataset: Dataset) -> None:
+    model = setup.make_model(config)
+    before = copy_state(model)
+
+    def check() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        probe(config, model, dataset, check)
+    assert same_arrays(model.state_dict(), before)

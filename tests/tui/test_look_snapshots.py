@@ -1,0 +1,145 @@
+"""Pictures of Inspect, Gradients, Runs and Evaluate, from numbers that are the same everywhere."""
+
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from run_makers import CONV, make_run
+from test_evaluate import measurement
+from test_gradients import row
+from textual.pilot import Pilot
+
+from engine.gradcheck import Measured, Report
+from engine.train.health import examine
+from engine.train.snapshot import LayerSnapshot, Snapshot
+from tui.app import CnnApp
+from tui.lookout import Look
+from tui.screens import evaluate
+from tui.screens.evaluate import EvaluateScreen
+from tui.screens.gradients import GradientsScreen
+from tui.screens.inspect import InspectScreen
+from tui.screens.runs import RunsScreen
+from tui.subject import of_run
+
+SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
+MakeApp = Callable[..., CnnApp]
+Compare = Callable[..., bool]
+Prepare = Callable[[Pilot], Awaitable[None]]
+
+
+async def settle(pilot: Pilot, condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition() or pilot.app.jobs:  # type: ignore[attr-defined]
+        assert time.monotonic() < deadline, "waited for too long"
+        await pilot.pause(0.02)
+    await pilot.pause()
+
+
+@SIZES
+def test_inspect(
+    snap_compare: Compare, make_app: MakeApp, home: Path, monkeypatch: pytest.MonkeyPatch,
+    size: tuple[int, int],
+) -> None:  # fmt: skip
+    monkeypatch.setenv("CNN_TUI_DATA", str(home / "nothing here"))
+    (home / "configs" / "lenet.yaml").write_text(CONV.replace("mnist_mini", "mnist"))
+
+    async def prepare(pilot: Pilot) -> None:
+        await pilot.press("3")
+        screen = pilot.app.screen
+        assert isinstance(screen, InspectScreen)
+        lookout = screen.lookout
+        await settle(pilot, lambda: lookout.look)
+        assert lookout.look is not None
+        chance = np.random.default_rng(0)
+        layers = tuple(_as_if_trained(layer, chance) for layer in lookout.look.layers.values())
+        facts = examine(Snapshot(layers))
+        lookout.look = Look(facts, {layer.name: layer for layer in layers}, None, 0, None)
+        lookout.version += 1
+        await settle(pilot, lambda: True)
+
+    assert snap_compare(make_app("lenet"), terminal_size=size, run_before=prepare)
+
+
+def _as_if_trained(layer: LayerSnapshot, chance: np.random.Generator) -> LayerSnapshot:
+    """Gradients, updates and dead ReLUs that show several words of health."""
+    weight = layer.weights.get("weight")
+    if weight is None:
+        dead = {"1": 0.0, "4": 0.5}.get(layer.name)
+        return LayerSnapshot(layer.name, layer.layer, layer.weights, {}, {}, dead)
+    grads = {"weight": chance.standard_normal(weight.shape) * 0.01}
+    ratio = {"0": 1.2e-3, "3": 3e-2}.get(layer.name, 4e-6)
+    return LayerSnapshot(layer.name, layer.layer, layer.weights, grads, {"weight": ratio}, None)
+
+
+@SIZES
+def test_gradients(snap_compare: Compare, make_app: MakeApp, size: tuple[int, int]) -> None:
+    async def prepare(pilot: Pilot) -> None:
+        await pilot.press("4")
+        screen = pilot.app.screen
+        assert isinstance(screen, GradientsScreen)
+        subject = screen.cnn.choice.current
+        assert subject is not None
+        bad = tuple(
+            Measured((0, 0, 1, i), -0.25 + i / 10, 0.25, 1.0 - i / 4, kink=i == 3) for i in range(4)
+        )
+        rows = (
+            row(layer="loss", kind="SoftmaxCrossEntropy", tensor="input", shape=(4, 10)),
+            row(layer="0", tensor="weight"),
+            row(layer="0", tensor="bias", shape=(4,), error=0.0, verdict="zero", index=(2,)),
+            row(verdict="FAILED", error=1.0, numeric=0.25, measured=bad),
+        )
+        screen._checked, screen._rows = (subject, "exact"), list(rows)
+        screen.report = Report(rows, (), 1e-6, 1e-6)
+        screen.beat()
+        screen.query_one("#tensors").move_to("3.weight")  # type: ignore[attr-defined]
+        await settle(pilot, lambda: True)
+
+    assert snap_compare(make_app(), terminal_size=size, run_before=prepare)
+
+
+@SIZES
+def test_runs(snap_compare: Compare, make_app: MakeApp, home: Path, size: tuple[int, int]) -> None:
+    root = home / "runs"
+    make_run(root, "20260101-100000-lenet-00aa", accuracies=(0.6, 0.8, 0.875, 0.9))
+    make_run(root, "20260102-100000-vgg-00bb", status="diverged", accuracies=(0.7, 0.5),
+             reason="diverged in epoch 3, batch 2")  # fmt: skip
+    make_run(root, "20260103-100000-lenet-00cc", accuracies=(0.5, 0.75, 0.95, 0.96))
+    (root / "20260104-100000-gone-00dd").mkdir()
+
+    async def prepare(pilot: Pilot) -> None:
+        await pilot.press("5")
+        screen = pilot.app.screen
+        assert isinstance(screen, RunsScreen)
+        await settle(pilot, lambda: screen.shelf.runs)
+        for _ in range(3):
+            await pilot.press("down", "space")
+            await settle(pilot, lambda: True)
+        await pilot.press("up", "up")
+        await settle(pilot, lambda: len(screen.shelf.details) == 4)
+
+    assert snap_compare(make_app(), terminal_size=size, run_before=prepare)
+
+
+@SIZES
+def test_evaluate(
+    snap_compare: Compare, make_app: MakeApp, home: Path, monkeypatch: pytest.MonkeyPatch,
+    size: tuple[int, int],
+) -> None:  # fmt: skip
+    names = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker",
+             "Bag", "Ankle boot")  # fmt: skip
+    monkeypatch.setattr(evaluate, "measure", lambda *args, **more: measurement(names))
+    run = make_run(home / "runs", "20260101-100000-fashion-00aa")
+
+    async def prepare(pilot: Pilot) -> None:
+        assert isinstance(pilot.app, CnnApp)
+        pilot.app.choice.chosen = of_run(run)
+        await pilot.press("6")
+        screen = pilot.app.screen
+        assert isinstance(screen, EvaluateScreen)
+        await settle(pilot, lambda: screen.ready)
+        await pilot.press("e")
+        await settle(pilot, lambda: screen.found and screen.focused)
+
+    assert snap_compare(make_app(), terminal_size=size, run_before=prepare)
