@@ -4,7 +4,7 @@ Bindings, the key bar, the command palette, the help screen and the table in the
 made from it. A new action is one row here and one ``action_...`` method on its screen.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from textual.binding import Binding, BindingType
@@ -221,3 +221,18 @@ def groups(where: str) -> Iterator[tuple[str, list[Key]]]:
     rows = keys_of(where)
     for group in dict.fromkeys(key.group for key in rows):
         yield group, [key for key in rows if key.group == group]
+
+
+def markdown(titles: Mapping[str, str]) -> str:
+    """The table for the README.
+
+    Args:
+        titles: of the screens, by id, in the order in which they are listed.
+    """
+    lines = ["| where | key | what it does |", "|---|---|---|"]
+    for where, title in titles.items():
+        for key in keys_of(where):
+            keys = " ".join(f"`{written(one)}`" for one in key.keys.split(","))
+            lines.append(f"| {title} | {keys} | {key.description} |")
+            title = ""
+    return "\n".join(lines)

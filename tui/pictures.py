@@ -14,6 +14,10 @@ SMOOTHING = {"light": 60, "strong": 12, "off": 0}
 """The window is this part of all points."""
 
 
+_DOTS = 40
+"""With more epochs than this, dots would hide the line."""
+
+
 @dataclass(frozen=True)
 class Points:
     """The metrics of a training over epochs, read once for all charts."""
@@ -76,7 +80,8 @@ def metric_picture(points: Points, name: str, *, log: bool, smoothing: str) -> P
     validation = chart.finite(points.logged(f"val_{name}"))
     if len(validation):
         series.append(Series("val", "curve-val", points.epochs, validation))
-        series.append(Series("val", "curve-val", points.epochs, validation, marker="•"))
+        if len(validation) <= _DOTS:
+            series.append(Series("val", "curve-val", points.epochs, validation, marker="•"))
     marks = [Mark("▴", "curve-lr", x, -np.inf) for x, _ in points.changes]
     best = best_epoch(points, name)
     if best is not None:

@@ -9,10 +9,13 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
 
+import numpy as np
 import pytest
 from cases import Array, Case
-from checks import CHECKS, fresh_memory_is_nan, run, same
+from checks import CHECKS, fresh_memory_is_nan, run
 from conformance import CASES
 from kernel_checks import GEOMETRY_CHECKS, IM2COL_CHECKS, POOL_CHECKS
 from loss_checks import LOSS_CHECKS
@@ -24,23 +27,64 @@ from engine import losses
 from engine.kernels import geometry, im2col, pool
 from engine.layers import LAYERS
 
+T = TypeVar("T")
+
 
 @dataclass
 class Tally:
     """What became of the mutants, for the end of the test run.
 
     Attributes:
-        killed: by function and check, how many.
-        equivalent: by reason, those that compute the same as the original.
+        killed: by function, how many a check noticed.
+        checks: by check, how many it noticed first.
+        equivalent: by function, how many change no result.
         survived: those that no check noticed.
     """
 
-    killed: dict[str, Counter[str]] = field(default_factory=dict)
-    equivalent: dict[str, list[str]] = field(default_factory=dict)
+    killed: Counter[str] = field(default_factory=Counter)
+    checks: Counter[str] = field(default_factory=Counter)
+    equivalent: Counter[str] = field(default_factory=Counter)
     survived: list[str] = field(default_factory=list)
+
+    def lines(self) -> list[str]:
+        """A table by function, and the sums."""
+        made = {
+            place: self.killed[place]
+            + self.equivalent[place]
+            + sum(change.startswith(f"{place}: ") for change in self.survived)
+            for place in {**self.killed, **self.equivalent}
+        }
+        width = max(map(len, made), default=0)
+        lines = [f"{'broken function':{width}}  mutants  killed  no change  survived"]
+        for place, count in made.items():
+            killed, same = self.killed[place], self.equivalent[place]
+            lines.append(
+                f"{place:{width}}  {count:7}  {killed:6}  {same or '':>9}  "
+                f"{count - killed - same or '':>8}".rstrip()
+            )
+        noticed = ", ".join(f"{name} {count:,}" for name, count in self.checks.most_common())
+        total, same = sum(self.killed.values()), sum(self.equivalent.values())
+        lines.append(
+            f"{total + same + len(self.survived):,} mutants: {total:,} killed, {same} change no "
+            f"result (tests/engine/equivalents.txt), {len(self.survived)} survived"
+        )
+        return [*lines, f"killed by: {noticed}", *(f"survived: {one}" for one in self.survived)]
 
 
 TALLY = Tally()
+EQUIVALENTS = Path(__file__).with_name("equivalents.txt")
+
+
+def equivalents() -> dict[str, str]:
+    """The changes that change no result, each with the reason."""
+    reasons, reason, last = {}, "", ""
+    for line in EQUIVALENTS.read_text(encoding="utf-8").splitlines():
+        if line.startswith("# "):
+            reason = f"{reason} {line[2:]}" if last.startswith("#") else line[2:]
+        elif line:
+            reasons[line] = reason
+        last = line
+    return reasons
 
 
 def modules() -> list[types.ModuleType]:
@@ -104,21 +148,16 @@ class Battery:
         }
         self.by_hand = by_hand.get(module, {})
         self.cases = [] if module in (losses, im2col) else cases_of(module)
+        self.checks = list(CHECKS)
         self.originals = {str(case): _outcome(case) for case in self.cases}
 
-    def kill(self, mutant: Mutant, *, thoroughly: bool = True) -> str | None:
-        """The name of the check that fails on a mutant, or None.
-
-        Args:
-            mutant: what to break.
-            thoroughly: run every check of every row before giving up; else only those of rows
-                on which the mutant computes something else.
-        """
+    def kill(self, mutant: Mutant) -> str | None:
+        """The name of the check that fails on a mutant, or None."""
         with mutant.installed(), warnings.catch_warnings(), _safe_views():
             warnings.simplefilter("error")
-            return self._kill(thoroughly)
+            return self._kill()
 
-    def _kill(self, thoroughly: bool) -> str | None:
+    def _kill(self) -> str | None:
         for name, by_hand in self.by_hand.items():
             if _fails(by_hand):
                 return name
@@ -126,21 +165,28 @@ class Battery:
             if self._differs(case):
                 for name, check in CHECKS.items():
                     if _fails(check, case):
-                        # The next mutant is often like this one.
-                        self.cases.remove(case)
-                        self.cases.insert(0, case)
+                        _to_front(self.cases, case)
                         return name
-        for name, check in CHECKS.items() if thoroughly else ():
-            if any(_fails(check, case) for case in self.cases):
-                return name
+        for name in list(self.checks):
+            for case in list(self.cases):
+                if _fails(CHECKS[name], case):
+                    _to_front(self.cases, case)
+                    _to_front(self.checks, name)
+                    return name
         return None
 
     def _differs(self, case: Case) -> bool:
         try:
-            same(_outcome(case), self.originals[str(case)])
+            found, original = _outcome(case), self.originals[str(case)]
+            return not all(np.allclose(found[name], original[name]) for name in original)
         except Exception:
             return True
-        return False
+
+
+def _to_front(items: list[T], item: T) -> None:
+    """The next mutant is often like this one."""
+    items.remove(item)
+    items.insert(0, item)
 
 
 def _outcome(case: Case) -> dict[str, Array]:

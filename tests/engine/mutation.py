@@ -31,6 +31,7 @@ class Mutant:
         function: its qualified name.
         line: where the change is.
         before, after: the smallest changed piece of source.
+        number: which of several changes of the function that read the same, from 1.
         code: the broken function.
     """
 
@@ -39,6 +40,7 @@ class Mutant:
     line: int
     before: str
     after: str
+    number: int
     code: types.CodeType
 
     @property
@@ -46,8 +48,14 @@ class Mutant:
         """``kernels.conv._pad``."""
         return f"{self.module.__name__.removeprefix('engine.')}.{self.function}"
 
+    @property
+    def change(self) -> str:
+        """What is broken, by name; it stays when the function moves in its file."""
+        number = f" (no. {self.number})" if self.number > 1 else ""
+        return f"{self.place}: {self.before} → {self.after}{number}"
+
     def __str__(self) -> str:
-        return f"{self.place}:{self.line}: {self.before} → {self.after}"
+        return f"{self.change}, line {self.line}"
 
     @contextlib.contextmanager
     def installed(self) -> Iterator[None]:
@@ -83,7 +91,7 @@ def _mutate(
     name = f"{holder.name}.{function.name}" if holder else function.name
     original = _compile(module, holder, function)
     seen = {(original.co_code, original.co_consts, original.co_names)}
-    found = []
+    found: list[Mutant] = []
     for path, node in _sites(function):
         for replacement in _variants(node):
             broken = _replace(function, path, replacement)
@@ -94,7 +102,9 @@ def _mutate(
                     continue
                 seen.add(key)
             before, after = _words(function, path, node, replacement)
-            found.append(Mutant(module, name, getattr(node, "lineno", 0), before, after, code))
+            number = 1 + sum((before, after) == (one.before, one.after) for one in found)
+            line = getattr(node, "lineno", 0)
+            found.append(Mutant(module, name, line, before, after, number, code))
     return found
 
 
@@ -102,6 +112,8 @@ def _words(
     function: ast.FunctionDef, path: list[Step], node: ast.AST, replacement: ast.AST
 ) -> tuple[str, str]:
     """The change in words: of a number or a slice, with what stands around it."""
+    if isinstance(node, ast.If) and isinstance(replacement, ast.If):
+        return f"if {_source(node.test)}", f"if {_source(replacement.test)}"
     while isinstance(node, ast.Constant | ast.Name | ast.Slice | ast.Tuple | ast.keyword):
         parent: ast.AST = function
         for step in path[:-1]:

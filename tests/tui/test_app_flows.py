@@ -2,15 +2,17 @@
 
 import asyncio
 import signal
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from textual.widgets import Button
+from textual.widgets import Input, OptionList
 from tui_support import Until, tap
 
 from engine.commands.signals import Signals
 from engine.train.runlist import list_runs
+from engine.train.session import TrainingSession
 from tui import keymap
 from tui.app import CnnApp
 from tui.palette import commands
@@ -211,7 +213,9 @@ async def test_quitting_asks_only_while_training_and_saves(
         await tap(pilot, "escape")
         assert app.training.running
         await tap(pilot, "q")
-        assert app.screen.query_one("#yes", Button).has_focus
+        await until(
+            pilot, lambda: any(button.has_focus for button in app.screen.query("#yes").results())
+        )
         await tap(pilot, "enter")
         await until(pilot, lambda: not app.is_running)
     assert app.return_value == 0
@@ -220,6 +224,27 @@ async def test_quitting_asks_only_while_training_and_saves(
     (run,) = list_runs("runs")
     assert run.status == "stopped"
     assert list((run.path / "checkpoints").iterdir())
+
+
+async def test_a_download_that_hangs_does_not_keep_the_app_from_leaving(
+    make_app: MakeApp, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    never = threading.Event()
+
+    def hang(session: TrainingSession) -> None:
+        session.phase = "downloading"
+        never.wait(60)
+
+    monkeypatch.setattr(TrainingSession, "run", hang)
+    app = make_app()
+    async with app.run_test() as pilot:
+        await tap(pilot, "r")
+        await until(pilot, lambda: app.training.phase == "downloading")
+        await tap(pilot, "q", "y")
+        await until(pilot, lambda: not app.is_running)
+    assert app.return_value == 0
+    assert app.training.thread_alive  # it is left behind; a daemon does not keep the process
+    never.set()
 
 
 async def test_quitting_does_not_ask_when_nothing_is_going_on(make_app: MakeApp) -> None:
@@ -280,7 +305,7 @@ async def test_a_key_that_cannot_be_used_says_why(
     assert "nothing is training" in caplog.text
 
 
-async def test_the_palette_has_every_action_and_runs_them(make_app: MakeApp) -> None:
+async def test_the_palette_has_every_action_and_runs_them(make_app: MakeApp, until: Until) -> None:
     app = make_app()
     async with app.run_test() as pilot:
         titles = [command.title for command in commands(app, "configs")]
@@ -289,11 +314,10 @@ async def test_the_palette_has_every_action_and_runs_them(make_app: MakeApp) -> 
                 assert row.description in titles, row.id
         assert titles[0] == keymap.keys_of("configs")[0].description
         await pilot.press("ctrl+p")
-        await pilot.press(*"smoothing of the curves")
-        await pilot.pause(0.5)
-        await pilot.press("enter")
-        await pilot.pause(0.3)
-        assert isinstance(app.screen, TrainScreen)
+        app.screen.query_one(Input).value = "smoothing of the curves"
+        await until(pilot, lambda: app.screen.query_one(OptionList).option_count == 1)
+        await tap(pilot, "enter", "enter")
+        await until(pilot, lambda: isinstance(app.screen, TrainScreen) and app.screen.ready)
         assert app.screen.smoothing == "strong"
 
 

@@ -83,3 +83,15 @@ def test_no_key_that_terminals_take_is_the_only_one() -> None:
 )
 def test_keys_are_written_as_people_know_them(key: str, written: str) -> None:
     assert keymap.written(key) == written
+
+
+def test_the_readmes_table_has_every_key() -> None:
+    titles = {
+        keymap.APP: "everywhere",
+        **{spec.id: spec.title for spec in SCREENS},
+        "edit": "Editor",
+    }
+    table = keymap.markdown(titles)
+    for row in keymap.KEYS:
+        assert row.description in table
+        assert f"`{row.first_shown}`" in table or row.shown

@@ -219,6 +219,16 @@ async def test_pictures_are_chosen_with_arrows_and_clicks() -> None:
         assert "▴no1" in caption
 
 
+async def test_without_colours_the_lightness_tells_the_sign(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with TilesApp().run_test(size=(40, 12)) as pilot:
+        assert pilot.app.query_one(Tiles).palette == "grey"
+    light = [int(colour[1:3], 16) for colour in colours.diverging("grey")]
+    assert light == sorted(light)
+
+
 # -- histograms ---------------------------------------------------------------------------------
 
 
@@ -237,6 +247,7 @@ def test_what_is_far_out_counts_in_the_last_bar() -> None:
     found = distribution(values, None, 10)
     assert found.limit < 50
     assert found.now is not None
+    assert len(found.now) == 10
     assert found.now[-1] == pytest.approx(0.001)
     assert found.start is None
 

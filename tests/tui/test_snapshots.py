@@ -15,6 +15,7 @@ from textual.pilot import Pilot
 
 from tui.app import CnnApp
 from tui.screens.train import TrainScreen
+from tui.widgets.eventlog import EventLog
 from tui.workspace import Workspace
 
 Compare = Callable[..., bool]
@@ -123,10 +124,15 @@ def _before(app: CnnApp, shot: Shot) -> Callable[[Pilot], Awaitable[None]]:
 
 
 async def _settled(app: CnnApp) -> None:
-    """Every chart has had its turn."""
+    """Every chart has had its turn, and the log is at its end."""
     screen = next((one for one in app.screen_stack if isinstance(one, TrainScreen)), None)
-    for _ in range(300):
+    while screen is not None and not _is_settled(app, screen):
         await asyncio.sleep(0.02)
-        idle = app.training.session is None
-        if screen is None or (screen.ready and not screen._stale and (idle or screen._seen)):
-            return
+
+
+def _is_settled(app: CnnApp, screen: TrainScreen) -> bool:
+    if app.training.session is None:
+        return screen.ready
+    log = screen.query_one(EventLog)
+    seen = screen.ready and screen._seen is not None and not screen._stale
+    return seen and log._entries and (not log.region or log.scroll_y >= log.max_scroll_y)

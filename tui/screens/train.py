@@ -166,6 +166,7 @@ class TrainScreen(BaseScreen):
 
     def _redraw(self) -> None:
         self._seen = None
+        self._stale.clear()
         self._next.clear()
         self.beat()
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from textual.app import ComposeResult
-from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.widgets import Static
+from textual.geometry import Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+from textual.visual import Visual
 
 from tui import text
 from tui.training import Entry
@@ -14,36 +15,48 @@ _STYLES = {"info": "$foreground", "good": "$success", "warning": "$warning", "er
 _SYMBOLS = {"info": " ", "good": "✓", "warning": "!", "error": "✗"}
 
 
-class EventLog(VerticalScroll):
-    """The last events; scrolls when it has the focus."""
-
-    DEFAULT_CSS = "EventLog Static { text-wrap: nowrap; text-overflow: ellipsis; }"
+class EventLog(ScrollView, can_focus=True):
+    """The last events; the newest stays in sight, unless somebody scrolled up to read."""
 
     HELP_TEXT = "What happened, oldest first, with the seconds since the start of the run."
+    DEFAULT_CSS = "EventLog { overflow-x: hidden; }"
 
     def __init__(self, *, id: str | None = None, classes: str = "pane") -> None:
         super().__init__(id=id, classes=classes)
         self.border_title = "events"
-        self._shown: object = None
-
-    def compose(self) -> ComposeResult:
-        yield Static(id="event-lines", markup=False)
+        self._entries: list[Entry] = []
+        self._following = True
+        self._at = 0
 
     def show(self, entries: Sequence[Entry]) -> None:
-        """Draw, if anything changed."""
-        key = (len(entries), entries[-1] if entries else None)
-        if key == self._shown:
-            return
-        self._shown = key
-        following = self.is_vertical_scroll_end  # unless somebody scrolled up to read
-        lines = [
-            Content.assemble(
-                (f"{text.duration(entry.seconds):>5} ", "$muted"),
-                (f"{_SYMBOLS[entry.kind]} ", _STYLES[entry.kind]),
-                (entry.text, _STYLES[entry.kind]),
-            )
-            for entry in entries[-200:]
-        ]
-        self.query_one("#event-lines", Static).update(Content("\n").join(lines))
-        if following:
-            self.call_after_refresh(self.scroll_end, animate=False)
+        """Draw, if anything changed; called with every tick."""
+        if round(self.scroll_y) != self._at:  # somebody scrolled
+            self._at = round(self.scroll_y)
+            self._following = self._at >= self.max_scroll_y
+        if len(entries) != len(self._entries) or entries[-1:] != self._entries[-1:]:
+            self._entries = list(entries)
+            self._fit()
+            self.refresh()
+        elif self._following and self._at < self.max_scroll_y:
+            self.scroll_to(y=self.max_scroll_y, animate=False, immediate=True)
+            self._at = round(self.scroll_y)
+
+    def on_resize(self) -> None:
+        self._fit()
+
+    def _fit(self) -> None:
+        self.virtual_size = Size(self.scrollable_content_region.width, len(self._entries))
+
+    def render_line(self, y: int) -> Strip:
+        width = self.scrollable_content_region.width
+        place = round(self.scroll_y) + y
+        if place >= len(self._entries) or width < 1:
+            return Strip.blank(width, self.rich_style)
+        entry = self._entries[place]
+        style = _STYLES[entry.kind]
+        content = Content.assemble(
+            (f"{text.duration(entry.seconds):>5} ", "$muted"),
+            (f"{_SYMBOLS[entry.kind]} ", style),
+            (text.line(entry.text), style),
+        ).truncate(width, ellipsis=True, pad=True)
+        return Visual.to_strips(self, content, width, 1, self.visual_style)[0]
