@@ -98,9 +98,9 @@ def test_a_state_that_does_not_fit_changes_nothing(network: Sequential) -> None:
     before = {name: array.copy() for name, array in network.state_dict().items()}
     state = {name: array + 1 for name, array in before.items()}
     missing = {name: array for name, array in state.items() if name != "4.bias"}
-    with pytest.raises(ShapeError, match="have no 4.bias, which this network needs"):
+    with pytest.raises(ShapeError, match=r"have no 4.bias, which this network needs"):
         network.load_state_dict(missing)
-    with pytest.raises(ShapeError, match="have 5.bias, which this network does not know"):
+    with pytest.raises(ShapeError, match=r"have 5.bias, which this network does not know"):
         network.load_state_dict(state | {"5.bias": np.zeros(1)})
     with pytest.raises(ShapeError, match=r"4.bias: the weights have shape \(4,\).* network \(3,\)"):
         network.load_state_dict(state | {"4.bias": np.zeros(4)})
@@ -151,7 +151,7 @@ def test_inputs_that_do_not_fit(
 
 def test_batch_norm_needs_more_than_one_value(rng: np.random.Generator) -> None:
     layer = BatchNorm1D(3).initialise(rng)
-    with pytest.raises(ShapeError, match="one value a channel.*more than one sample"):
+    with pytest.raises(ShapeError, match=r"one value a channel.*more than one sample"):
         layer.forward(np.ones((1, 3), np.float32))
     np.testing.assert_array_equal(layer.buffers["running_var"], 1)
     layer.eval().forward(np.ones((1, 3), np.float32))
