@@ -25,12 +25,13 @@ from tui.settings import Settings
 from tui.speed import Speedometer
 from tui.subject import Choice
 from tui.text import clean
-from tui.training import SnapshotTaken, Training, TrainingOver, TrainingTold
+from tui.told import SnapshotTaken, TrainingOver, TrainingTold
+from tui.training import Training
 from tui.workspace import Workspace
 
 log = logging.getLogger("cnn_tui")
 
-_TICK = 0.1
+_TICK = 0.12  # seconds; with every tick one chart is drawn, so two of them at 4 Hz
 _PATIENCE = {"loading": 0.3, "downloading": 0.3}
 """Seconds that a phase in which there is nothing to save may keep the app from leaving."""
 _LONGEST_SAVE = 30.0

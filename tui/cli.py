@@ -146,7 +146,7 @@ def _add_gradcheck(parser: argparse.ArgumentParser) -> None:
         default="directions",
         help="every entry, or a few random directions per tensor (default, fast)",
     )
-    parser.add_argument("--samples", type=int, default=2, help="how many real images; default: 2")
+    parser.add_argument("--samples", type=int, default=4, help="how many real images; default: 4")
     _add_output(parser)
     parser.set_defaults(run=_gradcheck)
 

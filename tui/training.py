@@ -13,11 +13,8 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-from textual.message import Message
 from textual.message_pump import MessagePump
 
 from engine.config import Config
@@ -38,43 +35,12 @@ from engine.train.session import TrainingSession
 from engine.train.snapshot import Snapshot
 from tui.remarks import remark
 from tui.text import clean, metric
+from tui.told import Entry, Kind, SnapshotTaken, TrainingOver, TrainingTold, View
 
 log = logging.getLogger("cnn_tui")
 
-Kind = Literal["info", "good", "warning", "error"]
-
 LR_FACTOR = 10**0.1
 """One press changes the learning rate by this; ten presses make ten times."""
-
-
-class TrainingTold(Message):
-    """The session emitted an event."""
-
-    bubble = False
-
-    def __init__(self, session: TrainingSession, event: Event) -> None:
-        super().__init__()
-        self.session, self.event = session, event
-
-
-class TrainingOver(Message):
-    """The thread is through; ``error`` is why, where it never got to an ``Ended`` event."""
-
-    bubble = False
-
-    def __init__(self, session: TrainingSession, error: Exception | None) -> None:
-        super().__init__()
-        self.session, self.error = session, error
-
-
-class SnapshotTaken(Message):
-    """A snapshot that somebody asked for."""
-
-    bubble = False
-
-    def __init__(self, callback: Callable[[Snapshot], None], snapshot: Snapshot) -> None:
-        super().__init__()
-        self.callback, self.snapshot = callback, snapshot
 
 
 def _step_back() -> None:
@@ -83,49 +49,6 @@ def _step_back() -> None:
         with suppress(OSError):
             nice = os.getpriority(os.PRIO_PROCESS, 0)
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), nice + 5)
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One line of the log that the Train screen shows."""
-
-    seconds: float
-    kind: Kind
-    text: str
-
-
-@dataclass(frozen=True)
-class View:
-    """Where the training is, in numbers.
-
-    Attributes:
-        phase: ``idle``, ``loading``, ``downloading``, ``training``, ``paused``, ``validating``,
-            ``testing``, or how it ended: ``finished``, ``stopped``, ``diverged``, ``failed``.
-        what: the file that is being downloaded; else empty.
-        done, total: within the phase: bytes, batches of the epoch, or samples.
-        epoch, epochs: the running epoch from 1, and how many there are to be.
-        step, steps_per_epoch: batches done of the running epoch.
-        fraction: of all batches, from 0 to 1.
-        samples_per_s: while training; 0 before the first batch.
-        seconds: time spent training.
-        eta_epoch, eta_total: seconds that are left; NaN where there is nothing to tell from.
-        lr: the current learning rate, or NaN.
-    """
-
-    phase: str
-    what: str = ""
-    done: int = 0
-    total: int = 0
-    epoch: int = 0
-    epochs: int = 0
-    step: int = 0
-    steps_per_epoch: int = 0
-    fraction: float = 0.0
-    samples_per_s: float = 0.0
-    seconds: float = 0.0
-    eta_epoch: float = float("nan")
-    eta_total: float = float("nan")
-    lr: float = float("nan")
 
 
 class Training:
@@ -351,8 +274,8 @@ class Training:
         """
         session = self.session
         assert session is not None
-        now = self._wanted_lr if self._wanted_lr is not None else session.state.trainer.optimizer.lr
-        self._wanted_lr = now * factor
+        now = self._wanted_lr
+        self._wanted_lr = (self._current_lr(session) if now is None else now) * factor
         session.controls.set_lr(self._wanted_lr)
         return self._wanted_lr
 
@@ -426,5 +349,11 @@ class Training:
             seconds=progress.seconds,
             eta_epoch=left,
             eta_total=left + (epochs - epoch) * (per_step * steps + self._overhead),
-            lr=session.state.trainer.optimizer.lr,
+            lr=self._current_lr(session),
         )
+
+    def _current_lr(self, session: TrainingSession) -> float:
+        """That of the last batch, or the one that was set since."""
+        if self.lr_changes and self.lr_changes[-1][0] >= session.progress.global_step:
+            return self.lr_changes[-1][1]
+        return session.state.trainer.optimizer.lr

@@ -59,19 +59,22 @@ every output before it is summed, so that outputs that did not change add no rou
     |a − n| / max(|a|, |n|, floor),    floor = max(0.1·scale, resolution / tolerance).
 
 Near 0 a relative error means nothing, hence the floor, and it is made so that it hides nothing.
-``scale`` is the larger root mean square of the tensor's checked a and n, so an entry that is
-missing (a = 0) is seen if n is more than a ten-millionth of the scale, at the tolerance 1e-6.
-``resolution`` is the rounding above, about u·‖dout·y‖/ε: below it no numerical gradient knows
-anything. A tensor whose gradients all lie below it is called "zero": right for the bias of a
-convolution before a batch norm, and suspicious elsewhere.
+``scale`` is the larger root mean square of the tensor's checked a and n (for random directions
+also that of the whole gradient), so an entry that is missing (a = 0) is seen if n is more than a
+ten-millionth of the scale, at the tolerance 1e-6. ``resolution`` is the rounding above, about
+u·‖dout·y‖/ε: below it no numerical gradient knows anything. A tensor whose gradients all lie
+below it is called "zero": right for the bias of a convolution before a batch norm, and suspicious
+elsewhere.
 
 **Traps.**
 
 * *Kinks.* ReLU and max-pooling have no derivative where they switch. If w ± ε straddles a switch,
-  the quotient is a mixture. An entry that does not agree is measured again with ε/16 and ε/256,
-  which leaves nearly every kink outside. Where even then the two one-sided differences disagree
-  *and* the analytic gradient lies between them, the entry is skipped as a kink. Skips are counted
-  and shown, and more than 5 % of a tensor's entries fail: skipping cannot hide an error.
+  the quotient is a mixture. An entry that does not agree is measured again with ε/4 to ε/256,
+  which leaves nearly every kink outside. If one of thousands of ReLUs sits nearer than that, the
+  slope of the side that does not cross it is what counts. Only where the two sides differ by more
+  than a tenth, or the analytic gradient lies between them, is the entry skipped as a kink. Skips
+  are counted and shown, and more than 5 % of a tensor's entries fail: skipping cannot hide an
+  error. (Equal pixels make kinks of nearly all entries of a max-pool: add a little noise.)
 * *Dropout* must drop the same in every pass: its generator is made anew from one seed.
 * *Batch norm* moves its running statistics in every pass; they are put back each time. Check it
   in training mode and in evaluation mode: the gradients differ.

@@ -12,6 +12,7 @@ from engine.gradcheck.differences import (
     Mode,
     Settings,
     compare,
+    rms,
 )
 from engine.gradcheck.frozen import Frozen, gradients
 from engine.gradcheck.report import Report, Row
@@ -104,7 +105,9 @@ def check_tensor(
     if settings.mode == "directions":
         directions = [Direction([array], [rng.standard_normal(array.shape)]) for _ in range(count)]
         slopes = np.array([direction.slope([gradient]) for direction in directions])
-        comparison = compare(function, directions, slopes, settings, tick)
+        # E[(g·d)²] = ‖g‖²/size for a random direction d of length 1.
+        typical = rms(gradient)
+        comparison = compare(function, directions, slopes, settings, tick, typical)
         return comparison.row(*name, array.shape, array.size, None)
     chosen = np.arange(array.size)
     if count < array.size:

@@ -17,6 +17,9 @@ from engine.losses import Loss
 Progress = Callable[[int, int, str], None]
 
 LOSS_ENTRIES = 500
+LOSS_STEP = 100
+"""The loss is smooth and has no kinks, so it takes a longer step: truncation still is below 1e-8,
+and the tiny gradients of a network that is sure of itself stand out from rounding."""
 
 
 class _CancelledError(Exception):
@@ -143,8 +146,10 @@ class _NetworkCheck:
         return starts, np.array(out, order="C")
 
     def _check_loss(self, logits: Array, dlogits: Array) -> None:
-        settings = replace(self.settings, mode="exact", samples=LOSS_ENTRIES)
-        function = Function(lambda: np.array(self.loss.forward(logits, self.target)), np.ones(()))
+        settings = replace(
+            self.settings, mode="exact", samples=LOSS_ENTRIES, eps=LOSS_STEP * self.settings.eps
+        )
+        function = self._loss_of(lambda: logits)
         self.name = "loss"
         name = ("loss", type(self.loss).__name__, "input")
         self._add(check_tensor(name, logits, dlogits, function, settings, self.rng, self._tick))
@@ -188,14 +193,19 @@ class _NetworkCheck:
             )
             for _ in range(2)
         ]
-        function = Function(
-            lambda: np.array(self.loss.forward(self.whole.forward(self.x), self.target)),
-            np.ones(()),
-        )
+        function = self._loss_of(lambda: self.whole.forward(self.x))
         self.name = "all"
         slopes = np.array([direction.slope(grads) for direction in directions])
         comparison = compare(function, directions, slopes, self.settings, self._tick)
         self._add(comparison.row("all", "network", "parameters", (size,), size, None))
+
+    def _loss_of(self, logits: Callable[[], Array]) -> Function:
+        """The loss as a function; a small loss is the small difference of two logits."""
+
+        def evaluate() -> Array:
+            return np.array(self.loss.forward(logits(), self.target))
+
+        return Function(evaluate, np.ones(()), magnitude=float(np.abs(logits()).max()))
 
     def _add(self, row: Row) -> None:
         self.rows.append(row)

@@ -269,7 +269,8 @@ def micro_batches(case: Case) -> None:
         parts = workers.map(task, len(pieces))
     found = {name: np.concatenate([part[name] for part in parts]) for name in ("output", "input")}
     found |= {
-        f"d {name}": sum(part[f"d {name}"] for part in parts) for name in layer.named_parameters()
+        f"d {name}": np.sum([part[f"d {name}"] for part in parts], axis=0)
+        for name in layer.named_parameters()
     }
     found |= {f"buffer {name}": array for name, array in layer.named_buffers().items()}
     same(found, expected)

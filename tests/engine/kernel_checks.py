@@ -3,6 +3,7 @@
 import itertools
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from oracles import conv2d, pads, pair, taps
@@ -92,7 +93,8 @@ def sizes_and_pads() -> None:
     """``make_window`` pads as PyTorch does, and ``output_size`` counts the placements."""
     for kernel in (1, 2, 3, (3, 2), (1, 4)):
         for stride in (1, 2, (2, 1)):
-            for padding in (0, 1, (0, 2), "same"):
+            paddings: tuple[Any, ...] = (0, 1, (0, 2), "same")
+            for padding in paddings:
                 for dilation in (1, 2, (1, 2)):
                     window = make_window(kernel, stride, padding, dilation)
                     assert window.kernel == pair(kernel)
@@ -113,9 +115,10 @@ def windows_that_do_not_fit() -> None:
 
 def transposed_is_the_adjoint() -> None:
     """Correlating dout with the flipped kernel in the transposed window gives dx."""
-    for kernel, padding, dilation in (
+    cases: tuple[Any, ...] = (
         (3, 1, 1), ((3, 2), "same", 1), ((2, 3), 0, (2, 1)), (1, 0, 3), ((4, 3), (1, 2), (1, 2)),
-    ):  # fmt: skip
+    )  # fmt: skip
+    for kernel, padding, dilation in cases:
         window = make_window(kernel, 1, padding, dilation)
         transposed = window.transposed()
         assert transposed is not None
@@ -179,9 +182,10 @@ def counts_are_those_of_the_image() -> None:
     """How many pixels of a window are no border."""
     for shape, window in POOL_WINDOWS:
         met = taps(shape[2:], window.kernel, window.stride, window.pads, window.dilation)  # type: ignore[arg-type]
-        counts = pool.window_counts(window, *shape[2:], np.dtype(np.float64))
+        height, width = shape[2:]
+        counts = pool.window_counts(window, height, width, np.dtype(np.float64))
         expected = [len(pixels) for pixels in met.values()]
-        np.testing.assert_array_equal(np.broadcast_to(counts, counts.shape).ravel(), expected)
+        np.testing.assert_array_equal(counts.ravel(), expected)
 
 
 def many_taps_have_many_numbers() -> None:

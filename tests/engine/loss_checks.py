@@ -44,10 +44,11 @@ def gradients() -> None:
         gradient = loss.backward()
         again = loss.backward()
         np.testing.assert_array_equal(gradient, again)
-        function = Function(
-            lambda loss=loss, pred=pred, target=target: np.array(loss.forward(pred, target)),
-            np.ones(()),
-        )
+
+        def value(loss: Loss = loss, pred: Array = pred, target: Any = target) -> Array:
+            return np.array(loss.forward(pred, target))
+
+        function = Function(value, np.ones(()))
         row = check_tensor(
             ("", type(loss).__name__, "input"),
             pred,

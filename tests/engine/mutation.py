@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from mutators import variants, with_fields
 from numpy.lib import stride_tricks
 
 Step = tuple[str, int | None]
@@ -93,7 +94,7 @@ def _mutate(
     seen = {(original.co_code, original.co_consts, original.co_names)}
     found: list[Mutant] = []
     for path, node in _sites(function):
-        for replacement in _variants(node):
+        for replacement in variants(node):
             broken = _replace(function, path, replacement)
             code = _compile(module, holder, broken)
             key = (code.co_code, code.co_consts, code.co_names)
@@ -133,7 +134,7 @@ def _source(node: ast.AST) -> str:
 def _compile(
     module: types.ModuleType, holder: ast.ClassDef | None, function: ast.FunctionDef
 ) -> types.CodeType:
-    bare = _with(function, decorator_list=[])
+    bare = with_fields(function, decorator_list=[])
     body: list[ast.stmt] = [bare]
     if holder is not None:
         body = [ast.ClassDef(holder.name, [], [], body, [])]
@@ -231,7 +232,8 @@ def _is_words(node: ast.AST) -> bool:
 
 def _replace(function: ast.FunctionDef, path: list[Step], new: ast.AST) -> ast.FunctionDef:
     """The function with another node; what lies beside the way to it is shared, not copied."""
-    broken = parent = copy.copy(function)
+    broken = copy.copy(function)
+    parent: ast.AST = broken
     for field, index in path[:-1]:
         child = copy.copy(_child(parent, field, index))
         _put(parent, field, index, child)
@@ -252,196 +254,6 @@ def _put(parent: ast.AST, field: str, index: int | None, child: ast.AST) -> None
         siblings = list(getattr(parent, field))
         siblings[index] = child
         setattr(parent, field, siblings)
-
-
-# -- what -------------------------------------------------------------------------------------
-
-_COMPARISONS: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
-    ast.Gt: (ast.GtE, ast.Lt),
-    ast.GtE: (ast.Gt, ast.Lt),
-    ast.Lt: (ast.LtE, ast.Gt),
-    ast.LtE: (ast.Lt, ast.Gt),
-    ast.Eq: (ast.NotEq,),
-    ast.NotEq: (ast.Eq,),
-    ast.Is: (ast.IsNot,),
-    ast.IsNot: (ast.Is,),
-}
-_FUNCTIONS = {
-    "maximum": "minimum",
-    "minimum": "maximum",
-    "max": "min",
-    "min": "max",
-    "sum": "mean",
-    "mean": "sum",
-    "zeros": "ones",
-    "zeros_like": "ones_like",
-    "ones": "zeros",
-    "add": "subtract",
-    "subtract": "add",
-    "multiply": "divide",
-}
-_UNWRAPPED = {"sqrt", "exp", "expm1", "tanh", "log", "abs", "square", "float", "reversed"}
-_REORDERED = {"transpose", "reshape", "moveaxis", "where", "matmul", "subtract"}
-_STRIDES = re.compile(r"(stride|dilation)_[hw]|s[hw]|d[hw]")
-_WINDOW = {"stride": "(1, 1)", "dilation": "(1, 1)", "pads": "((0, 0), (0, 0))"}
-
-
-def _variants(node: ast.AST) -> list[ast.AST]:
-    """What to put in a node's place."""
-    found: list[ast.AST] = []
-    match node:
-        case ast.BinOp():
-            found += _arithmetic(node)
-        case ast.UnaryOp(op=ast.USub() | ast.Not()):
-            found.append(node.operand)
-        case ast.Compare(ops=[op]):
-            for other in _COMPARISONS.get(type(op), ()):
-                found.append(ast.Compare(node.left, [other()], node.comparators))
-        case ast.BoolOp():
-            opposite = ast.And() if isinstance(node.op, ast.Or) else ast.Or()
-            found.append(ast.BoolOp(opposite, node.values))
-            found += node.values
-        case ast.IfExp():
-            found += [node.body, node.orelse]
-        case ast.If():
-            found += [_with(node, test=ast.Constant(value)) for value in (True, False)]
-        case ast.Constant(value=bool()):
-            found.append(ast.Constant(not node.value))
-        case ast.Constant(value=0):
-            found.append(ast.Constant(1))
-        case ast.Constant(value=1):
-            found += [ast.Constant(0), ast.Constant(2)]
-        case ast.Constant(value=int()):
-            found.append(ast.Constant(node.value - 1))
-        case ast.Constant(value=float()):
-            found += [ast.Constant(node.value * 2), ast.Constant(node.value + 1)]
-        case ast.Tuple(ctx=ast.Load()) if len(node.elts) >= 2:
-            found += _reordered(node, "elts")
-        case ast.keyword(arg="axis", value=ast.Tuple(elts=elements)):
-            found += [
-                _with(node, value=_with(node.value, elts=elements[:i] + elements[i + 1 :]))
-                for i in range(len(elements))
-            ]
-        case ast.Call():
-            found += _calls(node)
-        case ast.Slice():
-            found += [
-                _with(node, **{part: None})
-                for part in ("lower", "upper", "step")
-                if getattr(node, part) is not None and ast.unparse(getattr(node, part)) != "0"
-            ]
-        case ast.Attribute(attr="T"):
-            found.append(node.value)
-        case ast.Attribute() if node.attr in _WINDOW:
-            found.append(ast.parse(_WINDOW[node.attr], mode="eval").body)
-        case ast.Name(ctx=ast.Load()) if _STRIDES.fullmatch(node.id):
-            found.append(ast.Constant(1))
-        case ast.AugAssign() | ast.Assign() | ast.Return() | ast.Expr() | ast.Continue():
-            found += _statements(node)
-    return found
-
-
-def _arithmetic(node: ast.BinOp) -> list[ast.AST]:
-    left, right = node.left, node.right
-    match node.op:
-        case ast.Add():
-            return [ast.BinOp(left, ast.Sub(), right), left, right]
-        case ast.Sub():
-            negated = ast.UnaryOp(ast.USub(), right)
-            return [ast.BinOp(left, ast.Add(), right), left, negated]
-        case ast.Mult():
-            return [ast.BinOp(left, ast.Div(), right), left, right]
-        case ast.Div():
-            return [ast.BinOp(left, ast.Mult(), right), left, right]
-        case ast.FloorDiv():
-            down = ast.BinOp(ast.UnaryOp(ast.USub(), left), ast.FloorDiv(), right)
-            return [ast.UnaryOp(ast.USub(), down), left]
-        case _:
-            return [left]
-
-
-def _calls(node: ast.Call) -> list[ast.AST]:
-    found: list[ast.AST] = []
-    name = node.func.attr if isinstance(node.func, ast.Attribute) else ""
-    name = node.func.id if isinstance(node.func, ast.Name) else name
-    if name in _FUNCTIONS and isinstance(node.func, ast.Attribute):
-        found.append(_with(node, func=_with(node.func, attr=_FUNCTIONS[name])))
-    elif name in ("max", "min"):
-        found.append(_with(node, func=ast.Name(_FUNCTIONS[name], ast.Load())))
-    if name in _UNWRAPPED and len(node.args) == 1:
-        found.append(node.args[0])
-    if name in _REORDERED:
-        found += _reordered(node, "args")
-    for i, keyword in enumerate(node.keywords):
-        # Where a result goes and its type are said by keywords that the others make up for.
-        if keyword.arg not in ("out", "dtype", "strict", "writeable"):
-            found.append(_with(node, keywords=node.keywords[:i] + node.keywords[i + 1 :]))
-    return found
-
-
-def _statements(node: ast.AST) -> list[ast.AST]:
-    match node:
-        case ast.AugAssign():
-            opposite: dict[type, ast.operator] = {
-                ast.Add: ast.Sub(),
-                ast.Sub: ast.Add(),
-                ast.Mult: ast.Div(),
-                ast.Div: ast.Mult(),
-            }
-            found: list[ast.AST] = [ast.Pass()]
-            if type(node.op) in opposite and ast.unparse(node.value) != "-1":
-                found.append(_with(node, op=opposite[type(node.op)]))
-            found.append(ast.Assign([_stored(node.target)], node.value))
-            return found
-        case ast.Assign(targets=[ast.Subscript()]):
-            return [ast.Pass(), _with(node, value=ast.UnaryOp(ast.USub(), node.value))]
-        case ast.Assign(targets=[ast.Tuple(elts=[first, second])]) if not isinstance(
-            node.value, ast.Tuple
-        ):
-            return [_with(node, targets=[ast.Tuple([second, first], ast.Store())])]
-        case ast.Return(value=ast.Tuple()):
-            elements = node.value.elts
-            return [
-                ast.Return(
-                    _with(
-                        node.value,
-                        elts=[
-                            ast.UnaryOp(ast.USub(), e) if j == i else e
-                            for j, e in enumerate(elements)
-                        ],
-                    )
-                )
-                for i in range(len(elements))
-            ]
-        case ast.Return(value=ast.BoolOp() | ast.Compare() as condition):
-            return [ast.Return(ast.UnaryOp(ast.Not(), condition))]
-        case ast.Return(value=ast.expr()) if not isinstance(node.value, ast.Constant):
-            return [ast.Return(ast.UnaryOp(ast.USub(), node.value))]
-        case ast.Expr(value=ast.Call()) | ast.Continue():
-            return [ast.Pass()]
-    return []
-
-
-def _stored(target: ast.expr) -> ast.expr:
-    return _with(target, ctx=ast.Store())
-
-
-def _reordered(node: ast.Tuple | ast.Call, field: str) -> list[ast.AST]:
-    """Neighbours exchanged."""
-    items = getattr(node, field)
-    found = []
-    for i in range(len(items) - 1):
-        swapped = [*items[:i], items[i + 1], items[i], *items[i + 2 :]]
-        if ast.dump(items[i]) != ast.dump(items[i + 1]):
-            found.append(_with(node, **{field: swapped}))
-    return found
-
-
-def _with(node: ast.AST, **fields: object) -> ast.AST:  # type: ignore[misc]
-    twin = copy.copy(node)
-    for name, value in fields.items():
-        setattr(twin, name, value)
-    return twin
 
 
 # -- safety -----------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from engine.train.events import Ended, EpochEnded, LearningRateChanged, Started,
 from engine.train.ring import MetricRing
 from engine.train.state import Progress
 from tui.app import CnnApp
-from tui.training import TrainingTold
+from tui.told import TrainingTold
 
 STEPS, EPOCHS = 113, 12
 RUN = "20260314-150926-quickstart-3fa2"

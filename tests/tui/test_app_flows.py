@@ -99,6 +99,24 @@ async def test_the_learning_rate_changes_live_and_is_marked(
         await until(pilot, lambda: not app.training.running)
 
 
+async def test_the_learning_rate_adds_up_while_paused(
+    make_app: MakeApp, until: Until, home: Path
+) -> None:
+    _slow(home)
+    app = make_app("slow")
+    async with app.run_test() as pilot:
+        await tap(pilot, "r")
+        await until(pilot, lambda: app.training.started)
+        await tap(pilot, "space")
+        await until(pilot, lambda: app.training.phase == "paused")
+        for presses in (1, 2, 3):
+            await tap(pilot, "plus")
+            await until(pilot, lambda n=presses: len(app.training.lr_changes) == n)
+        assert app.training.view().lr == pytest.approx(0.05 * 10**0.3)
+        app.training.stop()
+        await until(pilot, lambda: not app.training.running)
+
+
 async def test_stop_asks_saves_and_can_be_resumed(
     make_app: MakeApp, until: Until, home: Path
 ) -> None:

@@ -86,10 +86,10 @@ class BaseScreen(Screen[None]):
         self.beat()
 
     def on_resize(self) -> None:
-        self.call_after_refresh(self.update_header)
+        self.call_after_refresh(self.beat)
 
     def update_header(self) -> None:
         """Draw the top line, if anything changed."""
         view = self.cnn.training.view()
-        for header in self.query(Header):
-            header.show_state(self.TAB or self.WHERE, view.phase, view.fraction)
+        header = self.query_one("#header", Header)
+        header.show_state(self.TAB or self.WHERE, view.phase, view.fraction)

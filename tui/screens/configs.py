@@ -42,6 +42,7 @@ class ConfigsScreen(Saving, BaseScreen):
     def __init__(self) -> None:
         super().__init__()
         self._seen: object = None
+        self._drawn: object = None
         self._since = time.monotonic()
 
     def compose_body(self) -> ComposeResult:
@@ -86,6 +87,10 @@ class ConfigsScreen(Saving, BaseScreen):
         seconds = speed.epoch_seconds(document.config) if document.config else None
         if document.config and seconds is None and time.monotonic() - self._since > _REST:
             speed.want(document.config)
+        drawn = (seen, seconds, self.cnn.training.running, self.size)
+        if drawn == self._drawn:
+            return
+        self._drawn = drawn
         self.query_one(Overview).show(document, seconds)
         self._show_go(seconds)
         self._show_command()
@@ -199,7 +204,7 @@ class ConfigsScreen(Saving, BaseScreen):
     def saved(self) -> None:
         """The list may have a new line."""
         self.query_one(ConfigList).fill()
-        self._seen = None
+        self._seen = self._drawn = None
         self.beat()
 
     def on_screen_resume(self) -> None:

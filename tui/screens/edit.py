@@ -102,7 +102,7 @@ class EditScreen(Saving, BaseScreen):
         fine = self.query_one("#fine", Static)
         if line != getattr(self, "_fine", None):
             self._fine = line
-            fine.update(line)
+            fine.update(line, layout=False)
 
     def _list_problems(self, problems: list[Problem]) -> None:
         box = self.query_one(Problems)
@@ -123,7 +123,7 @@ class EditScreen(Saving, BaseScreen):
 
     @on(Form.Pointed)
     def _pointed(self, event: Form.Pointed) -> None:
-        self.query_one("#row-help", Static).update(Content(text.line(event.help)))
+        self.query_one("#row-help", Static).update(Content(text.line(event.help)), layout=False)
 
     @on(OptionList.OptionSelected)
     def _to_problem(self, event: OptionList.OptionSelected) -> None:

@@ -12,13 +12,14 @@ from textual.widgets import Static
 from tui import keymap, pictures, text
 from tui.pictures import Points
 from tui.screens.base import BaseScreen
-from tui.training import LR_FACTOR, View
+from tui.told import View
+from tui.training import LR_FACTOR
 from tui.widgets.curve import Curve
 from tui.widgets.eventlog import EventLog
 from tui.widgets.runbar import RunBar
 
 _LR_PAUSE = 1.0
-"""Seconds between two drawings of the learning rate; the others have their turn every 0.2 s."""
+"""Seconds between two drawings of the learning rate; the others have their turn at 4 Hz."""
 
 
 class LossCurve(Curve):
@@ -62,9 +63,11 @@ class TrainScreen(BaseScreen):
         self.smoothing = "light"
         self.log_axes: set[str] = set()
         self._zoomed: Widget | None = None
+        self._said = Content("")
         self._seen: object = None
+        self._curves: list[Curve] = []
         self._stale: dict[Curve, float] = {}
-        self._next: dict[Curve, float] = {}
+        self._lr_due = 0.0
 
     def compose_body(self) -> ComposeResult:
         yield RunBar(id="runbar")
@@ -77,6 +80,9 @@ class TrainScreen(BaseScreen):
             with Horizontal(classes="bottom"):
                 yield LrCurve(id="lr")
                 yield EventLog(id="events")
+
+    def on_mount(self) -> None:
+        self._curves = list(self.query(Curve))
 
     # -- drawing --------------------------------------------------------------------------------
 
@@ -103,14 +109,16 @@ class TrainScreen(BaseScreen):
             ("1", "bold $accent"),
             (f"  {lines[1]:<{width}}", "$foreground"),
         )
-        self.query_one("#nothing", Static).update(words)
+        if words != self._said:
+            self._said = words
+            self.query_one("#nothing", Static).update(words)
 
     def _draw_curves(self) -> None:
         """Draw the chart that has waited longest; the others' turn comes with the next ticks."""
         training = self.cnn.training
         ring = training.ring
         seen = (id(training.session), ring.version if ring else 0, training.version)
-        charts = [curve for curve in self.query(Curve) if curve.display]
+        charts = [curve for curve in self._curves if curve.display]
         if seen != self._seen:
             self._seen = seen
             now = time.monotonic()
@@ -125,22 +133,22 @@ class TrainScreen(BaseScreen):
                 self._draw(curve, points)
             return
         now = time.monotonic()
-        ready = [curve for curve in waiting if now >= self._next.get(curve, 0.0)]
-        if ready:
-            self._draw(min(ready, key=lambda curve: self._stale[curve]), points)
+        slow = [c for c in waiting if isinstance(c, LrCurve) and now >= self._lr_due]
+        turn = [c for c in waiting if not isinstance(c, LrCurve)]
+        for curve in (*slow, *sorted(turn, key=lambda c: self._stale[c])[:1]):
+            self._draw(curve, points)
 
     def _draw(self, curve: Curve, points: Points) -> None:
-        began = time.monotonic()
         self._stale.pop(curve, None)
         log = (curve.id or "") in self.log_axes
         if isinstance(curve, LrCurve):
+            self._lr_due = time.monotonic() + _LR_PAUSE
             curve.show(pictures.lr_picture(points, log=log))
         else:
             name = "loss" if isinstance(curve, LossCurve) else "acc"
             picture = pictures.metric_picture(points, name, log=log, smoothing=self.smoothing)
             curve.show(picture)
         curve.titles(*self._titles(curve, points, log))
-        self._next[curve] = began + (_LR_PAUSE if isinstance(curve, LrCurve) else 0.0)
 
     def _titles(self, curve: Curve, points: Points, log: bool) -> tuple[Content, Content]:
         scale = " log" if log else ""
@@ -167,7 +175,7 @@ class TrainScreen(BaseScreen):
     def _redraw(self) -> None:
         self._seen = None
         self._stale.clear()
-        self._next.clear()
+        self._lr_due = 0.0
         self.beat()
 
     def on_resize(self) -> None:

@@ -9,7 +9,7 @@ from textual.strip import Strip
 from textual.visual import Visual
 
 from tui import text
-from tui.training import Entry
+from tui.told import Entry
 
 _STYLES = {"info": "$foreground", "good": "$success", "warning": "$warning", "error": "$error"}
 _SYMBOLS = {"info": " ", "good": "✓", "warning": "!", "error": "✗"}

@@ -29,6 +29,7 @@ class Overview(VerticalScroll):
     def __init__(self, *, id: str | None = None, classes: str = "pane") -> None:
         super().__init__(id=id, classes=classes)
         self._shown: object = None
+        self._last: tuple[Document, float | None] | None = None
         self._meaning: tuple[object, Meaning] | None = None
 
     def compose(self) -> ComposeResult:
@@ -36,6 +37,7 @@ class Overview(VerticalScroll):
 
     def show(self, document: Document, epoch_seconds: float | None) -> None:
         """Draw, if anything changed."""
+        self._last = document, epoch_seconds
         width = self.scrollable_content_region.width
         key = (id(document), document.version, epoch_seconds, width)
         if key == self._shown or width < 10:
@@ -52,6 +54,10 @@ class Overview(VerticalScroll):
             meaning = self._understood(document, document.config)
             content = _meaning(document, document.config, meaning, epoch_seconds, width)
         self.query_one("#overview-text", Static).update(content)
+
+    def on_resize(self) -> None:
+        if self._last is not None:
+            self.show(*self._last)
 
     def _understood(self, document: Document, config: Config) -> Meaning:
         key = (id(document), document.version)

@@ -4,7 +4,8 @@ from textual.content import Content
 from textual.widgets import Static
 
 from tui import text
-from tui.training import Training, View
+from tui.told import View
+from tui.training import Training
 from tui.widgets.header import STYLES, SYMBOLS
 
 _UNFINISHED = ("training", "paused", "validating", "testing", "saving")
@@ -24,7 +25,7 @@ class RunBar(Static):
         content = Content("\n").join([self._who(training, view), self._how_far(training, view)])
         if (content, self.size) != self._shown:
             self._shown = (content, self.size)
-            self.update(content)
+            self.update(content, layout=False)  # it is always two lines high
 
     def _who(self, training: Training, view: View) -> Content:
         config = training.config

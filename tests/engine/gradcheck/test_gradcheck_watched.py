@@ -1,13 +1,15 @@
 """A check of a network that is watched: rows as they come, and the worst entries of each."""
 
+from typing import Any
+
 import numpy as np
 
-from engine.gradcheck import Row, check_network
+from engine.gradcheck import Mode, Report, Row, check_network
 from engine.gradcheck.report import WORST, row_to_json
 from engine.losses import SoftmaxCrossEntropy
 from engine.models import build
 
-SPECS = [
+SPECS: list[Any] = [
     {"Conv2D": {"out_channels": 2, "kernel_size": 3}},
     "Tanh",
     "Flatten",
@@ -15,7 +17,7 @@ SPECS = [
 ]
 
 
-def check(mode: str, **more: object) -> tuple[object, list[Row]]:
+def check(mode: Mode, **more: Any) -> tuple[Report, list[Row]]:
     rng = np.random.default_rng(0)
     model = build(SPECS, (1, 5, 5)).initialise(rng, np.float64)
     seen: list[Row] = []

@@ -38,8 +38,10 @@ def test_the_fast_convolution_is_the_textbook_s(
     np.testing.assert_allclose(layer.forward(x), out.transpose(0, 3, 1, 2), rtol=1e-11, atol=1e-12)
     dout = rng.standard_normal((4, 5, out_h, out_w))
     rows = dout.transpose(0, 2, 3, 1).reshape(-1, 5)
-    dx = col2im(rows @ weight, x.shape, window)  # type: ignore[arg-type]
-    np.testing.assert_allclose(layer.backward(dout), dx, rtol=1e-11, atol=1e-12)
+    dx = col2im(rows @ weight, x.shape, window)
+    found = layer.backward(dout)
+    assert found is not None
+    np.testing.assert_allclose(found, dx, rtol=1e-11, atol=1e-12)
     np.testing.assert_allclose(
         layer.grads["weight"].reshape(5, -1), rows.T @ cols, rtol=1e-11, atol=1e-12
     )
