@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 EXIT_CODES = """\
 exit codes:
   0  done
-  1  the run failed: it diverged, was not saved, or a gradient check failed
+  1  the run failed: it diverged, was not saved, or a gradient check or runs verify failed
   2  the command line or the config is wrong
   3  a data set or checkpoint is missing or corrupt
   130, 143, 129  stopped by SIGINT (Ctrl-C), SIGTERM or SIGHUP; a checkpoint is saved
@@ -33,7 +33,7 @@ COMMANDS = {
     "export": "write a trained network for other programs",
     "gradcheck": "prove the gradients of a network against numerical ones",
     "data": "list, fetch or verify the data sets",
-    "runs": "list, show or compare what was trained",
+    "runs": "list, show, compare or verify what was trained",
     "config": "list, check or show configs, or print their JSON Schema",
     "bench": "measure how fast networks train and predict on this machine",
 }
@@ -169,23 +169,32 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_runs(parser: argparse.ArgumentParser) -> None:
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="list|show|compare")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="list|show|compare|verify")
     for verb, text in (
         ("list", "all runs, the newest first"),
         ("show", "the record and metrics of one"),
         ("compare", "some side by side"),
+        ("verify", "train one again, and see whether its weights come out the same"),
     ):
         one = verbs.add_parser(verb, help=text, description=text)
         if verb != "list":
             one.add_argument(
                 "names",
-                nargs=1 if verb == "show" else "+",
+                nargs="+" if verb == "compare" else 1,
                 metavar="RUN",
                 help="a run's folder, or a part of its name",
             )
+        if verb == "verify":
+            one.add_argument("--epochs", type=_count, metavar="N", help="the first N epochs only")
         one.add_argument("--runs-dir", type=Path, default=Path("runs"), help="default: runs")
         _add_output(one)
     parser.set_defaults(run=_runs)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a number from 1 up, got {text!r}")
+    return int(text)
 
 
 def _add_config_command(parser: argparse.ArgumentParser) -> None:
@@ -352,6 +361,10 @@ def _runs(options: argparse.Namespace, out: "Output") -> int:
         return runs.list_all(options.runs_dir, out)
     if options.verb == "show":
         return runs.show(options.runs_dir, options.names[0], out)
+    if options.verb == "verify":
+        from engine.commands.verify import verify
+
+        return verify(options.runs_dir, options.names[0], out, epochs=options.epochs)
     return runs.compare(options.runs_dir, options.names, out)
 
 

@@ -4,11 +4,13 @@ A run gives the same bits again with the same NumPy build, the same BLAS and the
 the number of workers, kills and resumes never change them.
 """
 
+import hashlib
 import os
 import platform
 import subprocess
 import sys
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +24,15 @@ def environment() -> dict[str, Any]:
     """Versions, BLAS and machine, as plain JSON.
 
     Returns:
-        ``engine``, ``python``, ``numpy``, ``blas`` (a list of library, version, kernel
-        architecture and threads), ``simd`` (the instruction sets NumPy's own kernels use here),
-        ``cpu``, ``machine``, ``platform`` and ``cores`` (those this process may use).
+        ``engine``, ``source`` (a digest of the engine's own files), ``python``, ``numpy``,
+        ``blas`` (a list of library, version, kernel architecture and threads), ``simd`` (the
+        instruction sets NumPy's own kernels use here), ``cpu``, ``machine``, ``platform`` and
+        ``cores`` (those this process may use).
     """
     build: Any = np.show_config(mode="dicts")
     return {
         "engine": engine.__version__,
+        "source": _source(),
         "python": platform.python_version(),
         "numpy": np.__version__,
         "blas": _blas(build),
@@ -38,6 +42,17 @@ def environment() -> dict[str, Any]:
         "platform": platform.platform(),
         "cores": _cores(),
     }
+
+
+@cache
+def _source() -> str:
+    """A digest of the engine's own files: between two releases, the version says too little."""
+    folder = Path(engine.__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(f"{path.relative_to(folder).as_posix()}\n".encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:16]
 
 
 def _blas(build: Any) -> list[dict[str, Any]]:

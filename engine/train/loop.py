@@ -10,6 +10,7 @@ from engine.data import Batches
 from engine.train.callbacks import Callback
 from engine.train.controls import Controls
 from engine.train.events import EpochEnded, Event, LearningRateChanged, Logs, Warned
+from engine.train.provenance import RateChange, weights_hash
 from engine.train.ring import MetricRing
 from engine.train.rundir import RunDir
 from engine.train.saving import Saver
@@ -158,6 +159,7 @@ class Loop:
         if monitored is not None:
             self.state.scheduler.observe(logs[monitored])
         self.state.history.append(logs)
+        self.state.provenance.weights.append(weights_hash(self.state.trainer.model.state_dict()))
         best = logs["val_acc"] > progress.best.get("val_acc", -1.0)
         if best:
             progress.best = {"epoch": epoch + 1, **logs}
@@ -201,6 +203,7 @@ class Loop:
             return
         progress = self.state.progress
         progress.lr_scale = lr / scheduled
+        self.state.provenance.rates.append(RateChange(progress.epoch, progress.step, lr))
         self.emit(LearningRateChanged(progress.global_step, lr))
 
     def _answer_wanted(self) -> None:

@@ -27,6 +27,7 @@ from engine.train.events import (
     Warned,
 )
 from engine.train.loop import Loop, Stopped
+from engine.train.provenance import KEY, Part, weights_hash
 from engine.train.results import append_result
 from engine.train.ring import MetricRing
 from engine.train.rundir import RunDir
@@ -169,7 +170,10 @@ class TrainingSession:
                 self.run_dir.write_config(dump(self.config))
             else:
                 self._restore()
-            self._write_record("running")
+            record = self._write_record("running")
+            self.state.provenance.begin(
+                Part(self.progress.global_step, record["config_hash"], record["environment"])
+            )
             return self._train(loop)
         except BaseException as error:
             self._give_up(error)
@@ -222,6 +226,7 @@ class TrainingSession:
         try:
             loop.run()
             reason = self.progress.stop_reason or ""
+            self.state.provenance.final = weights_hash(self.model.state_dict())
             self.save_weights(self.run_dir.path / WEIGHTS)
             test = loop.test()
         except Stopped:
@@ -249,7 +254,9 @@ class TrainingSession:
         )
         row = records.result_row(self.config, ended, self.history, self.model.count_parameters())
         for write in (
-            lambda: self._write_record(status, **records.outcome(ended)),
+            lambda: self._write_record(
+                status, **records.outcome(ended), **{KEY: self.state.provenance.to_json()}
+            ),
             lambda: append_result(self.config.reports_dir, row),
         ):
             try:
@@ -259,7 +266,7 @@ class TrainingSession:
         self._emit(ended)
         return ended
 
-    def _write_record(self, status: str, **more: Any) -> None:
+    def _write_record(self, status: str, **more: Any) -> dict[str, Any]:
         record = records.run_record(
             self.config,
             status,
@@ -267,6 +274,7 @@ class TrainingSession:
             workers=self.state.trainer.workers.count,
         )
         self.run_dir.write_record(record | more)
+        return record
 
     def _show(self, phase: str, done: int, total: int) -> None:
         self.phase, self.done, self.total = phase, done, total

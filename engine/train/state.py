@@ -12,6 +12,7 @@ from engine.schedulers import Scheduler
 from engine.train.callbacks import Callback
 from engine.train.checkpoint import Checkpoint
 from engine.train.flat import FlatParameters
+from engine.train.provenance import KEY, Provenance
 from engine.train.trainer import StepResult, Trainer
 
 Array = np.ndarray
@@ -89,6 +90,7 @@ class RunState:
         callbacks: those of the config, in order.
         progress: counters; one object throughout, so that others may look at it.
         history: the logs of every epoch done; one list throughout.
+        provenance: what it takes to train the same weights again.
     """
 
     trainer: Trainer
@@ -96,6 +98,7 @@ class RunState:
     callbacks: Sequence[Callback]
     progress: Progress
     history: list[dict[str, float]]
+    provenance: Provenance = field(default_factory=Provenance)
 
     def arrays(self) -> dict[str, Array]:
         """Every array by name: ``model/0.weight``, ``optimizer/exp_avg/0.weight``, ..."""
@@ -117,6 +120,7 @@ class RunState:
             "optimizer": {"t": self.trainer.optimizer.t, "lr": self.trainer.optimizer.lr},
             "scheduler": _without_nan(self.scheduler.state_dict()),
             "callbacks": _without_nan([c.state_dict() for c in self.callbacks]),
+            KEY: self.provenance.to_json(),
         }
 
     def table(self) -> Table:
@@ -138,6 +142,8 @@ class RunState:
                 {key: float("nan") if value is None else value for key, value in logs.items()}
                 for logs in meta["history"]
             ]
+            # A checkpoint of an earlier version has none.
+            provenance = Provenance.from_json(meta.get(KEY), len(history))
             self.scheduler.load_state_dict(meta["scheduler"])
             for callback, state in zip(self.callbacks, meta["callbacks"], strict=True):
                 callback.load_state_dict(state)
@@ -156,6 +162,7 @@ class RunState:
         self.trainer.optimizer.load_state_dict({"t": t, "lr": lr, "slots": slots})
         vars(self.progress).update(vars(progress))
         self.history[:] = history
+        self.provenance = provenance
 
 
 def _slots(optimizer: Optimizer, parameters: FlatParameters) -> dict[str, Array]:
