@@ -32,7 +32,6 @@ STATES = {
     "failed": ("✗ failed", "error"),
     None: ("✗ broken", "bold error"),
 }
-RESUMABLE = ("stopped", "interrupted", "failed")
 
 COLUMNS = (
     Column("", least=1),

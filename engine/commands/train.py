@@ -7,7 +7,9 @@ from typing import Any
 
 from engine.commands.output import Output
 from engine.commands.signals import Signals
-from engine.config import Config
+from engine.config import Config, config_hash
+from engine.errors import EngineError
+from engine.train import setup
 from engine.train.events import (
     CheckpointSaved,
     Ended,
@@ -17,6 +19,7 @@ from engine.train.events import (
     Started,
     Warned,
 )
+from engine.train.runlist import RunInfo, list_unfinished
 from engine.train.session import WEIGHTS, TrainingSession
 
 _EVENT_NAMES = {
@@ -43,15 +46,45 @@ def train(config: Config, out: Output) -> int:
     return _run(session, out)
 
 
+def train_or_resume(config: Config, out: Output) -> int:
+    """Go on with the newest unfinished run of this very config, or train it from its start.
+
+    Returns, raises: as ``train``.
+    """
+    for info in list_unfinished(config.runs_dir):
+        if _is_of(info, config):
+            out.say(f"going on with the unfinished run {info.id}")
+            return _resume(config, info.path, out)
+    out.say(f"no unfinished run of this config in {config.runs_dir}: training from the start")
+    return train(config, out)
+
+
+def _is_of(info: RunInfo, config: Config) -> bool:
+    """Whether a run has this config, but for what never changes the result."""
+    if (info.name, info.record.get("config_hash")) != (config.name, config_hash(config)):
+        return False
+    try:
+        own = setup.config_of(info.path)
+    except EngineError:
+        return False
+    # A checkpoint holds what its callbacks remember, in their order: also those that only write.
+    return [type(item) for item in own.callbacks] == [type(item) for item in config.callbacks]
+
+
 def resume(run: Path, out: Output) -> int:
     """Go on with an interrupted run, as if it had never stopped.
 
     Returns, raises: as ``train``.
     """
+    return _resume(setup.config_of(run), run, out)
+
+
+def _resume(config: Config, run: Path, out: Output) -> int:
     teller = _Teller(out)
-    return _run(
-        TrainingSession.resumed(run, on_event=teller.tell, on_progress=out.progress.update), out
+    session = TrainingSession(
+        config, resume=run, on_event=teller.tell, on_progress=out.progress.update
     )
+    return _run(session, out)
 
 
 def _run(session: TrainingSession, out: Output) -> int:

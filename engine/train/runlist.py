@@ -2,16 +2,29 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from engine.errors import RunError
+from engine.errors import EngineError, RunError
 from engine.train import durable
 from engine.train.locks import is_held
-from engine.train.rundir import LOCK, RUN_ID, STAMP, Status, check_path, read_record, take_lock
+from engine.train.rundir import (
+    LOCK,
+    RUN_ID,
+    STAMP,
+    RunDir,
+    Status,
+    check_path,
+    read_record,
+    take_lock,
+)
+
+UNFINISHED: tuple[Status, ...] = ("interrupted", "stopped", "failed")
+"""What a run is that may be gone on with."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +67,20 @@ def list_runs(root: durable.StrPath) -> list[RunInfo]:
         raise RunError(f"{os.fspath(root)}: {exc.strerror or exc}") from exc
     base = Path(os.path.abspath(root))
     return [_info(base / name) for name in sorted(names, reverse=True) if RUN_ID.fullmatch(name)]
+
+
+def list_unfinished(root: durable.StrPath) -> Iterator[RunInfo]:
+    """The runs under ``root`` that can be gone on with: cut, held by nobody, with a checkpoint.
+
+    The newest comes first; each is looked at only when it is asked for.
+
+    Raises:
+        RunError: the root is there and cannot be read.
+    """
+    for info in list_runs(root):
+        with suppress(EngineError):  # one that vanishes, or that may not be read
+            if info.status in UNFINISHED and RunDir.view(info.path).store.steps():
+                yield info
 
 
 def delete_run(path: durable.StrPath) -> None:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from engine.config import Config, config_hash, dump, loads
+from engine.config import Config, config_hash, dump
 from engine.data import Dataset
 from engine.errors import CheckpointError, EngineError, RunError
 from engine.kernels.workers import Workers
@@ -97,8 +97,7 @@ class TrainingSession:
         Raises:
             RunError, ConfigError: it is not a run, or its config cannot be read.
         """
-        config = loads(RunDir.view(run).read_config(), source=str(run / "config.yaml"))
-        return cls(config, resume=run, **watchers)
+        return cls(setup.config_of(run), resume=run, **watchers)
 
     # -- the run ----------------------------------------------------------------------------
 

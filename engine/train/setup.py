@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from engine import data, schedulers
-from engine.config import Config
+from engine.config import Config, loads
 from engine.data import Batches, Dataset, FetchCancelledError, split_validation
 from engine.data.dataset import Cancelled, Progress
 from engine.layers import Sequential
@@ -17,6 +18,7 @@ from engine.optim import OPTIMIZERS, Optimizer
 from engine.seeds import Purpose, stream
 from engine.train import callbacks as hooks
 from engine.train.callbacks import Callback
+from engine.train.rundir import CONFIG, RunDir
 
 EVALUATION_BATCH = 512
 """Samples evaluated between two looks at whether to stop."""
@@ -36,6 +38,15 @@ class Sources:
     train: Batches
     validation: Batches
     test: Batches
+
+
+def config_of(run: Path) -> Config:
+    """The config that a run directory holds.
+
+    Raises:
+        RunError, ConfigError: it is not a run, or its config cannot be read.
+    """
+    return loads(RunDir.view(run).read_config(), source=str(run / CONFIG))
 
 
 def load_dataset(

@@ -13,7 +13,8 @@ import tui.cli
 from engine import __version__
 from engine.export import FORMATS
 from engine.resources import shipped
-from tui.cli import COMMANDS, main
+from tui.arguments import COMMANDS
+from tui.cli import main
 
 
 @pytest.fixture
@@ -322,7 +323,7 @@ def test_any_error_is_one_line(
     def fail(options: object, out: object) -> int:
         raise error
 
-    monkeypatch.setattr(tui.cli, "_runs", fail)
+    monkeypatch.setitem(tui.cli._RUN, "runs", fail)
     assert main(["runs", "list"]) == code
     captured = capsys.readouterr()
     assert captured.out == ""

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from engine.errors import EngineError
-from engine.train.runlist import RunInfo, delete_run
+from engine.train.runlist import UNFINISHED, RunInfo, delete_run
 from tui import runview
 from tui.runshelf import RunShelf
 from tui.screens.evaluate import EvaluateScreen
@@ -27,7 +27,7 @@ class RunActions(Exporting):
 
     def resumable(self, info: RunInfo) -> str | None:
         """Why a run cannot be gone on with, or None."""
-        if info.status not in runview.RESUMABLE:
+        if info.status not in UNFINISHED:
             words = runview.STATES[info.status][0].split()[-1]
             return f"only runs that were stopped can be resumed; this one is {words}"
         if self.cnn.training.running:

@@ -1,0 +1,40 @@
+"""``--resume`` and ``runs verify``, as they are typed."""
+
+from pathlib import Path
+
+import pytest
+from command_line import SMALL, Terminal, wait_until
+
+
+@pytest.mark.parametrize("verb", ["train", "--no-ui"])
+def test_the_same_line_again_goes_on_after_a_kill(tmp_path: Path, verb: str) -> None:
+    terminal = Terminal(tmp_path)
+    line = [verb, *SMALL, "--set", "train.epochs=40", "--resume"]
+    process = terminal.start(*line)
+    wait_until(lambda: list(tmp_path.glob("runs/*/checkpoints/step-*")))
+    process.kill()
+    killed = terminal.finish(process)
+    assert "no unfinished run of this config in runs" in killed.err
+    again = terminal.start(*line)
+    assert again.stderr is not None
+    said = [again.stderr.readline() for _ in range(4)]
+    again.kill()
+    terminal.finish(again)
+    assert said[0] == f"going on with the unfinished run {terminal.only_run.name}\n"
+    assert said[3].startswith("going on after epoch ")
+
+
+def test_the_app_is_not_told_to_resume(tmp_path: Path) -> None:
+    done = Terminal(tmp_path).run("--resume")
+    assert (done.code, len(done.errors)) == (2, 1)
+    assert "--resume needs --no-ui" in done.err
+
+
+def test_verify_trains_again(tmp_path: Path) -> None:
+    terminal = Terminal(tmp_path)
+    assert terminal.run("train", *SMALL, "--set", "train.epochs=2").code == 0
+    done = terminal.run("runs", "verify", "quickstart", "--epochs", "1")
+    assert done.code == 0
+    assert done.out.splitlines()[-1] == "verified: 1 of 1 hashes are the same"
+    wrong = terminal.run("runs", "verify", "quickstart", "--epochs", "0")
+    assert (wrong.code, len(wrong.errors)) == (2, 1)

@@ -1,0 +1,233 @@
+"""The command line: what there is to type, and what it means; imports nothing that takes time."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+from engine import __version__
+
+EXIT_CODES = """\
+exit codes:
+  0  done
+  1  the run failed: it diverged, was not saved, or a gradient check or runs verify failed
+  2  the command line or the config is wrong
+  3  a data set or checkpoint is missing or corrupt
+  130, 143, 129  stopped by SIGINT (Ctrl-C), SIGTERM or SIGHUP; a checkpoint is saved
+"""
+
+COMMANDS = {
+    "train": "train headless (the same as --no-ui)",
+    "resume": "go on with an interrupted run, exactly",
+    "evaluate": "accuracy, per-class table and confusion matrix on the test set",
+    "export": "write a trained network for other programs",
+    "gradcheck": "prove the gradients of a network against numerical ones",
+    "data": "list, fetch or verify the data sets",
+    "runs": "list, show, compare or verify what was trained",
+    "config": "list, check or show configs, or print their JSON Schema",
+    "bench": "measure how fast networks train and predict on this machine",
+}
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; see: {self.prog} --help\n")
+
+
+def top_parser() -> argparse.ArgumentParser:
+    """That of ``cnn-tui`` without a command."""
+    listed = "\n".join(f"  {name:10}  {text}" for name, text in COMMANDS.items())
+    parser = _Parser(
+        prog="cnn-tui",
+        usage="cnn-tui [CONFIG]\n       cnn-tui --no-ui [--config CONFIG] [--set KEY=VALUE]...\n"
+        "       cnn-tui COMMAND ...",
+        description="Build, train and look inside small convolutional networks in NumPy. "
+        "Without --no-ui or a command it opens the app.",
+        epilog=f"commands (each has --help):\n{listed}\n\n{EXIT_CODES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "config_argument", nargs="?", metavar="CONFIG", help="a config, e.g. quickstart"
+    )
+    parser.add_argument("--no-ui", action="store_true", help="train headless")
+    _add_config(parser, required=False)
+    _add_continue(parser)
+    _add_output(parser)
+    parser.add_argument("--version", action="version", version=f"cnn-tui {__version__}")
+    return parser
+
+
+def command_parser(name: str) -> argparse.ArgumentParser:
+    """That of ``cnn-tui NAME``."""
+    parser = _Parser(
+        prog=f"cnn-tui {name}",
+        description=COMMANDS[name][0].upper() + COMMANDS[name][1:] + ".",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _ADDERS[name](parser)
+    return parser
+
+
+def _add_train(parser: argparse.ArgumentParser) -> None:
+    _add_config(parser, required=False)
+    _add_continue(parser)
+    _add_output(parser)
+
+
+def _add_continue(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with the newest unfinished run of this config, if there is one",
+    )
+
+
+def _add_resume(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run_name", metavar="RUN", help="a run's folder, or a part of its name")
+    parser.add_argument("--runs-dir", type=Path, default=Path("runs"), help="default: runs")
+    _add_output(parser)
+
+
+def _add_evaluate(parser: argparse.ArgumentParser) -> None:
+    _add_config(parser, required=True)
+    _add_weights(parser)
+    _add_output(parser)
+
+
+def _add_export(parser: argparse.ArgumentParser) -> None:
+    _add_config(parser, required=True)
+    _add_weights(parser)
+    parser.add_argument("--format", choices=["npz"], default="npz", help="default: npz")
+    parser.add_argument("--output", type=Path, required=True, metavar="P", help="file to write")
+    _add_output(parser)
+
+
+def _add_gradcheck(parser: argparse.ArgumentParser) -> None:
+    _add_config(parser, required=False)
+    parser.add_argument(
+        "--weights", type=Path, metavar="W", help="weights or run; default: fresh ones"
+    )
+    parser.add_argument(
+        "--mode",
+        choices=["exact", "directions"],
+        default="directions",
+        help="every entry, or a few random directions per tensor (default, fast)",
+    )
+    parser.add_argument("--samples", type=int, default=4, help="how many real images; default: 4")
+    _add_output(parser)
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="list|fetch|verify")
+    for verb, text in (
+        ("list", "which data sets there are"),
+        ("fetch", "download one"),
+        ("verify", "check the files of one"),
+    ):
+        one = verbs.add_parser(verb, help=text, description=text)
+        if verb != "list":
+            one.add_argument("name", help="e.g. mnist")
+        one.add_argument(
+            "--root", type=Path, help="folder of the data sets; default: $CNN_TUI_DATA or data/raw"
+        )
+        _add_output(one)
+
+
+def _add_runs(parser: argparse.ArgumentParser) -> None:
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="list|show|compare|verify")
+    for verb, text in (
+        ("list", "all runs, the newest first"),
+        ("show", "the record and metrics of one"),
+        ("compare", "some side by side"),
+        ("verify", "train one again, and see whether its weights come out the same"),
+    ):
+        one = verbs.add_parser(verb, help=text, description=text)
+        if verb != "list":
+            one.add_argument(
+                "names",
+                nargs="+" if verb == "compare" else 1,
+                metavar="RUN",
+                help="a run's folder, or a part of its name",
+            )
+        if verb == "verify":
+            one.add_argument("--epochs", type=_count, metavar="N", help="the first N epochs only")
+        one.add_argument("--runs-dir", type=Path, default=Path("runs"), help="default: runs")
+        _add_output(one)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a number from 1 up, got {text!r}")
+    return int(text)
+
+
+def _add_config_command(parser: argparse.ArgumentParser) -> None:
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="list|check|show|schema")
+    for verb, text in (
+        ("list", "the configs there are"),
+        ("check", "say whether one can be run, and show its network"),
+        ("show", "one with every value spelled out"),
+        ("schema", "JSON Schema, for editors"),
+    ):
+        one = verbs.add_parser(verb, help=text, description=text)
+        if verb in ("check", "show"):
+            one.add_argument("config", nargs="?", metavar="CONFIG", help="default: quickstart")
+            _add_set(one)
+        _add_output(one)
+
+
+def _add_bench(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--preset", metavar="NAME", help="e.g. lenet_mnist; default: all presets")
+    parser.add_argument("--batch", type=int, default=128, metavar="N", help="default: 128")
+    parser.add_argument("--workers", type=int, metavar="N", help="threads; default: all cores")
+    _add_output(parser)
+
+
+_ADDERS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
+    "train": _add_train,
+    "resume": _add_resume,
+    "evaluate": _add_evaluate,
+    "export": _add_export,
+    "gradcheck": _add_gradcheck,
+    "data": _add_data,
+    "runs": _add_runs,
+    "config": _add_config_command,
+    "bench": _add_bench,
+}
+
+
+def _add_config(parser: argparse.ArgumentParser, *, required: bool) -> None:
+    parser.add_argument(
+        "--config",
+        metavar="CONFIG",
+        required=required,
+        help="a YAML file, or the name of a shipped one"
+        + ("" if required else "; default: quickstart"),
+    )
+    _add_set(parser)
+
+
+def _add_set(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        dest="overrides",
+        metavar="KEY=VALUE",
+        help="override a value, e.g. train.lr=0.1; may be repeated",
+    )
+
+
+def _add_weights(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--weights", type=Path, required=True, metavar="W", help="a file of weights, or a run"
+    )
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="data as JSON lines on stdout")
+    parser.add_argument("--quiet", action="store_true", help="no narration on stderr")
+    parser.add_argument("--debug", action="store_true", help="tracebacks of errors")
