@@ -1,6 +1,6 @@
 """Where a run is, as what a checkpoint holds: enough to go on with the same bits."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -14,8 +14,10 @@ from engine.train.checkpoint import Checkpoint
 from engine.train.flat import FlatParameters
 from engine.train.provenance import KEY, Provenance
 from engine.train.trainer import StepResult, Trainer
+from engine.train.untrusted import check_alike, check_logs
 
 Array = np.ndarray
+_LARGEST_SCALE = 1e100
 Table = dict[str, tuple[np.dtype, tuple[int, ...]]]
 
 
@@ -137,17 +139,17 @@ class RunState:
             meta = saved.meta
             if meta["kind"] != "run":
                 raise CheckpointError(f"expected the checkpoint of a run, got {meta['kind']!r}")
-            progress = Progress(**_with_nan(meta["progress"], Progress()))
-            history = [
-                {key: float("nan") if value is None else value for key, value in logs.items()}
-                for logs in meta["history"]
-            ]
+            progress, history = _read_progress(meta)
             # A checkpoint of an earlier version has none.
             provenance = Provenance.from_json(meta.get(KEY), len(history))
+            check_alike(meta["optimizer"], self.meta()["optimizer"], "optimizer")
+            own_schedule = self.scheduler.state_dict()
             self.scheduler.load_state_dict(meta["scheduler"])
+            check_alike(meta["scheduler"], own_schedule, "scheduler")
             for callback, state in zip(self.callbacks, meta["callbacks"], strict=True):
+                check_alike(state, callback.state_dict(), "callbacks")
                 callback.load_state_dict(state)
-            t, lr = int(meta["optimizer"]["t"]), float(meta["optimizer"]["lr"])
+            t, lr = meta["optimizer"]["t"], float(meta["optimizer"]["lr"])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise CheckpointError(f"the checkpoint's state cannot be read: {error!r}") from None
         own = self.arrays()
@@ -181,9 +183,25 @@ def _without_nan(value: Any) -> Any:
     return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
-def _with_nan(values: dict[str, Any], like: Progress) -> dict[str, Any]:
-    """Null stands for NaN where a number belongs."""
-    return {
-        key: float("nan") if value is None and isinstance(getattr(like, key), float) else value
-        for key, value in values.items()
-    }
+def _read_progress(meta: Mapping[str, Any]) -> tuple[Progress, list[dict[str, float]]]:
+    """Counters and history; null stands for NaN where a number belongs."""
+    values, like = dict(meta["progress"]), asdict(Progress())
+    best, stop_reason = values.pop("best"), values.pop("stop_reason")
+    del like["best"], like["stop_reason"]
+    check_alike(values, like, "progress")
+    if best != {}:
+        check_logs(best, "progress.best")
+    if not (stop_reason is None or isinstance(stop_reason, str)):
+        raise ValueError("progress.stop_reason: expected a text")
+    for logs in meta["history"]:
+        check_logs(logs, "history")
+    progress = Progress(**_with_nan(values), best=_with_nan(best), stop_reason=stop_reason)
+    if progress.epoch != len(meta["history"]):
+        raise ValueError(f"{progress.epoch} epochs with a history of {len(meta['history'])}")
+    if not 0 < progress.lr_scale <= _LARGEST_SCALE:
+        raise ValueError(f"progress.lr_scale: expected a factor, got {progress.lr_scale}")
+    return progress, [_with_nan(logs) for logs in meta["history"]]
+
+
+def _with_nan(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: float("nan") if value is None else value for key, value in values.items()}

@@ -27,16 +27,16 @@ _LENET = """
 dataset: mnist_mini
 model: lenet_mnist
 seed: 3
-data: {limit: 600, validation: 100}
-train: {epochs: 4, batch_size: 32, lr: 0.02, momentum: 0.9, scheduler: {name: cosine},
+data: {limit: 2000, validation: 400}
+train: {epochs: 6, batch_size: 32, lr: 0.02, momentum: 0.9, scheduler: {name: cosine},
         checkpoint_every: {steps: 2}}
 """
 _LENET_RICH = """
 dataset: mnist_mini
 model: lenet_mnist
 seed: 4
-data: {limit: 600, validation: 100, augment: {shift: 2, cutout: 5}}
-train: {epochs: 4, batch_size: 48, lr: 0.003, optimizer: adam, clip_norm: 5.0,
+data: {limit: 2000, validation: 400, augment: {shift: 2, cutout: 5}}
+train: {epochs: 6, batch_size: 48, lr: 0.003, optimizer: adam, clip_norm: 5.0,
         scheduler: {name: plateau, monitor: val_loss, patience: 0}, warmup: {steps: 8},
         checkpoint_every: {steps: 3}}
 callbacks: [early_stopping: {monitor: val_acc, patience: 2}]
@@ -45,8 +45,8 @@ _TINY_VGG = """
 dataset: mnist_mini
 model: tiny_vgg_cifar10
 seed: 5
-data: {limit: 250, validation: 50, augment: {flip: true}}
-train: {epochs: 2, batch_size: 32, lr: 0.01, momentum: 0.9, weight_decay: 5.0e-4,
+data: {limit: 600, validation: 100, augment: {flip: true}}
+train: {epochs: 4, batch_size: 32, lr: 0.01, momentum: 0.9, weight_decay: 5.0e-4,
         scheduler: {name: one_cycle, max_lr: 0.02}, checkpoint_every: {steps: 1}}
 """
 _SMALL = """
@@ -249,7 +249,7 @@ def wait_for_end(process: subprocess.Popen[bytes], seconds: float) -> bool:
 def delay(reference: Reference, rng: random.Random) -> float:
     """A random moment: while it starts, or in a part of its training that comes after."""
     training = reference.whole - reference.first
-    return rng.uniform(0, reference.first + max(training / 5, reference.first / 2))
+    return rng.uniform(0, reference.first + max(training / 5, reference.first))
 
 
 SIGNALS = {

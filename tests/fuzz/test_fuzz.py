@@ -1,0 +1,119 @@
+"""The fuzzing in its short form; ``python tests/fuzz`` is the long one. And what it has found."""
+
+import copy
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fuzzing import Report, Target, fuzz
+from targets import Run, make
+
+from engine.errors import CheckpointError, EngineError
+
+INPUTS = 60
+"""Of every reader; a resume trains, and gets a third of them."""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("fuzz")
+
+
+@pytest.fixture(scope="module")
+def targets(folder: Path) -> dict[str, Target]:
+    return {target.name: target for target in make(folder)}
+
+
+@pytest.mark.parametrize(
+    "name", ["configs", "IDX", "CIFAR-10", "weights", "run folders", "resume states"]
+)
+def test_whatever_a_file_holds(targets: dict[str, Target], name: str) -> None:
+    count = INPUTS // 3 if name == "resume states" else INPUTS
+    report = fuzz(targets[name], count, random.Random(f"tests {name}"))
+    assert report.findings == []
+    assert report.refused > count // 8, "the case needs inputs that are bad"
+
+
+def test_no_reader_is_forgotten(targets: dict[str, Target]) -> None:
+    assert len(targets) == 6
+
+
+def misread(item: int) -> object:
+    """A reader with all the faults that are looked for."""
+    match item:
+        case 1:
+            raise EngineError("refused")
+        case 2:
+            raise KeyError("a fault")
+        case 3:
+            raise EngineError("\x1b[2J")
+        case 4:
+            return bytes(100_000)
+    return bytes(10_000)
+
+
+@pytest.mark.parametrize(
+    ("item", "words"), [(0, []), (1, []), (2, ["KeyError"]), (3, ["message"]), (4, ["bytes"])]
+)
+def test_a_reader_that_fails_is_found(item: int, words: list[str]) -> None:
+    report = fuzz(Target("faulty", [0], lambda rng: item, misread), 3, random.Random(0))
+    assert isinstance(report, Report)
+    assert (report.inputs, report.refused) == (3, 3 if item in (1, 3) else 0)
+    assert len(report.findings) == 3 * len(words)
+    assert all(word in reason for word in words for _, reason in report.findings)
+
+
+# -- what it has found -----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return Run(tmp_path_factory.mktemp("run"))
+
+
+def _put(*path: Any, value: Any) -> Callable[[dict[str, Any]], None]:
+    def change(meta: Any) -> None:
+        for key in path[:-1]:
+            meta = meta[key]
+        meta[path[-1]] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _put("progress", "lr_scale", value=-1e308),
+        _put("progress", "lr_scale", value=1e200),
+        _put("progress", "step", value=0.5),
+        _put("progress", "epoch", value=-(10**9)),
+        _put("progress", "epoch", value=7),
+        _put("progress", "epoch", value=True),
+        _put("progress", "loss_sum", value="x"),
+        _put("progress", "done", value=1),
+        _put("progress", "correct", value=True),
+        _put("progress", "best", value=[]),
+        _put("progress", "best", value={"val_acc": "x"}),
+        _put("progress", "stop_reason", value=3),
+        _put("history", 0, "val_loss", value=[]),
+        _put("history", 0, value={}),
+        _put("optimizer", "t", value=-1),
+        _put("callbacks", 1, "best", value="x"),
+        _put("callbacks", 1, "wait", value=10**30),
+        _put("scheduler", "inner", "best", value={}),
+        _put("scheduler", "inner", "bad_epochs", value=0.5),
+        _put("provenance", value=3),
+        _put("provenance", "weights", value=[]),
+        _put("provenance", "parts", value=[{"step": "x"}]),
+    ],
+)
+def test_a_state_that_we_never_write_is_refused(
+    run: Run, change: Callable[[dict[str, Any]], None]
+) -> None:
+    meta = copy.deepcopy(run.saved.meta)
+    change(meta)
+    run.write_state(meta)
+    with pytest.raises(CheckpointError, match="the checkpoint's state cannot be read"):
+        run.resume()
