@@ -87,6 +87,11 @@ class Lock:
                 raise LockHeldError(pid)
             time.sleep(_POLL)
 
+    @property
+    def in_place(self) -> bool:
+        """Whether the file that is locked is still the one at its path: it may be deleted."""
+        return _is_at(self._file, self.path)
+
     def release(self) -> None:
         """Give the lock back; harmless when it has been already."""
         self._file.close()
@@ -115,7 +120,7 @@ def is_held(path: Path) -> bool:
 def _is_at(file: BinaryIO, path: Path) -> bool:
     try:
         return os.path.samestat(os.fstat(file.fileno()), os.lstat(path))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
 
 

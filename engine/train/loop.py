@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from engine.config import Config
 from engine.data import Batches
+from engine.errors import RunError
 from engine.train.callbacks import Callback
 from engine.train.controls import Controls
 from engine.train.events import EpochEnded, Event, LearningRateChanged, Logs, Warned
@@ -164,7 +165,10 @@ class Loop:
         if best:
             progress.best = {"epoch": epoch + 1, **logs}
         progress.next_epoch()
-        problem = self.run_dir.append_metrics({"epoch": progress.epoch, **logs})
+        try:
+            problem = self.run_dir.append_metrics({"epoch": progress.epoch, **logs})
+        except RunError as error:  # the directory is another process' by now
+            problem = str(error)
         if problem is not None:
             self.emit(Warned(problem))
         self.saver.checkpoint(best=best)

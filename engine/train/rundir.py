@@ -111,6 +111,25 @@ class RunDir:
         """
         return cls(check_path(path), None)
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether the directory was deleted under us, so that nothing keeps others out of it."""
+        return self._lock is None or not self._lock.in_place
+
+    def make_again(self) -> None:
+        """Make a directory that is gone, empty, and hold its lock.
+
+        Raises:
+            RunError: it cannot be made, or another process holds it by now; what is written to
+                it is refused then.
+        """
+        self.close()
+        try:
+            durable.make_folder(self.path)
+        except OSError as exc:
+            raise RunError(f"{self.path}: cannot be made again: {exc.strerror or exc}") from exc
+        self._lock = take_lock(self.path)
+
     def close(self) -> None:
         """Give the lock back; the directory is then only to be read."""
         if self._lock is not None:
@@ -172,6 +191,8 @@ class RunDir:
             None, or in one line why it could not be written, which is no reason to stop training.
         """
         self._check_writable()
+        if self.is_gone:  # ``make_again`` is to write all rows
+            return self._warn(OSError("the run directory was deleted"))
         try:
             metricslog.append(self.path / METRICS, row)
         except OSError as exc:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from engine.config import Config
-from engine.errors import CheckpointError
+from engine.errors import CheckpointError, RunError
 from engine.train import checkpoint, durable
 from engine.train.events import CheckpointSaved, Event, Warned
 from engine.train.records import weights_meta
@@ -25,15 +25,22 @@ class Saver:
         state: what is saved.
         store: the run's checkpoints.
         emit: told what was saved, and what was not.
+        prepare: called before every save; sees to the folder.
     """
 
     def __init__(
-        self, config: Config, state: RunState, store: CheckpointStore, emit: Callable[[Event], None]
+        self,
+        config: Config,
+        state: RunState,
+        store: CheckpointStore,
+        emit: Callable[[Event], None],
+        prepare: Callable[[], None],
     ) -> None:
         self._config = config
         self._state = state
         self._store = store
         self._emit = emit
+        self._prepare = prepare
         self._failed: dict[Path, str] = {}
         self._last = time.monotonic()
 
@@ -79,8 +86,9 @@ class Saver:
 
     def _try(self, path: Path, save: Callable[[], None]) -> bool:
         try:
+            self._prepare()
             save()
-        except (CheckpointError, OSError) as error:
+        except (CheckpointError, RunError, OSError) as error:
             reason = str(error)
             if isinstance(error, OSError):
                 reason = f"{path}: not saved: {error.strerror or error}"

@@ -150,7 +150,9 @@ class TrainingSession:
             self.run_dir = RunDir.create(self.config.runs_dir, self.config.name)
         else:
             self.run_dir = RunDir.open(self._resume)
-        self._saver = Saver(self.config, self.state, self.run_dir.store, self._emit)
+        self._saver = Saver(
+            self.config, self.state, self.run_dir.store, self._emit, self._keep_directory
+        )
         loop = Loop(
             config=self.config,
             state=self.state,
@@ -194,6 +196,18 @@ class TrainingSession:
         left_over = self.run_dir.truncate_metrics(self.progress.epoch)
         if left_over is not None:
             self.warn(left_over)
+
+    def _keep_directory(self) -> None:
+        """If the run directory was deleted, make it again, with all that is known."""
+        if not self.run_dir.is_gone:
+            return
+        self.run_dir.make_again()
+        self.run_dir.write_config(dump(self.config))
+        self.run_dir.truncate_metrics(0)
+        for epoch, logs in enumerate(self.history, 1):
+            self.run_dir.append_metrics({"epoch": epoch, **logs})
+        self._write_record("running")
+        self.warn(f"{self.run_dir.path}: deleted under the run; made again")
 
     def _give_up(self, error: BaseException) -> None:
         """An error that ends the run: leave a record of it, or nothing if nothing was trained."""
