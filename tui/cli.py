@@ -9,12 +9,32 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import NoReturn
 
-from tui.arguments import COMMANDS, command_parser, top_parser
+from engine import __version__
+from tui import verbs
 
-if TYPE_CHECKING:
-    from engine.commands.output import Output
+EXIT_CODES = """\
+exit codes:
+  0  done
+  1  the run failed: it diverged, was not saved, or a gradient check or runs verify failed
+  2  the command line or the config is wrong
+  3  a data set or checkpoint is missing or corrupt
+  130, 143, 129  stopped by SIGINT (Ctrl-C), SIGTERM or SIGHUP; a checkpoint is saved
+"""
+
+COMMANDS = {
+    "train": "train headless (the same as --no-ui)",
+    "resume": "go on with an interrupted run, exactly",
+    "evaluate": "accuracy, per-class table and confusion matrix on the test set",
+    "export": "write a trained network for other programs",
+    "gradcheck": "prove the gradients of a network against numerical ones",
+    "data": "list, fetch or verify the data sets",
+    "runs": "list, show, compare or verify what was trained",
+    "config": "list, check or show configs, or print their JSON Schema",
+    "bench": "measure how fast networks train and predict on this machine",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -22,21 +42,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     _keep_standard_streams()
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments and arguments[0] in COMMANDS:
-        options = command_parser(arguments[0]).parse_args(arguments[1:])
-        options.run = _RUN[arguments[0]]
-        return _guarded(options)
-    parser = top_parser()
+        parser = _command_parser(arguments[0])
+        return _guarded(parser.parse_args(arguments[1:]))
+    parser = _top_parser()
     options = parser.parse_args(arguments)
     if options.config is not None and options.config_argument is not None:
         parser.error(f"expected one config, got {options.config_argument} and {options.config}")
     if options.no_ui:
-        options.run = _train
+        options.run = verbs.run_train
         if options.config is None:
             options.config = options.config_argument
         return _guarded(options)
     if options.resume:
         parser.error("--resume needs --no-ui; the app offers to go on with a run by itself")
     return _open_app(options)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; see: {self.prog} --help\n")
 
 
 def _keep_standard_streams() -> None:
@@ -46,6 +72,212 @@ def _keep_standard_streams() -> None:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, os.O_RDWR)
+
+
+def _top_parser() -> argparse.ArgumentParser:
+    listed = "\n".join(f"  {name:10}  {text}" for name, text in COMMANDS.items())
+    parser = _Parser(
+        prog="cnn-tui",
+        usage="cnn-tui [CONFIG]\n       cnn-tui --no-ui [--config CONFIG] [--set KEY=VALUE]...\n"
+        "       cnn-tui COMMAND ...",
+        description="Build, train and look inside small convolutional networks in NumPy. "
+        "Without --no-ui or a command it opens the app.",
+        epilog=f"commands (each has --help):\n{listed}\n\n{EXIT_CODES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "config_argument", nargs="?", metavar="CONFIG", help="a config, e.g. quickstart"
+    )
+    parser.add_argument("--no-ui", action="store_true", help="train headless")
+    _add_config(parser, required=False)
+    _add_continue(parser)
+    _add_output(parser)
+    parser.add_argument("--version", action="version", version=f"cnn-tui {__version__}")
+    return parser
+
+
+def _command_parser(name: str) -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog=f"cnn-tui {name}",
+        description=COMMANDS[name][0].upper() + COMMANDS[name][1:] + ".",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _ADDERS[name](parser)
+    return parser
+
+
+def _add_train(parser: argparse.ArgumentParser) -> None:
+    _add_config(parser, required=False)
+    _add_continue(parser)
+    _add_output(parser)
+    parser.set_defaults(run=verbs.run_train)
+
+
+def _add_continue(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with the newest unfinished run of this config, if there is one",
+    )
+
+
+def _add_resume(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run_name", metavar="RUN", help="a run's folder, or a part of its name")
+    parser.add_argument("--runs-dir", type=Path, default=Path("runs"), help="default: runs")
+    _add_output(parser)
+    parser.set_defaults(run=verbs.run_resume)
+
+
+def _add_evaluate(parser: argparse.ArgumentParser) -> None:
+    _add_config(parser, required=True)
+    _add_weights(parser)
+    _add_output(parser)
+    parser.set_defaults(run=verbs.run_evaluate)
+
+
+def _add_export(parser: argparse.ArgumentParser) -> None:
+    _add_config(parser, required=True)
+    _add_weights(parser)
+    parser.add_argument("--format", choices=["npz"], default="npz", help="default: npz")
+    parser.add_argument("--output", type=Path, required=True, metavar="P", help="file to write")
+    _add_output(parser)
+    parser.set_defaults(run=verbs.run_export)
+
+
+def _add_gradcheck(parser: argparse.ArgumentParser) -> None:
+    _add_config(parser, required=False)
+    parser.add_argument(
+        "--weights", type=Path, metavar="W", help="weights or run; default: fresh ones"
+    )
+    parser.add_argument(
+        "--mode",
+        choices=["exact", "directions"],
+        default="directions",
+        help="every entry, or a few random directions per tensor (default, fast)",
+    )
+    parser.add_argument("--samples", type=int, default=4, help="how many real images; default: 4")
+    _add_output(parser)
+    parser.set_defaults(run=verbs.run_gradcheck)
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    subparsers = parser.add_subparsers(dest="verb", required=True, metavar="list|fetch|verify")
+    for verb, text in (
+        ("list", "which data sets there are"),
+        ("fetch", "download one"),
+        ("verify", "check the files of one"),
+    ):
+        one = subparsers.add_parser(verb, help=text, description=text)
+        if verb != "list":
+            one.add_argument("name", help="e.g. mnist")
+        one.add_argument(
+            "--root", type=Path, help="folder of the data sets; default: $CNN_TUI_DATA or data/raw"
+        )
+        _add_output(one)
+    parser.set_defaults(run=verbs.run_data)
+
+
+def _add_runs(parser: argparse.ArgumentParser) -> None:
+    subparsers = parser.add_subparsers(
+        dest="verb", required=True, metavar="list|show|compare|verify"
+    )
+    for verb, text in (
+        ("list", "all runs, the newest first"),
+        ("show", "the record and metrics of one"),
+        ("compare", "some side by side"),
+        ("verify", "train one again, and see whether its weights come out the same"),
+    ):
+        one = subparsers.add_parser(verb, help=text, description=text)
+        if verb != "list":
+            one.add_argument(
+                "names",
+                nargs="+" if verb == "compare" else 1,
+                metavar="RUN",
+                help="a run's folder, or a part of its name",
+            )
+        if verb == "verify":
+            one.add_argument("--epochs", type=_count, metavar="N", help="the first N epochs only")
+        one.add_argument("--runs-dir", type=Path, default=Path("runs"), help="default: runs")
+        _add_output(one)
+    parser.set_defaults(run=verbs.run_runs)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a number from 1 up, got {text!r}")
+    return int(text)
+
+
+def _add_config_command(parser: argparse.ArgumentParser) -> None:
+    subparsers = parser.add_subparsers(dest="verb", required=True, metavar="list|check|show|schema")
+    for verb, text in (
+        ("list", "the configs there are"),
+        ("check", "say whether one can be run, and show its network"),
+        ("show", "one with every value spelled out"),
+        ("schema", "JSON Schema, for editors"),
+    ):
+        one = subparsers.add_parser(verb, help=text, description=text)
+        if verb in ("check", "show"):
+            one.add_argument("config", nargs="?", metavar="CONFIG", help="default: quickstart")
+            _add_set(one)
+        _add_output(one)
+    parser.set_defaults(run=verbs.run_config)
+
+
+def _add_bench(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--preset", metavar="NAME", help="e.g. lenet_mnist; default: all presets")
+    parser.add_argument("--batch", type=int, default=128, metavar="N", help="default: 128")
+    parser.add_argument("--workers", type=int, metavar="N", help="threads; default: all cores")
+    _add_output(parser)
+    parser.set_defaults(run=verbs.run_bench)
+
+
+_ADDERS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
+    "train": _add_train,
+    "resume": _add_resume,
+    "evaluate": _add_evaluate,
+    "export": _add_export,
+    "gradcheck": _add_gradcheck,
+    "data": _add_data,
+    "runs": _add_runs,
+    "config": _add_config_command,
+    "bench": _add_bench,
+}
+
+
+def _add_config(parser: argparse.ArgumentParser, *, required: bool) -> None:
+    parser.add_argument(
+        "--config",
+        metavar="CONFIG",
+        required=required,
+        help="a YAML file, or the name of a shipped one"
+        + ("" if required else "; default: quickstart"),
+    )
+    _add_set(parser)
+
+
+def _add_set(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        dest="overrides",
+        metavar="KEY=VALUE",
+        help="override a value, e.g. train.lr=0.1; may be repeated",
+    )
+
+
+def _add_weights(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--weights", type=Path, required=True, metavar="W", help="a file of weights, or a run"
+    )
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="data as JSON lines on stdout")
+    parser.add_argument("--quiet", action="store_true", help="no narration on stderr")
+    parser.add_argument("--debug", action="store_true", help="tracebacks of errors")
 
 
 def _guarded(options: argparse.Namespace) -> int:
@@ -79,106 +311,6 @@ def _explain(error: Exception) -> tuple[str, int]:
         return "not enough memory; try a smaller batch or a smaller network", 1
     text = " ".join(str(error).split())
     return f"cnn-tui failed: {type(error).__name__}: {text}; --debug shows where", 1
-
-
-def _train(options: argparse.Namespace, out: "Output") -> int:
-    from engine.commands.config import resolve
-    from engine.commands.train import train, train_or_resume
-    from engine.config import load
-
-    begin = train_or_resume if options.resume else train
-    return begin(load(resolve(options.config), options.overrides), out)
-
-
-def _resume(options: argparse.Namespace, out: "Output") -> int:
-    from engine.commands.runs import find
-    from engine.commands.train import resume
-
-    return resume(find(options.runs_dir, options.run_name).path, out)
-
-
-def _evaluate(options: argparse.Namespace, out: "Output") -> int:
-    from engine.commands.config import resolve
-    from engine.commands.evaluate import evaluate
-    from engine.config import load
-
-    config = load(resolve(options.config), options.overrides)
-    return evaluate(config, options.weights, out)
-
-
-def _export(options: argparse.Namespace, out: "Output") -> int:
-    from engine.commands.config import resolve
-    from engine.commands.export import export
-    from engine.config import load
-
-    config = load(resolve(options.config), options.overrides)
-    return export(config, options.weights, options.format, options.output, out)
-
-
-def _gradcheck(options: argparse.Namespace, out: "Output") -> int:
-    from engine.commands.config import resolve
-    from engine.commands.gradcheck import gradcheck
-    from engine.config import load
-
-    config = load(resolve(options.config), options.overrides)
-    return gradcheck(
-        config, out, weights=options.weights, mode=options.mode, samples=options.samples
-    )
-
-
-def _data(options: argparse.Namespace, out: "Output") -> int:
-    from engine.commands import data
-
-    if options.verb == "list":
-        return data.list_datasets(options.root, out)
-    verb = data.fetch_dataset if options.verb == "fetch" else data.verify_dataset
-    return verb(options.name, options.root, out)
-
-
-def _runs(options: argparse.Namespace, out: "Output") -> int:
-    from engine.commands import runs
-
-    if options.verb == "list":
-        return runs.list_all(options.runs_dir, out)
-    if options.verb == "show":
-        return runs.show(options.runs_dir, options.names[0], out)
-    if options.verb == "verify":
-        from engine.commands.verify import verify
-
-        return verify(options.runs_dir, options.names[0], out, epochs=options.epochs)
-    return runs.compare(options.runs_dir, options.names, out)
-
-
-def _config(options: argparse.Namespace, out: "Output") -> int:
-    from engine.commands import config
-
-    if options.verb == "list":
-        return config.list_all(out)
-    if options.verb == "schema":
-        return config.schema(out)
-    verb = config.check if options.verb == "check" else config.show
-    return verb(config.resolve(options.config), options.overrides, out)
-
-
-def _bench(options: argparse.Namespace, out: "Output") -> int:
-    from engine.commands.bench import bench
-    from engine.models import PRESETS
-
-    presets = tuple(PRESETS) if options.preset is None else (options.preset,)
-    return bench(out, presets=presets, batch=options.batch, workers=options.workers)
-
-
-_RUN: dict[str, Callable[[argparse.Namespace, "Output"], int]] = {
-    "train": _train,
-    "resume": _resume,
-    "evaluate": _evaluate,
-    "export": _export,
-    "gradcheck": _gradcheck,
-    "data": _data,
-    "runs": _runs,
-    "config": _config,
-    "bench": _bench,
-}
 
 
 def _open_app(options: argparse.Namespace) -> int:
