@@ -17,6 +17,7 @@ from engine.config import Config
 from tui import keymap, theme
 from tui.driver import patient
 from tui.jobs import Job, JobEnded
+from tui.offer import offer_to_resume
 from tui.palette import Actions
 from tui.screens import SCREENS
 from tui.screens.base import MIN_HEIGHT, MIN_WIDTH, BaseScreen
@@ -98,6 +99,7 @@ class CnnApp(App[int]):
 
     def on_mount(self) -> None:
         self.set_interval(_TICK, self._tick)
+        self.call_after_refresh(offer_to_resume, self)
 
     def _tick(self) -> None:
         if self.signals is not None and self.signals.received is not None:

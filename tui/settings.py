@@ -28,10 +28,12 @@ class Settings:
     Attributes:
         config: path of the config that was chosen last; empty before the first.
         theme: name of the theme; empty for the default.
+        declined: the run that was cut and is not to be gone on with; empty if there is none.
     """
 
     config: str = ""
     theme: str = ""
+    declined: str = ""
 
     @classmethod
     def load(cls) -> "Settings":

@@ -1,0 +1,64 @@
+"""After a crash, the app offers to go on with the run that was cut."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.errors import EngineError
+from engine.train.runlist import RunInfo, list_unfinished
+from engine.train.setup import config_of
+from tui.screens.base import BaseScreen
+from tui.screens.dialogs import Confirm
+
+if TYPE_CHECKING:
+    from tui.app import CnnApp
+
+_FROM_OUTSIDE = ("SIGTERM", "SIGHUP")
+"""Reasons of a stop that nobody at the keyboard wanted."""
+
+
+def offer_to_resume(app: "CnnApp") -> None:
+    """Look for the newest unfinished run; if it was cut, ask whether to go on with it, once."""
+    config = app.workspace.document.config
+    root = Path("runs") if config is None else config.runs_dir
+    app.start_job(
+        lambda job: _cut_run(root),
+        on_done=lambda info: _ask(app, info),
+        on_error=lambda error: None,  # screen 5 says what is wrong with the runs
+        name="offer",
+    )
+
+
+def _cut_run(root: Path) -> RunInfo | None:
+    """The newest unfinished run, if it was a crash, a kill or a closed terminal that ended it."""
+    info = next(list_unfinished(root), None)
+    if info is None:
+        return None
+    cut = info.status == "interrupted" or info.record.get("reason") in _FROM_OUTSIDE
+    return info if cut else None
+
+
+def _ask(app: "CnnApp", info: RunInfo | None) -> None:
+    if info is None or info.id == app.settings.declined:
+        return
+    if app.training.running or not isinstance(app.screen, BaseScreen):
+        return  # there is something else to do already
+
+    def answered(yes: bool | None) -> None:
+        if yes:
+            _resume(app, info)
+        else:
+            app.settings.declined = info.id
+            app.settings.save()
+
+    question = f"{info.name} was cut off before its end. Go on with it?"
+    detail = f"{info.id}: it goes on exactly where it was saved. If not now: 5 shows all runs."
+    app.push_screen(Confirm(question, detail, yes="go on", no="no, do not ask again"), answered)
+
+
+def _resume(app: "CnnApp", info: RunInfo) -> None:
+    try:
+        config = config_of(info.path)
+    except EngineError as error:
+        app.tell(str(error), "it cannot be gone on with", severity="error")
+        return
+    app.start_training(config, info.path)
