@@ -1,6 +1,7 @@
 """SIGINT, SIGTERM and SIGHUP at random moments, headless and in the app on a terminal."""
 
 import fcntl
+import itertools
 import os
 import random
 import re
@@ -69,8 +70,9 @@ def headless(text: str, folder: Path, *, signals: int, seed: int) -> Tally:
     rng = random.Random(seed)
     tally = Tally("headless")
     reference = refer("stops", text, folder / "reference")
+    numbers = itertools.count()
     while tally.signals < signals:
-        run = Cut.new("stops", text, folder / f"run-{tally.signals}")
+        run = Cut.new("stops", text, folder / f"run-{next(numbers)}")
         while True:
             process = run.begin(rng.choice((1, 2, 4)))
             if wait_for_end(process, delay(reference, rng)):
