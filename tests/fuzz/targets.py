@@ -143,7 +143,8 @@ class Run:
         self.root = folder / "runs"
         self.path = self.root / RUN
         places = [f"runs_dir={folder / 'made'}", f"reports_dir={folder / 'reports'}"]
-        self.config = loads(TINY, "tiny.yaml", places)
+        text = TINY.replace("filepath: best.npz", f"filepath: {folder / 'best.npz'}")
+        self.config = loads(text, "tiny.yaml", places)
         self.dataset = data.load("mnist_mini")
         session = TrainingSession(self.config, on_event=lambda event: None)
         session.controls.checkpoint_now()

@@ -11,6 +11,7 @@ import pytest
 from command_runs import make_config, run, speak
 
 from engine.commands import evaluate as module
+from engine.commands import export as export_command
 from engine.commands.evaluate import evaluate
 from engine.commands.export import export
 from engine.commands.signals import Interrupted
@@ -101,6 +102,30 @@ def test_export_writes_weights_and_architecture(
     export(make_config(tmp_path), trained, "npz", target, spoken.out)
     (line,) = spoken.lines()
     assert line == {"format": "npz", "files": [str(target), str(target.with_suffix(".json"))]}
+
+
+def test_export_ends_at_a_signal_before_it_writes(
+    tmp_path: Path,
+    trained: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real = export_command.load_model
+
+    def load(*args: object, **kwargs: object) -> object:
+        os.kill(os.getpid(), signal.SIGHUP)
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(export_command, "load_model", load)
+    out = speak(capsys).out
+    old = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    try:
+        with pytest.raises(Interrupted) as caught:
+            export(make_config(tmp_path), trained, "npz", tmp_path / "net.npz", out)
+    finally:
+        signal.signal(signal.SIGHUP, old)
+    assert caught.value.exit_code == 129
+    assert not list(tmp_path.iterdir())
 
 
 def test_export_refuses_a_folder_and_a_file_for_a_folder(
