@@ -9,6 +9,9 @@ from soak_runs import TIMEOUT, Cut, Reference, delay, problems, refer, wait_for_
 
 WORKERS = (1, 2, 4)
 
+_MOMENT = 5.0
+"""Seconds in which a process whose parent was killed has to see that it is alone."""
+
 
 def soak(
     kinds: Mapping[str, str],
@@ -68,6 +71,8 @@ def _kill_until_done(run: Cut, reference: Reference, rng: random.Random, aimed: 
         if ended or run.is_through:
             break
     run.finish(reference)
-    time.sleep(0.2)  # what is left of the killed ones may need a moment to see that it is alone
+    deadline = time.monotonic() + _MOMENT
+    while run.stray() and time.monotonic() < deadline:
+        time.sleep(0.05)
     if run.stray():
         run.problems.append(f"processes left: {run.stray()}")
