@@ -6,6 +6,7 @@ Textual; only the app does.
 
 import argparse
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -40,6 +41,10 @@ COMMANDS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     _keep_standard_streams()
+    if argv is None and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        # Until a command has handlers of its own, Ctrl-C ends it as SIGTERM does: as an exception
+        # in the middle of an import it would be a page of traceback, or another error.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments and arguments[0] in COMMANDS:
         parser = _command_parser(arguments[0])

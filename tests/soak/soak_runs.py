@@ -183,7 +183,7 @@ class Cut:
         epochs = [row["epoch"] for row in RunDir.view(done[0].parent).read_metrics()]
         if epochs != list(range(1, len(reference.hashes) + 1)):
             self.problems.append(f"metrics of the epochs {epochs}")
-        if b"Traceback" in (self.folder / "stderr").read_bytes():
+        if has_traceback((self.folder / "stderr").read_bytes()):
             self.problems.append("a traceback")
 
     def stray(self) -> list[int]:
@@ -216,6 +216,12 @@ def refer(kind: str, text: str, folder: Path) -> Reference:
         first or whole,
         whole,
     )
+
+
+def has_traceback(said: bytes) -> bool:
+    """Whether there is a traceback in it, but for that of a Ctrl-C before our code was reached."""
+    parts = said.split(b"Traceback (most recent call last)")[1:]
+    return any(b", in main" in part or b"KeyboardInterrupt" not in part for part in parts)
 
 
 def problems(folder: Path) -> list[str]:

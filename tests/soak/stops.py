@@ -15,7 +15,17 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from soak_runs import SIGNALS, TIMEOUT, Cut, delay, problems, refer, start, wait_for_end
+from soak_runs import (
+    SIGNALS,
+    TIMEOUT,
+    Cut,
+    delay,
+    has_traceback,
+    problems,
+    refer,
+    start,
+    wait_for_end,
+)
 
 from engine.train.runlist import list_runs
 
@@ -156,28 +166,28 @@ def app(text: str, folder: Path, *, signals: int, seed: int) -> Tally:
     for _ in range(signals):
         number = rng.choice(list(SIGNALS))
         terminal = Terminal()
-        process = _open_app(folder, terminal)
-        _watch(process, terminal, rng.uniform(0, 3 * starts))
+        process = open_app(folder, terminal)
+        watch(process, terminal, rng.uniform(0, 3 * starts))
         process.send_signal(number)
-        if not _watch(process, terminal, TIMEOUT):
+        if not watch(process, terminal, TIMEOUT):
             tally.problems.append("it hangs")
             process.kill()
         tally.count(number, process.wait())
         tally.problems += terminal.wrong() + problems(folder)
         _judge(tally, folder)
         terminal.close()
-        if b"Traceback" in terminal.shown:
+        if has_traceback(terminal.shown):
             tally.problems.append("a traceback")
     return tally
 
 
-def _open_app(folder: Path, terminal: Terminal) -> subprocess.Popen[bytes]:
+def open_app(folder: Path, terminal: Terminal) -> subprocess.Popen[bytes]:
     own = "import fcntl, termios; os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0)"
     streams = dict.fromkeys(("stdin", "stdout", "stderr"), terminal.end)
     return start(folder, "soak.yaml", setup=own, **streams)
 
 
-def _watch(
+def watch(
     process: subprocess.Popen[bytes],
     terminal: Terminal,
     seconds: float,
@@ -201,11 +211,11 @@ def _time_to_start(folder: Path) -> float:
     """Seconds from the command to a training that is under way."""
     terminal = Terminal()
     began = time.monotonic()
-    process = _open_app(folder, terminal)
-    _watch(process, terminal, TIMEOUT, lambda: any(folder.glob("runs/*/checkpoints/step-*")))
+    process = open_app(folder, terminal)
+    watch(process, terminal, TIMEOUT, lambda: any(folder.glob("runs/*/checkpoints/step-*")))
     seconds = time.monotonic() - began
     process.terminate()
-    _watch(process, terminal, TIMEOUT)
+    watch(process, terminal, TIMEOUT)
     process.wait()
     terminal.close()
     return seconds
