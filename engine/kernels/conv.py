@@ -23,7 +23,6 @@ k depth of a product, p = (x, n) a position in a row of output.
 """
 
 from collections.abc import Callable, Iterator
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -32,18 +31,13 @@ from numpy.lib.stride_tricks import as_strided
 from engine.kernels import winograd
 from engine.kernels.geometry import Window
 from engine.kernels.layout import as_nchw, to_memory
+from engine.kernels.products import column_parts, row_parts
 from engine.kernels.workspace import scratch
 
 Array = np.ndarray
 
 # Gathered operands and sums of this size stay in a core's second-level cache.
 GATHER_BYTES = 640 * 1024
-# OpenBLAS multiplies without packing its operands first, up to twice as fast for few rows, while
-# rows x depth x columns of a product stay below this.
-SMALL_PRODUCT = 1_000_000
-# Otherwise, so many columns a product. Shorter ones cost more in calls than they gain.
-LONG_PRODUCT = 512
-SHORTEST_PRODUCT = 256
 # Rows of output shorter than this (W_out·N) are multiplied several at a time.
 SHORT_ROW = 96
 # With up to so many rows of windows, copying them costs less than the sums that it saves.
@@ -144,14 +138,14 @@ def _correlate(
     if bias is not None:
         # As a whole row: NumPy adds two arrays twice as fast as one number per channel.
         bias = np.repeat(bias[:, None], length, axis=1)  # o -> op
-    segments = _segments(length, factors[0].size)
+    parts = column_parts(length, *factors[0].shape)
     for rows, operands in way(padded, window, out.shape[0], out_w, c_out):
         target = out[rows]
         if way is _columns:
             joined = np.matmul(factors[0], operands[0][0])  # ok, k(yp) -> o(yp)
             target[...] = joined.reshape(c_out, -1, length).transpose(1, 0, 2)
         else:
-            for columns in segments:
+            for columns in parts:
                 part = target[:, :, columns]
                 np.matmul(factors[0], operands[0][:, :, columns], out=part)  # ok, ykp -> yop
                 for factor, operand in zip(factors[1:], operands[1:], strict=True):
@@ -173,7 +167,8 @@ def _correlate_weight(
         if way is _columns:
             gradient = gradient.reshape(1, -1, c_out)
         for total, operand in zip(sums, operands, strict=True):
-            total += np.matmul(operand, gradient).sum(axis=0)  # ykp, ypo -> ko
+            for k in row_parts(*total.shape):
+                total[k] += np.matmul(operand[:, k], gradient).sum(axis=0)  # ykp, ypo -> ko
     if way is _taps:
         dweight[...] = sums.reshape(kw, kh, c_in, c_out).transpose(3, 2, 1, 0)  # j(ic)o -> ocij
     else:
@@ -274,14 +269,6 @@ def _factors(weight: Array, way: _Way) -> Array:
     if way is _taps:
         return weight.transpose(3, 0, 2, 1).reshape(weight.shape[3], c_out, -1)  # ocij -> j o (ic)
     return weight.transpose(0, 2, 3, 1).reshape(1, c_out, -1)  # ocij -> o (ijc)
-
-
-def _segments(length: int, work: int) -> list[slice]:
-    """A row of positions in equal parts, as long as suits the product (``work``: rows · depth)."""
-    small = SMALL_PRODUCT // work
-    parts = -(-length // (small if small >= SHORTEST_PRODUCT else LONG_PRODUCT))
-    bounds = [length * part // parts for part in range(parts + 1)]
-    return [slice(a, b) for a, b in pairwise(bounds)]
 
 
 def _stack(matrix: Array, count: int, apart: int, depth: int, length: int) -> Array:

@@ -32,12 +32,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from engine.kernels.geometry import Window
+from engine.kernels.products import column_parts, row_parts
 from engine.kernels.workspace import scratch
 
 Array = np.ndarray
 
 # Below these the products are too thin to make up for the sums around them.
-FEWEST_CHANNELS = 24
+FEWEST_CHANNELS = 16
 SHORTEST_ROW = 128
 # V of this size leaves room for M, of about the same, in a core's second-level cache.
 BLOCK_BYTES = 1024 * 1024
@@ -59,8 +60,9 @@ def correlate(memory: Array, weight: Array, bias: Array | None, window: Window, 
     for v, target in _blocks(memory, window, out):
         count, c_out, width, _ = target.shape
         m = scratch("winograd.m", (4, 4, c_out, *v.shape[3:]), out.dtype)
-        # toc, tcp -> top
-        np.matmul(u, v.reshape(16, v.shape[2], -1), out=m.reshape(16, c_out, -1))
+        flat_v, flat_m = v.reshape(16, v.shape[2], -1), m.reshape(16, c_out, -1)
+        for p in column_parts(flat_m.shape[2], *u.shape[1:]):
+            np.matmul(u, flat_v[:, :, p], out=flat_m[:, :, p])  # toc, tcp -> top
         s = scratch("winograd.s", (2, *m.shape[1:]), out.dtype)
         np.add(m[0], m[1], out=s[0])
         s[0] += m[2]
@@ -83,8 +85,9 @@ def correlate_weight(memory: Array, dout: Array, window: Window, dweight: Array)
     for v, gradient in _blocks(memory, window, dout):
         z = scratch("winograd.z", (4, 4, c_out, *v.shape[3:]), dout.dtype)
         _transform_output_gradient(gradient, z)
-        flat_z = z.reshape(16, c_out, -1).transpose(0, 2, 1)
-        du += np.matmul(v.reshape(16, c_in, -1), flat_z)  # tcp, tpo -> tco
+        flat_v, flat_z = v.reshape(16, c_in, -1), z.reshape(16, c_out, -1)
+        for c in row_parts(c_in, c_out):
+            du[:, c] += np.matmul(flat_v[:, c], flat_z.transpose(0, 2, 1))  # tcp, tpo -> tco
     _gather_weight_gradient(du.reshape(4, 4, c_in, c_out), dweight)
 
 
