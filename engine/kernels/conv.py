@@ -7,7 +7,7 @@ rows of a matrix. A row of output is then a sum of products, one for each column
 
 Nothing is gathered, nothing of the size of a batch's columns is ever allocated, and both other
 products of training are of the same kind: dW multiplies the same slices of x with dy, and for
-stride 1 dx *is* a convolution, of dy with the flipped kernel.
+stride 1 dx *is* a convolution, of dy with the flipped kernel; for a stride s it is s·s of them.
 
 3x3 kernels with enough channels take ``winograd`` instead, which multiplies less than half as
 much. Three ways to lay the operand out share the rest, each where it is the fastest (``_choose``):
@@ -23,6 +23,7 @@ k depth of a product, p = (x, n) a position in a row of output.
 """
 
 from collections.abc import Callable, Iterator
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -31,7 +32,7 @@ from numpy.lib.stride_tricks import as_strided
 from engine.kernels import winograd
 from engine.kernels.geometry import Window
 from engine.kernels.layout import as_nchw, to_memory
-from engine.kernels.products import column_parts, row_parts
+from engine.kernels.products import long_parts, row_parts
 from engine.kernels.workspace import scratch
 
 Array = np.ndarray
@@ -41,7 +42,7 @@ GATHER_BYTES = 640 * 1024
 # Rows of output shorter than this (W_out·N) are multiplied several at a time.
 SHORT_ROW = 96
 # With up to so many rows of windows, copying them costs less than the sums that it saves.
-FEW_WINDOWS = 48
+FEW_WINDOWS = 24
 
 
 def forward(x: Array, weight: Array, bias: Array | None, window: Window, groups: int) -> Array:
@@ -103,13 +104,22 @@ def backward_input(
     Returns:
         (N, C_in, H, W), in (H, C, W, N) memory.
     """
-    transposed = window.transposed()
-    if transposed is None:
-        return _scatter_input(dout, weight, window, groups, image_shape)
-    g, o, c = groups, weight.shape[0] // groups, weight.shape[1]
-    # (go)cij -> (gc)oij, taps in reverse
-    flipped = weight.reshape(g, o, c, *window.kernel)[..., ::-1, ::-1].transpose(0, 2, 1, 3, 4)
-    return forward(dout, flipped.reshape(g * c, o, *window.kernel), None, transposed, groups)
+    n, c_in, height, width = image_shape
+    c = weight.shape[1]
+    flipped = weight.reshape(groups, -1, c, *window.kernel).transpose(0, 2, 1, 3, 4)  # gocij, gcoij
+    flipped = flipped.reshape(c_in, -1, *window.kernel)
+    phases = product(window.phases(0, height), window.phases(1, width))
+    dx = None if window.stride == (1, 1) else np.zeros((height, c_in, width, n), dout.dtype)
+    for rows, columns in phases:
+        taps = flipped[:, :, rows.taps, columns.taps][:, :, ::-1, ::-1]
+        pads, dilation = (rows.pads, columns.pads), (rows.dilation, columns.dilation)
+        reach = Window((taps.shape[2], taps.shape[3]), (1, 1), pads, dilation)
+        part = forward(dout[:, :, rows.kept, columns.kept], taps, None, reach, groups)
+        if dx is None:
+            return part  # with stride 1 the only phase is the whole
+        dx[rows.pixels, :, columns.pixels] = to_memory(part)
+    assert dx is not None
+    return as_nchw(dx)
 
 
 # -- one group, in (H, C, W, N) memory ------------------------------------------------------------
@@ -138,7 +148,7 @@ def _correlate(
     if bias is not None:
         # As a whole row: NumPy adds two arrays twice as fast as one number per channel.
         bias = np.repeat(bias[:, None], length, axis=1)  # o -> op
-    parts = column_parts(length, *factors[0].shape)
+    parts = long_parts(length, *factors[0].shape)
     for rows, operands in way(padded, window, out.shape[0], out_w, c_out):
         target = out[rows]
         if way is _columns:
@@ -168,34 +178,13 @@ def _correlate_weight(
             gradient = gradient.reshape(1, -1, c_out)
         for total, operand in zip(sums, operands, strict=True):
             for k in row_parts(*total.shape):
-                total[k] += np.matmul(operand[:, k], gradient).sum(axis=0)  # ykp, ypo -> ko
+                for p in long_parts(operand.shape[2], k.stop - k.start, c_out):
+                    # ykp, ypo -> ko
+                    total[k] += np.matmul(operand[:, k, p], gradient[:, p]).sum(axis=0)
     if way is _taps:
         dweight[...] = sums.reshape(kw, kh, c_in, c_out).transpose(3, 2, 1, 0)  # j(ic)o -> ocij
     else:
         dweight[...] = sums.reshape(kh, kw, c_in, c_out).transpose(3, 2, 0, 1)  # (ijc)o -> ocij
-
-
-def _scatter_input(
-    dout: Array, weight: Array, window: Window, groups: int, image_shape: tuple[int, ...]
-) -> Array:
-    """dx for strides above 1: every row's dy·w is added back to the pixels that it came from."""
-    n, c_in, height, width = image_shape
-    (top, bottom), (left, right) = window.pads
-    (stride_h, stride_w), (dilation_h, dilation_w) = window.stride, window.dilation
-    (kh, kw), memory = window.kernel, to_memory(dout)
-    out_h, c_out, out_w, _ = memory.shape
-    padded = np.zeros((height + top + bottom, c_in, width + left + right, n), dout.dtype)
-    for c, o in _groups(c_in, c_out, groups):
-        factor = weight[o].transpose(2, 3, 1, 0).reshape(-1, o.stop - o.start)  # ocij -> (ijc)o
-        for y in range(out_h):
-            products = np.matmul(factor, memory[y, o].reshape(o.stop - o.start, -1))  # (ijc)p
-            taps = products.reshape(kh, kw, -1, out_w, n)
-            for i in range(kh):
-                row = padded[y * stride_h + i * dilation_h, c]
-                for j in range(kw):
-                    start = j * dilation_w
-                    row[:, start : start + stride_w * (out_w - 1) + 1 : stride_w] += taps[i, j]
-    return as_nchw(padded[top : top + height, :, left : left + width])
 
 
 def _taps(padded: Array, window: Window, out_h: int, out_w: int, c_out: int) -> Iterator[Piece]:

@@ -10,15 +10,15 @@ from itertools import pairwise
 SMALL_PRODUCT = 1_000_000
 # rows x columns of a product A @ Bᵀ.
 SMALL_TRANSPOSED = 1024
-# Where that would make the parts too short, so many columns; shorter ones cost more in calls.
+# Where that would make the parts too short, so long; shorter ones cost more in calls.
 LONG_PRODUCT = 512
 SHORTEST_PRODUCT = 64
 
 
-def column_parts(columns: int, rows: int, depth: int) -> list[slice]:
-    """The columns of A (rows, depth) @ B (depth, columns) in equal parts."""
-    small = SMALL_PRODUCT // (rows * depth)
-    return _equal(columns, small if small >= SHORTEST_PRODUCT else LONG_PRODUCT)
+def long_parts(length: int, first: int, second: int) -> list[slice]:
+    """The longest of a product's three sizes in equal parts; ``first`` and ``second`` are short."""
+    small = SMALL_PRODUCT // (first * second)
+    return _equal(length, small if small >= SHORTEST_PRODUCT else LONG_PRODUCT)
 
 
 def row_parts(rows: int, columns: int) -> list[slice]:

@@ -32,13 +32,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from engine.kernels.geometry import Window
-from engine.kernels.products import column_parts, row_parts
+from engine.kernels.products import long_parts, row_parts
 from engine.kernels.workspace import scratch
 
 Array = np.ndarray
 
 # Below these the products are too thin to make up for the sums around them.
-FEWEST_CHANNELS = 16
+FEWEST_CHANNELS = 24
 SHORTEST_ROW = 128
 # V of this size leaves room for M, of about the same, in a core's second-level cache.
 BLOCK_BYTES = 1024 * 1024
@@ -61,7 +61,7 @@ def correlate(memory: Array, weight: Array, bias: Array | None, window: Window, 
         count, c_out, width, _ = target.shape
         m = scratch("winograd.m", (4, 4, c_out, *v.shape[3:]), out.dtype)
         flat_v, flat_m = v.reshape(16, v.shape[2], -1), m.reshape(16, c_out, -1)
-        for p in column_parts(flat_m.shape[2], *u.shape[1:]):
+        for p in long_parts(flat_m.shape[2], *u.shape[1:]):
             np.matmul(u, flat_v[:, :, p], out=flat_m[:, :, p])  # toc, tcp -> top
         s = scratch("winograd.s", (2, *m.shape[1:]), out.dtype)
         np.add(m[0], m[1], out=s[0])
