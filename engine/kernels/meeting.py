@@ -1,4 +1,4 @@
-"""Micro-batches that meet: a thread each, and a place where all of them wait for one another.
+"""Micro-batches that meet: threads, and a place where all of them wait for one another.
 
 Batch normalisation needs statistics of the whole batch in the middle of the network. There the
 micro-batches meet: ``Rank.all_gather`` hands over the ticket to compute while it waits for the
@@ -42,10 +42,17 @@ class _Aborted(Exception):
 class _Meeting:
     """Where the micro-batches of one process wait for each other, and together for the others."""
 
-    def __init__(self, size: int, tickets: threading.Semaphore, swap: Swap | None) -> None:
+    def __init__(
+        self,
+        size: int,
+        tickets: threading.Semaphore,
+        swap: Swap | None,
+        on_wait: Callable[[], None],
+    ) -> None:
         self.size = size
         self.tickets = tickets
         self.swap = swap
+        self.on_wait = on_wait
         self.changed = threading.Condition()
         self.values: list[Any] = [None] * size
         self.arrived = 0
@@ -65,6 +72,7 @@ class _Meeting:
                 self.round += 1
                 self.changed.notify_all()
                 return self.results
+        self.on_wait()
         self.tickets.release()
         try:
             with self.changed:
@@ -96,13 +104,17 @@ class _Member:
 
 
 class MeetingThreads:
-    """Runs the micro-batches of a batch, each in a thread of its own.
+    """Runs the micro-batches of a batch, in as few threads as they can do with.
+
+    A thread computes one micro-batch after the other. Only where one waits at a meeting another
+    thread goes on with the next: waking it takes as long as some of a small network's layers.
 
     Args:
         tickets: how many of them compute at once.
     """
 
     def __init__(self, tickets: int) -> None:
+        self._count = tickets
         self._tickets = threading.Semaphore(tickets)
         self._pool: ThreadPoolExecutor | None = None
         self._pool_size = 0
@@ -119,42 +131,41 @@ class MeetingThreads:
 
         An exception of a task is raised here, after all the others have come to an end.
         """
-        meeting = _Meeting(len(indices), self._tickets, swap)
-
-        def run(place: int) -> T:
-            index = indices[place]
-            with self._tickets:
-                try:
-                    return task(index, _Member(meeting, place, index))
-                except BaseException:
-                    meeting.abort()
-                    raise
-
         size = len(indices)
-        futures = [self._threads(size).submit(run, place) for place in range(1, size)]
+        places = iter(range(size))  # taken one by one: ``next`` holds the interpreter lock
+        results: dict[int, T] = {}
         errors: list[BaseException] = []
-        results: list[T] = []
-        try:
-            results.append(run(0))
-        except BaseException as error:
-            errors.append(error)
-        results += self._collect(futures, errors)
+        threads: list[Future[None]] = []
+
+        def run() -> None:
+            with self._tickets:
+                for place in places:
+                    try:
+                        results[place] = task(
+                            indices[place], _Member(meeting, place, indices[place])
+                        )
+                    except BaseException as error:
+                        errors.append(error)
+                        meeting.abort()
+                    if errors:
+                        return
+
+        def start() -> None:
+            if len(threads) < size - 1:
+                threads.append(self._threads(size).submit(run))
+
+        meeting = _Meeting(size, self._tickets, swap, on_wait=start)
+        for _ in range(self._count - 1):
+            start()
+        run()
+        for thread in threads:  # the list may grow meanwhile
+            thread.result()
         if errors:
             raise next((e for e in errors if not isinstance(e, _Aborted)), errors[0])
-        return results
-
-    @staticmethod
-    def _collect(futures: list[Future[T]], errors: list[BaseException]) -> list[T]:
-        results = []
-        for future in futures:
-            try:
-                results.append(future.result())
-            except BaseException as error:
-                errors.append(error)
-        return results
+        return [results[place] for place in range(size)]
 
     def _threads(self, size: int) -> ThreadPoolExecutor:
-        # One thread a micro-batch, for all must be able to wait at a meeting at once.
+        # All but one must be able to wait at a meeting at once.
         if self._pool is None or self._pool_size < size - 1:
             self.close()
             self._pool_size = max(size - 1, 1)
