@@ -67,21 +67,22 @@ class Team(Generic[T]):
     def __init__(self, task: Task[T], count: int) -> None:
         self._processes: list[int] = []
         self._pipes: list[Connection] = []
-        swap = _Exchange(count)
+        self._orders = _Orders(count)
+        exchange = _Exchange(count)
         try:
             for index in range(count):
                 ours, theirs = Pipe()
                 self._pipes.append(ours)
                 pid = os.fork()
                 if pid == 0:
-                    _live(_Worker(task, index, theirs, swap))
+                    _live(task, index, theirs, self._orders, exchange)
                 theirs.close()
                 self._processes.append(pid)
         except BaseException:
             self.close()
             raise
         finally:
-            swap.close_bells()
+            exchange.close_bells()
 
     def map(self, order: Any, size: int, check: Callable[[], None] = lambda: None) -> list[T]:
         """Have ``task(order, index, rank)`` done for every index and return the results in order.
@@ -99,8 +100,7 @@ class Team(Generic[T]):
         results: dict[int, list[T]] = {}
         try:
             pipes = {pipe: index for index, pipe in enumerate(self._pipes[: len(shares)])}
-            for pipe in pipes:
-                pipe.send((order, size))
+            self._orders.give((order, size), len(shares))
             while len(results) < len(shares):
                 waiting = [pipe for pipe, index in pipes.items() if index not in results]
                 ready = wait(waiting, _LOOK)
@@ -138,6 +138,7 @@ class Team(Generic[T]):
         for pid in self._processes:
             with suppress(ChildProcessError):
                 os.waitpid(pid, 0)
+        self._orders.close_bells()
         self._pipes, self._processes = [], []
 
 
@@ -146,6 +147,38 @@ def _shares(size: int, count: int) -> list[range]:
     parts = min(size, count)
     bounds = [size * part // parts for part in range(parts + 1)]
     return [range(a, b) for a, b in pairwise(bounds)]
+
+
+class _Orders:
+    """Where a team finds what it is to do: shared memory, and a bell for each worker.
+
+    Not the pipe: by its wake-up Linux would move the worker to the processor of this process,
+    which is about to sleep and does not need it any more, but so would every other worker be.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.memory = mmap.mmap(-1, _SLOT)
+        self.bells = [os.eventfd(0) for _ in range(count)]
+
+    def give(self, order: Any, count: int) -> None:
+        """Call the first ``count`` workers."""
+        content = pickle.dumps(order)
+        self.memory[: len(content)] = content
+        for bell in self.bells[:count]:
+            os.eventfd_write(bell, 1)
+
+    def wait(self, worker: int, pipe: Connection) -> Any:
+        """The next order; None when the pipe is closed at the other end."""
+        for ready in wait([self.bells[worker], pipe]):
+            if ready is not pipe:
+                os.eventfd_read(self.bells[worker])
+                return pickle.loads(self.memory)
+        return None
+
+    def close_bells(self) -> None:
+        """Close this process's ends."""
+        while self.bells:
+            os.close(self.bells.pop())
 
 
 class _Exchange:
@@ -186,8 +219,8 @@ class _Exchange:
 
     def close_bells(self) -> None:
         """Close this process's ends."""
-        for bell in self.bells:
-            os.close(bell)
+        while self.bells:
+            os.close(self.bells.pop())
 
 
 class _Worker:
@@ -196,28 +229,33 @@ class _Worker:
     Args:
         task: see ``Team``.
         index: which worker it is.
-        pipe: orders come from here, and replies go there.
+        pipe: replies go there; closed by the parent when there is no more to do.
+        orders: come from there.
         exchange: the meeting place of the team.
     """
 
-    def __init__(self, task: Task[Any], index: int, pipe: Connection, exchange: _Exchange) -> None:
+    def __init__(
+        self,
+        task: Task[Any],
+        index: int,
+        pipe: Connection,
+        orders: _Orders,
+        exchange: _Exchange,
+    ) -> None:
         self.task = task
         self.index = index
         self.pipe = pipe
+        self.orders = orders
         self.exchange = exchange
         self.team = len(exchange.bells)
         self.threads = MeetingThreads(1)
 
     def serve(self) -> None:
         """Carry out orders until there are no more."""
-        while True:
-            try:
-                order, size = self.pipe.recv()
-            except (EOFError, OSError):
-                return
+        while (order := self.orders.wait(self.index, self.pipe)) is not None:
             reply: tuple[bool, Any]
             try:
-                reply = (True, self._work(order, size))
+                reply = (True, self._work(*order))
             except BaseException as error:
                 reply = (False, _portable(error))
             self.pipe.send(reply)
@@ -237,15 +275,17 @@ class _Worker:
         return self.threads.map(work, shares[self.index], swap if members > 1 else None)
 
 
-def _live(worker: _Worker) -> NoReturn:
+def _live(
+    task: Task[Any], index: int, pipe: Connection, orders: _Orders, exchange: _Exchange
+) -> NoReturn:
     """The life of a forked process: it never returns to what its parent was doing."""
     try:
         # Those who send these to the whole group mean the parent, which knows what to do.
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
         gc.freeze()  # what the parent left behind is not this process's to tidy up
-        _let_go_of_files({worker.pipe.fileno(), *worker.exchange.bells})
-        worker.serve()
+        _let_go_of_files({pipe.fileno(), orders.bells[index], *exchange.bells})
+        _Worker(task, index, pipe, orders, exchange).serve()
     finally:
         os._exit(0)
 

@@ -179,19 +179,19 @@ def test_workers_end_with_a_killed_parent_and_hold_none_of_its_files(tmp_path: P
 def test_a_worker_serves_until_its_pipe_is_closed() -> None:
     """The worker's own loop, here in a thread, so that its every branch is seen to run."""
     ours, theirs = Pipe()
-    exchange = team_module._Exchange(1)
+    orders, exchange = team_module._Orders(1), team_module._Exchange(1)
 
     def task(order: Any, index: int, rank: Rank) -> Any:
         if order is None:
             raise ValueError("nothing to do")
         return order, rank.all_gather(index)
 
-    worker = team_module._Worker(task, 0, theirs, exchange)
+    worker = team_module._Worker(task, 0, theirs, orders, exchange)
     thread = threading.Thread(target=worker.serve)
     thread.start()
-    ours.send(("hello", 2))
+    orders.give(("hello", 2), 1)
     assert ours.recv() == (True, [("hello", [0, 1])] * 2)
-    ours.send((None, 1))
+    orders.give((None, 1), 1)
     done, error = ours.recv()
     assert not done
     assert isinstance(error, ValueError)
@@ -199,6 +199,7 @@ def test_a_worker_serves_until_its_pipe_is_closed() -> None:
     thread.join(10)
     assert not thread.is_alive()
     worker.threads.close()
+    orders.close_bells()
     exchange.close_bells()
 
 
