@@ -31,7 +31,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from engine.kernels import winograd
 from engine.kernels.geometry import Window
-from engine.kernels.layout import as_nchw, to_memory
+from engine.kernels.layout import as_nchw, pixels, to_memory
 from engine.kernels.products import long_parts, row_parts
 from engine.kernels.workspace import scratch
 
@@ -117,7 +117,7 @@ def backward_input(
         part = forward(dout[:, :, rows.kept, columns.kept], taps, None, reach, groups)
         if dx is None:
             return part  # with stride 1 the only phase is the whole
-        dx[rows.pixels, :, columns.pixels] = to_memory(part)
+        pixels(dx)[rows.pixels, :, columns.pixels] = pixels(to_memory(part))
     assert dx is not None
     return as_nchw(dx)
 
@@ -216,7 +216,8 @@ def _windows(padded: Array, window: Window, out_h: int, out_w: int, c_out: int) 
         y1 = min(y0 + rows_at_once, out_h)
         lines = (y1 - y0 - 1) * stride + kh
         copies = scratch("conv.gather", (lines, kw, c_in, out_w, n), padded.dtype)
-        np.copyto(copies, _views(padded[y0 * stride :], window, lines, out_w))  # h j c x n
+        # h j c x n
+        np.copyto(pixels(copies), _views(pixels(padded)[y0 * stride :], window, lines, out_w))
         matrix = copies.reshape(lines * depth, length)
         yield Piece(slice(y0, y1), [_stack(matrix, y1 - y0, stride * depth, kh * depth, length)])
 
@@ -232,9 +233,9 @@ def _columns(padded: Array, window: Window, out_h: int, out_w: int, c_out: int) 
         y1 = min(y0 + rows_at_once, out_h)
         columns = scratch("conv.gather", (kh, kw, c_in, y1 - y0, out_w, n), padded.dtype)
         for i in range(kh):
-            lines = padded[y0 * stride + i * dilation :]
+            lines = pixels(padded)[y0 * stride + i * dilation :]
             views = _views(lines, window, y1 - y0, out_w, stride)
-            np.copyto(columns[i], views.transpose(1, 2, 0, 3, 4))  # y j c x n -> j c y x n
+            np.copyto(pixels(columns[i]), views.transpose(1, 2, 0, 3))  # y j c x n -> j c y x n
         yield Piece(slice(y0, y1), [columns.reshape(1, depth, -1)])
 
 
@@ -270,13 +271,12 @@ def _stack(matrix: Array, count: int, apart: int, depth: int, length: int) -> Ar
 
 
 def _views(lines: Array, window: Window, count: int, out_w: int, apart: int = 1) -> Array:
-    """For each of some rows (H, C, W, N), its KW shifted and strided views: h j c x n."""
-    _, c_in, _, n = lines.shape
-    s_h, s_c, s_w, s_n = lines.strides
+    """For each of some rows of pixels (H, C, W), its KW shifted and strided views: h j c x."""
+    s_h, s_c, s_w = lines.strides
     return as_strided(
         lines,
-        (count, window.kernel[1], c_in, out_w, n),
-        (s_h * apart, s_w * window.dilation[1], s_c, s_w * window.stride[1], s_n),
+        (count, window.kernel[1], lines.shape[1], out_w),
+        (s_h * apart, s_w * window.dilation[1], s_c, s_w * window.stride[1]),
         writeable=False,
     )
 
