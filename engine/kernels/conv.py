@@ -15,8 +15,8 @@ much. Three ways to lay the operand out share the rest, each where it is the fas
 * ``taps``     the slices themselves. KW products per row of output, summed.
 * ``windows``  the KW shifted copies of each image row stand below each other, so that one product
                is enough. For few channels, whose products would be too thin, and for strides.
-* ``columns``  the textbook's columns (``im2col``) of some rows of output. For rows too short to
-               be worth a product each (a single image), and for dilated kernels.
+* ``columns``  the textbook's columns (``im2col``) of some rows of output. For kernels with rows
+               apart (dilated), under which the image rows are not consecutive.
 
 Index letters: n image, c input channel, o output channel, i j kernel tap, y x output position,
 k depth of a product, p = (x, n) a position in a row of output.
@@ -39,8 +39,6 @@ Array = np.ndarray
 
 # Gathered operands and sums of this size stay in a core's second-level cache.
 GATHER_BYTES = 640 * 1024
-# Rows of output shorter than this (W_out·N) are multiplied several at a time.
-SHORT_ROW = 96
 # With up to so many rows of windows, copying them costs less than the sums that it saves.
 FEW_WINDOWS = 24
 
@@ -143,7 +141,7 @@ def _correlate(
 ) -> None:
     """out (H_out, O, W_out·N) = weight * padded + bias (O,)."""
     c_out, length = out.shape[1:]
-    way = _choose(padded.shape, window, out_w, c_out)
+    way = _choose(padded.shape[1], window)
     factors = _factors(weight, way)  # ocij -> t o k
     if bias is not None:
         # As a whole row: NumPy adds two arrays twice as fast as one number per channel.
@@ -170,7 +168,7 @@ def _correlate_weight(
 ) -> None:
     """dweight (O, C, KH, KW) = Σ over positions, padded's slices times dout (H_out, O, W_out·N)."""
     c_out, c_in, kh, kw = dweight.shape
-    way = _choose(padded.shape, window, out_w, c_out)
+    way = _choose(padded.shape[1], window)
     sums = np.zeros_like(_factors(dweight, way).transpose(0, 2, 1))  # t k o
     for rows, operands in way(padded, window, dout.shape[0], out_w, c_out):
         gradient = dout[rows].transpose(0, 2, 1)  # yop -> ypo
@@ -242,11 +240,10 @@ def _columns(padded: Array, window: Window, out_h: int, out_w: int, c_out: int) 
 _Way = Callable[[Array, Window, int, int, int], Iterator[Piece]]
 
 
-def _choose(shape: tuple[int, ...], window: Window, out_w: int, c_out: int) -> _Way:
+def _choose(c_in: int, window: Window) -> _Way:
     """The fastest way for a shape: measured, not derived."""
-    _, c_in, _, n = shape
     kw = window.kernel[1]
-    if window.dilation[0] != 1 or out_w * n < SHORT_ROW:
+    if window.dilation[0] != 1:
         return _columns
     if window.stride[1] != 1 or (kw > 1 and kw * c_in <= FEW_WINDOWS):
         return _windows
@@ -268,6 +265,11 @@ def _stack(matrix: Array, count: int, apart: int, depth: int, length: int) -> Ar
     """
     down, right = matrix.strides
     return as_strided(matrix, (count, depth, length), (apart * down, down, right), writeable=False)
+
+
+def in_product_order(weight: Array) -> Array:
+    """The same weights in the memory that ``taps`` multiplies: for those that do not change."""
+    return np.ascontiguousarray(weight.transpose(3, 0, 2, 1)).transpose(1, 3, 2, 0)  # joic, ocij
 
 
 def _views(lines: Array, window: Window, count: int, out_w: int, apart: int = 1) -> Array:

@@ -40,7 +40,7 @@ Array = np.ndarray
 
 # Below these the products are too thin to make up for the sums around them.
 FEWEST_CHANNELS = 24
-SHORTEST_ROW = 128
+LEAST_WORK = 500_000  # C · O · W_out · N
 # V of this size leaves room for M, of about the same, in a core's second-level cache.
 BLOCK_BYTES = 1024 * 1024
 
@@ -51,7 +51,7 @@ def suits(window: Window, c_in: int, c_out: int, out_w: int, n: int) -> bool:
         window.kernel == (3, 3)
         and window.stride == window.dilation == (1, 1)
         and min(c_in, c_out) >= FEWEST_CHANNELS
-        and out_w * n >= SHORTEST_ROW
+        and c_in * c_out * out_w * n >= LEAST_WORK
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from engine.kernels.conv import in_product_order
 from engine.kernels.meeting import Rank
 from engine.kernels.team import Team, shared_zeros
 from engine.kernels.workers import Workers, micro_batches
@@ -35,6 +36,9 @@ class Predictor:
     def __init__(self, model: Sequential, workers: Workers) -> None:
         self._workers = workers
         self._model = Sequential(fold_batch_norms(model)).replica().eval()
+        for layer in self._model.walk():
+            if isinstance(layer, Conv2D):
+                layer.params = layer.params | {"weight": in_product_order(layer.params["weight"])}
         self._multiply_adds: dict[Shape, int] = {}
         self._team: Team[Array] | None = None
         self._shared = np.empty(0)
