@@ -27,7 +27,6 @@ from itertools import product
 from typing import NamedTuple
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from engine.kernels import winograd
 from engine.kernels.geometry import Window
@@ -197,7 +196,7 @@ def _taps(padded: Array, window: Window, out_h: int, out_w: int, c_out: int) -> 
         yield Piece(
             slice(y0, y1),
             [
-                _stack(matrix[y0 * apart :, j * step :], y1 - y0, apart, kh * c_in, length)
+                _stack(matrix, (y0 * apart, j * step), y1 - y0, apart, kh * c_in, length)
                 for j in range(kw)
             ],
         )
@@ -214,10 +213,9 @@ def _windows(padded: Array, window: Window, out_h: int, out_w: int, c_out: int) 
         y1 = min(y0 + rows_at_once, out_h)
         lines = (y1 - y0 - 1) * stride + kh
         copies = scratch("conv.gather", (lines, kw, c_in, out_w, n), padded.dtype)
-        # h j c x n
-        np.copyto(pixels(copies), _views(pixels(padded)[y0 * stride :], window, lines, out_w))
-        matrix = copies.reshape(lines * depth, length)
-        yield Piece(slice(y0, y1), [_stack(matrix, y1 - y0, stride * depth, kh * depth, length)])
+        pixels(copies)[...] = _views(padded, y0 * stride, window, lines, out_w)  # h j c x n
+        matrix, apart = copies.reshape(lines * depth, length), stride * depth
+        yield Piece(slice(y0, y1), [_stack(matrix, (0, 0), y1 - y0, apart, kh * depth, length)])
 
 
 def _columns(padded: Array, window: Window, out_h: int, out_w: int, c_out: int) -> Iterator[Piece]:
@@ -231,9 +229,9 @@ def _columns(padded: Array, window: Window, out_h: int, out_w: int, c_out: int) 
         y1 = min(y0 + rows_at_once, out_h)
         columns = scratch("conv.gather", (kh, kw, c_in, y1 - y0, out_w, n), padded.dtype)
         for i in range(kh):
-            lines = pixels(padded)[y0 * stride + i * dilation :]
-            views = _views(lines, window, y1 - y0, out_w, stride)
-            np.copyto(pixels(columns[i]), views.transpose(1, 2, 0, 3))  # y j c x n -> j c y x n
+            first = y0 * stride + i * dilation
+            views = _views(padded, first, window, y1 - y0, out_w, stride)
+            pixels(columns[i])[...] = views.transpose(1, 2, 0, 3)  # y j c x n -> j c y x n
         yield Piece(slice(y0, y1), [columns.reshape(1, depth, -1)])
 
 
@@ -258,13 +256,19 @@ def _factors(weight: Array, way: _Way) -> Array:
     return weight.transpose(0, 2, 3, 1).reshape(1, c_out, -1)  # ocij -> o (ijc)
 
 
-def _stack(matrix: Array, count: int, apart: int, depth: int, length: int) -> Array:
-    """``count`` slices (depth, length) of a matrix, each ``apart`` rows below the one before.
+def _stack(
+    matrix: Array, corner: tuple[int, int], count: int, apart: int, depth: int, length: int
+) -> Array:
+    """Slices (depth, length) of a matrix, the first at ``corner``, each ``apart`` rows below.
 
     They may overlap: it is one view, only to be read.
     """
-    down, right = matrix.strides
-    return as_strided(matrix, (count, depth, length), (apart * down, down, right), writeable=False)
+    right = matrix.itemsize
+    down = matrix.shape[1] * right
+    offset = corner[0] * down + corner[1] * right
+    # NumPy checks that this stays in the matrix; it does not for as_strided, which is slow, too.
+    shape, strides = (count, depth, length), (apart * down, down, right)
+    return np.ndarray(shape, matrix.dtype, matrix, offset, strides)
 
 
 def in_product_order(weight: Array) -> Array:
@@ -272,14 +276,20 @@ def in_product_order(weight: Array) -> Array:
     return np.ascontiguousarray(weight.transpose(3, 0, 2, 1)).transpose(1, 3, 2, 0)  # joic, ocij
 
 
-def _views(lines: Array, window: Window, count: int, out_w: int, apart: int = 1) -> Array:
-    """For each of some rows of pixels (H, C, W), its KW shifted and strided views: h j c x."""
-    s_h, s_c, s_w = lines.strides
-    return as_strided(
-        lines,
-        (count, window.kernel[1], lines.shape[1], out_w),
+def _views(
+    padded: Array, first: int, window: Window, count: int, out_w: int, apart: int = 1
+) -> Array:
+    """KW shifted and strided views of some rows of (H, C, W, N), as pixels: h j c x."""
+    _, c_in, width, n = padded.shape
+    s_w = n * padded.itemsize
+    s_c = width * s_w
+    s_h = c_in * s_c
+    return np.ndarray(
+        (count, window.kernel[1], c_in, out_w),
+        f"V{s_w}",
+        padded,
+        first * s_h,
         (s_h * apart, s_w * window.dilation[1], s_c, s_w * window.stride[1]),
-        writeable=False,
     )
 
 
