@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-import pytest
 from cases import Array, Case
 from checks import CHECKS, fresh_memory_is_nan, run
 from conformance import CASES

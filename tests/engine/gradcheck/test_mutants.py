@@ -89,6 +89,7 @@ def test_mutants_are_told_apart() -> None:
         assert len(set(changes)) == len(changes)
 
 
+SOURCE = '''
 def f(x, axis):
     """Words are left alone: 1 + 1."""
     if axis < 0:
