@@ -7,8 +7,9 @@ norm and 1.5 times in convolutions; two processes 1.9 times in both.
 
 A worker is a fork of this process: it has the network and the data set as they are at that
 moment, without a copy. What changes afterwards lies in shared memory (``shared_zeros``):
-parameters, gradients, statistics. What a task is given and what it returns goes through a pipe.
-There is nothing in the file system, and a worker whose parent dies, however it dies, ends too.
+parameters, gradients, statistics, and what is to be done next. Results come back through a pipe,
+whose end also tells a worker that its parent is dead, however it died. There is nothing in the
+file system.
 """
 
 import gc
@@ -152,8 +153,8 @@ def _shares(size: int, count: int) -> list[range]:
 class _Orders:
     """Where a team finds what it is to do: shared memory, and a bell for each worker.
 
-    Not the pipe: by its wake-up Linux would move the worker to the processor of this process,
-    which is about to sleep and does not need it any more, but so would every other worker be.
+    Not the pipe: Linux takes a write to it for a sign that the writer is about to sleep, and
+    gives the reader its processor, which would put all workers on the same one.
     """
 
     def __init__(self, count: int) -> None:

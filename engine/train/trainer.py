@@ -144,7 +144,7 @@ class Trainer:
             batches: where the samples come from.
             epoch, step: which batch; they also key its random streams.
             inspect: also take a snapshot of weights, gradients and activations.
-            check: called before every micro-batch, in the threads; may raise to stop at once.
+            check: called again and again meanwhile, in any thread; may raise to stop at once.
 
         Raises:
             Diverged: before anything was updated.
@@ -184,7 +184,7 @@ class Trainer:
         Args:
             batches: the samples, not shuffled.
             on_progress: called with samples done and in all; may raise to stop.
-            check: called before every micro-batch, in the threads; may raise to stop at once.
+            check: called again and again meanwhile, in any thread; may raise to stop at once.
         """
         parts: list[tuple[Array, Array, float]] = []
         done, total = 0, batches.samples_per_epoch
