@@ -187,6 +187,8 @@ KEYS: tuple[Key, ...] = (
     Key("n", "next_mistake", "mistake", "Go to the next most frequent mistake", "evaluate",
         "Matrix", True),
     Key("p", "percent", "percent", "Counts, or percent of the row", "evaluate", "Matrix", True),
+    Key("i", "inspect", "look inside", "What the layers make of the chosen image", "evaluate",
+        "Images", True),
     Key("z", "zoom", "images", "The images of the cell alone, or all", "evaluate", "Matrix"),
     Key("escape", "back", "back", "Back to the matrix", "evaluate", "Matrix"),
     Key("o", "choose_network", "network", "Choose the run to evaluate", "evaluate", "Network",

@@ -22,6 +22,10 @@ class Pictures(Tiles):
     )
 
 
+class Sample(Tiles, can_focus=False):
+    """The image that the feature maps are of."""
+
+
 class GalleryPane(Vertical):
     """Small pictures, a scale, and the numbers of the chosen picture."""
 
@@ -31,12 +35,28 @@ class GalleryPane(Vertical):
 
     def compose(self) -> ComposeResult:
         with Horizontal():
+            yield Sample(id="sample")
             yield Pictures(id="pictures")
             yield Static(id="numbers", markup=False)
         yield Static(id="scale", markup=False)
 
-    def show(self, shown: Gallery | None, title: str, subtitle: str, note: str = "") -> None:
-        """Set the pictures, or say in a note why there are none."""
+    def show(
+        self,
+        shown: Gallery | None,
+        title: str,
+        subtitle: str,
+        note: str = "",
+        sample: tuple[np.ndarray, str] | None = None,
+    ) -> None:
+        """Set the pictures.
+
+        Args:
+            shown: what to show.
+            title, subtitle: of the pane.
+            note: why there is nothing to show.
+            sample: the image that they are of, as ``Tiles`` takes images, and its caption.
+        """
+        self._show_sample(sample)
         tiles = self.query_one(Pictures)
         self._gallery = shown
         tiles.empty = note
@@ -46,6 +66,14 @@ class GalleryPane(Vertical):
             tiles.show(shown.pictures, shown.captions, shown.limit)
         self.border_title, self.border_subtitle = Content(title), Content(subtitle)
         self.describe()
+
+    def _show_sample(self, sample: tuple[np.ndarray, str] | None) -> None:
+        tiles = self.query_one(Sample)
+        tiles.display = sample is not None
+        if sample is not None:
+            image, caption = sample
+            tiles.styles.max_width = image.shape[2] + 1
+            tiles.show(image, (caption,), None)
 
     def describe(self) -> None:
         """Write the numbers of the chosen picture."""
