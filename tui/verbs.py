@@ -1,0 +1,98 @@
+"""What each headless command does with its options; the engine is imported only here, and late."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engine.commands.output import Output
+
+
+def run_train(options: argparse.Namespace, out: "Output") -> int:
+    """Train a config."""
+    from engine.commands.config import resolve
+    from engine.commands.train import train
+    from engine.config import load
+
+    return train(load(resolve(options.config), options.overrides), out)
+
+
+def run_resume(options: argparse.Namespace, out: "Output") -> int:
+    """Go on with an interrupted run."""
+    from engine.commands.runs import find
+    from engine.commands.train import resume
+
+    return resume(find(options.runs_dir, options.run_name).path, out)
+
+
+def run_evaluate(options: argparse.Namespace, out: "Output") -> int:
+    """Measure a trained network on the test set."""
+    from engine.commands.config import resolve
+    from engine.commands.evaluate import evaluate
+    from engine.config import load
+
+    config = load(resolve(options.config), options.overrides)
+    return evaluate(config, options.weights, out)
+
+
+def run_export(options: argparse.Namespace, out: "Output") -> int:
+    """Write a trained network for other programs."""
+    from engine.commands.config import resolve
+    from engine.commands.export import export
+    from engine.config import load
+
+    config = load(resolve(options.config), options.overrides)
+    return export(config, options.weights, options.format, options.output, out)
+
+
+def run_gradcheck(options: argparse.Namespace, out: "Output") -> int:
+    """Check the gradients of a network."""
+    from engine.commands.config import resolve
+    from engine.commands.gradcheck import gradcheck
+    from engine.config import load
+
+    config = load(resolve(options.config), options.overrides)
+    return gradcheck(
+        config, out, weights=options.weights, mode=options.mode, samples=options.samples
+    )
+
+
+def run_data(options: argparse.Namespace, out: "Output") -> int:
+    """List, fetch or verify data sets."""
+    from engine.commands import data
+
+    if options.verb == "list":
+        return data.list_datasets(options.root, out)
+    verb = data.fetch_dataset if options.verb == "fetch" else data.verify_dataset
+    return verb(options.name, options.root, out)
+
+
+def run_runs(options: argparse.Namespace, out: "Output") -> int:
+    """List, show or compare runs."""
+    from engine.commands import runs
+
+    if options.verb == "list":
+        return runs.list_all(options.runs_dir, out)
+    if options.verb == "show":
+        return runs.show(options.runs_dir, options.names[0], out)
+    return runs.compare(options.runs_dir, options.names, out)
+
+
+def run_config(options: argparse.Namespace, out: "Output") -> int:
+    """List, check or show configs, or print their schema."""
+    from engine.commands import config
+
+    if options.verb == "list":
+        return config.list_all(out)
+    if options.verb == "schema":
+        return config.schema(out)
+    verb = config.check if options.verb == "check" else config.show
+    return verb(config.resolve(options.config), options.overrides, out)
+
+
+def run_bench(options: argparse.Namespace, out: "Output") -> int:
+    """Measure the speed of presets."""
+    from engine.commands.bench import bench
+    from engine.models import PRESETS
+
+    presets = tuple(PRESETS) if options.preset is None else (options.preset,)
+    return bench(out, presets=presets, batch=options.batch, workers=options.workers)
