@@ -211,10 +211,13 @@ async def test_every_pane_can_be_alone_and_helps(
     app = make_app(conv)
     async with app.run_test() as pilot:
         screen = await opened(app, pilot, until)
+
+        def large() -> list[str | None]:
+            return [w.id for w in screen.query(".pane") if w.display and w.size.height > 15]
+
         for pane in ("layers", "gallery", "histograms"):
             await pilot.press("z")
-            alone = [w.id for w in screen.query(".pane") if w.display and w.size.height > 15]
-            assert alone == [pane]
+            await until(pilot, lambda pane=pane: large() == [pane])
             await pilot.press("z", "question_mark")
             assert isinstance(app.screen, HelpScreen)
             await pilot.press("escape", "tab")

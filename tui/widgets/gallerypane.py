@@ -8,7 +8,7 @@ from textual.widgets import Static
 
 from tui import colours, gallery
 from tui.gallery import Gallery
-from tui.widgets.tiles import Tiles
+from tui.widgets.tiles import Tiles, lay_out
 
 
 class Pictures(Tiles):
@@ -32,6 +32,7 @@ class GalleryPane(Vertical):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id, classes="pane")
         self._gallery: Gallery | None = None
+        self._sample: tuple[np.ndarray, str] | None = None
 
     def compose(self) -> ComposeResult:
         with Horizontal():
@@ -56,7 +57,8 @@ class GalleryPane(Vertical):
             note: why there is nothing to show.
             sample: the image that they are of, as ``Tiles`` takes images, and its caption.
         """
-        self._show_sample(sample)
+        self._sample = sample
+        self._show_sample()
         tiles = self.query_one(Pictures)
         self._gallery = shown
         tiles.empty = note
@@ -67,12 +69,14 @@ class GalleryPane(Vertical):
         self.border_title, self.border_subtitle = Content(title), Content(subtitle)
         self.describe()
 
-    def _show_sample(self, sample: tuple[np.ndarray, str] | None) -> None:
+    def _show_sample(self) -> None:
+        """The image, as large as it can be within a third of the pane's width and its height."""
         tiles = self.query_one(Sample)
-        tiles.display = sample is not None
-        if sample is not None:
-            image, caption = sample
-            tiles.styles.max_width = image.shape[2] + 1
+        tiles.display = self._sample is not None
+        if self._sample is not None:
+            image, caption = self._sample
+            space = self.size.width // 3, self.size.height - 1
+            tiles.styles.width = lay_out(1, *image.shape[1:3], space).width + 1
             tiles.show(image, (caption,), None)
 
     def describe(self) -> None:
@@ -112,6 +116,7 @@ class GalleryPane(Vertical):
         return Content.assemble(*parts).truncate(max(self.size.width, 1), ellipsis=True)
 
     def on_resize(self) -> None:
+        self._show_sample()
         self.call_after_refresh(self.describe)
 
     def on_tiles_moved(self, event: Tiles.Moved) -> None:
