@@ -147,7 +147,7 @@ class InspectScreen(Choosing):
             right = (*guess, Part(" n", "bold $accent", "sample(1)"), Part(" next ", "$muted"))
         left = self.subject_parts()
         while right and sum(len(part.text) for part in left + right) >= self.size.width:
-            right = right[:-1] if len(right) > 2 else right[1:]
+            right = right[:-1] if len(right) > 3 else right[1:]
         self.query_one("#subject", Line).show(left, right)
 
     def _show_table(self, places: tuple[Place, ...], facts: tuple[LayerFacts, ...]) -> None:
@@ -325,14 +325,17 @@ def _guess(logits: np.ndarray, samples: Samples, sample: int) -> tuple[Part, ...
     """What the network says of the image, and whether it is right."""
     label = samples.label(sample)
     name = text.line(samples.classes[label], 12)
-    head = Part(f"image #{samples.index(sample)}: {name}", "$muted", "sample(1)")
+    head = (
+        Part("image ", "$muted", "sample(1)"),
+        Part(f"#{samples.index(sample)}: {name}", "$muted", "sample(1)"),
+    )
     if logits.shape != (len(samples.classes),) or not np.isfinite(logits).all():
-        return (head,)
+        return head
     shares = np.exp(logits - logits.max(), dtype=np.float64)
     best = int(logits.argmax())
     right = best == label
     words = f"  {'✓' if right else '✗'} says {text.line(samples.classes[best], 12)} "
     return (
-        head,
+        *head,
         Part(f"{words}{shares[best] / shares.sum():.0%}", "$success" if right else "$error"),
     )

@@ -214,7 +214,7 @@ class TrainScreen(BaseScreen):
 
     def _where_log(self) -> str:
         log = self.cnn.log_path
-        return f"the whole story is in {log}" if log else "1 goes back to the configs"
+        return "1 goes back to the configs" + (f"; the whole story is in {log}" if log else "")
 
     # -- levers ---------------------------------------------------------------------------------
 

@@ -75,8 +75,9 @@ class GalleryPane(Vertical):
         tiles.display = self._sample is not None
         if self._sample is not None:
             image, caption = self._sample
+            height, width = image.shape[1:3]
             space = self.size.width // 3, self.size.height - 1
-            tiles.styles.width = lay_out(1, *image.shape[1:3], space).width + 1
+            tiles.styles.width = lay_out(1, height, width, space).width + 1
             tiles.show(image, (caption,), None)
 
     def describe(self) -> None:
