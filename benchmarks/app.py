@@ -95,10 +95,11 @@ def _section(comparison: Comparison, seen: Sequence[dict[str, float]]) -> Sectio
     ]
     rounds = [f"round {i + 1}" for i in range(len(rows[0]) - 2)]
     drawing = [
-        (name, *(f"{run[key]:.1f}" for run in seen))
+        (name, *(f"{run[key]:.3g}" for run in seen))
         for name, key in (
             ("lag, p95, ms", "lag_p95"),
             ("lag, max, ms", "lag_max"),
+            ("stopped by somebody", "stops"),
             ("a drawing, median, ms", "draw"),
             ("a drawing, p95, ms", "draw_p95"),
             ("drawings of the loss a second", "loss_hz"),

@@ -10,6 +10,7 @@ RESULT what it saw. ``train`` looks only now and then, so that it does not distu
 import asyncio
 import json
 import os
+import signal
 import statistics
 import sys
 import threading
@@ -19,6 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import Any
 from unittest.mock import patch
 
@@ -44,9 +46,11 @@ class Seen:
     Attributes:
         lags: seconds that the event loop came too late, for every beat.
         drawn: seconds that every drawing of a chart took, by the chart's id.
+        stops: how often the whole process was stopped by somebody; such a beat is no lag.
     """
 
     lags: list[float] = field(default_factory=list)
+    stops: int = 0
     drawn: dict[str, list[float]] = field(default_factory=dict)
     began: float = field(default_factory=time.perf_counter)
 
@@ -59,6 +63,7 @@ class Seen:
             "lag_max": 1e3 * max(self.lags, default=0.0),
             "draw": 1e3 * statistics.median(costs or [0.0]),
             "draw_p95": 1e3 * percentile(costs, 95),
+            "stops": self.stops,
             "loss_hz": len(self.drawn.get("loss", ())) / seconds,
         }
 
@@ -85,11 +90,23 @@ class Watch:
         with patch.object(Curve, "_draw", timed):
             yield
 
+    def stops(self) -> None:
+        """Notice when the process goes on after it was stopped; the app is told too."""
+        tell_app = signal.getsignal(signal.SIGCONT)
+
+        def gone_on(number: int, frame: FrameType | None) -> None:
+            self.seen.stops += 1
+            if callable(tell_app):
+                tell_app(number, frame)
+
+        signal.signal(signal.SIGCONT, gone_on)
+
     async def beat(self) -> None:
         """Sleep for a moment, and note how much later it was."""
-        began = time.perf_counter()
+        stops, began = self.seen.stops, time.perf_counter()
         await asyncio.sleep(BEAT)
-        self.seen.lags.append(time.perf_counter() - began - BEAT)
+        if self.seen.stops == stops:
+            self.seen.lags.append(time.perf_counter() - began - BEAT)
 
 
 class Throttle(Callback):
@@ -106,6 +123,7 @@ def train(result: Path, config: Path, overrides: list[str], *, watched: bool) ->
 
     async def look(pilot: Pilot) -> None:
         await _begin(app)
+        watch.stops()
         watch.seen = Seen()
         while app.training.phase in ("training", "validating"):
             await (watch.beat() if watched else asyncio.sleep(0.25))
@@ -126,6 +144,7 @@ def soak(result: Path, config: Path, minutes: float) -> None:
 
     async def look(pilot: Pilot) -> None:
         await _begin(app)
+        watch.stops()
         began = time.monotonic()
         for minute in range(1, max(1, round(minutes)) + 1):
             watch.seen = Seen()

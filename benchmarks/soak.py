@@ -78,6 +78,7 @@ def write(report: Path, rows: Sequence[Row], minutes: float) -> None:
         "p95": lambda row: f"{row['draw_p95']:.2f}",
         "lag p95, ms": lambda row: f"{row['lag_p95']:.1f}",
         "max": lambda row: f"{row['lag_max']:.0f}",
+        "stops": lambda row: f"{row['stops']:.0f}",
         "loss drawn, Hz": lambda row: f"{row['loss_hz']:.1f}",
         "threads": lambda row: f"{row['threads']:.0f}",
         "steps": lambda row: f"{row['steps']:,.0f}",
@@ -90,6 +91,7 @@ def write(report: Path, rows: Sequence[Row], minutes: float) -> None:
         f"load average {load_average() or 0:.2f}.",
         machine(),
         *verdict(rows),
+        "Stops: how often somebody stopped the whole process for a while; that is no lag.",
         markdown_table(tuple(columns), [[show(row) for show in columns.values()] for row in rows]),
     ]
     report.parent.mkdir(parents=True, exist_ok=True)
