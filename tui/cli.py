@@ -10,10 +10,12 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from engine import __version__
-from tui import verbs
+
+if TYPE_CHECKING:
+    from engine.commands.output import Output
 
 EXIT_CODES = """\
 exit codes:
@@ -49,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.config is not None and options.config_argument is not None:
         parser.error(f"expected one config, got {options.config_argument} and {options.config}")
     if options.no_ui:
-        options.run = verbs.run_train
+        options.run = _train
         if options.config is None:
             options.config = options.config_argument
         return _guarded(options)
@@ -107,21 +109,21 @@ def _command_parser(name: str) -> argparse.ArgumentParser:
 def _add_train(parser: argparse.ArgumentParser) -> None:
     _add_config(parser, required=False)
     _add_output(parser)
-    parser.set_defaults(run=verbs.run_train)
+    parser.set_defaults(run=_train)
 
 
 def _add_resume(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run_name", metavar="RUN", help="a run's folder, or a part of its name")
     parser.add_argument("--runs-dir", type=Path, default=Path("runs"), help="default: runs")
     _add_output(parser)
-    parser.set_defaults(run=verbs.run_resume)
+    parser.set_defaults(run=_resume)
 
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     _add_config(parser, required=True)
     _add_weights(parser)
     _add_output(parser)
-    parser.set_defaults(run=verbs.run_evaluate)
+    parser.set_defaults(run=_evaluate)
 
 
 def _add_export(parser: argparse.ArgumentParser) -> None:
@@ -130,7 +132,7 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=["npz"], default="npz", help="default: npz")
     parser.add_argument("--output", type=Path, required=True, metavar="P", help="file to write")
     _add_output(parser)
-    parser.set_defaults(run=verbs.run_export)
+    parser.set_defaults(run=_export)
 
 
 def _add_gradcheck(parser: argparse.ArgumentParser) -> None:
@@ -146,34 +148,34 @@ def _add_gradcheck(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--samples", type=int, default=4, help="how many real images; default: 4")
     _add_output(parser)
-    parser.set_defaults(run=verbs.run_gradcheck)
+    parser.set_defaults(run=_gradcheck)
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
-    subparsers = parser.add_subparsers(dest="verb", required=True, metavar="list|fetch|verify")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="list|fetch|verify")
     for verb, text in (
         ("list", "which data sets there are"),
         ("fetch", "download one"),
         ("verify", "check the files of one"),
     ):
-        one = subparsers.add_parser(verb, help=text, description=text)
+        one = verbs.add_parser(verb, help=text, description=text)
         if verb != "list":
             one.add_argument("name", help="e.g. mnist")
         one.add_argument(
             "--root", type=Path, help="folder of the data sets; default: $CNN_TUI_DATA or data/raw"
         )
         _add_output(one)
-    parser.set_defaults(run=verbs.run_data)
+    parser.set_defaults(run=_data)
 
 
 def _add_runs(parser: argparse.ArgumentParser) -> None:
-    subparsers = parser.add_subparsers(dest="verb", required=True, metavar="list|show|compare")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="list|show|compare")
     for verb, text in (
         ("list", "all runs, the newest first"),
         ("show", "the record and metrics of one"),
         ("compare", "some side by side"),
     ):
-        one = subparsers.add_parser(verb, help=text, description=text)
+        one = verbs.add_parser(verb, help=text, description=text)
         if verb != "list":
             one.add_argument(
                 "names",
@@ -183,23 +185,23 @@ def _add_runs(parser: argparse.ArgumentParser) -> None:
             )
         one.add_argument("--runs-dir", type=Path, default=Path("runs"), help="default: runs")
         _add_output(one)
-    parser.set_defaults(run=verbs.run_runs)
+    parser.set_defaults(run=_runs)
 
 
 def _add_config_command(parser: argparse.ArgumentParser) -> None:
-    subparsers = parser.add_subparsers(dest="verb", required=True, metavar="list|check|show|schema")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="list|check|show|schema")
     for verb, text in (
         ("list", "the configs there are"),
         ("check", "say whether one can be run, and show its network"),
         ("show", "one with every value spelled out"),
         ("schema", "JSON Schema, for editors"),
     ):
-        one = subparsers.add_parser(verb, help=text, description=text)
+        one = verbs.add_parser(verb, help=text, description=text)
         if verb in ("check", "show"):
             one.add_argument("config", nargs="?", metavar="CONFIG", help="default: quickstart")
             _add_set(one)
         _add_output(one)
-    parser.set_defaults(run=verbs.run_config)
+    parser.set_defaults(run=_config)
 
 
 def _add_bench(parser: argparse.ArgumentParser) -> None:
@@ -207,7 +209,7 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch", type=int, default=128, metavar="N", help="default: 128")
     parser.add_argument("--workers", type=int, metavar="N", help="threads; default: all cores")
     _add_output(parser)
-    parser.set_defaults(run=verbs.run_bench)
+    parser.set_defaults(run=_bench)
 
 
 _ADDERS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
@@ -288,6 +290,88 @@ def _explain(error: Exception) -> tuple[str, int]:
         return "not enough memory; try a smaller batch or a smaller network", 1
     text = " ".join(str(error).split())
     return f"cnn-tui failed: {type(error).__name__}: {text}; --debug shows where", 1
+
+
+def _train(options: argparse.Namespace, out: "Output") -> int:
+    from engine.commands.config import resolve
+    from engine.commands.train import train
+    from engine.config import load
+
+    return train(load(resolve(options.config), options.overrides), out)
+
+
+def _resume(options: argparse.Namespace, out: "Output") -> int:
+    from engine.commands.runs import find
+    from engine.commands.train import resume
+
+    return resume(find(options.runs_dir, options.run_name).path, out)
+
+
+def _evaluate(options: argparse.Namespace, out: "Output") -> int:
+    from engine.commands.config import resolve
+    from engine.commands.evaluate import evaluate
+    from engine.config import load
+
+    config = load(resolve(options.config), options.overrides)
+    return evaluate(config, options.weights, out)
+
+
+def _export(options: argparse.Namespace, out: "Output") -> int:
+    from engine.commands.config import resolve
+    from engine.commands.export import export
+    from engine.config import load
+
+    config = load(resolve(options.config), options.overrides)
+    return export(config, options.weights, options.format, options.output, out)
+
+
+def _gradcheck(options: argparse.Namespace, out: "Output") -> int:
+    from engine.commands.config import resolve
+    from engine.commands.gradcheck import gradcheck
+    from engine.config import load
+
+    config = load(resolve(options.config), options.overrides)
+    return gradcheck(
+        config, out, weights=options.weights, mode=options.mode, samples=options.samples
+    )
+
+
+def _data(options: argparse.Namespace, out: "Output") -> int:
+    from engine.commands import data
+
+    if options.verb == "list":
+        return data.list_datasets(options.root, out)
+    verb = data.fetch_dataset if options.verb == "fetch" else data.verify_dataset
+    return verb(options.name, options.root, out)
+
+
+def _runs(options: argparse.Namespace, out: "Output") -> int:
+    from engine.commands import runs
+
+    if options.verb == "list":
+        return runs.list_all(options.runs_dir, out)
+    if options.verb == "show":
+        return runs.show(options.runs_dir, options.names[0], out)
+    return runs.compare(options.runs_dir, options.names, out)
+
+
+def _config(options: argparse.Namespace, out: "Output") -> int:
+    from engine.commands import config
+
+    if options.verb == "list":
+        return config.list_all(out)
+    if options.verb == "schema":
+        return config.schema(out)
+    verb = config.check if options.verb == "check" else config.show
+    return verb(config.resolve(options.config), options.overrides, out)
+
+
+def _bench(options: argparse.Namespace, out: "Output") -> int:
+    from engine.commands.bench import bench
+    from engine.models import PRESETS
+
+    presets = tuple(PRESETS) if options.preset is None else (options.preset,)
+    return bench(out, presets=presets, batch=options.batch, workers=options.workers)
 
 
 def _open_app(options: argparse.Namespace) -> int:

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from command_line import SMALL, Done, Terminal
 
+import tui.cli
 from engine import __version__
 from engine.export import FORMATS
 from engine.resources import shipped
-from tui import verbs
 from tui.cli import COMMANDS, main
 
 
@@ -322,7 +322,7 @@ def test_any_error_is_one_line(
     def fail(options: object, out: object) -> int:
         raise error
 
-    monkeypatch.setattr(verbs, "run_runs", fail)
+    monkeypatch.setattr(tui.cli, "_runs", fail)
     assert main(["runs", "list"]) == code
     captured = capsys.readouterr()
     assert captured.out == ""

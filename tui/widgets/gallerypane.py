@@ -117,8 +117,11 @@ class GalleryPane(Vertical):
         return Content.assemble(*parts).truncate(max(self.size.width, 1), ellipsis=True)
 
     def on_resize(self) -> None:
+        self.call_after_refresh(self._fit)  # the first one comes before the widgets
+
+    def _fit(self) -> None:
         self._show_sample()
-        self.call_after_refresh(self.describe)
+        self.describe()
 
     def on_tiles_moved(self, event: Tiles.Moved) -> None:
         self.describe()
