@@ -1,15 +1,16 @@
-"""Peak memory of training, in a process of its own for each side.
+"""Peak memory of training, in a process of its own for each side (Linux only).
 
     python -m benchmarks.memory ours lenet_mnist 128
 
-is such a process; it prints its peaks in bytes, after the imports and after some steps, as JSON.
+is such a process; it says when its imports are done, waits for a line, and trains some steps.
 """
 
-import json
-import subprocess
 import sys
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from subprocess import PIPE, Popen
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,32 +18,45 @@ if TYPE_CHECKING:
 
 STEPS = 6
 WORKERS = 2
-
-
-def peak_bytes() -> int:
-    """The most memory that this process ever had.
-
-    Linux says it in /proc. Its ``ru_maxrss`` would not do: a process inherits that of the one
-    that started it, which here is the whole benchmark with PyTorch in it.
-    """
-    try:
-        for line in Path("/proc/self/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+_INTERVAL = 0.005
+"""Seconds between two looks at a process's memory."""
 
 
 def measure(side: str, network: str, batch: int) -> dict[str, int]:
-    """Start a process for one side; its ``imports`` and ``peak`` in bytes."""
+    """Start a process for one side; its memory after ``imports`` and at its ``peak``, in bytes.
+
+    Counted with all its child processes, a page that several of them share once (the kernel's
+    'proportional set size'), and looked at every 5 ms.
+    """
     command = [sys.executable, "-m", "benchmarks.memory", side, network, str(batch)]
     root = Path(__file__).resolve().parent.parent
-    done = subprocess.run(command, cwd=root, check=True, capture_output=True, text=True)
-    return json.loads(done.stdout)
+    with Popen(command, cwd=root, stdin=PIPE, stdout=PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdout.readline()
+        imports = peak = _memory(process.pid)
+        done = threading.Event()
+        waiter = threading.Thread(target=lambda: (process.stdout.readline(), done.set()))
+        waiter.start()
+        print("train", file=process.stdin, flush=True)
+        while not done.wait(_INTERVAL):
+            peak = max(peak, _memory(process.pid))
+        waiter.join()
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)}: exit code {process.returncode}")
+    return {"imports": imports, "peak": peak}
+
+
+def _memory(pid: int) -> int:
+    """Bytes of a process and its descendants."""
+    total = 0
+    with suppress(OSError):  # it may end at any moment
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                total = int(line.split()[1]) * 1024
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            total += sum(map(_memory, map(int, (thread / "children").read_text().split())))
+    return total
 
 
 def _engine(network: str, batch: int) -> Callable[[], object]:
@@ -111,9 +125,10 @@ def _noise(network: str, batch: int) -> "tuple[np.ndarray, np.ndarray]":
 def main() -> None:
     side, network, batch = sys.argv[1:]
     train = _engine(network, int(batch)) if side == "ours" else _torch(side, network, int(batch))
-    imports = peak_bytes()
+    print("ready", flush=True)
+    sys.stdin.readline()
     train()
-    print(json.dumps({"imports": imports, "peak": peak_bytes()}))
+    print("done", flush=True)
 
 
 if __name__ == "__main__":

@@ -2,11 +2,10 @@
 
 import os
 import platform
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import torch
 
 from engine.train.environment import environment
 
@@ -96,14 +95,13 @@ def machine() -> str:
         f"{b['library']} {b['version']} ({b['architecture']}, {b['threads']} threads)"
         for b in facts["blas"]
     )
-    return "\n".join(
-        f"- {line}"
-        for line in (
-            f"{facts['cpu']}, {facts['cores']} cores, {facts['platform']}",
-            f"Python {facts['python']}, NumPy {facts['numpy']}; BLAS: {blas}",
-            f"PyTorch {torch.__version__}, {platform.machine()}",
-        )
-    )
+    lines = [
+        f"{facts['cpu']}, {facts['cores']} cores, {facts['platform']}",
+        f"Python {facts['python']}, NumPy {facts['numpy']}; BLAS: {blas}",
+    ]
+    if "torch" in sys.modules:
+        lines.append(f"PyTorch {sys.modules['torch'].__version__}, {platform.machine()}")
+    return "\n".join(f"- {line}" for line in lines)
 
 
 def load_average() -> float | None:
@@ -111,10 +109,15 @@ def load_average() -> float | None:
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
 
 
-def write_markdown(path: Path, sections: Sequence[Section], preface: str) -> None:
+def write_markdown(
+    path: Path,
+    sections: Sequence[Section],
+    preface: str,
+    title: str = "The engine against PyTorch",
+) -> None:
     """The whole report."""
     verdicts = [verdict for section in sections for verdict in section.verdicts]
-    parts = ["# The engine against PyTorch", preface, machine()]
+    parts = [f"# {title}", preface, machine()]
     if verdicts:
         parts += ["## What it shows", verdict_table(verdicts)]
     for section in sections:

@@ -3,7 +3,7 @@
 import math
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -92,6 +92,13 @@ def compare(ways: Mapping[str, Way], effort: Effort, *, warm: bool = True) -> Co
                 runs[name] = min(max(1, math.ceil(effort.turn / took)), 1000)
             seconds[name].append(_timed(way.run, runs[name]) / runs[name])
     return Comparison(seconds)
+
+
+def percentile(values: Sequence[float], percent: int) -> float:
+    """The value that so many percent of them do not exceed; 0 where there are none."""
+    if not values:
+        return 0.0
+    return sorted(values)[math.ceil(percent / 100 * len(values)) - 1]
 
 
 def _timed(run: Callable[[], object], times: int) -> float:

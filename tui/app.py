@@ -257,11 +257,15 @@ class CnnApp(App[int]):
             return
         unsaved = ", ".join(document.name for document in self.workspace.dirty)
         if self.training.running:
+            begun = self.training.started is not None
+            detail = "It is saved first; cnn-tui resume goes on exactly where it stopped."
             self.ask(
-                "Training is running. Quit?",
-                "It is saved first; cnn-tui resume goes on exactly where it stopped."
+                "Training is running. Quit?" if begun else "Training is about to begin. Quit?",
+                (detail if begun else "There is nothing to save yet.")
                 + (f"\nNot saved: {unsaved}" if unsaved else ""),
-                yes="save the run and quit" if not unsaved else "quit without saving configs",
+                yes="quit without saving configs"
+                if unsaved
+                else ("save the run and quit" if begun else "quit"),
                 no="stay",
                 then=self.leave,
             )

@@ -1,11 +1,12 @@
-"""Textual's driver, for a terminal that may go away.
+"""Textual's driver, for a terminal that may go away, and a process that may be stopped.
 
 When a terminal is closed, Textual's output thread dies of the error that it gets, and the app
 waits for ever for room in its queue. Here what cannot be written is dropped: the app lives on for
 the moment that it needs to save what is running.
 
-After SIGSTOP, which no program can catch, Textual takes the terminal a second time at SIGCONT: the
-settings it gives back in the end are then its own. Here it lets go of the terminal first.
+And where a process is stopped and goes on without being asked (SIGSTOP, SIGCONT), Textual starts
+to read the keys once more, beside the thread that does so already, and takes the terminal's
+state for the one to be restored at the end. Here the first start is undone before.
 """
 
 from typing import Any, TextIO
@@ -36,7 +37,7 @@ class _Patient:
 
 
 def patient(driver: type[Driver]) -> type[Driver]:
-    """The same driver, with a file that never complains and one hand on the terminal."""
+    """The same driver, with a file that never complains, and never started twice."""
 
     class PatientDriver(driver):  # type: ignore[misc, valid-type]
         def __init__(self, *args: Any, **options: Any) -> None:
@@ -44,21 +45,19 @@ def patient(driver: type[Driver]) -> type[Driver]:
             file = getattr(self, "_file", None)
             if file is not None:
                 self._file = _Patient(file)
-            self._holds = False
+            self._at_work = False
 
         def start_application_mode(self) -> None:
+            again = self._at_work
+            if again:
+                self.suspend_application_mode()
+            self._at_work = True
             super().start_application_mode()
-            self._holds = True
+            if again:
+                self._app.call_later(self._app.refresh, layout=True)
 
         def stop_application_mode(self) -> None:
-            self._holds = False
+            self._at_work = False
             super().stop_application_mode()
-
-        def _sigcont_application(self, *arguments: Any) -> None:
-            if self._holds:
-                self.suspend_application_mode()
-                self._must_signal_resume = True  # all is drawn again then
-            if self._must_signal_resume:
-                super()._sigcont_application(*arguments)
 
     return PatientDriver

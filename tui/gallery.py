@@ -130,6 +130,12 @@ def maps(place: Place, output: Array) -> Gallery:
     return Gallery(_as_rows(output), ("",), _strong(output), f"{output.size} features")
 
 
+def as_pictures(images: Array) -> Array:
+    """Images of a data set, uint8 (n, C, H, W), as ``Tiles`` shows them: from 0 to 1."""
+    scaled = images.astype(np.float32) / 255
+    return scaled[:, 0] if scaled.shape[1] == 1 else np.moveaxis(scaled[:, :3], 1, 3)
+
+
 def numbers(picture: Array, width: int, height: int) -> list[str] | None:
     """A picture's numbers as lines of text; None if there is no room for them."""
     h, w = picture.shape

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.config import Config
-from engine.data import DATASETS, Dataset
+from engine.data import DATASETS, Batches, Dataset, Split
 from engine.errors import EngineError
 from engine.layers import Sequential
 from engine.train import setup
@@ -31,23 +31,29 @@ Array = np.ndarray
 
 INTERVAL = 0.35
 """Seconds between two looks at a training; what a look costs is added."""
-SAMPLES = 64
-"""Images of the test set to choose from."""
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Images that a network can be shown.
+    """The images of the test set, to be shown to a network; by their number there.
 
     Attributes:
-        x: (n, C, H, W) as the network takes them.
-        labels: (n,).
+        split: images and labels as they are.
+        batches: loads them as the network takes them.
         classes: their names.
     """
 
-    x: Array
-    labels: Array
+    split: Split
+    batches: Batches
     classes: tuple[str, ...]
+
+    def index(self, sample: int) -> int:
+        """The image for any number: after the last one comes the first."""
+        return sample % len(self.split)
+
+    def label(self, sample: int) -> int:
+        """Its class."""
+        return int(self.split.labels[self.index(sample)])
 
 
 @dataclass(frozen=True)
@@ -235,8 +241,7 @@ def examined(snapshot: Snapshot, ground: Ground, sample: int, step: int | None) 
     """Everything that is shown of a snapshot."""
     maps = None
     if ground.samples is not None:
-        index = sample % len(ground.samples.labels)
-        x = ground.samples.x[index : index + 1]
+        x, _ = ground.samples.batches.load(np.array([ground.samples.index(sample)]))
         with np.errstate(all="ignore"):
             outputs = activations(restored(ground.model, snapshot.layers), x)
         maps = {name: np.array(output[0]) for name, output in outputs.items()}
@@ -264,9 +269,8 @@ def _first_look(
 def _samples(dataset: Dataset | None) -> Samples | None:
     if dataset is None:
         return None
-    indices = np.arange(min(SAMPLES, len(dataset.test)))
-    x, labels = setup.evaluation_batches(dataset.test, dataset).load(indices)
-    return Samples(x, labels, dataset.classes)
+    batches = setup.evaluation_batches(dataset.test, dataset)
+    return Samples(dataset.test, batches, dataset.classes)
 
 
 def _by_name(snapshot: Snapshot) -> dict[str, LayerSnapshot]:

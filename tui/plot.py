@@ -84,6 +84,11 @@ def new_figure() -> Any:
     return plotext._figure._figure_class()
 
 
+def fits(width: int, height: int) -> bool:
+    """Whether there is room for a chart."""
+    return width >= _GUTTER + 6 and height >= 3
+
+
 def plot(
     figure: Any, picture: Picture, width: int, height: int, rgb: Rgb
 ) -> list[list[Run]] | None:
@@ -95,7 +100,7 @@ def plot(
         width, height: in cells.
         rgb: the colours of the theme.
     """
-    if width < _GUTTER + 6 or height < 3:
+    if not fits(width, height):
         return None
     frame = _Frame(picture, width - _GUTTER)
     if frame.is_empty:

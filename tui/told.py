@@ -6,7 +6,7 @@ from typing import Literal
 
 from textual.message import Message
 
-from engine.train.events import Event
+from engine.train.events import Event, Logs
 from engine.train.session import TrainingSession
 from engine.train.snapshot import Snapshot
 
@@ -84,3 +84,42 @@ class View:
     eta_epoch: float = float("nan")
     eta_total: float = float("nan")
     lr: float = float("nan")
+
+
+def progress_view(
+    phase: str, session: TrainingSession, *, epochs: int, last: Logs, overhead: float, lr: float
+) -> View:
+    """Where a session is that has begun.
+
+    Args:
+        phase: as in ``View``.
+        session: the session.
+        epochs: how many there are to be.
+        last: the logs of the epoch before; empty in the first one.
+        overhead: seconds that an epoch takes besides training: validation, checkpoints.
+        lr: the current learning rate.
+    """
+    progress, steps = session.progress, session.steps_per_epoch
+    epoch = min(progress.epoch + 1, epochs)
+    rate = progress.samples / progress.epoch_seconds if progress.step else 0.0
+    per_step = float("nan")
+    if progress.step:
+        per_step = progress.epoch_seconds / progress.step
+    elif "seconds" in last:
+        per_step = last["seconds"] / max(steps, 1)
+    left = per_step * (steps - progress.step) + overhead
+    return View(
+        phase,
+        done=session.done,
+        total=session.total,
+        epoch=epoch,
+        epochs=epochs,
+        step=progress.step,
+        steps_per_epoch=steps,
+        fraction=min(1.0, progress.global_step / max(epochs * steps, 1)),
+        samples_per_s=rate or last.get("samples_per_s", 0.0),
+        seconds=progress.seconds,
+        eta_epoch=left,
+        eta_total=left + (epochs - epoch) * (per_step * steps + overhead),
+        lr=lr,
+    )

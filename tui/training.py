@@ -35,7 +35,15 @@ from engine.train.session import TrainingSession
 from engine.train.snapshot import Snapshot
 from tui.remarks import remark
 from tui.text import clean, metric
-from tui.told import Entry, Kind, SnapshotTaken, TrainingOver, TrainingTold, View
+from tui.told import (
+    Entry,
+    Kind,
+    SnapshotTaken,
+    TrainingOver,
+    TrainingTold,
+    View,
+    progress_view,
+)
 
 log = logging.getLogger("cnn_tui")
 
@@ -324,31 +332,12 @@ class Training:
         if session is None or self.started is None:
             done, total = (session.done, session.total) if session else (0, 0)
             return View(phase, what=self._what, done=done, total=total)
-        progress, steps = session.progress, session.steps_per_epoch
-        epochs = self.started.epochs
-        epoch = min(progress.epoch + 1, epochs)
-        last = self.history[-1] if self.history else {}
-        rate = progress.samples / progress.epoch_seconds if progress.step else 0.0
-        rate = rate or last.get("samples_per_s", 0.0)
-        per_step = float("nan")
-        if progress.step:
-            per_step = progress.epoch_seconds / progress.step
-        elif "seconds" in last:
-            per_step = last["seconds"] / max(steps, 1)
-        left = per_step * (steps - progress.step) + self._overhead
-        return View(
+        return progress_view(
             phase,
-            done=session.done,
-            total=session.total,
-            epoch=epoch,
-            epochs=epochs,
-            step=progress.step,
-            steps_per_epoch=steps,
-            fraction=min(1.0, progress.global_step / max(epochs * steps, 1)),
-            samples_per_s=rate,
-            seconds=progress.seconds,
-            eta_epoch=left,
-            eta_total=left + (epochs - epoch) * (per_step * steps + self._overhead),
+            session,
+            epochs=self.started.epochs,
+            last=self.history[-1] if self.history else {},
+            overhead=self._overhead,
             lr=self._current_lr(session),
         )
 

@@ -79,6 +79,11 @@ class Batches:
         return self._steps
 
     @property
+    def image_shape(self) -> tuple[int, ...]:
+        """(C, H, W) of the images."""
+        return self._images.shape[1:]
+
+    @property
     def samples_per_epoch(self) -> int:
         """Samples in an epoch."""
         return min(len(self._indices), self._steps * self.batch_size)

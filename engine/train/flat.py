@@ -2,6 +2,8 @@
 
 An optimizer step, a norm, a sum over micro-batches: each is then one pass over memory instead
 of a dozen small ones. The layers keep their arrays; they become views of the vector.
+
+The vectors are in shared memory, where worker processes find the parameters and leave gradients.
 """
 
 import math
@@ -9,6 +11,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from engine.kernels.team import shared_zeros
 from engine.layers import Layer
 
 Array = np.ndarray
@@ -35,12 +38,12 @@ class FlatParameters:
             end += array.size
         dtypes = {array.dtype for array in arrays.values()} or {np.dtype(np.float32)}
         (self.dtype,) = dtypes
-        self.vector = np.empty(end, self.dtype)
+        self.vector = shared_zeros(end, self.dtype)
         self._adopt(model, "params", self.vector, keep=True)
 
     def gradients_of(self, replica: Layer) -> Array:
         """A new vector, of which the replica's gradients become views."""
-        vector = np.zeros_like(self.vector)
+        vector = shared_zeros(self.vector.size, self.dtype)
         self._adopt(replica, "grads", vector, keep=False)
         return vector
 
@@ -64,6 +67,21 @@ class FlatParameters:
                 if keep:
                     view[...] = arrays[key]
                 arrays[key] = view
+
+
+def share_buffers(model: Layer) -> list[Array]:
+    """Move a network's buffers, with their values, to shared memory.
+
+    Returns:
+        The arrays, which are now the network's.
+    """
+    shared = []
+    for layer in model.walk():
+        for key, array in layer.buffers.items():
+            layer.buffers[key] = twin = shared_zeros(array.size, array.dtype).reshape(array.shape)
+            twin[...] = array
+            shared.append(twin)
+    return shared
 
 
 def rms(array: Array) -> float:

@@ -144,13 +144,16 @@ class Loop:
         return {"val_loss": result.loss, "val_acc": result.acc}
 
     def _evaluate(self, phase: str, batches: Batches) -> Evaluation:
-        def on_progress(done: int, total: int) -> None:
-            self.show(phase, done, total)
-            self.on_progress(phase, done, total)
+        def check() -> None:
             if self.controls.stop_reason is not None:
                 raise Stopped
 
-        return self.state.trainer.evaluate(batches, on_progress)
+        def on_progress(done: int, total: int) -> None:
+            self.show(phase, done, total)
+            self.on_progress(phase, done, total)
+            check()
+
+        return self.state.trainer.evaluate(batches, on_progress, check)
 
     def _close_epoch(self, epoch: int, logs: Logs) -> None:
         progress, config = self.state.progress, self.config
@@ -211,14 +214,22 @@ class Loop:
         self.emit(LearningRateChanged(progress.global_step, lr))
 
     def _answer_wanted(self) -> None:
-        if not self._wanted:
-            return
-        fresh = self._last_snapshot
-        if fresh is not None and fresh[0] == self.state.progress.global_step:
-            snapshot = fresh[1]
-        else:
-            snapshot = weights_snapshot(self.state.trainer.model)
         wanted, self._wanted = self._wanted, []
+        if not wanted:
+            return
+        try:
+            snapshot = self._snapshot()
+        except BaseException:
+            for future in wanted:
+                future.cancel()
+            raise
         for future in wanted:
             if future.set_running_or_notify_cancel():
                 future.set_result(snapshot)
+
+    def _snapshot(self) -> Snapshot:
+        """That of the last batch, or the weights alone if they are others by now."""
+        fresh = self._last_snapshot
+        if fresh is not None and fresh[0] == self.state.progress.global_step:
+            return fresh[1]
+        return weights_snapshot(self.state.trainer.model)

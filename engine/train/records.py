@@ -30,7 +30,7 @@ def run_record(config: Config, status: str, *, parameters: int, workers: int) ->
         config: the run's.
         status: one of ``rundir.STATUSES``.
         parameters: of the network.
-        workers: threads that train.
+        workers: how many train.
     """
     return {
         "status": status,

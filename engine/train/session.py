@@ -180,8 +180,10 @@ class TrainingSession:
             self._give_up(error)
             raise
         finally:
-            self.run_dir.close()
-            loop.answer_snapshots()
+            try:
+                loop.answer_snapshots()
+            finally:
+                self.run_dir.close()
 
     def _restore(self) -> None:
         found = self.run_dir.store.latest(self.state.table())

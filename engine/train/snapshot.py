@@ -52,24 +52,23 @@ def weights_snapshot(model: Sequential) -> Snapshot:
 
 def take_snapshot(
     model: Sequential,
-    replica: Sequential,
     parameters: FlatParameters,
     gradient: Array,
     before: Array,
+    dead: dict[str, float],
 ) -> Snapshot:
     """Weights, gradients, updates and activations after a step.
 
     Args:
         model: the network, after the step.
-        replica: the first micro-batch's, with its activations still saved.
         parameters: the vector under the network.
         gradient: the step's gradient.
         before: the parameters before the step.
+        dead: the share of dead channels of every ReLU, by full name.
     """
     grads = parameters.split(gradient)
     updates = parameters.split(parameters.vector - before)
     old = parameters.split(before)
-    twins = dict(replica.named_layers())
     layers = []
     for name, layer in _leaves(model):
         full = {key: f"{name}.{key}" for key in layer.params}
@@ -83,7 +82,7 @@ def take_snapshot(
                     key: rms(updates[path]) / max(rms(old[path]), 1e-12)
                     for key, path in full.items()
                 },
-                dead=_dead_share(twins[name]),
+                dead=dead.get(name),
             )
         )
     return Snapshot(tuple(layers))
@@ -102,9 +101,12 @@ def _copies(arrays: dict[str, Array]) -> dict[str, Array]:
     return {key: array.copy() for key, array in arrays.items()}
 
 
-def _dead_share(layer: Layer) -> float | None:
-    if not isinstance(layer, ReLU) or layer.saved is None:
-        return None
-    out = layer.saved
-    alive = (out > 0).any(axis=(0, *range(2, out.ndim)))
-    return 1 - float(alive.mean())
+def dead_shares(replica: Sequential) -> dict[str, float]:
+    """For every ReLU by full name, the share of its channels that its last output has only 0 of."""
+    shares = {}
+    for name, layer in replica.named_layers():
+        if isinstance(layer, ReLU):
+            out = layer.expect_saved()
+            alive = (out > 0).any(axis=(0, *range(2, out.ndim)))
+            shares[name] = 1 - float(alive.mean())
+    return shares

@@ -8,23 +8,27 @@ import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
 
 from engine import metrics
 from engine.data import Batches
 from engine.errors import RunError
-from engine.kernels.workers import Rank, Workers, micro_batches, tree_sum
+from engine.kernels.meeting import Rank
+from engine.kernels.team import Team
+from engine.kernels.workers import Workers, micro_batches, tree_sum
 from engine.layers import Layer, Sequential
 from engine.losses import Loss, SoftmaxCrossEntropy
 from engine.optim import Optimizer, clip_grad_norm, global_norm
 from engine.seeds import Purpose, stream
-from engine.train.flat import FlatParameters
-from engine.train.snapshot import Snapshot, take_snapshot
+from engine.train.flat import FlatParameters, share_buffers
+from engine.train.snapshot import Snapshot, dead_shares, take_snapshot
 
 Array = np.ndarray
-T = TypeVar("T")
+
+WORTH_A_TEAM = 10_000_000
+"""Multiply-adds of a batch from which worker processes are worth the orders and the replies."""
 
 
 class Diverged(RunError):
@@ -116,11 +120,14 @@ class Trainer:
         self.parameters = FlatParameters(model)
         model.layers[0].needs_dx = False
         self._loss = loss
-        self._buffers = list(model.named_buffers().values())
+        self._buffers = share_buffers(model)
         self._replicas: list[Sequential] = []
         self._layers: list[list[Layer]] = []
         self._losses: list[Loss] = []
         self._gradients: list[Array] = []
+        self._sources: list[Batches] = []
+        self._team: Team[Any] | None = None
+        self._work: dict[tuple[int, ...], int] = {}
 
     def step(
         self,
@@ -137,37 +144,22 @@ class Trainer:
             batches: where the samples come from.
             epoch, step: which batch; they also key its random streams.
             inspect: also take a snapshot of weights, gradients and activations.
-            check: called before every micro-batch, in the threads; may raise to stop at once.
+            check: called again and again meanwhile, in any thread; may raise to stop at once.
 
         Raises:
             Diverged: before anything was updated.
         """
-        indices = batches.batch_indices(epoch, step)
-        pieces = micro_batches(len(indices))
-        self._grow(len(pieces))
+        order = _Order(self._source(batches), epoch, step, train=True, inspect=inspect)
+        samples = len(batches.batch_indices(epoch, step))
         buffers = [array.copy() for array in self._buffers]
-
-        def task(i: int, rank: Rank) -> tuple[float, int]:
-            check()
-            replica, loss = self._replicas[i], self._losses[i]
-            piece = indices[pieces[i]]
-            x, labels = self._begin(i, rank, batches, piece, epoch, step)
-            logits = replica.forward(x)
-            value = loss.forward(logits, self._target(logits, labels))
-            share = len(piece) / len(indices)
-            replica.backward(loss.backward() * share)
-            if not inspect:
-                replica.release()
-            return value * share, int(metrics.correct(logits, labels).sum())
-
-        parts = self._map(task, len(pieces))
-        total = math.fsum(loss for loss, _ in parts)
+        parts = self._compute(order, samples, check)
+        total = math.fsum(loss for loss, _, _ in parts)
         with np.errstate(over="ignore", invalid="ignore"):
-            gradient = {"": tree_sum(self._gradients[: len(pieces)])}
+            gradient = {"": tree_sum(self._gradients[: len(parts)])}
         norm = global_norm(gradient)
         if not (math.isfinite(total) and math.isfinite(norm)):
             what = "the gradient is not finite" if math.isfinite(total) else f"the loss is {total}"
-            source = self._first_non_finite(batches, indices, epoch, step)
+            source = self._first_non_finite(batches, epoch, step)
             for array, before_step in zip(self._buffers, buffers, strict=True):
                 array[...] = before_step
             raise Diverged(what, epoch, step, self.optimizer.lr, source)
@@ -175,15 +167,11 @@ class Trainer:
             clip_grad_norm(gradient, self.clip_norm)
         before = self.parameters.vector.copy() if inspect else None
         self.optimizer.step({"": self.parameters.vector}, gradient)
-        result = StepResult(total, sum(n for _, n in parts), len(indices), norm)
+        result = StepResult(total, sum(n for _, n, _ in parts), samples, norm)
         if before is None:
             return result, None
-        snapshot = take_snapshot(
-            self.model, self._replicas[0], self.parameters, gradient[""], before
-        )
-        for replica in self._replicas:
-            replica.release()
-        return result, snapshot
+        dead = parts[0][2]
+        return result, take_snapshot(self.model, self.parameters, gradient[""], before, dead)
 
     def evaluate(
         self,
@@ -196,20 +184,17 @@ class Trainer:
         Args:
             batches: the samples, not shuffled.
             on_progress: called with samples done and in all; may raise to stop.
-            check: called before every micro-batch, in the threads; may raise to stop at once.
+            check: called again and again meanwhile, in any thread; may raise to stop at once.
         """
         parts: list[tuple[Array, Array, float]] = []
         done, total = 0, batches.samples_per_epoch
-        try:
-            for step in range(batches.steps_per_epoch):
-                indices = batches.batch_indices(0, step)
-                parts += self._evaluate_batch(batches, indices, check)
-                done += len(indices)
-                if on_progress is not None:
-                    on_progress(done, total)
-        finally:
-            for replica in self._replicas:
-                replica.train()
+        source = self._source(batches)
+        for step in range(batches.steps_per_epoch):
+            samples = len(batches.batch_indices(0, step))
+            parts += self._compute(_Order(source, 0, step, train=False), samples, check)
+            done += samples
+            if on_progress is not None:
+                on_progress(done, total)
         logits = np.concatenate([part[0] for part in parts])
         labels = np.concatenate([part[1] for part in parts])
         predictions = metrics.predict(logits)
@@ -221,48 +206,86 @@ class Trainer:
             top5=metrics.top_k_accuracy(logits, labels, min(5, logits.shape[1])),
         )
 
-    def _evaluate_batch(
-        self, batches: Batches, indices: Array, check: Callable[[], None]
-    ) -> list[tuple[Array, Array, float]]:
-        """Logits, labels and summed loss of every micro-batch."""
-        pieces = micro_batches(len(indices))
-        self._grow(len(pieces))
+    # -- micro-batches: in this process or in others ------------------------------------------
 
-        def task(i: int, rank: Rank) -> tuple[Array, Array, float]:
+    def _compute(self, order: "_Order", samples: int, check: Callable[[], None]) -> list[Any]:
+        """What ``_task`` makes of every micro-batch of a batch, in order."""
+        size = len(micro_batches(samples))
+        self._grow(size)
+        work = samples * self._multiply_adds(self._sources[order.source].image_shape)
+        if work * (3 if order.train else 1) >= WORTH_A_TEAM and size > 1:
+            if self._team is None or self._team.closed:
+                self._team = self.workers.team(self._task)
+            if self._team is not None:
+                return self._team.map(order, size, check)
+
+        def task(i: int, rank: Rank) -> Any:
             check()
-            replica = self._replicas[i].eval()
-            x, labels = batches.load(indices[pieces[i]])
-            logits = replica.forward(x)
-            replica.release()
-            loss = self._losses[i].forward(logits, self._target(logits, labels))
-            return logits, labels, loss * len(labels)
+            return self._task(order, i, rank)
 
-        return self._map(task, len(pieces))
+        return self.workers.map(task, size)
 
-    def _begin(
-        self, i: int, rank: Rank, batches: Batches, piece: Array, epoch: int, step: int
-    ) -> tuple[Array, Array]:
+    def _task(self, order: "_Order", i: int, rank: Rank) -> Any:
+        """One micro-batch. Numbers that are not finite raise no warning: they are looked for."""
+        # In here, since what errstate says holds for the thread that says it.
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            return self._train(order, i, rank) if order.train else self._evaluate(order, i)
+
+    def _train(
+        self, order: "_Order", i: int, rank: Rank
+    ) -> tuple[float, int, dict[str, float] | None]:
+        """Its part of the loss, how many are correct, and, to inspect, the share of dead ReLUs.
+
+        Its gradients are in its replica.
+        """
+        replica, loss = self._replicas[i].train(), self._losses[i]
+        piece, share = self._piece(order, i)
+        x, labels = self._begin(order, i, rank, piece)
+        logits = replica.forward(x)
+        value = loss.forward(logits, self._target(logits, labels))
+        replica.backward(loss.backward() * share)
+        dead = dead_shares(replica) if order.inspect and i == 0 else None
+        replica.release()
+        return value * share, int(metrics.correct(logits, labels).sum()), dead
+
+    def _evaluate(self, order: "_Order", i: int) -> tuple[Array, Array, float]:
+        """Its logits, labels and summed loss."""
+        replica = self._replicas[i].eval()
+        piece, _ = self._piece(order, i)
+        x, labels = self._sources[order.source].load(piece)
+        logits = replica.forward(x)
+        replica.release()
+        loss = self._losses[i].forward(logits, self._target(logits, labels))
+        return logits, labels, loss * len(labels)
+
+    def _piece(self, order: "_Order", i: int) -> tuple[Array, float]:
+        """The samples of a micro-batch, and its share of the batch."""
+        indices = self._sources[order.source].batch_indices(order.epoch, order.step)
+        piece = indices[micro_batches(len(indices))[i]]
+        return piece, len(piece) / len(indices)
+
+    def _begin(self, order: "_Order", i: int, rank: Rank, piece: Array) -> tuple[Array, Array]:
         """Images and labels of a training micro-batch, its replica ready for them."""
-        rng = stream(Purpose.DROPOUT, self.seed, epoch, step, i)
+        where = self.seed, order.epoch, order.step, i
+        rng = stream(Purpose.DROPOUT, *where)
         for layer in self._layers[i]:
             layer.rank = rank
             layer.use_rng(rng)
-        return batches.load(piece, stream(Purpose.AUGMENT, self.seed, epoch, step, i))
-
-    def _map(self, task: Callable[[int, Rank], T], size: int) -> list[T]:
-        """``Workers.map`` without warnings of numbers that are not finite: they are looked for."""
-
-        def quiet(i: int, rank: Rank) -> T:
-            # In here, since what errstate says holds for the thread that says it.
-            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-                return task(i, rank)
-
-        return self.workers.map(quiet, size)
+        return self._sources[order.source].load(piece, stream(Purpose.AUGMENT, *where))
 
     def _target(self, logits: Array, labels: Array) -> Array:
         if isinstance(self._loss, SoftmaxCrossEntropy):
             return labels
         return np.eye(logits.shape[1], dtype=logits.dtype)[labels]
+
+    def _source(self, batches: Batches) -> int:
+        """The number by which an order names these batches."""
+        for number, known in enumerate(self._sources):
+            if known is batches:
+                return number
+        self._sources.append(batches)
+        self._disband()
+        return len(self._sources) - 1
 
     def _grow(self, size: int) -> None:
         """Have a replica, a loss and a gradient vector for every micro-batch."""
@@ -272,25 +295,49 @@ class Trainer:
             self._replicas.append(replica)
             self._layers.append(list(replica.walk()))
             self._losses.append(copy.copy(self._loss))
+            self._disband()
 
-    def _first_non_finite(
-        self, batches: Batches, indices: Array, epoch: int, step: int
-    ) -> str | None:
+    def _disband(self) -> None:
+        """The next batch needs a team that knows more than this one."""
+        if self._team is not None:
+            self._team.close()
+
+    def _multiply_adds(self, image_shape: tuple[int, ...]) -> int:
+        """Of one image forward."""
+        if image_shape not in self._work:
+            self._work[image_shape] = self.model.multiply_adds(image_shape)
+        return self._work[image_shape]
+
+    def _first_non_finite(self, batches: Batches, epoch: int, step: int) -> str | None:
         """What first is not finite when a training batch is run forward once more."""
-        pieces = micro_batches(len(indices))
+        order = _Order(self._source(batches), epoch, step, train=True)
         layers = list(self.model)
 
         def task(i: int, rank: Rank) -> int:
-            x, _ = self._begin(i, rank, batches, indices[pieces[i]], epoch, step)
-            first = len(layers) if np.isfinite(x).all() else -1
-            for k, layer in enumerate(self._replicas[i]):  # to the end: others may wait for it
-                x = layer.forward(x)
-                if not np.isfinite(x).all():
-                    first = min(first, k)
+            piece, _ = self._piece(order, i)
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                x, _ = self._begin(order, i, rank, piece)
+                first = len(layers) if np.isfinite(x).all() else -1
+                for k, layer in enumerate(self._replicas[i].train()):  # all: others may wait
+                    x = layer.forward(x)
+                    if not np.isfinite(x).all():
+                        first = min(first, k)
             self._replicas[i].release()
             return first
 
-        first = min(self._map(task, len(pieces)))
+        pieces = micro_batches(len(batches.batch_indices(epoch, step)))
+        first = min(self.workers.map(task, len(pieces)))
         if first == len(layers):
             return None
         return f"layer {first} {layers[first]!r}" if first >= 0 else "the images"
+
+
+@dataclass(frozen=True)
+class _Order:
+    """One batch to compute, in words that another process understands."""
+
+    source: int
+    epoch: int
+    step: int
+    train: bool
+    inspect: bool = False

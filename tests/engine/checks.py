@@ -15,7 +15,8 @@ import pytest
 from cases import Array, Case
 
 from engine.gradcheck import Report, check_layer
-from engine.kernels.workers import Rank, Workers
+from engine.kernels.meeting import Rank
+from engine.kernels.workers import Workers
 from engine.layers import Dropout, Layer, MaxPool2D
 from engine.models import build
 

@@ -113,26 +113,33 @@ def windows_that_do_not_fit() -> None:
     assert make_window(3, 1, 0, 2).output_size(4, 5) == (0, 1)
 
 
-def transposed_is_the_adjoint() -> None:
-    """Correlating dout with the flipped kernel in the transposed window gives dx."""
+def phases_are_the_adjoint() -> None:
+    """Correlating what reaches each phase of the pixels with its taps in reverse gives dx."""
     cases: tuple[Any, ...] = (
-        (3, 1, 1), ((3, 2), "same", 1), ((2, 3), 0, (2, 1)), (1, 0, 3), ((4, 3), (1, 2), (1, 2)),
+        (3, 1, 1, 1), ((3, 2), 1, "same", 1), ((2, 3), 1, 0, (2, 1)), ((4, 3), 1, (1, 2), (1, 2)),
+        (3, 2, 1, 1), (1, 2, 0, 1), ((5, 2), (3, 2), (2, 1), 1), (2, 1, 2, 1), (2, (1, 3), 3, 1),
+        (3, 2, 2, 2), ((3, 4), (4, 3), 1, (2, 3)), (2, 4, 0, 3), (3, (2, 5), "same", (3, 1)),
     )  # fmt: skip
-    for kernel, padding, dilation in cases:
-        window = make_window(kernel, 1, padding, dilation)
-        transposed = window.transposed()
-        assert transposed is not None
+    for kernel, stride, padding, dilation in cases:
+        window = make_window(kernel, stride, padding, dilation)
         rng = np.random.default_rng(3)
         x, weight = rng.standard_normal((1, 2, 9, 8)), rng.standard_normal((3, 2, *window.kernel))
-        out = _correlate(x, weight, window)
-        dout = rng.standard_normal(out.shape)
-        dx = _correlate(dout, weight[:, :, ::-1, ::-1].transpose(1, 0, 2, 3), transposed)
-        assert dx.shape == x.shape
-        np.testing.assert_allclose((out * dout).sum(), (x * dx).sum(), rtol=1e-11)
-    assert make_window(3, 2, 1).transposed() is None
-    assert make_window(3, (1, 2), 1).transposed() is None
-    assert make_window(2, 1, (0, 2)).transposed() is None
-    assert make_window(2, 1, (2, 0)).transposed() is None
+        dout = rng.standard_normal(_correlate(x, weight, window).shape)
+        dx = np.zeros_like(x)
+        for rows, columns in itertools.product(window.phases(0, 9), window.phases(1, 8)):
+            part = weight[:, :, rows.taps, columns.taps][:, :, ::-1, ::-1].transpose(1, 0, 2, 3)
+            reach = Window(
+                (part.shape[2], part.shape[3]),
+                (1, 1),
+                (rows.pads, columns.pads),
+                (rows.dilation, columns.dilation),
+            )
+            dx[:, :, rows.pixels, columns.pixels] = _correlate(
+                dout[:, :, rows.kept, columns.kept], part, reach
+            )
+        ones = np.eye(x.size).reshape(-1, *x.shape[1:])
+        expected = (_correlate(ones, weight, window) * dout).sum(axis=(1, 2, 3))
+        np.testing.assert_allclose(dx.ravel(), expected, rtol=1e-11, atol=1e-12)
 
 
 def _correlate(x: np.ndarray, weight: np.ndarray, window: Window) -> np.ndarray:
@@ -210,5 +217,5 @@ POOL_CHECKS: dict[str, Callable[[], None]] = {
 
 GEOMETRY_CHECKS: dict[str, Callable[[], None]] = {
     check.__name__: check
-    for check in (sizes_and_pads, windows_that_do_not_fit, transposed_is_the_adjoint)
+    for check in (sizes_and_pads, windows_that_do_not_fit, phases_are_the_adjoint)
 }

@@ -16,9 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from mutators import variants, with_fields
-from numpy.lib import stride_tricks
 
 Step = tuple[str, int | None]
 
@@ -254,22 +252,3 @@ def _put(parent: ast.AST, field: str, index: int | None, child: ast.AST) -> None
         siblings = list(getattr(parent, field))
         siblings[index] = child
         setattr(parent, field, siblings)
-
-
-# -- safety -----------------------------------------------------------------------------------
-
-
-def checked_as_strided(
-    x: np.ndarray,
-    shape: tuple[int, ...] | None = None,
-    strides: tuple[int, ...] | None = None,
-    subok: bool = False,
-    writeable: bool = True,
-) -> np.ndarray:
-    """``as_strided`` that raises where a broken kernel would read memory that is not x's."""
-    view = stride_tricks.as_strided(x, shape, strides, subok=subok, writeable=writeable)
-    low, high = np.lib.array_utils.byte_bounds(view)
-    first, last = np.lib.array_utils.byte_bounds(x)
-    if not first <= low <= high <= last:
-        raise IndexError("the view leaves its array")
-    return view

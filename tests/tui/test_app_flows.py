@@ -1,18 +1,15 @@
 """The app as it is used: start, train, stop, quit, and what goes wrong on the way."""
 
 import asyncio
-import signal
-import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from textual.widgets import Input, OptionList
-from tui_support import Until, tap
+from tui_support import Until, tap, write_slow
 
-from engine.commands.signals import Signals
 from engine.train.runlist import list_runs
-from engine.train.session import TrainingSession
 from tui import keymap
 from tui.app import CnnApp
 from tui.palette import commands
@@ -20,7 +17,6 @@ from tui.screens.configs import ConfigsScreen
 from tui.screens.dialogs import Confirm
 from tui.screens.help import HelpScreen
 from tui.screens.train import TrainScreen
-from tui.settings import Settings
 from tui.workspace import Workspace
 
 MakeApp = Callable[..., CnnApp]
@@ -66,7 +62,7 @@ async def test_every_screen_is_one_key_away(make_app: MakeApp) -> None:
 
 
 async def test_pause_one_batch_and_go_on(make_app: MakeApp, until: Until, home: Path) -> None:
-    _slow(home)
+    write_slow(home)
     app = make_app("slow")
     async with app.run_test() as pilot:
         await tap(pilot, "r")
@@ -86,7 +82,7 @@ async def test_pause_one_batch_and_go_on(make_app: MakeApp, until: Until, home: 
 async def test_the_learning_rate_changes_live_and_is_marked(
     make_app: MakeApp, until: Until, home: Path
 ) -> None:
-    _slow(home)
+    write_slow(home)
     app = make_app("slow")
     async with app.run_test() as pilot:
         await tap(pilot, "r")
@@ -102,7 +98,7 @@ async def test_the_learning_rate_changes_live_and_is_marked(
 async def test_the_learning_rate_adds_up_while_paused(
     make_app: MakeApp, until: Until, home: Path
 ) -> None:
-    _slow(home)
+    write_slow(home)
     app = make_app("slow")
     async with app.run_test() as pilot:
         await tap(pilot, "r")
@@ -120,7 +116,7 @@ async def test_the_learning_rate_adds_up_while_paused(
 async def test_stop_asks_saves_and_can_be_resumed(
     make_app: MakeApp, until: Until, home: Path
 ) -> None:
-    _slow(home, epochs=15, limit=2000)
+    write_slow(home, epochs=15, limit=2000)
     app = make_app("slow")
     async with app.run_test() as pilot:
         await tap(pilot, "r")
@@ -185,6 +181,7 @@ async def test_data_that_cannot_be_had_says_where_to_put_it(
         banner = str(app.screen.query_one("#banner").render())
         assert "cannot download" in banner
         assert "put train-images-idx3-ubyte.gz" in banner
+        assert "1 goes back to the configs" in banner
         assert not list_runs("runs")
 
 
@@ -218,91 +215,6 @@ async def test_names_with_markup_and_escapes_are_shown_as_text(home: Path) -> No
         assert "\u202e" not in app.export_screenshot()
 
 
-async def test_quitting_asks_only_while_training_and_saves(
-    make_app: MakeApp, until: Until, home: Path
-) -> None:
-    _slow(home)
-    app = make_app("slow")
-    async with app.run_test() as pilot:
-        await tap(pilot, "r")
-        await until(pilot, lambda: app.training.started)
-        await tap(pilot, "q")
-        await until(pilot, lambda: isinstance(app.screen, Confirm))
-        await tap(pilot, "escape")
-        assert app.training.running
-        await tap(pilot, "q")
-        await until(
-            pilot, lambda: any(button.has_focus for button in app.screen.query("#yes").results())
-        )
-        await tap(pilot, "enter")
-        await until(pilot, lambda: not app.is_running)
-    assert app.return_value == 0
-    assert not app.training.thread_alive
-    assert "cnn-tui resume" in app.farewell[0]
-    (run,) = list_runs("runs")
-    assert run.status == "stopped"
-    assert list((run.path / "checkpoints").iterdir())
-
-
-async def test_a_download_that_hangs_does_not_keep_the_app_from_leaving(
-    make_app: MakeApp, until: Until, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    never = threading.Event()
-
-    def hang(session: TrainingSession) -> None:
-        session.phase = "downloading"
-        never.wait(60)
-
-    monkeypatch.setattr(TrainingSession, "run", hang)
-    app = make_app()
-    async with app.run_test() as pilot:
-        await tap(pilot, "r")
-        await until(pilot, lambda: app.training.phase == "downloading")
-        await tap(pilot, "q", "y")
-        await until(pilot, lambda: not app.is_running)
-    assert app.return_value == 0
-    assert app.training.thread_alive  # it is left behind; a daemon does not keep the process
-    never.set()
-
-
-async def test_quitting_does_not_ask_when_nothing_is_going_on(make_app: MakeApp) -> None:
-    app = make_app()
-    async with app.run_test() as pilot:
-        await pilot.press("q")
-        await pilot.pause(0.2)
-        assert not app.is_running
-    assert app.farewell == []
-
-
-async def test_the_next_session_opens_with_the_same_config_and_theme(make_app: MakeApp) -> None:
-    app = make_app()
-    async with app.run_test() as pilot:
-        await pilot.press("t")
-        theme = app.theme
-        await pilot.press("q")
-        await pilot.pause(0.2)
-    settings = Settings.load()
-    assert settings.theme == theme
-    assert Workspace.opened(None, settings.config).document.name == "tiny"
-    assert CnnApp(settings=settings).theme == theme
-
-
-async def test_a_signal_saves_and_leaves_without_a_question(
-    make_app: MakeApp, until: Until, home: Path
-) -> None:
-    _slow(home)
-    app = make_app("slow")
-    with Signals(app.signalled) as app.signals:
-        async with app.run_test() as pilot:
-            await tap(pilot, "r")
-            await until(pilot, lambda: app.training.started)
-            signal.raise_signal(signal.SIGTERM)
-            await until(pilot, lambda: not app.is_running)
-    assert app.return_value == 143
-    (run,) = list_runs("runs")
-    assert (run.status, run.record["reason"]) == ("stopped", "SIGTERM")
-
-
 async def test_a_terminal_that_is_too_small_says_so(make_app: MakeApp) -> None:
     app = make_app()
     async with app.run_test(size=(50, 12)) as pilot:
@@ -311,6 +223,24 @@ async def test_a_terminal_that_is_too_small_says_so(make_app: MakeApp) -> None:
         await pilot.resize_terminal(60, 16)
         await pilot.pause()
         assert not app.screen.query_one("TooSmall").display
+
+
+async def test_the_terminal_changes_its_size_while_it_trains(
+    make_app: MakeApp, home: Path, until: Until
+) -> None:
+    write_slow(home)
+    app = make_app("slow")
+    async with app.run_test() as pilot:
+        await tap(pilot, "r")
+        await until(pilot, lambda: app.training.history)
+        learning_rate = app.screen.query_one("#lr")
+        for size in ((200, 60), (60, 16), (50, 10), (80, 24)):
+            await pilot.resize_terminal(*size)
+            await until(pilot, lambda size=size: app.screen.size == size)
+        lines = range(learning_rate.size.height)
+        await until(pilot, lambda: any("┤" in learning_rate.render_line(y).text for y in lines))
+        app.training.stop()
+        await until(pilot, lambda: not app.training.running)
 
 
 async def test_a_key_that_cannot_be_used_says_why(
@@ -334,9 +264,12 @@ async def test_the_palette_has_every_action_and_runs_them(make_app: MakeApp, unt
         await pilot.press("ctrl+p")
         app.screen.query_one(Input).value = "smoothing of the curves"
         await until(pilot, lambda: app.screen.query_one(OptionList).option_count == 1)
-        await tap(pilot, "enter", "enter")
-        await until(pilot, lambda: isinstance(app.screen, TrainScreen) and app.screen.ready)
-        assert app.screen.smoothing == "strong"
+        deadline = time.monotonic() + 20
+        while not isinstance(app.screen, TrainScreen):  # the list may be filled once more
+            assert time.monotonic() < deadline
+            await tap(pilot, "enter")
+        screen = app.screen
+        await until(pilot, lambda: screen.ready and screen.smoothing == "strong")
 
 
 async def test_a_failing_job_is_told_and_the_app_lives_on(
@@ -352,11 +285,3 @@ async def test_a_failing_job_is_told_and_the_app_lives_on(
         await until(pilot, lambda: not app.jobs)
         assert results == [42]
     assert "division by zero" in caplog.text
-
-
-def _slow(home: Path, epochs: int = 500, limit: int = 4000) -> None:
-    """A config that trains for longer than a test."""
-    text = (home / "configs" / "tiny.yaml").read_text()
-    text = text.replace("epochs: 2 ", f"epochs: {epochs} ").replace("limit: 600", f"limit: {limit}")
-    text = text.replace("batch_size: 64", "batch_size: 16")
-    (home / "configs" / "slow.yaml").write_text(text)

@@ -4,13 +4,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from textual.app import App, ComposeResult
 
 from tui import chart
 from tui.plot import Mark, Picture, Series, new_figure, plot
+from tui.widgets.curve import Curve
 
 ODD = st.sampled_from(
     [math.nan, math.inf, -math.inf, 1e308, -1e308, 1e100, 5e-324, 0.0, -0.0, 1.0, -1.0, 2.3]
 )
+LINE = Series("a", "curve-train", np.array([0.0, 1.0]), np.array([1.0, 1.0]))
 VALUES = st.lists(st.one_of(ODD, st.floats()), max_size=60)
 
 
@@ -122,3 +125,22 @@ def test_the_axis_holds_what_is_there_and_ends_with_the_run(now: float, epochs: 
     end = chart.horizon(now, epochs)
     assert end >= min(now, epochs)
     assert end <= max(now, epochs, 1)
+
+
+@pytest.mark.parametrize(
+    ("height", "series", "words"),
+    [(2, (LINE,), "no room: z makes some"), (9, (), "nothing yet"), (9, (LINE,), "┤")],
+)
+async def test_a_pane_without_a_chart_says_why(
+    height: int, series: tuple[Series, ...], words: str
+) -> None:
+    class Pane(App[None]):
+        def compose(self) -> ComposeResult:
+            yield Curve(classes="")
+
+    app = Pane()
+    async with app.run_test(size=(40, height)) as pilot:
+        curve = app.query_one(Curve)
+        curve.show(Picture(series))
+        await pilot.pause()
+        assert any(words in curve.render_line(y).text for y in range(height))

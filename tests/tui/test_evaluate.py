@@ -19,10 +19,14 @@ from engine.metrics import confusion_matrix, per_class
 from engine.train.trainer import Evaluation
 from tui.app import CnnApp
 from tui.screens import evaluate as module
-from tui.screens.evaluate import CellImages, EvaluateScreen
+from tui.screens.evaluate import EvaluateScreen
 from tui.screens.help import HelpScreen
+from tui.screens.inspect import InspectScreen
 from tui.subject import of_run
+from tui.widgets.cellimages import CellImages, CellPane
+from tui.widgets.gallerypane import Sample
 from tui.widgets.heatmap import Heatmap
+from tui.widgets.line import Line
 from tui.widgets.scores import ClassTable, MistakeTable, worst_mistakes
 
 MakeApp = Callable[..., CnnApp]
@@ -126,6 +130,61 @@ async def test_from_the_matrix_to_the_images(
         assert isinstance(screen.focused, CellImages)
         await pilot.press("question_mark")
         assert isinstance(app.screen, HelpScreen)
+
+
+@pytest.mark.parametrize("key", ["i", "enter"])
+async def test_from_an_image_to_what_the_layers_make_of_it(
+    make_app: MakeApp, home: Path, until: Until, key: str
+) -> None:
+    run = make_run(home / "runs")
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await evaluated(app, pilot, until)
+        await pilot.press("enter", "right")
+        index = screen.query_one(CellPane).index
+        assert screen.query_one(CellImages).captions[1] == f"#{index}"
+        await tap(pilot, key)
+        await until(pilot, lambda: isinstance(app.screen, InspectScreen))
+        inspect = app.screen
+        assert isinstance(inspect, InspectScreen)
+        await until(pilot, lambda: inspect.query(Sample))
+        await until(pilot, lambda: inspect.query_one(Sample).captions == (f"#{index}",))
+        assert app.choice.current == of_run(run)
+        assert f"image #{index}:" in inspect.query_one("#subject", Line).render().plain
+
+
+async def test_an_empty_cell_has_nothing_to_look_into(
+    make_app: MakeApp, home: Path, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "measure", lambda *args, **more: measurement())
+    make_run(home / "runs")
+    app = make_app()
+    async with app.run_test() as pilot:
+        screen = await evaluated(app, pilot, until)
+        await pilot.press("down", "down")
+        assert screen.query_one(Heatmap).cursor == (2, 1)
+        await tap(pilot, "i")
+        assert app.screen is screen
+        assert any("no image of this" in n.message for n in app._notifications)
+
+
+async def test_from_a_class_to_its_images(
+    make_app: MakeApp, home: Path, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "measure", lambda *args, **more: measurement())
+    make_run(home / "runs")
+    app = make_app()
+    async with app.run_test() as pilot:
+        screen = await evaluated(app, pilot, until)
+        table = screen.query_one(ClassTable)
+        await pilot.press("down")
+        assert table.cursor == 1, "the table follows the matrix"
+        table.focus()
+        await pilot.press("down")
+        assert screen.query_one(Heatmap).cursor == (2, 2)
+        await pilot.press("enter")
+        assert isinstance(screen.focused, CellImages)
+        assert len(screen.query_one(CellImages).pictures) == 30
 
 
 async def test_a_click_on_a_cell(

@@ -4,17 +4,19 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from run_makers import CONV, make_run
 from textual.pilot import Pilot
 from tui_support import Until, tap
 
+from engine import data
 from tui.app import CnnApp
 from tui.screens.choose import Choose
 from tui.screens.help import HelpScreen
 from tui.screens.inspect import InspectScreen
 from tui.subject import of_run
-from tui.widgets.gallerypane import GalleryPane, Pictures
+from tui.widgets.gallerypane import GalleryPane, Pictures, Sample
 from tui.widgets.line import Line
 from tui.widgets.table import Table
 
@@ -45,6 +47,10 @@ def column(screen: InspectScreen, title: str) -> list[str]:
 def pictures(screen: InspectScreen) -> tuple[int, ...] | None:
     shown = screen.query_one(GalleryPane)._gallery
     return None if shown is None else shown.pictures.shape
+
+
+def _test_image(index: int) -> np.ndarray:
+    return data.load("mnist_mini").test.images[index, 0]
 
 
 def line(screen: InspectScreen) -> str:
@@ -86,7 +92,16 @@ async def test_pictures_follow_the_chosen_layer(make_app: MakeApp, conv: str, un
         await until(pilot, lambda: screen.lookout.look is not before)
         assert screen.lookout.look is not None
         assert screen.lookout.look.sample == 1
-        await until(pilot, lambda: "image 2" in line(screen))
+        await until(pilot, lambda: "image #1" in line(screen))
+        sample = screen.query_one(Sample)
+        assert (sample.display, sample.captions) == (True, ("#1",))
+        assert (sample.pictures[0] * 255 == _test_image(1)).all()
+        await tap(pilot, "N", "N")
+        await until(pilot, lambda: "image #999" in line(screen))
+        await until(pilot, lambda: sample.captions == ("#999",))
+        await tap(pilot, "m")
+        await until(pilot, lambda: pictures(screen) == (6, 3, 3))
+        assert not sample.display, "filters are not of an image"
         await tap(pilot, "enter")
         await until(pilot, lambda: isinstance(screen.focused, Pictures))
         await tap(pilot, "right")
@@ -196,10 +211,13 @@ async def test_every_pane_can_be_alone_and_helps(
     app = make_app(conv)
     async with app.run_test() as pilot:
         screen = await opened(app, pilot, until)
+
+        def large() -> list[str | None]:
+            return [w.id for w in screen.query(".pane") if w.display and w.size.height > 15]
+
         for pane in ("layers", "gallery", "histograms"):
             await pilot.press("z")
-            alone = [w.id for w in screen.query(".pane") if w.display and w.size.height > 15]
-            assert alone == [pane]
+            await until(pilot, lambda pane=pane: large() == [pane])
             await pilot.press("z", "question_mark")
             assert isinstance(app.screen, HelpScreen)
             await pilot.press("escape", "tab")

@@ -163,6 +163,31 @@ def test_a_crash_restores_the_terminal_and_names_the_log(terminal: Tmux) -> None
     assert "Traceback" in log
 
 
+def test_a_process_that_was_stopped_from_outside_goes_on_as_before(terminal: Tmux) -> None:
+    pid = terminal.start_app()
+    terminal.press("2")
+    terminal.wait(lambda: "Nothing is training" in terminal.screen)
+    threads = _threads(pid)
+    for _ in range(3):
+        os.kill(pid, signal.SIGCONT)
+        time.sleep(0.5)
+    terminal.wait(lambda: "Nothing is training" in terminal.screen)
+    assert _threads(pid) == threads
+    terminal.press("4")
+    terminal.wait(lambda: "fresh weights" in terminal.screen)
+    terminal.press("q")
+    terminal.wait(lambda: "CODE=0" in terminal.screen)
+    assert terminal.state == "0 0 1"
+    terminal.type("stty -a | tr ';' '\\n' | grep -c -- ' -icanon'; echo typed")
+    terminal.wait(lambda: "\n0\ntyped" in terminal.screen)
+
+
+def _threads(pid: int) -> int | None:
+    """How many threads a process has; None where there is no telling."""
+    tasks = Path(f"/proc/{pid}/task")
+    return len(list(tasks.iterdir())) if tasks.is_dir() else None
+
+
 def test_without_a_whole_terminal_it_says_so_in_one_line(terminal: Tmux) -> None:
     for i, streams in enumerate(["</dev/null 2>err", ">/dev/null 2>err", "2>err"]):
         terminal.type(f"{sys.executable} -m tui {streams}; echo CODE{i}=$?")

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 from textual.pilot import Pilot
 
@@ -13,3 +14,11 @@ async def tap(pilot: Pilot, *keys: str) -> None:
     for key in keys:
         pilot.app.simulate_key(key)
         await asyncio.sleep(0.05)
+
+
+def write_slow(home: Path, epochs: int = 500, limit: int = 4000) -> None:
+    """A config that trains for longer than a test."""
+    text = (home / "configs" / "tiny.yaml").read_text()
+    text = text.replace("epochs: 2 ", f"epochs: {epochs} ").replace("limit: 600", f"limit: {limit}")
+    text = text.replace("batch_size: 64", "batch_size: 16")
+    (home / "configs" / "slow.yaml").write_text(text)

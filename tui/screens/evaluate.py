@@ -2,7 +2,6 @@
 
 from typing import ClassVar
 
-import numpy as np
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
@@ -17,27 +16,17 @@ from tui import keymap, text
 from tui.hints import advice, hints
 from tui.jobs import Job
 from tui.screens.choosing import Choosing
+from tui.screens.inspect import InspectScreen
 from tui.subject import Subject, of_run
+from tui.widgets.cellimages import CellImages, CellPane
 from tui.widgets.heatmap import Heatmap
 from tui.widgets.line import Line
 from tui.widgets.runbar import meter
 from tui.widgets.scores import ClassTable, MistakeTable, worst_mistakes
 from tui.widgets.table import Table
-from tui.widgets.tiles import Tiles
 
 _TIGHT = 76
 """Columns below which there is no room for the classes beside the matrix."""
-_IMAGES = 200
-"""Images of a cell that are shown at most."""
-
-
-class CellImages(Tiles):
-    """The images of the chosen cell."""
-
-    HELP_TEXT = (
-        "The test images of the chosen cell of the matrix, each with its number in the test set. "
-        "z shows them alone, esc goes back to the matrix."
-    )
 
 
 class EvaluateScreen(Choosing):
@@ -73,8 +62,7 @@ class EvaluateScreen(Choosing):
                 yield ClassTable(id="classes")
             with Horizontal(id="lower"):
                 yield MistakeTable(id="mistakes")
-                with Vertical(id="images-pane", classes="pane"):
-                    yield CellImages(id="images")
+                yield CellPane(id="images-pane")
 
     def on_screen_resume(self) -> None:
         root = self.cnn.choice.runs_root
@@ -206,21 +194,8 @@ class EvaluateScreen(Choosing):
         unit = "percent of the row" if heatmap.in_percent else "counts"
         pane.border_title = Content(f"confusion matrix, {unit}")
         pane.border_subtitle = Content(f"{words}: {count}/{total}{share}")
-        self._show_images(found, row, column, words)
-
-    def _show_images(self, found: Measurement, row: int, column: int, words: str) -> None:
-        result = found.result
-        chosen = np.flatnonzero((result.labels == row) & (result.predictions == column))
-        images = found.test.images[chosen[:_IMAGES]].astype(np.float32) / 255
-        pictures = images[:, 0] if images.shape[1] == 1 else np.moveaxis(images[:, :3], 1, 3)
-        tiles = self.query_one(CellImages)
-        tiles.empty = "no such image"
-        tiles.cursor = 0
-        tiles.show(pictures, [f"#{index}" for index in chosen[:_IMAGES]], None)
-        pane = self.query_one("#images-pane")
-        pane.border_title = Content(words)
-        more = f"the first {_IMAGES} of {len(chosen)}" if len(chosen) > _IMAGES else ""
-        pane.border_subtitle = Content(more or f"{len(chosen)} images")
+        self.query_one(CellPane).show(found, row, column, words)
+        self.refresh_bindings()
 
     # -- actions --------------------------------------------------------------------------------
 
@@ -232,8 +207,10 @@ class EvaluateScreen(Choosing):
                 return "it is under way; x stops it"
             if self.subject is None:
                 return "there is no trained network yet; 2 trains one"
-        if action in ("next_mistake", "percent", "zoom") and self.found is None:
+        if action in ("next_mistake", "percent", "zoom", "inspect") and self.found is None:
             return "e evaluates first"
+        if action == "inspect" and self.query_one(CellPane).index is None:
+            return "there is no image of this; n goes to a mistake"
         return None
 
     def action_evaluate(self) -> None:
@@ -300,6 +277,16 @@ class EvaluateScreen(Choosing):
         """The images alone, or all."""
         self._show_alone(not self._zoomed)
 
+    def action_inspect(self) -> None:
+        """What the layers make of the chosen image."""
+        index = self.query_one(CellPane).index
+        assert index is not None
+        self.cnn.choice.chosen = self._of
+        self.cnn.action_go("inspect")
+        inspect = self.app.screen
+        assert isinstance(inspect, InspectScreen)
+        inspect.show_image(index)
+
     def action_back(self) -> None:
         """Back to the matrix."""
         self._show_alone(False)
@@ -314,19 +301,23 @@ class EvaluateScreen(Choosing):
     def on_heatmap_moved(self, event: Heatmap.Moved) -> None:
         row, column = event.heatmap.cursor
         self.query_one(MistakeTable).move_to(f"{row} {column}")
+        self.query_one(ClassTable).move_to(str(row))
         self._show_cell()
+
+    def on_tiles_chosen(self, event: CellImages.Chosen) -> None:
+        self.action_inspect()
 
     def on_heatmap_chosen(self, event: Heatmap.Chosen) -> None:
         self._show_alone(True)
 
     def on_table_moved(self, event: Table.Moved) -> None:
         table = event.table
-        if isinstance(table, MistakeTable) and table.has_focus and table.cell is not None:
+        if isinstance(table, MistakeTable | ClassTable) and table.has_focus and table.cell:
             self.query_one(Heatmap).go(*table.cell)
 
     def on_table_chosen(self, event: Table.Chosen) -> None:
         table = event.table
-        if isinstance(table, MistakeTable) and table.cell is not None:
+        if isinstance(table, MistakeTable | ClassTable) and table.cell:
             self.query_one(Heatmap).go(*table.cell)
             self._show_alone(True)
 

@@ -12,7 +12,7 @@ from textual.widgets import Static
 from engine.layers import shape_text
 from engine.train.health import LayerFacts
 from tui import gallery, keymap, text
-from tui.gallery import Gallery, Place
+from tui.gallery import Gallery, Place, as_pictures
 from tui.hints import hints
 from tui.lookout import Lookout, Samples
 from tui.screens.choosing import Choosing
@@ -147,7 +147,7 @@ class InspectScreen(Choosing):
             right = (*guess, Part(" n", "bold $accent", "sample(1)"), Part(" next ", "$muted"))
         left = self.subject_parts()
         while right and sum(len(part.text) for part in left + right) >= self.size.width:
-            right = right[:-1] if len(right) > 2 else right[1:]
+            right = right[:-1] if len(right) > 3 else right[1:]
         self.query_one("#subject", Line).show(left, right)
 
     def _show_table(self, places: tuple[Place, ...], facts: tuple[LayerFacts, ...]) -> None:
@@ -197,7 +197,16 @@ class InspectScreen(Choosing):
         else:
             subtitle = "m feature maps"
         title = f"{what}: {shown.title}" if shown else what
-        self.query_one(GalleryPane).show(shown, title, subtitle, note)
+        image = self._image() if self.shows_maps(place) else None
+        self.query_one(GalleryPane).show(shown, title, subtitle, note, image)
+
+    def _image(self) -> tuple[np.ndarray, str] | None:
+        """The image that the maps are of, and its caption."""
+        ground, look = self.lookout.ground, self.lookout.look
+        if ground is None or look is None or ground.samples is None:
+            return None
+        index = ground.samples.index(look.sample)
+        return as_pictures(ground.samples.split.images[index : index + 1]), f"#{index}"
 
     def _show_histograms(self, place: Place) -> None:
         ground, look = self.lookout.ground, self.lookout.look
@@ -216,6 +225,11 @@ class InspectScreen(Choosing):
         self.query_one(Histograms).border_title = Content(f"{place.name} {place.kind}")
 
     # -- actions --------------------------------------------------------------------------------
+
+    def show_image(self, index: int) -> None:
+        """Show what the layers make of an image of the test set."""
+        self.lookout.sample = index
+        self.wants_maps = True
 
     def refuse(self, action: str) -> str | None:
         training, place = self.cnn.training, self.place
@@ -309,16 +323,19 @@ def _number(value: float | None, form: str) -> str:
 
 def _guess(logits: np.ndarray, samples: Samples, sample: int) -> tuple[Part, ...]:
     """What the network says of the image, and whether it is right."""
-    index = sample % len(samples.labels)
-    label = samples.classes[int(samples.labels[index])]
-    head = Part(f"image {index + 1}: {text.line(label, 12)}", "$muted", "sample(1)")
+    label = samples.label(sample)
+    name = text.line(samples.classes[label], 12)
+    head = (
+        Part("image ", "$muted", "sample(1)"),
+        Part(f"#{samples.index(sample)}: {name}", "$muted", "sample(1)"),
+    )
     if logits.shape != (len(samples.classes),) or not np.isfinite(logits).all():
-        return (head,)
+        return head
     shares = np.exp(logits - logits.max(), dtype=np.float64)
     best = int(logits.argmax())
-    right = best == int(samples.labels[index])
+    right = best == label
     words = f"  {'✓' if right else '✗'} says {text.line(samples.classes[best], 12)} "
     return (
-        head,
+        *head,
         Part(f"{words}{shares[best] / shares.sum():.0%}", "$success" if right else "$error"),
     )

@@ -209,12 +209,12 @@ class TrainScreen(BaseScreen):
             return _advice("✗ Not saved.", _sentence(ended.reason), self._where_log()), "error"
         if ended.status == "stopped":
             return _advice("■ Stopped and saved.", "", "R goes on with it, r begins anew"), "info"
-        step = "5 compares it with other runs, 6 looks at its mistakes, r trains again"
+        step = "5 compares runs, 6 shows its mistakes, r trains again"
         return _advice("✓ Finished.", _sentence(ended.reason), step), "good"
 
     def _where_log(self) -> str:
         log = self.cnn.log_path
-        return f"the whole story is in {log}" if log else "1 goes back to the configs"
+        return "1 goes back to the configs" + (f"; the whole story is in {log}" if log else "")
 
     # -- levers ---------------------------------------------------------------------------------
 
@@ -321,6 +321,7 @@ def _sentence(reason: str) -> str:
 
 def _advice(title: str, reason: str, step: str) -> Content:
     parts = [(title, "bold"), (f" {reason}" if reason else "", "$foreground")]
-    if step:
-        parts.append((f"\n→ {step}", "$muted"))
+    if step:  # a line of its own only behind a reason: every line is one less for the charts
+        gap = "\n" if reason else "  "
+        parts.append((f"{gap}→ {step}", "$muted"))
     return Content.assemble(*parts)

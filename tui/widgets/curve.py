@@ -8,7 +8,7 @@ from textual.content import Content
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.plot import Colour, Mark, Picture, Series, new_figure, plot
+from tui.plot import Colour, Mark, Picture, Series, fits, new_figure, plot
 
 __all__ = ["Curve", "Mark", "Picture", "Series"]
 
@@ -66,7 +66,8 @@ class Curve(Widget, can_focus=True):
             return []
         lines = plot(self._figure, self.picture, width, height, self._rgb)
         if lines is None:
-            return self._say(self.picture.empty, width, height)
+            words = self.picture.empty if fits(width, height) else "no room: z makes some"
+            return self._say(words, width, height)
         base = self.rich_style
         axis = base + RichStyle(color=self._hex("curve-axis"))
         styles: dict[Colour | None, RichStyle] = {None: axis}

@@ -8,7 +8,7 @@ from textual.widgets import Static
 
 from tui import colours, gallery
 from tui.gallery import Gallery
-from tui.widgets.tiles import Tiles
+from tui.widgets.tiles import Tiles, lay_out
 
 
 class Pictures(Tiles):
@@ -22,21 +22,43 @@ class Pictures(Tiles):
     )
 
 
+class Sample(Tiles, can_focus=False):
+    """The image that the feature maps are of."""
+
+
 class GalleryPane(Vertical):
     """Small pictures, a scale, and the numbers of the chosen picture."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id, classes="pane")
         self._gallery: Gallery | None = None
+        self._sample: tuple[np.ndarray, str] | None = None
 
     def compose(self) -> ComposeResult:
         with Horizontal():
+            yield Sample(id="sample")
             yield Pictures(id="pictures")
             yield Static(id="numbers", markup=False)
         yield Static(id="scale", markup=False)
 
-    def show(self, shown: Gallery | None, title: str, subtitle: str, note: str = "") -> None:
-        """Set the pictures, or say in a note why there are none."""
+    def show(
+        self,
+        shown: Gallery | None,
+        title: str,
+        subtitle: str,
+        note: str = "",
+        sample: tuple[np.ndarray, str] | None = None,
+    ) -> None:
+        """Set the pictures.
+
+        Args:
+            shown: what to show.
+            title, subtitle: of the pane.
+            note: why there is nothing to show.
+            sample: the image that they are of, as ``Tiles`` takes images, and its caption.
+        """
+        self._sample = sample
+        self._show_sample()
         tiles = self.query_one(Pictures)
         self._gallery = shown
         tiles.empty = note
@@ -46,6 +68,17 @@ class GalleryPane(Vertical):
             tiles.show(shown.pictures, shown.captions, shown.limit)
         self.border_title, self.border_subtitle = Content(title), Content(subtitle)
         self.describe()
+
+    def _show_sample(self) -> None:
+        """The image, as large as it can be within a third of the pane's width and its height."""
+        tiles = self.query_one(Sample)
+        tiles.display = self._sample is not None
+        if self._sample is not None:
+            image, caption = self._sample
+            height, width = image.shape[1:3]
+            space = self.size.width // 3, self.size.height - 1
+            tiles.styles.width = lay_out(1, height, width, space).width + 1
+            tiles.show(image, (caption,), None)
 
     def describe(self) -> None:
         """Write the numbers of the chosen picture."""
@@ -84,7 +117,11 @@ class GalleryPane(Vertical):
         return Content.assemble(*parts).truncate(max(self.size.width, 1), ellipsis=True)
 
     def on_resize(self) -> None:
-        self.call_after_refresh(self.describe)
+        self.call_after_refresh(self._fit)  # the first one comes before the widgets
+
+    def _fit(self) -> None:
+        self._show_sample()
+        self.describe()
 
     def on_tiles_moved(self, event: Tiles.Moved) -> None:
         self.describe()

@@ -30,7 +30,8 @@ class ClassTable(Table):
 
     HELP_TEXT = (
         "prec: of the images taken for this class, the share that is of it. recall: of its "
-        "images, the share that was found. f1: the harmonic mean of both. n: how many there are."
+        "images, the share that was found. f1: the harmonic mean of both. n: how many there are. "
+        "enter shows the images that were found."
     )
 
     def __init__(self, *, id: str | None = None) -> None:
@@ -42,6 +43,11 @@ class ClassTable(Table):
         columns = (array.tolist() for array in scores)
         rows = [_class_row(name, *values) for name, *values in zip(names, *columns, strict=True)]
         self.show(rows, [str(i) for i in range(len(rows))])
+
+    @property
+    def cell(self) -> tuple[int, int] | None:
+        """Where the images of the chosen class are that are found."""
+        return None if self.key is None else (int(self.key), int(self.key))
 
 
 class MistakeTable(Table):

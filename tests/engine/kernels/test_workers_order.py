@@ -7,7 +7,8 @@ import pytest
 
 from engine.kernels import memory, workspace
 from engine.kernels import workers as module
-from engine.kernels.workers import Alone, Rank, Workers, micro_batches, tree_sum, usable_cores
+from engine.kernels.meeting import Alone, Rank
+from engine.kernels.workers import Workers, micro_batches, tree_sum, usable_cores
 
 
 @pytest.mark.parametrize("n", [1, 15, 16, 17, 32, 33, 64, 65, 100, 1000])

@@ -122,9 +122,15 @@ def test_stopped_twice_at_the_same_place(tmp_path: Path, whole: dict[str, Run]) 
 
 
 @pytest.mark.parametrize("workers", [(1, 4), (4, 1)], ids=str)
+@pytest.mark.parametrize("worth", [0, 10**12], ids=["processes", "threads"])
 def test_resumed_with_other_workers(
-    tmp_path: Path, whole: dict[str, Run], workers: tuple[int, int]
+    tmp_path: Path,
+    whole: dict[str, Run],
+    workers: tuple[int, int],
+    worth: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("engine.train.trainer.WORTH_A_TEAM", worth)
     kind = "batch norm, dropout, augmentation"
     first, second = (make_config(tmp_path, RICH, f"train.workers={count}") for count in workers)
     cut = train(first, stop=Stop((1, 1)))

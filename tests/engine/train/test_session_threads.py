@@ -12,8 +12,11 @@ import pytest
 from small_runs import PLAIN, RICH, Do, Recorder, make_config, train
 
 from engine.config import Config
+from engine.layers import Sequential
+from engine.train import loop
 from engine.train.callbacks import Callback, Logs
 from engine.train.events import Ended, LearningRateChanged
+from engine.train.rundir import RunDir
 from engine.train.session import TrainingSession
 from engine.train.snapshot import Snapshot
 
@@ -242,15 +245,66 @@ def test_every_request_is_answered_or_cancelled(tmp_path: Path) -> None:
     stopping = "callbacks=[early_stopping: {monitor: loss, mode: max, patience: 9}]"
     session = TrainingSession(
         make_config(tmp_path, PLAIN, stopping),
+        on_event=lambda event: ask.on_train_begin() if isinstance(event, Ended) else None,
         extra_callbacks=[Do(10, lambda run: run.controls.request_snapshot()), ask],
     )
     ask.controls = session.controls
     session.run()
-    assert [future.done() for future in asked] == [True] * 5
+    assert [future.done() for future in asked] == [True] * 6
     final = weights_of(asked[-1].result(0))
     assert not differs(final, session.model.state_dict())
     late = session.controls.request_snapshot()
     assert late.cancelled()
+
+
+def test_a_request_made_while_the_run_is_closed_is_cancelled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = TrainingSession(make_config(tmp_path))
+    asked: list[Future[Snapshot]] = []
+    close = RunDir.close
+
+    def ask_and_close(run_dir: RunDir) -> None:
+        asked.append(session.controls.request_snapshot())
+        close(run_dir)
+
+    monkeypatch.setattr(RunDir, "close", ask_and_close)
+    session.run()
+    assert [future.cancelled() for future in asked] == [True]
+
+
+def test_a_request_that_cannot_be_answered_is_cancelled_and_the_run_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def out_of_memory(model: object) -> Snapshot:
+        raise MemoryError
+
+    monkeypatch.setattr(loop, "weights_snapshot", out_of_memory)
+    session = TrainingSession(make_config(tmp_path))
+    session.controls.pause()
+    future = session.controls.request_snapshot()
+    with pytest.raises(MemoryError):
+        session.run()
+    assert future.cancelled()
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_stop_while_it_validates_does_not_wait_for_the_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reported: list[str] = []
+    config = make_config(tmp_path, PLAIN, "data.limit=1200", "data.validation=1000")
+    session = TrainingSession(config, on_progress=lambda label, *_: reported.append(label))
+    forward = Sequential.forward
+
+    def stop_and_compute(model: Sequential, x: np.ndarray) -> np.ndarray:
+        if not model.training:
+            session.controls.stop("enough")
+        return forward(model, x)
+
+    monkeypatch.setattr(Sequential, "forward", stop_and_compute)
+    assert session.run().status == "stopped"
+    assert "validating" not in reported
 
 
 def test_a_request_is_cancelled_when_the_run_never_begins(tmp_path: Path) -> None:

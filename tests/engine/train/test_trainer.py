@@ -14,6 +14,7 @@ from engine.layers import Dropout, ReLU, Sequential
 from engine.losses import MSE, Loss, SoftmaxCrossEntropy
 from engine.models import build
 from engine.optim import SGD, Adam, Optimizer
+from engine.train import trainer as trainer_module
 from engine.train.trainer import Diverged, Trainer
 
 BN_NET = [
@@ -58,9 +59,11 @@ def make_trainer(
     )
 
 
-@pytest.fixture(scope="module")
-def two() -> Any:
-    with Workers(2) as workers:
+@pytest.fixture(scope="module", params=["threads", "processes"])
+def two(request: pytest.FixtureRequest) -> Any:
+    with pytest.MonkeyPatch.context() as patch, Workers(2) as workers:
+        if request.param == "processes":
+            patch.setattr(trainer_module, "WORTH_A_TEAM", 0)
         yield workers
 
 
@@ -105,7 +108,11 @@ def run_steps(count: int, specs: list[Any], **kwargs: Any) -> bytes:
 
 
 @pytest.mark.parametrize("specs", [BN_NET, DROPOUT_NET], ids=["batch norm", "dropout"])
-def test_workers_never_change_the_bits(specs: list[Any]) -> None:
+@pytest.mark.parametrize("worth", [0, 10**12], ids=["processes", "threads"])
+def test_workers_never_change_the_bits(
+    specs: list[Any], worth: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trainer_module, "WORTH_A_TEAM", worth)
     reference = run_steps(1, specs)
     for count in (2, 3, 4):
         assert run_steps(count, specs) == reference

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.kernels.workers import Rank, Workers
+from engine.kernels.meeting import Rank
+from engine.kernels.workers import Workers
 
 LIMIT = 60.0
 

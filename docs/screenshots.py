@@ -1,0 +1,145 @@
+"""The README's pictures, taken from the app itself while it trains on the bundled digits.
+
+    python -m docs.screenshots
+
+Run it again when screens change; it takes a minute, and writes ``docs/screenshots/*.svg``. The
+networks come out the same every time; dates, run names and speeds do not.
+"""
+
+import asyncio
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from unittest.mock import patch
+
+from docs.svg import portable
+from engine.config import load
+from engine.resources import shipped
+from engine.train.session import TrainingSession
+from tui.app import CnnApp
+from tui.screens.evaluate import EvaluateScreen
+from tui.screens.gradients import GradientsScreen
+from tui.screens.inspect import InspectScreen
+from tui.screens.runs import RunsScreen
+from tui.widgets.gallerypane import Sample
+
+SIZE = (120, 40)
+TARGET = Path(__file__).with_name("screenshots")
+BEFORE = (
+    ("sgd", ("train.optimizer=sgd", "train.lr=0.05", "train.momentum=0")),
+    ("hot", ("train.lr=0.02", "train.scheduler=null")),
+)
+"""Runs to compare with: names, and what is different from quickstart."""
+SEEN_EPOCH = 8
+"""The epoch in the middle of which training is looked at."""
+IMAGE = 8
+"""A five of the test set."""
+
+
+def main() -> None:
+    TARGET.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        os.environ["XDG_STATE_HOME"] = folder
+        os.environ.pop("CNN_TUI_DATA", None)
+        os.environ.pop("NO_COLOR", None)
+        for name, overrides in BEFORE:
+            print(f"training {name} ...", file=sys.stderr)
+            config = load(shipped("configs/quickstart.yaml"), [f"name={name}", *overrides])
+            TrainingSession(config).run()
+        with patch("tui.blurb.locate", lambda name, root: name == "mnist_mini" or None):
+            asyncio.run(_look())
+
+
+async def _look() -> None:
+    app = CnnApp()
+    async with app.run_test(size=SIZE):
+        for take in PICTURES:
+            await take(app)
+            name = take.__name__.strip("_")
+            size = _save(app, name)
+            print(f"{name}.svg {size // 1000} kB", file=sys.stderr)
+
+
+async def _configs(app: CnnApp) -> None:
+    config = app.workspace.document.config
+    assert config is not None
+    await _until(lambda: app.speed.epoch_seconds(config))
+    await asyncio.sleep(0.5)
+
+
+async def _train(app: CnnApp) -> None:
+    await _press(app, "r")
+    await _until(lambda: app.training.view().epoch == SEEN_EPOCH and app.training.view().step > 60)
+
+
+async def _inspect(app: CnnApp) -> None:
+    await _press(app, "3")
+    screen = app.screen
+    assert isinstance(screen, InspectScreen)
+    await _until(lambda: screen.lookout.look)
+    screen.show_image(IMAGE)
+    await _until(lambda: screen.query_one(Sample).captions == (f"#{IMAGE}",))
+    await asyncio.sleep(0.5)
+
+
+async def _gradients(app: CnnApp) -> None:
+    await _until(lambda: not app.training.running)
+    await _press(app, "4", "g")
+    screen = app.screen
+    assert isinstance(screen, GradientsScreen)
+    await _until(lambda: screen.report)
+    await asyncio.sleep(0.5)
+
+
+async def _runs(app: CnnApp) -> None:
+    await _press(app, "5")
+    screen = app.screen
+    assert isinstance(screen, RunsScreen)
+    await _until(lambda: len(screen.shelf.runs) == len(BEFORE) + 1)
+    for _ in range(len(BEFORE) + 1):
+        await _press(app, "space", "down")
+    await _press(app, "home")
+    await _until(lambda: not app.jobs)
+    await asyncio.sleep(0.5)
+
+
+async def _evaluate(app: CnnApp) -> None:
+    await _press(app, "6", "e")
+    screen = app.screen
+    assert isinstance(screen, EvaluateScreen)
+    await _until(lambda: screen.found and screen.focused)
+    await asyncio.sleep(0.5)
+
+
+async def _press(app: CnnApp, *keys: str) -> None:
+    """``pilot.press`` would wait for an idle processor, which training does not leave."""
+    for key in keys:
+        app.simulate_key(key)
+        await asyncio.sleep(0.2)
+
+
+async def _until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError("waited for a minute")
+        await asyncio.sleep(0.02)
+
+
+PICTURES = (_configs, _train, _inspect, _gradients, _runs, _evaluate)
+"""In this order: each begins where the one before ended."""
+
+
+def _save(app: CnnApp, name: str) -> int:
+    """Write a picture, and return its size in bytes."""
+    app.clear_notifications()
+    svg = portable(app.export_screenshot(title="cnn-tui"))
+    return (TARGET / f"{name}.svg").write_text(svg, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

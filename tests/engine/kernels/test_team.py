@@ -1,0 +1,235 @@
+"""Worker processes: the same results in the same order, and none of them left behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing import Pipe
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.errors import RunError
+from engine.kernels import team as team_module
+from engine.kernels.meeting import Rank
+from engine.kernels.team import Team, can_fork, shared_zeros
+from engine.kernels.workers import Workers
+
+pytestmark = pytest.mark.skipif(not can_fork(), reason="worker processes are for Linux")
+
+
+def meet(order: int, index: int, rank: Rank) -> tuple[int, int, list[list[Any]]]:
+    assert rank.index == index
+    return order, index, [rank.all_gather((order, m, index)) for m in range(order)]
+
+
+def gone(pid: int) -> bool:
+    """Whether a process has ended; one that nobody has waited for yet has ended too."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+def soon(condition: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + 10
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.005)
+    return True
+
+
+@contextmanager
+def made(task: Any, count: int) -> Iterator[Team[Any]]:
+    team = Team(task, count)
+    try:
+        yield team
+    finally:
+        team.close()
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_results_come_in_order_and_all_meet(count: int) -> None:
+    with made(meet, count) as team:
+        for size in (1, 2, 7, 1, 3, 12):
+            for meetings in (0, 1, 2, 5):
+                everybody = [[(meetings, m, j) for j in range(size)] for m in range(meetings)]
+                assert team.map(meetings, size) == [(meetings, i, everybody) for i in range(size)]
+
+
+def test_the_work_is_done_elsewhere_and_shared_memory_brings_it_back() -> None:
+    result = shared_zeros(4, np.float64)
+    private = np.zeros(4)
+
+    def task(order: Any, index: int, rank: Rank) -> int:
+        result[index] = private[index] = index + 1
+        return os.getpid()
+
+    with made(task, 2) as team:
+        pids = team.map(None, 4)
+    assert os.getpid() not in pids
+    assert pids[0] == pids[1] != pids[2] == pids[3]
+    assert result.tolist() == [1, 2, 3, 4]
+    assert not private.any()
+
+
+@pytest.mark.parametrize("meeting", [0, 1])
+def test_an_error_is_raised_here_and_nobody_is_left(meeting: int) -> None:
+    def task(order: Any, index: int, rank: Rank) -> int:
+        if order == "fail":
+            for _ in range(meeting):
+                rank.all_gather(index)
+            if index == 2:
+                raise KeyError("what went wrong")
+            rank.all_gather(index)
+        return os.getpid()
+
+    team = Team(task, 2)
+    pids = set(team.map("work", 4))
+    with pytest.raises(KeyError, match="what went wrong") as caught:
+        team.map("fail", 4)
+    assert "in task" in "".join(caught.value.__notes__)
+    assert team.closed
+    assert all(gone(pid) for pid in pids)
+
+
+def test_an_error_that_cannot_be_sent_is_told_of() -> None:
+    class Odd(Exception):
+        pass
+
+    def task(order: Any, index: int, rank: Rank) -> None:
+        raise Odd("no pickle knows me")
+
+    with pytest.raises(RunError, match="Odd: no pickle knows me"):
+        Team(task, 2).map(None, 2)
+
+
+def test_a_killed_worker_ends_the_work_with_one_line() -> None:
+    def task(order: Any, index: int, rank: Rank) -> int:
+        if order == "die" and index == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        rank.all_gather(index)
+        return os.getpid()
+
+    team = Team(task, 2)
+    pids = team.map("work", 2)
+    with pytest.raises(RunError, match="worker process was killed"):
+        team.map("die", 2)
+    assert all(gone(pid) for pid in pids)
+
+
+def test_a_check_stops_work_that_would_take_for_ever() -> None:
+    class Stop(Exception):
+        pass
+
+    def check() -> None:
+        raise Stop
+
+    with made(lambda order, index, rank: time.sleep(600), 2) as team, pytest.raises(Stop):
+        team.map(None, 2, check)
+    assert team.closed
+
+
+def test_signals_to_the_whole_group_are_for_the_parent() -> None:
+    def task(order: Any, index: int, rank: Rank) -> int:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            os.kill(os.getpid(), number)
+        return index
+
+    with made(task, 2) as team:
+        assert team.map(None, 2) == [0, 1]
+
+
+def test_too_much_for_a_meeting_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(team_module, "_SLOT", 1000)
+    with made(lambda order, index, rank: rank.all_gather(b"x" * order), 2) as team:
+        assert team.map(500, 2) == [[b"x" * 500] * 2] * 2
+        with pytest.raises(RunError, match="too many"):
+            team.map(1000, 2)
+
+
+def test_workers_end_with_a_killed_parent_and_hold_none_of_its_files(tmp_path: Path) -> None:
+    script = textwrap.dedent("""
+        import fcntl, os, signal, sys, time
+        from engine.kernels.team import Team
+        lock = open(sys.argv[1], "w")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        team = Team(lambda order, index, rank: os.getpid(), 2)
+        print(*team.map(None, 2), flush=True)
+        team.map(None, 2, check=lambda: os.kill(os.getpid(), signal.SIGKILL))
+    """)
+    path = tmp_path / "lock"
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=False
+    )  # returns only when nobody has the output open any more
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    pids = [int(pid) for pid in done.stdout.split()]
+    assert len(pids) == 2
+    assert soon(lambda: all(gone(pid) for pid in pids))
+
+
+def test_a_worker_serves_until_its_pipe_is_closed() -> None:
+    """The worker's own loop, here in a thread, so that its every branch is seen to run."""
+    ours, theirs = Pipe()
+    orders, exchange = team_module._Orders(1), team_module._Exchange(1)
+
+    def task(order: Any, index: int, rank: Rank) -> Any:
+        if order is None:
+            raise ValueError("nothing to do")
+        return order, rank.all_gather(index)
+
+    worker = team_module._Worker(task, 0, theirs, orders, exchange)
+    thread = threading.Thread(target=worker.serve)
+    thread.start()
+    orders.give(("hello", 2), 1)
+    assert ours.recv() == (True, [("hello", [0, 1])] * 2)
+    orders.give((None, 1), 1)
+    done, error = ours.recv()
+    assert not done
+    assert isinstance(error, ValueError)
+    ours.close()
+    thread.join(10)
+    assert not thread.is_alive()
+    worker.threads.close()
+    orders.close_bells()
+    exchange.close_bells()
+
+
+def test_a_system_without_room_for_processes_gets_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    pids: list[int] = []
+    fork = os.fork
+
+    def second_fails() -> int:
+        if pids:
+            raise BlockingIOError("no more processes")
+        pids.append(fork())
+        return pids[0]
+
+    monkeypatch.setattr(os, "fork", second_fails)
+    with Workers(2) as workers:
+        assert workers.team(meet) is None
+    assert gone(pids[0])
+
+
+def test_one_worker_needs_no_process() -> None:
+    with Workers(1) as one:
+        assert one.team(meet) is None
+
+
+def test_workers_close_their_teams() -> None:
+    with Workers(2) as workers:
+        first = workers.team(meet)
+        assert first is not None
+        first.close()
+        second = workers.team(meet)
+        assert second is not None
+        assert second.map(1, 2)[1] == (1, 1, [[(1, 0, 0), (1, 0, 1)]])
+    assert second.closed

@@ -1,0 +1,107 @@
+"""The ways out of the app: with and without questions, by signals, and in the middle of things."""
+
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tui_support import Until, tap, write_slow
+
+from engine.commands.signals import Signals
+from engine.train.runlist import list_runs
+from engine.train.session import TrainingSession
+from tui.app import CnnApp
+from tui.screens.dialogs import Confirm
+from tui.settings import Settings
+from tui.workspace import Workspace
+
+MakeApp = Callable[..., CnnApp]
+
+
+async def test_quitting_asks_only_while_training_and_saves(
+    make_app: MakeApp, until: Until, home: Path
+) -> None:
+    write_slow(home)
+    app = make_app("slow")
+    async with app.run_test() as pilot:
+        await tap(pilot, "r")
+        await until(pilot, lambda: app.training.started)
+        await tap(pilot, "q")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        await tap(pilot, "escape")
+        assert app.training.running
+        await tap(pilot, "q")
+        await until(
+            pilot, lambda: any(button.has_focus for button in app.screen.query("#yes").results())
+        )
+        await tap(pilot, "enter")
+        await until(pilot, lambda: not app.is_running)
+    assert app.return_value == 0
+    assert not app.training.thread_alive
+    assert "cnn-tui resume" in app.farewell[0]
+    (run,) = list_runs("runs")
+    assert run.status == "stopped"
+    assert list((run.path / "checkpoints").iterdir())
+
+
+async def test_a_download_that_hangs_does_not_keep_the_app_from_leaving(
+    make_app: MakeApp, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    never = threading.Event()
+
+    def hang(session: TrainingSession) -> None:
+        session.phase = "downloading"
+        never.wait(60)
+
+    monkeypatch.setattr(TrainingSession, "run", hang)
+    app = make_app()
+    async with app.run_test() as pilot:
+        await tap(pilot, "r")
+        await until(pilot, lambda: app.training.phase == "downloading")
+        await tap(pilot, "q")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        assert "nothing to save yet" in str(app.screen.query_one(".detail").render())
+        await tap(pilot, "y")
+        await until(pilot, lambda: not app.is_running)
+    assert app.return_value == 0
+    assert app.training.thread_alive  # it is left behind; a daemon does not keep the process
+    never.set()
+
+
+async def test_quitting_does_not_ask_when_nothing_is_going_on(make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test() as pilot:
+        await pilot.press("q")
+        await pilot.pause(0.2)
+        assert not app.is_running
+    assert app.farewell == []
+
+
+async def test_the_next_session_opens_with_the_same_config_and_theme(make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test() as pilot:
+        await pilot.press("t")
+        theme = app.theme
+        await pilot.press("q")
+        await pilot.pause(0.2)
+    settings = Settings.load()
+    assert settings.theme == theme
+    assert Workspace.opened(None, settings.config).document.name == "tiny"
+    assert CnnApp(settings=settings).theme == theme
+
+
+async def test_a_signal_saves_and_leaves_without_a_question(
+    make_app: MakeApp, until: Until, home: Path
+) -> None:
+    write_slow(home)
+    app = make_app("slow")
+    with Signals(app.signalled) as app.signals:
+        async with app.run_test() as pilot:
+            await tap(pilot, "r")
+            await until(pilot, lambda: app.training.started)
+            signal.raise_signal(signal.SIGTERM)
+            await until(pilot, lambda: not app.is_running)
+    assert app.return_value == 143
+    (run,) = list_runs("runs")
+    assert (run.status, run.record["reason"]) == ("stopped", "SIGTERM")
