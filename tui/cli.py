@@ -8,13 +8,15 @@ import argparse
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import NoReturn
 
 from engine import __version__
 from tui import verbs
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # ``typing`` and ``pathlib`` would take as long as the rest of --help
+    from pathlib import Path
+    from typing import NoReturn
 
 EXIT_CODES = """\
 exit codes:
@@ -66,8 +68,28 @@ def main(argv: Sequence[str] | None = None) -> int:
 class _Parser(argparse.ArgumentParser):
     """Says in one line what is wrong."""
 
-    def error(self, message: str) -> NoReturn:
+    def error(self, message: str) -> "NoReturn":
         self.exit(2, f"{self.prog}: {message}; see: {self.prog} --help\n")
+
+
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Finds the terminal's width without ``shutil``, which loads every compression library."""
+
+    def __init__(self, prog: str) -> None:
+        try:
+            columns = int(os.environ.get("COLUMNS", "")) or 80
+        except ValueError:
+            try:
+                columns = os.get_terminal_size(1).columns or 80
+            except OSError:
+                columns = 80
+        super().__init__(prog, width=columns - 2)
+
+
+def _path(text: str) -> "Path":
+    from pathlib import Path
+
+    return Path(text)
 
 
 def _keep_standard_streams() -> None:
@@ -88,7 +110,7 @@ def _top_parser() -> argparse.ArgumentParser:
         description="Build, train and look inside small convolutional networks in NumPy. "
         "Without --no-ui or a command it opens the app.",
         epilog=f"commands (each has --help):\n{listed}\n\n{EXIT_CODES}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Help,
     )
     parser.add_argument(
         "config_argument", nargs="?", metavar="CONFIG", help="a config, e.g. quickstart"
@@ -106,7 +128,7 @@ def _command_parser(name: str) -> argparse.ArgumentParser:
         prog=f"cnn-tui {name}",
         description=COMMANDS[name][0].upper() + COMMANDS[name][1:] + ".",
         epilog=EXIT_CODES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Help,
     )
     _ADDERS[name](parser)
     return parser
@@ -129,7 +151,7 @@ def _add_continue(parser: argparse.ArgumentParser) -> None:
 
 def _add_resume(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run_name", metavar="RUN", help="a run's folder, or a part of its name")
-    parser.add_argument("--runs-dir", type=Path, default=Path("runs"), help="default: runs")
+    parser.add_argument("--runs-dir", type=_path, default="runs", help="default: runs")
     _add_output(parser)
     parser.set_defaults(run=verbs.run_resume)
 
@@ -145,7 +167,7 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
     _add_config(parser, required=True)
     _add_weights(parser)
     parser.add_argument("--format", choices=["npz"], default="npz", help="default: npz")
-    parser.add_argument("--output", type=Path, required=True, metavar="P", help="file to write")
+    parser.add_argument("--output", type=_path, required=True, metavar="P", help="file to write")
     _add_output(parser)
     parser.set_defaults(run=verbs.run_export)
 
@@ -153,7 +175,7 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
 def _add_gradcheck(parser: argparse.ArgumentParser) -> None:
     _add_config(parser, required=False)
     parser.add_argument(
-        "--weights", type=Path, metavar="W", help="weights or run; default: fresh ones"
+        "--weights", type=_path, metavar="W", help="weights or run; default: fresh ones"
     )
     parser.add_argument(
         "--mode",
@@ -177,7 +199,7 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
         if verb != "list":
             one.add_argument("name", help="e.g. mnist")
         one.add_argument(
-            "--root", type=Path, help="folder of the data sets; default: $CNN_TUI_DATA or data/raw"
+            "--root", type=_path, help="folder of the data sets; default: $CNN_TUI_DATA or data/raw"
         )
         _add_output(one)
     parser.set_defaults(run=verbs.run_data)
@@ -203,7 +225,7 @@ def _add_runs(parser: argparse.ArgumentParser) -> None:
             )
         if verb == "verify":
             one.add_argument("--epochs", type=_count, metavar="N", help="the first N epochs only")
-        one.add_argument("--runs-dir", type=Path, default=Path("runs"), help="default: runs")
+        one.add_argument("--runs-dir", type=_path, default="runs", help="default: runs")
         _add_output(one)
     parser.set_defaults(run=verbs.run_runs)
 
@@ -275,7 +297,7 @@ def _add_set(parser: argparse.ArgumentParser) -> None:
 
 def _add_weights(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--weights", type=Path, required=True, metavar="W", help="a file of weights, or a run"
+        "--weights", type=_path, required=True, metavar="W", help="a file of weights, or a run"
     )
 
 
@@ -298,6 +320,8 @@ def _guarded(options: argparse.Namespace) -> int:
     except Exception as error:
         out.progress.close()
         if options.debug:
+            import traceback
+
             traceback.print_exc()
         message, code = _explain(error)
         out.complain(message)

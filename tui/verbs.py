@@ -1,8 +1,8 @@
 """What each headless command does with its options; the engine is imported only here, and late."""
 
 import argparse
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from engine.commands.output import Output
 

@@ -123,7 +123,7 @@ class Train(Section):
         default=None,
         ge=1,
         le=256,
-        description="workers that compute at once; null is one for every core; never changes the result",
+        description="computing at once; null is one for every core; never changes the result",
     )
 
     @property
