@@ -271,11 +271,6 @@ def _stack(
     return np.ndarray(shape, matrix.dtype, matrix, offset, strides)
 
 
-def in_product_order(weight: Array) -> Array:
-    """The same weights in the memory that ``taps`` multiplies: for those that do not change."""
-    return np.ascontiguousarray(weight.transpose(3, 0, 2, 1)).transpose(1, 3, 2, 0)  # joic, ocij
-
-
 def _views(
     padded: Array, first: int, window: Window, count: int, out_w: int, apart: int = 1
 ) -> Array:

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from engine.kernels.conv import in_product_order
 from engine.kernels.meeting import Rank
 from engine.kernels.team import Team, shared_zeros
 from engine.kernels.workers import Workers, micro_batches
@@ -38,7 +37,7 @@ class Predictor:
         self._model = Sequential(fold_batch_norms(model)).replica().eval()
         for layer in self._model.walk():
             if isinstance(layer, Conv2D):
-                layer.params = layer.params | {"weight": in_product_order(layer.params["weight"])}
+                layer.params = layer.params | {"weight": _in_product_order(layer.params["weight"])}
         self._multiply_adds: dict[Shape, int] = {}
         self._team: Team[Array] | None = None
         self._shared = np.empty(0)
@@ -101,6 +100,11 @@ def fold_batch_norms(layers: Iterable[Layer]) -> list[Layer]:
         else:
             folded.append(layer)
     return folded
+
+
+def _in_product_order(weight: Array) -> Array:
+    """The same weights in the memory that ``kernels.conv`` multiplies, so that it need not copy."""
+    return np.ascontiguousarray(weight.transpose(3, 0, 2, 1)).transpose(1, 3, 2, 0)  # joic, ocij
 
 
 def _forward(model: Sequential, x: Array) -> Array:
