@@ -10,6 +10,8 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 
+from engine.kernels.workspace import Workspace, swap_workspace
+
 T = TypeVar("T")
 
 Swap = Callable[[list[Any]], list[Any]]
@@ -39,13 +41,35 @@ class _Aborted(Exception):
     """Another micro-batch failed; its error is the one to report."""
 
 
+class _Tickets:
+    """Who may compute. A ticket comes with a workspace, still warm from the one who had it."""
+
+    def __init__(self, count: int) -> None:
+        self._free = threading.Semaphore(count)
+        self._workspaces: list[Workspace] = [{} for _ in range(count)]
+
+    def acquire(self) -> None:
+        self._free.acquire()
+        swap_workspace(self._workspaces.pop())
+
+    def release(self) -> None:
+        self._workspaces.append(swap_workspace({}))
+        self._free.release()
+
+    def __enter__(self) -> None:
+        self.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+
 class _Meeting:
     """Where the micro-batches of one process wait for each other, and together for the others."""
 
     def __init__(
         self,
         size: int,
-        tickets: threading.Semaphore,
+        tickets: _Tickets,
         swap: Swap | None,
         on_wait: Callable[[], None],
     ) -> None:
@@ -115,7 +139,7 @@ class MeetingThreads:
 
     def __init__(self, tickets: int) -> None:
         self._count = tickets
-        self._tickets = threading.Semaphore(tickets)
+        self._tickets = _Tickets(tickets)
         self._pool: ThreadPoolExecutor | None = None
         self._pool_size = 0
 

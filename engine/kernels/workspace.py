@@ -1,4 +1,4 @@
-"""Scratch memory that is reused, one set a thread.
+"""Scratch memory that is reused, one set for each that computes.
 
 A fresh array of a megabyte costs a page fault per 4 KB the first time it is written; a kernel
 that asks here gets the same memory every time, still warm in the cache.
@@ -9,12 +9,17 @@ import threading
 
 import numpy as np
 
+Workspace = dict[tuple[str, np.dtype], np.ndarray]
+
 _local = threading.local()
 
 
 def scratch(name: str, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """An uninitialised array, valid until this thread asks for the same name again."""
-    buffers: dict[tuple[str, np.dtype], np.ndarray] = _local.__dict__.setdefault("buffers", {})
+    """An uninitialised array, valid until this name is asked for again, or a meeting (``Rank``).
+
+    At a meeting whoever computes next takes over the thread's workspace.
+    """
+    buffers: Workspace = _local.__dict__.setdefault("buffers", {})
     size = math.prod(shape)
     buffer = buffers.get((name, dtype))
     if buffer is None or buffer.size < size:
@@ -22,6 +27,8 @@ def scratch(name: str, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     return buffer[:size].reshape(shape)
 
 
-def release() -> None:
-    """Give back this thread's scratch memory."""
-    _local.__dict__.pop("buffers", None)
+def swap_workspace(buffers: Workspace) -> Workspace:
+    """Let this thread use another workspace; returns the one that it had."""
+    own: Workspace = _local.__dict__.get("buffers", {})
+    _local.buffers = buffers
+    return own

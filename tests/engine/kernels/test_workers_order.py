@@ -7,7 +7,7 @@ import pytest
 
 from engine.kernels import memory, workspace
 from engine.kernels import workers as module
-from engine.kernels.meeting import Alone, Rank
+from engine.kernels.meeting import Alone, MeetingThreads, Rank
 from engine.kernels.workers import Workers, micro_batches, tree_sum, usable_cores
 
 
@@ -95,7 +95,7 @@ def test_cores_where_affinity_is_unknown(monkeypatch: pytest.MonkeyPatch) -> Non
     assert usable_cores() == 1
 
 
-def test_scratch_memory_is_a_thread_s_own_until_it_is_released() -> None:
+def test_scratch_memory_is_reused_and_no_other_thread_s() -> None:
     first = workspace.scratch("test", (4, 3), np.dtype(np.float32))
     assert np.shares_memory(workspace.scratch("test", (2, 3), np.dtype(np.float32)), first)
     assert not np.shares_memory(workspace.scratch("other", (4, 3), np.dtype(np.float32)), first)
@@ -109,10 +109,22 @@ def test_scratch_memory_is_a_thread_s_own_until_it_is_released() -> None:
     thread.start()
     thread.join()
     assert not np.shares_memory(elsewhere[0], larger)
-    workspace.release()
-    assert not np.shares_memory(workspace.scratch("test", (5, 3), np.dtype(np.float32)), larger)
-    workspace.release()
-    workspace.release()
+
+
+@pytest.mark.parametrize("tickets", [1, 2])
+def test_scratch_memory_goes_with_the_ticket(tickets: int) -> None:
+    def task(i: int, rank: Rank) -> list[np.ndarray]:
+        own = workspace.scratch("test", (5,), np.dtype(np.float32))
+        own[:] = i
+        held = own.copy()  # nobody else writes to it while this one computes
+        rank.all_gather(i)
+        return [own, held]
+
+    threads = MeetingThreads(tickets)
+    parts = threads.map(task, range(6))
+    threads.close()
+    assert [held.tolist() for _, held in parts] == [[i] * 5 for i in range(6)]
+    assert len({own.ctypes.data for own, _ in parts}) <= tickets
 
 
 def test_memory_is_kept_only_where_the_c_library_can(monkeypatch: pytest.MonkeyPatch) -> None:
