@@ -6,7 +6,8 @@ the moment that it needs to save what is running.
 
 And where a process is stopped and goes on without being asked (SIGSTOP, SIGCONT), Textual starts
 to read the keys once more, beside the thread that does so already, and takes the terminal's
-state for the one to be restored at the end. Here the first start is undone before.
+state for the one to be restored at the end. Here the first start is undone before; and while the
+terminal is being given back, or was, it is not taken again.
 """
 
 from typing import Any, TextIO
@@ -59,5 +60,9 @@ def patient(driver: type[Driver]) -> type[Driver]:
         def stop_application_mode(self) -> None:
             self._at_work = False
             super().stop_application_mode()
+
+        def _sigcont_application(self, *arguments: Any) -> None:
+            if self._at_work or self._must_signal_resume:
+                super()._sigcont_application(*arguments)
 
     return PatientDriver
