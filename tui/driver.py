@@ -50,11 +50,12 @@ def patient(driver: type[Driver]) -> type[Driver]:
 
         def start_application_mode(self) -> None:
             again = self._at_work
+            resumed = again or getattr(self, "_must_signal_resume", False)  # on POSIX only
             if again:
                 self.suspend_application_mode()
             self._at_work = True
             super().start_application_mode()
-            if again:
+            if resumed:  # the screen is empty then, and Textual may draw only what has changed
                 self._app.call_later(self._app.refresh, layout=True)
 
         def stop_application_mode(self) -> None:

@@ -1,5 +1,6 @@
 """A driver that is told to go on at the worst of all moments."""
 
+from types import SimpleNamespace
 from typing import Any
 
 from tui.driver import patient
@@ -31,7 +32,8 @@ class Textuals:
 
 def make() -> Any:
     driver = patient(Textuals)()  # type: ignore[arg-type]
-    driver._app = type("App", (), {"call_later": lambda *_, **__: None, "refresh": None})
+    draw = driver.done.append
+    driver._app = SimpleNamespace(call_later=lambda *_, **__: draw("draw"), refresh=None)
     return driver
 
 
@@ -48,7 +50,7 @@ def test_continued_at_work_it_gives_it_back_first() -> None:
     driver = make()
     driver.start_application_mode()
     driver._sigcont_application()
-    assert driver.done == ["take", "give", "given", "take"]
+    assert driver.done == ["take", "give", "given", "take", "draw"]
 
 
 def test_continued_after_a_suspension_it_takes_it_again() -> None:
@@ -57,4 +59,4 @@ def test_continued_after_a_suspension_it_takes_it_again() -> None:
     driver.suspend_application_mode()
     driver._must_signal_resume = True
     driver._sigcont_application()
-    assert driver.done == ["take", "give", "given", "take"]
+    assert driver.done == ["take", "give", "given", "take", "draw"]
