@@ -60,3 +60,10 @@ def test_continued_after_a_suspension_it_takes_it_again() -> None:
     driver._must_signal_resume = True
     driver._sigcont_application()
     assert driver.done == ["take", "give", "given", "take", "draw"]
+
+
+def test_a_driver_that_cannot_be_suspended_just_starts() -> None:
+    driver = make()
+    del driver._must_signal_resume
+    driver.start_application_mode()
+    assert driver.done == ["take"]
