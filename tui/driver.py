@@ -6,7 +6,8 @@ the moment that it needs to save what is running.
 
 And where a process is stopped and goes on without being asked (SIGSTOP, SIGCONT), Textual starts
 to read the keys once more, beside the thread that does so already, and takes the terminal's
-state for the one to be restored at the end. Here the first start is undone before.
+state for the one to be restored at the end. Here the first start is undone before; and while the
+terminal is being given back, or was, it is not taken again.
 """
 
 from typing import Any, TextIO
@@ -49,15 +50,20 @@ def patient(driver: type[Driver]) -> type[Driver]:
 
         def start_application_mode(self) -> None:
             again = self._at_work
+            resumed = again or getattr(self, "_must_signal_resume", False)  # on POSIX only
             if again:
                 self.suspend_application_mode()
             self._at_work = True
             super().start_application_mode()
-            if again:
+            if resumed:  # the screen is empty then, and Textual may draw only what has changed
                 self._app.call_later(self._app.refresh, layout=True)
 
         def stop_application_mode(self) -> None:
             self._at_work = False
             super().stop_application_mode()
+
+        def _sigcont_application(self, *arguments: Any) -> None:
+            if self._at_work or self._must_signal_resume:
+                super()._sigcont_application(*arguments)
 
     return PatientDriver

@@ -92,7 +92,10 @@ def headless(text: str, folder: Path, *, signals: int, seed: int) -> Tally:
             if not wait_for_end(process, TIMEOUT):
                 tally.problems.append("it hangs")
                 process.kill()
-            tally.count(number, process.wait(), is_through=run.is_through)
+            code = process.wait()
+            if b"init_import_site" in (run.folder / "stderr").read_bytes():
+                code = -number  # a Ctrl-C that came before Python itself was there
+            tally.count(number, code, is_through=run.is_through)
             tally.problems += problems(run.folder)
             _judge(tally, run.folder)
             if run.is_through:

@@ -1,0 +1,69 @@
+"""A driver that is told to go on at the worst of all moments."""
+
+from types import SimpleNamespace
+from typing import Any
+
+from tui.driver import patient
+
+
+class Textuals:
+    """What Textual's driver does with a terminal, in words; SIGCONT may come in the middle."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+        self.continued_while_stopping = False
+        self._must_signal_resume = False
+
+    def start_application_mode(self) -> None:
+        self.done.append("take")
+
+    def stop_application_mode(self) -> None:
+        self.done.append("give")
+        if self.continued_while_stopping:
+            self._sigcont_application()
+        self.done.append("given")
+
+    def suspend_application_mode(self) -> None:
+        self.stop_application_mode()
+
+    def _sigcont_application(self, *arguments: Any) -> None:
+        self.start_application_mode()
+
+
+def make() -> Any:
+    driver = patient(Textuals)()  # type: ignore[arg-type]
+    draw = driver.done.append
+    driver._app = SimpleNamespace(call_later=lambda *_, **__: draw("draw"), refresh=None)
+    return driver
+
+
+def test_continued_while_it_gives_the_terminal_back_it_does_not_take_it_again() -> None:
+    driver = make()
+    driver.start_application_mode()
+    driver.continued_while_stopping = True
+    driver.stop_application_mode()
+    driver._sigcont_application()
+    assert driver.done == ["take", "give", "given"]
+
+
+def test_continued_at_work_it_gives_it_back_first() -> None:
+    driver = make()
+    driver.start_application_mode()
+    driver._sigcont_application()
+    assert driver.done == ["take", "give", "given", "take", "draw"]
+
+
+def test_continued_after_a_suspension_it_takes_it_again() -> None:
+    driver = make()
+    driver.start_application_mode()
+    driver.suspend_application_mode()
+    driver._must_signal_resume = True
+    driver._sigcont_application()
+    assert driver.done == ["take", "give", "given", "take", "draw"]
+
+
+def test_a_driver_that_cannot_be_suspended_just_starts() -> None:
+    driver = make()
+    del driver._must_signal_resume
+    driver.start_application_mode()
+    assert driver.done == ["take"]
