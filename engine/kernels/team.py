@@ -39,6 +39,8 @@ _SLOT = 4 << 20
 """Bytes that a worker can bring to a meeting: address space, memory only where it is used."""
 _LOOK = 0.05
 """Seconds between two looks at whether to stop."""
+_GREETING = 10.0
+"""Seconds that a worker has to say that it is there."""
 
 
 def can_fork() -> bool:
@@ -62,7 +64,9 @@ class Team(Generic[T]):
         count: how many.
 
     Raises:
-        OSError: the system has no process or no memory left.
+        OSError: the system has no process or no memory left, or a worker does not start: at the
+            moment of the fork another thread held a lock, in BLAS say, that nobody will release
+            in the worker. Another try will do.
     """
 
     def __init__(self, task: Task[T], count: int) -> None:
@@ -79,11 +83,19 @@ class Team(Generic[T]):
                     _live(task, index, theirs, self._orders, exchange)
                 theirs.close()
                 self._processes.append(pid)
+            self._await_greetings()
         except BaseException:
             self.close()
             raise
         finally:
             exchange.close_bells()
+
+    def _await_greetings(self) -> None:
+        for pipe in self._pipes:
+            if not pipe.poll(_GREETING):
+                raise TimeoutError("a worker process does not start")
+            with suppress(EOFError):
+                pipe.recv()
 
     def map(self, order: Any, size: int, check: Callable[[], None] = lambda: None) -> list[T]:
         """Have ``task(order, index, rank)`` done for every index and return the results in order.
@@ -251,6 +263,11 @@ class _Worker:
         self.team = len(exchange.bells)
         self.threads = MeetingThreads(1)
 
+    def greet(self) -> None:
+        """Say that it computes."""
+        product = np.ones((64, 64), np.float32) @ np.ones((64, 64), np.float32)
+        self.pipe.send(float(product[0, 0]))
+
     def serve(self) -> None:
         """Carry out orders until there are no more."""
         while (order := self.orders.wait(self.index, self.pipe)) is not None:
@@ -281,12 +298,18 @@ def _live(
 ) -> NoReturn:
     """The life of a forked process: it never returns to what its parent was doing."""
     try:
+        signal.set_wakeup_fd(-1)
+        for number in signal.valid_signals():
+            if callable(signal.getsignal(number)):  # the parent's, about its terminal
+                signal.signal(number, signal.SIG_DFL)
         # Those who send these to the whole group mean the parent, which knows what to do.
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
         gc.freeze()  # what the parent left behind is not this process's to tidy up
         _let_go_of_files({pipe.fileno(), orders.bells[index], *exchange.bells})
-        _Worker(task, index, pipe, orders, exchange).serve()
+        worker = _Worker(task, index, pipe, orders, exchange)
+        worker.greet()
+        worker.serve()
     finally:
         os._exit(0)
 

@@ -9,6 +9,7 @@ threads of this process.
 import os
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from itertools import pairwise
 from typing import Any, TypeVar
 
@@ -23,6 +24,9 @@ T = TypeVar("T")
 
 MICRO_BATCH = 32
 """Samples of a micro-batch: rows of 32 floats fill whole cache lines and vector registers."""
+
+TRIES = 3
+"""How often to ask for processes before doing without."""
 
 MOST_PIECES = 64
 """Micro-batches of a batch at most, as each has a thread; they are larger beyond 2,048 samples."""
@@ -110,12 +114,11 @@ class Workers:
         if self.count == 1 or not can_fork():
             return None
         self._teams = [team for team in self._teams if not team.closed]
-        try:
-            team = Team(task, self.count)
-        except OSError:
-            return None
-        self._teams.append(team)
-        return team
+        for _ in range(TRIES):
+            with suppress(OSError):
+                self._teams.append(Team(task, self.count))
+                return self._teams[-1]
+        return None
 
     def close(self) -> None:
         """End the threads and the teams, and give BLAS its own back."""

@@ -207,16 +207,55 @@ def test_a_system_without_room_for_processes_gets_none(monkeypatch: pytest.Monke
     pids: list[int] = []
     fork = os.fork
 
-    def second_fails() -> int:
-        if pids:
+    def every_second_fails() -> int:
+        calls.append(None)
+        if len(calls) % 2 == 0:
             raise BlockingIOError("no more processes")
         pids.append(fork())
-        return pids[0]
+        return pids[-1]
 
-    monkeypatch.setattr(os, "fork", second_fails)
+    calls: list[None] = []
+    monkeypatch.setattr(os, "fork", every_second_fails)
     with Workers(2) as workers:
         assert workers.team(meet) is None
-    assert gone(pids[0])
+    assert pids
+    assert all(gone(pid) for pid in pids)
+
+
+def test_a_worker_that_hangs_from_its_birth_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after a fork while another thread held a lock of BLAS."""
+    births = shared_zeros(1, np.int64)
+    greet = team_module._Worker.greet
+
+    def first_hangs(worker: Any) -> None:
+        births[0] += 1
+        if births[0] == 1:
+            time.sleep(600)
+        greet(worker)
+
+    monkeypatch.setattr(team_module, "_GREETING", 0.5)
+    monkeypatch.setattr(team_module._Worker, "greet", first_hangs)
+    with Workers(2) as workers:
+        team = workers.team(meet)
+        assert team is not None
+        assert [index for _, index, _ in team.map(0, 3)] == [0, 1, 2]
+    assert births[0] >= 3
+
+
+def test_the_parent_s_signal_handlers_are_not_the_workers() -> None:
+    def never(*_: object) -> None:
+        raise AssertionError("the terminal is the parent's")
+
+    def task(order: Any, index: int, rank: Rank) -> int:
+        os.kill(os.getpid(), signal.SIGWINCH)
+        return index
+
+    before = signal.signal(signal.SIGWINCH, never)
+    try:
+        with made(task, 2) as team:
+            assert team.map(None, 2) == [0, 1]
+    finally:
+        signal.signal(signal.SIGWINCH, before)
 
 
 def test_one_worker_needs_no_process() -> None:
