@@ -6,13 +6,10 @@ that is here is changed in the app's thread only; the training thread posts mess
 
 import gc
 import logging
-import os
-import sys
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import suppress
 from pathlib import Path
 
 from textual.message_pump import MessagePump
@@ -49,14 +46,6 @@ log = logging.getLogger("cnn_tui")
 
 LR_FACTOR = 10**0.1
 """One press changes the learning rate by this; ten presses make ten times."""
-
-
-def _step_back() -> None:
-    """Let the thread (and those that it starts) wait where the app wants the processor."""
-    if sys.platform == "linux":  # elsewhere niceness is the whole process's
-        with suppress(OSError):
-            nice = os.getpriority(os.PRIO_PROCESS, 0)
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), nice + 5)
 
 
 class Training:
@@ -141,7 +130,6 @@ class Training:
         return self.started.run_dir if self.started else None
 
     def _run(self, session: TrainingSession) -> None:
-        _step_back()
         problem: Exception | None = None
         try:
             session.run()

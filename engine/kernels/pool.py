@@ -47,6 +47,22 @@ def max_forward(x: Array, window: Window) -> tuple[Array, Array]:
     return as_nchw(best), winner
 
 
+def max_values(x: Array, window: Window) -> Array:
+    """The maxima alone, for those who will not ask where they came from."""
+    memory = to_memory(x)
+    h, c, w, n = memory.shape
+    out_h, out_w = window.output_size(h, w)
+    padded = _pad(memory, window, -np.inf)
+    best = np.empty((out_h, c, out_w, n), x.dtype)
+    candidate = scratch("pool.candidate", best.shape, x.dtype)
+    first, *others = _taps(window, out_h, out_w)
+    pixels(best)[...] = pixels(padded)[first]
+    for where in others:
+        pixels(candidate)[...] = pixels(padded)[where]
+        np.maximum(best, candidate, out=best)
+    return as_nchw(best)
+
+
 def max_backward(dout: Array, winner: Array, image_shape: tuple[int, ...], window: Window) -> Array:
     """Each output's gradient goes to the pixel that won, and to no other."""
     memory = to_memory(dout)

@@ -19,17 +19,23 @@ class ReLU(Layer):
 
     def forward(self, x: Array) -> Array:
         """y = max(x, 0)."""
-        # NumPy compares two arrays more than twice as fast as an array with a number. One image
-        # row of zeros is enough; its axes lie in memory in the order of x's.
-        zeros = scratch("relu.zeros", x.shape[1:2] + x.shape[3:] + x.shape[:1], x.dtype)
-        zeros.fill(0)
-        zeros = zeros.T if x.ndim == 2 else zeros.transpose(2, 0, 1)[:, :, None]
-        self.saved = out = np.maximum(x, zeros)
+        self.saved = out = np.maximum(x, self.zeros(x))
         return out
 
     def backward(self, dout: Array) -> Array:
         """dx = dy where x > 0, which is where y > 0; else 0 (at x = 0 too, as in PyTorch)."""
         return dout * (self.expect_saved() > 0)
+
+    @staticmethod
+    def zeros(x: Array) -> Array:
+        """Zeros that x can be compared with.
+
+        NumPy compares two arrays more than twice as fast as an array with a number. One image
+        row is enough; its axes lie in memory in the order of x's.
+        """
+        zeros = scratch("relu.zeros", x.shape[1:2] + x.shape[3:] + x.shape[:1], x.dtype)
+        zeros.fill(0)
+        return zeros.T if x.ndim == 2 else zeros.transpose(2, 0, 1)[:, :, None]
 
 
 class LeakyReLU(Layer):

@@ -5,22 +5,38 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from engine.kernels import pool
 from engine.kernels.meeting import Rank
 from engine.kernels.team import Team, shared_zeros
 from engine.kernels.workers import Workers, micro_batches
-from engine.layers import BatchNorm1D, BatchNorm2D, Conv2D, Dense, Layer, Residual, Sequential
+from engine.layers import (
+    BatchNorm1D,
+    BatchNorm2D,
+    Conv2D,
+    Dense,
+    Layer,
+    MaxPool2D,
+    ReLU,
+    Residual,
+    Sequential,
+)
 from engine.layers.base import Array, Shape
 
 WORTH_A_TEAM = 5_000_000
 """Multiply-adds of an input from which worker processes are worth handing it over."""
 
 
+FRESH = (Conv2D, Dense, Residual)
+"""Layers whose output is a new array."""
+
+
 class Predictor:
     """The logits of a network with its weights as they are now, on all workers.
 
-    Nothing is kept for a backward pass, so that every layer finds the memory that the one before
-    it gave back, still in the cache; and a batch norm, which in evaluation is a fixed scale and
-    shift of each channel, is folded into the weights of the convolution or dense layer before it.
+    Nothing is kept for a backward pass: ReLUs write over their input, poolings do not remember
+    where the maxima were, and every layer finds the memory that the one before it gave back, still
+    in the cache. A batch norm, which in evaluation is a fixed scale and shift of each channel, is
+    folded into the weights of the convolution or dense layer before it.
     Logits are those of the network in evaluation mode, up to rounding, and the same bits for any
     number of workers.
 
@@ -34,10 +50,7 @@ class Predictor:
 
     def __init__(self, model: Sequential, workers: Workers) -> None:
         self._workers = workers
-        self._model = Sequential(fold_batch_norms(model)).replica().eval()
-        for layer in self._model.walk():
-            if isinstance(layer, Conv2D):
-                layer.params = layer.params | {"weight": _in_product_order(layer.params["weight"])}
+        self._model = Sequential(_forward_only(fold_batch_norms(model))).replica().eval()
         self._multiply_adds: dict[Shape, int] = {}
         self._team: Team[Array] | None = None
         self._shared = np.empty(0)
@@ -100,6 +113,38 @@ def fold_batch_norms(layers: Iterable[Layer]) -> list[Layer]:
         else:
             folded.append(layer)
     return folded
+
+
+class _ReLUInPlace(ReLU):
+    """A ReLU whose input nobody else needs."""
+
+    def forward(self, x: Array) -> Array:
+        return np.maximum(x, self.zeros(x), out=x)
+
+
+class _MaxPoolOnly(MaxPool2D):
+    """A max-pooling that does not remember where the maxima were."""
+
+    def forward(self, x: Array) -> Array:
+        return pool.max_values(x, self.window)
+
+
+def _forward_only(layers: list[Layer]) -> list[Layer]:
+    """The layers, those of them replaced that do less when nothing is kept."""
+    found: list[Layer] = []
+    for layer in layers:
+        twin = layer
+        if isinstance(layer, Conv2D):
+            twin = layer.replica()
+            twin.params = layer.params | {"weight": _in_product_order(layer.params["weight"])}
+        elif isinstance(layer, ReLU) and found and isinstance(found[-1], FRESH):
+            twin = _ReLUInPlace()
+        elif isinstance(layer, MaxPool2D):
+            twin = _MaxPoolOnly(layer.kernel_size, layer.stride, layer.padding)
+        elif isinstance(layer, Residual):
+            twin = Residual(_forward_only(list(layer.body)), _forward_only(list(layer.shortcut)))
+        found.append(twin)
+    return found
 
 
 def _in_product_order(weight: Array) -> Array:

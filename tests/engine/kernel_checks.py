@@ -168,6 +168,7 @@ def pools_are_plain_loops() -> None:
         met = taps(shape[2:], window.kernel, window.stride, window.pads, window.dilation)  # type: ignore[arg-type]
         size = window.kernel[0] * window.kernel[1]
         largest, winner = pool.max_forward(x, window)
+        np.testing.assert_array_equal(pool.max_values(x, window), largest)
         mean = pool.average_forward(x, window, np.array(float(size)))
         dout = rng.standard_normal(largest.shape)
         dx_largest, dx_mean = np.zeros(shape), np.zeros(shape)
