@@ -18,9 +18,6 @@ from tui.widgets.curve import Curve
 from tui.widgets.eventlog import EventLog
 from tui.widgets.runbar import RunBar
 
-_LR_PAUSE = 1.0
-"""Seconds between two drawings of the learning rate; the others have their turn at 4 Hz."""
-
 
 class LossCurve(Curve):
     """The loss."""
@@ -35,12 +32,14 @@ class LossCurve(Curve):
 class AccCurve(Curve):
     """The accuracy."""
 
+    pause = 0.6
     HELP_TEXT = "The share of samples that are classified correctly. ★ is the best epoch."
 
 
 class LrCurve(Curve):
     """The learning rate."""
 
+    pause = 1.0
     HELP_TEXT = (
         "The learning rate of every batch: the schedule's, scaled by your + and -. "
         "▲ marks a change by hand."
@@ -66,8 +65,8 @@ class TrainScreen(BaseScreen):
         self._said = Content("")
         self._seen: object = None
         self._curves: list[Curve] = []
-        self._stale: dict[Curve, float] = {}
-        self._lr_due = 0.0
+        self._stale: set[Curve] = set()
+        self._due: dict[Curve, float] = {}
 
     def compose_body(self) -> ComposeResult:
         yield RunBar(id="runbar")
@@ -114,35 +113,34 @@ class TrainScreen(BaseScreen):
             self.query_one("#nothing", Static).update(words)
 
     def _draw_curves(self) -> None:
-        """Draw the chart that has waited longest; the others' turn comes with the next ticks."""
+        """Draw what is new: the loss always, beside it the others less often.
+
+        While it trains, every drawing holds the training up for as long as it takes.
+        """
         training = self.cnn.training
         ring = training.ring
         seen = (id(training.session), ring.version if ring else 0, training.version)
         charts = [curve for curve in self._curves if curve.display]
         if seen != self._seen:
             self._seen = seen
-            now = time.monotonic()
-            for curve in charts:
-                self._stale.setdefault(curve, now)
-        waiting = [curve for curve in charts if curve in self._stale]
-        if not waiting:
-            return
-        points = pictures.read(training)
-        if not training.running:
+            self._stale.update(charts)
+        now = time.monotonic()
+        hurry = not training.running or len(charts) == 1
+        waiting = [
+            curve
+            for curve in charts
+            if curve in self._stale and (hurry or now >= self._due.get(curve, 0.0))
+        ]
+        if waiting:
+            points = pictures.read(training)
             for curve in waiting:
                 self._draw(curve, points)
-            return
-        now = time.monotonic()
-        slow = [c for c in waiting if isinstance(c, LrCurve) and now >= self._lr_due]
-        turn = [c for c in waiting if not isinstance(c, LrCurve)]
-        for curve in (*slow, *sorted(turn, key=lambda c: self._stale[c])[:1]):
-            self._draw(curve, points)
 
     def _draw(self, curve: Curve, points: Points) -> None:
-        self._stale.pop(curve, None)
+        self._stale.discard(curve)
+        self._due[curve] = time.monotonic() + curve.pause
         log = (curve.id or "") in self.log_axes
         if isinstance(curve, LrCurve):
-            self._lr_due = time.monotonic() + _LR_PAUSE
             curve.show(pictures.lr_picture(points, log=log))
         else:
             name = "loss" if isinstance(curve, LossCurve) else "acc"
@@ -175,7 +173,7 @@ class TrainScreen(BaseScreen):
     def _redraw(self) -> None:
         self._seen = None
         self._stale.clear()
-        self._lr_due = 0.0
+        self._due.clear()
         self.beat()
 
     def on_resize(self) -> None:

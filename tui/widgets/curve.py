@@ -1,5 +1,7 @@
 """A pane with curves, drawn by plotext."""
 
+from typing import ClassVar
+
 from rich.color import Color as RichColor
 from rich.segment import Segment
 from rich.style import Style as RichStyle
@@ -22,6 +24,9 @@ class Curve(Widget, can_focus=True):
 
     DEFAULT_CSS = "Curve { height: 1fr; width: 1fr; }"
     ALLOW_SELECT = False
+
+    pause: ClassVar[float] = 0.0
+    """Seconds between two drawings while it trains."""
 
     def __init__(self, *, id: str | None = None, classes: str = "pane") -> None:
         super().__init__(id=id, classes=classes)
