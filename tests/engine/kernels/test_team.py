@@ -203,6 +203,52 @@ def test_a_worker_serves_until_its_pipe_is_closed() -> None:
     exchange.close_bells()
 
 
+def test_a_life_ends_where_it_began(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A forked process never returns to what its parent was doing; here it is this one."""
+    ours, theirs = Pipe()
+    orders, exchange = team_module._Orders(1), team_module._Exchange(1)
+    handled: dict[int, Any] = {}
+    served: list[dict[int, Any]] = []
+    kept: list[set[int]] = []
+    before = signal.signal(signal.SIGUSR1, lambda *_: None)
+    with monkeypatch.context() as patch:
+        patch.setattr(signal, "set_wakeup_fd", lambda fd: fd)
+        patch.setattr(signal, "signal", handled.__setitem__)
+        patch.setattr(team_module.gc, "freeze", lambda: None)
+        patch.setattr(team_module, "_let_go_of_files", kept.append)
+        patch.setattr(os, "_exit", sys.exit)
+        patch.setattr(team_module._Worker, "serve", lambda worker: served.append(dict(handled)))
+        with pytest.raises(SystemExit):
+            team_module._live(meet, 0, theirs, orders, exchange)
+    signal.signal(signal.SIGUSR1, before)
+    assert ours.recv() == 64  # the greeting
+    assert served == [
+        {signal.SIGUSR1: signal.SIG_DFL}
+        | dict.fromkeys((signal.SIGINT, signal.SIGTERM, signal.SIGHUP), signal.SIG_IGN)
+    ]
+    assert kept == [{theirs.fileno(), *orders.bells, *exchange.bells}]
+    ours.close()
+    theirs.close()
+    orders.close_bells()
+    exchange.close_bells()
+
+
+def test_only_the_worker_s_own_files_stay_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[tuple[int, int]] = []
+    standard: list[int] = []
+    opened = os.open(os.devnull, os.O_RDWR)
+    monkeypatch.setattr(os, "open", lambda *_: opened)
+    monkeypatch.setattr(os, "dup2", lambda _, number: standard.append(number))
+    monkeypatch.setattr(os, "closerange", lambda low, high: closed.append((low, high)))
+    team_module._let_go_of_files({5, 9})
+    monkeypatch.undo()
+    os.close(opened)
+    assert standard == [0, 1, 2]
+    assert closed[:2] == [(3, 5), (6, 9)]
+    assert closed[2][0] == 10
+    assert len(closed) == 3
+
+
 def test_a_system_without_room_for_processes_gets_none(monkeypatch: pytest.MonkeyPatch) -> None:
     pids: list[int] = []
     fork = os.fork
