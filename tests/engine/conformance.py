@@ -63,6 +63,7 @@ CASES: list[Case] = [
     conv((2, 3, 6, 5), out_channels=3, kernel_size=3, padding=1, groups=3),
     conv((2, 2, 6, 5), out_channels=8, kernel_size=[2, 3], groups=2),
     conv((2, 3, 7, 6), kernel_size=7, padding=3, init="pytorch"),
+    conv((2, 2, 3, 3), kernel_size=2, stride=2, padding=1, dilation=3),  # pixels that nothing meets
     # Long rows, deep products, more than fits into a cache: kernels may do these another way.
     wide((16, 2, 5, 9), kernel_size=3, padding=1),
     wide((16, 2, 6, 9), kernel_size=3, stride=2),

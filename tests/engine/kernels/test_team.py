@@ -1,5 +1,6 @@
 """Worker processes: the same results in the same order, and none of them left behind."""
 
+import copy
 import os
 import signal
 import subprocess
@@ -201,6 +202,58 @@ def test_a_worker_serves_until_its_pipe_is_closed() -> None:
     worker.threads.close()
     orders.close_bells()
     exchange.close_bells()
+
+
+def test_what_workers_swap_comes_in_order() -> None:
+    """Two of them, here as threads of this process, at meetings one after the other."""
+    exchange = team_module._Exchange(2)
+    members = [exchange, copy.copy(exchange)]  # each counts for itself
+    seen: dict[int, list[Any]] = {}
+
+    _, pipe = Pipe()
+
+    def take_part(own: int) -> None:
+        worker = team_module._Worker(meet, own, pipe, team_module._Orders(1), members[own])
+        seen[own] = worker._work(50, 5)
+        worker.threads.close()
+
+    threads = [threading.Thread(target=take_part, args=(own,)) for own in (0, 1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    everybody = [[(50, m, i) for i in range(5)] for m in range(50)]
+    assert seen[0] + seen[1] == [(50, i, everybody) for i in range(5)]
+    exchange.close_bells()
+
+
+def test_a_meeting_has_room_for_so_much() -> None:
+    exchange = team_module._Exchange(1)
+    exchange._write(0, b"x" * team_module._SLOT)
+    with pytest.raises(RunError, match="too many"):
+        exchange._write(0, b"x" * (team_module._SLOT + 1))
+    exchange.close_bells()
+
+
+def test_the_fork_lives_its_own_life(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Born(Exception):
+        pass
+
+    def live(*_: object) -> None:
+        raise Born
+
+    monkeypatch.setattr(os, "fork", lambda: 0)
+    monkeypatch.setattr(team_module, "_live", live)
+    with pytest.raises(Born):
+        Team(meet, 1)
+
+
+def test_an_error_that_no_pickle_knows_becomes_one_that_can_be_sent() -> None:
+    class Odd(Exception):
+        pass
+
+    assert str(team_module._portable(Odd("dear me"))) == "Odd: dear me"
+    assert isinstance(team_module._portable(KeyError("x")), KeyError)
 
 
 def test_a_life_ends_where_it_began(monkeypatch: pytest.MonkeyPatch) -> None:
