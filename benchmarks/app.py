@@ -5,8 +5,7 @@
 
 The first trains mnist_lenet in turn in the app, which draws its charts in a terminal of 120x40,
 and headless, and compares the throughputs that the runs noted themselves; in further runs in the
-app its event loop is watched. Run it on a machine that does nothing else: the app's training
-gives way to every other program. It writes ``app.md``.
+app its event loop is watched. Run it on a machine that does nothing else. It writes ``app.md``.
 
 The second lets the app train for so long, slowly and with little of the processor, and says how
 its memory and the time for a drawing change. It writes ``soak.md``, anew every minute.

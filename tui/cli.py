@@ -255,7 +255,7 @@ def _add_config_command(parser: argparse.ArgumentParser) -> None:
 def _add_bench(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--preset", metavar="NAME", help="e.g. lenet_mnist; default: all presets")
     parser.add_argument("--batch", type=int, default=128, metavar="N", help="default: 128")
-    parser.add_argument("--workers", type=int, metavar="N", help="threads; default: all cores")
+    parser.add_argument("--workers", type=int, metavar="N", help="default: one for every core")
     _add_output(parser)
     parser.set_defaults(run=verbs.run_bench)
 

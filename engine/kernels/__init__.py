@@ -5,7 +5,7 @@
 * ``conv``     - the fast convolution, with ``winograd`` for 3x3; ``pool`` - the fast pooling.
 * ``layout``   - how activations lie in memory; ``workspace`` and ``memory`` - memory that is
   reused instead of being asked for again.
-* ``products`` - the sizes of matrix products that BLAS is fastest at.
+* ``products`` - the sizes of matrix products that BLAS is fastest at; ``parts`` - equal parts.
 * ``workers``  - the micro-batches of a batch, with the same bits for any number of workers;
   ``team`` - the processes that compute them; ``meeting`` - where they wait for each other.
 """

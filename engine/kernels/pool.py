@@ -25,40 +25,41 @@ def max_forward(x: Array, window: Window) -> tuple[Array, Array]:
         The maxima (N, C, H_out, W_out), and for each the tap (row-major number in the kernel)
         that it came from, uint8 or uint16 in memory order (H_out, C, W_out, N).
     """
+    n, c, h, w = x.shape
+    out_h, out_w = window.output_size(h, w)
+    taps_count = window.kernel[0] * window.kernel[1]
+    tap_dtype = np.uint8 if taps_count <= 256 else np.uint16
+    winner = np.zeros((out_h, c, out_w, n), tap_dtype)
+
+    def compare(tap: int, best: Array, candidate: Array) -> None:
+        # Only a strictly greater value takes over. Later taps have greater numbers, so the
+        # maximum of the numbers is the last one that took over.
+        took_over = (candidate > best).view(np.uint8)
+        np.maximum(winner, np.multiply(took_over, tap, dtype=tap_dtype), out=winner)
+
+    return max_values(x, window, compare), winner
+
+
+def max_values(
+    x: Array, window: Window, compare: Callable[[int, Array, Array], None] | None = None
+) -> Array:
+    """The maxima alone, for those who will not ask where they came from.
+
+    ``compare(tap, best, candidate)`` sees, from the second tap on, what takes the place of what.
+    """
     memory = to_memory(x)
     h, c, w, n = memory.shape
     out_h, out_w = window.output_size(h, w)
     padded = _pad(memory, window, -np.inf)
     best = np.empty((out_h, c, out_w, n), x.dtype)
-    taps_count = window.kernel[0] * window.kernel[1]
-    tap_dtype = np.uint8 if taps_count <= 256 else np.uint16
-    winner = np.zeros(best.shape, tap_dtype)
     candidate = scratch("pool.candidate", best.shape, x.dtype)
     for tap, where in enumerate(_taps(window, out_h, out_w)):
         if tap == 0:
             pixels(best)[...] = pixels(padded)[where]
             continue
         pixels(candidate)[...] = pixels(padded)[where]
-        # Only a strictly greater value takes over. Later taps have greater numbers, so the
-        # maximum of the numbers is the last one that took over.
-        took_over = (candidate > best).view(np.uint8)
-        np.maximum(winner, np.multiply(took_over, tap, dtype=tap_dtype), out=winner)
-        np.maximum(best, candidate, out=best)
-    return as_nchw(best), winner
-
-
-def max_values(x: Array, window: Window) -> Array:
-    """The maxima alone, for those who will not ask where they came from."""
-    memory = to_memory(x)
-    h, c, w, n = memory.shape
-    out_h, out_w = window.output_size(h, w)
-    padded = _pad(memory, window, -np.inf)
-    best = np.empty((out_h, c, out_w, n), x.dtype)
-    candidate = scratch("pool.candidate", best.shape, x.dtype)
-    first, *others = _taps(window, out_h, out_w)
-    pixels(best)[...] = pixels(padded)[first]
-    for where in others:
-        pixels(candidate)[...] = pixels(padded)[where]
+        if compare is not None:
+            compare(tap, best, candidate)
         np.maximum(best, candidate, out=best)
     return as_nchw(best)
 

@@ -4,7 +4,7 @@ Small products it computes without packing the operands first, up to twice as fa
 as small was measured, for single precision and AVX-512.
 """
 
-from itertools import pairwise
+from engine.kernels.parts import equal_parts
 
 # rows x depth x columns of a product A @ B.
 SMALL_PRODUCT = 1_000_000
@@ -18,16 +18,10 @@ SHORTEST_PRODUCT = 64
 def long_parts(length: int, first: int, second: int) -> list[slice]:
     """The longest of a product's three sizes in equal parts; ``first`` and ``second`` are short."""
     small = SMALL_PRODUCT // (first * second)
-    return _equal(length, small if small >= SHORTEST_PRODUCT else LONG_PRODUCT)
+    return equal_parts(length, -(-length // (small if small >= SHORTEST_PRODUCT else LONG_PRODUCT)))
 
 
 def row_parts(rows: int, columns: int) -> list[slice]:
     """The rows of A (rows, depth) @ (B (columns, depth))ᵀ in equal parts."""
     small = SMALL_TRANSPOSED // columns
-    return _equal(rows, small if small >= 8 else rows)
-
-
-def _equal(length: int, longest: int) -> list[slice]:
-    parts = -(-length // longest)
-    bounds = [length * part // parts for part in range(parts + 1)]
-    return [slice(a, b) for a, b in pairwise(bounds)]
+    return equal_parts(rows, -(-rows // small) if small >= 8 else 1)

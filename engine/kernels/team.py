@@ -21,7 +21,6 @@ import sys
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
-from itertools import pairwise
 from multiprocessing.connection import Connection, Pipe, wait
 from typing import Any, Generic, NoReturn, TypeVar
 
@@ -29,6 +28,7 @@ import numpy as np
 
 from engine.errors import RunError
 from engine.kernels.meeting import MeetingThreads, Rank
+from engine.kernels.parts import equal_parts
 
 T = TypeVar("T")
 
@@ -157,21 +157,31 @@ class Team(Generic[T]):
 
 def _shares(size: int, count: int) -> list[range]:
     """Micro-batches 0 to size − 1 in order, in as equal shares as can be, none of them empty."""
-    parts = min(size, count)
-    bounds = [size * part // parts for part in range(parts + 1)]
-    return [range(a, b) for a, b in pairwise(bounds)]
+    return [range(part.start, part.stop) for part in equal_parts(size, min(size, count))]
 
 
-class _Orders:
-    """Where a team finds what it is to do: shared memory, and a bell for each worker.
+class _Place:
+    """Shared memory, and a bell for each worker."""
+
+    def __init__(self, count: int, size: int) -> None:
+        self.memory = mmap.mmap(-1, size)
+        self.bells = [os.eventfd(0, os.EFD_SEMAPHORE) for _ in range(count)]
+
+    def close_bells(self) -> None:
+        """Close this process's ends."""
+        while self.bells:
+            os.close(self.bells.pop())
+
+
+class _Orders(_Place):
+    """Where a team finds what it is to do.
 
     Not the pipe: Linux takes a write to it for a sign that the writer is about to sleep, and
     gives the reader its processor, which would put all workers on the same one.
     """
 
     def __init__(self, count: int) -> None:
-        self.memory = mmap.mmap(-1, _SLOT)
-        self.bells = [os.eventfd(0) for _ in range(count)]
+        super().__init__(count, _SLOT)
 
     def give(self, order: Any, count: int) -> None:
         """Call the first ``count`` workers."""
@@ -188,13 +198,8 @@ class _Orders:
                 return pickle.loads(self.memory)
         return None
 
-    def close_bells(self) -> None:
-        """Close this process's ends."""
-        while self.bells:
-            os.close(self.bells.pop())
 
-
-class _Exchange:
+class _Exchange(_Place):
     """Where workers swap what their micro-batches bring to a meeting.
 
     Each has two slots of shared memory, used in turn, and a bell that the others ring when their
@@ -203,8 +208,7 @@ class _Exchange:
     """
 
     def __init__(self, count: int) -> None:
-        self.memory = mmap.mmap(-1, 2 * count * _SLOT)
-        self.bells = [os.eventfd(0, os.EFD_SEMAPHORE) for _ in range(count)]
+        super().__init__(count, 2 * count * _SLOT)
         self.turn = 0
 
     def swap(self, own: int, members: int, values: list[Any]) -> list[Any]:
@@ -229,11 +233,6 @@ class _Exchange:
         if len(content) > _SLOT:
             raise RunError(f"a worker brought {len(content):,} bytes to a meeting: too many")
         self._slot(worker)[: len(content)] = content
-
-    def close_bells(self) -> None:
-        """Close this process's ends."""
-        while self.bells:
-            os.close(self.bells.pop())
 
 
 class _Worker:

@@ -10,7 +10,6 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from itertools import pairwise
 from typing import Any, TypeVar
 
 import numpy as np
@@ -18,6 +17,7 @@ from threadpoolctl import ThreadpoolController
 
 from engine.kernels.meeting import MeetingThreads, Rank
 from engine.kernels.memory import keep_freed_memory
+from engine.kernels.parts import equal_parts
 from engine.kernels.team import Task, Team, can_fork
 
 T = TypeVar("T")
@@ -25,8 +25,11 @@ T = TypeVar("T")
 MICRO_BATCH = 32
 """Samples of a micro-batch: rows of 32 floats fill whole cache lines and vector registers."""
 
+WORTH_A_TEAM = 10_000_000
+"""Multiply-adds of a batch from which worker processes are worth the orders and the replies."""
+
 TRIES = 3
-"""How often to ask for processes before doing without."""
+"""How often to ask for processes before doing without, for good."""
 
 MOST_PIECES = 64
 """Micro-batches of a batch at most, as each has a thread; they are larger beyond 2,048 samples."""
@@ -38,8 +41,7 @@ def micro_batches(n: int) -> list[slice]:
     It depends on n alone, never on the machine, so every machine sums in the same order.
     """
     pieces = min(max(-(-n // MICRO_BATCH), 2 if n >= 16 else 1), MOST_PIECES)
-    bounds = [n * i // pieces for i in range(pieces + 1)]
-    return [slice(a, b) for a, b in pairwise(bounds)]
+    return equal_parts(n, pieces)
 
 
 def tree_sum(arrays: Sequence[np.ndarray]) -> np.ndarray:
@@ -99,6 +101,7 @@ class Workers:
         # Where there are processes, work that they are not worth is not worth a thread either.
         self._threads = MeetingThreads(1 if can_fork() else self.count)
         self._teams: list[Team[Any]] = []
+        self._alone = self.count == 1 or not can_fork()
         self._open = True
         _blas.hold()
 
@@ -111,13 +114,14 @@ class Workers:
 
     def team(self, task: Task[T]) -> Team[T] | None:
         """Processes that do a task, with all that this one has in memory now; None without any."""
-        if self.count == 1 or not can_fork():
+        if self._alone:
             return None
         self._teams = [team for team in self._teams if not team.closed]
         for _ in range(TRIES):
             with suppress(OSError):
                 self._teams.append(Team(task, self.count))
                 return self._teams[-1]
+        self._alone = True
         return None
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from engine.kernels import pool
 from engine.kernels.meeting import Rank
 from engine.kernels.team import Team, shared_zeros
-from engine.kernels.workers import Workers, micro_batches
+from engine.kernels.workers import WORTH_A_TEAM, Workers, micro_batches
 from engine.layers import (
     BatchNorm1D,
     BatchNorm2D,
@@ -21,10 +21,6 @@ from engine.layers import (
     Sequential,
 )
 from engine.layers.base import Array, Shape
-
-WORTH_A_TEAM = 5_000_000
-"""Multiply-adds of an input from which worker processes are worth handing it over."""
-
 
 FRESH = (Conv2D, Dense, Residual)
 """Layers whose output is a new array."""

@@ -86,19 +86,6 @@ class TrainingSession:
         self._on_progress = on_progress
         self._extra = list(extra_callbacks)
 
-    @classmethod
-    def resumed(cls, run: Path, **watchers: Any) -> "TrainingSession":
-        """A session that goes on with the run in this directory, by the config that is in it.
-
-        Args:
-            run: the run directory.
-            watchers: ``on_event``, ``on_progress``, ``extra_callbacks``.
-
-        Raises:
-            RunError, ConfigError: it is not a run, or its config cannot be read.
-        """
-        return cls(setup.config_of(run), resume=run, **watchers)
-
     # -- the run ----------------------------------------------------------------------------
 
     def run(self) -> Ended:

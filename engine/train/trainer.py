@@ -17,7 +17,7 @@ from engine.data import Batches
 from engine.errors import RunError
 from engine.kernels.meeting import Rank
 from engine.kernels.team import Team
-from engine.kernels.workers import Workers, micro_batches, tree_sum
+from engine.kernels.workers import WORTH_A_TEAM, Workers, micro_batches, tree_sum
 from engine.layers import Layer, Sequential
 from engine.losses import Loss, SoftmaxCrossEntropy
 from engine.optim import Optimizer, clip_grad_norm, global_norm
@@ -26,9 +26,6 @@ from engine.train.flat import FlatParameters, share_buffers
 from engine.train.snapshot import Snapshot, dead_shares, take_snapshot
 
 Array = np.ndarray
-
-WORTH_A_TEAM = 10_000_000
-"""Multiply-adds of a batch from which worker processes are worth the orders and the replies."""
 
 
 class Diverged(RunError):
@@ -90,6 +87,17 @@ class Evaluation:
     top5: float
 
 
+@dataclass(frozen=True)
+class _Order:
+    """One batch to compute, in words that another process understands."""
+
+    source: int
+    epoch: int
+    step: int
+    train: bool
+    inspect: bool = False
+
+
 class Trainer:
     """Trains one network; knows nothing of epochs, files or screens.
 
@@ -126,8 +134,8 @@ class Trainer:
         self._losses: list[Loss] = []
         self._gradients: list[Array] = []
         self._sources: list[Batches] = []
+        self._multiply_adds: list[int] = []  # of one image of each source, forward
         self._team: Team[Any] | None = None
-        self._work: dict[tuple[int, ...], int] = {}
 
     def step(
         self,
@@ -208,11 +216,11 @@ class Trainer:
 
     # -- micro-batches: in this process or in others ------------------------------------------
 
-    def _compute(self, order: "_Order", samples: int, check: Callable[[], None]) -> list[Any]:
+    def _compute(self, order: _Order, samples: int, check: Callable[[], None]) -> list[Any]:
         """What ``_task`` makes of every micro-batch of a batch, in order."""
         size = len(micro_batches(samples))
         self._grow(size)
-        work = samples * self._multiply_adds(self._sources[order.source].image_shape)
+        work = samples * self._multiply_adds[order.source]
         if work * (3 if order.train else 1) >= WORTH_A_TEAM and size > 1:
             if self._team is None or self._team.closed:
                 self._team = self.workers.team(self._task)
@@ -225,14 +233,14 @@ class Trainer:
 
         return self.workers.map(task, size)
 
-    def _task(self, order: "_Order", i: int, rank: Rank) -> Any:
+    def _task(self, order: _Order, i: int, rank: Rank) -> Any:
         """One micro-batch. Numbers that are not finite raise no warning: they are looked for."""
         # In here, since what errstate says holds for the thread that says it.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             return self._train(order, i, rank) if order.train else self._evaluate(order, i)
 
     def _train(
-        self, order: "_Order", i: int, rank: Rank
+        self, order: _Order, i: int, rank: Rank
     ) -> tuple[float, int, dict[str, float] | None]:
         """Its part of the loss, how many are correct, and, to inspect, the share of dead ReLUs.
 
@@ -248,7 +256,7 @@ class Trainer:
         replica.release()
         return value * share, int(metrics.correct(logits, labels).sum()), dead
 
-    def _evaluate(self, order: "_Order", i: int) -> tuple[Array, Array, float]:
+    def _evaluate(self, order: _Order, i: int) -> tuple[Array, Array, float]:
         """Its logits, labels and summed loss."""
         replica = self._replicas[i].eval()
         piece, _ = self._piece(order, i)
@@ -258,13 +266,13 @@ class Trainer:
         loss = self._losses[i].forward(logits, self._target(logits, labels))
         return logits, labels, loss * len(labels)
 
-    def _piece(self, order: "_Order", i: int) -> tuple[Array, float]:
+    def _piece(self, order: _Order, i: int) -> tuple[Array, float]:
         """The samples of a micro-batch, and its share of the batch."""
         indices = self._sources[order.source].batch_indices(order.epoch, order.step)
         piece = indices[micro_batches(len(indices))[i]]
         return piece, len(piece) / len(indices)
 
-    def _begin(self, order: "_Order", i: int, rank: Rank, piece: Array) -> tuple[Array, Array]:
+    def _begin(self, order: _Order, i: int, rank: Rank, piece: Array) -> tuple[Array, Array]:
         """Images and labels of a training micro-batch, its replica ready for them."""
         where = self.seed, order.epoch, order.step, i
         rng = stream(Purpose.DROPOUT, *where)
@@ -284,6 +292,7 @@ class Trainer:
             if known is batches:
                 return number
         self._sources.append(batches)
+        self._multiply_adds.append(self.model.multiply_adds(batches.image_shape))
         self._disband()
         return len(self._sources) - 1
 
@@ -301,12 +310,6 @@ class Trainer:
         """The next batch needs a team that knows more than this one."""
         if self._team is not None:
             self._team.close()
-
-    def _multiply_adds(self, image_shape: tuple[int, ...]) -> int:
-        """Of one image forward."""
-        if image_shape not in self._work:
-            self._work[image_shape] = self.model.multiply_adds(image_shape)
-        return self._work[image_shape]
 
     def _first_non_finite(self, batches: Batches, epoch: int, step: int) -> str | None:
         """What first is not finite when a training batch is run forward once more."""
@@ -330,14 +333,3 @@ class Trainer:
         if first == len(layers):
             return None
         return f"layer {first} {layers[first]!r}" if first >= 0 else "the images"
-
-
-@dataclass(frozen=True)
-class _Order:
-    """One batch to compute, in words that another process understands."""
-
-    source: int
-    epoch: int
-    step: int
-    train: bool
-    inspect: bool = False

@@ -96,6 +96,7 @@ def modules() -> list[types.ModuleType]:
         "workers",
         "meeting",
         "team",
+        "parts",
         "products",
     }
     found = [

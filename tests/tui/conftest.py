@@ -6,13 +6,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from command_line import Terminal
 from textual.pilot import Pilot
-from tui_support import Until
+from tui_support import Until, write_slow
 
 from engine.train.estimate import Speed
 from tui.app import CnnApp
 
 TINY = Path(__file__).with_name("tiny.yaml").read_text()
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Terminal:
+    """The command line in a folder of its own."""
+    return Terminal(tmp_path)
 
 
 @pytest.fixture
@@ -38,6 +45,13 @@ def make_app(home: Path) -> Callable[..., CnnApp]:
         return CnnApp(Workspace.opened(home / "configs" / f"{config}.yaml"))
 
     return make
+
+
+@pytest.fixture
+def slow_app(home: Path, make_app: Callable[..., CnnApp]) -> CnnApp:
+    """An app with a config that trains for longer than a test."""
+    write_slow(home)
+    return make_app("slow")
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from textual.widgets import Input, OptionList
-from tui_support import Until, tap, write_slow
+from tui_support import Until, tap, training, write_slow
 
 from engine.train.runlist import list_runs
 from tui import keymap
@@ -61,12 +61,9 @@ async def test_every_screen_is_one_key_away(make_app: MakeApp) -> None:
             await pilot.press("escape")
 
 
-async def test_pause_one_batch_and_go_on(make_app: MakeApp, until: Until, home: Path) -> None:
-    write_slow(home)
-    app = make_app("slow")
-    async with app.run_test() as pilot:
-        await tap(pilot, "r")
-        await until(pilot, lambda: app.training.started)
+async def test_pause_one_batch_and_go_on(slow_app: CnnApp, until: Until) -> None:
+    app = slow_app
+    async with training(app, until) as pilot:
         await tap(pilot, "space")
         await until(pilot, lambda: app.training.phase == "paused")
         before = app.training.view()
@@ -75,42 +72,26 @@ async def test_pause_one_batch_and_go_on(make_app: MakeApp, until: Until, home: 
         await tap(pilot, "space")
         await until(pilot, lambda: app.training.view().step > before.step + 2)
         assert not app.training.paused
-        app.training.stop()
-        await until(pilot, lambda: not app.training.running)
 
 
-async def test_the_learning_rate_changes_live_and_is_marked(
-    make_app: MakeApp, until: Until, home: Path
-) -> None:
-    write_slow(home)
-    app = make_app("slow")
-    async with app.run_test() as pilot:
-        await tap(pilot, "r")
-        await until(pilot, lambda: app.training.started)
+async def test_the_learning_rate_changes_live_and_is_marked(slow_app: CnnApp, until: Until) -> None:
+    app = slow_app
+    async with training(app, until) as pilot:
         await tap(pilot, "plus", "plus", "minus", "plus")
         await until(pilot, lambda: app.training.lr_changes)
         await until(pilot, lambda: app.training.lr_changes[-1][1] == pytest.approx(0.05 * 10**0.2))
         await until(pilot, lambda: app.screen.query_one("#lr").picture.marks)  # type: ignore[attr-defined]
-        app.training.stop()
-        await until(pilot, lambda: not app.training.running)
 
 
-async def test_the_learning_rate_adds_up_while_paused(
-    make_app: MakeApp, until: Until, home: Path
-) -> None:
-    write_slow(home)
-    app = make_app("slow")
-    async with app.run_test() as pilot:
-        await tap(pilot, "r")
-        await until(pilot, lambda: app.training.started)
+async def test_the_learning_rate_adds_up_while_paused(slow_app: CnnApp, until: Until) -> None:
+    app = slow_app
+    async with training(app, until) as pilot:
         await tap(pilot, "space")
         await until(pilot, lambda: app.training.phase == "paused")
         for presses in (1, 2, 3):
             await tap(pilot, "plus")
             await until(pilot, lambda n=presses: len(app.training.lr_changes) == n)
         assert app.training.view().lr == pytest.approx(0.05 * 10**0.3)
-        app.training.stop()
-        await until(pilot, lambda: not app.training.running)
 
 
 async def test_stop_asks_saves_and_can_be_resumed(
@@ -118,9 +99,7 @@ async def test_stop_asks_saves_and_can_be_resumed(
 ) -> None:
     write_slow(home, epochs=15, limit=2000)
     app = make_app("slow")
-    async with app.run_test() as pilot:
-        await tap(pilot, "r")
-        await until(pilot, lambda: app.training.started)
+    async with training(app, until) as pilot:
         await tap(pilot, "x")
         await until(pilot, lambda: isinstance(app.screen, Confirm))
         await tap(pilot, "n")
@@ -226,12 +205,10 @@ async def test_a_terminal_that_is_too_small_says_so(make_app: MakeApp) -> None:
 
 
 async def test_the_terminal_changes_its_size_while_it_trains(
-    make_app: MakeApp, home: Path, until: Until
+    slow_app: CnnApp, until: Until
 ) -> None:
-    write_slow(home)
-    app = make_app("slow")
-    async with app.run_test() as pilot:
-        await tap(pilot, "r")
+    app = slow_app
+    async with training(app, until) as pilot:
         await until(pilot, lambda: app.training.history)
         learning_rate = app.screen.query_one("#lr")
         for size in ((200, 60), (60, 16), (50, 10), (80, 24)):
@@ -239,8 +216,6 @@ async def test_the_terminal_changes_its_size_while_it_trains(
             await until(pilot, lambda size=size: app.screen.size == size)
         lines = range(learning_rate.size.height)
         await until(pilot, lambda: any("┤" in learning_rate.render_line(y).text for y in lines))
-        app.training.stop()
-        await until(pilot, lambda: not app.training.running)
 
 
 async def test_a_key_that_cannot_be_used_says_why(

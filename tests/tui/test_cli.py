@@ -16,11 +16,6 @@ from tui import verbs
 from tui.cli import COMMANDS, main
 
 
-@pytest.fixture
-def terminal(tmp_path: Path) -> Terminal:
-    return Terminal(tmp_path)
-
-
 @pytest.fixture(scope="module")
 def quickstart(tmp_path_factory: pytest.TempPathFactory) -> tuple[Terminal, Done]:
     """The README's first command, cut short; shared, and only to be read."""

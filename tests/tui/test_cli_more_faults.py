@@ -15,11 +15,6 @@ if sys.platform == "win32":
 THREE = [*SMALL, "--set", "train.epochs=3", "--set", "train.checkpoint_every.steps=1"]
 
 
-@pytest.fixture
-def terminal(tmp_path: Path) -> Terminal:
-    return Terminal(tmp_path)
-
-
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The weights of a run that nothing happened to."""

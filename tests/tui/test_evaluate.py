@@ -66,6 +66,14 @@ async def evaluated(app: CnnApp, pilot: Pilot, until: Until) -> EvaluateScreen:
     return screen
 
 
+@pytest.fixture
+def measured_app(make_app: MakeApp, home: Path, monkeypatch: pytest.MonkeyPatch) -> CnnApp:
+    """An app with a run, whose evaluation takes no time."""
+    monkeypatch.setattr(module, "measure", lambda *args, **more: measurement())
+    make_run(home / "runs")
+    return make_app()
+
+
 def verdict(screen: EvaluateScreen) -> str:
     return str(screen.query_one("#verdict").render())
 
@@ -91,12 +99,8 @@ async def test_the_last_finished_run_is_evaluated(
         assert screen.query_one(MistakeTable).rows
 
 
-async def test_from_the_matrix_to_the_images(
-    make_app: MakeApp, home: Path, until: Until, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "measure", lambda *args, **more: measurement())
-    make_run(home / "runs")
-    app = make_app()
+async def test_from_the_matrix_to_the_images(measured_app: CnnApp, until: Until) -> None:
+    app = measured_app
     async with app.run_test() as pilot:
         screen = await evaluated(app, pilot, until)
         heatmap, images = screen.query_one(Heatmap), screen.query_one(CellImages)
@@ -153,12 +157,8 @@ async def test_from_an_image_to_what_the_layers_make_of_it(
         assert f"image #{index}:" in inspect.query_one("#subject", Line).render().plain
 
 
-async def test_an_empty_cell_has_nothing_to_look_into(
-    make_app: MakeApp, home: Path, until: Until, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "measure", lambda *args, **more: measurement())
-    make_run(home / "runs")
-    app = make_app()
+async def test_an_empty_cell_has_nothing_to_look_into(measured_app: CnnApp, until: Until) -> None:
+    app = measured_app
     async with app.run_test() as pilot:
         screen = await evaluated(app, pilot, until)
         await pilot.press("down", "down")
@@ -168,12 +168,8 @@ async def test_an_empty_cell_has_nothing_to_look_into(
         assert any("no image of this" in n.message for n in app._notifications)
 
 
-async def test_from_a_class_to_its_images(
-    make_app: MakeApp, home: Path, until: Until, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "measure", lambda *args, **more: measurement())
-    make_run(home / "runs")
-    app = make_app()
+async def test_from_a_class_to_its_images(measured_app: CnnApp, until: Until) -> None:
+    app = measured_app
     async with app.run_test() as pilot:
         screen = await evaluated(app, pilot, until)
         table = screen.query_one(ClassTable)
@@ -187,12 +183,8 @@ async def test_from_a_class_to_its_images(
         assert len(screen.query_one(CellImages).pictures) == 30
 
 
-async def test_a_click_on_a_cell(
-    make_app: MakeApp, home: Path, until: Until, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "measure", lambda *args, **more: measurement())
-    make_run(home / "runs")
-    app = make_app()
+async def test_a_click_on_a_cell(measured_app: CnnApp, until: Until) -> None:
+    app = measured_app
     async with app.run_test() as pilot:
         screen = await evaluated(app, pilot, until)
         heatmap = screen.query_one(Heatmap)

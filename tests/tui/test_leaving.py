@@ -3,10 +3,9 @@
 import signal
 import threading
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
-from tui_support import Until, tap, write_slow
+from tui_support import Until, tap, training
 
 from engine.commands.signals import Signals
 from engine.train.runlist import list_runs
@@ -19,14 +18,9 @@ from tui.workspace import Workspace
 MakeApp = Callable[..., CnnApp]
 
 
-async def test_quitting_asks_only_while_training_and_saves(
-    make_app: MakeApp, until: Until, home: Path
-) -> None:
-    write_slow(home)
-    app = make_app("slow")
-    async with app.run_test() as pilot:
-        await tap(pilot, "r")
-        await until(pilot, lambda: app.training.started)
+async def test_quitting_asks_only_while_training_and_saves(slow_app: CnnApp, until: Until) -> None:
+    app = slow_app
+    async with training(app, until) as pilot:
         await tap(pilot, "q")
         await until(pilot, lambda: isinstance(app.screen, Confirm))
         await tap(pilot, "escape")
@@ -91,15 +85,10 @@ async def test_the_next_session_opens_with_the_same_config_and_theme(make_app: M
     assert CnnApp(settings=settings).theme == theme
 
 
-async def test_a_signal_saves_and_leaves_without_a_question(
-    make_app: MakeApp, until: Until, home: Path
-) -> None:
-    write_slow(home)
-    app = make_app("slow")
+async def test_a_signal_saves_and_leaves_without_a_question(slow_app: CnnApp, until: Until) -> None:
+    app = slow_app
     with Signals(app.signalled) as app.signals:
-        async with app.run_test() as pilot:
-            await tap(pilot, "r")
-            await until(pilot, lambda: app.training.started)
+        async with training(app, until) as pilot:
             signal.raise_signal(signal.SIGTERM)
             await until(pilot, lambda: not app.is_running)
     assert app.return_value == 143

@@ -1,10 +1,13 @@
 """What the tests of the app share."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from textual.pilot import Pilot
+
+from tui.app import CnnApp
 
 Until = Callable[[Pilot, Callable[[], object]], Awaitable[None]]
 
@@ -22,3 +25,15 @@ def write_slow(home: Path, epochs: int = 500, limit: int = 4000) -> None:
     text = text.replace("epochs: 2 ", f"epochs: {epochs} ").replace("limit: 600", f"limit: {limit}")
     text = text.replace("batch_size: 64", "batch_size: 16")
     (home / "configs" / "slow.yaml").write_text(text)
+
+
+@asynccontextmanager
+async def training(app: CnnApp, until: Until) -> AsyncIterator[Pilot[int]]:
+    """The app while it trains what it has opened; the training is stopped in the end."""
+    async with app.run_test() as pilot:
+        await tap(pilot, "r")
+        await until(pilot, lambda: app.training.started)
+        yield pilot
+        if app.is_running:
+            app.training.stop()
+            await until(pilot, lambda: not app.training.running)

@@ -18,6 +18,7 @@ from engine.errors import CheckpointError
 from engine.train import checkpoint, environment
 from engine.train.callbacks import Callback, Logs
 from engine.train.session import TrainingSession
+from engine.train.setup import config_of
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +160,7 @@ def test_a_run_that_was_cut_resumed_and_steered_is_verified(
         session.controls.set_lr(0.3)
     cut = session.run()
     spoken = speak(capsys)
-    assert TrainingSession.resumed(cut.run_dir).run().status == "finished"
+    assert TrainingSession(config_of(cut.run_dir), resume=cut.run_dir).run().status == "finished"
     recorded = read_provenance(cut.run_dir)
     assert (len(recorded.rates), len(recorded.parts)) == (1, 1)
     assert verify(cut.run_dir.parent, cut.run_dir.name, spoken.out) == 0
@@ -178,7 +179,7 @@ def test_a_run_that_was_cut_before_its_first_epoch_has_nothing_to_compare(
 def test_a_resume_elsewhere_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cut = TrainingSession(make_config(tmp_path), extra_callbacks=[Lever(99, 1)]).run()
     monkeypatch.setattr(environment.platform, "python_version", lambda: "9.9")
-    TrainingSession.resumed(cut.run_dir).run()
+    TrainingSession(config_of(cut.run_dir), resume=cut.run_dir).run()
     parts = read_provenance(cut.run_dir).parts
     assert [(part.step, part.environment["python"] == "9.9") for part in parts] == [
         (0, False),

@@ -317,6 +317,9 @@ def test_a_system_without_room_for_processes_gets_none(monkeypatch: pytest.Monke
     monkeypatch.setattr(os, "fork", every_second_fails)
     with Workers(2) as workers:
         assert workers.team(meet) is None
+        asked = len(calls)
+        assert workers.team(meet) is None
+        assert len(calls) == asked, "it is not asked again"
     assert pids
     assert all(gone(pid) for pid in pids)
 

@@ -7,6 +7,7 @@ from small_runs import PLAIN, STEPS, Do, Run, Stop, make_config, train
 
 from engine.train.locks import Lock
 from engine.train.session import TrainingSession
+from engine.train.setup import config_of
 
 
 def delete(run: TrainingSession) -> None:
@@ -29,7 +30,7 @@ def test_it_can_be_resumed(tmp_path: Path) -> None:
     whole = train(make_config(tmp_path / "whole"))
     run = train(make_config(tmp_path), Do(1, delete), stop=Stop((1, 1)))
     assert run.ended.status == "stopped"
-    session = TrainingSession.resumed(run.path)
+    session = TrainingSession(config_of(run.path), resume=run.path)
     assert Run(session, session.run(), []).weights == whole.weights
 
 

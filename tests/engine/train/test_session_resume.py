@@ -22,6 +22,7 @@ from engine.errors import CheckpointError, RunError
 from engine.train.callbacks import Callback
 from engine.train.rundir import RunDir
 from engine.train.session import TrainingSession
+from engine.train.setup import config_of as config_in
 
 Moment = str | tuple[int, int]
 
@@ -142,7 +143,7 @@ def test_resumed_with_other_workers(
 def test_resumed_by_the_config_in_the_run(tmp_path: Path, whole: dict[str, Run]) -> None:
     kind = "momentum, warm-up, step"
     cut = train(config_of(kind, tmp_path), stop=Stop((2, 0)))
-    session = TrainingSession.resumed(cut.path)
+    session = TrainingSession(config_in(cut.path), resume=cut.path)
     assert config_hash(session.config) == config_hash(whole[kind].session.config)
     session.run()
     assert (cut.path / "weights.npz").read_bytes() == whole[kind].weights
@@ -305,6 +306,6 @@ def test_a_run_that_is_in_use_is_refused(tmp_path: Path) -> None:
 
 def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="no such run directory"):
-        TrainingSession.resumed(tmp_path / "nothing")
+        config_in(tmp_path / "nothing")
     with pytest.raises(RunError, match="not a run directory"):
-        TrainingSession.resumed(tmp_path)
+        config_in(tmp_path)
