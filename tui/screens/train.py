@@ -32,14 +32,14 @@ class LossCurve(Curve):
 class AccCurve(Curve):
     """The accuracy."""
 
-    pause = 0.9
+    pause = 0.6
     HELP_TEXT = "The share of samples that are classified correctly. ★ is the best epoch."
 
 
 class LrCurve(Curve):
     """The learning rate."""
 
-    pause = 1.8
+    pause = 1.0
     HELP_TEXT = (
         "The learning rate of every batch: the schedule's, scaled by your + and -. "
         "▲ marks a change by hand."
