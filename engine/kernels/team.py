@@ -1,4 +1,4 @@
-"""Worker processes that share the micro-batches of a batch.
+"""Worker processes that carry out orders together.
 
 Python's threads share one interpreter lock. NumPy lets go of it inside its loops, but the
 operations of a small network take 5 to 100 microseconds each, and to wake a thread that waits
@@ -27,13 +27,13 @@ from typing import Any, Generic, NoReturn, TypeVar
 import numpy as np
 
 from engine.errors import RunError
-from engine.kernels.meeting import MeetingThreads, Rank
-from engine.kernels.parts import equal_parts
+from engine.kernels.crew import Crew
+from engine.kernels.meeting import MeetingThreads
 
 T = TypeVar("T")
 
-Task = Callable[[Any, int, Rank], T]
-"""From an order, the index of a micro-batch and its rank to a result; both can be pickled."""
+Task = Callable[[Any, Crew], T]
+"""From an order, and the place among those who carry it out, to a result; both can be pickled."""
 
 _SLOT = 4 << 20
 """Bytes that a worker can bring to a meeting: address space, memory only where it is used."""
@@ -97,37 +97,33 @@ class Team(Generic[T]):
             with suppress(EOFError):
                 pipe.recv()
 
-    def map(self, order: Any, size: int, check: Callable[[], None] = lambda: None) -> list[T]:
-        """Have ``task(order, index, rank)`` done for every index and return the results in order.
+    def run(self, order: Any, members: int, check: Callable[[], None] = lambda: None) -> list[T]:
+        """Have ``task(order, crew)`` done by some workers and return their results in order.
 
         Args:
             order: what to do; the same for all.
-            size: how many micro-batches.
+            members: how many can have something to do; all workers, if it is more.
             check: called now and then while waiting; may raise to stop at once.
 
         Raises:
             RunError: a worker died.
             Exception: what a task raised. After any exception the team is closed.
         """
-        shares = _shares(size, len(self._pipes))
-        results: dict[int, list[T]] = {}
+        pipes = self._pipes[:members]
+        results: dict[Connection, T] = {}
         try:
-            pipes = {pipe: index for index, pipe in enumerate(self._pipes[: len(shares)])}
-            self._orders.give((order, size), len(shares))
-            while len(results) < len(shares):
-                waiting = [pipe for pipe, index in pipes.items() if index not in results]
-                ready = wait(waiting, _LOOK)
-                for pipe in waiting:
-                    if pipe in ready:
-                        results[pipes[pipe]] = self._reply(pipe)
+            self._orders.give((order, len(pipes)), len(pipes))
+            while len(results) < len(pipes):
+                for pipe in wait([pipe for pipe in pipes if pipe not in results], _LOOK):
+                    results[pipe] = self._reply(pipe)  # type: ignore[index]
                 check()
         except BaseException:
             self.close()
             raise
-        return [result for index in range(len(shares)) for result in results[index]]
+        return [results[pipe] for pipe in pipes]
 
     @staticmethod
-    def _reply(pipe: Connection) -> list[T]:
+    def _reply(pipe: Any) -> T:
         try:
             done, answer = pipe.recv()
         except (EOFError, OSError):
@@ -153,11 +149,6 @@ class Team(Generic[T]):
                 os.waitpid(pid, 0)
         self._orders.close_bells()
         self._pipes, self._processes = [], []
-
-
-def _shares(size: int, count: int) -> list[range]:
-    """Micro-batches 0 to size − 1 in order, in as equal shares as can be, none of them empty."""
-    return [range(part.start, part.stop) for part in equal_parts(size, min(size, count))]
 
 
 class _Place:
@@ -259,7 +250,6 @@ class _Worker:
         self.pipe = pipe
         self.orders = orders
         self.exchange = exchange
-        self.team = len(exchange.bells)
         self.threads = MeetingThreads(1)
 
     def greet(self) -> None:
@@ -277,19 +267,15 @@ class _Worker:
                 reply = (False, _portable(error))
             self.pipe.send(reply)
 
-    def _work(self, order: Any, size: int) -> list[Any]:
-        shares = _shares(size, self.team)
-        members = len(shares)
-
-        self.exchange.turn = 0  # some workers may have had no share the last time
+    def _work(self, order: Any, members: int) -> Any:
+        self.exchange.turn = 0  # some workers may have had nothing to do the last time
 
         def swap(values: list[Any]) -> list[Any]:
             return self.exchange.swap(self.index, members, values)
 
-        def work(index: int, rank: Rank) -> Any:
-            return self.task(order, index, rank)
-
-        return self.threads.map(work, shares[self.index], swap if members > 1 else None)
+        return self.task(
+            order, Crew(self.threads, self.index, members, swap if members > 1 else None)
+        )
 
 
 def _live(

@@ -8,14 +8,15 @@ threads of this process.
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from engine.kernels.meeting import MeetingThreads, Rank
+from engine.kernels.crew import Crew
+from engine.kernels.meeting import MeetingThreads
 from engine.kernels.memory import keep_freed_memory
 from engine.kernels.parts import equal_parts
 from engine.kernels.team import Task, Team, can_fork
@@ -93,6 +94,9 @@ class Workers:
 
     Args:
         count: how many micro-batches compute at once; None for the cores this process may use.
+
+    Attributes:
+        crew: this process, the only member, for what is not worth a team.
     """
 
     def __init__(self, count: int | None = None) -> None:
@@ -100,17 +104,11 @@ class Workers:
         self.count = count or usable_cores()
         # Where there are processes, work that they are not worth is not worth a thread either.
         self._threads = MeetingThreads(1 if can_fork() else self.count)
+        self.crew = Crew(self._threads)
         self._teams: list[Team[Any]] = []
         self._alone = self.count == 1 or not can_fork()
         self._open = True
         _blas.hold()
-
-    def map(self, task: Callable[[int, Rank], T], size: int) -> list[T]:
-        """Run ``task(index, rank)`` for every micro-batch, in this process, results in order.
-
-        An exception of a task is raised here, after all the others have come to an end.
-        """
-        return self._threads.map(task, range(size))
 
     def team(self, task: Task[T]) -> Team[T] | None:
         """Processes that do a task, with all that this one has in memory now; None without any."""

@@ -72,7 +72,12 @@ class Optimizer(ABC):
         # 0 is allowed here: it is where a cosine schedule ends.
         self._lr = self._at_least_zero("lr", value)
 
-    def step(self, params: Mapping[str, Array], grads: Mapping[str, Array]) -> None:
+    def step(
+        self,
+        params: Mapping[str, Array],
+        grads: Mapping[str, Array],
+        part: slice = slice(None),
+    ) -> None:
         """Update every parameter in place; gradients are not changed.
 
         All arguments are checked before anything is updated. A gradient that is not finite
@@ -83,6 +88,7 @@ class Optimizer(ABC):
                 every step.
             grads: gradients under the same names, with the same shapes and dtypes. One that
                 is not C-contiguous is copied on the way.
+            part: which elements of each to update, as the others are somebody else's.
 
         Raises:
             ShapeError: a gradient or a restored slot has another shape than its parameter.
@@ -93,8 +99,10 @@ class Optimizer(ABC):
         with np.errstate(over="ignore", invalid="ignore"):
             self._prepare()
             for name, param in params.items():
-                slots = [self._slot(slot, name, param).reshape(-1) for slot in self.slot_names]
-                self._walk(param.reshape(-1), grads[name].reshape(-1), slots)
+                arrays = [param, grads[name]]
+                arrays += [self._slot(slot, name, param) for slot in self.slot_names]
+                p, g, *slots = (array.reshape(-1)[part] for array in arrays)
+                self._walk(p, g, slots)
 
     def state_dict(self) -> OptimizerState:
         """A copy of the state, which later steps do not change."""

@@ -1,13 +1,38 @@
 """The size of a gradient: to watch it, and to keep it within bounds."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-_DOT_LENGTH = 8192
+DOT_LENGTH = 8192
+"""Elements whose squares are summed up by one product: short, so that BLAS keeps each on one
+thread and the number of threads does not change the sum, and so that rounding in float32 does
+not pile up."""
+
+
+def square_sums(flat: NDArray[Any]) -> list[float]:
+    """The sums of squares of a vector's pieces of ``DOT_LENGTH``."""
+    sums = []
+    with np.errstate(over="ignore", invalid="ignore"):
+        for start in range(0, flat.size, DOT_LENGTH):
+            part = flat[start : start + DOT_LENGTH]
+            square = float(np.dot(part, part))
+            if not math.isfinite(square):
+                part = part.astype(np.float64)
+                square = float(np.dot(part, part))
+            sums.append(square)
+    return sums
+
+
+def norm_of(sums: Iterable[float]) -> float:
+    """The Euclidean norm, from the sums of squares of all pieces in their order."""
+    total = 0.0
+    for square in sums:
+        total += square  # one by one: what ``sum`` does depends on Python's version
+    return math.sqrt(total)
 
 
 def global_norm(grads: Mapping[str, NDArray[Any]]) -> float:
@@ -19,31 +44,29 @@ def global_norm(grads: Mapping[str, NDArray[Any]]) -> float:
     Args:
         grads: gradients by name; summed up in the mapping's order.
     """
-    total = 0.0
-    with np.errstate(over="ignore", invalid="ignore"):
-        for grad in grads.values():
-            flat = grad.reshape(-1)
-            # Short dot products: BLAS keeps each on one thread, so that the number of threads
-            # does not change the sum, and rounding in float32 does not pile up over a long one.
-            for start in range(0, flat.size, _DOT_LENGTH):
-                part = flat[start : start + _DOT_LENGTH]
-                square = float(np.dot(part, part))
-                if not math.isfinite(square):
-                    part = part.astype(np.float64)
-                    square = float(np.dot(part, part))
-                total += square
-    return math.sqrt(total)
+    return norm_of(square for grad in grads.values() for square in square_sums(grad.reshape(-1)))
+
+
+def clip_factor(norm: float, max_norm: float) -> float:
+    """By what to multiply gradients of a norm so that it is at most ``max_norm``; 1 to leave them.
+
+    PyTorch's rule: ``min(1, max_norm / (norm + 1e-6))`` (Pascanu et al. 2013). Gradients whose
+    norm is not finite have no direction to keep.
+
+    Raises:
+        ValueError: ``max_norm`` is not above 0.
+    """
+    if not max_norm > 0:
+        raise ValueError(f"max_norm must be above 0, got {max_norm}")
+    return min(1.0, max_norm / (norm + 1e-6)) if math.isfinite(norm) else 1.0
 
 
 def clip_grad_norm(grads: Mapping[str, NDArray[Any]], max_norm: float) -> float:
     """Scale all gradients in place so that their global norm is at most ``max_norm``.
 
-    PyTorch's rule: the factor is ``min(1, max_norm / (norm + 1e-6))`` (Pascanu et al. 2013).
-    Gradients whose norm is not finite have no direction to keep, and are left as they are.
-
     Args:
         grads: gradients by name.
-        max_norm: the largest norm allowed, above 0.
+        max_norm: the largest norm allowed, above 0; see ``clip_factor``.
 
     Returns:
         The norm before clipping.
@@ -51,11 +74,9 @@ def clip_grad_norm(grads: Mapping[str, NDArray[Any]], max_norm: float) -> float:
     Raises:
         ValueError: ``max_norm`` is not above 0.
     """
-    if not max_norm > 0:
-        raise ValueError(f"max_norm must be above 0, got {max_norm}")
     norm = global_norm(grads)
-    factor = max_norm / (norm + 1e-6)
-    if math.isfinite(norm) and factor < 1.0:
+    factor = clip_factor(norm, max_norm)
+    if factor < 1.0:
         for grad in grads.values():
             grad *= factor
     return norm

@@ -7,12 +7,12 @@ The vectors are in shared memory, where worker processes find the parameters and
 """
 
 import math
-from collections.abc import Mapping
 
 import numpy as np
 
 from engine.kernels.team import shared_zeros
 from engine.layers import Layer
+from engine.optim import Optimizer
 
 Array = np.ndarray
 
@@ -51,13 +51,6 @@ class FlatParameters:
         """A vector's parts by parameter name, as views in the parameters' shapes."""
         return {name: vector[self.slices[name]].reshape(self.shapes[name]) for name in self.names}
 
-    def join(self, parts: Mapping[str, Array]) -> Array:
-        """The inverse of ``split``, as a new vector."""
-        vector = np.empty_like(self.vector)
-        for name, view in self.split(vector).items():
-            view[...] = parts[name]
-        return vector
-
     def _adopt(self, model: Layer, attribute: str, vector: Array, *, keep: bool) -> None:
         views = self.split(vector)
         for prefix, layer in model.named_layers():
@@ -82,6 +75,12 @@ def share_buffers(model: Layer) -> list[Array]:
             twin[...] = array
             shared.append(twin)
     return shared
+
+
+def share_slots(optimizer: Optimizer, parameters: FlatParameters) -> None:
+    """Give a fresh optimizer what it remembers, of the one vector, in shared memory."""
+    for arrays in optimizer.slots.values():
+        arrays[""] = shared_zeros(parameters.vector.size, parameters.dtype)
 
 
 def rms(array: Array) -> float:

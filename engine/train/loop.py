@@ -1,5 +1,6 @@
 """Epochs and batches: what trains, and what happens at the boundaries between two batches."""
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -18,7 +19,10 @@ from engine.train.saving import Saver
 from engine.train.setup import Sources
 from engine.train.snapshot import Snapshot, weights_snapshot
 from engine.train.state import RunState
-from engine.train.trainer import Evaluation
+from engine.train.trainer import Evaluation, StepResult
+
+TURN = 0.05
+"""Seconds of training between two looks at the controls; a batch may take longer."""
 
 
 class Stopped(Exception):
@@ -34,7 +38,7 @@ class Loop:
         state: what changes; the loop goes on from it.
         sources: batches to train on, to validate with, to test on.
         callbacks: called at every hook, in order.
-        controls: looked at before every batch.
+        controls: looked at before every batch, or where batches are short, every ``TURN``.
         saver: writes checkpoints.
         run_dir: gets the metrics of every epoch.
         ring: gets the metrics of every step.
@@ -56,6 +60,7 @@ class Loop:
     on_progress: Callable[[str, int, int], None]
     _last_snapshot: tuple[int, Snapshot] | None = None
     _wanted: list[Future[Snapshot]] = field(default_factory=list)
+    _batch_seconds: float = math.inf
 
     def run(self) -> None:
         """Train all epochs that are left.
@@ -96,7 +101,7 @@ class Loop:
         for callback in self.callbacks:
             callback.on_epoch_begin(epoch)
         while progress.step < steps and progress.stop_reason is None:
-            self._step(epoch)
+            self._turn(epoch)
         self._hold_or_stop()
         logs = {**progress.training_logs(), "lr": self.state.trainer.optimizer.lr}
         logs |= self._validate()
@@ -104,40 +109,69 @@ class Loop:
         logs["samples_per_s"] = progress.samples / max(progress.epoch_seconds, 1e-9)
         self._close_epoch(epoch, logs)
 
-    def _step(self, epoch: int) -> None:
+    def _turn(self, epoch: int) -> None:
+        """Train on a batch, or on some if nobody needs to look at each."""
         self._hold_or_stop()
         progress, trainer = self.state.progress, self.state.trainer
         epochs, steps = self.config.train.epochs, self.sources.train.steps_per_epoch
         self.show("training", progress.step, steps)
-        trainer.optimizer.lr = self._scheduled_lr() * progress.lr_scale
         self.controls.take_step()
-        inspect = bool(self._wanted) or self.controls.paused
+        rates = [self._scheduled_lr(i) * progress.lr_scale for i in range(self._batches())]
         started = time.monotonic()
-        result, snapshot = trainer.step(self.sources.train, epoch, progress.step, inspect=inspect)
-        progress.add(result, time.monotonic() - started)
-        logs = {
-            "loss": result.loss,
-            "acc": result.correct / result.samples,
-            "lr": trainer.optimizer.lr,
-            "grad_norm": result.grad_norm,
-        }
-        self.ring.append(progress.global_step, **logs)
-        if snapshot is not None:
-            self._last_snapshot = progress.global_step, snapshot
-            self._answer_wanted()
+        if self._wanted or self.controls.paused:
+            trainer.optimizer.lr = rates[0]
+            result, snapshot = trainer.step(self.sources.train, epoch, progress.step, inspect=True)
+            results = [result]
+            assert snapshot is not None
+            self._last_snapshot = progress.global_step + 1, snapshot
+        else:
+            results = trainer.steps(self.sources.train, epoch, progress.step, rates)
+        self._batch_seconds = max(time.monotonic() - started, 1e-6) / len(results)
+        for lr, result in zip(rates, results, strict=False):
+            self._count(result, lr)
+        self._answer_wanted()
         self.show("training", progress.step, steps)
         self.on_progress(
-            f"epoch {epoch + 1}/{epochs}  loss {result.loss:.4f}",
+            f"epoch {epoch + 1}/{epochs}  loss {results[-1].loss:.4f}",
             progress.global_step,
             epochs * steps,
         )
-        for callback in self.callbacks:
-            callback.on_train_batch_end(progress.step - 1, logs)
         self.saver.checkpoint_if_due()
 
-    def _scheduled_lr(self) -> float:
+    def _batches(self) -> int:
+        """How many batches to train on before the next look at the controls."""
+        watched = any(
+            type(callback).on_train_batch_end is not Callback.on_train_batch_end
+            for callback in self.callbacks
+        )
+        if watched or self._wanted or self.controls.paused:
+            return 1
         progress = self.state.progress
-        return self.state.scheduler.lr(progress.epoch, progress.global_step)
+        limits = [
+            int(TURN / self._batch_seconds),
+            self.sources.train.steps_per_epoch - progress.step,
+            self.saver.batches_until_due,
+        ]
+        return max(1, min(limit for limit in limits if limit is not None))
+
+    def _count(self, result: StepResult, lr: float) -> None:
+        """Take note of a batch."""
+        progress = self.state.progress
+        progress.add(result, self._batch_seconds)
+        logs = {
+            "loss": result.loss,
+            "acc": result.correct / result.samples,
+            "lr": lr,
+            "grad_norm": result.grad_norm,
+        }
+        self.ring.append(progress.global_step, **logs)
+        for callback in self.callbacks:
+            callback.on_train_batch_end(progress.step - 1, logs)
+
+    def _scheduled_lr(self, ahead: int = 0) -> float:
+        """The schedule's for the next batch, or for one some batches after it."""
+        progress = self.state.progress
+        return self.state.scheduler.lr(progress.epoch, progress.global_step + ahead)
 
     def _validate(self) -> Logs:
         result = self._evaluate("validating", self.sources.validation)

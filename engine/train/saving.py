@@ -65,6 +65,12 @@ class Saver:
         self._try(self._store.folder, save)
         self._last = time.monotonic()
 
+    @property
+    def batches_until_due(self) -> int | None:
+        """After how many batches a checkpoint is due; None if the config does not count them."""
+        every = self._config.train.checkpoint_every.steps
+        return None if every is None else every - self._state.progress.global_step % every
+
     def checkpoint_if_due(self) -> None:
         """Save a checkpoint inside an epoch, as often as the config says."""
         every = self._config.train.checkpoint_every

@@ -7,11 +7,9 @@ from typing import Any
 import numpy as np
 
 from engine.errors import CheckpointError
-from engine.optim import Optimizer
 from engine.schedulers import Scheduler
 from engine.train.callbacks import Callback
 from engine.train.checkpoint import Checkpoint
-from engine.train.flat import FlatParameters
 from engine.train.provenance import KEY, Provenance
 from engine.train.trainer import StepResult, Trainer
 from engine.train.untrusted import check_alike, check_logs
@@ -105,8 +103,8 @@ class RunState:
     def arrays(self) -> dict[str, Array]:
         """Every array by name: ``model/0.weight``, ``optimizer/exp_avg/0.weight``, ..."""
         found = {f"model/{name}": a for name, a in self.trainer.model.state_dict().items()}
-        for slot, vector in _slots(self.trainer.optimizer, self.trainer.parameters).items():
-            for name, part in self.trainer.parameters.split(vector).items():
+        for slot, vectors in self.trainer.optimizer.slots.items():
+            for name, part in self.trainer.parameters.split(vectors[""]).items():
                 found[f"optimizer/{slot}/{name}"] = part
         for i, callback in enumerate(self.callbacks):
             for name, array in callback.arrays().items():
@@ -155,24 +153,10 @@ class RunState:
         own = self.arrays()
         for name, array in saved.arrays.items():
             own[name][...] = array
-        parameters = self.trainer.parameters
-        slots: dict[str, dict[str, Array]] = {}
-        for slot in self.trainer.optimizer.slot_names:
-            prefix = f"optimizer/{slot}/"
-            parts = {name: saved.arrays[prefix + name] for name in parameters.names}
-            slots[slot] = {"": parameters.join(parts)}
-        self.trainer.optimizer.load_state_dict({"t": t, "lr": lr, "slots": slots})
+        self.trainer.optimizer.t, self.trainer.optimizer.lr = t, lr
         vars(self.progress).update(vars(progress))
         self.history[:] = history
         self.provenance = provenance
-
-
-def _slots(optimizer: Optimizer, parameters: FlatParameters) -> dict[str, Array]:
-    """The optimizer's vectors; zeros where it has not stepped yet."""
-    return {
-        slot: optimizer.slots[slot].get("", np.zeros_like(parameters.vector))
-        for slot in optimizer.slot_names
-    }
 
 
 def _without_nan(value: Any) -> Any:

@@ -1,13 +1,18 @@
-"""One optimizer step, and one evaluation: the batch split over micro-batches and workers.
+"""Optimizer steps, and evaluations: each batch split over micro-batches and workers.
 
 How a batch is split, which random numbers each piece gets and in which order the pieces are
 summed depends on the batch alone. Any number of workers gives the same bits.
+
+The workers go from one batch to the next by themselves: each sums up the gradients, and updates
+the parameters, of its part of the vector. Whoever gave the order is not needed between two
+batches, and may be late: its thread shares the interpreter lock with the screen.
 """
 
 import copy
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,14 +20,16 @@ import numpy as np
 from engine import metrics
 from engine.data import Batches
 from engine.errors import RunError
+from engine.kernels.crew import Crew
 from engine.kernels.meeting import Rank
 from engine.kernels.team import Team
 from engine.kernels.workers import WORTH_A_TEAM, Workers, micro_batches, tree_sum
 from engine.layers import Layer, Sequential
 from engine.losses import Loss, SoftmaxCrossEntropy
-from engine.optim import Optimizer, clip_grad_norm, global_norm
+from engine.optim import Optimizer
+from engine.optim.norms import DOT_LENGTH, clip_factor, norm_of, square_sums
 from engine.seeds import Purpose, stream
-from engine.train.flat import FlatParameters, share_buffers
+from engine.train.flat import FlatParameters, share_buffers, share_slots
 from engine.train.snapshot import Snapshot, dead_shares, take_snapshot
 
 Array = np.ndarray
@@ -89,13 +96,37 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class _Order:
-    """One batch to compute, in words that another process understands."""
+    """Batches to compute, in words that another process understands.
+
+    Attributes:
+        source: where they come from.
+        epoch, first: the first of them.
+        rates: the learning rate of each batch that is trained on; none for one to evaluate.
+        t: optimizer steps before the first.
+        inspect: also look for dead ReLUs.
+    """
 
     source: int
     epoch: int
-    step: int
-    train: bool
+    first: int
+    rates: tuple[float, ...] = ()
+    t: int = 0
     inspect: bool = False
+
+
+@dataclass
+class _Trained:
+    """What comes of an order to train.
+
+    Attributes:
+        results: of the batches that were trained on.
+        bad: the loss of the batch after them, if it or its gradient is not finite.
+        dead: the share of dead channels of every ReLU in the last batch, if it was asked for.
+    """
+
+    results: list[StepResult] = field(default_factory=list)
+    bad: float | None = None
+    dead: dict[str, float] = field(default_factory=dict)
 
 
 class Trainer:
@@ -129,6 +160,7 @@ class Trainer:
         model.layers[0].needs_dx = False
         self._loss = loss
         self._buffers = share_buffers(model)
+        share_slots(optimizer, self.parameters)
         self._replicas: list[Sequential] = []
         self._layers: list[list[Layer]] = []
         self._losses: list[Loss] = []
@@ -146,7 +178,7 @@ class Trainer:
         inspect: bool = False,
         check: Callable[[], None] = lambda: None,
     ) -> tuple[StepResult, Snapshot | None]:
-        """Train on one batch.
+        """Train on one batch, at the optimizer's learning rate.
 
         Args:
             batches: where the samples come from.
@@ -157,29 +189,36 @@ class Trainer:
         Raises:
             Diverged: before anything was updated.
         """
-        order = _Order(self._source(batches), epoch, step, train=True, inspect=inspect)
-        samples = len(batches.batch_indices(epoch, step))
-        buffers = [array.copy() for array in self._buffers]
-        parts = self._compute(order, samples, check)
-        total = math.fsum(loss for loss, _, _ in parts)
-        with np.errstate(over="ignore", invalid="ignore"):
-            gradient = {"": tree_sum(self._gradients[: len(parts)])}
-        norm = global_norm(gradient)
-        if not (math.isfinite(total) and math.isfinite(norm)):
-            what = "the gradient is not finite" if math.isfinite(total) else f"the loss is {total}"
-            source = self._first_non_finite(batches, epoch, step)
-            for array, before_step in zip(self._buffers, buffers, strict=True):
-                array[...] = before_step
-            raise Diverged(what, epoch, step, self.optimizer.lr, source)
-        if self.clip_norm is not None:
-            clip_grad_norm(gradient, self.clip_norm)
         before = self.parameters.vector.copy() if inspect else None
-        self.optimizer.step({"": self.parameters.vector}, gradient)
-        result = StepResult(total, sum(n for _, n, _ in parts), samples, norm)
+        done = self._order_training(batches, epoch, step, [self.optimizer.lr], check, inspect)
         if before is None:
-            return result, None
-        dead = parts[0][2]
-        return result, take_snapshot(self.model, self.parameters, gradient[""], before, dead)
+            return done.results[0], None
+        snapshot = take_snapshot(self.model, self.parameters, self._gradients[0], before, done.dead)
+        return done.results[0], snapshot
+
+    def steps(
+        self, batches: Batches, epoch: int, first: int, rates: Sequence[float]
+    ) -> list[StepResult]:
+        """Train on some batches in a row.
+
+        Args:
+            batches: where the samples come from.
+            epoch, first: the first batch.
+            rates: the learning rate of each.
+
+        Returns:
+            The results of the batches that were trained on, at least one. It may be fewer than
+            there are rates: a batch of another size is left for the next call, as is one that
+            diverges, which that call then says.
+
+        Raises:
+            Diverged: in the first batch, before anything was updated.
+        """
+        size = len(batches.batch_indices(epoch, first))
+        count = 1
+        while count < len(rates) and len(batches.batch_indices(epoch, first + count)) == size:
+            count += 1
+        return self._order_training(batches, epoch, first, rates[:count]).results
 
     def evaluate(
         self,
@@ -198,9 +237,9 @@ class Trainer:
         done, total = 0, batches.samples_per_epoch
         source = self._source(batches)
         for step in range(batches.steps_per_epoch):
-            samples = len(batches.batch_indices(0, step))
-            parts += self._compute(_Order(source, 0, step, train=False), samples, check)
-            done += samples
+            for share in self._carry_out(_Order(source, 0, step), check):
+                parts += share
+            done += len(batches.batch_indices(0, step))
             if on_progress is not None:
                 on_progress(done, total)
         logits = np.concatenate([part[0] for part in parts])
@@ -214,67 +253,129 @@ class Trainer:
             top5=metrics.top_k_accuracy(logits, labels, min(5, logits.shape[1])),
         )
 
-    # -- micro-batches: in this process or in others ------------------------------------------
+    # -- orders: carried out in this process or in others ---------------------------------------
 
-    def _compute(self, order: _Order, samples: int, check: Callable[[], None]) -> list[Any]:
-        """What ``_task`` makes of every micro-batch of a batch, in order."""
-        size = len(micro_batches(samples))
+    def _order_training(
+        self,
+        batches: Batches,
+        epoch: int,
+        first: int,
+        rates: Sequence[float],
+        check: Callable[[], None] = lambda: None,
+        inspect: bool = False,
+    ) -> _Trained:
+        optimizer = self.optimizer
+        t = optimizer.t
+        order = _Order(self._source(batches), epoch, first, tuple(rates), t, inspect)
+        done: _Trained = self._carry_out(order, check)[0]
+        if done.bad is not None and not done.results:
+            source = self._first_non_finite(order)
+            finite = math.isfinite(done.bad)
+            what = "the gradient is not finite" if finite else f"the loss is {done.bad}"
+            raise Diverged(what, epoch, first, rates[0], source)
+        # The workers had their own.
+        optimizer.t, optimizer.lr = t + len(done.results), rates[len(done.results) - 1]
+        return done
+
+    def _carry_out(self, order: _Order, check: Callable[[], None]) -> list[Any]:
+        """What ``_task`` makes of an order, from everybody who carries it out."""
+        samples = self._samples(order, order.first)
+        size = len(micro_batches(len(samples)))
         self._grow(size)
-        work = samples * self._multiply_adds[order.source]
-        if work * (3 if order.train else 1) >= WORTH_A_TEAM and size > 1:
+        work = len(samples) * self._multiply_adds[order.source]
+        if work * (3 if order.rates else 1) >= WORTH_A_TEAM and size > 1:
             if self._team is None or self._team.closed:
                 self._team = self.workers.team(self._task)
             if self._team is not None:
-                return self._team.map(order, size, check)
+                return self._team.run(order, size, check)
+        return [self._task(order, self.workers.crew, check)]
 
-        def task(i: int, rank: Rank) -> Any:
-            check()
-            return self._task(order, i, rank)
+    def _task(self, order: _Order, crew: Crew, check: Callable[[], None] = lambda: None) -> Any:
+        """An order as every member of a crew carries it out."""
+        if order.rates:
+            return self._train(order, crew, check)
+        pieces = micro_batches(len(self._samples(order, order.first)))
+        return crew.each(partial(self._evaluate, order, check), len(pieces))
 
-        return self.workers.map(task, size)
+    def _train(self, order: _Order, crew: Crew, check: Callable[[], None]) -> _Trained:
+        """Train on batch after batch: gradients of the micro-batches, their sum, the update."""
+        done = _Trained()
+        optimizer, vector = self.optimizer, self.parameters.vector
+        optimizer.t = order.t
+        own = crew.share(-(-vector.size // DOT_LENGTH))
+        part = slice(own.start * DOT_LENGTH, own.stop * DOT_LENGTH)
+        for step, lr in enumerate(order.rates, order.first):
+            optimizer.lr = lr
+            samples = self._samples(order, step)
+            pieces = micro_batches(len(samples))
+            buffers = [array.copy() for array in self._buffers] if crew.index == 0 else []
+            parts = crew.gather(crew.each(partial(self._learn, order, step, check), len(pieces)))
+            total = math.fsum(loss for loss, _, _ in parts)
+            with np.errstate(over="ignore", invalid="ignore"):
+                gradient = tree_sum([vector[part] for vector in self._gradients[: len(pieces)]])
+            norm = norm_of(crew.gather(square_sums(gradient)))
+            if not (math.isfinite(total) and math.isfinite(norm)):
+                for array, before in zip(self._buffers, buffers, strict=False):
+                    array[...] = before
+                done.bad = total
+                break
+            if self.clip_norm is not None:
+                gradient *= clip_factor(norm, self.clip_norm)
+            optimizer.step({"": vector}, {"": self._gradients[0]}, part)
+            done.results.append(StepResult(total, sum(n for _, n, _ in parts), len(samples), norm))
+            done.dead = parts[0][2]
+            crew.gather([])  # nobody goes on before all parameters are updated
+        return done
 
-    def _task(self, order: _Order, i: int, rank: Rank) -> Any:
-        """One micro-batch. Numbers that are not finite raise no warning: they are looked for."""
-        # In here, since what errstate says holds for the thread that says it.
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            return self._train(order, i, rank) if order.train else self._evaluate(order, i)
-
-    def _train(
-        self, order: _Order, i: int, rank: Rank
-    ) -> tuple[float, int, dict[str, float] | None]:
-        """Its part of the loss, how many are correct, and, to inspect, the share of dead ReLUs.
+    def _learn(
+        self, order: _Order, step: int, check: Callable[[], None], i: int, rank: Rank
+    ) -> tuple[float, int, dict[str, float]]:
+        """One micro-batch: its part of the loss, how many are correct, the share of dead ReLUs.
 
         Its gradients are in its replica.
         """
+        check()
         replica, loss = self._replicas[i].train(), self._losses[i]
-        piece, share = self._piece(order, i)
-        x, labels = self._begin(order, i, rank, piece)
-        logits = replica.forward(x)
-        value = loss.forward(logits, self._target(logits, labels))
-        replica.backward(loss.backward() * share)
-        dead = dead_shares(replica) if order.inspect and i == 0 else None
-        replica.release()
+        # In here, since what errstate says holds for the thread that says it.
+        with _numbers_of_any_kind():
+            piece, share = self._piece(order, step, i)
+            x, labels = self._begin(order, step, i, rank, piece)
+            logits = replica.forward(x)
+            value = loss.forward(logits, self._target(logits, labels))
+            replica.backward(loss.backward() * share)
+            dead = dead_shares(replica) if order.inspect and i == 0 else {}
+            replica.release()
         return value * share, int(metrics.correct(logits, labels).sum()), dead
 
-    def _evaluate(self, order: _Order, i: int) -> tuple[Array, Array, float]:
-        """Its logits, labels and summed loss."""
+    def _evaluate(
+        self, order: _Order, check: Callable[[], None], i: int, rank: Rank
+    ) -> tuple[Array, Array, float]:
+        """One micro-batch: its logits, labels and summed loss."""
+        check()
         replica = self._replicas[i].eval()
-        piece, _ = self._piece(order, i)
-        x, labels = self._sources[order.source].load(piece)
-        logits = replica.forward(x)
-        replica.release()
-        loss = self._losses[i].forward(logits, self._target(logits, labels))
+        with _numbers_of_any_kind():
+            piece, _ = self._piece(order, order.first, i)
+            x, labels = self._sources[order.source].load(piece)
+            logits = replica.forward(x)
+            replica.release()
+            loss = self._losses[i].forward(logits, self._target(logits, labels))
         return logits, labels, loss * len(labels)
 
-    def _piece(self, order: _Order, i: int) -> tuple[Array, float]:
+    def _samples(self, order: _Order, step: int) -> Array:
+        """The indices of a batch."""
+        return self._sources[order.source].batch_indices(order.epoch, step)
+
+    def _piece(self, order: _Order, step: int, i: int) -> tuple[Array, float]:
         """The samples of a micro-batch, and its share of the batch."""
-        indices = self._sources[order.source].batch_indices(order.epoch, order.step)
+        indices = self._samples(order, step)
         piece = indices[micro_batches(len(indices))[i]]
         return piece, len(piece) / len(indices)
 
-    def _begin(self, order: _Order, i: int, rank: Rank, piece: Array) -> tuple[Array, Array]:
+    def _begin(
+        self, order: _Order, step: int, i: int, rank: Rank, piece: Array
+    ) -> tuple[Array, Array]:
         """Images and labels of a training micro-batch, its replica ready for them."""
-        where = self.seed, order.epoch, order.step, i
+        where = self.seed, order.epoch, step, i
         rng = stream(Purpose.DROPOUT, *where)
         for layer in self._layers[i]:
             layer.rank = rank
@@ -311,15 +412,15 @@ class Trainer:
         if self._team is not None:
             self._team.close()
 
-    def _first_non_finite(self, batches: Batches, epoch: int, step: int) -> str | None:
-        """What first is not finite when a training batch is run forward once more."""
-        order = _Order(self._source(batches), epoch, step, train=True)
+    def _first_non_finite(self, order: _Order) -> str | None:
+        """What first is not finite when its first batch is run forward once more."""
         layers = list(self.model)
+        buffers = [array.copy() for array in self._buffers]
 
         def task(i: int, rank: Rank) -> int:
-            piece, _ = self._piece(order, i)
-            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-                x, _ = self._begin(order, i, rank, piece)
+            piece, _ = self._piece(order, order.first, i)
+            with _numbers_of_any_kind():
+                x, _ = self._begin(order, order.first, i, rank, piece)
                 first = len(layers) if np.isfinite(x).all() else -1
                 for k, layer in enumerate(self._replicas[i].train()):  # all: others may wait
                     x = layer.forward(x)
@@ -328,8 +429,15 @@ class Trainer:
             self._replicas[i].release()
             return first
 
-        pieces = micro_batches(len(batches.batch_indices(epoch, step)))
-        first = min(self.workers.map(task, len(pieces)))
+        pieces = micro_batches(len(self._samples(order, order.first)))
+        first = min(self.workers.crew.each(task, len(pieces)))
+        for array, before in zip(self._buffers, buffers, strict=True):
+            array[...] = before
         if first == len(layers):
             return None
         return f"layer {first} {layers[first]!r}" if first >= 0 else "the images"
+
+
+def _numbers_of_any_kind() -> np.errstate:
+    """Numbers that are not finite raise no warning: they are looked for."""
+    return np.errstate(over="ignore", invalid="ignore", divide="ignore")

@@ -31,14 +31,14 @@ def python(before: str, *arguments: str) -> str:
 MEMORY = """
 import numpy as np
 from engine.train.trainer import Trainer
-real, steps = Trainer.step, 0
-def step(self, *arguments, **options):
-    global steps
-    steps += 1
-    if steps == 6:
+real, turns = Trainer.steps, 0
+def steps(self, *arguments, **options):
+    global turns
+    turns += 1
+    if turns == 6:
         np.empty(1 << 50)
     return real(self, *arguments, **options)
-Trainer.step = step
+Trainer.steps = steps
 """
 
 

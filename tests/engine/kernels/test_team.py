@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing import Pipe
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import pytest
 
 from engine.errors import RunError
 from engine.kernels import team as team_module
+from engine.kernels.crew import Crew
 from engine.kernels.meeting import Rank
 from engine.kernels.team import Team, can_fork, shared_zeros
 from engine.kernels.workers import Workers
@@ -26,6 +28,24 @@ from engine.kernels.workers import Workers
 pytestmark = pytest.mark.skipif(not can_fork(), reason="worker processes are for Linux")
 
 
+MicroBatch = Callable[[Any, int, Rank], Any]
+
+
+def each(task: MicroBatch) -> Callable[[tuple[Any, int], Crew], list[Any]]:
+    """A task for every micro-batch, as a task for a team; an order says how many there are."""
+
+    def carry_out(order: tuple[Any, int], crew: Crew) -> list[Any]:
+        return crew.each(partial(task, order[0]), order[1])
+
+    return carry_out
+
+
+def results(team: Team[list[Any]], order: Any, size: int, *check: Callable[[], None]) -> list[Any]:
+    """What a team makes of an order, micro-batch by micro-batch."""
+    return [result for share in team.run((order, size), size, *check) for result in share]
+
+
+@each
 def meet(order: int, index: int, rank: Rank) -> tuple[int, int, list[list[Any]]]:
     assert rank.index == index
     return order, index, [rank.all_gather((order, m, index)) for m in range(order)]
@@ -63,19 +83,22 @@ def test_results_come_in_order_and_all_meet(count: int) -> None:
         for size in (1, 2, 7, 1, 3, 12):
             for meetings in (0, 1, 2, 5):
                 everybody = [[(meetings, m, j) for j in range(size)] for m in range(meetings)]
-                assert team.map(meetings, size) == [(meetings, i, everybody) for i in range(size)]
+                assert results(team, meetings, size) == [
+                    (meetings, i, everybody) for i in range(size)
+                ]
 
 
 def test_the_work_is_done_elsewhere_and_shared_memory_brings_it_back() -> None:
     result = shared_zeros(4, np.float64)
     private = np.zeros(4)
 
+    @each
     def task(order: Any, index: int, rank: Rank) -> int:
         result[index] = private[index] = index + 1
         return os.getpid()
 
     with made(task, 2) as team:
-        pids = team.map(None, 4)
+        pids = results(team, None, 4)
     assert os.getpid() not in pids
     assert pids[0] == pids[1] != pids[2] == pids[3]
     assert result.tolist() == [1, 2, 3, 4]
@@ -84,6 +107,7 @@ def test_the_work_is_done_elsewhere_and_shared_memory_brings_it_back() -> None:
 
 @pytest.mark.parametrize("meeting", [0, 1])
 def test_an_error_is_raised_here_and_nobody_is_left(meeting: int) -> None:
+    @each
     def task(order: Any, index: int, rank: Rank) -> int:
         if order == "fail":
             for _ in range(meeting):
@@ -94,9 +118,9 @@ def test_an_error_is_raised_here_and_nobody_is_left(meeting: int) -> None:
         return os.getpid()
 
     team = Team(task, 2)
-    pids = set(team.map("work", 4))
+    pids = set(results(team, "work", 4))
     with pytest.raises(KeyError, match="what went wrong") as caught:
-        team.map("fail", 4)
+        results(team, "fail", 4)
     assert "in task" in "".join(caught.value.__notes__)
     assert team.closed
     assert all(gone(pid) for pid in pids)
@@ -106,14 +130,16 @@ def test_an_error_that_cannot_be_sent_is_told_of() -> None:
     class Odd(Exception):
         pass
 
+    @each
     def task(order: Any, index: int, rank: Rank) -> None:
         raise Odd("no pickle knows me")
 
     with pytest.raises(RunError, match="Odd: no pickle knows me"):
-        Team(task, 2).map(None, 2)
+        results(Team(task, 2), None, 2)
 
 
 def test_a_killed_worker_ends_the_work_with_one_line() -> None:
+    @each
     def task(order: Any, index: int, rank: Rank) -> int:
         if order == "die" and index == 1:
             os.kill(os.getpid(), signal.SIGKILL)
@@ -121,9 +147,9 @@ def test_a_killed_worker_ends_the_work_with_one_line() -> None:
         return os.getpid()
 
     team = Team(task, 2)
-    pids = team.map("work", 2)
+    pids = results(team, "work", 2)
     with pytest.raises(RunError, match="worker process was killed"):
-        team.map("die", 2)
+        results(team, "die", 2)
     assert all(gone(pid) for pid in pids)
 
 
@@ -134,27 +160,28 @@ def test_a_check_stops_work_that_would_take_for_ever() -> None:
     def check() -> None:
         raise Stop
 
-    with made(lambda order, index, rank: time.sleep(600), 2) as team, pytest.raises(Stop):
-        team.map(None, 2, check)
+    with made(each(lambda *_: time.sleep(600)), 2) as team, pytest.raises(Stop):
+        results(team, None, 2, check)
     assert team.closed
 
 
 def test_signals_to_the_whole_group_are_for_the_parent() -> None:
+    @each
     def task(order: Any, index: int, rank: Rank) -> int:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             os.kill(os.getpid(), number)
         return index
 
     with made(task, 2) as team:
-        assert team.map(None, 2) == [0, 1]
+        assert results(team, None, 2) == [0, 1]
 
 
 def test_too_much_for_a_meeting_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(team_module, "_SLOT", 1000)
-    with made(lambda order, index, rank: rank.all_gather(b"x" * order), 2) as team:
-        assert team.map(500, 2) == [[b"x" * 500] * 2] * 2
+    with made(each(lambda order, index, rank: rank.all_gather(b"x" * order)), 2) as team:
+        assert results(team, 500, 2) == [[b"x" * 500] * 2] * 2
         with pytest.raises(RunError, match="too many"):
-            team.map(1000, 2)
+            results(team, 1000, 2)
 
 
 def test_workers_end_with_a_killed_parent_and_hold_none_of_its_files(tmp_path: Path) -> None:
@@ -163,9 +190,9 @@ def test_workers_end_with_a_killed_parent_and_hold_none_of_its_files(tmp_path: P
         from engine.kernels.team import Team
         lock = open(sys.argv[1], "w")
         fcntl.flock(lock, fcntl.LOCK_EX)
-        team = Team(lambda order, index, rank: os.getpid(), 2)
-        print(*team.map(None, 2), flush=True)
-        team.map(None, 2, check=lambda: os.kill(os.getpid(), signal.SIGKILL))
+        team = Team(lambda order, crew: os.getpid(), 2)
+        print(*team.run(None, 2), flush=True)
+        team.run(None, 2, lambda: os.kill(os.getpid(), signal.SIGKILL))
     """)
     path = tmp_path / "lock"
     done = subprocess.run(
@@ -182,6 +209,7 @@ def test_a_worker_serves_until_its_pipe_is_closed() -> None:
     ours, theirs = Pipe()
     orders, exchange = team_module._Orders(1), team_module._Exchange(1)
 
+    @each
     def task(order: Any, index: int, rank: Rank) -> Any:
         if order is None:
             raise ValueError("nothing to do")
@@ -190,9 +218,9 @@ def test_a_worker_serves_until_its_pipe_is_closed() -> None:
     worker = team_module._Worker(task, 0, theirs, orders, exchange)
     thread = threading.Thread(target=worker.serve)
     thread.start()
-    orders.give(("hello", 2), 1)
+    orders.give((("hello", 2), 1), 1)
     assert ours.recv() == (True, [("hello", [0, 1])] * 2)
-    orders.give((None, 1), 1)
+    orders.give(((None, 1), 1), 1)
     done, error = ours.recv()
     assert not done
     assert isinstance(error, ValueError)
@@ -214,7 +242,7 @@ def test_what_workers_swap_comes_in_order() -> None:
 
     def take_part(own: int) -> None:
         worker = team_module._Worker(meet, own, pipe, team_module._Orders(1), members[own])
-        seen[own] = worker._work(50, 5)
+        seen[own] = worker._work((50, 5), 2)
         worker.threads.close()
 
     threads = [threading.Thread(target=take_part, args=(own,)) for own in (0, 1)]
@@ -340,7 +368,7 @@ def test_a_worker_that_hangs_from_its_birth_is_replaced(monkeypatch: pytest.Monk
     with Workers(2) as workers:
         team = workers.team(meet)
         assert team is not None
-        assert [index for _, index, _ in team.map(0, 3)] == [0, 1, 2]
+        assert [index for _, index, _ in results(team, 0, 3)] == [0, 1, 2]
     assert births[0] >= 3
 
 
@@ -348,6 +376,7 @@ def test_the_parent_s_signal_handlers_are_not_the_workers() -> None:
     def never(*_: object) -> None:
         raise AssertionError("the terminal is the parent's")
 
+    @each
     def task(order: Any, index: int, rank: Rank) -> int:
         os.kill(os.getpid(), signal.SIGWINCH)
         return index
@@ -355,7 +384,7 @@ def test_the_parent_s_signal_handlers_are_not_the_workers() -> None:
     before = signal.signal(signal.SIGWINCH, never)
     try:
         with made(task, 2) as team:
-            assert team.map(None, 2) == [0, 1]
+            assert results(team, None, 2) == [0, 1]
     finally:
         signal.signal(signal.SIGWINCH, before)
 
@@ -372,5 +401,5 @@ def test_workers_close_their_teams() -> None:
         first.close()
         second = workers.team(meet)
         assert second is not None
-        assert second.map(1, 2)[1] == (1, 1, [[(1, 0, 0), (1, 0, 1)]])
+        assert results(second, 1, 2)[1] == (1, 1, [[(1, 0, 0), (1, 0, 1)]])
     assert second.closed

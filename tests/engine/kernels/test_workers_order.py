@@ -48,7 +48,7 @@ def test_results_and_meetings_keep_the_order(count: int) -> None:
     with Workers(count) as workers:
         for size in (1, 3, 6, 2):
             everybody = [10 * i for i in range(size)], [str(i) for i in range(size)]
-            assert workers.map(task, size) == [(i, *everybody) for i in range(size)]
+            assert workers.crew.each(task, size) == [(i, *everybody) for i in range(size)]
     assert Alone().all_gather(7) == [7]
 
 
@@ -63,8 +63,8 @@ def test_one_error_ends_the_batch_and_not_the_workers(count: int, culprit: int) 
 
     with Workers(count) as workers:
         with pytest.raises(ZeroDivisionError, match=f"micro-batch {culprit}"):
-            workers.map(task, 5)
-        assert workers.map(lambda i, rank: rank.all_gather(i), 3) == [[0, 1, 2]] * 3
+            workers.crew.each(task, 5)
+        assert workers.crew.each(lambda i, rank: rank.all_gather(i), 3) == [[0, 1, 2]] * 3
 
 
 def test_no_more_compute_at_once_than_there_are_workers() -> None:
@@ -82,7 +82,7 @@ def test_no_more_compute_at_once_than_there_are_workers() -> None:
             rank.all_gather(turn)
 
     with Workers(2) as workers:
-        workers.map(task, 6)
+        workers.crew.each(task, 6)
     assert 1 <= most <= 2
 
 

@@ -70,6 +70,26 @@ def test_cutting_the_parameters_changes_no_bit(name: str, options: dict[str, Any
 
 
 @all_cases
+def test_a_part_of_the_parameters_is_one_worker_s_share(name: str, options: dict[str, Any]) -> None:
+    rng = np.random.default_rng(5)
+    whole = rng.standard_normal(1000).astype(np.float32)
+    shared = whole.copy()
+    one = OPTIMIZERS[name](LR, **options)
+    # Every worker has an optimizer of its own; what it remembers is shared too.
+    crew = [OPTIMIZERS[name](LR, **options) for _ in range(3)]
+    for worker in crew:
+        for slot in worker.slot_names:
+            worker.slots[slot] = crew[0].slots[slot]
+            worker.slots[slot]["flat"] = np.zeros(1000, np.float32)
+    for _ in range(3):
+        grad = rng.standard_normal(1000).astype(np.float32)
+        one.step({"flat": whole}, {"flat": grad})
+        for worker, part in zip(crew, (slice(0, 3), slice(3, 700), slice(700, 1000)), strict=True):
+            worker.step({"flat": shared}, {"flat": grad}, part)
+    np.testing.assert_array_equal(shared, whole)
+
+
+@all_cases
 def test_a_step_allocates_nothing_of_a_parameters_size(name: str, options: dict[str, Any]) -> None:
     params = {"w": np.ones(300_000, np.float32)}
     grads = {"w": np.ones(300_000, np.float32)}

@@ -23,10 +23,11 @@ from small_runs import (
 
 from engine.config import load
 from engine.data import FetchCancelledError
+from engine.train import loop
 from engine.train.events import CheckpointSaved, Ended, EpochEnded, Started
 from engine.train.loop import Loop
 from engine.train.rundir import RunDir
-from engine.train.session import TrainingSession
+from engine.train.session import WEIGHTS, TrainingSession
 
 USERS_EXAMPLE = """
 dataset: mnist_mini
@@ -141,6 +142,42 @@ def test_watching_changes_nothing(tmp_path: Path, rich: Run) -> None:
 
     run = train(make_config(tmp_path, RICH), *(Do(i, look) for i in range(12)))
     assert run.weights == rich.weights
+
+
+@pytest.mark.parametrize("turn", [0.0, 1000.0])
+def test_short_batches_are_trained_in_turns_and_all_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, turn: float
+) -> None:
+    monkeypatch.setattr(loop, "TURN", turn)
+    looks: list[int] = []
+
+    def progressed(label: str, done: int, total: int) -> None:
+        if label.startswith("epoch"):
+            looks.append(done)
+
+    changes = "train.batch_size=16", "train.epochs=2"
+    session = TrainingSession(make_config(tmp_path, RICH, *changes), on_progress=progressed)
+    session.run()
+    # Ten batches an epoch; the pace is not known before the first.
+    assert looks == ([*range(1, 21)] if turn == 0 else [1, 10, 20])
+    assert session.ring.curve().column("step").tolist() == list(range(1, 21))
+    assert session.progress.trained == 320
+    # One who looks at every batch sees each before the next.
+    watched = train(make_config(tmp_path / "watched", RICH, *changes), Recorder())
+    assert watched.session.ring.curve().values.tolist() == session.ring.curve().values.tolist()
+    assert watched.weights == (session.run_dir.path / WEIGHTS).read_bytes()
+
+
+def test_checkpoints_inside_an_epoch_come_when_they_are_due(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "TURN", 1000.0)
+    changes = "train.batch_size=16", "train.epochs=2", "train.checkpoint_every.steps=4"
+    run = train(make_config(tmp_path, RICH, *changes))
+    saved = [event for event in run.events if isinstance(event, CheckpointSaved)]
+    assert [(event.epoch, event.step) for event in saved] == [
+        (0, 4), (0, 8), (1, 0), (1, 2), (1, 6), (1, 10), (2, 0), (2, 0)
+    ]  # fmt: skip
 
 
 # -- the user's example, and odd networks --------------------------------------------------------

@@ -13,7 +13,7 @@ from engine.kernels.workers import Workers
 from engine.layers import Dropout, ReLU, Sequential
 from engine.losses import MSE, Loss, SoftmaxCrossEntropy
 from engine.models import build
-from engine.optim import SGD, Adam, Optimizer
+from engine.optim import SGD, Adam, Optimizer, norms
 from engine.train import trainer as trainer_module
 from engine.train.trainer import Diverged, Trainer
 
@@ -185,6 +185,71 @@ def test_a_smaller_last_batch_uses_only_its_own_micro_batches(two: Workers) -> N
     other, _ = fresh.step(batches, 0, 1)
     assert one == other
     np.testing.assert_array_equal(trainer.parameters.vector, fresh.parameters.vector)
+
+
+# -- some steps in a row ---------------------------------------------------------------------------
+
+
+def run_turns(count: int, turn: int, clip_norm: float | None = None) -> tuple[bytes, list[Any]]:
+    """Two epochs in turns of so many batches; the bits of the state, and all results."""
+    results: list[Any] = []
+    with Workers(count) as workers:
+        trainer = make_trainer(workers=workers, optimizer=Adam(lr=0.01), clip_norm=clip_norm)
+        batches = make_batches(270, batch_size=40, augment=Augment(shift=1, flip=True))
+        for epoch in range(2):
+            step = 0
+            while step < batches.steps_per_epoch:
+                rates = [0.01 / (1 + step + i) for i in range(turn)]
+                rates = rates[: batches.steps_per_epoch - step]
+                done = trainer.steps(batches, epoch, step, rates)
+                assert 1 <= len(done) <= len(rates)
+                assert trainer.optimizer.lr == rates[len(done) - 1]
+                results += done
+                step += len(done)
+        assert trainer.optimizer.t == len(results) == 2 * batches.steps_per_epoch
+        arrays = trainer.model.state_dict() | trainer.optimizer.state_dict()["slots"]["exp_avg"]
+        return b"".join(array.tobytes() for array in arrays.values()), results
+
+
+@pytest.mark.parametrize("clip_norm", [None, 0.05])
+@pytest.mark.parametrize("worth", [0, 10**12], ids=["processes", "threads"])
+def test_turns_never_change_the_bits(
+    worth: int, clip_norm: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trainer_module, "WORTH_A_TEAM", worth)
+    # Pieces so small that every worker has some of the parameters.
+    monkeypatch.setattr(trainer_module, "DOT_LENGTH", 16)
+    monkeypatch.setattr(norms, "DOT_LENGTH", 16)
+    reference = run_turns(1, 1, clip_norm)
+    for count, turn in ((1, 7), (2, 1), (2, 3), (3, 7)):
+        assert run_turns(count, turn, clip_norm) == reference
+
+
+def test_a_turn_ends_before_a_batch_that_diverges(two: Workers) -> None:
+    batches = make_batches(160, batch_size=40, shuffle=False)
+    spoilt = 120  # the first sample of the last batch
+
+    class Spoilt(Batches):
+        def load(self, indices: np.ndarray, rng: Any = None) -> tuple[np.ndarray, np.ndarray]:
+            x, labels = batches.load(indices, rng)
+            x[indices == spoilt] = np.inf
+            return x, labels
+
+    arguments: dict[str, Any] = {"seed": 3, "shuffle": False, "mean": (0.5,), "std": (0.25,)}
+    split = Split(batches._images, batches._labels)
+    source = Spoilt(split, np.arange(160), 40, **arguments)
+    one, other = (make_trainer(workers=two, optimizer=Adam(lr=0.01)) for _ in range(2))
+    assert one.steps(source, 0, 0, [0.01, 0.02, 0.03, 0.04]) == [
+        other.step(batches, 0, step)[0]
+        for step, other.optimizer.lr in enumerate((0.01, 0.02, 0.03))
+    ]
+    assert one.optimizer.t == 3
+    assert one.optimizer.lr == 0.03
+    assert same_arrays(one.model.state_dict(), other.model.state_dict())
+    with pytest.raises(Diverged, match=r"batch 4, at learning rate 0\.04.*the images"):
+        one.steps(source, 0, 3, [0.04])
+    assert same_arrays(one.model.state_dict(), other.model.state_dict())
+    assert one.optimizer.t == 3
 
 
 # -- an evaluation ---------------------------------------------------------------------------------

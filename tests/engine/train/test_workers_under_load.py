@@ -45,7 +45,7 @@ def test_many_rounds_of_every_size(count: int) -> None:
                     seen = [rank.all_gather((turn, m, i)) for m in range(meetings)]
                     return i, seen
 
-                for i, (index, seen) in enumerate(workers.map(task, size)):
+                for i, (index, seen) in enumerate(workers.crew.each(task, size)):
                     assert index == i
                     assert seen == [[(turn, m, j) for j in range(size)] for m in range(meetings)]
 
@@ -71,9 +71,9 @@ def test_an_error_anywhere_is_the_one_that_is_raised(count: int) -> None:
                     return i
 
                 with pytest.raises(KeyError) as caught:
-                    workers.map(task, size)
+                    workers.crew.each(task, size)
                 assert caught.value.args == (bad,), f"turn {turn}"
-                assert workers.map(lambda i, rank: i, size) == list(range(size))
+                assert workers.crew.each(lambda i, rank: i, size) == list(range(size))
 
     within_the_limit(work)
 
@@ -96,7 +96,7 @@ def test_no_more_compute_at_once_than_there_are_workers() -> None:
     def work() -> None:
         with Workers(2) as workers:
             for _ in range(20):
-                workers.map(task, 10)
+                workers.crew.each(task, 10)
 
     within_the_limit(work)
     assert most <= 2
