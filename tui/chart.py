@@ -44,12 +44,23 @@ def smooth(values: Array, window: int) -> Array:
     return np.where(present, total / np.maximum(number, 1), np.nan)
 
 
-def thin(x: Array, y: Array, columns: int) -> list[tuple[Array, Array]]:
+def steady(window: int) -> int:
+    """The largest of 1, 2, 3, 4, 6, 8, 12, 16, ... that is not above a number, or 1.
+
+    A window that grew with every point would move all of a curve with every point.
+    """
+    power = 1 << max(window.bit_length() - 1, 0)
+    return power + power // 2 if window >= power + power // 2 > 1 else power
+
+
+def thin(x: Array, y: Array, columns: int, end: float) -> list[tuple[Array, Array]]:
     """The smallest and largest value of every column, as pieces without gaps.
 
     Args:
-        x: rising; y: as long, NaN where missing.
-        columns: how many there are over the range of x.
+        x: rising, from 0; y: as long, NaN where missing.
+        columns: how many there are from 0 to the end of the axis. They lie still: points that are
+            added change only those that they are in.
+        end: of the axis.
 
     Returns:
         Pieces (x, y) to be drawn as lines; a column in which all is missing parts them.
@@ -61,16 +72,13 @@ def thin(x: Array, y: Array, columns: int) -> list[tuple[Array, Array]]:
     if not len(x) or columns < 1:
         return []
     if len(x) > 2 * columns:
-        x, y = _extremes(x, y, columns)
+        x, y = _extremes(x, y, np.minimum((x * (columns / end)).astype(np.int64), columns - 1))
     there = np.isfinite(y)
     edges = np.flatnonzero(np.diff(np.concatenate([[False], there, [False]]).astype(np.int8)))
     return [(x[a:b], y[a:b]) for a, b in zip(edges[::2], edges[1::2], strict=True)]
 
 
-def _extremes(x: Array, y: Array, columns: int) -> tuple[Array, Array]:
-    span = x[-1] - x[0]
-    scale = columns / span if span > 0 else 0.0
-    column = np.minimum(((x - x[0]) * scale).astype(np.int64), columns - 1)
+def _extremes(x: Array, y: Array, column: Array) -> tuple[Array, Array]:
     starts = np.flatnonzero(np.diff(column, prepend=-1))
     ends = np.append(starts[1:], len(x)) - 1
     there = np.isfinite(y)
@@ -83,8 +91,12 @@ def _extremes(x: Array, y: Array, columns: int) -> tuple[Array, Array]:
     return np.repeat((x[starts] + x[ends]) / 2, 2), np.stack([first, second], axis=1).ravel()
 
 
-def limits(values: Sequence[Array], *, padding: float = 0.04) -> tuple[float, float]:
-    """The range of all values with some air around it; (0, 1) where there are none."""
+def limits(values: Sequence[Array]) -> tuple[float, float]:
+    """The range of all values with some air around it; (0, 1) where there are none.
+
+    Rounded outwards, by about a twentieth of it at most: an axis that followed every new extreme
+    would never lie still.
+    """
     lows = [float(np.nanmin(v)) for v in values if np.isfinite(v).any()]
     highs = [float(np.nanmax(v)) for v in values if np.isfinite(v).any()]
     if not lows:
@@ -93,8 +105,15 @@ def limits(values: Sequence[Array], *, padding: float = 0.04) -> tuple[float, fl
     if high - low <= 1e-12 * max(abs(low), abs(high)):
         air = abs(high) * 0.5 or 0.5
         return low - air, high + air
-    air = (high - low) * padding
-    return low - air, high + air
+    air = (high - low) * 0.02
+    grid = _round_up((high - low) / 50)
+    return math.floor((low - air) / grid) * grid, math.ceil((high + air) / grid) * grid
+
+
+def _round_up(rough: float) -> float:
+    """1, 2, 2.5 or 5 times a power of ten."""
+    power = 10.0 ** math.floor(math.log10(rough))
+    return next((m * power for m in (1, 2, 2.5, 5, 10) if m * power >= rough * 0.999), power * 10)
 
 
 def ticks(low: float, high: float, count: int) -> list[float]:
@@ -102,9 +121,7 @@ def ticks(low: float, high: float, count: int) -> list[float]:
     span = high - low
     if not 1e-200 < span < math.inf or count < 1:
         return []
-    rough = span / count
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next((m * power for m in (1, 2, 2.5, 5, 10) if m * power >= rough * 0.999), power * 10)
+    step = _round_up(span / count)
     first = math.ceil(low / step - 1e-9)
     last = math.floor(high / step + 1e-9)
     if last - first > 1000:
@@ -127,7 +144,8 @@ def log_ticks(low: float, high: float, count: int) -> list[tuple[float, str]]:
     ]
     if len(found) >= 2:
         return found[:: max(1, math.ceil(len(found) / max(count, 1)))]
-    return [(t, tick_label(10.0**t)) for t in ticks(low, high, count)]
+    places = ticks(low, high, count)
+    return list(zip(places, tick_labels([10.0**t for t in places]), strict=True))
 
 
 def tick_label(value: float) -> str:
@@ -139,6 +157,16 @@ def tick_label(value: float) -> str:
         return text if len(text) <= 6 else f"{value:.2g}"
     mantissa, exponent = f"{value:.1e}".split("e")
     return f"{mantissa.removesuffix('.0')}e{int(exponent)}"
+
+
+def tick_labels(values: Sequence[float]) -> list[str]:
+    """The labels of some ticks, with as many digits as tell them apart."""
+    labels = [tick_label(value) for value in values]
+    for digits in range(3, 10):
+        if len(set(labels)) == len(labels):
+            break
+        labels = [f"{value:.{digits}g}" for value in values]
+    return labels
 
 
 def horizon(now: float, end: float) -> float:

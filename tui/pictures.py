@@ -75,7 +75,7 @@ def metric_picture(points: Points, name: str, *, log: bool, smoothing: str) -> P
     series = []
     if part and len(raw) > part:
         series.append(Series("raw", "curve-train-dim", points.x, raw, backdrop=True))
-        raw = chart.smooth(raw, max(3, len(raw) // part))
+        raw = chart.smooth(raw, chart.steady(max(3, len(raw) // part)))
     series.append(Series("train", "curve-train", points.x, raw))
     validation = chart.finite(points.logged(f"val_{name}"))
     if len(validation):
@@ -89,8 +89,7 @@ def metric_picture(points: Points, name: str, *, log: bool, smoothing: str) -> P
     if points.broken_at is not None:
         marks.append(Mark("✗", "error", points.broken_at, np.inf))
     limits = None if log or name == "loss" else (1.0, 1.0)
-    now = float(points.x[-1]) if len(points.x) else 0.0
-    settled = 0.03 * now if len(points.x) >= 60 else 0.0
+    settled = 0.03 * points.end if len(points.x) >= 60 else 0.0
     return Picture(tuple(series), tuple(marks), points.end, log, limits, settled)
 
 

@@ -112,14 +112,20 @@ def plot(
     figure._build_matrix()
     matrix = figure.monitor.matrix
     return [
-        [
-            ("".join(character for character, _ in run), colour if type(colour) is tuple else None)
-            for colour, run in groupby(
-                zip(characters, colours, strict=True), key=lambda cell: cell[1]
-            )
-        ]
+        _runs("".join(characters), colours)
         for characters, colours in zip(matrix.marker[::-1], matrix.fullground[::-1], strict=True)
     ]
+
+
+def _runs(line: str, colours: list[Any]) -> list[Run]:
+    """A line in pieces of one colour, from the colour of every cell."""
+    runs: list[Run] = []
+    start = 0
+    for colour, cells in groupby(colours):
+        end = start + sum(1 for _ in cells)
+        runs.append((line[start:end], colour if type(colour) is tuple else None))
+        start = end
+    return runs
 
 
 class _Frame:
@@ -137,7 +143,8 @@ class _Frame:
             n = min(len(x), len(y))
             # plotext walks along a line pixel by pixel, however far outside it leads.
             inside = (x[:n] >= 0) & (x[:n] <= self.end * (1 + 1e-9))
-            pieces = chart.thin(x[:n][inside], y[:n][inside], columns)
+            # Two for every cell, as a cell of braille has.
+            pieces = chart.thin(x[:n][inside], y[:n][inside], 2 * columns, self.end)
             self.series.append((series, pieces))
             everything += [piece[1] for piece in pieces]
             if not series.backdrop:
@@ -239,5 +246,6 @@ class _Frame:
         if self.picture.log:
             marks = chart.log_ticks(self.low, self.high, count)
         else:
-            marks = [(t, chart.tick_label(t)) for t in chart.ticks(self.low, self.high, count)]
+            places = chart.ticks(self.low, self.high, count)
+            marks = list(zip(places, chart.tick_labels(places), strict=True))
         return marks or [(self.low, "")]

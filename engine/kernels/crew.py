@@ -5,13 +5,25 @@ on its own part of the data, and where one needs what the others have, all gathe
 member it is an ordinary program.
 """
 
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Protocol, TypeVar
 
 from engine.kernels.meeting import MeetingThreads, Rank, Swap
 from engine.kernels.parts import equal_parts
 
 T = TypeVar("T")
+
+
+Numbered = tuple[int, T]
+"""The number of a micro-batch, and what was made of it."""
+
+
+class Piles(Protocol):
+    """The members' shares of the micro-batches, from which others may take."""
+
+    def take(self, shares: Sequence[range], member: int) -> Iterator[int]:
+        """Numbers from a member's own share, then from others'; each is given to only one."""
+        ...
 
 
 class Crew:
@@ -22,35 +34,65 @@ class Crew:
         index: which member it is.
         members: how many there are.
         swap: from this member's values to those of all, in order; None for the only member.
+        piles: where members take micro-batches from; None for the only member.
 
     Attributes:
         index: which member this is, from 0.
     """
 
     def __init__(
-        self, threads: MeetingThreads, index: int = 0, members: int = 1, swap: Swap | None = None
+        self,
+        threads: MeetingThreads,
+        index: int = 0,
+        members: int = 1,
+        swap: Swap | None = None,
+        piles: Piles | None = None,
     ) -> None:
         self.index = index
         self._threads = threads
         self._members = members
         self._swap = swap
+        self._piles = piles
 
     def share(self, size: int) -> range:
         """This member's of 0 to size − 1; empty if there are fewer than members."""
-        part = equal_parts(size, self._members)[self.index]
-        return range(part.start, part.stop)
+        return self._shares(size)[self.index]
 
-    def each(self, task: Callable[[int, Rank], T], size: int) -> list[T]:
-        """Run ``task(index, rank)`` for this member's share of the micro-batches.
+    def _shares(self, size: int) -> list[range]:
+        return [range(part.start, part.stop) for part in equal_parts(size, self._members)]
 
-        Where they meet, all members must have one.
+    def each(
+        self, task: Callable[[int, Rank], T], size: int, *, meet: bool = False
+    ) -> list[Numbered[T]]:
+        """Run ``task(number, rank)`` for the micro-batches of this member's share.
+
+        Who is done with them takes some of another's, whose processor somebody else may need for
+        a moment, instead of waiting for it. Between two calls all gather.
+
+        Args:
+            task: what to do with one.
+            size: how many there are.
+            meet: whether they meet: all of a share must then be there at once, so nobody takes
+                of another's. No share may be empty.
 
         Returns:
-            The results in order. An exception of a task is raised here, after all the others of
-            this member have come to an end.
+            The results of this member. An exception of a task is raised here, after all the
+            others of this member have come to an end.
         """
-        return self._threads.map(task, self.share(size), self._swap)
+        if meet or self._piles is None:
+            share = self.share(size)
+            return list(zip(share, self._threads.map(task, share, self._swap), strict=True))
+        return [
+            (i, result)
+            for i in self._piles.take(self._shares(size), self.index)
+            for result in self._threads.map(task, range(i, i + 1))
+        ]
 
     def gather(self, values: list[T]) -> list[T]:
         """Everybody's values in the order of the members. Waits for all of them."""
         return values if self._swap is None else self._swap(values)
+
+
+def in_order(parts: Iterable[Numbered[T]]) -> list[T]:
+    """The results of all micro-batches, whoever made them."""
+    return [result for _, result in sorted(parts, key=lambda part: part[0])]

@@ -19,7 +19,7 @@ import pickle
 import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection, Pipe, wait
 from typing import Any, Generic, NoReturn, TypeVar
@@ -73,6 +73,7 @@ class Team(Generic[T]):
         self._processes: list[int] = []
         self._pipes: list[Connection] = []
         self._orders = _Orders(count)
+        self._piles = SharedPiles(count)
         exchange = _Exchange(count)
         try:
             for index in range(count):
@@ -80,7 +81,7 @@ class Team(Generic[T]):
                 self._pipes.append(ours)
                 pid = os.fork()
                 if pid == 0:
-                    _live(task, index, theirs, self._orders, exchange)
+                    _live(task, index, theirs, self._orders, exchange, self._piles)
                 theirs.close()
                 self._processes.append(pid)
             self._await_greetings()
@@ -112,6 +113,7 @@ class Team(Generic[T]):
         pipes = self._pipes[:members]
         results: dict[Connection, T] = {}
         try:
+            self._piles.restart()
             self._orders.give((order, len(pipes)), len(pipes))
             while len(results) < len(pipes):
                 for pipe in wait([pipe for pipe in pipes if pipe not in results], _LOOK):
@@ -148,6 +150,7 @@ class Team(Generic[T]):
             with suppress(ChildProcessError):
                 os.waitpid(pid, 0)
         self._orders.close_bells()
+        self._piles.close()
         self._pipes, self._processes = [], []
 
 
@@ -226,6 +229,53 @@ class _Exchange(_Place):
         self._slot(worker)[: len(content)] = content
 
 
+class SharedPiles:
+    """The ``Piles`` of several processes: see ``crew``.
+
+    A file that was open before the fork is read at one place by all of them: whoever reads a byte
+    gets the next one, and Linux sees to it that nobody else does (read(2), 'Bugs'). Each member
+    has two, used in turn, since the place in one can only be set back when nobody reads there.
+
+    Args:
+        count: how many members there can be.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.files: list[int] = []
+        self.count = count
+        self.turn = 0
+        memory = os.memfd_create("micro-batches")
+        try:
+            os.write(memory, bytes(range(256)))
+            for _ in range(2 * count):
+                # Opened by name: of what memfd_create itself returns, Linux gives the same byte
+                # to two who read at once.
+                self.files.append(os.open(f"/proc/self/fd/{memory}", os.O_RDONLY))
+        finally:
+            os.close(memory)
+
+    def restart(self) -> None:
+        """Begin anew, while nobody takes any."""
+        for file in self.files:
+            os.lseek(file, 0, os.SEEK_SET)
+
+    def take(self, shares: Sequence[range], member: int) -> Iterator[int]:
+        """Numbers from shares of at most 255, its own first, each given to only one who asks."""
+        start = self.count * self.turn
+        self.turn ^= 1
+        # All are through with the round before, where this one was emptied.
+        os.lseek(self.files[self.count * self.turn + member], 0, os.SEEK_SET)
+        for owner in (*range(member, len(shares)), *range(member)):
+            share, file = shares[owner], self.files[start + owner]
+            while (place := os.read(file, 1)) and place[0] < len(share):
+                yield share[place[0]]
+
+    def close(self) -> None:
+        """Close this process's files."""
+        while self.files:
+            os.close(self.files.pop())
+
+
 class _Worker:
     """What a worker process does until its parent closes the pipe.
 
@@ -235,6 +285,7 @@ class _Worker:
         pipe: replies go there; closed by the parent when there is no more to do.
         orders: come from there.
         exchange: the meeting place of the team.
+        piles: where micro-batches are taken from.
     """
 
     def __init__(
@@ -244,12 +295,14 @@ class _Worker:
         pipe: Connection,
         orders: _Orders,
         exchange: _Exchange,
+        piles: SharedPiles,
     ) -> None:
         self.task = task
         self.index = index
         self.pipe = pipe
         self.orders = orders
         self.exchange = exchange
+        self.piles = piles
         self.threads = MeetingThreads(1)
 
     def greet(self) -> None:
@@ -268,18 +321,24 @@ class _Worker:
             self.pipe.send(reply)
 
     def _work(self, order: Any, members: int) -> Any:
-        self.exchange.turn = 0  # some workers may have had nothing to do the last time
+        # Some workers may have had nothing to do the last time.
+        self.exchange.turn = self.piles.turn = 0
 
         def swap(values: list[Any]) -> list[Any]:
             return self.exchange.swap(self.index, members, values)
 
-        return self.task(
-            order, Crew(self.threads, self.index, members, swap if members > 1 else None)
-        )
+        if members == 1:
+            return self.task(order, Crew(self.threads))
+        return self.task(order, Crew(self.threads, self.index, members, swap, self.piles))
 
 
 def _live(
-    task: Task[Any], index: int, pipe: Connection, orders: _Orders, exchange: _Exchange
+    task: Task[Any],
+    index: int,
+    pipe: Connection,
+    orders: _Orders,
+    exchange: _Exchange,
+    piles: SharedPiles,
 ) -> NoReturn:
     """The life of a forked process: it never returns to what its parent was doing."""
     try:
@@ -291,8 +350,8 @@ def _live(
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
         gc.freeze()  # what the parent left behind is not this process's to tidy up
-        _let_go_of_files({pipe.fileno(), orders.bells[index], *exchange.bells})
-        worker = _Worker(task, index, pipe, orders, exchange)
+        _let_go_of_files({pipe.fileno(), orders.bells[index], *exchange.bells, *piles.files})
+        worker = _Worker(task, index, pipe, orders, exchange, piles)
         worker.greet()
         worker.serve()
     finally:

@@ -3,7 +3,7 @@
 import copy
 import inspect
 from collections.abc import Iterator
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -34,8 +34,11 @@ class Layer:
         grads: the loss's gradient for each of them, same names and shapes.
         buffers: arrays that are kept but not trained (``running_mean``).
         training: True in training mode, False when evaluating.
+        meets: whether, in training, the micro-batches of a batch meet in it (``rank``).
         needs_dx: False for a network's first layer: its ``backward`` may return None.
     """
+
+    meets: ClassVar[bool] = False
 
     def __init__(self) -> None:
         self.params: dict[str, Array] = {}

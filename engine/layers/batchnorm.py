@@ -25,6 +25,8 @@ class _BatchNorm(Layer):
 
     input_rank = 0
 
+    meets = True
+
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float = 0.1) -> None:
         super().__init__()
         self.num_features = check.whole("num_features", num_features)

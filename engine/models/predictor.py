@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from engine.kernels import pool
-from engine.kernels.crew import Crew
+from engine.kernels.crew import Crew, Numbered, in_order
 from engine.kernels.team import Team, shared_zeros
 from engine.kernels.workers import WORTH_A_TEAM, Workers, micro_batches
 from engine.layers import (
@@ -48,7 +48,7 @@ class Predictor:
         self._workers = workers
         self._model = Sequential(_forward_only(fold_batch_norms(model))).replica().eval()
         self._multiply_adds: dict[Shape, int] = {}
-        self._team: Team[list[Array]] | None = None
+        self._team: Team[list[Numbered[Array]]] | None = None
         self._shared = np.empty(0)
 
     def logits(self, x: Array) -> Array:
@@ -59,7 +59,7 @@ class Predictor:
             if team is not None:
                 self._shared[: x.size].reshape(x.shape)[...] = x
                 shares = team.run(x.shape, len(pieces))
-                return np.concatenate([logits for share in shares for logits in share])
+                return np.concatenate(in_order(part for share in shares for part in share))
         return np.concatenate([_forward(self._model, x[piece]) for piece in pieces])
 
     def _work(self, shape: Shape) -> int:
@@ -70,7 +70,7 @@ class Predictor:
             self._multiply_adds[in_shape] = self._model.multiply_adds(in_shape)
         return n * self._multiply_adds[in_shape]
 
-    def _team_for(self, x: Array) -> Team[list[Array]] | None:
+    def _team_for(self, x: Array) -> Team[list[Numbered[Array]]] | None:
         """Workers that see an input of this size and type."""
         if x.size > self._shared.size or x.dtype != self._shared.dtype:
             if self._team is not None:
@@ -80,7 +80,7 @@ class Predictor:
             self._team = self._workers.team(self._task)
         return self._team
 
-    def _task(self, shape: Shape, crew: Crew) -> list[Array]:
+    def _task(self, shape: Shape, crew: Crew) -> list[Numbered[Array]]:
         x = self._shared[: math.prod(shape)].reshape(shape)
         pieces = micro_batches(len(x))
         return crew.each(lambda i, rank: _forward(self._model, x[pieces[i]]), len(pieces))

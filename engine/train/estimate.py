@@ -9,7 +9,6 @@ import numpy as np
 from engine.config import Config
 from engine.data import DATASETS, Batches, Split
 from engine.kernels.workers import MICRO_BATCH, Workers, micro_batches
-from engine.layers import BatchNorm1D, BatchNorm2D
 from engine.models import build
 from engine.train import setup
 from engine.train.trainer import Trainer
@@ -105,6 +104,6 @@ def memory_bytes(config: Config) -> int:
     images = (info.train_size + info.test_size) * int(np.prod(info.image_shape))
     # Weights, two slots of an optimizer, scratch; and a gradient for every micro-batch.
     weights = 4 * summary.parameters * (4 + pieces)
-    joined = any(isinstance(layer, BatchNorm1D | BatchNorm2D) for layer in model.walk())
+    joined = any(layer.meets for layer in model.walk())
     alive = batch if joined else min(batch, MICRO_BATCH * (config.train.workers or 2))
     return images + weights + 2 * alive * summary.activation_bytes

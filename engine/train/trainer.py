@@ -20,7 +20,7 @@ import numpy as np
 from engine import metrics
 from engine.data import Batches
 from engine.errors import RunError
-from engine.kernels.crew import Crew
+from engine.kernels.crew import Crew, in_order
 from engine.kernels.meeting import Rank
 from engine.kernels.team import Team
 from engine.kernels.workers import WORTH_A_TEAM, Workers, micro_batches, tree_sum
@@ -158,6 +158,7 @@ class Trainer:
         self.clip_norm = clip_norm
         self.parameters = FlatParameters(model)
         model.layers[0].needs_dx = False
+        self._meets = any(layer.meets for layer in model.walk())
         self._loss = loss
         self._buffers = share_buffers(model)
         share_slots(optimizer, self.parameters)
@@ -237,8 +238,8 @@ class Trainer:
         done, total = 0, batches.samples_per_epoch
         source = self._source(batches)
         for step in range(batches.steps_per_epoch):
-            for share in self._carry_out(_Order(source, 0, step), check):
-                parts += share
+            shares = self._carry_out(_Order(source, 0, step), check)
+            parts += in_order(part for share in shares for part in share)
             done += len(batches.batch_indices(0, step))
             if on_progress is not None:
                 on_progress(done, total)
@@ -309,7 +310,8 @@ class Trainer:
             samples = self._samples(order, step)
             pieces = micro_batches(len(samples))
             buffers = [array.copy() for array in self._buffers] if crew.index == 0 else []
-            parts = crew.gather(crew.each(partial(self._learn, order, step, check), len(pieces)))
+            learn = partial(self._learn, order, step, check)
+            parts = in_order(crew.gather(crew.each(learn, len(pieces), meet=self._meets)))
             total = math.fsum(loss for loss, _, _ in parts)
             with np.errstate(over="ignore", invalid="ignore"):
                 gradient = tree_sum([vector[part] for vector in self._gradients[: len(pieces)]])
@@ -430,7 +432,7 @@ class Trainer:
             return first
 
         pieces = micro_batches(len(self._samples(order, order.first)))
-        first = min(self.workers.crew.each(task, len(pieces)))
+        first = min(in_order(self.workers.crew.each(task, len(pieces), meet=True)))
         for array, before in zip(self._buffers, buffers, strict=True):
             array[...] = before
         if first == len(layers):

@@ -62,7 +62,7 @@ def test_what_is_not_there_is_not_drawn(values: list[float], log: bool) -> None:
 
 def test_a_gap_stays_a_gap() -> None:
     y = np.array([1.0, 2.0, math.nan, math.nan, 5.0])
-    pieces = chart.thin(np.arange(5.0), y, 10)
+    pieces = chart.thin(np.arange(5.0), y, 10, 5.0)
     assert [piece[1].tolist() for piece in pieces] == [[1.0, 2.0], [5.0]]
 
 
@@ -70,17 +70,53 @@ def test_thinning_keeps_the_extremes_of_every_column() -> None:
     rng = np.random.default_rng(0)
     y = rng.normal(size=10_000)
     y[1234], y[8765] = 50.0, -50.0
-    ((thin_x, thin_y),) = chart.thin(np.arange(10_000.0), y, 40)
+    ((thin_x, thin_y),) = chart.thin(np.arange(10_000.0), y, 40, 10_000.0)
     assert len(thin_x) == 80
     assert thin_y.max() == 50.0
     assert thin_y.min() == -50.0
     assert (np.diff(thin_x) >= 0).all()
 
 
+def test_new_points_leave_the_columns_before_them_alone() -> None:
+    y = np.random.default_rng(0).normal(size=1000)
+    ((x, seen),) = chart.thin(np.arange(600.0), y[:600], 50, 1000.0)
+    ((later_x, later),) = chart.thin(np.arange(1000.0), y, 50, 1000.0)
+    assert len(seen) == 60
+    np.testing.assert_array_equal(later[:60], seen)
+    np.testing.assert_array_equal(later_x[:60], x)
+
+
+def test_windows_grow_in_steps() -> None:
+    windows = [chart.steady(n) for n in range(1, 30)]
+    assert sorted(set(windows)) == [1, 2, 3, 4, 6, 8, 12, 16, 24]
+    assert all(n / 1.5 < window <= n for n, window in enumerate(windows, 1))
+
+
+@given(st.floats(-1e6, 1e6), st.floats(1e-3, 1e6))
+def test_an_axis_is_a_little_longer_than_what_it_shows(low: float, span: float) -> None:
+    high = low + span
+    first, last = chart.limits([np.array([low, high])])
+    assert low - 0.08 * span <= first < low < high < last <= high + 0.08 * span
+
+
+def test_an_axis_lies_still_while_values_creep() -> None:
+    seen = {chart.limits([np.array([1.0 - 1e-4 * i, 2.013])]) for i in range(100)}
+    assert len(seen) <= 2
+
+
+@pytest.mark.parametrize(
+    "values", [[0.0029, 0.00291, 0.00292], [1e-7, 1.01e-7], [0.5, 1.0], [123456.0, 123457.0]]
+)
+def test_no_two_ticks_have_the_same_label(values: list[float]) -> None:
+    labels = chart.tick_labels(values)
+    assert len(set(labels)) == len(values)
+    assert [float(label) for label in labels] == pytest.approx(values, rel=1e-3)
+
+
 def test_a_column_without_a_number_parts_the_line() -> None:
     y = np.ones(1000)
     y[300:700] = np.nan
-    pieces = chart.thin(np.arange(1000.0), y, 20)
+    pieces = chart.thin(np.arange(1000.0), y, 20, 1000.0)
     assert len(pieces) == 2
 
 
@@ -125,6 +161,40 @@ def test_the_axis_holds_what_is_there_and_ends_with_the_run(now: float, epochs: 
     end = chart.horizon(now, epochs)
     assert end >= min(now, epochs)
     assert end <= max(now, epochs, 1)
+
+
+async def test_only_the_lines_that_changed_are_rendered_anew() -> None:
+    class Pane(App[None]):
+        def compose(self) -> ComposeResult:
+            yield Curve(classes="")
+
+    def rising(count: int) -> Picture:
+        x = np.arange(count) / 100
+        y = np.where(x == 0.01, 1.0, x)  # all of the axis is there from the beginning
+        return Picture((Series("a", "curve-train", x, y),), x_end=1.0)
+
+    app = Pane()
+    async with app.run_test(size=(40, 20)) as pilot:
+        curve = app.query_one(Curve)
+        curve.show(rising(50))
+        await pilot.pause()
+        rendered: list[int] = []
+        render_line = curve.render_line
+        curve.render_line = lambda y: (rendered.append(y), render_line(y))[1]  # type: ignore
+        curve.show(rising(60))
+        await pilot.pause()
+        assert 1 <= len(set(rendered)) <= 4
+        lines = [curve.render_line(y).text for y in range(20)]
+        rendered.clear()
+        curve.show(rising(60))
+        await pilot.pause()
+        assert not rendered
+        fresh = Curve(classes="")
+        await app.mount(fresh)
+        await curve.remove()
+        fresh.show(rising(60))
+        await pilot.pause()
+        assert [fresh.render_line(y).text for y in range(20)] == lines
 
 
 @pytest.mark.parametrize(

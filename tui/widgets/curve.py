@@ -7,6 +7,7 @@ from rich.segment import Segment
 from rich.style import Style as RichStyle
 from textual.color import Color
 from textual.content import Content
+from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -18,8 +19,7 @@ __all__ = ["Curve", "Mark", "Picture", "Series"]
 class Curve(Widget, can_focus=True):
     """Curves over a common x axis; ``show`` sets them.
 
-    Drawing is put off until the widget is rendered, and happens once for every change of the
-    picture, the size or the theme.
+    It is drawn once for every change of the picture, the size or the theme.
     """
 
     DEFAULT_CSS = "Curve { height: 1fr; width: 1fr; }"
@@ -36,10 +36,26 @@ class Curve(Widget, can_focus=True):
         self._figure = new_figure()
 
     def show(self, picture: Picture) -> None:
-        """Draw something else."""
+        """Draw something else; only the lines that differ are rendered anew."""
         self.picture = picture
-        self._drawn = None
-        self.refresh()
+        before = self._strips if self._drawn == self._key else None
+        if before is None:
+            self._drawn = None
+            self.refresh()
+            return
+        self._strips = self._draw(*self.size)
+        if len(before) != len(self._strips):
+            self.refresh()
+            return
+        width = self.size.width
+        for y, (old, new) in enumerate(zip(before, self._strips, strict=True)):
+            if old != new:
+                self.refresh(Region(0, y, width, 1))
+
+    @property
+    def _key(self) -> tuple[object, ...]:
+        """What the picture's lines depend on besides the picture."""
+        return (self.size, self.app.theme)
 
     def titles(self, title: Content, subtitle: Content) -> None:
         """Set what stands in the frame, if it is something else."""
@@ -56,9 +72,8 @@ class Curve(Widget, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         width, height = self.size
-        key = (width, height, self.app.theme)
-        if self._drawn != key:
-            self._drawn = key
+        if self._drawn != self._key:
+            self._drawn = self._key
             self._strips = self._draw(width, height)
         if y < len(self._strips):
             return self._strips[y]

@@ -1,5 +1,6 @@
 """The top line: the screens, and what the training is doing."""
 
+from tui.pace import Pace
 from tui.screens import SCREENS
 from tui.widgets.line import Line, Part
 
@@ -32,8 +33,14 @@ STYLES = {
 class Header(Line):
     """``cnn-tui  1 Configs  2 Train ...``; a click goes there."""
 
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._pace = Pace()
+
     def show_state(self, active: str, phase: str, fraction: float) -> None:
-        """Draw, if anything changed."""
+        """Draw, if anything changed; how far the training is, only now and then."""
+        if not self._pace.due((active, phase, self.size)):
+            return
         wide, narrow = self.size.width >= 100, self.size.width < 78
         gap = "  " if wide else ""
         parts = [Part(" cnn-tui " + gap, "bold $accent")]

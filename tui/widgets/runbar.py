@@ -4,6 +4,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from tui import text
+from tui.pace import Pace
 from tui.told import View
 from tui.training import Training
 from tui.widgets.header import STYLES, SYMBOLS
@@ -19,9 +20,14 @@ class RunBar(Static):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id, markup=False)
         self._shown: object = None
+        self._pace = Pace()
 
     def show(self, training: Training, view: View) -> None:
-        """Draw, if anything changed."""
+        """Draw, if anything changed; how far the training is, only now and then."""
+        step = view.step if view.phase == "paused" else None
+        state = training.session, view.phase, view.epoch, step, training.stopping, training.ended
+        if not self._pace.due((*state, self.size)):
+            return
         content = Content("\n").join([self._who(training, view), self._how_far(training, view)])
         if (content, self.size) != self._shown:
             self._shown = (content, self.size)

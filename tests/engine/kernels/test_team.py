@@ -20,8 +20,8 @@ import pytest
 
 from engine.errors import RunError
 from engine.kernels import team as team_module
-from engine.kernels.crew import Crew
-from engine.kernels.meeting import Rank
+from engine.kernels.crew import Crew, in_order
+from engine.kernels.meeting import MeetingThreads, Rank
 from engine.kernels.team import Team, can_fork, shared_zeros
 from engine.kernels.workers import Workers
 
@@ -35,14 +35,16 @@ def each(task: MicroBatch) -> Callable[[tuple[Any, int], Crew], list[Any]]:
     """A task for every micro-batch, as a task for a team; an order says how many there are."""
 
     def carry_out(order: tuple[Any, int], crew: Crew) -> list[Any]:
-        return crew.each(partial(task, order[0]), order[1])
+        return crew.each(partial(task, order[0]), order[1], meet=True)
 
     return carry_out
 
 
 def results(team: Team[list[Any]], order: Any, size: int, *check: Callable[[], None]) -> list[Any]:
     """What a team makes of an order, micro-batch by micro-batch."""
-    return [result for share in team.run((order, size), size, *check) for result in share]
+    shares = team.run((order, size), size, *check)
+    assert [number for share in shares for number, _ in share] == list(range(size))
+    return in_order(part for share in shares for part in share)
 
 
 @each
@@ -103,6 +105,64 @@ def test_the_work_is_done_elsewhere_and_shared_memory_brings_it_back() -> None:
     assert pids[0] == pids[1] != pids[2] == pids[3]
     assert result.tolist() == [1, 2, 3, 4]
     assert not private.any()
+
+
+@pytest.mark.parametrize("count", [2, 3, 5])
+def test_every_micro_batch_is_taken_by_one(count: int) -> None:
+    def rounds(order: int, crew: Crew) -> list[list[Any]]:
+        """Of every round, what each member did."""
+        seen = []
+        for turn in range(order):
+            own = crew.each(lambda number, rank: number, 1 + 7 * turn % 13)
+            seen.append(crew.gather([(crew.index, own)]))
+        return seen
+
+    with made(rounds, count) as team:
+        for turns in (0, 1, 200, 2, 201):
+            everybody = team.run(turns, count)
+            assert everybody == [everybody[0]] * count
+            for turn, parts in enumerate(everybody[0]):
+                assert [index for index, _ in parts] == list(range(count))
+                done = in_order(part for _, own in parts for part in own)
+                assert done == list(range(1 + 7 * turn % 13))
+
+
+def test_one_s_own_share_comes_first_and_then_the_others() -> None:
+    piles = team_module.SharedPiles(3)
+    others = [copy.copy(piles) for _ in range(2)]  # each counts for itself
+    shares = [range(3), range(3, 5), range(5, 5)]
+    for _ in range(3):
+        first, second, third = (
+            each.take(shares, member) for member, each in enumerate([piles, *others])
+        )
+        # The third has no share of its own.
+        assert [next(first), next(second), next(third), next(second)] == [0, 3, 1, 4]
+        assert [*second, *first, *third] == [2]
+    crews = [
+        Crew(MeetingThreads(1), member, 3, None, each)
+        for member, each in enumerate([piles, *others])
+    ]
+    assert crews[1].each(lambda number, rank: 10 * number, 4) == [(1, 10), (2, 20), (3, 30), (0, 0)]
+    assert crews[0].each(lambda number, rank: number, 4) == []
+    piles.close()
+
+
+def test_a_worker_that_is_held_up_holds_up_nobody() -> None:
+    """One sleeps in its first micro-batch until the other has done all the rest."""
+    done = shared_zeros(8, np.int64)
+
+    def task(order: Any, crew: Crew) -> list[tuple[int, int]]:
+        def work(number: int, rank: Rank) -> int:
+            if number == 0:
+                assert soon(lambda: int(done.sum()) == 7)
+            done[number] = 1
+            return crew.index
+
+        return crew.each(work, 8)
+
+    with made(task, 2) as team:
+        shares = team.run(None, 2)
+    assert sorted(map(len, shares)) == [1, 7]
 
 
 @pytest.mark.parametrize("meeting", [0, 1])
@@ -215,11 +275,12 @@ def test_a_worker_serves_until_its_pipe_is_closed() -> None:
             raise ValueError("nothing to do")
         return order, rank.all_gather(index)
 
-    worker = team_module._Worker(task, 0, theirs, orders, exchange)
+    piles = team_module.SharedPiles(1)
+    worker = team_module._Worker(task, 0, theirs, orders, exchange, piles)
     thread = threading.Thread(target=worker.serve)
     thread.start()
     orders.give((("hello", 2), 1), 1)
-    assert ours.recv() == (True, [("hello", [0, 1])] * 2)
+    assert ours.recv() == (True, [(0, ("hello", [0, 1])), (1, ("hello", [0, 1]))])
     orders.give(((None, 1), 1), 1)
     done, error = ours.recv()
     assert not done
@@ -230,6 +291,7 @@ def test_a_worker_serves_until_its_pipe_is_closed() -> None:
     worker.threads.close()
     orders.close_bells()
     exchange.close_bells()
+    piles.close()
 
 
 def test_what_workers_swap_comes_in_order() -> None:
@@ -241,7 +303,8 @@ def test_what_workers_swap_comes_in_order() -> None:
     _, pipe = Pipe()
 
     def take_part(own: int) -> None:
-        worker = team_module._Worker(meet, own, pipe, team_module._Orders(1), members[own])
+        orders, piles = team_module._Orders(1), team_module.SharedPiles(2)
+        worker = team_module._Worker(meet, own, pipe, orders, members[own], piles)
         seen[own] = worker._work((50, 5), 2)
         worker.threads.close()
 
@@ -251,7 +314,7 @@ def test_what_workers_swap_comes_in_order() -> None:
     for thread in threads:
         thread.join(10)
     everybody = [[(50, m, i) for i in range(5)] for m in range(50)]
-    assert seen[0] + seen[1] == [(50, i, everybody) for i in range(5)]
+    assert in_order(seen[0] + seen[1]) == [(50, i, everybody) for i in range(5)]
     exchange.close_bells()
 
 
@@ -288,6 +351,7 @@ def test_a_life_ends_where_it_began(monkeypatch: pytest.MonkeyPatch) -> None:
     """A forked process never returns to what its parent was doing; here it is this one."""
     ours, theirs = Pipe()
     orders, exchange = team_module._Orders(1), team_module._Exchange(1)
+    piles = team_module.SharedPiles(1)
     handled: dict[int, Any] = {}
     served: list[dict[int, Any]] = []
     kept: list[set[int]] = []
@@ -300,18 +364,19 @@ def test_a_life_ends_where_it_began(monkeypatch: pytest.MonkeyPatch) -> None:
         patch.setattr(os, "_exit", sys.exit)
         patch.setattr(team_module._Worker, "serve", lambda worker: served.append(dict(handled)))
         with pytest.raises(SystemExit):
-            team_module._live(meet, 0, theirs, orders, exchange)
+            team_module._live(meet, 0, theirs, orders, exchange, piles)
     signal.signal(signal.SIGUSR1, before)
     assert ours.recv() == 64  # the greeting
     assert served == [
         {signal.SIGUSR1: signal.SIG_DFL}
         | dict.fromkeys((signal.SIGINT, signal.SIGTERM, signal.SIGHUP), signal.SIG_IGN)
     ]
-    assert kept == [{theirs.fileno(), *orders.bells, *exchange.bells}]
+    assert kept == [{theirs.fileno(), *orders.bells, *exchange.bells, *piles.files}]
     ours.close()
     theirs.close()
     orders.close_bells()
     exchange.close_bells()
+    piles.close()
 
 
 def test_only_the_worker_s_own_files_stay_open(monkeypatch: pytest.MonkeyPatch) -> None:
