@@ -51,7 +51,7 @@ def main() -> None:
         return
     if locate("mnist") is None:
         raise SystemExit("mnist is not here; set CNN_TUI_DATA to the folder with the data sets")
-    rounds, samples = (3, 10_000) if options.quick else (9, 40_000)
+    rounds, samples = (3, 10_000) if options.quick else (15, 40_000)
     load = load_average()
     section = compare_with_headless(rounds, samples)
     preface = f"`python -m benchmarks.app`, {rounds} rounds of {samples:,} samples an epoch."

@@ -21,7 +21,7 @@ from engine.train.snapshot import Snapshot, weights_snapshot
 from engine.train.state import RunState
 from engine.train.trainer import Evaluation, StepResult
 
-TURN = 0.05
+TURN = 0.1
 """Seconds of training between two looks at the controls; a batch may take longer."""
 
 
