@@ -111,6 +111,7 @@ def plot(
     figure._set_sizes()
     figure._build_matrix()
     matrix = figure.monitor.matrix
+    frame.draw_lines_on(matrix, rgb)
     return [
         _runs("".join(characters), colours)
         for characters, colours in zip(matrix.marker[::-1], matrix.fullground[::-1], strict=True)
@@ -179,7 +180,8 @@ class _Frame:
         places = chart.ticks(0.0, self.end, max(2, (width - gutter) // 10))
         below = {self._snap_x(t): chart.tick_label(t) for t in places}
         figure.xticks(list(below), list(below.values()))
-        self._lines(figure, rgb)
+        # plotext leaves out the axes where there is no point at all.
+        figure.scatter([0.0], [self.low], marker=" ")
         for series, pieces in self.series:
             if series.marker != "braille":
                 for x, y in pieces:
@@ -210,24 +212,23 @@ class _Frame:
             color=colour,
         )
 
-    def _lines(self, figure: Any, rgb: Rgb) -> None:
-        """Draw the lines on a canvas of braille, and hand that over cell by cell."""
+    def draw_lines_on(self, matrix: Any, rgb: Rgb) -> None:
+        """Draw the lines on a canvas of braille, and lay that into plotext's cells.
+
+        Handed to plotext as points, the lines would take more time than all the rest. Where it
+        has put a dot or a mark they are below.
+        """
         canvas = Canvas(self.columns, self.rows)
         for i, (series, pieces) in enumerate(self.series):
             if series.marker == "braille":
                 for x, y in pieces:
                     canvas.line(x / self.end, (y - self.low) / (self.high - self.low), i)
-        step_x = self.end / max(self.columns - 1, 1)
-        step_y = (self.high - self.low) / max(self.rows - 1, 1)
-        for i, (series, _) in enumerate(self.series):
-            column, row, characters = canvas.cells(i)
-            if characters:
-                figure.scatter(
-                    (column * step_x).tolist(),
-                    (self.low + row * step_y).tolist(),
-                    marker=characters,
-                    color=rgb(series.colour),
-                )
+        right, up = matrix.cols - self.columns, matrix.rows - self.rows
+        colours = [rgb(series.colour) for series, _ in self.series]
+        for column, row, i, character in canvas.cells():
+            if matrix.marker[up + row][right + column] == " ":
+                matrix.marker[up + row][right + column] = character
+                matrix.fullground[up + row][right + column] = colours[i]
 
     def _mark(self, figure: Any, mark: Mark, rgb: Rgb) -> None:
         x = chart.finite([mark.x])[0]

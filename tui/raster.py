@@ -1,8 +1,10 @@
 """Lines as braille characters: two dots across and four down in every cell.
 
 plotext could do this too, dot by dot in Python; here NumPy does it for all dots at once, ten
-times faster, and plotext is handed one character for each cell.
+times faster.
 """
+
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -51,10 +53,12 @@ class Canvas:
     def _dots(shares: Array, cells: int, dots: int) -> Array:
         return np.rint(np.clip(shares, 0, 1) * (dots * cells - 1)).astype(np.int64)
 
-    def cells(self, colour: int) -> tuple[Array, Array, list[str]]:
-        """Column, row from below and character of every cell of a colour."""
-        rows, columns = np.nonzero(self.colours == colour)
-        return columns, rows, [chr(_FIRST + bit) for bit in self.bits[rows, columns].tolist()]
+    def cells(self) -> Iterator[tuple[int, int, int, str]]:
+        """Column, row from below, colour and character of every cell with a dot."""
+        rows, columns = np.nonzero(self.bits)
+        characters = (chr(_FIRST + bits) for bits in self.bits[rows, columns].tolist())
+        colours = self.colours[rows, columns].tolist()
+        return zip(columns.tolist(), rows.tolist(), colours, characters, strict=True)
 
 
 def _between(x: Array, y: Array) -> tuple[Array, Array]:

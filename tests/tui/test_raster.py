@@ -6,8 +6,7 @@ from tui.raster import Canvas
 
 
 def _picture(canvas: Canvas, colour: int = 0) -> dict[tuple[int, int], str]:
-    columns, rows, characters = canvas.cells(colour)
-    return {(int(c), int(r)): ch for c, r, ch in zip(columns, rows, characters, strict=True)}
+    return {(column, row): ch for column, row, own, ch in canvas.cells() if own == colour}
 
 
 def test_a_level_line_has_a_dot_in_every_half_column() -> None:

@@ -48,9 +48,10 @@ class Curve(Widget, can_focus=True):
             self.refresh()
             return
         width = self.size.width
-        for y, (old, new) in enumerate(zip(before, self._strips, strict=True)):
-            if old != new:
-                self.refresh(Region(0, y, width, 1))
+        lines = enumerate(zip(before, self._strips, strict=True))
+        changed = [Region(0, y, width, 1) for y, (old, new) in lines if old != new]
+        if changed:  # no region would mean all of it
+            self.refresh(*changed)
 
     @property
     def _key(self) -> tuple[object, ...]:
