@@ -13,7 +13,15 @@ from torch.utils.data import Dataset as TorchDataset
 
 from benchmarks.report import Section, Verdict, markdown_table
 from benchmarks.timing import FULL, Effort, Way, compare
-from benchmarks.twins import LAYOUTS, THREADS, TorchTrainer, engine_trainer, preset_work, torch_name
+from benchmarks.twins import (
+    LAYOUTS,
+    LR,
+    THREADS,
+    TorchTrainer,
+    engine_trainer,
+    preset_work,
+    torch_name,
+)
 from engine import data
 from engine.data import Batches, Dataset, Split, split_validation
 from engine.kernels.workers import Workers
@@ -21,6 +29,8 @@ from engine.layers import Sequential
 from engine.train.setup import EVALUATION_BATCH, evaluation_batches
 
 BATCH = 128
+TURN = 20
+"""Batches between two looks at the controls: a tenth of a second."""
 NETWORK = "lenet_mnist"
 LOADERS = (0, 2)
 """Processes of a DataLoader."""
@@ -99,8 +109,10 @@ def _engine_epoch(
     number = next(epochs)
     with Workers(2) as workers:
         trainer = engine_trainer(model, workers)
-        for step in range(train.steps_per_epoch):
-            trainer.step(train, number, step)
+        step = 0
+        while step < train.steps_per_epoch:
+            left = train.steps_per_epoch - step
+            step += len(trainer.steps(train, number, step, [LR] * min(TURN, left)))
         trainer.evaluate(evaluation_batches(dataset.train, dataset, indices[1]))
 
 

@@ -29,12 +29,14 @@ class Way:
     """One way of doing the work.
 
     Attributes:
-        run: does it once.
+        run: does it.
         prepare: called before each turn, not timed.
+        times: how often a run does it.
     """
 
     run: Callable[[], object]
     prepare: Callable[[], object] = lambda: None
+    times: int = 1
 
 
 @dataclass(frozen=True)
@@ -83,14 +85,14 @@ def compare(ways: Mapping[str, Way], effort: Effort, *, warm: bool = True) -> Co
             way = ways[name]
             way.prepare()
             if not warm:
-                seconds[name].append(_timed(way.run, 1))
+                seconds[name].append(_timed(way.run, 1) / way.times)
                 continue
             way.run()
             if name not in runs:
                 # The very first run may be slow, so the number of runs is set by the second.
                 took = _timed(way.run, 1)
                 runs[name] = min(max(1, math.ceil(effort.turn / took)), 1000)
-            seconds[name].append(_timed(way.run, runs[name]) / runs[name])
+            seconds[name].append(_timed(way.run, runs[name]) / (runs[name] * way.times))
     return Comparison(seconds)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from itertools import count, product
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,7 @@ THREADS = (1, 2)
 LAYOUTS = {"default": torch.contiguous_format, "channels_last": torch.channels_last}
 LR, MOMENTUM = 1e-3, 0.9
 STEPS = 4
-"""Different batches that take turns."""
+"""Different batches, one after the other."""
 
 
 @dataclass(frozen=True)
@@ -89,20 +89,21 @@ def step_ways(
 ) -> dict[str, Way]:
     """Training steps: the engine with each number of workers, PyTorch in all its variants.
 
-    The engine's step loads and normalises its images and computes accuracy and the gradient's
-    norm as well; PyTorch finds its tensors ready.
+    Some in a row, as both train. The engine's step loads and normalises its images and computes
+    accuracy and the gradient's norm as well; PyTorch finds its tensors ready.
     """
     batches = noise(work.shape, CLASSES, batch, STEPS)
     ways = {}
     for number in workers:
         trainer = engine_trainer(work.model(), stack.enter_context(Workers(number)))
         ways[f"ours, {number} {'worker' if number == 1 else 'workers'}"] = Way(
-            partial(_engine_step, trainer, batches, count())
+            partial(trainer.steps, batches, 0, 0, [LR] * STEPS), times=STEPS
         )
     for layout, threads in product(LAYOUTS, THREADS):
         twin = TorchTrainer(work.model(), layout)
-        run = partial(_torch_step, twin, twin.tensors(batches), count())
-        ways[torch_name(layout, threads)] = Way(run, partial(torch.set_num_threads, threads))
+        run = partial(_torch_steps, twin, twin.tensors(batches))
+        prepare = partial(torch.set_num_threads, threads)
+        ways[torch_name(layout, threads)] = Way(run, prepare, times=STEPS)
     return ways
 
 
@@ -134,14 +135,9 @@ def torch_name(layout: str, threads: int) -> str:
     return f"PyTorch, {layout}, {threads} {'thread' if threads == 1 else 'threads'}"
 
 
-def _engine_step(trainer: Trainer, batches: Batches, turn: "count[int]") -> None:
-    trainer.step(batches, 0, next(turn) % STEPS)
-
-
-def _torch_step(
-    twin: TorchTrainer, tensors: list[tuple[torch.Tensor, torch.Tensor]], turn: "count[int]"
-) -> None:
-    twin.step(*tensors[next(turn) % STEPS])
+def _torch_steps(twin: TorchTrainer, tensors: list[tuple[torch.Tensor, torch.Tensor]]) -> None:
+    for x, y in tensors:
+        twin.step(x, y)
 
 
 def _torch_logits(net: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
