@@ -7,7 +7,7 @@ layers, where one of them must raise.
 import contextlib
 import json
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import oracles
@@ -15,10 +15,13 @@ import pytest
 from cases import Array, Case
 
 from engine.gradcheck import Report, check_layer
+from engine.kernels.crew import in_order
 from engine.kernels.meeting import Rank
 from engine.kernels.workers import Workers
 from engine.layers import Dropout, Layer, MaxPool2D
 from engine.models import build
+
+T = TypeVar("T")
 
 TOLERANCE = 1e-6
 """Of a gradient, relative; the aim is 1e-7."""
@@ -261,13 +264,25 @@ def micro_batches(case: Case) -> None:
     pieces = [slice(0, 1), slice(1, n - 1), slice(n - 1, n)]
     twins = [layer.replica() for _ in pieces]
 
+    met: list[int] = []
+
+    class Watched:
+        def __init__(self, rank: Rank) -> None:
+            self.rank, self.index = rank, rank.index
+
+        def all_gather(self, value: T) -> list[T]:
+            met.append(self.index)
+            return self.rank.all_gather(value)
+
     def task(i: int, rank: Rank) -> dict[str, Array]:
         for each in twins[i].walk():
-            each.rank = rank
+            each.rank = Watched(rank)
         return run(twins[i], x[pieces[i]], dout[pieces[i]])
 
     with Workers(2) as workers:
-        parts = workers.map(task, len(pieces))
+        parts = in_order(workers.crew.each(task, len(pieces)))
+    says_so = any(each.meets and each.training for each in layer.walk())
+    assert bool(met) == says_so, "``meets`` says whether micro-batches meet in a layer"
     found = {name: np.concatenate([part[name] for part in parts]) for name in ("output", "input")}
     found |= {
         f"d {name}": np.sum([part[f"d {name}"] for part in parts], axis=0)
