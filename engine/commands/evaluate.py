@@ -13,7 +13,8 @@ from engine.config import Config
 from engine.data import FetchCancelledError, Split
 from engine.kernels.workers import Workers
 from engine.train import setup
-from engine.train.trainer import Evaluation, Trainer
+from engine.train.outcomes import Evaluation
+from engine.train.trainer import Trainer
 from engine.train.weights import load_model
 
 

@@ -7,7 +7,8 @@ import numpy as np
 
 from engine.kernels import pool
 from engine.kernels.crew import Crew, Numbered, in_order
-from engine.kernels.team import Team, shared_zeros
+from engine.kernels.shared import shared_zeros
+from engine.kernels.team import Team
 from engine.kernels.workers import WORTH_A_TEAM, Workers, micro_batches
 from engine.layers import (
     BatchNorm1D,

@@ -16,7 +16,7 @@ import numpy as np
 from engine.errors import ConfigError
 from engine.layers import Sequential
 from engine.train import durable
-from engine.train.trainer import Diverged
+from engine.train.outcomes import Diverged
 
 Array = np.ndarray
 Logs = Mapping[str, float]

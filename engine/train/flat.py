@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from engine.kernels.team import shared_zeros
+from engine.kernels.shared import shared_zeros
 from engine.layers import Layer
 from engine.optim import Optimizer
 

@@ -12,6 +12,7 @@ from engine.errors import RunError
 from engine.train.callbacks import Callback
 from engine.train.controls import Controls
 from engine.train.events import EpochEnded, Event, LearningRateChanged, Logs, Warned
+from engine.train.outcomes import Evaluation, StepResult
 from engine.train.provenance import RateChange, weights_hash
 from engine.train.ring import MetricRing
 from engine.train.rundir import RunDir
@@ -19,7 +20,6 @@ from engine.train.saving import Saver
 from engine.train.setup import Sources
 from engine.train.snapshot import Snapshot, weights_snapshot
 from engine.train.state import RunState
-from engine.train.trainer import Evaluation, StepResult
 
 TURN = 0.1
 """Seconds of training between two looks at the controls; a batch may take longer."""

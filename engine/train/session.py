@@ -27,6 +27,7 @@ from engine.train.events import (
     Warned,
 )
 from engine.train.loop import Loop, Stopped
+from engine.train.outcomes import Diverged
 from engine.train.provenance import KEY, Part, weights_hash
 from engine.train.results import append_result
 from engine.train.ring import MetricRing
@@ -34,7 +35,7 @@ from engine.train.rundir import RunDir
 from engine.train.runlist import delete_run
 from engine.train.saving import Saver
 from engine.train.state import Progress, RunState
-from engine.train.trainer import Diverged, Trainer
+from engine.train.trainer import Trainer
 
 WEIGHTS = "weights.npz"
 """The finished network of a run, in its directory."""

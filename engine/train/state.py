@@ -10,8 +10,9 @@ from engine.errors import CheckpointError
 from engine.schedulers import Scheduler
 from engine.train.callbacks import Callback
 from engine.train.checkpoint import Checkpoint
+from engine.train.outcomes import StepResult
 from engine.train.provenance import KEY, Provenance
-from engine.train.trainer import StepResult, Trainer
+from engine.train.trainer import Trainer
 from engine.train.untrusted import check_alike, check_logs
 
 Array = np.ndarray

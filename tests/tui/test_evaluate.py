@@ -16,7 +16,7 @@ from engine.commands.evaluate import Measurement
 from engine.data import Split
 from engine.errors import CheckpointError
 from engine.metrics import confusion_matrix, per_class
-from engine.train.trainer import Evaluation
+from engine.train.outcomes import Evaluation
 from tui.app import CnnApp
 from tui.screens import evaluate as module
 from tui.screens.evaluate import EvaluateScreen

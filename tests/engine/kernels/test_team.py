@@ -19,10 +19,12 @@ import numpy as np
 import pytest
 
 from engine.errors import RunError
+from engine.kernels import shared
 from engine.kernels import team as team_module
 from engine.kernels.crew import Crew, in_order
 from engine.kernels.meeting import MeetingThreads, Rank
-from engine.kernels.team import Team, can_fork, shared_zeros
+from engine.kernels.shared import Exchange, Orders, SharedPiles, shared_zeros
+from engine.kernels.team import Team, can_fork
 from engine.kernels.workers import Workers
 
 pytestmark = pytest.mark.skipif(not can_fork(), reason="worker processes are for Linux")
@@ -128,7 +130,7 @@ def test_every_micro_batch_is_taken_by_one(count: int) -> None:
 
 
 def test_one_s_own_share_comes_first_and_then_the_others() -> None:
-    piles = team_module.SharedPiles(3)
+    piles = SharedPiles(3)
     others = [copy.copy(piles) for _ in range(2)]  # each counts for itself
     shares = [range(3), range(3, 5), range(5, 5)]
     for _ in range(3):
@@ -237,7 +239,7 @@ def test_signals_to_the_whole_group_are_for_the_parent() -> None:
 
 
 def test_too_much_for_a_meeting_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(team_module, "_SLOT", 1000)
+    monkeypatch.setattr(shared, "_SLOT", 1000)
     with made(each(lambda order, index, rank: rank.all_gather(b"x" * order)), 2) as team:
         assert results(team, 500, 2) == [[b"x" * 500] * 2] * 2
         with pytest.raises(RunError, match="too many"):
@@ -267,7 +269,7 @@ def test_workers_end_with_a_killed_parent_and_hold_none_of_its_files(tmp_path: P
 def test_a_worker_serves_until_its_pipe_is_closed() -> None:
     """The worker's own loop, here in a thread, so that its every branch is seen to run."""
     ours, theirs = Pipe()
-    orders, exchange = team_module._Orders(1), team_module._Exchange(1)
+    orders, exchange = Orders(1), Exchange(1)
 
     @each
     def task(order: Any, index: int, rank: Rank) -> Any:
@@ -275,7 +277,7 @@ def test_a_worker_serves_until_its_pipe_is_closed() -> None:
             raise ValueError("nothing to do")
         return order, rank.all_gather(index)
 
-    piles = team_module.SharedPiles(1)
+    piles = SharedPiles(1)
     worker = team_module._Worker(task, 0, theirs, orders, exchange, piles)
     thread = threading.Thread(target=worker.serve)
     thread.start()
@@ -296,14 +298,14 @@ def test_a_worker_serves_until_its_pipe_is_closed() -> None:
 
 def test_what_workers_swap_comes_in_order() -> None:
     """Two of them, here as threads of this process, at meetings one after the other."""
-    exchange = team_module._Exchange(2)
+    exchange = Exchange(2)
     members = [exchange, copy.copy(exchange)]  # each counts for itself
     seen: dict[int, list[Any]] = {}
 
     _, pipe = Pipe()
 
     def take_part(own: int) -> None:
-        orders, piles = team_module._Orders(1), team_module.SharedPiles(2)
+        orders, piles = Orders(1), SharedPiles(2)
         worker = team_module._Worker(meet, own, pipe, orders, members[own], piles)
         seen[own] = worker._work((50, 5), 2)
         worker.threads.close()
@@ -319,10 +321,10 @@ def test_what_workers_swap_comes_in_order() -> None:
 
 
 def test_a_meeting_has_room_for_so_much() -> None:
-    exchange = team_module._Exchange(1)
-    exchange._write(0, b"x" * team_module._SLOT)
+    exchange = Exchange(1)
+    exchange._write(0, b"x" * shared._SLOT)
     with pytest.raises(RunError, match="too many"):
-        exchange._write(0, b"x" * (team_module._SLOT + 1))
+        exchange._write(0, b"x" * (shared._SLOT + 1))
     exchange.close_bells()
 
 
@@ -350,8 +352,8 @@ def test_an_error_that_no_pickle_knows_becomes_one_that_can_be_sent() -> None:
 def test_a_life_ends_where_it_began(monkeypatch: pytest.MonkeyPatch) -> None:
     """A forked process never returns to what its parent was doing; here it is this one."""
     ours, theirs = Pipe()
-    orders, exchange = team_module._Orders(1), team_module._Exchange(1)
-    piles = team_module.SharedPiles(1)
+    orders, exchange = Orders(1), Exchange(1)
+    piles = SharedPiles(1)
     handled: dict[int, Any] = {}
     served: list[dict[int, Any]] = []
     kept: list[set[int]] = []

@@ -21,7 +21,7 @@ from engine.train.callbacks import (
     TerminateOnNaN,
     maximises,
 )
-from engine.train.trainer import Diverged
+from engine.train.outcomes import Diverged
 
 NAN = math.nan
 

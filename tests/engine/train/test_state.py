@@ -13,8 +13,9 @@ from engine.errors import CheckpointError
 from engine.kernels.workers import Workers
 from engine.train import setup
 from engine.train.checkpoint import Checkpoint
+from engine.train.outcomes import StepResult
 from engine.train.state import Progress, RunState
-from engine.train.trainer import StepResult, Trainer
+from engine.train.trainer import Trainer
 
 STOPPING = "callbacks=[early_stopping: {monitor: val_loss, patience: 3}]"
 PLATEAU = "train.scheduler={name: plateau, monitor: val_acc}"

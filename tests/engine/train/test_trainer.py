@@ -15,7 +15,8 @@ from engine.losses import MSE, Loss, SoftmaxCrossEntropy
 from engine.models import build
 from engine.optim import SGD, Adam, Optimizer, norms
 from engine.train import trainer as trainer_module
-from engine.train.trainer import Diverged, Trainer
+from engine.train.outcomes import Diverged
+from engine.train.trainer import Trainer
 
 BN_NET = [
     {"Conv2D": {"out_channels": 3, "kernel_size": 3}},

@@ -1,0 +1,68 @@
+"""What comes of a batch, and of an evaluation."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.errors import RunError
+
+Array = np.ndarray
+
+
+class Diverged(RunError):
+    """The loss or the gradient is no longer a finite number; no parameter was changed.
+
+    Args:
+        what: what is not finite.
+        epoch, step: where, both from 0; no step if it was seen after the epoch's last one.
+        lr: the learning rate of that step.
+        source: what first was not finite, ``layer 3 Conv2D(6→16, k=5)`` or ``the images``; None
+            if only gradients are not, or nobody knows.
+    """
+
+    def __init__(
+        self, what: str, epoch: int, step: int | None, lr: float, source: str | None = None
+    ) -> None:
+        self.epoch, self.step, self.lr, self.source = epoch, step, lr, source
+        batch = "after its last batch" if step is None else f"batch {step + 1}"
+        first = f"; first not finite: {source}" if source else ""
+        super().__init__(
+            f"diverged in epoch {epoch + 1}, {batch}, at learning rate {lr:g}: "
+            f"{what}{first}. Try a smaller lr, or train.clip_norm"
+        )
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What one optimizer step tells.
+
+    Attributes:
+        loss: mean over the batch, before the step.
+        correct: how many samples were classified correctly, before the step.
+        samples: how many there were.
+        grad_norm: of all gradients together, before clipping.
+    """
+
+    loss: float
+    correct: int
+    samples: int
+    grad_norm: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a network makes of a set of samples.
+
+    Attributes:
+        loss: mean over the samples.
+        acc: share of samples classified correctly.
+        predictions: class indices (N,), ``metrics.NO_PREDICTION`` where a logit is NaN.
+        labels: class indices (N,).
+        top5: share of samples whose class is among the five likeliest.
+    """
+
+    loss: float
+    acc: float
+    predictions: Array
+    labels: Array
+    top5: float
