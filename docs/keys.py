@@ -16,12 +16,14 @@ START, END = "<!-- keys -->\n", "<!-- /keys -->"
 
 
 def table() -> str:
-    """The keys of every screen, those of the editor behind those of the configs."""
+    """The keys of every screen, those of a screen over another behind the other's."""
     titles = {keymap.APP: "everywhere"}
     for spec in SCREENS:
         titles[spec.id] = f"{spec.key} {spec.title}"
         if spec.id == "configs":
             titles["edit"] = "its editor"
+        if spec.id == "evaluate":
+            titles["draw"] = "its paper"
     return keymap.markdown(titles) + "\n"
 
 

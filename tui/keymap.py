@@ -186,13 +186,21 @@ KEYS: tuple[Key, ...] = (
     Key("x", "stop", "stop", "Stop the evaluation", "evaluate", "Test"),
     Key("n", "next_mistake", "mistake", "Go to the next most frequent mistake", "evaluate",
         "Matrix", True),
-    Key("p", "percent", "in %", "Counts, or percent of the row", "evaluate", "Matrix", True),
+    Key("p", "percent", "in %", "Counts, or percent of the row", "evaluate", "Matrix"),
     Key("i", "inspect", "inspect", "What the layers make of the chosen image", "evaluate",
         "Images", True),
+    Key("d", "draw", "draw", "Draw one, and see what it is taken for", "evaluate", "Images", True),
     Key("z", "zoom", "images", "The images of the cell alone, or all", "evaluate", "Matrix"),
     Key("escape", "back", "back", "Back to the matrix", "evaluate", "Matrix"),
     Key("o", "choose_network", "network", "Choose the run to evaluate", "evaluate", "Network",
         True),
+    # -- the paper, over 6 ------------------------------------------------------------------
+    Key("space", "pen", "pen", "Put the pen down, or lift it; the arrows move it", "draw", "Paper",
+        True),
+    Key("x", "clear", "new sheet", "A new sheet", "draw", "Paper", True),
+    Key("n", "sample(1)", "sample", "An image of the test set, to draw on", "draw", "Paper", True),
+    Key("N", "sample(-1)", "sample before", "The image before", "draw", "Paper"),
+    Key("escape", "leave", "back", "Back to the evaluation", "draw", "Paper", True),
 )  # fmt: skip
 
 

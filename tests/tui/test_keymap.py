@@ -8,15 +8,17 @@ from textual.screen import Screen
 from tui import keymap
 from tui.app import CnnApp
 from tui.screens import SCREENS
+from tui.screens.draw import DrawScreen
 from tui.screens.edit import EditScreen
 from tui.widgets.keybar import KeyBar
 
-PLACES = [*(spec.id for spec in SCREENS), "edit"]
+OVER_OTHERS = {"edit": EditScreen, "draw": DrawScreen}
+PLACES = [*(spec.id for spec in SCREENS), *OVER_OTHERS]
 
 
 def _screen(where: str) -> type[Screen]:
-    if where == "edit":
-        return EditScreen
+    if where in OVER_OTHERS:
+        return OVER_OTHERS[where]
     spec = next(spec for spec in SCREENS if spec.id == where)
     module, name = spec.place.split(":")
     return getattr(import_module(f"tui.screens.{module}"), name)
@@ -89,7 +91,7 @@ def test_the_readmes_table_has_every_key() -> None:
     titles = {
         keymap.APP: "everywhere",
         **{spec.id: spec.title for spec in SCREENS},
-        "edit": "Editor",
+        **{where: where for where in OVER_OTHERS},
     }
     table = keymap.markdown(titles)
     for row in keymap.KEYS:

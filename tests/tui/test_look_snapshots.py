@@ -17,11 +17,13 @@ from engine.train.snapshot import LayerSnapshot, Snapshot
 from tui.app import CnnApp
 from tui.lookout import Look
 from tui.screens import evaluate
+from tui.screens.draw import DrawScreen, Guesses
 from tui.screens.evaluate import EvaluateScreen
 from tui.screens.gradients import GradientsScreen
 from tui.screens.inspect import InspectScreen
 from tui.screens.runs import RunsScreen
 from tui.subject import of_run
+from tui.widgets.pad import Pad
 
 SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
 MakeApp = Callable[..., CnnApp]
@@ -141,5 +143,27 @@ def test_evaluate(
         await settle(pilot, lambda: screen.ready)
         await pilot.press("e")
         await settle(pilot, lambda: screen.found and screen.focused)
+
+    assert snap_compare(make_app(), terminal_size=size, run_before=prepare)
+
+
+@SIZES
+def test_draw(snap_compare: Compare, make_app: MakeApp, home: Path, size: tuple[int, int]) -> None:
+    run = make_run(home / "runs")
+
+    async def prepare(pilot: Pilot) -> None:
+        assert isinstance(pilot.app, CnnApp)
+        pilot.app.choice.chosen = of_run(run)
+        await pilot.press("6")
+        await settle(pilot, lambda: isinstance(pilot.app.screen, EvaluateScreen))
+        await settle(pilot, lambda: pilot.app.screen.ready and not pilot.app.jobs)
+        await pilot.press("d")
+        await settle(pilot, lambda: isinstance(pilot.app.screen, DrawScreen))
+        pad = pilot.app.screen.query_one(Pad)
+        for start, end in (((5, 7), (5, 20)), ((5, 20), (23, 11))):
+            pad.drawing.stroke(start, end)
+        await pilot.press("space")
+        await settle(pilot, lambda: not pilot.app.jobs)
+        await settle(pilot, lambda: "%" in str(pilot.app.screen.query_one(Guesses).render()))
 
     assert snap_compare(make_app(), terminal_size=size, run_before=prepare)

@@ -9,13 +9,14 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from engine.commands.evaluate import Measurement, measure
-from engine.data import FetchCancelledError
+from engine.data import DATASETS, FetchCancelledError
 from engine.errors import EngineError
 from engine.train.runlist import list_runs
 from tui import keymap, text
 from tui.hints import advice, hints
 from tui.jobs import Job
 from tui.screens.choosing import Choosing
+from tui.screens.draw import DrawScreen
 from tui.screens.inspect import InspectScreen
 from tui.subject import Subject, of_run
 from tui.widgets.cellimages import CellImages, CellPane
@@ -116,7 +117,11 @@ class EvaluateScreen(Choosing):
                 hints(
                     "How good is it on images that it has not seen?",
                     [f"{text.line(subject.name, 50)}, {subject.what}"],
-                    [("e", "evaluates it on the test set"), ("o", "chooses another run")],
+                    [
+                        ("e", "evaluates it on the test set"),
+                        ("d", "draws an image for it"),
+                        ("o", "chooses another run"),
+                    ],
                 )
             )
             return
@@ -207,6 +212,11 @@ class EvaluateScreen(Choosing):
                 return "it is under way; x stops it"
             if self.subject is None:
                 return "there is no trained network yet; 2 trains one"
+        if action == "draw":
+            if self.subject is None:
+                return "there is no trained network yet; 2 trains one"
+            if DATASETS[self.subject.config.dataset].image_shape[0] != 1:
+                return "it knows images in colour; there is only a pencil"
         if action in ("next_mistake", "percent", "zoom", "inspect") and self.found is None:
             return "e evaluates first"
         if action == "inspect" and self.query_one(CellPane).index is None:
@@ -286,6 +296,12 @@ class EvaluateScreen(Choosing):
         inspect = self.app.screen
         assert isinstance(inspect, InspectScreen)
         inspect.show_image(index)
+
+    def action_draw(self) -> None:
+        """Draw an image for the network."""
+        assert self.subject is not None
+        samples = self.found.test.images if self.found and self._of == self.subject else None
+        self.app.push_screen(DrawScreen(self.subject, samples))
 
     def action_back(self) -> None:
         """Back to the matrix."""
