@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from unittest.mock import patch
 
@@ -20,11 +21,13 @@ from engine.config import load
 from engine.resources import shipped
 from engine.train.session import TrainingSession
 from tui.app import CnnApp
+from tui.screens.draw import DrawScreen
 from tui.screens.evaluate import EvaluateScreen
 from tui.screens.gradients import GradientsScreen
 from tui.screens.inspect import InspectScreen
 from tui.screens.runs import RunsScreen
 from tui.widgets.gallerypane import Sample
+from tui.widgets.pad import Pad
 
 SIZE = (120, 40)
 TARGET = Path(__file__).with_name("screenshots")
@@ -37,6 +40,8 @@ SEEN_EPOCH = 8
 """The epoch in the middle of which training is looked at."""
 IMAGE = 8
 """A five of the test set."""
+THREE = ((6, 8), (4, 12), (5, 17), (9, 17), (12, 12), (15, 18), (20, 17), (22, 12), (20, 7))
+"""Where the pen goes to draw a digit."""
 
 
 def main() -> None:
@@ -115,6 +120,19 @@ async def _evaluate(app: CnnApp) -> None:
     await asyncio.sleep(0.5)
 
 
+async def _draw(app: CnnApp) -> None:
+    await _press(app, "d")
+    screen = app.screen
+    assert isinstance(screen, DrawScreen)
+    await _until(lambda: screen.ready and not app.jobs)
+    pad = screen.query_one(Pad)
+    for start, end in pairwise(THREE):
+        pad.drawing.stroke(start, end)
+    pad.cursor = THREE[-1]
+    pad.show(pad.drawing.ink.copy())
+    await asyncio.sleep(0.5)
+
+
 async def _press(app: CnnApp, *keys: str) -> None:
     """``pilot.press`` would wait for an idle processor, which training does not leave."""
     for key in keys:
@@ -130,7 +148,7 @@ async def _until(condition: Callable[[], object]) -> None:
         await asyncio.sleep(0.02)
 
 
-PICTURES = (_configs, _train, _inspect, _gradients, _runs, _evaluate)
+PICTURES = (_configs, _train, _inspect, _gradients, _runs, _evaluate, _draw)
 """In this order: each begins where the one before ended."""
 
 

@@ -2,26 +2,25 @@
 
 import time
 
+TURN = 0.47
+"""Seconds; two beats of the app."""
+
 
 class Pace:
-    """At once when it is something else, and every so often while only its numbers change.
+    """At once when it is something else, and every other beat while only its numbers change.
 
     Every drawing while a network trains takes something from the training, and nobody reads
-    numbers that change four times a second.
-
-    Args:
-        seconds: between two drawings of the same.
+    numbers that change four times a second. All go by one clock: what shows the same number in
+    two places shows the same one.
     """
 
-    def __init__(self, seconds: float = 0.4) -> None:
-        self.seconds = seconds
-        self._what: object = None
-        self._next = 0.0
+    def __init__(self) -> None:
+        self._last: object = None
 
     def due(self, what: object) -> bool:
         """Whether to draw now; ``what`` is compared with that of the last drawing."""
-        now = time.monotonic()
-        if what == self._what and now < self._next:
+        now = (what, int(time.monotonic() / TURN))
+        if now == self._last:
             return False
-        self._what, self._next = what, now + self.seconds
+        self._last = now
         return True
