@@ -21,7 +21,7 @@ class Orders:
 
 
 class Controls:
-    """Orders to a session. It reads them at every batch boundary, so they act within a batch."""
+    """Orders to a session. It reads them between two batches, at least every tenth of a second."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition(threading.RLock())
