@@ -6,8 +6,9 @@ member it is an ordinary program.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
+from engine.errors import RunError
 from engine.kernels.meeting import MeetingThreads, Rank, Swap
 from engine.kernels.parts import equal_parts
 
@@ -67,7 +68,7 @@ class Crew:
         """Run ``task(number, rank)`` for the micro-batches of this member's share.
 
         Who is done with them takes some of another's, whose processor somebody else may need for
-        a moment, instead of waiting for it. Between two calls all gather.
+        a moment, instead of waiting for it. Callers see to it that all gather between two calls.
 
         Args:
             task: what to do with one.
@@ -76,8 +77,11 @@ class Crew:
                 of another's. No share may be empty.
 
         Returns:
-            The results of this member. An exception of a task is raised here, after all the
-            others of this member have come to an end.
+            The results of this member. An exception of a task is raised here, when none of this
+            member's is under way any more.
+
+        Raises:
+            RunError: they meet, and nobody said so.
         """
         if meet or self._piles is None:
             share = self.share(size)
@@ -85,12 +89,16 @@ class Crew:
         return [
             (i, result)
             for i in self._piles.take(self._shares(size), self.index)
-            for result in self._threads.map(task, range(i, i + 1))
+            for result in self._threads.map(task, range(i, i + 1), _no_meeting)
         ]
 
     def gather(self, values: list[T]) -> list[T]:
         """Everybody's values in the order of the members. Waits for all of them."""
         return values if self._swap is None else self._swap(values)
+
+
+def _no_meeting(values: list[Any]) -> list[Any]:
+    raise RunError("micro-batches meet in a layer that does not say so (its ``meets``)")
 
 
 def in_order(parts: Iterable[Numbered[T]]) -> list[T]:

@@ -6,7 +6,9 @@ All of it is made before the fork, lies in memory, and ends with the last proces
 import mmap
 import os
 import pickle
+import select
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
@@ -16,6 +18,8 @@ from engine.errors import RunError
 
 _SLOT = 4 << 20
 """Bytes that a worker can bring to a meeting: address space, memory only where it is used."""
+_PATIENCE = 1000
+"""Milliseconds between two looks at whether there still is a parent."""
 
 
 def shared_zeros(size: int, dtype: np.typing.DTypeLike) -> np.ndarray:
@@ -30,7 +34,13 @@ class _Place:
 
     def __init__(self, count: int, size: int) -> None:
         self.memory = mmap.mmap(-1, size)
-        self.bells = [os.eventfd(0, os.EFD_SEMAPHORE) for _ in range(count)]
+        self.bells: list[int] = []
+        try:
+            while len(self.bells) < count:
+                self.bells.append(os.eventfd(0, os.EFD_SEMAPHORE))
+        except OSError:
+            self.close_bells()
+            raise
 
     def close_bells(self) -> None:
         """Close this process's ends."""
@@ -75,6 +85,7 @@ class Exchange(_Place):
     def __init__(self, count: int) -> None:
         super().__init__(count, 2 * count * _SLOT)
         self.turn = 0
+        self.parent = os.getpid()
 
     def swap(self, own: int, members: int, values: list[Any]) -> list[Any]:
         """Everybody's values, in the order of the workers."""
@@ -84,11 +95,20 @@ class Exchange(_Place):
             if other != own:
                 os.eventfd_write(self.bells[other], 1)
         for _ in range(members - 1):
-            os.eventfd_read(self.bells[own])
+            self._await(self.bells[own])
         everybody: list[Any] = []
         for worker in range(members):
             everybody += values if worker == own else pickle.loads(self._slot(worker))
         return everybody
+
+    def _await(self, bell: int) -> None:
+        """Wait for a bell; not for ever, if the others were killed together with the parent."""
+        ringing = select.poll()
+        ringing.register(bell, select.POLLIN)
+        while not ringing.poll(_PATIENCE):
+            if self.parent not in (os.getpid(), os.getppid()):
+                raise RunError("the process that gave the order is gone")
+        os.eventfd_read(bell)
 
     def _slot(self, worker: int) -> memoryview:
         start = (2 * worker + self.turn) * _SLOT
@@ -122,6 +142,9 @@ class SharedPiles:
                 # Opened by name: of what memfd_create itself returns, Linux gives the same byte
                 # to two who read at once.
                 self.files.append(os.open(f"/proc/self/fd/{memory}", os.O_RDONLY))
+        except OSError:
+            self.close()
+            raise
         finally:
             os.close(memory)
 
@@ -132,16 +155,23 @@ class SharedPiles:
 
     def take(self, shares: Sequence[range], member: int) -> Iterator[int]:
         """Numbers from shares of at most 255, its own first, each given to only one who asks."""
-        start = self.count * self.turn
+        files = self._files_of_turn()
         self.turn ^= 1
         # All are through with the round before, where this one was emptied.
-        os.lseek(self.files[self.count * self.turn + member], 0, os.SEEK_SET)
-        for owner in (*range(member, len(shares)), *range(member)):
-            share, file = shares[owner], self.files[start + owner]
-            while (place := os.read(file, 1)) and place[0] < len(share):
-                yield share[place[0]]
+        os.lseek(self._files_of_turn()[member], 0, os.SEEK_SET)
+        owners = (*range(member, len(shares)), *range(member))
+        return chain.from_iterable(_taken(files[owner], shares[owner]) for owner in owners)
+
+    def _files_of_turn(self) -> list[int]:
+        return self.files[self.count * self.turn :][: self.count]
 
     def close(self) -> None:
         """Close this process's files."""
         while self.files:
             os.close(self.files.pop())
+
+
+def _taken(file: int, share: range) -> Iterator[int]:
+    """What this process gets of a share, as long as there is any."""
+    while (place := os.read(file, 1)) and place[0] < len(share):
+        yield share[place[0]]

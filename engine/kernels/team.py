@@ -8,8 +8,8 @@ norm and 1.5 times in convolutions; two processes 1.9 times in both.
 A worker is a fork of this process: it has the network and the data set as they are at that
 moment, without a copy. What changes afterwards lies in shared memory (``shared_zeros``):
 parameters, gradients, statistics, and what is to be done next. Results come back through a pipe,
-whose end also tells a worker that its parent is dead, however it died. There is nothing in the
-file system.
+whose end also tells a worker that its parent is dead, however it died; one that waits for others
+looks for itself. There is nothing in the file system.
 """
 
 import gc
@@ -19,7 +19,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from multiprocessing.connection import Connection, Pipe, wait
 from typing import Any, Generic, NoReturn, TypeVar
 
@@ -64,9 +64,13 @@ class Team(Generic[T]):
     def __init__(self, task: Task[T], count: int) -> None:
         self._processes: list[int] = []
         self._pipes: list[Connection] = []
-        self._orders = Orders(count)
-        self._piles = SharedPiles(count)
-        exchange = Exchange(count)
+        with ExitStack() as opened:  # one may find no descriptors left
+            self._orders = Orders(count)
+            opened.callback(self._orders.close_bells)
+            self._piles = SharedPiles(count)
+            opened.callback(self._piles.close)
+            exchange = Exchange(count)
+            opened.pop_all()
         try:
             for index in range(count):
                 ours, theirs = Pipe()

@@ -117,7 +117,7 @@ class Workers:
         self._teams = [team for team in self._teams if not team.closed]
         for _ in range(TRIES):
             with suppress(OSError):
-                self._teams.append(Team(task, self.count))
+                self._teams.append(Team(task, min(self.count, MOST_PIECES)))
                 return self._teams[-1]
         self._alone = True
         return None

@@ -115,6 +115,8 @@ class Optimizer(ABC):
     def load_state_dict(self, state: OptimizerState) -> None:
         """Go on from a copy of a state; arguments of the rule are not part of it.
 
+        Arrays that are there already stay the same ones: others may share their memory.
+
         Raises:
             CheckpointError: the state is of another kind of optimizer, or incomplete.
         """
@@ -128,10 +130,12 @@ class Optimizer(ABC):
                 f"{_names(state['slots'])}: it is of another optimizer"
             )
         self.t, self.lr = int(state["t"]), float(state["lr"])
-        self.slots = {
-            slot: {name: np.array(array, order="C") for name, array in state["slots"][slot].items()}
-            for slot in self.slot_names
-        }
+        for slot in self.slot_names:
+            own = self.slots[slot]
+            self.slots[slot] = {
+                name: _restored(own.get(name), array)
+                for name, array in state["slots"][slot].items()
+            }
 
     def _prepare(self) -> None:  # noqa: B027  (most rules have none)
         """Compute the numbers that all blocks of a step share. ``t`` is already this step's."""
@@ -202,6 +206,13 @@ class Optimizer(ABC):
         if not (math.isfinite(value) and value > 0):
             raise ValueError(f"{name} must be a finite number above 0, got {value}")
         return float(value)
+
+
+def _restored(own: Array | None, array: Array) -> Array:
+    if own is None or (own.shape, own.dtype) != (array.shape, array.dtype):
+        return np.array(array, order="C")
+    own[...] = array
+    return own
 
 
 def _names(slots: Mapping[str, Any] | tuple[str, ...]) -> str:

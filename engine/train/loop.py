@@ -60,7 +60,7 @@ class Loop:
     on_progress: Callable[[str, int, int], None]
     _last_snapshot: tuple[int, Snapshot] | None = None
     _wanted: list[Future[Snapshot]] = field(default_factory=list)
-    _batch_seconds: float = math.inf
+    _sample_seconds: float = math.inf
 
     def run(self) -> None:
         """Train all epochs that are left.
@@ -116,9 +116,11 @@ class Loop:
         epochs, steps = self.config.train.epochs, self.sources.train.steps_per_epoch
         self.show("training", progress.step, steps)
         self.controls.take_step()
-        rates = [self._scheduled_lr(i) * progress.lr_scale for i in range(self._batches())]
+        inspect = bool(self._wanted) or self.controls.paused
+        count = 1 if inspect or self._is_watched else self._batches()
+        rates = [self._scheduled_lr(i) * progress.lr_scale for i in range(count)]
         started = time.monotonic()
-        if self._wanted or self.controls.paused:
+        if inspect:
             trainer.optimizer.lr = rates[0]
             result, snapshot = trainer.step(self.sources.train, epoch, progress.step, inspect=True)
             results = [result]
@@ -126,9 +128,10 @@ class Loop:
             self._last_snapshot = progress.global_step + 1, snapshot
         else:
             results = trainer.steps(self.sources.train, epoch, progress.step, rates)
-        self._batch_seconds = max(time.monotonic() - started, 1e-6) / len(results)
+        took = max(time.monotonic() - started, 1e-6)
+        self._sample_seconds = took / sum(result.samples for result in results)
         for lr, result in zip(rates, results, strict=False):
-            self._count(result, lr)
+            self._count(result, lr, took / len(results))
         self._answer_wanted()
         self.show("training", progress.step, steps)
         self.on_progress(
@@ -138,26 +141,29 @@ class Loop:
         )
         self.saver.checkpoint_if_due()
 
-    def _batches(self) -> int:
-        """How many batches to train on before the next look at the controls."""
-        watched = any(
-            type(callback).on_train_batch_end is not Callback.on_train_batch_end
+    @property
+    def _is_watched(self) -> bool:
+        """Whether a callback looks at every batch, and so has to see the network after each."""
+        return any(
+            getattr(callback.on_train_batch_end, "__func__", None)
+            is not Callback.on_train_batch_end
             for callback in self.callbacks
         )
-        if watched or self._wanted or self.controls.paused:
-            return 1
-        progress = self.state.progress
+
+    def _batches(self) -> int:
+        """How many batches to train on before the next look at the controls."""
+        batch_seconds = self._sample_seconds * self.config.train.batch_size
         limits = [
-            int(TURN / self._batch_seconds),
-            self.sources.train.steps_per_epoch - progress.step,
+            int(TURN / batch_seconds),
+            self.sources.train.steps_per_epoch - self.state.progress.step,
             self.saver.batches_until_due,
         ]
         return max(1, min(limit for limit in limits if limit is not None))
 
-    def _count(self, result: StepResult, lr: float) -> None:
+    def _count(self, result: StepResult, lr: float, seconds: float) -> None:
         """Take note of a batch."""
         progress = self.state.progress
-        progress.add(result, self._batch_seconds)
+        progress.add(result, seconds)
         logs = {
             "loss": result.loss,
             "acc": result.correct / result.samples,

@@ -80,6 +80,9 @@ class Trainer:
         seed: of the dropout and augmentation streams.
         workers: how many micro-batches compute at once.
         clip_norm: largest norm of all gradients together, or None.
+
+    Worker processes know all of this as it is when training begins; later only the optimizer's
+    ``lr`` and ``t`` reach them.
     """
 
     def __init__(
@@ -126,7 +129,8 @@ class Trainer:
             batches: where the samples come from.
             epoch, step: which batch; they also key its random streams.
             inspect: also take a snapshot of weights, gradients and activations.
-            check: called again and again meanwhile, in any thread; may raise to stop at once.
+            check: called again and again meanwhile, in any thread; may raise to stop at once. The
+                parameters may be half updated then.
 
         Raises:
             Diverged: before anything was updated.
@@ -210,13 +214,13 @@ class Trainer:
         t = optimizer.t
         order = _Order(self._source(batches), epoch, first, tuple(rates), t, inspect)
         done: _Trained = self._carry_out(order, check)[0]
+        # The workers had their own.
+        optimizer.t, optimizer.lr = t + len(done.results), rates[max(len(done.results) - 1, 0)]
         if done.bad is not None and not done.results:
             source = self._first_non_finite(order)
             finite = math.isfinite(done.bad)
             what = "the gradient is not finite" if finite else f"the loss is {done.bad}"
             raise Diverged(what, epoch, first, rates[0], source)
-        # The workers had their own.
-        optimizer.t, optimizer.lr = t + len(done.results), rates[len(done.results) - 1]
         return done
 
     def _carry_out(self, order: _Order, check: Callable[[], None]) -> list[Any]:
@@ -250,7 +254,7 @@ class Trainer:
             optimizer.lr = lr
             samples = self._samples(order, step)
             pieces = micro_batches(len(samples))
-            buffers = [array.copy() for array in self._buffers] if crew.index == 0 else []
+            buffers = [array.copy() for array in self._buffers]
             learn = partial(self._learn, order, step, check)
             parts = in_order(crew.gather(crew.each(learn, len(pieces), meet=self._meets)))
             total = math.fsum(loss for loss, _, _ in parts)
@@ -258,12 +262,12 @@ class Trainer:
                 gradient = tree_sum([vector[part] for vector in self._gradients[: len(pieces)]])
             norm = norm_of(crew.gather(square_sums(gradient)))
             if not (math.isfinite(total) and math.isfinite(norm)):
-                for array, before in zip(self._buffers, buffers, strict=False):
-                    array[...] = before
+                if crew.index == 0:
+                    self._put_back(buffers)
                 done.bad = total
                 break
-            if self.clip_norm is not None:
-                gradient *= clip_factor(norm, self.clip_norm)
+            if self.clip_norm is not None and (factor := clip_factor(norm, self.clip_norm)) < 1:
+                gradient *= factor
             optimizer.step({"": vector}, {"": self._gradients[0]}, part)
             done.results.append(StepResult(total, sum(n for _, n, _ in parts), len(samples), norm))
             done.dead = parts[0][2]
@@ -303,6 +307,10 @@ class Trainer:
             replica.release()
             loss = self._losses[i].forward(logits, self._target(logits, labels))
         return logits, labels, loss * len(labels)
+
+    def _put_back(self, buffers: Sequence[Array]) -> None:
+        for array, before in zip(self._buffers, buffers, strict=True):
+            array[...] = before
 
     def _samples(self, order: _Order, step: int) -> Array:
         """The indices of a batch."""
@@ -374,8 +382,7 @@ class Trainer:
 
         pieces = micro_batches(len(self._samples(order, order.first)))
         first = min(in_order(self.workers.crew.each(task, len(pieces), meet=True)))
-        for array, before in zip(self._buffers, buffers, strict=True):
-            array[...] = before
+        self._put_back(buffers)
         if first == len(layers):
             return None
         return f"layer {first} {layers[first]!r}" if first >= 0 else "the images"

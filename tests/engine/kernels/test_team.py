@@ -150,7 +150,7 @@ def test_one_s_own_share_comes_first_and_then_the_others() -> None:
 
 
 def test_a_worker_that_is_held_up_holds_up_nobody() -> None:
-    """One sleeps in its first micro-batch until the other has done all the rest."""
+    """Who has the first micro-batch sleeps until the other has done all that is left."""
     done = shared_zeros(8, np.int64)
 
     def task(order: Any, crew: Crew) -> list[tuple[int, int]]:
@@ -164,7 +164,7 @@ def test_a_worker_that_is_held_up_holds_up_nobody() -> None:
 
     with made(task, 2) as team:
         shares = team.run(None, 2)
-    assert sorted(map(len, shares)) == [1, 7]
+    assert sum(map(len, shares)) == 8
 
 
 @pytest.mark.parametrize("meeting", [0, 1])
@@ -264,6 +264,69 @@ def test_workers_end_with_a_killed_parent_and_hold_none_of_its_files(tmp_path: P
     pids = [int(pid) for pid in done.stdout.split()]
     assert len(pids) == 2
     assert soon(lambda: all(gone(pid) for pid in pids))
+
+
+def test_workers_end_though_one_of_them_is_killed_together_with_the_parent() -> None:
+    """The others wait for one that will not come, and nobody is there to end them."""
+    script = textwrap.dedent("""
+        import os, signal, time
+        from engine.kernels import shared
+        from engine.kernels.team import Team
+        shared._PATIENCE = 50
+        def task(order, crew):
+            crew.gather([])
+            if crew.index == 0:
+                time.sleep(600)
+            crew.gather([])
+        team = Team(task, 3)
+        print(*team._processes, flush=True)
+        def kill():
+            os.kill(team._processes[0], signal.SIGKILL)
+            os.kill(os.getpid(), signal.SIGKILL)
+        team.run(None, 3, kill)
+    """)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    pids = [int(pid) for pid in done.stdout.split()]
+    assert len(pids) == 3
+    assert soon(lambda: all(gone(pid) for pid in pids))
+
+
+def test_without_descriptors_there_is_no_team_and_none_are_lost() -> None:
+    script = textwrap.dedent("""
+        import os, resource
+        from engine.kernels.workers import Workers
+        def count():
+            return len(os.listdir("/proc/self/fd"))
+        with Workers(8) as workers:
+            before = count()
+            for limit in range(before, before + 60, 3):
+                resource.setrlimit(resource.RLIMIT_NOFILE, (limit, 4096))
+                team = workers.team(lambda order, crew: crew.index)
+                if team is not None:
+                    resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
+                    assert team.run(None, 8) == list(range(8))
+                    team.close()
+                    print("with", limit - before)
+                workers._alone = False
+                resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
+                assert count() == before, (limit, before, count())
+    """)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "with" in done.stdout
+
+
+def test_a_meeting_that_nobody_announced_is_an_error() -> None:
+    with (
+        made(lambda order, crew: crew.each(lambda i, rank: rank.all_gather(i), 4), 2) as team,
+        pytest.raises(RunError, match="meets"),
+    ):
+        team.run(None, 2)
+    piles = SharedPiles(1)
+    with pytest.raises(RunError, match="meets"):
+        Crew(MeetingThreads(1), 0, 1, None, piles).each(lambda i, rank: rank.all_gather(i), 2)
+    piles.close()
 
 
 def test_a_worker_serves_until_its_pipe_is_closed() -> None:

@@ -132,6 +132,21 @@ def test_a_restored_state_goes_on_bit_for_bit(
             assert not np.shares_memory(state["slots"][slot][key], restored.slots[slot][key])
 
 
+@every_rule
+def test_restoring_keeps_the_arrays_whose_memory_others_share(name: str) -> None:
+    params = problem()
+    optimizer = OPTIMIZERS[name](LR)
+    optimizer.step(params, gradients(params, 1))
+    state = optimizer.state_dict()
+    arrays = {slot: dict(own) for slot, own in optimizer.slots.items()}
+    optimizer.step(params, gradients(params, 2))
+    optimizer.load_state_dict(state)
+    for slot, own in optimizer.slots.items():
+        for key, array in own.items():
+            assert array is arrays[slot][key]
+            np.testing.assert_array_equal(array, state["slots"][slot][key])
+
+
 def test_a_state_in_another_memory_order_is_the_same_state() -> None:
     runs = []
     for order in ("C", "F"):

@@ -3,6 +3,8 @@
 import json
 import math
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -24,10 +26,12 @@ from small_runs import (
 from engine.config import load
 from engine.data import FetchCancelledError
 from engine.train import loop
+from engine.train.callbacks import Callback
 from engine.train.events import CheckpointSaved, Ended, EpochEnded, Started
 from engine.train.loop import Loop
 from engine.train.rundir import RunDir
 from engine.train.session import WEIGHTS, TrainingSession
+from engine.train.trainer import Trainer
 
 USERS_EXAMPLE = """
 dataset: mnist_mini
@@ -166,6 +170,42 @@ def test_short_batches_are_trained_in_turns_and_all_are_counted(
     watched = train(make_config(tmp_path / "watched", RICH, *changes), Recorder())
     assert watched.session.ring.curve().values.tolist() == session.ring.curve().values.tolist()
     assert watched.weights == (session.run_dir.path / WEIGHTS).read_bytes()
+
+
+def test_a_small_last_batch_says_nothing_about_the_length_of_a_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """161 samples in batches of 16: the last has one, and is over at once."""
+    now = 0.0
+    turns: list[int] = []
+    real = Trainer.steps
+
+    def steps(trainer: Trainer, *arguments: Any) -> Any:
+        nonlocal now
+        done = real(trainer, *arguments)
+        turns.append(len(done))
+        now += 0.01 * sum(result.samples for result in done)
+        return done
+
+    monkeypatch.setattr(loop, "TURN", 0.5)
+    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(Trainer, "steps", steps)
+    changes = "train.batch_size=16", "train.epochs=2", "data.limit=201", "data.validation=40"
+    train(make_config(tmp_path, PLAIN, *changes))
+    assert turns == [1, 3, 3, 3, 1, 3, 3, 3, 1, 1]
+
+
+def test_a_hook_of_an_object_alone_sees_every_batch_too(tmp_path: Path) -> None:
+    class Counting(Callback):
+        pass
+
+    seen: list[int] = []
+    callback = Counting()
+    callback.on_train_batch_end = lambda batch, logs: seen.append(  # type: ignore[method-assign]
+        callback.run.progress.global_step
+    )
+    train(make_config(tmp_path, PLAIN), callback)
+    assert seen == list(range(1, 3 * STEPS + 1))
 
 
 def test_checkpoints_inside_an_epoch_come_when_they_are_due(

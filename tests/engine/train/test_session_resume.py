@@ -1,7 +1,11 @@
 """A run that is cut anywhere and goes on is, bit for bit, the run that never stopped."""
 
+import json
+import os
 import shutil
+import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from small_runs import (
@@ -19,6 +23,9 @@ from small_runs import (
 
 from engine.config import Config, config_hash
 from engine.errors import CheckpointError, RunError
+from engine.kernels.team import can_fork
+from engine.optim import Optimizer
+from engine.train import trainer
 from engine.train.callbacks import Callback
 from engine.train.rundir import RunDir
 from engine.train.session import TrainingSession
@@ -180,6 +187,30 @@ def test_mid_epoch_checkpoints_survive_a_crash(tmp_path: Path, whole: dict[str, 
     run = train(config, recorder, resume=path)
     assert recorder.calls[:3] == ["train begin", "epoch begin 1", "batch end 2"]
     assert_same(run, whole[kind])
+
+
+@pytest.mark.skipif(not can_fork(), reason="worker processes are for Linux")
+def test_a_worker_killed_while_it_updates_the_weights_costs_only_its_steps(
+    tmp_path: Path, whole: dict[str, Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind = "batch norm, dropout, augmentation"
+    text, _ = KINDS[kind]
+    config = make_config(tmp_path, text, "train.checkpoint_every.steps=3", "train.workers=2")
+    parent, step = os.getpid(), Optimizer.step
+
+    def die(optimizer: Optimizer, *arguments: Any) -> None:
+        step(optimizer, *arguments)
+        if os.getpid() != parent and optimizer.t == 8:
+            os.kill(os.getpid(), signal.SIGKILL)  # its part is updated, others' may not be
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer, "WORTH_A_TEAM", 0)
+        patch.setattr(Optimizer, "step", die)
+        with pytest.raises(RunError, match="worker process was killed"):
+            train(config)
+    (path,) = tmp_path.glob("runs/*")
+    assert json.loads((path / "run.json").read_text())["status"] == "failed"
+    assert_same(train(config, resume=path), whole[kind])
 
 
 def test_a_crash_after_the_metrics_row_leaves_no_double_row(
