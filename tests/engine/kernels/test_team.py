@@ -317,6 +317,44 @@ def test_without_descriptors_there_is_no_team_and_none_are_lost() -> None:
     assert "with" in done.stdout
 
 
+@pytest.mark.parametrize(("kind", "opens"), [(Orders, "eventfd"), (SharedPiles, "open")])
+def test_what_cannot_be_made_leaves_nothing_open(
+    kind: Any, opens: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[None] = []
+    real = getattr(os, opens)
+
+    def third_fails(*arguments: Any) -> int:
+        calls.append(None)
+        if len(calls) == 3:
+            raise OSError("no descriptors left")
+        return real(*arguments)
+
+    before = len(os.listdir("/proc/self/fd"))
+    monkeypatch.setattr(os, opens, third_fails)
+    with pytest.raises(OSError, match="no descriptors left"):
+        kind(4)
+    monkeypatch.undo()
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_who_waits_for_a_bell_looks_for_the_parent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared, "_PATIENCE", 1)
+    exchange = Exchange(2)
+    late = threading.Timer(0.05, os.eventfd_write, (exchange.bells[0], 1))
+    late.start()
+    exchange._await(exchange.bells[0])
+    exchange.parent = -1
+    with pytest.raises(RunError, match="is gone"):
+        exchange._await(exchange.bells[0])
+    late.join()
+    exchange.close_bells()
+
+
+def test_a_gathering_of_one_is_what_it_brought() -> None:
+    assert Crew(MeetingThreads(1)).gather([1, 2]) == [1, 2]
+
+
 def test_a_meeting_that_nobody_announced_is_an_error() -> None:
     with (
         made(lambda order, crew: crew.each(lambda i, rank: rank.all_gather(i), 4), 2) as team,
