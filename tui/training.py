@@ -174,7 +174,8 @@ class Training:
         session = self.session
         assert session is not None
         self.started = event
-        self.history = [dict(logs) for logs in session.history]
+        # The session may be further by now; what it has done since is told in its turn.
+        self.history = [dict(logs) for logs in session.history[: event.epoch]]
         self._began = self._epoch_began = time.monotonic()
         where = f", after epoch {event.epoch}, batch {event.step}" if event.epoch else ""
         self._note("info", f"run {event.run}{where}")

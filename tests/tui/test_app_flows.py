@@ -4,11 +4,13 @@ import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from textual.widgets import Input, OptionList
 from tui_support import Until, tap, training, write_slow
 
+from engine.train.events import EpochEnded, Event, Started
 from engine.train.runlist import list_runs
 from tui import keymap
 from tui.app import CnnApp
@@ -17,6 +19,7 @@ from tui.screens.configs import ConfigsScreen
 from tui.screens.dialogs import Confirm
 from tui.screens.help import HelpScreen
 from tui.screens.train import TrainScreen
+from tui.told import TrainingTold
 from tui.workspace import Workspace
 
 MakeApp = Callable[..., CnnApp]
@@ -48,6 +51,23 @@ async def test_a_run_to_its_end(make_app: MakeApp, until: Until) -> None:
         assert "Finished" in str(app.screen.query_one("#banner").render())
         (run,) = list_runs("runs")
         assert run.status == "finished"
+
+
+async def test_a_training_that_is_quicker_than_the_screen_is_told_once(make_app: MakeApp) -> None:
+    """The news of its start comes when it is three epochs on."""
+    app = make_app()
+    async with app.run_test() as pilot:
+        training, session = app.training, SimpleNamespace(history=[])
+        training.session = session  # type: ignore[assignment]
+        logs = {"loss": 1.0, "acc": 0.5, "val_loss": 1.0, "val_acc": 0.5}
+        events: list[Event] = [Started("run", Path("run"), 1, 0, 4, 10, 100, 7, "mnist_mini", 1)]
+        events += [EpochEnded(epoch, 4, logs) for epoch in (2, 3, 4)]
+        session.history = [logs] * 4
+        for event in events:
+            training.told(TrainingTold(session, event))  # type: ignore[arg-type]
+        assert len(training.history) == 4
+        training.session = None
+        await pilot.pause()
 
 
 async def test_every_screen_is_one_key_away(make_app: MakeApp) -> None:
@@ -233,7 +253,7 @@ async def test_the_palette_has_every_action_and_runs_them(make_app: MakeApp, unt
     async with app.run_test() as pilot:
         titles = [command.title for command in commands(app, "configs")]
         for row in keymap.KEYS:
-            if row.action != "command_palette" and row.where != "edit":
+            if row.action != "command_palette" and row.where not in ("edit", "draw"):
                 assert row.description in titles, row.id
         assert titles[0] == keymap.keys_of("configs")[0].description
         await pilot.press("ctrl+p")

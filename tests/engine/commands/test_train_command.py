@@ -11,7 +11,7 @@ from command_runs import make_config, speak
 
 from engine.commands.signals import Interrupted
 from engine.commands.train import resume, train
-from engine.train import session
+from engine.train import loop, session
 from engine.train.controls import Controls
 
 EPOCH = re.compile(
@@ -86,7 +86,7 @@ def test_stopping_says_how_to_go_on_and_going_on_finishes(
 
     old = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        with patch.object(Controls, "take", interrupt):
+        with patch.object(Controls, "take", interrupt), patch.object(loop, "TURN", 0):
             assert train(make_config(folder), spoken.out) == 130
     finally:
         signal.signal(signal.SIGINT, old)
