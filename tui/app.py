@@ -132,15 +132,23 @@ class CnnApp(App[int]):
         *,
         yes: str = "yes",
         no: str = "no",
+        final: bool = False,
         then: Callable[[], object],
     ) -> None:
-        """Ask before something that cannot be undone; ``then`` is called if so."""
+        """Ask before something; ``then`` is called if so.
+
+        Args:
+            question, detail: what is asked.
+            yes, no: the words for the answers.
+            final: whether it cannot be undone; enter is then no.
+            then: what to do.
+        """
 
         def answered(sure: bool | None) -> None:
             if sure:
                 then()
 
-        self.push_screen(Confirm(question, detail, yes=yes, no=no), answered)
+        self.push_screen(Confirm(question, detail, yes=yes, no=no, final=final), answered)
 
     def start_job(
         self,
@@ -162,8 +170,10 @@ class CnnApp(App[int]):
         """Train, and show it.
 
         Returns:
-            False if a training is running already; that is said.
+            False if a training is running already, which is said, or the app is being left.
         """
+        if self._leaving:
+            return False
         if self.training.running:
             self.tell(
                 "a training is running already",
@@ -214,7 +224,9 @@ class CnnApp(App[int]):
     # -- actions --------------------------------------------------------------------------------
 
     async def run_action(self, action: Any, *args: Any, **kwargs: Any) -> bool:
-        """Run an action; one that is refused says why."""
+        """Run an action; one that is refused says why. Who is leaving begins nothing new."""
+        if self._leaving and action not in ("quit", "app.quit"):
+            return False
         if await super().run_action(action, *args, **kwargs):
             return True
         name = action.split("(")[0].split(".")[-1] if isinstance(action, str) else action[1]

@@ -142,10 +142,10 @@ def log_ticks(low: float, high: float, count: int) -> list[tuple[float, str]]:
         for m in (1, 2, 3, 5, 7)
         if low <= p + math.log10(m) <= high
     ]
-    if len(found) >= 2:
+    if len(found) >= 3:
         return found[:: max(1, math.ceil(len(found) / max(count, 1)))]
-    places = ticks(low, high, count)
-    return list(zip(places, tick_labels([10.0**t for t in places]), strict=True))
+    values = [value for value in ticks(10.0**low, 10.0**high, count) if value > 0]
+    return list(zip(map(math.log10, values), tick_labels(values), strict=True))
 
 
 def tick_label(value: float) -> str:

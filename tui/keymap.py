@@ -140,6 +140,7 @@ KEYS: tuple[Key, ...] = (
     Key("y", "log", "log scale", "Logarithmic axis of the chart in focus, or not", "train", "View"),
     Key("m", "smooth", "smoothing", "Smoothing of the curves: light, strong, off", "train", "View"),
     Key("z", "zoom", "zoom", "One pane alone, or all", "train", "View", True),
+    Key("escape", "back", "all panes", "All panes again", "train", "View"),
     Key("l,right", "app.focus_next", "next pane", "Next pane", "train", "View"),
     Key("h,left", "app.focus_previous", "pane before", "Pane before", "train", "View"),
     # -- 3 inspect --------------------------------------------------------------------------
@@ -153,6 +154,7 @@ KEYS: tuple[Key, ...] = (
     Key("n", "sample(1)", "sample", "Next sample image", "inspect", "Pictures", True),
     Key("N", "sample(-1)", "sample before", "Sample image before", "inspect", "Pictures"),
     Key("z", "zoom", "zoom", "One pane alone, or all", "inspect", "View", True),
+    Key("escape", "back", "all panes", "All panes again", "inspect", "View"),
     Key("space", "pause", "pause", "Pause the training, or go on", "inspect", "Training"),
     Key("s", "step", "one batch", "Train one batch, hold, and look", "inspect", "Training"),
     # -- 4 gradients ------------------------------------------------------------------------

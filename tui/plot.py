@@ -249,4 +249,7 @@ class _Frame:
         else:
             places = chart.ticks(self.low, self.high, count)
             marks = list(zip(places, chart.tick_labels(places), strict=True))
+        if height < 4:  # one line: what is in its middle
+            middle = (self.low + self.high) / 2
+            return [(middle, chart.tick_label(10.0**middle if self.picture.log else middle))]
         return marks or [(self.low, "")]

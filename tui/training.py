@@ -84,6 +84,7 @@ class Training:
         self._remarked: set[str] = set()
         self._began = self._epoch_began = time.monotonic()
         self._overhead = 0.0
+        self._held = False  # in this epoch, for as long as somebody liked
         self._wanted_lr: float | None = None
 
     # -- beginning and ending -----------------------------------------------------------------
@@ -176,15 +177,15 @@ class Training:
         self.started = event
         # The session may be further by now; what it has done since is told in its turn.
         self.history = [dict(logs) for logs in session.history[: event.epoch]]
-        self._began = self._epoch_began = time.monotonic()
+        self._epoch_began = time.monotonic()
         where = f", after epoch {event.epoch}, batch {event.step}" if event.epoch else ""
         self._note("info", f"run {event.run}{where}")
 
     def _on_epoch(self, event: EpochEnded) -> None:
         now = time.monotonic()
-        if "seconds" in event.logs:
+        if "seconds" in event.logs and not self._held:
             self._overhead = max(0.0, now - self._epoch_began - event.logs["seconds"])
-        self._epoch_began = now
+        self._epoch_began, self._held = now, self.paused
         before = max((logs["val_acc"] for logs in self.history), default=-1.0)
         self.history.append(dict(event.logs))
         best = event.logs["val_acc"] > before
@@ -244,12 +245,14 @@ class Training:
         if self.session is not None:
             controls = self.session.controls
             (controls.resume if controls.paused else controls.pause)()
+            self._held = True
             self._note("info", "paused" if controls.paused else "going on")
 
     def step(self) -> None:
         """Train one batch, then hold."""
         if self.session is not None:
             self.session.controls.step()
+            self._held = True
             self.version += 1
 
     def stop(self, reason: str = "stopped") -> None:

@@ -105,6 +105,21 @@ def test_an_axis_lies_still_while_values_creep() -> None:
 
 
 @pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (0.96, 0.995, ["0.96", "0.97", "0.98", "0.99"]),
+        (0.71, 1.01, ["0.8", "0.9", "1"]),
+        (0.001, 0.1, ["1e-3", "0.01", "0.1"]),
+    ],
+)
+def test_a_logarithmic_axis_has_round_numbers(low: float, high: float, expected: list[str]) -> None:
+    ticks = chart.log_ticks(math.log10(low), math.log10(high), 4)
+    labels = [label for _, label in ticks]
+    assert [float(label) for label in labels] == [float(label) for label in expected]
+    assert [10**place for place, _ in ticks] == pytest.approx([float(label) for label in labels])
+
+
+@pytest.mark.parametrize(
     "values", [[0.0029, 0.00291, 0.00292], [1e-7, 1.01e-7], [0.5, 1.0], [123456.0, 123457.0]]
 )
 def test_no_two_ticks_have_the_same_label(values: list[float]) -> None:
@@ -161,6 +176,13 @@ def test_the_axis_holds_what_is_there_and_ends_with_the_run(now: float, epochs: 
     end = chart.horizon(now, epochs)
     assert end >= min(now, epochs)
     assert end <= max(now, epochs, 1)
+
+
+def test_a_chart_of_one_line_says_what_is_on_it() -> None:
+    picture = Picture((Series("lr", "red", np.array([0.0, 1.0]), np.array([0.002, 0.002])),))
+    lines = plot(new_figure(), picture, 40, 3, lambda name: (1, 2, 3))
+    assert lines is not None
+    assert "0.002" in "".join(words for words, _ in lines[0])
 
 
 async def test_only_the_lines_that_changed_are_rendered_anew() -> None:

@@ -92,6 +92,24 @@ async def test_changes_are_marked_saved_and_undone(make_app: MakeApp, home: Path
         assert not app.is_running
 
 
+async def test_a_config_with_errors_is_not_saved_without_a_question(
+    make_app: MakeApp, home: Path
+) -> None:
+    path = home / "configs" / "tiny.yaml"
+    before = path.read_text()
+    app = make_app()
+    async with app.run_test() as pilot:
+        app.workspace.document.set("seed", "many")
+        for answer in ("enter", "y"):
+            assert path.read_text() == before
+            await pilot.press("w")
+            await pilot.pause()
+            assert isinstance(app.screen, Confirm)
+            await pilot.press(answer)
+            await pilot.pause()
+        assert "seed: many" in path.read_text()
+
+
 async def test_save_as_suggests_a_name_and_asks_before_replacing(
     make_app: MakeApp, home: Path
 ) -> None:

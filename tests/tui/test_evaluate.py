@@ -143,6 +143,11 @@ async def test_from_an_image_to_what_the_layers_make_of_it(
     run = make_run(home / "runs")
     app = make_app()
     async with app.run_test(size=(120, 40)) as pilot:
+        if key == "i":  # all but the layers was hidden when Inspect was left
+            await tap(pilot, "3")
+            await until(pilot, lambda: app.screen.refuse("zoom") is None)  # type: ignore
+            await tap(pilot, "z")
+            await until(pilot, lambda: app.screen.has_class("-zoomed"))
         screen = await evaluated(app, pilot, until)
         await pilot.press("enter", "right")
         index = screen.query_one(CellPane).index
@@ -153,6 +158,7 @@ async def test_from_an_image_to_what_the_layers_make_of_it(
         assert isinstance(inspect, InspectScreen)
         await until(pilot, lambda: inspect.query(Sample))
         await until(pilot, lambda: inspect.query_one(Sample).captions == (f"#{index}",))
+        assert not inspect.has_class("-zoomed")
         assert app.choice.current == of_run(run)
         assert f"image #{index}:" in inspect.query_one("#subject", Line).render().plain
 

@@ -39,6 +39,17 @@ async def test_quitting_asks_only_while_training_and_saves(slow_app: CnnApp, unt
     assert list((run.path / "checkpoints").iterdir())
 
 
+async def test_who_leaves_begins_nothing_new(make_app: MakeApp) -> None:
+    """Keys that were typed behind the q, faster than it could be carried out."""
+    app = make_app()
+    async with app.run_test():
+        app.leave()
+        assert not app.run_document()
+        assert not await app.run_action("run", app.screen)
+    assert not app.training.thread_alive
+    assert list_runs("runs") == []
+
+
 async def test_a_download_that_hangs_does_not_keep_the_app_from_leaving(
     make_app: MakeApp, until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:

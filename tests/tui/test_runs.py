@@ -249,7 +249,8 @@ async def test_deleting_asks_and_forgets(make_app: MakeApp, runs: Path, until: U
             await go_to(screen, runs / run, pilot, until)
             await tap(pilot, "D")
             await until(pilot, lambda: isinstance(app.screen, Confirm))
-            await tap(pilot, "n")
+            await tap(pilot, "enter")  # what cannot be undone wants more than that
+            await until(pilot, lambda: app.screen is screen)
             assert (runs / run).exists()
             await tap(pilot, "D")
             await until(pilot, lambda: isinstance(app.screen, Confirm))

@@ -13,7 +13,7 @@ from tui.text import plain
 
 
 class Confirm(ModalScreen[bool]):
-    """A question before something that cannot be undone. Esc and ``n`` are no."""
+    """A question. Esc and ``n`` are no; so is enter, where it cannot be undone."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "answer(True)", "yes"),
@@ -22,8 +22,11 @@ class Confirm(ModalScreen[bool]):
         Binding("right,l,down", "app.focus_next", show=False),
     ]
 
-    def __init__(self, question: str, detail: str = "", *, yes: str, no: str) -> None:
+    def __init__(
+        self, question: str, detail: str = "", *, yes: str, no: str, final: bool = False
+    ) -> None:
         super().__init__()
+        self._final = final
         self._question, self._detail, self._yes, self._no = question, detail, yes, no
 
     def compose(self) -> ComposeResult:
@@ -36,7 +39,7 @@ class Confirm(ModalScreen[bool]):
                 yield Button(f"n  {self._no}", id="no", compact=True)
 
     def on_mount(self) -> None:
-        self.query_one("#yes", Button).focus()
+        self.query_one("#no" if self._final else "#yes", Button).focus()
 
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:

@@ -230,6 +230,7 @@ class InspectScreen(Choosing):
         """Show what the layers make of an image of the test set."""
         self.lookout.sample = index
         self.wants_maps = True
+        self.action_back()
 
     def refuse(self, action: str) -> str | None:
         training, place = self.cnn.training, self.place
@@ -293,6 +294,11 @@ class InspectScreen(Choosing):
         self.set_class(self._zoomed is not None, "-zoomed")
         self._seen = None
         self.beat()
+
+    def action_back(self) -> None:
+        """All panes again."""
+        if self._zoomed is not None:
+            self.action_zoom()
 
     def on_table_moved(self, event: Table.Moved) -> None:
         self.beat()

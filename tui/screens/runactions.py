@@ -94,6 +94,7 @@ class RunActions(Exporting):
             "Its config, metrics, checkpoints and weights are gone for good.",
             yes="delete",
             no="keep",
+            final=True,
             then=lambda: self.cnn.start_job(
                 lambda job: delete_run(info.path),
                 on_done=lambda result: self._deleted(info),

@@ -62,6 +62,19 @@ class Saving(Screen[None]):
         return path
 
     def _save(self, path: Path) -> None:
+        if self.document.config is not None:
+            self._write(path)
+            return
+        self.cnn.ask(  # type: ignore[attr-defined]
+            f"{self.document.name} has errors. Save it all the same?",
+            f"{path} could not be run until they are corrected.",
+            yes="save",
+            no="not yet",
+            final=path.exists(),
+            then=lambda: self._write(path),
+        )
+
+    def _write(self, path: Path) -> None:
         app = self.cnn  # type: ignore[attr-defined]
         try:
             self.document.save(path)

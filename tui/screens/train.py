@@ -310,6 +310,11 @@ class TrainScreen(BaseScreen):
             row.set_class(alone, "zoomed-out")
         self._redraw()
 
+    def action_back(self) -> None:
+        """All panes again."""
+        if self._zoomed is not None:
+            self.action_zoom()
+
 
 def _sentence(reason: str) -> str:
     """A reason as it stands at the beginning of a line."""

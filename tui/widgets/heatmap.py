@@ -173,7 +173,8 @@ class Heatmap(Inked, can_focus=True):
             text = "·" if not count else f"{count}"
             if count and self.in_percent:
                 share = 100 * shares[column]
-                text = f"{share:.0f}" if share >= 0.95 else f".{share * 10:.0f}"
+                whole = min(round(share), 99) if share < 100 else 100  # 100 are all of them
+                text = f"{whole}" if share >= 0.95 else f".{share * 10:.0f}"
             if len(text) > width:
                 text = f"{count // 1000}k"
             text = f"{text:>{width - 1}} " if len(text) < width else text[:width]
