@@ -96,6 +96,8 @@ def modules() -> list[types.ModuleType]:
         "workers",
         "meeting",
         "team",
+        "crew",
+        "shared",
         "parts",
         "products",
     }
