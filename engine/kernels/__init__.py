@@ -7,5 +7,6 @@
   reused instead of being asked for again.
 * ``products`` - the sizes of matrix products that BLAS is fastest at; ``parts`` - equal parts.
 * ``workers``  - the micro-batches of a batch, with the same bits for any number of workers;
-  ``team`` - the processes that compute them; ``meeting`` - where they wait for each other.
+  ``crew`` - what each of those who compute them does, ``team`` - the processes, with what is
+  ``shared``; ``meeting`` - where they wait for each other.
 """

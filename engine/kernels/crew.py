@@ -6,6 +6,7 @@ member it is an ordinary program.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any, Protocol, TypeVar
 
 from engine.errors import RunError
@@ -101,6 +102,7 @@ def _no_meeting(values: list[Any]) -> list[Any]:
     raise RunError("micro-batches meet in a layer that does not say so (its ``meets``)")
 
 
-def in_order(parts: Iterable[Numbered[T]]) -> list[T]:
-    """The results of all micro-batches, whoever made them."""
+def in_order(*shares: Iterable[Numbered[T]]) -> list[T]:
+    """The results of all micro-batches, from those who made them."""
+    parts = chain.from_iterable(shares)
     return [result for _, result in sorted(parts, key=lambda part: part[0])]

@@ -77,7 +77,7 @@ class Team(Generic[T]):
                 self._pipes.append(ours)
                 pid = os.fork()
                 if pid == 0:
-                    _live(task, index, theirs, self._orders, exchange, self._piles)
+                    _live(_Worker(task, index, theirs, self._orders, exchange, self._piles))
                 theirs.close()
                 self._processes.append(pid)
             self._await_greetings()
@@ -179,6 +179,12 @@ class _Worker:
         self.piles = piles
         self.threads = MeetingThreads(1)
 
+    @property
+    def files(self) -> set[int]:
+        """What it needs open."""
+        bells = {self.orders.bells[self.index], *self.exchange.bells}
+        return {self.pipe.fileno(), *bells, *self.piles.files}
+
     def greet(self) -> None:
         """Say that it computes."""
         product = np.ones((64, 64), np.float32) @ np.ones((64, 64), np.float32)
@@ -206,14 +212,7 @@ class _Worker:
         return self.task(order, Crew(self.threads, self.index, members, swap, self.piles))
 
 
-def _live(
-    task: Task[Any],
-    index: int,
-    pipe: Connection,
-    orders: Orders,
-    exchange: Exchange,
-    piles: SharedPiles,
-) -> NoReturn:
+def _live(worker: _Worker) -> NoReturn:
     """The life of a forked process: it never returns to what its parent was doing."""
     try:
         signal.set_wakeup_fd(-1)
@@ -224,8 +223,7 @@ def _live(
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
         gc.freeze()  # what the parent left behind is not this process's to tidy up
-        _let_go_of_files({pipe.fileno(), orders.bells[index], *exchange.bells, *piles.files})
-        worker = _Worker(task, index, pipe, orders, exchange, piles)
+        _let_go_of_files(worker.files)
         worker.greet()
         worker.serve()
     finally:

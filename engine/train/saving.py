@@ -74,7 +74,7 @@ class Saver:
     def checkpoint_if_due(self) -> None:
         """Save a checkpoint inside an epoch, as often as the config says."""
         every = self._config.train.checkpoint_every
-        by_step = every.steps is not None and self._state.progress.global_step % every.steps == 0
+        by_step = every.steps is not None and self.batches_until_due == every.steps
         waited = time.monotonic() - self._last
         if by_step or (every.seconds is not None and waited >= every.seconds):
             self.checkpoint()

@@ -183,8 +183,7 @@ class Trainer:
         done, total = 0, batches.samples_per_epoch
         source = self._source(batches)
         for step in range(batches.steps_per_epoch):
-            shares = self._carry_out(_Order(source, 0, step), check)
-            parts += in_order(part for share in shares for part in share)
+            parts += in_order(*self._carry_out(_Order(source, 0, step), check))
             done += len(batches.batch_indices(0, step))
             if on_progress is not None:
                 on_progress(done, total)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from run_makers import make_run
+from test_evaluate import opened
 from textual.pilot import Pilot
 from tui_support import Until, tap
 
@@ -82,10 +83,11 @@ def test_paper_of_another_size_is_left_as_it_is() -> None:
 
 async def drawing_on(app: CnnApp, pilot: Pilot, until: Until, run: Path) -> DrawScreen:
     app.choice.chosen = of_run(run)
-    await tap(pilot, "6")
-    screen = app.screen
-    assert isinstance(screen, EvaluateScreen)
-    await until(pilot, lambda: screen.ready and not app.jobs)
+    await opened(app, pilot, until)
+    return await paper(app, pilot, until)
+
+
+async def paper(app: CnnApp, pilot: Pilot, until: Until) -> DrawScreen:
     await tap(pilot, "d")
     await until(pilot, lambda: isinstance(app.screen, DrawScreen) and app.screen.ready)
     screen = app.screen
@@ -154,10 +156,7 @@ async def test_images_of_the_test_set_can_be_drawn_on(
         evaluate = app.screen
         assert isinstance(evaluate, EvaluateScreen)
         await until(pilot, lambda: evaluate.found and not evaluate.running)
-        await tap(pilot, "d")
-        await until(pilot, lambda: isinstance(app.screen, DrawScreen) and app.screen.ready)
-        screen = app.screen
-        assert isinstance(screen, DrawScreen)
+        screen = await paper(app, pilot, until)
         await tap(pilot, "n", "n", "N")
         assert evaluate.found is not None
         expected = evaluate.found.test.images[0, 0] / np.float32(255)
@@ -167,10 +166,7 @@ async def test_images_of_the_test_set_can_be_drawn_on(
 async def test_why_nothing_can_be_drawn(make_app: MakeApp, until: Until) -> None:
     app = make_app()
     async with app.run_test(size=(80, 24)) as pilot:
-        await tap(pilot, "6")
-        screen = app.screen
-        assert isinstance(screen, EvaluateScreen)
-        await until(pilot, lambda: screen.ready and not app.jobs)
+        screen = await opened(app, pilot, until)
         assert screen.refuse("draw") == "there is no trained network yet; 2 trains one"
         await tap(pilot, "d")
         assert app.screen is screen
@@ -181,10 +177,7 @@ async def test_weights_that_are_gone_are_said(make_app: MakeApp, home: Path, unt
     app = make_app()
     async with app.run_test(size=(80, 24)) as pilot:
         app.choice.chosen = of_run(run)
-        await tap(pilot, "6")
-        screen = app.screen
-        assert isinstance(screen, EvaluateScreen)
-        await until(pilot, lambda: screen.ready and not app.jobs)
+        screen = await opened(app, pilot, until)
         subject = screen.subject
         assert subject is not None
         assert subject.weights is not None

@@ -68,7 +68,7 @@ class BaseScreen(Screen[None]):
         return self.app  # type: ignore[return-value]
 
     def tick(self) -> None:
-        """Called ten times a second while this screen is looked at: draw what has changed."""
+        """Called four times a second while this screen is looked at: draw what has changed."""
 
     def refuse(self, action: str) -> str | None:
         """Why an action cannot be run now, in one sentence with what to do; None if it can."""

@@ -138,8 +138,8 @@ class DrawScreen(BaseScreen):
     def _guess(self, model: Sequential, pad: Pad) -> None:
         self._stale = False
         guesses = self.query_one(Guesses)
-        self.query_one(Seen).show(np.zeros((0, 1, 1)), [], None)
         if pad.drawing.is_empty:
+            self.query_one(Seen).show(np.zeros((0, 1, 1)), [], None)
             guesses.update(
                 hints(
                     "",

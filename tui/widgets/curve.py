@@ -72,13 +72,13 @@ class Curve(Widget, can_focus=True):
         super().notify_style_update()
 
     def render_line(self, y: int) -> Strip:
-        width, height = self.size
-        if self._drawn != self._key:
-            self._drawn = self._key
-            self._strips = self._draw(width, height)
+        key = self._key
+        if self._drawn != key:
+            self._drawn = key
+            self._strips = self._draw(*self.size)
         if y < len(self._strips):
             return self._strips[y]
-        return Strip.blank(width, self.rich_style)
+        return Strip.blank(self.size.width, self.rich_style)
 
     # -- drawing --------------------------------------------------------------------------------
 

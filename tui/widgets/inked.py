@@ -1,8 +1,16 @@
 """What widgets share that draw their own lines: styles by the theme's names, made only once."""
 
+from rich.segment import Segment
 from rich.style import Style as RichStyle
 from textual.color import Color
 from textual.widget import Widget
+
+
+def half_blocks(upper: str, lower: str, length: int) -> Segment:
+    """So many cells of two pixels each, one over the other; a blank is drawn without a seam."""
+    if upper == lower:
+        return Segment(" " * length, RichStyle(bgcolor=upper))
+    return Segment("▀" * length, RichStyle(color=upper, bgcolor=lower))
 
 
 class Inked(Widget):

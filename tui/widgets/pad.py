@@ -2,7 +2,6 @@
 
 import numpy as np
 from rich.segment import Segment
-from rich.style import Style as RichStyle
 from textual import events
 from textual.binding import Binding
 from textual.message import Message
@@ -10,7 +9,7 @@ from textual.strip import Strip
 
 from tui import colours
 from tui.drawing import Drawing
-from tui.widgets.inked import Inked
+from tui.widgets.inked import Inked, half_blocks
 
 _MAX_ZOOM = 3
 
@@ -132,19 +131,17 @@ class Pad(Inked, can_focus=True):
         if not 0 <= row < height * zoom:
             return Strip.blank(space, self.base)
         upper, lower = (min((row + half) // zoom, height - 1) for half in (0, 1))
-        levels = colours.image_levels(self.drawing.ink[None])[0]
+        levels = colours.image_levels(self.drawing.ink[None, [upper, lower]])[0]
         shades = colours.image_colours(False)
         segments = [Segment(" " * left, self.base)]
         for column in range(width):
-            pair = [shades[levels[pixel, column]] for pixel in (upper, lower)]
+            pair = [shades[level] for level in levels[:, column]]
             if self.has_focus and column == self.cursor[1]:
                 pair = [
                     self._cursor_colour if pixel == self.cursor[0] else shade
                     for pixel, shade in zip((upper, lower), pair, strict=True)
                 ]
-            same = pair[0] == pair[1]  # a blank with a background is drawn without a seam
-            style = RichStyle(color=None if same else pair[0], bgcolor=pair[1])
-            segments.append(Segment((" " if same else "▀") * zoom, style))
+            segments.append(half_blocks(pair[0], pair[1], zoom))
         return Strip(segments).simplify().adjust_cell_length(space, self.base)
 
     @property

@@ -14,7 +14,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui import colours
-from tui.widgets.inked import Inked
+from tui.widgets.inked import Inked, half_blocks
 
 Array = np.ndarray
 
@@ -292,11 +292,9 @@ class Tiles(ScrollView, Inked, can_focus=True):
         background = self.base.bgcolor
         if top == bottom == _GAP:
             return Segment(" " * length, self.base)
-        if top == bottom:  # a blank with a background is drawn without a seam
-            return Segment(" " * length, RichStyle(bgcolor=shades[top]))
         if bottom == _GAP:
             return Segment("▀" * length, RichStyle(color=shades[top], bgcolor=background))
-        return Segment("▀" * length, RichStyle(color=shades[top], bgcolor=shades[bottom]))
+        return half_blocks(shades[top], shades[bottom], length)
 
     def _captions(self, row: int) -> list[Segment]:
         muted = self.ink("muted")

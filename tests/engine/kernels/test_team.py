@@ -46,7 +46,7 @@ def results(team: Team[list[Any]], order: Any, size: int, *check: Callable[[], N
     """What a team makes of an order, micro-batch by micro-batch."""
     shares = team.run((order, size), size, *check)
     assert [number for share in shares for number, _ in share] == list(range(size))
-    return in_order(part for share in shares for part in share)
+    return in_order(*shares)
 
 
 @each
@@ -455,6 +455,7 @@ def test_a_life_ends_where_it_began(monkeypatch: pytest.MonkeyPatch) -> None:
     ours, theirs = Pipe()
     orders, exchange = Orders(1), Exchange(1)
     piles = SharedPiles(1)
+    worker = team_module._Worker(meet, 0, theirs, orders, exchange, piles)
     handled: dict[int, Any] = {}
     served: list[dict[int, Any]] = []
     kept: list[set[int]] = []
@@ -467,7 +468,7 @@ def test_a_life_ends_where_it_began(monkeypatch: pytest.MonkeyPatch) -> None:
         patch.setattr(os, "_exit", sys.exit)
         patch.setattr(team_module._Worker, "serve", lambda worker: served.append(dict(handled)))
         with pytest.raises(SystemExit):
-            team_module._live(meet, 0, theirs, orders, exchange, piles)
+            team_module._live(worker)
     signal.signal(signal.SIGUSR1, before)
     assert ours.recv() == 64  # the greeting
     assert served == [
