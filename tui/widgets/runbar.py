@@ -25,7 +25,7 @@ class RunBar(Static):
     def show(self, training: Training, view: View) -> None:
         """Draw, if anything changed; how far the training is, only now and then."""
         step = view.step if view.phase == "paused" else None
-        state = training.session, view.phase, view.epoch, step, training.stopping, training.ended
+        state = training.session, view.phase, step, training.stopping, training.ended
         if not self._pace.due((*state, self.size)):
             return
         content = Content("\n").join([self._who(training, view), self._how_far(training, view)])
