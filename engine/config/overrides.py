@@ -15,7 +15,7 @@ from engine.config.problems import (
     printable,
     shown,
 )
-from engine.config.reader import Document, Place, read
+from engine.config.reader import INVISIBLE_KEY, Document, Place, read
 
 
 def label(override: str) -> str:
@@ -40,6 +40,9 @@ def apply(document: Document, overrides: Sequence[str]) -> None:
         if not equals or not path:
             hint = "expected KEY=VALUE, e.g. train.lr=0.1"
             document.problems.append(Found((), hint, mark))
+            continue
+        if not key.isprintable():
+            document.problems.append(Found(path, INVISIBLE_KEY, mark))
             continue
         value = _read_value(text, path, mark, document)
         if value is not None:

@@ -25,6 +25,7 @@ from engine.config.problems import (
 )
 
 MAX_BYTES = 64 * 1024
+INVISIBLE_KEY = "unknown key, with invisible characters in it"
 MAX_DEPTH = 40  # a Residual inside a Residual inside a Residual is at 14
 
 _NULL = "tag:yaml.org,2002:null"
@@ -262,7 +263,7 @@ class _Builder:
         if node.tag != _STR:
             return f"a key is a word, got {printable(node.value) or 'nothing'}"
         if not node.value.isprintable():
-            return "unknown key, with invisible characters in it"
+            return INVISIBLE_KEY
         return None
 
     def _scalar(self, node: ScalarNode, path: KeyPath, mark: Mark) -> Any:

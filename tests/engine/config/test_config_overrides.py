@@ -110,3 +110,11 @@ def test_a_layer_can_be_set() -> None:
     assert loads(text, overrides=["layers.1=ReLU"]).specs[1] == "ReLU"
     (line,) = problems_of(text, "layers.2.Dense.out_features=11")
     assert line.startswith("mnist.yaml:2:28: layers.2: the network ends with shape 11")
+
+
+@pytest.mark.parametrize(
+    "key", ["\udcff", "train.\udcff", "train.l\u202er", "\x1b[31m", "callbacks.0.\udcff"]
+)
+def test_a_key_with_invisible_characters_is_a_problem(key: str) -> None:
+    (line,) = problems_of(BASE, f"{key}=1")
+    assert line.endswith("unknown key, with invisible characters in it")
