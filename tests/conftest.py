@@ -2,12 +2,38 @@
 
 import importlib.util
 import os
+import secrets
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
+from shipped_configs import SHIPPED_CONFIGS
+
+from engine import resources
 
 DATA_ROOT = os.environ.get("CNN_TUI_DATA")
+
+# A test that fails by chance says nothing about the change it fails on, so the normal run has the
+# same examples every time. To search for new ones: pytest -m hypothesis --hypothesis-profile random
+settings.register_profile("fixed", deadline=None, derandomize=True)
+settings.register_profile("random", deadline=None, print_blob=True)
+settings.load_profile("fixed")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose the seed of a random search."""
+    if config.getoption("--hypothesis-profile") == "random":
+        config.option.hypothesis_seed = config.option.hypothesis_seed or secrets.randbits(32)
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """The seed of a random search, to repeat it."""
+    seed = config.option.hypothesis_seed
+    return None if seed is None else f"random search: repeat it with --hypothesis-seed {seed}"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -18,6 +44,29 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason="PyTorch is not installed"))
         if "dataset" in item.keywords and not has_data:
             item.add_marker(pytest.mark.skip(reason="CNN_TUI_DATA names no folder of data sets"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def none_of_the_users_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Tests see none of the user's files: no configs, runs, data, settings.
+
+    The working folder is empty, and what ships with the project is a copy without the configs
+    that somebody saved beside it.
+    """
+    root = tmp_path_factory.mktemp("nobody")
+    project, home = root / "project", root / "home"
+    (project / "configs").mkdir(parents=True)
+    home.mkdir()
+    for name in SHIPPED_CONFIGS:
+        shutil.copy(resources.shipped("configs", f"{name}.yaml"), project / "configs")
+    shutil.copytree(resources.shipped("data", "mnist_mini"), project / "data" / "mnist_mini")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(resources, "_PACKAGE", project / "engine")
+        for name in ("HOME", "XDG_STATE_HOME"):
+            patch.setenv(name, str(home))
+        patch.delenv("CNN_TUI_DATA", raising=False)
+        patch.chdir(home)
+        yield
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ LINE = Series("a", "curve-train", np.array([0.0, 1.0]), np.array([1.0, 1.0]))
 VALUES = st.lists(st.one_of(ODD, st.floats()), max_size=60)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     x=VALUES,
     y=VALUES,

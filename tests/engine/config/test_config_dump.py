@@ -74,7 +74,7 @@ PLAIN = st.recursive(
 )  # fmt: skip
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(CONFIGS)
 def test_round_trip(values: dict[str, Any]) -> None:
     config = loads(json.dumps(values, ensure_ascii=False))  # JSON is YAML
@@ -91,7 +91,7 @@ def test_words_that_could_be_something_else_get_quotes(word: str) -> None:
     assert read(f"a: {written}", "")[0].data == {"a": word}
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(PLAIN.filter(lambda value: value != ""))
 def test_inline_values_come_back(value: Any) -> None:
     written = inline(value)

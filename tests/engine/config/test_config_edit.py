@@ -272,7 +272,7 @@ def comments_of(text: str) -> list[str]:
     return [line.strip() for line in text.split("\n") if line.strip().startswith("#")]
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(documents(), st.data())
 def test_set_any_value_anywhere(document: tuple[str, dict[str, Any]], data: Any) -> None:
     text, tree = document
@@ -289,7 +289,7 @@ def test_set_any_value_anywhere(document: tuple[str, dict[str, Any]], data: Any)
         assert sum(a != b for a, b in zip(before, after, strict=True)) <= 1
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(documents(), st.data())
 def test_insert_and_remove_again(document: tuple[str, dict[str, Any]], data: Any) -> None:
     text, tree = document

@@ -52,20 +52,20 @@ def survives(text: str, *overrides: str) -> None:
     assert lines[-1].endswith(", nothing was run.")
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(st.lists(PIECES, max_size=25).map("".join))
 def test_any_text(text: str) -> None:
     survives(text)
     survives(EXAMPLE + text)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(st.dictionaries(KEYS, VALUES, max_size=5))
 def test_any_values(values: dict[str, Any]) -> None:
     survives(json.dumps(values))
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(
     st.sampled_from(["train", "train.scheduler", "callbacks", "callbacks.0", "layers", "data"]),
     VALUES,
@@ -74,14 +74,14 @@ def test_any_value_of_a_section(path: str, value: Any) -> None:
     survives(EXAMPLE, f"{path}={json.dumps(value)}")
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(st.lists(PIECES | st.just(".") | st.just("="), max_size=8).map("".join))
 def test_any_override(override: str) -> None:
     survives(EXAMPLE, override)
     survives(EXAMPLE, f"train.{override}")
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(
     st.lists(PIECES, max_size=15).map("".join),
     st.sampled_from(["a", "train.lr", "callbacks.0", "0", "layers.1.x"]),

@@ -46,7 +46,7 @@ def epoch_order(batches: Batches, epoch: int) -> list[int]:
 
 
 @given(n=st.integers(1, 200), batch_size=st.integers(1, 64), epoch=st.integers(0, 10**6))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_every_sample_exactly_once_an_epoch(n: int, batch_size: int, epoch: int) -> None:
     batches = make_batches(n, batch_size)
     sizes = [len(batches.batch_indices(epoch, s)) for s in range(batches.steps_per_epoch)]
@@ -206,7 +206,7 @@ def test_a_split_must_fit_together() -> None:
     seed=st.integers(0, 2**32),
     data=st.data(),
 )
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_validation_is_a_partition_in_which_every_class_has_its_share(
     sizes: list[int], seed: int, data: st.DataObject
 ) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from engine.data import DATASETS, load, locate, verify
 from engine.errors import ConfigError
-from engine.resources import shipped
+
+ROOT = Path(__file__).parents[3]
 
 
 def test_the_bundled_digits_are_whole_and_need_no_root(tmp_path: Path) -> None:
@@ -45,7 +46,7 @@ def test_the_bundled_digits_are_mixed_and_none_is_in_both_parts() -> None:
 
 def test_the_bundled_digits_are_small() -> None:
     place = locate("mnist_mini")
-    assert place == shipped("data", "mnist_mini")
+    assert place == ROOT / "data" / "mnist_mini"
     assert sum(path.stat().st_size for path in place.iterdir()) < 2_000_000
 
 
@@ -78,6 +79,6 @@ def test_an_unknown_name_gets_a_suggestion() -> None:
 def test_importing_the_room_does_not_import_the_network() -> None:
     code = "import sys, engine.data; print(sorted({'requests', 'pooch'} & set(sys.modules)))"
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=shipped(), check=True
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
     )
     assert done.stdout.strip() == "[]"

@@ -178,7 +178,7 @@ def test_no_flipped_bit_changes_what_is_read(tmp_path: Path) -> None:
 
 
 @given(data=st.binary(max_size=300), packed=st.booleans())
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_any_bytes_are_refused_or_read(
     tmp_path_factory: pytest.TempPathFactory, data: bytes, packed: bool
 ) -> None:

@@ -11,9 +11,6 @@ from engine.errors import SpecError
 
 EXAMPLES = settings(
     max_examples=60,
-    deadline=None,
-    derandomize=True,
-    database=None,
     suppress_health_check=[HealthCheck.filter_too_much],
 )
 

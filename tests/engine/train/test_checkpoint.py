@@ -79,7 +79,7 @@ def test_numpy_reads_it(tmp_path: Path) -> None:
     ),
     st.integers(0, 5),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_array_in_any_layout(
     tmp_path_factory: pytest.TempPathFactory, array: np.ndarray, layout: int
 ) -> None:
@@ -182,7 +182,7 @@ def test_every_truncation_and_any_addition_is_detected(tmp_path: Path) -> None:
 
 
 @given(st.binary(max_size=300))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_garbage_is_refused(tmp_path_factory: pytest.TempPathFactory, garbage: bytes) -> None:
     path = tmp_path_factory.getbasetemp() / "garbage.npz"
     path.write_bytes(garbage)
