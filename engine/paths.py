@@ -1,0 +1,134 @@
+"""Paths that people type, in a dialog, an option, a config or a variable.
+
+Text becomes a ``Path`` here and nowhere else: ``parse`` for a path to read and for a folder,
+``parse_file`` for a file to write. ``look_at`` and ``check_writable`` ask the disk. What cannot be
+used is an ``EngineError`` of one line; the class, and with it the exit code, is the caller's.
+"""
+
+import os
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from engine.errors import ConfigError, EngineError
+
+Kind = Literal["file", "folder", "other", "missing"]
+"""What is at a path, links followed; ``other`` is a device, a pipe or a socket."""
+
+_SHOWN = 80  # characters of a text that is no path
+
+
+def home() -> Path | None:
+    """The user's home folder; None where neither HOME nor the system's list of users names it."""
+    given = os.path.expanduser("~")
+    known = os.path.isabs(given) and os.environ.get("HOME") != ""
+    return Path(given) if known else None
+
+
+def parse(text: str, error: type[EngineError] = ConfigError) -> Path:
+    """The path that a text means; ``~`` and ``~user`` are expanded. The disk is not asked.
+
+    Args:
+        text: as it was typed.
+        error: what to raise.
+
+    Raises:
+        EngineError: it is empty, has a character that no name may have, or its ``~`` means nobody.
+    """
+    if not text.strip():
+        raise error("expected a path, got nothing")
+    if any(ord(character) < 32 or ord(character) == 127 for character in text):
+        raise error(f"{_cut(text)}: a path cannot hold control characters")
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        raise error(f"{_cut(text)}: a path cannot hold these characters") from None
+    if text.startswith("~"):
+        user = text.split("/", 1)[0].split(os.sep, 1)[0]
+        if user == "~" and home() is None:
+            raise error(f"{_cut(text)}: there is no home folder; set HOME, or write the path out")
+        expanded = os.path.expanduser(text)
+        if expanded == text:
+            raise error(
+                f"{_cut(text)}: no user {user[1:]!r}; a name that begins with ~ is ./{user}"
+            )
+        return Path(expanded)
+    path = Path(text)
+    # Path drops the "./" of "./~x", which is no home folder: written down, it stays so.
+    return path.absolute() if str(path).startswith("~") else path
+
+
+def parse_file(
+    text: str, suffixes: Sequence[str] = (), error: type[EngineError] = ConfigError
+) -> Path:
+    """The path of a file that a text names. The disk is not asked.
+
+    Args:
+        text: as it was typed.
+        suffixes: those that it may end with; the first is added to a name with none of them.
+        error: what to raise.
+
+    Raises:
+        EngineError: as ``parse``; or it ends with ``/``, or in a name that only folders have.
+    """
+    path = parse(text, error)
+    name = os.path.basename(text.rstrip())
+    if name in ("", ".", "..") or (name == text.rstrip() and name.startswith("~")):
+        raise error(f"{_cut(text)}: it is a folder; expected the name of a file")
+    if suffixes and path.suffix not in suffixes:
+        return path.with_name(path.name + suffixes[0])
+    return path
+
+
+def look_at(path: Path, error: type[EngineError] = ConfigError) -> Kind:
+    """What is at a path.
+
+    Raises:
+        EngineError: the system does not say: a folder on the way may not be entered, the name is
+            too long, links go round in a circle.
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return "missing"
+    except (OSError, ValueError) as problem:
+        raise error(f"{_cut(str(path))}: {reason(problem)}") from None
+    if stat.S_ISREG(mode):
+        return "file"
+    return "folder" if stat.S_ISDIR(mode) else "other"
+
+
+def check_writable(path: Path, error: type[EngineError] = ConfigError) -> Kind:
+    """Say no before a file is written that cannot be; its folder need not be there yet.
+
+    Returns:
+        ``file`` where there is one, to be replaced, ``missing`` where there is none.
+
+    Raises:
+        EngineError: something else than a plain file is there, or its folder cannot be written to.
+    """
+    kind = look_at(path, error)
+    if kind == "folder":
+        raise error(f"{_cut(str(path))}: it is a folder; expected the name of a file")
+    if kind == "other":
+        raise error(f"{_cut(str(path))}: not a plain file, so it is not written over")
+    folder = Path(os.path.realpath(path)).parent
+    while (there := look_at(folder, error)) == "missing" and folder.parent != folder:
+        folder = folder.parent
+    if there != "folder":
+        raise error(f"{_cut(str(path))}: {_cut(str(folder))} is not a folder")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise error(f"{_cut(str(path))}: the folder {_cut(str(folder))} may not be written to")
+    return kind
+
+
+def reason(problem: Exception) -> str:
+    """Why the system refused a path, in a few words."""
+    if isinstance(problem, OSError):
+        return problem.strerror or str(problem)
+    return "not a path"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN // 2]}…{text[-_SHOWN // 2 :]}"
