@@ -63,24 +63,37 @@ def remove(path: Path) -> None:
 
 
 def write_atomic(
-    path: StrPath, content: bytes | Callable[[BinaryIO], object], *, fsync: bool = True
+    path: StrPath,
+    content: bytes | Callable[[BinaryIO], object],
+    *,
+    fsync: bool = True,
+    follow_symlinks: bool = False,
 ) -> None:
     """Write a file so that it is never seen half-written.
 
+    A file that is replaced passes on its permissions and its owner. What is no plain file, such as
+    a folder, a device or a pipe, is never replaced.
+
     Args:
-        path: the file to create or to replace. A symbolic link is replaced, not followed.
+        path: the file to create or to replace.
         content: the bytes, or a function that writes them to the open file it is given.
         fsync: wait for the disk. Without it the file survives a kill, but not a power cut.
+        follow_symlinks: whether to write what a symbolic link points at, as for a file that the
+            user named; else the link is replaced, as for a file of ours that must stay in its
+            folder.
 
     Raises:
         OSError: nothing was written and the old file is untouched. The one exception is an error
             of the folder's own flush: the new file is then complete, its durability unknown.
     """
-    target = Path(path)
+    target = Path(os.path.realpath(path) if follow_symlinks else path)
+    old = _to_replace(target)
     temp = target.with_name(f".cnn-tui-{os.getpid()}-{secrets.token_hex(4)}.tmp")
     _writing.add(temp.name)
     try:
         with open_new(temp) as file:
+            if old is not None:
+                _pass_on_access(old, temp)  # before the content is there to be read
             if callable(content):
                 content(file)
             else:
@@ -97,6 +110,31 @@ def write_atomic(
         _writing.discard(temp.name)
     if fsync:
         sync_folder(target.parent)
+
+
+def _to_replace(target: Path) -> os.stat_result | None:
+    """The plain file that is at a path; None where there is none, or a link."""
+    try:
+        old = os.lstat(target)
+    except FileNotFoundError:
+        return None
+    if stat.S_ISLNK(old.st_mode):
+        return None
+    if stat.S_ISDIR(old.st_mode):
+        raise IsADirectoryError(errno.EISDIR, "it is a folder")
+    if not stat.S_ISREG(old.st_mode):
+        raise OSError(errno.EINVAL, "not a plain file, so it is not written over")
+    return old
+
+
+def _pass_on_access(old: os.stat_result, new: Path) -> None:
+    """Give a new file the owner, where that is allowed, and the permissions of the old one."""
+    made = os.stat(new)
+    if (made.st_uid, made.st_gid) != (old.st_uid, old.st_gid):
+        with suppress(PermissionError):
+            os.chown(new, old.st_uid, old.st_gid)
+    if made.st_mode != old.st_mode:
+        os.chmod(new, stat.S_IMODE(old.st_mode))
 
 
 def sweep(folder: StrPath) -> list[Path]:
@@ -137,7 +175,10 @@ def make_folder(path: StrPath) -> None:
         return
     if folder.parent != folder:
         make_folder(folder.parent)
-    folder.mkdir(exist_ok=True)
+    try:
+        folder.mkdir(exist_ok=True)
+    except FileExistsError:
+        raise NotADirectoryError(errno.ENOTDIR, f"{folder.name} is not a folder") from None
     sync_folder(folder.parent)
 
 

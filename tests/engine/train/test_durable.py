@@ -1,6 +1,8 @@
 """Atomic writing: the old file or the new one, and no litter."""
 
 import os
+import socket
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -86,6 +88,68 @@ def test_replaces_a_link_and_not_its_target(tmp_path: Path) -> None:
     assert not link.is_symlink()
 
 
+def test_a_link_of_the_users_is_written_through(tmp_path: Path) -> None:
+    target, link = tmp_path / "target", tmp_path / "link"
+    link.symlink_to("target")
+    durable.write_atomic(link, b"new", follow_symlinks=True)
+    assert (target.read_bytes(), link.is_symlink()) == (b"new", True)
+    durable.write_atomic(link, b"newer", follow_symlinks=True)
+    assert (target.read_bytes(), link.is_symlink()) == (b"newer", True)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+@pytest.mark.parametrize("follow", [False, True])
+@pytest.mark.parametrize("kind", ["pipe", "socket", "device", "folder"])
+def test_only_plain_files_are_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, follow: bool
+) -> None:
+    path = tmp_path / "x"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "socket":
+        with socket.socket(socket.AF_UNIX) as server:
+            monkeypatch.chdir(tmp_path)  # the path of a socket may not be long
+            server.bind("x")
+    else:
+        try:
+            os.mknod(path, stat.S_IFCHR | 0o600, os.makedev(1, 3))  # a null device of our own
+        except PermissionError:
+            pytest.skip("only root makes devices")
+    before = os.lstat(path)
+    with pytest.raises(OSError, match=r"it is a folder|not a plain file"):
+        durable.write_atomic(path, b"x", follow_symlinks=follow)
+    assert os.path.samestat(os.lstat(path), before)
+    assert names(tmp_path) == ["x"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no permissions of that kind there")
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o644, 0o666, 0o755, 0o444])
+def test_a_rewritten_file_keeps_its_permissions(tmp_path: Path, mode: int) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"old")
+    path.chmod(mode)
+
+    def write(file: BinaryIO) -> None:
+        (temporary,) = (name for name in names(tmp_path) if name != "a")
+        assert stat.S_IMODE((tmp_path / temporary).stat().st_mode) == mode
+        file.write(b"new")
+
+    durable.write_atomic(path, write)
+    assert path.read_bytes() == b"new"
+    assert stat.S_IMODE(path.stat().st_mode) == mode
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root")
+def test_a_file_that_root_rewrites_stays_its_owners(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"old")
+    os.chown(path, 12345, 54321)
+    durable.write_atomic(path, b"new")
+    assert (path.stat().st_uid, path.stat().st_gid) == (12345, 54321)
+
+
 def test_sweep_takes_only_files_of_dead_writers(tmp_path: Path) -> None:
     dead = dead_pid()
     litter = {
@@ -148,3 +212,11 @@ def test_make_folder_makes_parents_and_keeps_what_is_there(tmp_path: Path) -> No
     (tmp_path / "a" / "b" / "file").write_bytes(b"")
     durable.make_folder(tmp_path / "a" / "b")
     assert names(tmp_path / "a" / "b") == ["file"]
+
+
+def test_a_file_in_the_way_of_a_folder_is_said(tmp_path: Path) -> None:
+    (tmp_path / "a").touch()
+    with pytest.raises(NotADirectoryError, match="a is not a folder"):
+        durable.make_folder(tmp_path / "a")
+    with pytest.raises(NotADirectoryError, match="a is not a folder"):
+        durable.make_folder(tmp_path / "a" / "b" / "c")
