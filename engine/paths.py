@@ -16,7 +16,7 @@ from engine.errors import ConfigError, EngineError
 Kind = Literal["file", "folder", "other", "missing"]
 """What is at a path, links followed; ``other`` is a device, a pipe or a socket."""
 
-_SHOWN = 80  # characters of a text that is no path
+_SHOWN = 200  # characters of a text that is no path
 
 
 def home() -> Path | None:

@@ -11,6 +11,7 @@ from engine.data import DATASETS
 from engine.layers import Summary
 from engine.models import build
 from engine.resources import shipped
+from engine.train import setup
 
 DEFAULT = "quickstart"
 
@@ -60,6 +61,7 @@ def check(path: Path, overrides: Sequence[str], out: Output) -> int:
         ConfigProblems: it cannot be run.
     """
     config = load(path, overrides)
+    setup.check_files(config)
     summary = network_summary(config)
     out.json({"ok": True, "parameters": summary.parameters, "config": json.loads(_as_json(config))})
     out.text(str(summary))

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
-from engine.config.types import Expected, FilePath, Mode, Monitor, Section
+from engine.config.types import Expected, Mode, Monitor, OutputFile, OutputFiles, Section
 
 
 class EarlyStopping(Section):
@@ -22,7 +22,9 @@ class EarlyStopping(Section):
 class Checkpoint(Section):
     """Save the weights whenever a metric is the best so far."""
 
-    filepath: FilePath = Field(description="file to write, e.g. checkpoints/best.npz")
+    filepath: OutputFiles = Field(
+        description="file to write, e.g. checkpoints/best.npz, or net-{epoch:02d}-{val_acc:.4f}.npz"
+    )
     monitor: Monitor = "val_acc"
     mode: Mode = "auto"
 
@@ -30,7 +32,7 @@ class Checkpoint(Section):
 class CSVLogger(Section):
     """Write the metrics of every epoch as a line of a table."""
 
-    filepath: FilePath = Field(description="file to write, e.g. metrics.csv")
+    filepath: OutputFile = Field(description="file to write, e.g. metrics.csv")
 
 
 class TerminateOnNaN(Section):

@@ -1,5 +1,6 @@
 """What a schema cannot say: keys that have to fit each other, and shapes that have to fit."""
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -125,7 +126,7 @@ def _files(config: Config) -> Iterator[Finding]:
             path = getattr(options, "filepath", None)
             if path is None:
                 continue
-            first = seen.setdefault(str(path), i)
+            first = seen.setdefault(os.path.abspath(path), i)
             if first != i:
                 yield (
                     ("callbacks", i, name, "filepath"),

@@ -1,6 +1,6 @@
 """The types that the schema is made of, each with the words that describe it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,6 +16,10 @@ from pydantic import (
 )
 from pydantic.json_schema import WithJsonSchema
 from pydantic_core import PydanticCustomError, core_schema
+
+from engine import paths
+from engine.config import template
+from engine.errors import ConfigError
 
 OWN_MESSAGE = "config"  # the error type whose message is shown as it stands
 
@@ -51,12 +55,44 @@ class OneOf:
         return core_schema.literal_schema(list(self.names))
 
 
-def _path(value: Any) -> Any:
-    if isinstance(value, str) and value.strip() and value.isprintable():
-        return Path(value)
+def _path(value: Any, parse: Callable[[str], Path] = paths.parse) -> Path:
     if isinstance(value, Path):
         return value
-    raise ValueError("not a path")
+    if not isinstance(value, str) or not value.strip() or not value.isprintable():
+        raise ValueError("not a path")
+    try:
+        return parse(value)
+    except ConfigError as error:
+        raise _own_message(str(error)) from None
+
+
+class FileName:
+    """In ``Annotated``: the path of a file to write.
+
+    Args:
+        placeholders: what may stand in braces in it.
+    """
+
+    def __init__(self, *placeholders: str) -> None:
+        self._placeholders = placeholders
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        """A path that names a file, and whose placeholders can be filled in."""
+        return core_schema.no_info_before_validator_function(self._check, handler(source))
+
+    def _check(self, value: Any) -> Path:
+        path = _path(value, paths.parse_file)
+        problem = template.problem(str(path), self._placeholders)
+        if problem is not None:
+            raise _own_message(problem)
+        return path
+
+
+def _own_message(message: str) -> PydanticCustomError:
+    # The template itself has to be a literal.
+    return PydanticCustomError(OWN_MESSAGE, "{message}", {"message": message})
 
 
 def _validation(value: Any) -> float | int:
@@ -91,13 +127,23 @@ def _layer(value: Any) -> Any:
             )
         case _:
             message = "expected a layer's name, or a mapping such as Conv2D: {out_channels: 8}"
-    # The template itself has to be a literal.
-    raise PydanticCustomError(OWN_MESSAGE, "{message}", {"message": message})
+    raise _own_message(message)
 
 
 FilePath = Annotated[
     Path,
     BeforeValidator(_path),
+    WithJsonSchema({"type": "string", "minLength": 1}),
+    Expected("a path"),
+]
+
+OutputFile = Annotated[
+    Path, FileName(), WithJsonSchema({"type": "string", "minLength": 1}), Expected("a path")
+]
+
+OutputFiles = Annotated[
+    Path,
+    FileName(*template.NAMES),
     WithJsonSchema({"type": "string", "minLength": 1}),
     Expected("a path"),
 ]

@@ -9,7 +9,10 @@ from typing import Literal
 
 import numpy as np
 
-from engine.errors import DataError, ShapeError
+from engine import paths
+from engine.errors import ConfigError, DataError, ShapeError
+
+_ROOT_VARIABLE = "CNN_TUI_DATA"
 
 Progress = Callable[[str, int, int], None]
 """Called with a file's name, the bytes that are done, and the bytes in all."""
@@ -172,5 +175,15 @@ def file_status(info: DatasetInfo, path: Path) -> FileStatus:
 
 
 def default_root() -> Path:
-    """The folder of the data sets: ``$CNN_TUI_DATA``, else ``data/raw`` of the working folder."""
-    return Path(os.environ.get("CNN_TUI_DATA") or Path("data", "raw"))
+    """The folder of the data sets: ``$CNN_TUI_DATA``, else ``data/raw`` of the working folder.
+
+    Raises:
+        DataError: the variable is no path.
+    """
+    given = os.environ.get(_ROOT_VARIABLE)
+    if not given:
+        return Path("data", "raw")
+    try:
+        return paths.parse(given)
+    except ConfigError as error:
+        raise DataError(f"{_ROOT_VARIABLE}: {error}") from None

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from engine.config import template
 from engine.errors import ConfigError
 from engine.layers import Sequential
 from engine.train import durable
@@ -40,7 +41,7 @@ class Run(Protocol):
     @stop_reason.setter
     def stop_reason(self, reason: str | None) -> None: ...
 
-    def save_weights(self, path: Path) -> bool:
+    def save_weights(self, path: Path, latest_of: Path | None = None) -> bool:
         """Write the current weights with the network's architecture; False if it failed."""
         ...
 
@@ -198,7 +199,8 @@ class ModelCheckpoint(_Best):
     What could not be written does not count: the next epoch that beats the file is written.
 
     Args:
-        filepath: the file; its folder is made.
+        filepath: the file; its folder is made. Placeholders such as ``{epoch:02d}`` are filled in,
+            see ``engine.config.template``.
         monitor, mode: as for ``EarlyStopping``.
     """
 
@@ -208,7 +210,10 @@ class ModelCheckpoint(_Best):
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         in_file = self.best
-        if self.improves(logs) and not self.run.save_weights(self.filepath):
+        if not self.improves(logs):
+            return
+        path = Path(template.fill(str(self.filepath), epoch + 1, logs))
+        if not self.run.save_weights(path, latest_of=self.filepath):
             self.best = in_file
 
 
@@ -230,7 +235,7 @@ class CSVLogger(Callback):
             writer.writerow({"epoch": number} | {k: past.get(k, "") for k in logs})
         try:
             durable.make_folder(self.filepath.parent)
-            durable.write_atomic(self.filepath, table.getvalue().encode())
+            durable.write_atomic(self.filepath, table.getvalue().encode(), follow_symlinks=True)
         except OSError as error:
             self.run.warn(
                 f"{self.filepath}: the metrics were not written: {error.strerror or error}"

@@ -40,7 +40,13 @@ class Checkpoint:
     arrays: dict[str, np.ndarray]
 
 
-def save(path: durable.StrPath, arrays: Mapping[str, np.ndarray], meta: Mapping[str, JSON]) -> None:
+def save(
+    path: durable.StrPath,
+    arrays: Mapping[str, np.ndarray],
+    meta: Mapping[str, JSON],
+    *,
+    follow_symlinks: bool = False,
+) -> None:
     """Write a checkpoint, atomically and durably; the same state gives the same bytes.
 
     The arrays must not change during the call.
@@ -50,6 +56,7 @@ def save(path: durable.StrPath, arrays: Mapping[str, np.ndarray], meta: Mapping[
         arrays: bool, uint8, int32, int64, float32 or float64, of any layout in memory. Names are
             made of ``A-Z a-z 0-9 _ . -``, with ``/`` between parts: ``model/0.weight``.
         meta: plain JSON without NaN and infinity. Tuples come back as lists.
+        follow_symlinks: see ``durable.write_atomic``.
 
     Raises:
         CheckpointError: the state cannot be stored, holds a number that is not finite (unless
@@ -72,7 +79,7 @@ def save(path: durable.StrPath, arrays: Mapping[str, np.ndarray], meta: Mapping[
                 file.write(archive.raw(stored[entry.name]))
             file.write(plan.tail)
 
-        durable.write_atomic(path, write)
+        durable.write_atomic(path, write, follow_symlinks=follow_symlinks)
     except FormatError as exc:
         raise CheckpointError(f"{os.fspath(path)}: not saved: {exc}") from exc
     except OSError as exc:

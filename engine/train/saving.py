@@ -79,16 +79,23 @@ class Saver:
         if by_step or (every.seconds is not None and waited >= every.seconds):
             self.checkpoint()
 
-    def weights(self, path: Path) -> bool:
-        """Write the network alone, with what is needed to use it; False if it failed."""
+    def weights(self, path: Path, latest_of: Path | None = None) -> bool:
+        """Write the network alone, with what is needed to use it; False if it failed.
+
+        Args:
+            path: the file.
+            latest_of: for a file that the user named: its name with placeholders. A later file of
+                that name makes up for one that could not be written, and a link is followed.
+        """
         model = self._state.trainer.model
 
         def save() -> None:
             arrays = {f"model/{name}": array for name, array in model.state_dict().items()}
             durable.make_folder(path.parent)
-            checkpoint.save(path, arrays, weights_meta(self._config, model))
+            meta = weights_meta(self._config, model)
+            checkpoint.save(path, arrays, meta, follow_symlinks=latest_of is not None)
 
-        return self._try(path, save)
+        return self._try(latest_of or path, save)
 
     def _try(self, path: Path, save: Callable[[], None]) -> bool:
         try:

@@ -96,11 +96,13 @@ class TrainingSession:
             How it ended; the same is emitted as an event.
 
         Raises:
-            DataError, CheckpointError, RunError: before anything was trained. There is then no
-                new run directory.
+            ConfigError, DataError, CheckpointError, RunError: before anything was trained. There is
+                then no new run directory.
             FetchCancelledError: it was told to stop before the data was there.
         """
         try:
+            if self._resume is None:
+                setup.check_files(self.config)
             dataset = setup.load_dataset(
                 self.config,
                 progress=self._downloading,
@@ -306,10 +308,10 @@ class TrainingSession:
         """Say that something went wrong that training survives."""
         self._emit(Warned(message))
 
-    def save_weights(self, path: Path) -> bool:
-        """Write the current weights, with all that is needed to use them.
+    def save_weights(self, path: Path, latest_of: Path | None = None) -> bool:
+        """Write the current weights, with all that is needed to use them; see ``Saver.weights``.
 
         Returns:
             False if they could not be written: it is said, and the run ends as failed.
         """
-        return self._saver.weights(path)
+        return self._saver.weights(path, latest_of)

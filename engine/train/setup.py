@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from engine import data, schedulers
-from engine.config import Config, loads
+from engine import data, paths, schedulers
+from engine.config import Config, loads, template
 from engine.data import Batches, Dataset, FetchCancelledError, split_validation
 from engine.data.dataset import Cancelled, Progress
+from engine.errors import ConfigError
 from engine.layers import Sequential
 from engine.losses import MSE, Loss, SoftmaxCrossEntropy
 from engine.models import build
@@ -158,6 +159,22 @@ def _inner_scheduler(config: Config, steps_per_epoch: int) -> schedulers.Schedul
         arguments["total_steps"] = train.epochs * steps_per_epoch
         return schedulers.OneCycleLR(train.lr if peak is None else peak, **arguments)
     return schedulers.SCHEDULERS[name](train.lr, **arguments)
+
+
+def check_files(config: Config) -> None:
+    """Say no before a run whose callbacks could not write their files.
+
+    Raises:
+        ConfigError: a folder or a device is where a file is to be, or its folder is not to be had.
+    """
+    for index, item in enumerate(config.callbacks):
+        for name, options in item:
+            path = getattr(options, "filepath", None)
+            if path is not None:
+                try:
+                    paths.check_writable(Path(template.sample(str(path))))
+                except ConfigError as error:
+                    raise ConfigError(f"callbacks.{index}.{name}.filepath: {error}") from None
 
 
 def make_callbacks(config: Config) -> list[Callback]:

@@ -48,7 +48,7 @@ class Play:
         (value,) = values
         return value
 
-    def save_weights(self, path: Path) -> bool:
+    def save_weights(self, path: Path, latest_of: Path | None = None) -> bool:
         if self.disk_full:
             return False
         self.saved.append((path, self.epoch_of_weights))
@@ -198,6 +198,12 @@ def test_a_resumed_checkpoint_remembers_the_best() -> None:
     other.load_state_dict(one.state_dict())
     run.epoch(val_acc=0.7)
     assert run.saved == []
+
+
+def test_the_placeholders_of_a_file_are_filled_in() -> None:
+    run = Play(ModelCheckpoint(Path("{epoch:02d}/net-{val_acc:.2f}.npz"), "val_acc"))
+    run.epochs("val_acc", [0.5, 0.4, 0.625])
+    assert [str(path) for path, _ in run.saved] == ["01/net-0.50.npz", "03/net-0.62.npz"]
 
 
 # -- logs ------------------------------------------------------------------------------------------

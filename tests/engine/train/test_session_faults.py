@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,7 +25,7 @@ from small_runs import (
     train,
 )
 
-from engine.errors import RunError
+from engine.errors import ConfigError, RunError
 from engine.train import durable
 from engine.train.session import TrainingSession
 
@@ -143,15 +144,64 @@ def test_weights_that_are_not_written_make_the_run_fail(tmp_path: Path, name: st
 
 
 def test_a_folder_that_cannot_be_made_is_a_warning(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
+    class File(Recorder):
+        """Puts a file where the folder is to be, once it trains."""
+
+        def on_epoch_begin(self, epoch: int) -> None:
+            (tmp_path / "file").write_text("")
+
     callback = f"checkpoint: {{filepath: {tmp_path}/file/best.npz}}"
     table = f"csv_logger: {{filepath: {tmp_path}/file/table.csv}}"
     config = make_config(tmp_path, PLAIN, f"callbacks=[{callback}, {table}]", "train.epochs=1")
-    run = train(config)
+    run = train(config, File())
     assert run.ended.status == "failed"
     assert len(run.warnings) == 2
     assert all("\n" not in warning for warning in run.warnings)
     assert "best.npz: not saved" in run.ended.reason
+
+
+PLACES = {
+    "a folder": lambda path: path.mkdir(),
+    "a pipe": os.mkfifo,
+    "a folder under a file": lambda path: path.parent.write_text(""),
+    "a circle of links": lambda path: path.symlink_to(path.name),
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("callback", ["checkpoint", "csv_logger"])
+def test_a_file_that_cannot_be_written_is_said_before_it_trains(
+    tmp_path: Path, callback: str, place: str
+) -> None:
+    path = tmp_path / "x" / "mine"
+    if place != "a folder under a file":
+        path.parent.mkdir()
+    PLACES[place](path)
+    callbacks = f"callbacks=[terminate_on_nan, {callback}: {{filepath: {path}}}]"
+    with pytest.raises(ConfigError) as caught:
+        train(make_config(tmp_path, PLAIN, callbacks))
+    message = str(caught.value)
+    assert message.startswith(f"callbacks.1.{callback}.filepath: {path}: ")
+    assert message.isprintable()
+    assert not (tmp_path / "runs").exists()
+
+
+def test_files_of_epochs_are_written_through_links(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "01.npz").symlink_to("elsewhere/first.npz")
+    callback = f"checkpoint: {{filepath: '{tmp_path}/{{epoch:02d}}.npz', monitor: val_acc}}"
+    run = train(make_config(tmp_path, PLAIN, f"callbacks=[{callback}]", "train.epochs=1"))
+    assert run.ended.status == "finished"
+    assert (tmp_path / "01.npz").is_symlink()
+    assert (tmp_path / "elsewhere" / "first.npz").is_file()
+
+
+def test_a_later_file_of_the_same_name_makes_up_for_one_that_failed(tmp_path: Path) -> None:
+    callback = f"checkpoint: {{filepath: '{tmp_path}/net-{{epoch}}.npz', monitor: loss}}"
+    with full_disk("net-1.npz"):
+        run = train(make_config(tmp_path, PLAIN, f"callbacks=[{callback}]", "train.epochs=2"))
+    assert run.ended.status == "finished", run.ended.reason
+    assert [path.name for path in tmp_path.glob("net-*")] == ["net-2.npz"]
 
 
 def test_metrics_that_cannot_be_written_are_a_warning(tmp_path: Path) -> None:
