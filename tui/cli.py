@@ -87,9 +87,25 @@ class _Help(argparse.RawDescriptionHelpFormatter):
 
 
 def _path(text: str) -> "Path":
-    from pathlib import Path
+    """A path to read, or a folder; see ``engine.paths``."""
+    from engine import paths
+    from engine.errors import ConfigError
 
-    return Path(text)
+    try:
+        return paths.parse(text)
+    except ConfigError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _file(text: str) -> "Path":
+    """A file to write."""
+    from engine import paths
+    from engine.errors import ConfigError
+
+    try:
+        return paths.parse_file(text)
+    except ConfigError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _keep_standard_streams() -> None:
@@ -167,7 +183,10 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
     _add_config(parser, required=True)
     _add_weights(parser)
     parser.add_argument("--format", choices=["npz"], default="npz", help="default: npz")
-    parser.add_argument("--output", type=_path, required=True, metavar="P", help="file to write")
+    parser.add_argument("--output", type=_file, required=True, metavar="P", help="file to write")
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace the files that are there already"
+    )
     _add_output(parser)
     parser.set_defaults(run=verbs.run_export)
 

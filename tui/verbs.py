@@ -42,7 +42,14 @@ def run_export(options: argparse.Namespace, out: "Output") -> int:
     from engine.config import load
 
     config = load(resolve(options.config), options.overrides)
-    return export(config, options.weights, options.format, options.output, out)
+    return export(
+        config,
+        options.weights,
+        options.format,
+        options.output,
+        out,
+        overwrite=options.overwrite,
+    )
 
 
 def run_gradcheck(options: argparse.Namespace, out: "Output") -> int:

@@ -3,30 +3,55 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from engine import paths
 from engine.commands.output import Output
 from engine.commands.signals import Signals
 from engine.config import Config
 from engine.data import DATASETS
-from engine.errors import RunError
+from engine.errors import ConfigError, RunError
 from engine.export import FORMATS, Architecture
 from engine.train import durable
 from engine.train.weights import load_model
 
 
-def export(config: Config, weights: Path, file_format: str, output: Path, out: Output) -> int:
+def export(
+    config: Config,
+    weights: Path,
+    file_format: str,
+    output: Path,
+    out: Output,
+    *,
+    overwrite: bool = False,
+) -> int:
     """Write the network in a format of ``engine.export.FORMATS``.
 
     Raises:
         CheckpointError: the weights cannot be used.
+        ConfigError: one of the files is there already, and it is not to be replaced.
         RunError: the output cannot be written.
         Interrupted: by a signal, before anything was written.
     """
+    there = to_replace(file_format, output)
+    if there and not overwrite:
+        names = ", ".join(map(str, there))
+        raise ConfigError(f"{names}: there already; --overwrite replaces what is there")
     with Signals() as signals:
         written = write_network(config, weights, file_format, output, ready=signals.check)
     out.json({"format": file_format, "files": [str(path) for path in written]})
     for path in written:
         out.text(f"{path}  {path.stat().st_size:,} bytes")
     return 0
+
+
+def to_replace(file_format: str, output: Path) -> list[Path]:
+    """The files that an export would replace.
+
+    Raises:
+        RunError: one of its files cannot be written.
+    """
+    paths.check_writable(output, RunError)
+    files = FORMATS[file_format].files(output)
+    return [path for path in files if paths.check_writable(path, RunError) == "file"]
 
 
 def write_network(
@@ -43,7 +68,7 @@ def write_network(
         config: the network's.
         weights: weights, a checkpoint or a run.
         file_format: a key of ``engine.export.FORMATS``.
-        output: the file to write; one that is there is replaced.
+        output: the file to write; what there is of ``to_replace`` is replaced.
         ready: called before anything is written; may raise to stop.
 
     Returns:
@@ -52,8 +77,7 @@ def write_network(
     Raises:
         CheckpointError, RunError: as ``export``.
     """
-    if output.is_dir() or not output.name:
-        raise RunError(f"{output}: not written: it is a folder; expected the name of a file")
+    to_replace(file_format, output)
     info = DATASETS[config.dataset]
     model = load_model(config, weights)
     architecture = Architecture(
@@ -66,6 +90,7 @@ def write_network(
     ready()
     try:
         durable.make_folder(output.parent)
-        return FORMATS[file_format](output, model, architecture)
+        FORMATS[file_format].write(output, model, architecture)
     except OSError as error:
         raise RunError(f"{output}: not written: {error.strerror or error}") from None
+    return FORMATS[file_format].files(output)

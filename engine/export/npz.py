@@ -9,15 +9,23 @@ from engine.layers import Sequential
 from engine.train import durable
 
 
-def write_npz(path: Path, model: Sequential, architecture: Architecture) -> list[Path]:
+def npz_files(path: Path) -> list[Path]:
+    """The weights, and the architecture beside them: ``lenet.npz`` and ``lenet.json``."""
+    return [path, path.with_name(path.name.removesuffix(".npz") + ".json")]
+
+
+def write_npz(path: Path, model: Sequential, architecture: Architecture) -> None:
     """Write ``lenet.npz`` (``numpy.load`` reads it) and the architecture as ``lenet.json``.
 
     Raises:
         OSError: the disk refused; what was there before is untouched.
     """
     state = {name: np.ascontiguousarray(array) for name, array in model.state_dict().items()}
-    description = path.with_name(path.name.removesuffix(".npz") + ".json")
+    weights, description = npz_files(path)
     # A file object: given a path, NumPy would append .npz to it.
-    durable.write_atomic(path, lambda file: np.savez(file, **state))  # type: ignore[arg-type]
-    durable.write_atomic(description, architecture.to_json().encode())
-    return [path, description]
+    durable.write_atomic(
+        weights,
+        lambda file: np.savez(file, **state),  # type: ignore[arg-type]
+        follow_symlinks=True,
+    )
+    durable.write_atomic(description, architecture.to_json().encode(), follow_symlinks=True)

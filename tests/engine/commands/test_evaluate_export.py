@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import stat
 from pathlib import Path
 from unittest.mock import patch
 
@@ -15,7 +16,7 @@ from engine.commands import export as export_command
 from engine.commands.evaluate import evaluate
 from engine.commands.export import export
 from engine.commands.signals import Interrupted
-from engine.errors import CheckpointError, RunError
+from engine.errors import CheckpointError, ConfigError, RunError
 from engine.train.rundir import RunDir
 
 
@@ -99,7 +100,7 @@ def test_export_writes_weights_and_architecture(
     with np.load(target) as arrays:
         assert arrays["1.weight"].shape == (10, 784)
     spoken = speak(capsys, as_json=True)
-    export(make_config(tmp_path), trained, "npz", target, spoken.out)
+    export(make_config(tmp_path), trained, "npz", target, spoken.out, overwrite=True)
     (line,) = spoken.lines()
     assert line == {"format": "npz", "files": [str(target), str(target.with_suffix(".json"))]}
 
@@ -136,6 +137,42 @@ def test_export_refuses_a_folder_and_a_file_for_a_folder(
         with pytest.raises(RunError, match="it is a folder; expected the name of a file"):
             export(make_config(tmp_path), trained, "npz", target, out)
     (tmp_path / "file").write_text("")
-    with pytest.raises(RunError, match="not written"):
+    with pytest.raises(RunError, match="file is not a folder"):
         export(make_config(tmp_path), trained, "npz", tmp_path / "file" / "net.npz", out)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("name", ["net.npz", "net.json"])
+def test_export_replaces_nothing_without_being_told(
+    tmp_path: Path, trained: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config, out = make_config(tmp_path), speak(capsys).out
+    (tmp_path / name).write_text("mine")
+    (tmp_path / name).chmod(0o600)
+    with pytest.raises(ConfigError, match=f"{name}: there already; --overwrite"):
+        export(config, trained, "npz", tmp_path / "net.npz", out)
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [(name, "mine")]
+    assert export(config, trained, "npz", tmp_path / "net.npz", out, overwrite=True) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["net.json", "net.npz"]
+    assert (tmp_path / name).read_bytes() != b"mine"
+    assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("name", ["net.npz", "net.json"])
+@pytest.mark.parametrize("kind", ["folder", "pipe", "device"])
+def test_export_never_writes_over_what_is_no_plain_file(
+    tmp_path: Path, trained: Path, kind: str, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / name
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to(os.devnull)
+    before = os.lstat(path)
+    out = speak(capsys).out
+    with pytest.raises(RunError, match=f"{name}: (it is a folder|not a plain file)"):
+        export(make_config(tmp_path), trained, "npz", tmp_path / "net.npz", out, overwrite=True)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert os.path.samestat(before, os.lstat(path))
