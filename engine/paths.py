@@ -6,8 +6,9 @@ used is an ``EngineError`` of one line; the class, and with it the exit code, is
 """
 
 import os
+import shlex
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -16,7 +17,8 @@ from engine.errors import ConfigError, EngineError
 Kind = Literal["file", "folder", "other", "missing"]
 """What is at a path, links followed; ``other`` is a device, a pipe or a socket."""
 
-_SHOWN = 200  # characters of a text that is no path
+_LONGEST = 200  # characters of a path in a message
+_LONGEST_NAME = 255  # bytes, on every file system in use
 
 
 def home() -> Path | None:
@@ -39,24 +41,24 @@ def parse(text: str, error: type[EngineError] = ConfigError) -> Path:
     if not text.strip():
         raise error("expected a path, got nothing")
     if any(ord(character) < 32 or ord(character) == 127 for character in text):
-        raise error(f"{_cut(text)}: a path cannot hold control characters")
+        raise error(f"{_shown(text)}: a path cannot hold control characters")
     try:
         os.fsencode(text)
     except UnicodeEncodeError:
-        raise error(f"{_cut(text)}: a path cannot hold these characters") from None
+        raise error(f"{_shown(text)}: a path cannot hold these characters") from None
     if text.startswith("~"):
         user = text.split("/", 1)[0].split(os.sep, 1)[0]
         if user == "~" and home() is None:
-            raise error(f"{_cut(text)}: there is no home folder; set HOME, or write the path out")
+            raise error(f"{_shown(text)}: there is no home folder; set HOME, or write the path out")
         expanded = os.path.expanduser(text)
         if expanded == text:
             raise error(
-                f"{_cut(text)}: no user {user[1:]!r}; a name that begins with ~ is ./{user}"
+                f"{_shown(text)}: no user {user[1:]!r}; a name that begins with ~ is ./{user}"
             )
         return Path(expanded)
     path = Path(text)
     # Path drops the "./" of "./~x", which is no home folder: written down, it stays so.
-    return path.absolute() if str(path).startswith("~") else path
+    return Path(_settled(os.path.abspath, path, error)) if str(path).startswith("~") else path
 
 
 def parse_file(
@@ -75,7 +77,7 @@ def parse_file(
     path = parse(text, error)
     name = os.path.basename(text.rstrip())
     if name in ("", ".", "..") or (name == text.rstrip() and name.startswith("~")):
-        raise error(f"{_cut(text)}: it is a folder; expected the name of a file")
+        raise error(f"{_shown(text)}: it is a folder; expected the name of a file")
     if suffixes and path.suffix not in suffixes:
         return path.with_name(path.name + suffixes[0])
     return path
@@ -93,7 +95,7 @@ def look_at(path: Path, error: type[EngineError] = ConfigError) -> Kind:
     except (FileNotFoundError, NotADirectoryError):
         return "missing"
     except (OSError, ValueError) as problem:
-        raise error(f"{_cut(str(path))}: {reason(problem)}") from None
+        raise error(f"{_shown(path)}: {reason(problem)}") from None
     if stat.S_ISREG(mode):
         return "file"
     return "folder" if stat.S_ISDIR(mode) else "other"
@@ -110,16 +112,18 @@ def check_writable(path: Path, error: type[EngineError] = ConfigError) -> Kind:
     """
     kind = look_at(path, error)
     if kind == "folder":
-        raise error(f"{_cut(str(path))}: it is a folder; expected the name of a file")
+        raise error(f"{_shown(path)}: it is a folder; expected the name of a file")
     if kind == "other":
-        raise error(f"{_cut(str(path))}: not a plain file, so it is not written over")
-    folder = Path(os.path.realpath(path)).parent
+        raise error(f"{_shown(path)}: not a plain file, so it is not written over")
+    folder = Path(_settled(os.path.realpath, path, error)).parent
     while (there := look_at(folder, error)) == "missing" and folder.parent != folder:
         folder = folder.parent
     if there != "folder":
-        raise error(f"{_cut(str(path))}: {_cut(str(folder))} is not a folder")
+        raise error(f"{_shown(path)}: {_shown(folder)} is not a folder")
+    if any(len(os.fsencode(name)) > _LONGEST_NAME for name in path.parts):
+        raise error(f"{_shown(path)}: a name in it is longer than {_LONGEST_NAME} bytes")
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise error(f"{_cut(str(path))}: the folder {_cut(str(folder))} may not be written to")
+        raise error(f"{_shown(path)}: the folder {_shown(folder)} may not be written to")
     return kind
 
 
@@ -130,5 +134,37 @@ def reason(problem: Exception) -> str:
     return "not a path"
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN // 2]}…{text[-_SHOWN // 2 :]}"
+def written(path: Path) -> str:
+    """The text that ``parse``, as an argument on the command line, takes for this path."""
+    text = str(path)
+    return f"./{text}" if text.startswith(("~", "-")) else text
+
+
+def quote(text: str) -> str:
+    """A word as it is typed into a shell, in one line of characters that can be copied."""
+    if text.isprintable():
+        return shlex.quote(text)
+    return "$'" + "".join(map(_escaped, text)) + "'"
+
+
+def _settled(settle: Callable[[Path], str], path: Path, error: type[EngineError]) -> str:
+    try:
+        return settle(path)
+    except OSError:  # of os.getcwd
+        raise error(f"{_shown(path)}: the folder that this is relative to was removed") from None
+
+
+def _escaped(character: str) -> str:
+    if character in ("\\", "'"):
+        return f"\\{character}"
+    if character.isprintable():
+        return character
+    return "".join(f"\\x{byte:02x}" for byte in os.fsencode(character))
+
+
+def _shown(path: str | Path) -> str:
+    """A path in a message: in one line, not too long, without what acts on a terminal."""
+    text = str(path)
+    if len(text) > _LONGEST:
+        text = f"{text[: _LONGEST // 2]}…{text[-_LONGEST // 2 :]}"
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

@@ -374,10 +374,17 @@ def _open_app(options: argparse.Namespace) -> int:
     name = options.config or options.config_argument
     path = None
     if name is not None:
+        from engine import paths
         from engine.commands.config import resolve
+        from engine.errors import ConfigError
 
-        path = resolve(name)
-        if not path.is_file():
+        try:
+            path = resolve(name)
+            kind = paths.look_at(path)
+        except ConfigError as error:
+            print(f"cnn-tui: {error}", file=sys.stderr)
+            return error.exit_code
+        if kind != "file":
             print(f"cnn-tui: {name}: no such config; see: cnn-tui config list", file=sys.stderr)
             return 2
     return launch(path, options.overrides)

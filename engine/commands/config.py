@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from engine import paths
 from engine.commands.output import Output, table
 from engine.config import Config, ConfigProblems, dump, json_schema, list_configs, load
 from engine.data import DATASETS
@@ -20,8 +21,11 @@ def resolve(argument: str | None) -> Path:
     """The config that an argument means: a file, or the name of one that ships with the project.
 
     ``quickstart`` and ``configs/quickstart.yaml`` are found from any folder.
+
+    Raises:
+        ConfigError: it is no path.
     """
-    path = Path(DEFAULT if argument is None else argument)
+    path = paths.parse(DEFAULT if argument is None else argument)
     if os.path.lexists(path):
         return path
     if path.parent in (Path(), Path("configs")):

@@ -1,13 +1,15 @@
 """What was trained: ``cnn-tui runs list``, ``show`` and ``compare``."""
 
 import difflib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from engine import paths
 from engine.commands.output import Output, table
-from engine.errors import CheckpointError
-from engine.train.rundir import RUN_ID, RunDir
+from engine.errors import CheckpointError, RunError
+from engine.train.rundir import RECORD, RUN_ID, RunDir
 from engine.train.runlist import RunInfo, list_runs
 
 _SHOWN = (
@@ -27,7 +29,7 @@ _METRICS = ("loss", "acc", "val_loss", "val_acc", "lr")
 def list_all(root: Path, out: Output) -> int:
     """All runs, the newest first."""
     rows = []
-    for info in list_runs(root):
+    for info in _runs_in(root):
         record = info.record
         best = record.get("best") or {}
         test = record.get("test") or {}
@@ -99,19 +101,28 @@ def find(root: Path, name: str) -> RunInfo:
     """The run of that id, or the newest whose id contains ``name``; or a path of a run.
 
     Raises:
-        CheckpointError: there is none.
-        RunError: the runs cannot be read.
+        CheckpointError: there is none, or it cannot be read.
     """
-    path = Path(name).absolute()
-    if RUN_ID.fullmatch(path.name) and path.is_dir():
+    path = paths.parse(name or ".", CheckpointError).absolute()
+    is_id = RUN_ID.fullmatch(path.name)
+    if (is_id or os.sep in name) and paths.look_at(path, CheckpointError) == "folder" and is_id:
         root, name = path.parent, path.name
-    runs = list_runs(root)
+    runs = _runs_in(root)
     matches = [info for info in runs if info.id == name] or [
         info for info in runs if name and name in info.id
     ]
     if not matches:
         raise CheckpointError(f"{root}: no run {name!r}; 'cnn-tui runs list' shows those there are")
-    return matches[0]
+    found = matches[0]
+    paths.look_at(found.path / RECORD, CheckpointError)
+    return found
+
+
+def _runs_in(root: Path) -> list[RunInfo]:
+    try:
+        return list_runs(root)
+    except RunError as error:
+        raise CheckpointError(str(error)) from None
 
 
 def _facts(info: RunInfo) -> dict[str, Any]:

@@ -1,10 +1,10 @@
 """Train headless: ``cnn-tui train``, ``cnn-tui --no-ui`` and ``cnn-tui resume``."""
 
-import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from engine import paths
 from engine.commands.output import Output
 from engine.commands.signals import Signals
 from engine.config import Config, config_hash
@@ -71,6 +71,11 @@ def _is_of(info: RunInfo, config: Config) -> bool:
     return [type(item) for item in own.callbacks] == [type(item) for item in config.callbacks]
 
 
+def resume_command(run: Path) -> str:
+    """What to type to go on with a run."""
+    return f"cnn-tui resume {paths.quote(str(run))}"
+
+
 def resume(run: Path, out: Output) -> int:
     """Go on with an interrupted run, as if it had never stopped.
 
@@ -133,7 +138,7 @@ class _Teller:
         elif event.status == "stopped":
             out.complain(
                 f"stopped ({event.reason}) after epoch {event.epochs_done}; go on with:"
-                f"  cnn-tui resume {shlex.quote(str(event.run_dir))}"
+                f"  {resume_command(event.run_dir)}"
             )
         elif event.reason:
             out.say(event.reason)

@@ -1,5 +1,6 @@
 """Which configs there are to choose from."""
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -10,14 +11,21 @@ def list_configs(extra_dirs: Iterable[Path] = ()) -> list[Path]:
     """The config files that ship with the project, those in ``./configs``, and those elsewhere.
 
     Args:
-        extra_dirs: more folders to look into; one that is not there is passed over.
+        extra_dirs: more folders to look into; one that cannot be read is passed over.
 
     Returns:
         Paths, folder by folder in order of their names, every file once.
     """
     found: dict[Path, Path] = {}
     for folder in (shipped("configs"), Path("configs"), *extra_dirs):
-        for path in sorted(folder.glob("*.y*ml")):
-            if path.suffix in (".yaml", ".yml") and path.is_file() and path.name[0] != ".":
-                found.setdefault(path.resolve(), path)
+        for path in (folder / name for name in _names_in(folder)):
+            if path.suffix in (".yaml", ".yml") and os.path.isfile(path):
+                found.setdefault(Path(os.path.realpath(path)), path)
     return list(found.values())
+
+
+def _names_in(folder: Path) -> list[str]:
+    try:
+        return sorted(name for name in os.listdir(folder) if not name.startswith("."))
+    except OSError:
+        return []

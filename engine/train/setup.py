@@ -11,7 +11,7 @@ from engine import data, paths, schedulers
 from engine.config import Config, loads, template
 from engine.data import Batches, Dataset, FetchCancelledError, split_validation
 from engine.data.dataset import Cancelled, Progress
-from engine.errors import ConfigError
+from engine.errors import CheckpointError, ConfigError, RunError
 from engine.layers import Sequential
 from engine.losses import MSE, Loss, SoftmaxCrossEntropy
 from engine.models import build
@@ -45,9 +45,13 @@ def config_of(run: Path) -> Config:
     """The config that a run directory holds.
 
     Raises:
-        RunError, ConfigError: it is not a run, or its config cannot be read.
+        CheckpointError, ConfigError: it is not a run, or its config cannot be read.
     """
-    return loads(RunDir.view(run).read_config(), source=str(run / CONFIG))
+    try:
+        text = RunDir.view(run).read_config()
+    except RunError as error:
+        raise CheckpointError(str(error)) from None
+    return loads(text, source=str(run / CONFIG))
 
 
 def load_dataset(

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import DTypeLike
 
+from engine import paths
 from engine.config import Config
 from engine.errors import CheckpointError
 from engine.layers import Sequential
@@ -20,12 +21,12 @@ def find_weights(path: Path) -> Path:
     """The file of weights at a path: the file itself, or the finished or best one of a run.
 
     Raises:
-        CheckpointError: there is none.
+        CheckpointError: there is none, or the folder may not be entered.
     """
-    if not path.is_dir():
+    if paths.look_at(path, CheckpointError) != "folder":
         return path
     for candidate in (path / WEIGHTS, path / CHECKPOINTS / "best.npz"):
-        if candidate.is_file():
+        if paths.look_at(candidate, CheckpointError) == "file":
             return candidate
     raise CheckpointError(f"{path}: the folder holds no {WEIGHTS} and no best checkpoint")
 

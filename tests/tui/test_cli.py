@@ -209,7 +209,7 @@ BAD: dict[str, tuple[list[str], int, str]] = {
     "a file for a folder": (
         ["--no-ui", *SMALL, "--set", "runs_dir=garbage"],
         1,
-        "Not a directory|File exists",
+        "garbage is not a folder",
     ),
 }
 
