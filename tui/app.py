@@ -13,6 +13,7 @@ from textual.driver import Driver
 from textual.notifications import SeverityLevel as Severity
 
 from engine.commands.signals import Signals
+from engine.commands.train import resume_command
 from engine.config import Config
 from tui import keymap, theme
 from tui.driver import patient
@@ -348,7 +349,7 @@ class CnnApp(App[int]):
         if run is None or training.session is None:
             return
         if training.session.controls.stop_reason is not None:
-            self.farewell.append(f"stopped and saved; go on with:  cnn-tui resume {run}")
+            self.farewell.append(f"stopped and saved; go on with:  {resume_command(run)}")
 
     def _fatal_error(self) -> None:
         """A fault of the program: restore the terminal, and say where the whole story is."""
@@ -362,5 +363,5 @@ class CnnApp(App[int]):
         if self.log_path is not None:
             lines.append(f"the whole story is in {self.log_path}")
         if self.training.run_dir is not None:
-            lines.append(f"the run is saved; go on with:  cnn-tui resume {self.training.run_dir}")
+            lines.append(f"the run is saved; go on with:  {resume_command(self.training.run_dir)}")
         self.panic(Text("\n".join(lines)))

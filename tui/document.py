@@ -1,11 +1,12 @@
 """One config that is being looked at or edited: its text, what it means, what is wrong with it."""
 
-import shlex
+import os
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from engine import paths
 from engine.commands.config import resolve
 from engine.config import (
     Config,
@@ -132,7 +133,7 @@ class Document:
         assert target is not None
         try:
             durable.make_folder(target.absolute().parent)
-            durable.write_atomic(target.resolve(), self.text.encode("utf-8"))
+            durable.write_atomic(target, self.text.encode("utf-8"), follow_symlinks=True)
         except OSError as error:
             raise ConfigError(f"{target}: not saved: {error.strerror or error}") from error
         self.path, self._saved = target, self.text
@@ -182,11 +183,12 @@ class Document:
     def argument(self) -> str:
         """What stands for the file on the command line: a name where that is enough."""
         assert self.path is not None
-        path = self.path.resolve()
-        if resolve(path.stem).resolve() == path and not Path(path.stem).exists():
-            return path.stem
+        path = Path(os.path.realpath(self.path))
+        name = paths.written(Path(path.stem))
+        if os.path.realpath(resolve(name)) == str(path) and not os.path.lexists(name):
+            return name
         folder = Path.cwd()
-        return str(path.relative_to(folder) if path.is_relative_to(folder) else path)
+        return paths.written(path.relative_to(folder) if path.is_relative_to(folder) else path)
 
     def command(self) -> str | None:
         """The headless command that trains the same; None where there is none.
@@ -207,7 +209,7 @@ class Document:
             for key, value in after.items():
                 if value != before[key]:
                     words += ["--set", f"{key}={inline(value)}"]
-        return shlex.join(words)
+        return " ".join(map(paths.quote, words))
 
 
 def _flat(config: Config) -> dict[str, Any]:

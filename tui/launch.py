@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
+from engine import paths
 from engine.commands.signals import Signals
-from engine.errors import ConfigError
+from engine.errors import ConfigError, RunError
 from tui.app import CnnApp
 from tui.settings import Settings, state_dir
 from tui.workspace import Workspace
@@ -47,11 +48,15 @@ def open_log() -> Path | None:
     log.propagate = False
     log.setLevel(logging.INFO)
     logging.raiseExceptions = False  # a full disk must not write over the screen
-    path = state_dir() / "cnn-tui.log"
+    folder = state_dir()
     try:
+        if folder is None:
+            raise RunError("there is no home folder")
+        path = folder / "cnn-tui.log"
+        paths.check_writable(path, RunError)  # opening a pipe would wait for its reader
         path.parent.mkdir(parents=True, exist_ok=True)
         handler = RotatingFileHandler(path, maxBytes=1 << 20, backupCount=1, encoding="utf-8")
-    except OSError:
+    except (OSError, RunError):
         log.addHandler(logging.NullHandler())
         return None
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))

@@ -1,13 +1,19 @@
 """The command palette: every row of the keymap, those of the present screen first."""
 
+import os
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
+from engine import paths
+from engine.train import durable
 from tui import keymap
 from tui.screens import SCREENS
+from tui.screens.askfile import ask_file
 from tui.screens.base import BaseScreen
 
 if TYPE_CHECKING:
@@ -51,7 +57,30 @@ async def _run(app: "CnnApp", where: str, action: str) -> None:
 
 
 def _picture(app: "CnnApp") -> None:
-    app.set_timer(0.1, app.deliver_screenshot)  # the palette has to be gone first
+    app.call_after_refresh(_ask_for_picture, app)  # the palette has to be gone first
+
+
+def _ask_for_picture(app: "CnnApp") -> None:
+    picture = app.export_screenshot()
+
+    def save(path: Path) -> None:
+        try:
+            durable.make_folder(path.absolute().parent)
+            durable.write_atomic(path, picture.encode(), follow_symlinks=True)
+        except OSError as error:
+            reason = f"{path}: not saved: {paths.reason(error)}"
+            app.tell(reason, "save it in another folder", severity="error")
+            return
+        app.tell(f"saved {os.path.abspath(path)}")
+
+    ask_file(
+        app,
+        "Save a picture",
+        "The screen as it is now, as SVG; into the current folder, or another.",
+        value=f"cnn-tui-{datetime.now():%Y%m%d-%H%M%S}.svg",
+        suffixes=(".svg",),
+        then=save,
+    )
 
 
 class Actions(Provider):

@@ -6,19 +6,23 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from engine import paths
 from engine.train import durable
 
 _LIMIT = 64 << 10
 
 
-def state_dir() -> Path:
+def state_dir() -> Path | None:
     """The folder of what the app remembers; it may not exist yet.
 
     ``$XDG_STATE_HOME/cnn-tui``, or ``~/.local/state/cnn-tui``; on Windows in ``%LOCALAPPDATA%``.
+    None where there is no home folder either.
     """
     given = os.environ.get("XDG_STATE_HOME") or os.environ.get("LOCALAPPDATA")
-    base = Path(given) if given and Path(given).is_absolute() else Path.home() / ".local/state"
-    return base / "cnn-tui"
+    if given and os.path.isabs(given):
+        return Path(given) / "cnn-tui"
+    home = paths.home()
+    return None if home is None else home / ".local" / "state" / "cnn-tui"
 
 
 @dataclass
@@ -38,8 +42,11 @@ class Settings:
     @classmethod
     def load(cls) -> "Settings":
         """Those of the last session; the defaults where there is no file, or not a good one."""
+        folder = state_dir()
+        if folder is None:
+            return cls()
         try:
-            saved = json.loads(durable.read_limited(state_dir() / "session.json", _LIMIT))
+            saved = json.loads(durable.read_limited(folder / "session.json", _LIMIT))
         except (OSError, ValueError, RecursionError):
             return cls()
         if not isinstance(saved, dict):
@@ -50,7 +57,10 @@ class Settings:
 
     def save(self) -> None:
         """Write them; a disk that refuses is no reason to trouble anybody."""
+        folder = state_dir()
+        if folder is None:
+            return
         text = json.dumps(asdict(self), indent=2) + "\n"
         with suppress(OSError):
-            durable.make_folder(state_dir())
-            durable.write_atomic(state_dir() / "session.json", text.encode())
+            durable.make_folder(folder)
+            durable.write_atomic(folder / "session.json", text.encode())

@@ -1,5 +1,6 @@
 """The configs that can be chosen, those that are open, and the one that is chosen."""
 
+import os
 from pathlib import Path
 
 from engine.commands.config import DEFAULT, resolve
@@ -31,21 +32,21 @@ class Workspace:
             config: which one to choose.
             last: else the path of this one, if it still is there; else quickstart.
         """
-        if config is None and last and Path(last).is_file():
+        if config is None and last and os.path.isfile(last):
             config = Path(last)
         return cls([], config or resolve(DEFAULT))
 
     def rescan(self) -> None:
         """Look again which files there are."""
-        found = {path.resolve(): path for path in list_configs()}
+        found = {_key(path): path for path in list_configs()}
         for path in self._extra:
-            found.setdefault(path.resolve(), path)
-        first = resolve(DEFAULT).resolve()
-        self.paths = sorted(found.values(), key=lambda path: path.resolve() != first)
+            found.setdefault(_key(path), path)
+        first = _key(resolve(DEFAULT))
+        self.paths = sorted(found.values(), key=lambda path: _key(path) != first)
 
     def choose(self, path: Path) -> Document:
         """Open a config; one that is open already keeps its unsaved changes."""
-        key = path.resolve()
+        key = _key(path)
         if key not in self._open:
             self._open[key] = Document.open(path)
         self.document = self._open[key]
@@ -55,13 +56,13 @@ class Workspace:
         """A document has another file now."""
         assert document.path is not None
         self._open = {k: d for k, d in self._open.items() if d is not document}
-        self._open[document.path.resolve()] = document
+        self._open[_key(document.path)] = document
         self._extra.append(document.path)
         self.rescan()
 
     def is_dirty(self, path: Path) -> bool:
         """Whether a config has unsaved changes."""
-        document = self._open.get(path.resolve())
+        document = self._open.get(_key(path))
         return document is not None and document.dirty
 
     @property
@@ -73,4 +74,9 @@ class Workspace:
 def is_read_only(path: Path) -> bool:
     """Whether a config is part of an installed package: it is copied, not changed."""
     packed = shipped("configs")
-    return packed.parent.name == "_shipped" and path.resolve().is_relative_to(packed.resolve())
+    return packed.parent.name == "_shipped" and _key(path).is_relative_to(_key(packed))
+
+
+def _key(path: Path) -> Path:
+    """The same for all ways to write a path; a circle of links, too, has one."""
+    return Path(os.path.realpath(path))

@@ -9,7 +9,7 @@ from textual.widgets import Input
 from tui_support import Until
 
 from tui.app import CnnApp
-from tui.screens.dialogs import AskText, Confirm
+from tui.screens.dialogs import AskPath, Confirm
 from tui.widgets.configlist import ConfigList
 from tui.widgets.line import Line
 from tui.workspace import Workspace
@@ -116,7 +116,7 @@ async def test_save_as_suggests_a_name_and_asks_before_replacing(
     app = make_app()
     async with app.run_test() as pilot:
         await pilot.press("W")
-        assert isinstance(app.screen, AskText)
+        assert isinstance(app.screen, AskPath)
         assert app.screen.query_one(Input).value == "configs/tiny-2.yaml"
         await pilot.press("enter")
         await pilot.pause()

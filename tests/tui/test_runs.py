@@ -9,13 +9,13 @@ import pytest
 from run_makers import CONV, make_run
 from textual.content import Content
 from textual.pilot import Pilot
-from textual.widgets import Input
+from textual.widgets import Input, Static
 from tui_support import Until, tap
 
 from engine.train.rundir import RunDir
 from tui.app import CnnApp
 from tui.screens.choose import Choose
-from tui.screens.dialogs import AskText, Confirm
+from tui.screens.dialogs import AskPath, Confirm
 from tui.screens.evaluate import EvaluateScreen
 from tui.screens.gradients import GradientsScreen
 from tui.screens.help import HelpScreen
@@ -211,6 +211,12 @@ async def test_a_stopped_run_is_gone_on_with(make_app: MakeApp, home: Path, unti
         await until(pilot, lambda: column(screen, 3) == ["■ stopped"])
 
 
+def problem_in(screen: object) -> str:
+    """What a dialog says of the path that was typed."""
+    assert isinstance(screen, AskPath)
+    return str(screen.query_one(".problem", Static).render())
+
+
 async def test_a_network_is_exported_and_what_was_written_is_said(
     make_app: MakeApp, runs: Path, home: Path, until: Until
 ) -> None:
@@ -224,7 +230,7 @@ async def test_a_network_is_exported_and_what_was_written_is_said(
             if isinstance(app.screen, Choose):
                 keys = [key for key, _, _ in app.screen._options]
                 await pilot.press("home", *["down"] * keys.index("npz"), "enter")
-            await until(pilot, lambda: isinstance(app.screen, AskText))
+            await until(pilot, lambda: isinstance(app.screen, AskPath))
             app.screen.query_one(Input).value = path
             await pilot.press("enter")
 
@@ -236,9 +242,11 @@ async def test_a_network_is_exported_and_what_was_written_is_said(
         await until(pilot, lambda: isinstance(app.screen, Confirm))
         await tap(pilot, "n")
         await export(str(home / "out"))
-        await until(pilot, lambda: "✗" in line(screen) and "it is a folder" in line(screen))
-        await export("  ")
-        assert app.screen is screen
+        await until(pilot, lambda: "it is a folder" in problem_in(app.screen))
+        app.screen.query_one(Input).value = "  "
+        await until(pilot, lambda: not problem_in(app.screen))
+        await pilot.press("enter")
+        await until(pilot, lambda: app.screen is screen)
 
 
 async def test_deleting_asks_and_forgets(make_app: MakeApp, runs: Path, until: Until) -> None:

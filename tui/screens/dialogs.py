@@ -1,5 +1,7 @@
 """Small windows over a screen: a question, and a path to write to."""
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import ClassVar
 
 from textual import on
@@ -9,6 +11,7 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
+from engine.errors import EngineError
 from tui.text import plain
 
 
@@ -50,14 +53,25 @@ class Confirm(ModalScreen[bool]):
         self.dismiss(answer)
 
 
-class AskText(ModalScreen[str | None]):
-    """One line of text, such as a path. Enter takes it, esc gives None."""
+class AskPath(ModalScreen[Path | None]):
+    """The path of a file to write. Enter takes it, esc or nothing gives None.
+
+    What cannot be written stays in the line, with the reason below it.
+
+    Args:
+        title: what it is for.
+        detail: more about it.
+        value: a suggestion.
+        check: makes a path of what was typed, or raises an ``EngineError`` that says why not.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "cancel")]
 
-    def __init__(self, title: str, detail: str = "", *, value: str = "") -> None:
+    def __init__(
+        self, title: str, detail: str = "", *, value: str = "", check: Callable[[str], Path]
+    ) -> None:
         super().__init__()
-        self._title, self._detail, self._value = title, detail, value
+        self._title, self._detail, self._value, self._check = title, detail, value, check
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
@@ -65,17 +79,39 @@ class AskText(ModalScreen[str | None]):
             if self._detail:
                 yield Static(plain(self._detail), classes="detail")
             yield Input(self._value, compact=True, select_on_focus=False)
+            yield Static(classes="problem", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("enter  ok", variant="primary", id="ok", compact=True)
                 yield Button("esc  cancel", id="cancel", compact=True)
 
+    def on_mount(self) -> None:
+        self._say("")
+
     @on(Input.Submitted)
-    def _submitted(self, event: Input.Submitted) -> None:
-        self.dismiss(event.value)
+    def _submitted(self) -> None:
+        answer = self.query_one(Input).value.strip()
+        try:
+            path = self._check(answer) if answer else None
+        except EngineError as error:
+            self._say(str(error))
+            return
+        self.dismiss(path)
+
+    @on(Input.Changed)
+    def _changed(self) -> None:
+        self._say("")
 
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:
-        self.dismiss(self.query_one(Input).value if event.button.id == "ok" else None)
+        if event.button.id == "ok":
+            self._submitted()
+        else:
+            self.dismiss(None)
+
+    def _say(self, problem: str) -> None:
+        line = self.query_one(".problem", Static)
+        line.update(plain(problem))
+        line.display = bool(problem)
 
     def action_cancel(self) -> None:
         """Close without an answer."""

@@ -3,13 +3,14 @@
 from functools import partial
 from pathlib import Path
 
-from engine.commands.export import write_network
+from engine import paths
+from engine.commands.export import to_replace, write_network
 from engine.export import FORMATS
 from tui import text
 from tui.jobs import Job
+from tui.screens.askfile import ask_file
 from tui.screens.base import BaseScreen
 from tui.screens.choose import Choose
-from tui.screens.dialogs import AskText
 from tui.subject import Subject
 
 
@@ -29,26 +30,14 @@ class Exporting(BaseScreen):
     def _ask_path(self, subject: Subject, file_format: str | None) -> None:
         if file_format is None:
             return
-        self.app.push_screen(
-            AskText(
-                f"Export as {file_format}",
-                f"{subject.name}, {subject.what}; where to?",
-                value=f"{subject.config.name}.{file_format}",
-            ),
-            partial(self._answered, subject, file_format),
+        ask_file(
+            self.cnn,
+            f"Export as {file_format}",
+            f"{subject.name}, {subject.what}; where to?",
+            value=paths.written(Path(f"{subject.config.name}.{file_format}")),
+            replaced=partial(to_replace, file_format),
+            then=partial(self._write, subject, file_format),
         )
-
-    def _answered(self, subject: Subject, file_format: str, answer: str | None) -> None:
-        if answer is None or not answer.strip():
-            return
-        path = Path(answer.strip()).expanduser()
-        write = partial(self._write, subject, file_format, path)
-        if path.is_file():
-            self.cnn.ask(
-                f"{path} is there already. Replace it?", yes="replace", no="keep", then=write
-            )
-        else:
-            write()
 
     def _write(self, subject: Subject, file_format: str, path: Path) -> None:
         weights = subject.weights

@@ -1,12 +1,14 @@
 """Saving a config: what the list and the editor have in common."""
 
+import os
 from pathlib import Path
 
 from textual.screen import Screen
 
+from engine import paths
 from engine.errors import ConfigError
 from tui.document import Document
-from tui.screens.dialogs import AskText
+from tui.screens.askfile import ask_file, replaced_file
 from tui.workspace import is_read_only
 
 
@@ -31,33 +33,27 @@ class Saving(Screen[None]):
 
     def action_save_as(self) -> None:
         """Save under another name."""
-        document = self.document
+        own = self.document.path
 
-        def named(answer: str | None) -> None:
-            if answer is None or not answer.strip():
-                return
-            path = Path(answer.strip()).expanduser()
-            if path.suffix not in (".yaml", ".yml"):
-                path = path.with_name(path.name + ".yaml")
-            own = document.path is not None and path.resolve() == document.path.resolve()
-            if path.exists() and not own:
-                self.cnn.ask(  # type: ignore[attr-defined]
-                    f"{path} is there already. Replace it?",
-                    yes="replace",
-                    no="keep it",
-                    then=lambda: self._save(path),
-                )
-            else:
-                self._save(path)
+        def replaced(path: Path) -> list[Path]:
+            there = replaced_file(path)
+            is_own = own is not None and os.path.realpath(path) == os.path.realpath(own)
+            return [] if is_own else there
 
-        detail = "Configs in ./configs are listed here."
-        suggested = self._suggestion()
-        self.app.push_screen(AskText("Save as", detail, value=str(suggested)), named)
+        ask_file(
+            self.cnn,  # type: ignore[attr-defined]
+            "Save as",
+            "Configs in ./configs are listed here.",
+            value=paths.written(self._suggestion()),
+            suffixes=(".yaml", ".yml"),
+            replaced=replaced,
+            then=self._save,
+        )
 
     def _suggestion(self) -> Path:
         for number in range(2, 1000):
             path = Path("configs", f"{self.document.name}-{number}.yaml")
-            if not path.exists():
+            if not os.path.lexists(path):
                 break
         return path
 
@@ -70,7 +66,7 @@ class Saving(Screen[None]):
             f"{path} could not be run until they are corrected.",
             yes="save",
             no="not yet",
-            final=path.exists(),
+            final=os.path.lexists(path),
             then=lambda: self._write(path),
         )
 

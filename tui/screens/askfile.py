@@ -1,0 +1,67 @@
+"""Asking for a file to write: one way for all dialogs, from typed text to a file that may be."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine import paths
+from tui.screens.dialogs import AskPath
+
+if TYPE_CHECKING:
+    from tui.app import CnnApp
+
+
+def replaced_file(path: Path) -> list[Path]:
+    """The file itself, if it is there already.
+
+    Raises:
+        ConfigError: it cannot be written.
+    """
+    return [path] if paths.check_writable(path) == "file" else []
+
+
+def ask_file(
+    app: "CnnApp",
+    title: str,
+    detail: str = "",
+    *,
+    value: str,
+    suffixes: Sequence[str] = (),
+    replaced: Callable[[Path], Sequence[Path]] = replaced_file,
+    then: Callable[[Path], object],
+) -> None:
+    """Ask where to write; what is there already is not replaced without another question.
+
+    Args:
+        app: the app.
+        title, detail: what it is for.
+        value: a suggestion.
+        suffixes: see ``paths.parse_file``.
+        replaced: the files that writing would replace; raises an ``EngineError`` where it cannot.
+        then: writes it.
+    """
+
+    there: Sequence[Path] = ()
+
+    def check(answer: str) -> Path:
+        nonlocal there
+        path = paths.parse_file(answer, suffixes)
+        there = replaced(path)
+        return path
+
+    def answered(path: Path | None) -> None:
+        if path is None:
+            return
+        if not there:
+            then(path)
+            return
+        names = " and ".join(map(str, there))
+        verb = "is" if len(there) == 1 else "are"
+        app.ask(
+            f"{names} {verb} there already. Replace {'it' if len(there) == 1 else 'them'}?",
+            yes="replace",
+            no="keep",
+            then=lambda: then(path),
+        )
+
+    app.push_screen(AskPath(title, detail, value=value, check=check), answered)
