@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 
 LONG = "n" * 300
+SUFFIXES = ("", ".yaml", ".svg")
+"""Nothing, and what dialogs add to a name."""
 
 TYPED = {
     "nothing": "",
@@ -23,7 +25,7 @@ TYPED = {
     "a locked folder": "locked",
     "a folder in a locked one": "locked/x/y",
     "a pipe": "pipe",
-    "a device": os.devnull,
+    "a device": "device",
     "a circle of links": "circle",
     "a folder in a file": "file/x",
     "bytes that are no text": os.fsdecode(b"\xff\xfe"),
@@ -37,12 +39,16 @@ TYPED = {
 
 def litter(folder: Path) -> None:
     """Put there what the texts talk of; ``locked`` can be neither read nor entered."""
-    (folder / "folder").mkdir()
     (folder / "file").write_text("mine")
-    (folder / "circle").symlink_to("circle")
-    os.mkfifo(folder / "pipe")
     (folder / "locked" / "x").mkdir(parents=True)
     (folder / "locked").chmod(0)
+    for suffix in SUFFIXES:
+        (folder / f"folder{suffix}").mkdir()
+        (folder / f"circle{suffix}").symlink_to(f"circle{suffix}")
+        (folder / f"device{suffix}").symlink_to(os.devnull)
+        os.mkfifo(folder / f"pipe{suffix}")
+        if suffix:
+            (folder / f"locked{suffix}").mkdir()
 
 
 def unlock(folder: Path) -> None:
