@@ -144,7 +144,7 @@ def run_row(info: RunInfo, letter: str) -> tuple[Cell, ...]:
     return (
         (letter, colour),
         (text.line(info.name, 64), "foreground"),
-        (f"{info.created:%m-%d %H:%M}" if info.created else "", "muted"),
+        (f"{info.created.astimezone():%m-%d %H:%M}" if info.created else "", "muted"),
         (word, style),
         (text.line(record.get("epochs", ""), 6), "muted"),
         (_metric(best(info)), "foreground"),

@@ -7,9 +7,12 @@ It is kept in every checkpoint, so that a run that was cut and resumed has one s
 import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import Field
+
+from engine.train.untrusted import Count, Facts, Number, Text, check_type
 
 KEY = "provenance"
 """Where it stands in a checkpoint's meta and in ``run.json``."""
@@ -35,18 +38,18 @@ class Part:
         environment: see ``environment.environment``.
     """
 
-    step: int
-    config_hash: str
-    environment: dict[str, Any]
+    step: Count
+    config_hash: Text
+    environment: Facts
 
 
 @dataclass(frozen=True)
 class RateChange:
     """A learning rate that was set by hand, after ``step`` batches of ``epoch`` (from 0)."""
 
-    epoch: int
-    step: int
-    lr: float
+    epoch: Count
+    step: Count
+    lr: Annotated[Number, Field(gt=0)]
 
 
 @dataclass
@@ -60,10 +63,10 @@ class Provenance:
         final: hash of the finished weights; empty until the run has finished.
     """
 
-    weights: list[str] = field(default_factory=list)
+    weights: list[Text] = field(default_factory=list)
     rates: list[RateChange] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)
-    final: str = ""
+    final: Text = ""
 
     def begin(self, part: Part) -> None:
         """Training begins, or goes on."""
@@ -87,28 +90,11 @@ class Provenance:
             epochs: epochs done; a file without hashes for them gets unknown ones.
 
         Raises:
-            KeyError, TypeError, ValueError: it is something else.
+            ValueError: it is something else.
         """
         if value is None:
             return cls(weights=[""] * epochs)
-        hashes = value["weights"]
-        if not isinstance(hashes, list) or len(hashes) != epochs:
-            raise ValueError(f"expected the weights' hashes of {epochs} epochs")
-        return cls(
-            weights=[_text(item) for item in hashes],
-            rates=[
-                RateChange(int(item["epoch"]), int(item["step"]), float(item["lr"]))
-                for item in value["rates"]
-            ],
-            parts=[
-                Part(int(item["step"]), _text(item["config_hash"]), dict(item["environment"]))
-                for item in value["parts"]
-            ],
-            final=_text(value["final"]),
-        )
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"expected a text, got {value!r}")
-    return value
+        found: Provenance = check_type(cls, value, KEY)
+        if len(found.weights) != epochs:
+            raise ValueError(f"{KEY}: expected the weights' hashes of {epochs} epochs")
+        return found

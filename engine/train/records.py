@@ -1,7 +1,13 @@
-"""What a run writes about itself: run.json, a row of results.csv, and the facts beside weights."""
+"""What a run writes about itself: run.json, a row of results.csv, and the facts beside weights.
+
+A run.json may be anybody's: ``check_record`` stands between the file and all who use it.
+"""
 
 from collections.abc import Sequence
-from typing import Any
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
 import engine
 from engine.config import Config, config_hash
@@ -9,6 +15,71 @@ from engine.layers import Sequential
 from engine.train.archive import JSON
 from engine.train.environment import environment
 from engine.train.events import Ended, Logs
+from engine.train.untrusted import Count, Facts, Metrics, Number, Text, check_type
+
+Status = Literal["running", "finished", "stopped", "failed", "diverged", "interrupted"]
+STATUSES: tuple[Status, ...] = get_args(Status)
+"""What a record may say. Who reads ``running`` of a run that nobody holds reads ``interrupted``."""
+
+KEPT = ("started",)
+"""What is recorded once, and stays so when a run is resumed."""
+
+
+def format_time(moment: datetime) -> str:
+    """A time as records hold it: UTC, to the microsecond."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def parse_time(text: str) -> datetime:
+    """The inverse of ``format_time``.
+
+    Raises:
+        ValueError: it is no time, or not one in UTC.
+    """
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo != UTC:
+        raise ValueError("expected a time in UTC, such as 2025-01-31T22:59:58.123456+00:00")
+    return moment
+
+
+def _check_time(text: str) -> str:
+    parse_time(text)
+    return text
+
+
+class Record(BaseModel):
+    """The types of ``run.json``; a key that an earlier version did not write may be missing."""
+
+    model_config = ConfigDict(strict=True)
+
+    status: Status
+    started: Annotated[Text, AfterValidator(_check_time)] | None = None
+    name: Text | None = None
+    version: Text | None = None
+    config_hash: Text | None = None
+    seed: Count | None = None
+    dataset: Text | None = None
+    model: Text | None = None
+    parameters: Count | None = None
+    workers: Count | None = None
+    environment: Facts | None = None
+    reason: Text | None = None
+    epochs: Count | None = None
+    seconds: Number | None = None
+    samples_per_s: Number | None = None
+    final: Metrics | None = None
+    best: Metrics | None = None
+    test: Metrics | None = None
+
+
+def check_record(value: Any) -> dict[str, Any]:
+    """The content of a ``run.json``, if every key of ``Record`` that it has is of its type.
+
+    Raises:
+        ValueError: it is not.
+    """
+    check_type(Record, value, "")
+    return value
 
 
 def weights_meta(config: Config, model: Sequential) -> dict[str, JSON]:

@@ -12,19 +12,16 @@ import secrets
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, get_args
+from typing import Any
 
 from engine.errors import RunError
 from engine.train import durable, metricslog
 from engine.train.locks import Lock, LockHeldError
+from engine.train.records import STATUSES, check_record, format_time
 from engine.train.store import CheckpointStore
-
-Status = Literal["running", "finished", "stopped", "failed", "diverged", "interrupted"]
-STATUSES: tuple[Status, ...] = get_args(Status)
-"""What a record may say. Who reads ``running`` of a run that nobody holds reads ``interrupted``."""
 
 RECORD, CONFIG, METRICS, CHECKPOINTS, LOCK = (
     "run.json",
@@ -64,7 +61,8 @@ class RunDir:
         Args:
             root: where run directories are; made where missing.
             name: ``[A-Za-z0-9._-]``, 1 to 64 characters, no leading dot.
-            now: local time for the directory's name; default the clock's.
+            now: when it begins; default the clock's time. The directory's name has it in local
+                time, to the second; the record in UTC, which is what runs are ordered by.
 
         Raises:
             RunError: the name cannot be used or the directory cannot be made.
@@ -74,14 +72,15 @@ class RunDir:
                 f"run name {ascii(name)[:80]}: expected 1 to 64 of A-Z a-z 0-9 . _ - "
                 "without a leading dot"
             )
-        stamp = (now or datetime.now()).strftime(STAMP)
+        began = now or datetime.now(UTC)
+        stamp = began.astimezone().strftime(STAMP)
         base = Path(os.path.abspath(root))
         try:
             durable.make_folder(base)
             run = cls(_make_unique(base, f"{stamp}-{name}"), None)
             try:
                 run._lock = Lock(run.path / LOCK)
-                run.write_record({"status": "running"})
+                run.write_record({"status": "running", "started": format_time(began)})
             except BaseException:
                 run.close()
                 shutil.rmtree(run.path, ignore_errors=True)
@@ -286,9 +285,10 @@ def read_record(folder: Path) -> dict[str, Any]:
         record = _finite(json.loads(_read_text(path)))
     except (ValueError, RecursionError) as exc:
         raise RunError(f"{path}: not JSON") from exc
-    if not isinstance(record, dict) or record.get("status") not in STATUSES:
-        raise RunError(f"{path}: not the record of a run")
-    return record
+    try:
+        return check_record(record)
+    except ValueError as exc:
+        raise RunError(f"{path}: not the record of a run: {exc}") from exc
 
 
 def _read_text(path: Path) -> str:

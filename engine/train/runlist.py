@@ -5,26 +5,28 @@ import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from engine.errors import EngineError, RunError
 from engine.train import durable
 from engine.train.locks import is_held
+from engine.train.records import Status, parse_time
 from engine.train.rundir import (
     LOCK,
     RUN_ID,
     STAMP,
     RunDir,
-    Status,
     check_path,
     read_record,
     take_lock,
 )
 
 UNFINISHED: tuple[Status, ...] = ("interrupted", "stopped", "failed")
-"""What a run is that may be gone on with."""
+"""What a run is that may be resumed."""
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,8 @@ class RunInfo:
         path: the run directory.
         id: its name on disk, unique under one root.
         name: the name that the run was given.
-        created: local time at which it was created.
+        created: when it began, in UTC; what runs are ordered by. Of one whose record does not say
+            so, the local time in its name, taken for that of this place.
         status: None where the record cannot be read.
         record: what ``run.json`` holds; empty where it cannot be read.
         problem: why the run is broken, or None.
@@ -66,7 +69,9 @@ def list_runs(root: durable.StrPath) -> list[RunInfo]:
     except OSError as exc:
         raise RunError(f"{os.fspath(root)}: {exc.strerror or exc}") from exc
     base = Path(os.path.abspath(root))
-    return [_info(base / name) for name in sorted(names, reverse=True) if RUN_ID.fullmatch(name)]
+    runs = [_info(base / name) for name in names if RUN_ID.fullmatch(name)]
+    runs.sort(key=lambda info: (info.created or _NEVER, info.id), reverse=True)
+    return runs
 
 
 def list_unfinished(root: durable.StrPath) -> Iterator[RunInfo]:
@@ -111,8 +116,8 @@ def _info(path: Path) -> RunInfo:
     match = RUN_ID.fullmatch(path.name)
     assert match is not None
     created, interrupted = None, False
-    with suppress(ValueError):  # 20259999-000000: the name still sorts and can be deleted
-        created = datetime.strptime(match[1], STAMP)
+    with suppress(ValueError, OverflowError):  # 20259999-000000: it still can be deleted
+        created = datetime.strptime(match[1], STAMP).astimezone(UTC)
     try:
         record = read_record(path)
         if record["status"] == "running" and not is_held(path / LOCK):
@@ -121,5 +126,7 @@ def _info(path: Path) -> RunInfo:
             interrupted = record["status"] == "running"
     except RunError as exc:
         return RunInfo(path, path.name, match[2], created, problem=str(exc))
+    if record.get("started") is not None:
+        created = parse_time(record["started"])
     status: Status = "interrupted" if interrupted else record["status"]
     return RunInfo(path, path.name, match[2], created, status, record)

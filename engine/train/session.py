@@ -83,6 +83,7 @@ class TrainingSession:
         self.progress = Progress()
         self.steps_per_epoch = 0
         self._resume = resume
+        self._recorded: dict[str, Any] = {}
         self._emit = on_event
         self._on_progress = on_progress
         self._extra = list(extra_callbacks)
@@ -140,6 +141,8 @@ class TrainingSession:
             self.run_dir = RunDir.create(self.config.runs_dir, self.config.name)
         else:
             self.run_dir = RunDir.open(self._resume)
+        with suppress(RunError):  # a damaged record is replaced
+            self._recorded = self.run_dir.read_record()
         self._saver = Saver(
             self.config, self.state, self.run_dir.store, self._emit, self._keep_directory
         )
@@ -278,7 +281,8 @@ class TrainingSession:
             parameters=self.model.count_parameters(),
             workers=self.state.trainer.workers.count,
         )
-        self.run_dir.write_record(record | more)
+        kept = {key: self._recorded[key] for key in records.KEPT if key in self._recorded}
+        self.run_dir.write_record(record | kept | more)
         return record
 
     def _show(self, phase: str, done: int, total: int) -> None:

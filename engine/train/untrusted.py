@@ -3,8 +3,12 @@
 Digests tell whether a file is as it was written, not who wrote it.
 """
 
+import re
 from collections.abc import Mapping
-from typing import Any
+from functools import cache
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
 METRICS = ("loss", "acc", "val_loss", "val_acc", "lr")
 """What the logs of every epoch have."""
@@ -12,6 +16,66 @@ METRICS = ("loss", "acc", "val_loss", "val_acc", "lr")
 _LARGEST = 1e300  # no metric, rate or time that we write comes near it
 _MOST = 2**53
 """The largest count: what a float, and other programs' JSON, can still hold exactly."""
+
+Count = Annotated[int, Field(strict=True, ge=0, le=_MOST)]
+Number = Annotated[float, Field(strict=True, ge=-_LARGEST, le=_LARGEST)]
+Text = Annotated[str, Field(strict=True, max_length=10_000)]
+Metrics = dict[Text, Number | None]
+"""Numbers by name; null stands for one that was not finite."""
+
+
+def _check_facts(value: dict[str, Any]) -> dict[str, Any]:
+    def is_plain(item: Any) -> bool:
+        if isinstance(item, int | float) and not isinstance(item, bool):
+            return abs(item) <= _LARGEST
+        return item is None or isinstance(item, str | bool)
+
+    def is_fact(item: Any) -> bool:
+        return is_plain(item) or (isinstance(item, dict) and all(map(is_plain, item.values())))
+
+    for name, fact in value.items():
+        if not all(map(is_fact, fact if isinstance(fact, list) else [fact])):
+            raise ValueError(f"{_shown_part(name)}: expected text, a number or a list of such")
+    return value
+
+
+Facts = Annotated[dict[Text, Any], AfterValidator(_check_facts)]
+"""What ``environment.environment`` tells: no deeper than it writes."""
+
+
+def check_type(kind: Any, value: Any, where: str) -> Any:
+    """Check that a value is of a type, be it a model, a dataclass or a type of this module.
+
+    Args:
+        kind: the type.
+        value: plain JSON.
+        where: its name in messages.
+
+    Returns:
+        The value as that type.
+
+    Raises:
+        ValueError: it is something else; the message is one line.
+    """
+    try:
+        return _adapter(kind).validate_python(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        place = ".".join(_shown_part(part) for part in (where, *first["loc"]) if part != "")
+        message = first["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
+        message = re.sub(r" or (an )?instance of \w+", "", message)
+        colon = ": " if place else ""
+        raise ValueError(f"{place}{colon}{message}, got {_shown(first['input'])}") from None
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def _shown_part(part: str | int) -> str:
+    text = str(part)
+    return text if text.isascii() and text.isprintable() and len(text) < 40 else _shown(text)
 
 
 def check_alike(value: Any, like: Any, where: str) -> None:
@@ -36,10 +100,9 @@ def check_alike(value: Any, like: Any, where: str) -> None:
             if not isinstance(value, bool):
                 raise ValueError(f"{where}: expected true or false, got {_shown(value)}")
         case int():
-            _check_count(value, where)
+            check_type(Count, value, where)
         case _:
-            if value is not None:
-                _check_number(value, where)
+            check_type(Number | None, value, where)
 
 
 def check_logs(value: Any, where: str) -> None:
@@ -50,19 +113,7 @@ def check_logs(value: Any, where: str) -> None:
     """
     if not isinstance(value, Mapping) or not value.keys() >= set(METRICS):
         raise ValueError(f"{where}: expected metrics, {', '.join(METRICS)} among them")
-    for key, number in value.items():
-        if number is not None:
-            _check_number(number, f"{where}.{key}")
-
-
-def _check_count(value: Any, where: str) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MOST:
-        raise ValueError(f"{where}: expected a whole number from 0 up, got {_shown(value)}")
-
-
-def _check_number(value: Any, where: str) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _LARGEST:
-        raise ValueError(f"{where}: expected a finite number, got {_shown(value)}")
+    check_type(Metrics, value, where)
 
 
 def _shown(value: Any) -> str:

@@ -15,6 +15,7 @@ from engine.train import checkpoint, setup
 from engine.train.events import Logs
 from engine.train.rundir import CHECKPOINTS, RunDir
 from engine.train.session import WEIGHTS
+from engine.train.untrusted import Count, Metrics, check_type
 
 
 def find_weights(path: Path) -> Path:
@@ -107,15 +108,16 @@ def _describe(path: Path, kind: Literal["finished", "best", "step"], size: int) 
         if "progress" not in meta:
             return SavedWeights(path, kind, size)
         progress, history = meta["progress"], meta["history"]
+        last = history[-1] if history else {}
         return SavedWeights(
             path,
             kind,
             size,
-            epoch=int(progress["epoch"]),
-            global_step=int(progress["global_step"]),
+            epoch=check_type(Count, progress["epoch"], "epoch"),
+            global_step=check_type(Count, progress["global_step"], "global_step"),
             logs={
-                key: float("nan") if value is None else float(value)
-                for key, value in (history[-1] if history else {}).items()
+                key: float("nan") if value is None else value
+                for key, value in check_type(Metrics, last, "history").items()
             },
         )
     except CheckpointError as error:

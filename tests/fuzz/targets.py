@@ -18,17 +18,20 @@ from mutations import mutate, mutate_json
 
 from engine import data
 from engine.commands.output import Output
-from engine.commands.runs import show
-from engine.commands.verify import read_provenance
+from engine.commands.runs import compare, list_all, show
+from engine.commands.verify import _differences, read_provenance
 from engine.config import config_hash, dump, list_configs, load, loads, read_values
 from engine.data.cifar10 import CIFAR10
 from engine.data.idx import read_idx
 from engine.train import checkpoint, durable, setup
+from engine.train.environment import environment
 from engine.train.metricslog import COLUMNS
-from engine.train.rundir import RunDir
+from engine.train.provenance import Part
 from engine.train.runlist import list_runs
 from engine.train.session import TrainingSession
 from engine.train.weights import list_weights, load_model
+from tui import runview
+from tui.screens import choosing
 
 TINY = """
 dataset: mnist_mini
@@ -195,7 +198,6 @@ def folders(run: Run) -> Target:
     good = {name: (run.path / name).read_bytes() for name in names}
     record = json.loads(good["run.json"])
     tokens = [*_JSON, b",", b"\n", *(column.encode() for column in COLUMNS)]
-    out = Output(as_json=True, quiet=True)
 
     def bad(rng: random.Random) -> tuple[str, bytes]:
         name = rng.choice(names)
@@ -207,16 +209,30 @@ def folders(run: Run) -> Target:
         name, content = item
         for other in names:
             (run.path / other).write_bytes(content if other == name else good[other])
-        (info,) = list_runs(run.root)
         list_weights(run.path)
         setup.config_of(run.path)
-        RunDir.view(run.path).read_metrics()
-        with patch.object(out, "_write_data", lambda text: None):
-            show(run.root, RUN, out)
-        if info.problem is None:
-            read_provenance(run.path)
+        runview.facts(list_runs(run.root)[0], runview.read_details(run.path))
+        read_record(run)
 
     return Target("run folders", list(good.items()), bad, read, 2)
+
+
+def read_record(run: Run) -> None:
+    """All that is made of a run.json: lists, tables, rows of the app, the facts of ``verify``."""
+    with patch.object(Output, "_write_data", lambda self, text: None):
+        for out in (Output(as_json=True, quiet=True), Output(quiet=True)):
+            list_all(run.root, out)
+            show(run.root, RUN, out)
+            compare(run.root, [RUN, RUN], out)
+    (info,) = list_runs(run.root)
+    for sort in runview.SORTS:
+        runview.ordered([info, info], sort, "x")
+    runview.run_row(info, "")
+    runview.facts(info, None)
+    choosing._remark(info)
+    if info.problem is None:
+        recorded = read_provenance(run.path).parts
+        _differences(run.config, recorded, Part(0, config_hash(run.config), environment()))
 
 
 def states(run: Run) -> Target:

@@ -1,14 +1,15 @@
 """The fuzzing in its short form; ``python tests/fuzz`` is the long one. And what it has found."""
 
 import copy
+import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fuzzing import Report, Target, fuzz
-from targets import Run, make
+from targets import Run, make, read_record
 
 from engine.errors import CheckpointError, EngineError
 
@@ -82,6 +83,43 @@ def _put(*path: Any, value: Any) -> Callable[[dict[str, Any]], None]:
     return change
 
 
+def _places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The path of every value in some JSON."""
+    if path:
+        yield path
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _places(item, (*path, key))
+    elif isinstance(value, list) and value:
+        yield from _places(value[0], (*path, 0))
+
+
+ANOTHER_TYPE = ("x", "9" * 400, [1], {"a": [1]}, -5, 10**400)
+
+
+@pytest.mark.parametrize("value", ANOTHER_TYPE, ids=lambda value: str(value)[:12])
+def test_a_record_with_any_value_of_another_type_or_size_is_read_or_refused(
+    run: Run, value: object
+) -> None:
+    text = (run.path / "run.json").read_text()
+    findings = []
+    try:
+        for path in _places(json.loads(text)):
+            record = json.loads(text)
+            _put(*path, value=value)(record)
+            (run.path / "run.json").write_text(json.dumps(record))
+            try:
+                read_record(run)
+            except EngineError as error:
+                if "\n" in str(error):
+                    findings.append((path, error))
+            except Exception as error:
+                findings.append((path, error))
+    finally:
+        (run.path / "run.json").write_text(text)
+    assert findings == []
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -107,6 +145,8 @@ def _put(*path: Any, value: Any) -> Callable[[dict[str, Any]], None]:
         _put("provenance", value=3),
         _put("provenance", "weights", value=[]),
         _put("provenance", "parts", value=[{"step": "x"}]),
+        _put("provenance", "rates", value=[{"epoch": 0, "step": 0, "lr": -5}]),
+        _put("provenance", "rates", value=[{"epoch": 0, "step": 0, "lr": 10**400}]),
     ],
 )
 def test_a_state_that_we_never_write_is_refused(

@@ -1,7 +1,10 @@
 """The list of runs, and what may be deleted."""
 
+import json
 import os
-from datetime import datetime
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -33,7 +36,7 @@ def test_the_newest_run_comes_first_and_foreign_things_are_passed_over(tmp_path:
     assert {info.problem for info in found} == {None}
     assert found[-1].status == "interrupted"  # it said running, and nobody holds it
     assert [info.status for info in found[:-1]] == list(reversed(STATUSES[1:]))
-    assert found[-1].created == datetime(2025, 1, 1)
+    assert found[-1].created == datetime(2025, 1, 1).astimezone(UTC)
 
 
 def test_a_run_that_ends_while_it_is_looked_at_is_not_interrupted(
@@ -121,7 +124,10 @@ def test_broken_runs_are_listed_with_the_reason_and_can_be_deleted(
     assert info.problem.startswith(f"{path}: ")
     assert reason in info.problem
     assert "\n" not in info.problem
-    assert (info.status, info.record, info.name, info.created) == (None, {}, "lenet", NOW)
+    assert (info.status, info.record, info.name, info.created) == (
+        *(None, {}, "lenet"),
+        NOW.astimezone(UTC),
+    )
     delete_run(run.path)
     assert list_runs(run.path.parent) == []
 
@@ -136,3 +142,73 @@ def test_a_record_that_is_a_pipe_or_a_link_is_not_waited_for(run: RunDir, tmp_pa
     (tmp_path / "other.json").write_text('{"status": "finished"}')
     path.symlink_to(tmp_path / "other.json")
     assert "symbolic links" in (list_runs(run.path.parent)[0].problem or "")
+
+
+# -- which is the newest ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def local_time(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """``local_time("UTC-9")`` goes to another time zone."""
+    if not hasattr(time, "tzset"):
+        pytest.skip("time zones cannot be changed here")
+
+    def go_to(zone: str) -> None:
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+
+    yield go_to
+    monkeypatch.undo()
+    time.tzset()
+
+
+def test_runs_from_different_time_zones_come_in_the_order_in_which_they_began(
+    tmp_path: Path, local_time: Callable[[str], None]
+) -> None:
+    began = datetime(2025, 1, 31, 12, 0, tzinfo=UTC)
+    for hour, zone in enumerate(["UTC-14", "UTC+12", "UTC", "UTC-9", "UTC+8"]):
+        local_time(zone)
+        RunDir.create(tmp_path, f"run-{hour}", began + timedelta(hours=hour)).close()
+        assert [info.name for info in list_runs(tmp_path)] == [
+            f"run-{earlier}" for earlier in range(hour, -1, -1)
+        ]
+    names = [info.id for info in list_runs(tmp_path)]
+    assert names != sorted(names, reverse=True), "the names alone tell another order"
+
+
+def test_runs_of_one_second_come_in_the_order_in_which_they_began(tmp_path: Path) -> None:
+    for i in range(12):
+        RunDir.create(tmp_path, f"run-{i}", NOW + timedelta(microseconds=i)).close()
+    assert [info.name for info in list_runs(tmp_path)] == [f"run-{i}" for i in range(11, -1, -1)]
+
+
+def test_the_hour_that_comes_twice_is_no_muddle(
+    tmp_path: Path, local_time: Callable[[str], None]
+) -> None:
+    local_time("CET-1CEST,M3.5.0,M10.5.0/3")
+    before = datetime(2025, 10, 26, 0, 59, tzinfo=UTC)  # 2:59 in summer time
+    for i in range(3):  # then 2:09 and 2:19, an hour later by the sun
+        RunDir.create(tmp_path, f"run-{i}", before + timedelta(minutes=10 * i)).close()
+    assert [info.name for info in list_runs(tmp_path)] == ["run-2", "run-1", "run-0"]
+
+
+def test_a_run_without_a_recorded_time_is_placed_by_its_name(
+    tmp_path: Path, local_time: Callable[[str], None]
+) -> None:
+    local_time("UTC-2")
+    for name, hour in (("early", 9), ("late", 11)):
+        RunDir.create(tmp_path, name, datetime(2025, 1, 31, hour, tzinfo=UTC)).close()
+    old = tmp_path / "20250131-120000-old-0000"  # 12 o'clock here is 10 in UTC
+    old.mkdir()
+    (old / "run.json").write_text('{"status": "finished"}')
+    runs = list_runs(tmp_path)
+    assert [info.name for info in runs] == ["late", "old", "early"]
+    assert runs[1].created == datetime(2025, 1, 31, 10, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("value", [3, "yesterday", "2025-01-31T12:00:00", "2025-01-31", None, []])
+def test_a_time_that_is_none_is_a_broken_record(run: RunDir, value: object) -> None:
+    (run.path / "run.json").write_text(json.dumps({"status": "finished", "started": value}))
+    (info,) = list_runs(run.path.parent)
+    assert (info.problem is None) == (value is None)
+    assert info.created == NOW.astimezone(UTC)

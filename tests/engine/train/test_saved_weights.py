@@ -6,6 +6,7 @@ import pytest
 from small_runs import RICH, STEPS, Stop, make_config, train
 
 from engine.errors import RunError
+from engine.train import checkpoint
 from engine.train.weights import list_weights, load_model
 
 
@@ -39,6 +40,21 @@ def test_what_cannot_be_read_is_listed_with_its_reason(tmp_path: Path) -> None:
     assert broken.kind == "finished"
     assert "weights.npz" in (broken.problem or "")
     assert all(item.problem is None for item in others)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("history", [{"val_acc": 10**400}]), ("history", [3]), ("progress", {"epoch": -1}), ("x", 1)],
+)
+def test_a_state_of_other_types_is_listed_as_odd(tmp_path: Path, key: str, value: object) -> None:
+    run = train(make_config(tmp_path, RICH), stop=Stop((0, 1)))
+    (only,) = list_weights(run.path)
+    saved = checkpoint.load(only.path)
+    saved.meta[key] = value
+    checkpoint.save(only.path, saved.arrays, saved.meta)
+    problem = list_weights(run.path)[0].problem
+    assert (problem is None) == (key == "x")
+    assert problem is None or f"{only.path}: its state is odd: " in problem
 
 
 def test_only_run_directories(tmp_path: Path) -> None:
