@@ -168,6 +168,12 @@ def _add_continue(parser: argparse.ArgumentParser) -> None:
 def _add_resume(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run_name", metavar="RUN", help="a run's folder, or a part of its name")
     parser.add_argument("--runs-dir", type=_path, default="runs", help="default: runs")
+    parser.add_argument(
+        "--allow-outside-paths",
+        action="store_true",
+        dest="allow_outside",
+        help="let a run that was not started here write outside of its own folder",
+    )
     _add_output(parser)
     parser.set_defaults(run=verbs.run_resume)
 

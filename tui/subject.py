@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine import data
-from engine.config import Config, ConfigProblems, loads
+from engine.config import Config, ConfigProblems
 from engine.data import Dataset
 from engine.errors import CheckpointError, ConfigError, EngineError
 from engine.train import setup
-from engine.train.rundir import RunDir
 from engine.train.weights import SavedWeights, list_weights
 from tui.training import Training
 from tui.workspace import Workspace
@@ -58,9 +57,8 @@ def of_run(run: Path, saved: SavedWeights | None = None) -> Subject:
         CheckpointError: it has no weights.
         RunError: it is not a run.
     """
-    text = RunDir.view(run).read_config()
     try:
-        config = loads(text, str(run / "config.yaml"))
+        config = setup.config_of(run)
     except ConfigProblems as error:
         raise ConfigError(str(error).splitlines()[0]) from None
     if saved is None:

@@ -22,7 +22,8 @@ def run_resume(options: argparse.Namespace, out: "Output") -> int:
     from engine.commands.runs import find
     from engine.commands.train import resume
 
-    return resume(find(options.runs_dir, options.run_name).path, out)
+    run = find(options.runs_dir, options.run_name).path
+    return resume(run, out, allow_outside=options.allow_outside)
 
 
 def run_evaluate(options: argparse.Namespace, out: "Output") -> int:

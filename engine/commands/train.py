@@ -72,16 +72,21 @@ def _is_of(info: RunInfo, config: Config) -> bool:
 
 
 def resume_command(run: Path) -> str:
-    """What to type to go on with a run."""
+    """What to type to resume a run."""
     return f"cnn-tui resume {paths.quote(str(run))}"
 
 
-def resume(run: Path, out: Output) -> int:
-    """Go on with an interrupted run, as if it had never stopped.
+def resume(run: Path, out: Output, *, allow_outside: bool = False) -> int:
+    """Resume an interrupted run, as if it had never stopped.
+
+    Args:
+        run: its directory.
+        out: gets what happens.
+        allow_outside: see ``places.settle``.
 
     Returns, raises: as ``train``.
     """
-    return _resume(setup.config_of(run), run, out)
+    return _resume(setup.config_of(run, allow_outside=allow_outside), run, out)
 
 
 def _resume(config: Config, run: Path, out: Output) -> int:

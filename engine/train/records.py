@@ -21,7 +21,7 @@ Status = Literal["running", "finished", "stopped", "failed", "diverged", "interr
 STATUSES: tuple[Status, ...] = get_args(Status)
 """What a record may say. Who reads ``running`` of a run that nobody holds reads ``interrupted``."""
 
-KEPT = ("started",)
+KEPT = ("started", "origin")
 """What is recorded once, and stays so when a run is resumed."""
 
 
@@ -47,6 +47,16 @@ def _check_time(text: str) -> str:
     return text
 
 
+class Origin(BaseModel):
+    """The types of what ``places.origin`` records."""
+
+    model_config = ConfigDict(strict=True)
+
+    folder: Text
+    data_root: Text
+    config_ctime_ns: Text
+
+
 class Record(BaseModel):
     """The types of ``run.json``; a key that an earlier version did not write may be missing."""
 
@@ -54,6 +64,7 @@ class Record(BaseModel):
 
     status: Status
     started: Annotated[Text, AfterValidator(_check_time)] | None = None
+    origin: Origin | None = None
     name: Text | None = None
     version: Text | None = None
     config_hash: Text | None = None

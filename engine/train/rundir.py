@@ -251,11 +251,9 @@ def _make_unique(base: Path, prefix: str) -> Path:
 
 
 def check_path(path: durable.StrPath) -> Path:
-    """The absolute path, if it is that of a run directory. The last part may not be a link."""
-    folder = Path(os.path.abspath(path))
+    """The absolute path, if it is that of a run directory, or of a link to one."""
+    folder = Path(os.path.realpath(path) if os.path.islink(path) else os.path.abspath(path))
     try:
-        if folder.is_symlink():
-            raise RunError(f"{folder}: not a run directory: it is a symbolic link")
         if not folder.is_dir():
             raise RunError(f"{folder}: no such run directory")
         marks = [folder / LOCK, folder / RECORD]

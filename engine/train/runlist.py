@@ -56,20 +56,27 @@ class RunInfo:
 def list_runs(root: durable.StrPath) -> list[RunInfo]:
     """The runs under ``root``, the newest first; broken ones are listed with the reason.
 
-    Only the records are read. Links and folders that are no run directories are passed over.
+    Only the records are read. Folders that are no run directories are passed over; a link to a run
+    directory, whatever its name, stands for that run, which is listed once.
 
     Raises:
         RunError: the root is there and cannot be read.
     """
     try:
         with os.scandir(root) as entries:
-            names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+            names = [entry.name for entry in entries if entry.is_symlink() or entry.is_dir()]
     except FileNotFoundError:
         return []
     except OSError as exc:
         raise RunError(f"{os.fspath(root)}: {exc.strerror or exc}") from exc
     base = Path(os.path.abspath(root))
-    runs = [_info(base / name) for name in names if RUN_ID.fullmatch(name)]
+    found: dict[str, Path] = {}  # by the real path, which a link shares with the run
+    for path in sorted((base / name for name in names), key=os.path.islink):
+        real = os.path.realpath(path)
+        run = Path(real) if path.is_symlink() else path
+        if RUN_ID.fullmatch(run.name) and os.path.isdir(run):
+            found.setdefault(real, run)
+    runs = [_info(path) for path in found.values()]
     runs.sort(key=lambda info: (info.created or _NEVER, info.id), reverse=True)
     return runs
 
@@ -92,9 +99,11 @@ def delete_run(path: durable.StrPath) -> None:
     """Remove a run directory and all that is in it; links in it are removed, not followed.
 
     Raises:
-        RunError: it is not a run directory, a process holds it, or the disk refused. What is
-            left is then still a run directory, to be deleted again.
+        RunError: it is not a run directory, or a link to one; a process holds it, or the disk
+            refused. What is left is then still a run directory, to be deleted again.
     """
+    if os.path.islink(path):
+        raise RunError(f"{os.fspath(path)}: not deleted: it is a link to {os.path.realpath(path)}")
     folder = check_path(path)
     lock = take_lock(folder)
     try:

@@ -15,7 +15,7 @@ from engine.data import Dataset
 from engine.errors import CheckpointError, EngineError, RunError
 from engine.kernels.workers import Workers
 from engine.layers import Sequential
-from engine.train import records, setup
+from engine.train import places, records, setup
 from engine.train.callbacks import Callback
 from engine.train.controls import Controls
 from engine.train.events import (
@@ -161,7 +161,7 @@ class TrainingSession:
         )
         try:
             if self._resume is None:
-                self.run_dir.write_config(dump(self.config))
+                self._write_config()
             else:
                 self._restore()
             record = self._write_record("running")
@@ -178,6 +178,11 @@ class TrainingSession:
             finally:
                 self.run_dir.close()
 
+    def _write_config(self) -> None:
+        self.run_dir.write_config(dump(self.config))
+        with suppress(OSError):  # without a working folder, what is relative is lost
+            self._recorded[places.KEY] = places.origin(self.run_dir.path, self.config)
+
     def _restore(self) -> None:
         found = self.run_dir.store.latest(self.state.table())
         if found is None:
@@ -188,6 +193,12 @@ class TrainingSession:
             self.warn(f"skipped a checkpoint: {problem}; going on from {path.name}")
         if saved.meta.get("config_hash") != config_hash(self.config):
             self.warn("the config was changed since; the result is not that of either one alone")
+        if places.kept_inside(self.config, self.run_dir.path):
+            self.warn(
+                f"the run was not started here, or its config was changed since: its reports and "
+                f"callbacks write into {self.run_dir.path / places.FILES}; "
+                "to let them write where the config says: cnn-tui resume RUN --allow-outside-paths"
+            )
         left_over = self.run_dir.truncate_metrics(self.progress.epoch)
         if left_over is not None:
             self.warn(left_over)
@@ -197,7 +208,7 @@ class TrainingSession:
         if not self.run_dir.is_gone:
             return
         self.run_dir.make_again()
-        self.run_dir.write_config(dump(self.config))
+        self._write_config()
         self.run_dir.truncate_metrics(0)
         for epoch, logs in enumerate(self.history, 1):
             self.run_dir.append_metrics({"epoch": epoch, **logs})

@@ -1,6 +1,7 @@
 """From a config to the objects that train."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from engine.models import build
 from engine.optim import OPTIMIZERS, Optimizer
 from engine.seeds import Purpose, stream
 from engine.train import callbacks as hooks
+from engine.train import places
 from engine.train.callbacks import Callback
 from engine.train.rundir import CONFIG, RunDir
 
@@ -41,17 +43,28 @@ class Sources:
     test: Batches
 
 
-def config_of(run: Path) -> Config:
-    """The config that a run directory holds.
+def config_of(run: Path, overrides: Sequence[str] = (), *, allow_outside: bool = False) -> Config:
+    """The config that a run directory holds, with values on top of it; its paths are absolute.
+
+    Args:
+        run: the directory.
+        overrides: see ``config.loads``.
+        allow_outside: see ``places.settle``.
 
     Raises:
         CheckpointError, ConfigError: it is not a run, or its config cannot be read.
     """
     try:
-        text = RunDir.view(run).read_config()
+        view = RunDir.view(run)
+        text, source = view.read_config(), str(run / CONFIG)
     except RunError as error:
         raise CheckpointError(str(error)) from None
-    return loads(text, source=str(run / CONFIG))
+    recorded = loads(text, source)
+    config = loads(text, source, overrides) if overrides else recorded
+    record: dict[str, Any] = {}
+    with suppress(RunError):  # without one it is nobody's
+        record = view.read_record()
+    return places.settle(config, view.path, record, recorded=recorded, allow_outside=allow_outside)
 
 
 def load_dataset(

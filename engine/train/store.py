@@ -46,9 +46,11 @@ class CheckpointStore:
         """The steps there are files of, ascending; links and foreign names are passed over.
 
         Raises:
-            CheckpointError: the folder cannot be read. One that is missing has no steps.
+            CheckpointError: the folder cannot be read, or is a link. One that is missing has no
+                steps.
         """
         found = []
+        self._check_folder()
         try:
             for path in self.folder.iterdir():
                 match = _STEP.fullmatch(path.name)
@@ -86,6 +88,7 @@ class CheckpointStore:
         """
         if step < 0:
             raise ValueError(f"step is {step}, expected 0 or more")
+        self._check_folder()
         try:
             durable.make_folder(self.folder)
         except OSError as exc:
@@ -103,6 +106,11 @@ class CheckpointStore:
         with suppress(CheckpointError):  # a file too many harms nobody; the next save tries again
             self._prune(step)
         return self.path(step)
+
+    def _check_folder(self) -> None:
+        # It could be another run's, whose checkpoints would be pruned in spite of its lock.
+        if self.folder.is_symlink():
+            raise CheckpointError(f"{self.folder}: it is a symbolic link; expected a folder")
 
     def latest(self, expect: Expected | None = None) -> tuple[Path, Checkpoint, list[str]] | None:
         """The checkpoint with the highest step that validates.

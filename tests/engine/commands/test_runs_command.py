@@ -23,6 +23,9 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(root / "20250101-000000-alpha-0001", root / name)
         record = json.loads((root / name / "run.json").read_text())
         (root / name / "run.json").write_text(json.dumps({**record, "status": status}))
+    for path in root.glob("*/run.json"):  # they began when their names say
+        text = path.read_text()
+        path.write_text(json.dumps({**json.loads(text), "started": None}))
     return root
 
 

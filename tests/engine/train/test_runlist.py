@@ -29,7 +29,6 @@ def test_the_newest_run_comes_first_and_foreign_things_are_passed_over(tmp_path:
             run.write_record({"status": status, "day": day})
     (root / "notes").mkdir()
     (root / "20250101-000000-file-0000").touch()
-    (root / "20260101-000000-link-0000").symlink_to(run.path)
     found = list_runs(root)
     assert [info.name for info in found] == [f"run-{day}" for day in (6, 5, 4, 3, 2, 1)]
     assert [info.record["day"] for info in found] == [6, 5, 4, 3, 2, 1]
@@ -212,3 +211,38 @@ def test_a_time_that_is_none_is_a_broken_record(run: RunDir, value: object) -> N
     (info,) = list_runs(run.path.parent)
     assert (info.problem is None) == (value is None)
     assert info.created == NOW.astimezone(UTC)
+
+
+# -- links to runs ---------------------------------------------------------------------------------
+
+
+def test_a_link_to_a_run_is_that_run(tmp_path: Path) -> None:
+    root = tmp_path / "runs"
+    with RunDir.create(tmp_path / "elsewhere", "far", NOW) as far:
+        far.write_record({"status": "stopped"})
+    with RunDir.create(root, "near", NOW + timedelta(hours=1)) as near:
+        near.write_record({"status": "stopped"})
+    (root / far.id).symlink_to(far.path)
+    (root / "best").symlink_to(near.path)
+    (root / "20250101-000000-link-0000").symlink_to(far.path)
+    (root / "20250101-000000-gone-0000").symlink_to(tmp_path / "gone")
+    (root / "20250101-000000-loop-0000").symlink_to("20250101-000000-loop-0000")
+    (root / "notes").symlink_to(tmp_path)
+    assert [(info.id, info.path) for info in list_runs(root)] == [
+        (near.id, near.path),
+        (far.id, far.path),
+    ]
+    with RunDir.open(root / "best") as again:
+        assert again.path == near.path
+        with pytest.raises(RunError, match="in use"):  # there is one lock, whatever the way to it
+            RunDir.open(near.path)
+
+
+def test_deleting_a_link_deletes_nothing(run: RunDir, tmp_path: Path) -> None:
+    run.close()
+    link = tmp_path / run.id
+    link.symlink_to(run.path)
+    with pytest.raises(RunError, match="not deleted: it is a link to"):
+        delete_run(link)
+    assert link.is_symlink()
+    assert (run.path / "run.json").exists()

@@ -1,0 +1,144 @@
+"""Where a run reads and writes, wherever it is resumed.
+
+Relative paths of a run's config are relative to the folder in which the run was started, which its
+record names. But a run may be somebody else's: its config could name any file of ours. So the
+record's word counts only for a run that is as it was left here; all that another run writes stays
+inside of it.
+"""
+
+import os
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from engine import data
+from engine.config import Config
+from engine.data.dataset import default_root
+from engine.errors import RunError
+from engine.train.rundir import CONFIG, RECORD
+
+KEY = "origin"
+"""Where it stands in ``run.json``."""
+
+FILES = "files"
+"""The folder in a run for what its config wants to write elsewhere, and may not."""
+
+
+def origin(run: Path, config: Config) -> dict[str, str]:
+    """What a run records of the place in which it is started, once its config is written."""
+    return {
+        "folder": os.getcwd(),
+        "data_root": os.path.abspath(config.data.root or default_root()),
+        # As text: numbers of JSON are exact up to 2^53.
+        "config_ctime_ns": str(os.lstat(run / CONFIG).st_ctime_ns),
+    }
+
+
+def is_own(run: Path, record: Mapping[str, Any]) -> bool:
+    """Whether this user started a run here, and its config is as it was then.
+
+    No copy, archive or edit keeps the time at which a file's status changed, and nobody can set
+    it: it tells a config that was written here from one that came from elsewhere.
+    """
+    if record.get(KEY) is None:
+        return False
+    try:
+        files = [os.lstat(run / CONFIG), os.lstat(run / RECORD)]
+    except OSError:
+        return False
+    user = os.geteuid() if hasattr(os, "geteuid") else None
+    ours = all(stat.S_ISREG(file.st_mode) and user in (None, file.st_uid) for file in files)
+    return ours and str(files[0].st_ctime_ns) == record[KEY]["config_ctime_ns"]
+
+
+def settle(
+    config: Config,
+    run: Path,
+    record: Mapping[str, Any],
+    *,
+    recorded: Config | None = None,
+    allow_outside: bool = False,
+) -> Config:
+    """The config of a run, with absolute paths.
+
+    Args:
+        config: what it is used as.
+        run: the run directory, absolute.
+        record: what its ``run.json`` holds; empty if it cannot be read.
+        recorded: the config that stands in the run, where ``config`` is another one. Paths that
+            differ were typed by the user, here and now, and are relative to the working folder.
+        allow_outside: let a run that is not our own write outside of its directory.
+
+    Raises:
+        RunError: it may not write outside of its directory, and there are links that lead there.
+    """
+    recorded = recorded or config
+    started_in, own = record.get(KEY), is_own(run, record)
+    here = base = Path.cwd()
+    if started_in is not None and (own or os.path.isdir(started_in["folder"])):
+        base = Path(started_in["folder"])
+    inside = not own and not allow_outside
+    if inside:
+        _refuse_links(run / FILES)
+    not_typed = set(_outputs(recorded))
+
+    def place(path: Path) -> Path:
+        if path not in not_typed:
+            return here / path
+        return run / FILES / _below(path) if inside else base / path
+
+    root = config.data.root
+    if root == recorded.data.root:
+        root = _find_data(config, base, started_in["data_root"] if started_in else None, own)
+    elif root is not None:
+        root = here / root
+    data_section = config.data.model_copy(update={"root": root})
+    return _with_outputs(config, place).model_copy(update={"data": data_section})
+
+
+def kept_inside(config: Config, run: Path) -> bool:
+    """Whether ``settle`` put what a config writes into the run."""
+    return any(path.is_relative_to(run / FILES) for path in _outputs(config))
+
+
+def _outputs(config: Config) -> Iterator[Path]:
+    yield config.reports_dir
+    for item in config.callbacks:
+        yield from (options.filepath for _, options in item if hasattr(options, "filepath"))
+
+
+def _with_outputs(config: Config, place: Callable[[Path], Path]) -> Config:
+    callbacks = []
+    for item in config.callbacks:
+        for name, options in item:
+            if hasattr(options, "filepath"):
+                placed = options.model_copy(update={"filepath": place(options.filepath)})
+                item = item.model_copy(update={name: placed})
+        callbacks.append(item)
+    places = {name: place(getattr(config, name)) for name in ("reports_dir", "runs_dir")}
+    return config.model_copy(update={**places, "callbacks": tuple(callbacks)})
+
+
+def _below(path: Path) -> Path:
+    """A path that leads nowhere up: ``/a/../b`` becomes ``a/b``."""
+    return Path(*(part for part in path.parts if part not in (path.anchor, os.pardir)))
+
+
+def _refuse_links(folder: Path) -> None:
+    if folder.is_symlink():
+        raise RunError(f"{folder}: it is a symbolic link; remove it")
+    for parent, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            if os.path.islink(os.path.join(parent, name)):
+                raise RunError(f"{Path(parent, name)}: it is a symbolic link; remove it")
+
+
+def _find_data(config: Config, base: Path, recorded: str | None, own: bool) -> Path | None:
+    """The folder of the data sets: the one recorded, or one that has the data, or the default."""
+    given = None if config.data.root is None else base / config.data.root
+    known = None if recorded is None else Path(recorded)
+    for root in (known, given):
+        if root is not None and data.locate(config.dataset, root) is not None:
+            return root
+    return (known or given) if own else None
