@@ -79,7 +79,7 @@ def verify(root: Path, name: str, out: Output, *, epochs: int | None = None) -> 
     for fact in differs:
         out.text(f"  {fact.fact}: recorded {fact.recorded}, here {fact.here}")
     if not differs:
-        out.text("  no recorded fact differs: not NumPy, BLAS, CPU, Python, engine or config")
+        out.text("  no recorded fact differs: not NumPy, BLAS, CPU, Python, engine, data or config")
     return 1
 
 
@@ -213,6 +213,9 @@ def _differences(config: Config, parts: Sequence[Part], here: Part) -> list[Fact
         since = f" (from step {part.step} on)" if part.step else ""
         if part.config_hash != config_hash(config):
             found.append(Fact(f"config{since}", part.config_hash[:16], config_hash(config)[:16]))
+        for name in part.other_data(here.data):
+            samples = f"{name} samples{since}"
+            found.append(Fact(samples, part.data[name][:16], here.data[name][:16]))
         for name, value in here.environment.items():
             was = part.environment.get(name, "nothing")
             if was != value and name not in _NEVER_MATTERS:

@@ -1,5 +1,6 @@
 """What a data set is: its images and labels in memory, and the description of it on disk."""
 
+import hashlib
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -46,6 +47,18 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def digest(self, count: int | None = None) -> str:
+        """SHA-256 of the first ``count`` samples, or of all; 0.1 seconds for CIFAR-10.
+
+        It is of the values in memory, not kept by size and time of a file: a file that was
+        exchanged may have the old ones.
+        """
+        images, labels = self.images[:count], self.labels[:count]
+        digest = hashlib.sha256(f"{images.shape}\n".encode())
+        digest.update(images.data)
+        digest.update(labels.astype("<i8").data)
+        return digest.hexdigest()
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ It is kept in every checkpoint, so that a run that was cut and resumed has one s
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Annotated, Any
 
 import numpy as np
@@ -36,11 +36,18 @@ class Part:
         step: optimizer steps done when it began.
         config_hash: of the config it was trained by.
         environment: see ``environment.environment``.
+        data: see ``setup.Sources.digests``; empty where an earlier version recorded none.
     """
 
     step: Count
     config_hash: Text
     environment: Facts
+    data: dict[Text, Text] = field(default_factory=dict)
+
+    def other_data(self, data: Mapping[str, str]) -> list[str]:
+        """The names of the digests that differ from this part's, as far as both are known."""
+        both = self.data.keys() & data.keys()
+        return sorted(name for name in both if self.data[name] != data[name])
 
 
 @dataclass(frozen=True)
@@ -71,10 +78,7 @@ class Provenance:
     def begin(self, part: Part) -> None:
         """Training begins, or goes on."""
         last = self.parts[-1] if self.parts else None
-        if last is None or (last.config_hash, last.environment) != (
-            part.config_hash,
-            part.environment,
-        ):
+        if last is None or replace(part, step=last.step) != last:
             self.parts.append(part)
 
     def to_json(self) -> dict[str, Any]:

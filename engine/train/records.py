@@ -3,7 +3,7 @@
 A run.json may be anybody's: ``check_record`` stands between the file and all who use it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, get_args
 
@@ -73,6 +73,7 @@ class Record(BaseModel):
     model: Text | None = None
     parameters: Count | None = None
     workers: Count | None = None
+    data: dict[Text, Text] | None = None
     environment: Facts | None = None
     reason: Text | None = None
     epochs: Count | None = None
@@ -105,7 +106,9 @@ def weights_meta(config: Config, model: Sequential) -> dict[str, JSON]:
     }
 
 
-def run_record(config: Config, status: str, *, parameters: int, workers: int) -> dict[str, Any]:
+def run_record(
+    config: Config, status: str, *, parameters: int, workers: int, digests: Mapping[str, str]
+) -> dict[str, Any]:
     """The content of ``run.json`` while a run is under way.
 
     Args:
@@ -113,6 +116,7 @@ def run_record(config: Config, status: str, *, parameters: int, workers: int) ->
         status: one of ``rundir.STATUSES``.
         parameters: of the network.
         workers: how many train.
+        digests: of the samples, see ``setup.Sources``.
     """
     return {
         "status": status,
@@ -124,6 +128,7 @@ def run_record(config: Config, status: str, *, parameters: int, workers: int) ->
         "model": config.model or "custom",
         "parameters": parameters,
         "workers": workers,
+        "data": dict(digests),
         "environment": environment(),
     }
 

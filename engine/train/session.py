@@ -166,7 +166,12 @@ class TrainingSession:
                 self._restore()
             record = self._write_record("running")
             self.state.provenance.begin(
-                Part(self.progress.global_step, record["config_hash"], record["environment"])
+                Part(
+                    self.progress.global_step,
+                    record["config_hash"],
+                    record["environment"],
+                    self.sources.digests,
+                )
             )
             return self._train(loop)
         except BaseException as error:
@@ -193,6 +198,12 @@ class TrainingSession:
             self.warn(f"skipped a checkpoint: {problem}; going on from {path.name}")
         if saved.meta.get("config_hash") != config_hash(self.config):
             self.warn("the config was changed since; the result is not that of either one alone")
+        parts = self.state.provenance.parts
+        for name in parts[-1].other_data(self.sources.digests) if parts else ():
+            self.warn(
+                f"the {name} samples are not the ones that this run began with; "
+                "the result is not that of either alone"
+            )
         if places.kept_inside(self.config, self.run_dir.path):
             self.warn(
                 f"the run was not started here, or its config was changed since: its reports and "
@@ -291,6 +302,7 @@ class TrainingSession:
             status,
             parameters=self.model.count_parameters(),
             workers=self.state.trainer.workers.count,
+            digests=self.sources.digests,
         )
         kept = {key: self._recorded[key] for key in records.KEPT if key in self._recorded}
         self.run_dir.write_record(record | kept | more)

@@ -35,12 +35,19 @@ CALLBACKS: dict[str, Callable[..., Callback]] = {
 
 @dataclass(frozen=True)
 class Sources:
-    """The batches that a run trains on, validates with and is tested on."""
+    """The batches that a run trains on, validates with and is tested on.
+
+    Attributes:
+        dataset: what they are taken from.
+        train, validation, test: the batches.
+        digests: of the samples: ``train`` (those to validate with are among them) and ``test``.
+    """
 
     dataset: Dataset
     train: Batches
     validation: Batches
     test: Batches
+    digests: dict[str, str]
 
 
 def config_of(run: Path, overrides: Sequence[str] = (), *, allow_outside: bool = False) -> Config:
@@ -105,6 +112,7 @@ def make_sources(config: Config, dataset: Dataset) -> Sources:
         ),
         validation=evaluation_batches(dataset.train, dataset, validation),
         test=evaluation_batches(dataset.test, dataset),
+        digests={"train": dataset.train.digest(config.data.limit), "test": dataset.test.digest()},
     )
 
 
