@@ -169,6 +169,15 @@ def _add_resume(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run_name", metavar="RUN", help="a run's folder, or a part of its name")
     parser.add_argument("--runs-dir", type=_path, default="runs", help="default: runs")
     parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        dest="overrides",
+        metavar="KEY=VALUE",
+        help="change what does not change what was trained: train.epochs, train.workers, "
+        "train.checkpoint_every, the patience of early_stopping, data.root, reports_dir",
+    )
+    parser.add_argument(
         "--allow-outside-paths",
         action="store_true",
         dest="allow_outside",

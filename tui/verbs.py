@@ -23,7 +23,7 @@ def run_resume(options: argparse.Namespace, out: "Output") -> int:
     from engine.commands.train import resume
 
     run = find(options.runs_dir, options.run_name).path
-    return resume(run, out, allow_outside=options.allow_outside)
+    return resume(run, out, options.overrides, allow_outside=options.allow_outside)
 
 
 def run_evaluate(options: argparse.Namespace, out: "Output") -> int:

@@ -1,5 +1,6 @@
 """Train headless: ``cnn-tui train``, ``cnn-tui --no-ui`` and ``cnn-tui resume``."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -7,9 +8,9 @@ from typing import Any
 from engine import paths
 from engine.commands.output import Output
 from engine.commands.signals import Signals
-from engine.config import Config, config_hash
+from engine.config import Config, config_hash, inline
 from engine.errors import EngineError
-from engine.train import setup
+from engine.train import extending, setup
 from engine.train.events import (
     CheckpointSaved,
     Ended,
@@ -19,6 +20,7 @@ from engine.train.events import (
     Started,
     Warned,
 )
+from engine.train.extending import Extension
 from engine.train.runlist import RunInfo, list_unfinished
 from engine.train.session import WEIGHTS, TrainingSession
 
@@ -76,23 +78,34 @@ def resume_command(run: Path) -> str:
     return f"cnn-tui resume {paths.quote(str(run))}"
 
 
-def resume(run: Path, out: Output, *, allow_outside: bool = False) -> int:
-    """Resume an interrupted run, as if it had never stopped.
+def resume(
+    run: Path, out: Output, overrides: Sequence[str] = (), *, allow_outside: bool = False
+) -> int:
+    """Resume a run, as if it had never stopped.
 
     Args:
         run: its directory.
         out: gets what happens.
+        overrides: what is changed in its config, see ``extending``.
         allow_outside: see ``places.settle``.
 
     Returns, raises: as ``train``.
     """
-    return _resume(setup.config_of(run, allow_outside=allow_outside), run, out)
+    extension = extending.plan(run, overrides) if overrides else None
+    config = setup.config_of(run, overrides, allow_outside=allow_outside)
+    for key, (old, new) in extension.changed.items() if extension else ():
+        out.say(f"{key}: {inline(old)} → {inline(new)}")
+    return _resume(config, run, out, extension)
 
 
-def _resume(config: Config, run: Path, out: Output) -> int:
+def _resume(config: Config, run: Path, out: Output, extension: Extension | None = None) -> int:
     teller = _Teller(out)
     session = TrainingSession(
-        config, resume=run, on_event=teller.tell, on_progress=out.progress.update
+        config,
+        resume=run,
+        extension=extension,
+        on_event=teller.tell,
+        on_progress=out.progress.update,
     )
     return _run(session, out)
 

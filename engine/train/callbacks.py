@@ -72,7 +72,12 @@ class Callback:
         """After an epoch's validation."""
 
     def on_train_end(self) -> None:
-        """After the last epoch, not if the run is only interrupted."""
+        """After the last epoch, not if the run is only interrupted.
+
+        What it changes is in the finished weights, not in the last checkpoint: a run that is
+        resumed for more epochs goes on from what its last epoch made, and a finished run that is
+        resumed comes here again.
+        """
 
     def state_dict(self) -> dict[str, Any]:
         """What to remember, as JSON values."""
@@ -161,6 +166,11 @@ class EarlyStopping(_Best):
         self.best_epoch = 0
         self._weights: dict[str, Array] = {}
 
+    @property
+    def is_out_of_patience(self) -> bool:
+        """Whether it wants training to stop."""
+        return self.wait >= max(self.patience, 1)
+
     def on_train_begin(self) -> None:
         if self.restore_best and not self._weights:
             self._weights = {k: a.copy() for k, a in self.run.model.state_dict().items()}
@@ -173,7 +183,7 @@ class EarlyStopping(_Best):
                     self._weights[name][...] = array
             return
         self.wait += 1
-        if self.wait >= max(self.patience, 1):
+        if self.is_out_of_patience:
             self.run.stop_reason = (
                 f"early stopping: {self.monitor} was best in epoch {self.best_epoch + 1}"
             )

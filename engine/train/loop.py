@@ -71,8 +71,7 @@ class Loop:
         """
         while not self._epochs_over:
             self._epoch()
-        if not self.state.progress.done:
-            self._finish()
+        self._finish()
 
     def test(self) -> Logs:
         """Measure on the test set.
@@ -219,11 +218,12 @@ class Loop:
 
     def _finish(self) -> None:
         """The last epoch is over; a callback may still bring better weights back."""
+        if not self.state.progress.done:
+            self.state.progress.done = True
+            self.saver.checkpoint()
         for callback in self.callbacks:
             callback.on_train_end()
         self._last_snapshot = None
-        self.state.progress.done = True
-        self.saver.checkpoint()
 
     def _hold_or_stop(self) -> None:
         """Carry out what the controls say; while paused, stay here."""

@@ -21,7 +21,7 @@ Status = Literal["running", "finished", "stopped", "failed", "diverged", "interr
 STATUSES: tuple[Status, ...] = get_args(Status)
 """What a record may say. Who reads ``running`` of a run that nobody holds reads ``interrupted``."""
 
-KEPT = ("started", "origin")
+KEPT = ("started", "origin", "changes")
 """What is recorded once, and stays so when a run is resumed."""
 
 
@@ -57,6 +57,19 @@ class Origin(BaseModel):
     config_ctime_ns: Text
 
 
+class Change(BaseModel):
+    """The types of a change that a resume made to the config, see ``extending.apply``."""
+
+    model_config = ConfigDict(strict=True)
+
+    time: Annotated[Text, AfterValidator(_check_time)]
+    epoch: Count
+    step: Count
+    key: Text
+    old: Text | Number | None
+    new: Text | Number | None
+
+
 class Record(BaseModel):
     """The types of ``run.json``; a key that an earlier version did not write may be missing."""
 
@@ -65,6 +78,7 @@ class Record(BaseModel):
     status: Status
     started: Annotated[Text, AfterValidator(_check_time)] | None = None
     origin: Origin | None = None
+    changes: list[Change] | None = None
     name: Text | None = None
     version: Text | None = None
     config_hash: Text | None = None

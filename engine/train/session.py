@@ -15,7 +15,7 @@ from engine.data import Dataset
 from engine.errors import CheckpointError, EngineError, RunError
 from engine.kernels.workers import Workers
 from engine.layers import Sequential
-from engine.train import places, records, setup
+from engine.train import extending, places, records, setup
 from engine.train.callbacks import Callback
 from engine.train.controls import Controls
 from engine.train.events import (
@@ -26,6 +26,7 @@ from engine.train.events import (
     Status,
     Warned,
 )
+from engine.train.extending import Extension
 from engine.train.loop import Loop, Stopped
 from engine.train.outcomes import Diverged
 from engine.train.provenance import KEY, Part, weights_hash
@@ -46,7 +47,8 @@ class TrainingSession:
 
     Args:
         config: what to train.
-        resume: an interrupted run's directory, to go on with it.
+        resume: the directory of a run, to resume it.
+        extension: what the config changes in that run; None if nothing.
         on_event: called with every event, in the thread that trains.
         on_progress: called there too, with what is being done, and how far: files, then the
             batches of the whole run, then samples that are evaluated.
@@ -70,6 +72,7 @@ class TrainingSession:
         config: Config,
         *,
         resume: Path | None = None,
+        extension: Extension | None = None,
         on_event: Callable[[Event], None] = lambda event: None,
         on_progress: Callable[[str, int, int], None] = lambda label, done, total: None,
         extra_callbacks: Sequence[Callback] = (),
@@ -82,8 +85,10 @@ class TrainingSession:
         self.done, self.total = 0, 0
         self.progress = Progress()
         self.steps_per_epoch = 0
-        self._resume = resume
+        self._resume, self._extension = resume, extension
         self._recorded: dict[str, Any] = {}
+        self._own = True
+        self._began = False
         self._emit = on_event
         self._on_progress = on_progress
         self._extra = list(extra_callbacks)
@@ -143,6 +148,8 @@ class TrainingSession:
             self.run_dir = RunDir.open(self._resume)
         with suppress(RunError):  # a damaged record is replaced
             self._recorded = self.run_dir.read_record()
+        if self._resume is not None:
+            self._own = places.is_own(self.run_dir.path, self._recorded)
         self._saver = Saver(
             self.config, self.state, self.run_dir.store, self._emit, self._keep_directory
         )
@@ -161,10 +168,11 @@ class TrainingSession:
         )
         try:
             if self._resume is None:
-                self._write_config()
+                self._write_config(self.config)
             else:
                 self._restore()
             record = self._write_record("running")
+            self._began = True
             self.state.provenance.begin(
                 Part(
                     self.progress.global_step,
@@ -183,10 +191,13 @@ class TrainingSession:
             finally:
                 self.run_dir.close()
 
-    def _write_config(self) -> None:
-        self.run_dir.write_config(dump(self.config))
-        with suppress(OSError):  # without a working folder, what is relative is lost
-            self._recorded[places.KEY] = places.origin(self.run_dir.path, self.config)
+    def _write_config(self, config: Config) -> None:
+        self.run_dir.write_config(dump(config))
+        if self._own:
+            with suppress(OSError):  # without a working folder, what is relative is lost
+                now = places.origin(self.run_dir.path, self.config)
+                folder = self._recorded.get(places.KEY, now)["folder"]
+                self._recorded[places.KEY] = {**now, "folder": folder}
 
     def _restore(self) -> None:
         found = self.run_dir.store.latest(self.state.table())
@@ -196,7 +207,13 @@ class TrainingSession:
         self.state.restore(saved)
         for problem in skipped:
             self.warn(f"skipped a checkpoint: {problem}; going on from {path.name}")
-        if saved.meta.get("config_hash") != config_hash(self.config):
+        extension = self._extension
+        before = self.config
+        if extension is not None:
+            before = extension.before
+            changes = self._recorded.get(extending.KEY) or []
+            self._recorded[extending.KEY] = [*changes, *extending.apply(extension, self.state)]
+        if saved.meta.get("config_hash") != config_hash(before):
             self.warn("the config was changed since; the result is not that of either one alone")
         parts = self.state.provenance.parts
         for name in parts[-1].other_data(self.sources.digests) if parts else ():
@@ -210,6 +227,8 @@ class TrainingSession:
                 f"callbacks write into {self.run_dir.path / places.FILES}; "
                 "to let them write where the config says: cnn-tui resume RUN --allow-outside-paths"
             )
+        if extension is not None:
+            self._write_config(extension.after)
         left_over = self.run_dir.truncate_metrics(self.progress.epoch)
         if left_over is not None:
             self.warn(left_over)
@@ -219,7 +238,7 @@ class TrainingSession:
         if not self.run_dir.is_gone:
             return
         self.run_dir.make_again()
-        self._write_config()
+        self._write_config(self.config)
         self.run_dir.truncate_metrics(0)
         for epoch, logs in enumerate(self.history, 1):
             self.run_dir.append_metrics({"epoch": epoch, **logs})
@@ -229,7 +248,7 @@ class TrainingSession:
     def _give_up(self, error: BaseException) -> None:
         """An error that ends the run: leave a record of it, or nothing if nothing was trained."""
         with suppress(EngineError):
-            if self.progress.global_step > 0:
+            if self._began and self.progress.global_step > 0:
                 self._write_record("failed", reason=f"{type(error).__name__}: {error}")
             elif self._resume is None:
                 self.run_dir.close()

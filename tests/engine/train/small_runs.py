@@ -15,6 +15,7 @@ from engine.train import durable
 from engine.train.callbacks import Callback, Logs
 from engine.train.checkpoint import load
 from engine.train.events import Ended, Event, Started, Warned
+from engine.train.extending import Extension
 from engine.train.session import WEIGHTS, TrainingSession
 
 TIMING = {"seconds", "samples_per_s"}
@@ -102,6 +103,7 @@ def train(
     config: Config,
     *callbacks: Callback,
     resume: Path | None = None,
+    extension: Extension | None = None,
     stop: "Stop | None" = None,
 ) -> Run:
     """Run a session; ``stop`` says when it is told to stop."""
@@ -109,6 +111,7 @@ def train(
     session = TrainingSession(
         config,
         resume=resume,
+        extension=extension,
         on_event=lambda event: (events.append(event), stop and stop.on_event(event)),
         on_progress=lambda label, *_: stop.on_progress(label) if stop else None,
         extra_callbacks=[*callbacks, *([stop.callback] if stop else [])],

@@ -253,7 +253,7 @@ def test_a_finished_run_trains_nothing_more(
     (done.path / "weights.npz").unlink()
     recorder = Recorder()
     run = train(config, recorder, resume=done.path)
-    assert recorder.calls == ["train begin"]
+    assert recorder.calls == ["train begin", "train end"]
     assert_same(run, whole[kind])
     assert len(results(tmp_path)) == 1
 

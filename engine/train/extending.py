@@ -1,0 +1,158 @@
+"""``cnn-tui resume RUN --set KEY=VALUE``: change a run that is resumed, but not what was trained.
+
+A key may be changed if the run, started with the new value, would have trained the same up to
+here. Every other one is refused, with the reason.
+"""
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from engine.config import Config, differences, loads
+from engine.errors import ConfigError
+from engine.train.callbacks import EarlyStopping
+from engine.train.provenance import weights_hash
+from engine.train.records import format_time
+from engine.train.rundir import CONFIG, RunDir
+from engine.train.state import RunState
+
+KEY = "changes"
+"""Where they stand in ``run.json``."""
+
+_PATIENCE = re.compile(r"callbacks\.[0-9]+\.early_stopping\.patience")
+_FREE = re.compile(
+    r"train\.(epochs|workers|checkpoint_every\.(steps|seconds))|data\.root|reports_dir"
+)
+_ADVICE = {
+    "train.lr": "what was trained depends on it; + and - in the app change it from here on",
+    "name": "the folder of the run is named after it",
+    "runs_dir": "the run stays in its folder; move it instead",
+}
+
+
+@dataclass(frozen=True)
+class Extension:
+    """A run's config as it was and as it is to be, both as they stand in the run.
+
+    Attributes:
+        before, after: the configs.
+        changed: old and new value by dotted key, as plain JSON.
+    """
+
+    before: Config
+    after: Config
+    changed: Mapping[str, tuple[Any, Any]]
+
+
+def plan(run: Path, overrides: Sequence[str]) -> Extension | None:
+    """What overrides change in a run; None if it is nothing.
+
+    Raises:
+        ConfigError: they cannot be read, or change what was trained.
+        RunError: it is not a run.
+    """
+    view = RunDir.view(run)
+    text, source = view.read_config(), str(view.path / CONFIG)
+    before, after = loads(text, source), loads(text, source, overrides)
+    if after.reports_dir != before.reports_dir:  # typed here: relative to the working folder
+        typed = Path(os.path.abspath(after.reports_dir))
+        after = after.model_copy(update={"reports_dir": typed})
+    if after.data.root is not None and after.data.root != before.data.root:
+        section = after.data.model_copy(update={"root": Path(os.path.abspath(after.data.root))})
+        after = after.model_copy(update={"data": section})
+    for key, (old, new) in _differences(_effective(before), _effective(after)).items():
+        reason = _reason_against(key, old, new, before)
+        if reason is not None:
+            raise ConfigError(f"{reason[0]}: cannot be changed in a run: {reason[1]}")
+    changed = _differences(_values(before), _values(after))
+    return Extension(before, after, changed) if changed else None
+
+
+def _differences(before: dict[str, Any], after: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    return {key: (old, new) for key, (old, new) in differences([before, after]).items()}
+
+
+def _values(config: Config) -> dict[str, Any]:
+    values = config.model_dump(mode="json")
+    values["callbacks"] = {str(i): item for i, item in enumerate(values["callbacks"])}
+    return values
+
+
+def _effective(config: Config) -> dict[str, Any]:
+    """The values, with the length of the schedule where it is that of the run."""
+    values = _values(config)
+    match values["train"]["scheduler"]:
+        case {"T_max": None} as scheduler:
+            scheduler["T_max"] = config.train.epochs
+        case {"name": "one_cycle"} as scheduler:
+            scheduler["epochs"] = config.train.epochs
+    return values
+
+
+def _reason_against(key: str, old: Any, new: Any, before: Config) -> tuple[str, str] | None:
+    """The key that is refused, and why; None if it may be changed."""
+    if _PATIENCE.fullmatch(key):
+        return None if new > old else (key, f"with less than {old} it might have ended before")
+    if _FREE.fullmatch(key):
+        return None
+    if key == "train.scheduler.T_max" and getattr(before.train.scheduler, "T_max", old) is None:
+        return "train.epochs", (
+            f"the cosine of what was trained ends after {old} epochs; "
+            f"to keep it so, and have it rise again, add --set {key}={old}"
+        )
+    if key == "train.scheduler.epochs":
+        return "train.epochs", f"the one_cycle of what was trained ends after {old} epochs"
+    if key.startswith("callbacks."):
+        return key, "the checkpoints hold the state of the callbacks that it was started with"
+    return key, _ADVICE.get(key, "what was trained depends on it")
+
+
+def apply(extension: Extension, state: RunState) -> list[dict[str, Any]]:
+    """Let a state that was restored go on as the new config says.
+
+    Returns:
+        The changes, for the run's record.
+
+    Raises:
+        ConfigError: it is too far for that.
+    """
+    progress, epochs = state.progress, extension.after.train.epochs
+    trained = progress.epoch + (progress.step > 0)
+    if epochs < trained:
+        raise ConfigError(f"train.epochs: expected {trained} or more: so many are begun already")
+    if progress.stop_reason is not None and not _wants_to_stop(state):
+        progress.stop_reason = None
+    if progress.stop_reason is not None and "train.epochs" in extension.changed:
+        raise ConfigError(
+            f"train.epochs: the run ended before, by {progress.stop_reason}; "
+            "to go on, set callbacks.N.early_stopping.patience to a larger number as well"
+        )
+    if progress.done and progress.stop_reason is None and progress.epoch < epochs:
+        last = next(reversed(state.provenance.weights), "")
+        if last and last != weights_hash(state.trainer.model.state_dict()):
+            raise ConfigError(
+                "train.epochs: an earlier version of cnn-tui ended this run, and kept the weights "
+                "of its best epoch only; there is nothing to go on from"
+            )
+        progress.done, state.provenance.final = False, ""
+    moment = {
+        "time": format_time(datetime.now(UTC)),
+        "epoch": progress.epoch,
+        "step": progress.global_step,
+    }
+    return [
+        {**moment, "key": key, "old": old, "new": new}
+        for key, (old, new) in extension.changed.items()
+    ]
+
+
+def _wants_to_stop(state: RunState) -> bool:
+    return any(
+        callback.is_out_of_patience
+        for callback in state.callbacks
+        if isinstance(callback, EarlyStopping)
+    )
