@@ -1,6 +1,5 @@
 """What is wrong with a config: where, what was expected, and the error that carries it all."""
 
-import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -11,6 +10,7 @@ KeyPath = tuple[str | int, ...]
 
 SHOWN = 50  # lines; a file of nonsense would fill the terminal otherwise
 LONGEST = 60  # characters of a value that are shown
+SHOWN_ITEMS = 4  # of a list
 
 
 def printable(text: str, limit: int = LONGEST) -> str:
@@ -42,8 +42,10 @@ def shown(value: object) -> str:
         case dict():
             return "a mapping" if value else "an empty mapping"
         case list():
-            items = ["[...]" if isinstance(item, list) else shown(item) for item in value[:4]]
-            return f"[{', '.join(items)}{', ...' if len(value) > 4 else ''}]"
+            items = [
+                "[...]" if isinstance(item, list) else shown(item) for item in value[:SHOWN_ITEMS]
+            ]
+            return f"[{', '.join(items)}{', ...' if len(value) > SHOWN_ITEMS else ''}]"
     return printable(str(value))
 
 
@@ -57,15 +59,6 @@ def value_at(data: object, path: KeyPath) -> object:
         else:
             return None
     return data
-
-
-def did_you_mean(word: object, choices: Iterable[str]) -> str | None:
-    """The choice that a misspelt word was meant to be, or None."""
-    if not isinstance(word, str) or len(word) > 64:  # difflib is quadratic
-        return None
-    lowered = {choice.lower(): choice for choice in choices}
-    close = difflib.get_close_matches(word.lower(), lowered, n=1)
-    return lowered[close[0]] if close else None
 
 
 @dataclass(frozen=True)

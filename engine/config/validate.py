@@ -14,9 +14,10 @@ from engine.config.describe import (
     scheduler_names,
     section_at,
 )
-from engine.config.problems import SHOWN, KeyPath, did_you_mean, dotted, shown, value_at
+from engine.config.problems import SHOWN, SHOWN_ITEMS, KeyPath, dotted, shown, value_at
 from engine.config.schema import Config
 from engine.config.types import OWN_MESSAGE
+from engine.suggest import did_you_mean
 
 SCHEDULER: KeyPath = ("train", "scheduler")
 
@@ -77,6 +78,8 @@ def _complaint(error: ErrorDetails, data: dict[str, Any]) -> Complaint:
     kind = error["type"]
     if kind == OWN_MESSAGE:
         return Complaint(path, error["msg"])
+    if kind == "too_long" and (got := error["ctx"]["actual_length"]) > SHOWN_ITEMS:
+        return Complaint(path, f"expected at most {error['ctx']['max_length']} items, got {got}")
     if kind == "extra_forbidden":
         return _unknown_key(path, data)
     if path == SCHEDULER and kind.startswith("union_tag"):

@@ -1,6 +1,5 @@
 """The data sets by name: where they are, reading them, getting them, checking them."""
 
-import difflib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from engine.data.fashion_mnist import FASHION_MNIST
 from engine.data.fetch import download as download_files
 from engine.data.mnist import MNIST
 from engine.errors import ConfigError, DataError
+from engine.suggest import suggestion
 
 DATASETS: dict[str, DatasetInfo] = {
     "mnist_mini": MNIST_MINI,
@@ -30,8 +30,7 @@ DATASETS: dict[str, DatasetInfo] = {
 def _info(name: str) -> DatasetInfo:
     if name in DATASETS:
         return DATASETS[name]
-    close = difflib.get_close_matches(name, DATASETS, n=1)
-    hint = f" Did you mean '{close[0]}'?" if close else ""
+    hint = suggestion(name, DATASETS)
     raise ConfigError(f"unknown data set '{name}', expected one of {', '.join(DATASETS)}.{hint}")
 
 

@@ -1,12 +1,12 @@
 """From a config's ``layers:`` list to a network, with every shape checked and nothing allocated."""
 
-import difflib
 import inspect
 from collections.abc import Sequence
 from typing import Any
 
 from engine.errors import ShapeError, SpecError
 from engine.layers import LAYERS, ArgumentError, Layer, Residual, Sequential, Shape
+from engine.suggest import suggestion
 
 LayerSpec = str | dict[str, Any]
 """``"ReLU"``, or ``{"Conv2D": {"out_channels": 32, "kernel_size": 3}}``."""
@@ -86,7 +86,7 @@ def _parse(spec: object, path: Path) -> tuple[str, dict[str, Any]]:
             path, f"expected a layer's name, or one name with its arguments, got {spec!r}"
         )
     if name not in LAYERS:
-        raise SpecError((*path, name), f"unknown layer.{_suggest(str(name), list(LAYERS))}")
+        raise SpecError((*path, name), f"unknown layer.{suggestion(name, LAYERS)}")
     return name, arguments
 
 
@@ -116,7 +116,7 @@ def _check_names(signature: inspect.Signature, arguments: dict[str, Any], path: 
     for name in arguments:
         if name not in signature.parameters:
             known = list(signature.parameters)
-            hint = _suggest(str(name), known) or (
+            hint = suggestion(name, known) or (
                 f" It takes {', '.join(known)}." if known else " It takes none."
             )
             raise SpecError((*path, name), f"unknown argument.{hint}")
@@ -126,10 +126,3 @@ def _check_required(signature: inspect.Signature, arguments: dict[str, Any], pat
     for name, parameter in signature.parameters.items():
         if parameter.default is parameter.empty and name not in arguments:
             raise SpecError(path, f"needs {name}")
-
-
-def _suggest(word: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(word, known, n=1)
-    folded = [name for name in known if name.lower() == word.lower()]
-    best = (folded or close)[:1]
-    return f" Did you mean {best[0]!r}?" if best else ""

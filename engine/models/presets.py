@@ -5,6 +5,7 @@ from typing import Any
 
 from engine.errors import ConfigError
 from engine.models.build import LayerSpec
+from engine.suggest import suggestion
 
 _POOL: LayerSpec = {"MaxPool2D": {"kernel_size": 2}}
 
@@ -118,5 +119,6 @@ def preset(name: str, num_classes: int) -> list[LayerSpec]:
         ConfigError: there is no preset of that name.
     """
     if name not in PRESETS:
-        raise ConfigError(f"unknown preset {name!r}; there are {', '.join(PRESETS)}")
+        hint = suggestion(name, PRESETS)
+        raise ConfigError(f"unknown preset {name!r}; there are {', '.join(PRESETS)}.{hint}")
     return PRESETS[name](num_classes)

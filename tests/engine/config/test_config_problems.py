@@ -315,3 +315,21 @@ def test_a_file_of_nonsense_is_cut_short() -> None:
 def test_source_is_shown_without_control_characters() -> None:
     with pytest.raises(ConfigProblems, match=r"\Aa\[31m\.yaml:1:1: the file is empty"):
         loads("", "a\x1b[31m.yaml")
+
+
+LIMITS = {
+    "layers": (500, "layers: [{}]\ndataset: mnist_mini\n", "ReLU"),
+    "callbacks": (50, "callbacks: [{}]\n" + BASE, "early_stopping"),
+    "train.scheduler.milestones": (
+        1000,
+        "train: {{scheduler: {{name: multi_step, milestones: [{}]}}}}\n" + BASE,
+        "1",
+    ),
+}
+
+
+@pytest.mark.parametrize("key", LIMITS)
+def test_a_list_that_is_too_long_is_told_the_limit(key: str) -> None:
+    limit, text, item = LIMITS[key]
+    (problem,) = problems_of(text.format(", ".join([item] * (limit + 1))))
+    assert problem.endswith(f"{key}: expected at most {limit} items, got {limit + 1}")
