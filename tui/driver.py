@@ -10,6 +10,7 @@ state for the one to be restored at the end. Here the first start is undone befo
 terminal is being given back, or was, it is not taken again.
 """
 
+import sys
 from typing import Any, TextIO
 
 from textual.driver import Driver
@@ -44,6 +45,8 @@ def patient(driver: type[Driver]) -> type[Driver]:
         def __init__(self, *args: Any, **options: Any) -> None:
             super().__init__(*args, **options)
             file = getattr(self, "_file", None)
+            if hasattr(self, "_file") and (file is None or not file.isatty()):
+                file = sys.__stdout__  # Textual draws on stderr, which may be a log: ``2>log``
             if file is not None:
                 self._file = _Patient(file)
             self._at_work = False

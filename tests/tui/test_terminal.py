@@ -189,9 +189,19 @@ def _threads(pid: int) -> int | None:
 
 
 def test_without_a_whole_terminal_it_says_so_in_one_line(terminal: Tmux) -> None:
-    for i, streams in enumerate(["</dev/null 2>err", ">/dev/null 2>err", "2>err"]):
+    for i, streams in enumerate(["</dev/null 2>err", ">/dev/null 2>err"]):
         terminal.type(f"{sys.executable} -m tui {streams}; echo CODE{i}=$?")
         terminal.wait(lambda i=i: f"CODE{i}=2" in terminal.screen)
         error = (terminal.folder / "err").read_text()
         assert error.count("\n") == 1
         assert "needs a terminal" in error
+
+
+@pytest.mark.parametrize("streams", ["2>err", "2>/dev/null", "2>&-"])
+def test_what_goes_to_stderr_may_go_to_a_file(terminal: Tmux, streams: str) -> None:
+    terminal.start_app(streams)
+    terminal.press("q")
+    terminal.wait(lambda: "CODE=0" in terminal.screen)
+    assert terminal.state == "0 0 1"
+    if streams == "2>err":
+        assert (terminal.folder / "err").read_text() == ""
