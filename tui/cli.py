@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from engine import __version__
+from engine.suggest import suggestion
 from tui import verbs
 
 TYPE_CHECKING = False
@@ -49,16 +50,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments and arguments[0] in COMMANDS:
-        parser = _command_parser(arguments[0])
-        return _guarded(parser.parse_args(arguments[1:]))
+        return _guarded(_command_parser(arguments[0]).parse_args(arguments[1:]))
     parser = _top_parser()
     options = parser.parse_args(arguments)
-    if options.config is not None and options.config_argument is not None:
-        parser.error(f"expected one config, got {options.config_argument} and {options.config}")
     if options.no_ui:
         options.run = verbs.run_train
-        if options.config is None:
-            options.config = options.config_argument
         return _guarded(options)
     if options.resume:
         parser.error("--resume needs --no-ui; the app offers to go on with a run by itself")
@@ -66,10 +62,40 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says in one line what is wrong."""
+    """Says in one line what is wrong, and what was probably meant."""
+
+    commands: tuple[str, ...] = ()
+    """What could stand where a config stands."""
 
     def error(self, message: str) -> "NoReturn":
-        self.exit(2, f"{self.prog}: {message}; see: {self.prog} --help\n")
+        from engine.commands.output import visible
+
+        line = visible(" ".join(message.split()))
+        self.exit(2, f"{self.prog}: {line}; see: {self.prog} --help\n")
+
+    def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]
+        options, unknown = super().parse_known_args(args, namespace)
+        argument = getattr(options, "config_argument", None)
+        meant = suggestion(argument, self.commands)
+        if unknown:  # said here, by the parser of a subcommand, which knows its options
+            meant = meant or suggestion(unknown[0].partition("=")[0], self._option_string_actions)
+            self.error(_with(f"unrecognized arguments: {' '.join(unknown)}", meant))
+        if argument is not None and options.config is not None:
+            self.error(_with(f"expected one config, got {argument} and {options.config}", meant))
+        if argument is not None:
+            options.config = argument
+        return options, unknown
+
+    def _check_value(self, action: argparse.Action, value: str) -> None:
+        try:
+            super()._check_value(action, value)
+        except argparse.ArgumentError as error:
+            meant = suggestion(value, map(str, action.choices or ()))
+            raise argparse.ArgumentError(action, _with(error.message, meant)) from None
+
+
+def _with(message: str, meant: str) -> str:
+    return f"{message}.{meant}" if meant else message
 
 
 class _Help(argparse.RawDescriptionHelpFormatter):
@@ -128,11 +154,9 @@ def _top_parser() -> argparse.ArgumentParser:
         epilog=f"commands (each has --help):\n{listed}\n\n{EXIT_CODES}",
         formatter_class=_Help,
     )
-    parser.add_argument(
-        "config_argument", nargs="?", metavar="CONFIG", help="a config, e.g. quickstart"
-    )
+    parser.commands = tuple(COMMANDS)
+    _add_config(parser)
     parser.add_argument("--no-ui", action="store_true", help="train headless")
-    _add_config(parser, required=False)
     _add_continue(parser)
     _add_output(parser)
     parser.add_argument("--version", action="version", version=f"cnn-tui {__version__}")
@@ -151,7 +175,7 @@ def _command_parser(name: str) -> argparse.ArgumentParser:
 
 
 def _add_train(parser: argparse.ArgumentParser) -> None:
-    _add_config(parser, required=False)
+    _add_config(parser)
     _add_continue(parser)
     _add_output(parser)
     parser.set_defaults(run=verbs.run_train)
@@ -166,7 +190,7 @@ def _add_continue(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_resume(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run_name", metavar="RUN", help="a run's folder, or a part of its name")
+    parser.add_argument("run_name", metavar="RUN", help=_RUN)
     parser.add_argument("--runs-dir", type=_path, default="runs", help="default: runs")
     parser.add_argument(
         "--set",
@@ -188,14 +212,14 @@ def _add_resume(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
-    _add_config(parser, required=True)
+    _add_config(parser, default="that of the run")
     _add_weights(parser)
     _add_output(parser)
     parser.set_defaults(run=verbs.run_evaluate)
 
 
 def _add_export(parser: argparse.ArgumentParser) -> None:
-    _add_config(parser, required=True)
+    _add_config(parser, default="that of the run")
     _add_weights(parser)
     parser.add_argument("--format", choices=["npz"], default="npz", help="default: npz")
     parser.add_argument("--output", type=_file, required=True, metavar="P", help="file to write")
@@ -207,10 +231,8 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_gradcheck(parser: argparse.ArgumentParser) -> None:
-    _add_config(parser, required=False)
-    parser.add_argument(
-        "--weights", type=_path, metavar="W", help="weights or run; default: fresh ones"
-    )
+    _add_config(parser, default="that of the run, or quickstart")
+    _add_weights(parser, default="fresh weights")
     parser.add_argument(
         "--mode",
         choices=["exact", "directions"],
@@ -255,7 +277,7 @@ def _add_runs(parser: argparse.ArgumentParser) -> None:
                 "names",
                 nargs="+" if verb == "compare" else 1,
                 metavar="RUN",
-                help="a run's folder, or a part of its name",
+                help=_RUN,
             )
         if verb == "verify":
             one.add_argument("--epochs", type=_count, metavar="N", help="the first N epochs only")
@@ -274,13 +296,16 @@ def _add_config_command(parser: argparse.ArgumentParser) -> None:
     subparsers = parser.add_subparsers(dest="verb", required=True, metavar="list|check|show|schema")
     for verb, text in (
         ("list", "the configs there are"),
-        ("check", "say whether one can be run, and show its network"),
+        ("check", "say whether they can be run, and show their networks"),
         ("show", "one with every value spelled out"),
         ("schema", "JSON Schema, for editors"),
     ):
         one = subparsers.add_parser(verb, help=text, description=text)
+        if verb == "check":
+            one.add_argument("configs", nargs="*", metavar="CONFIG", help=_CONFIG)
+        if verb == "show":
+            one.add_argument("config", nargs="?", metavar="CONFIG", help=_CONFIG)
         if verb in ("check", "show"):
-            one.add_argument("config", nargs="?", metavar="CONFIG", help="default: quickstart")
             _add_set(one)
         _add_output(one)
     parser.set_defaults(run=verbs.run_config)
@@ -307,14 +332,13 @@ _ADDERS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
 }
 
 
-def _add_config(parser: argparse.ArgumentParser, *, required: bool) -> None:
-    parser.add_argument(
-        "--config",
-        metavar="CONFIG",
-        required=required,
-        help="a YAML file, or the name of a shipped one"
-        + ("" if required else "; default: quickstart"),
-    )
+_RUN = "a run: its id or a part of it, its folder, or a file in it"
+_CONFIG = "a YAML file, a name that 'config list' shows, or - for standard input"
+
+
+def _add_config(parser: argparse.ArgumentParser, *, default: str = "quickstart") -> None:
+    parser.add_argument("config_argument", nargs="?", metavar="CONFIG", help="as --config")
+    parser.add_argument("--config", metavar="CONFIG", help=f"{_CONFIG}; default: {default}")
     _add_set(parser)
 
 
@@ -329,9 +353,15 @@ def _add_set(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_weights(parser: argparse.ArgumentParser) -> None:
+def _add_weights(parser: argparse.ArgumentParser, *, default: str = "") -> None:
     parser.add_argument(
-        "--weights", type=_path, required=True, metavar="W", help="a file of weights, or a run"
+        "--weights",
+        required=not default,
+        metavar="W",
+        help=f"a file of weights, or {_RUN}" + (f"; default: {default}" if default else ""),
+    )
+    parser.add_argument(
+        "--runs-dir", type=_path, help="where runs are; default: that of the config, or runs"
     )
 
 
@@ -377,8 +407,21 @@ def _explain(error: Exception) -> tuple[str, int]:
 
 
 def _open_app(options: argparse.Namespace) -> int:
-    streams = (sys.stdin, sys.stdout, sys.stderr)  # Textual draws on stderr
-    if not all(stream is not None and stream.isatty() for stream in streams):
+    path = None
+    if options.config is not None:
+        from engine.commands.config import resolve
+        from engine.commands.output import visible
+        from engine.errors import ConfigError
+        from engine.paths import look_at
+
+        try:
+            path = resolve(options.config, COMMANDS)
+            if look_at(path) != "file":
+                raise ConfigError(f"{path}: not a file, so the app cannot open it")
+        except ConfigError as error:
+            print(f"cnn-tui: {visible(str(error))}", file=sys.stderr)
+            return 2
+    if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout)):
         print(
             "cnn-tui: the app needs a terminal; without one, train with: cnn-tui --no-ui",
             file=sys.stderr,
@@ -386,20 +429,4 @@ def _open_app(options: argparse.Namespace) -> int:
         return 2
     from tui.launch import launch
 
-    name = options.config or options.config_argument
-    path = None
-    if name is not None:
-        from engine import paths
-        from engine.commands.config import resolve
-        from engine.errors import ConfigError
-
-        try:
-            path = resolve(name)
-            kind = paths.look_at(path)
-        except ConfigError as error:
-            print(f"cnn-tui: {error}", file=sys.stderr)
-            return error.exit_code
-        if kind != "file":
-            print(f"cnn-tui: {name}: no such config; see: cnn-tui config list", file=sys.stderr)
-            return 2
     return launch(path, options.overrides)

@@ -4,17 +4,19 @@ import argparse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from engine.commands.output import Output
+    from engine.config import Config
 
 
 def run_train(options: argparse.Namespace, out: "Output") -> int:
     """Train a config."""
-    from engine.commands.config import resolve
+    from engine.commands.config import open_config
     from engine.commands.train import train, train_or_resume
-    from engine.config import load
 
     begin = train_or_resume if options.resume else train
-    return begin(load(resolve(options.config), options.overrides), out)
+    return begin(open_config(options.config, options.overrides), out)
 
 
 def run_resume(options: argparse.Namespace, out: "Output") -> int:
@@ -28,24 +30,17 @@ def run_resume(options: argparse.Namespace, out: "Output") -> int:
 
 def run_evaluate(options: argparse.Namespace, out: "Output") -> int:
     """Measure a trained network on the test set."""
-    from engine.commands.config import resolve
     from engine.commands.evaluate import evaluate
-    from engine.config import load
 
-    config = load(resolve(options.config), options.overrides)
-    return evaluate(config, options.weights, out)
+    return evaluate(*_trained(options), out)
 
 
 def run_export(options: argparse.Namespace, out: "Output") -> int:
     """Write a trained network for other programs."""
-    from engine.commands.config import resolve
     from engine.commands.export import export
-    from engine.config import load
 
-    config = load(resolve(options.config), options.overrides)
     return export(
-        config,
-        options.weights,
+        *_trained(options),
         options.format,
         options.output,
         out,
@@ -55,14 +50,20 @@ def run_export(options: argparse.Namespace, out: "Output") -> int:
 
 def run_gradcheck(options: argparse.Namespace, out: "Output") -> int:
     """Check the gradients of a network."""
-    from engine.commands.config import resolve
+    from engine.commands.config import open_config
     from engine.commands.gradcheck import gradcheck
-    from engine.config import load
 
-    config = load(resolve(options.config), options.overrides)
-    return gradcheck(
-        config, out, weights=options.weights, mode=options.mode, samples=options.samples
-    )
+    if options.weights is None:
+        config, weights = open_config(options.config, options.overrides), None
+    else:
+        config, weights = _trained(options)
+    return gradcheck(config, out, weights=weights, mode=options.mode, samples=options.samples)
+
+
+def _trained(options: argparse.Namespace) -> "tuple[Config, Path]":
+    from engine.commands.trained import find_trained
+
+    return find_trained(options.weights, options.runs_dir, options.config, options.overrides)
 
 
 def run_data(options: argparse.Namespace, out: "Output") -> int:
@@ -98,8 +99,9 @@ def run_config(options: argparse.Namespace, out: "Output") -> int:
         return config.list_all(out)
     if options.verb == "schema":
         return config.schema(out)
-    verb = config.check if options.verb == "check" else config.show
-    return verb(config.resolve(options.config), options.overrides, out)
+    if options.verb == "check":
+        return config.check(options.configs, options.overrides, out)
+    return config.show(options.config, options.overrides, out)
 
 
 def run_bench(options: argparse.Namespace, out: "Output") -> int:

@@ -1,38 +1,93 @@
 """The configs: ``cnn-tui config list``, ``check``, ``show`` and ``schema``."""
 
 import json
-import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
-from engine import paths
 from engine.commands.output import Output, table
-from engine.config import Config, ConfigProblems, dump, json_schema, list_configs, load
+from engine.config import (
+    Config,
+    ConfigProblems,
+    dump,
+    json_schema,
+    list_configs,
+    load,
+    loads,
+    read_stream,
+)
 from engine.data import DATASETS
+from engine.errors import ConfigError, EngineError
 from engine.layers import Summary
 from engine.models import build
-from engine.resources import shipped
+from engine.paths import look_at, parse
+from engine.suggest import suggestion
 from engine.train import setup
 
 DEFAULT = "quickstart"
+STDIN = "-"
+"""What means standard input in place of a file."""
 
 
-def resolve(argument: str | None) -> Path:
-    """The config that an argument means: a file, or the name of one that ships with the project.
+def resolve(argument: str | None, others: Iterable[str] = ()) -> Path:
+    """The config that an argument means: a file, or a name that ``config list`` shows.
 
     ``quickstart`` and ``configs/quickstart.yaml`` are found from any folder.
 
+    Args:
+        argument: a path or a name; None for the default.
+        others: what else could stand in its place, to be suggested for a misspelt one.
+
     Raises:
-        ConfigError: it is no path.
+        ConfigError: there is no such config.
     """
-    path = paths.parse(DEFAULT if argument is None else argument)
-    if os.path.lexists(path):
+    path = parse(DEFAULT if argument is None else argument)
+    if look_at(path) != "missing":
         return path
-    if path.parent in (Path(), Path("configs")):
-        ours = shipped("configs") / f"{path.stem}.yaml"
-        if path.suffix in ("", ".yaml") and os.path.isfile(ours):
-            return ours
-    return path
+    by_name = path.parent in (Path(), Path("configs"))
+    listed = list_configs() if by_name else _beside(path)
+    for one in listed if by_name else ():
+        if path.name in (one.stem, one.name):
+            return one
+    names = [one.stem if by_name else str(one) for one in listed]
+    word = path.name.removesuffix(path.suffix) if by_name else str(path)
+    raise ConfigError(
+        f"{argument}: no such config.{suggestion(word, [*names, *others])} "
+        "'cnn-tui config list' shows those there are"
+    )
+
+
+def _beside(path: Path) -> list[Path]:
+    """The configs in the folder of a path."""
+    with suppress(OSError):
+        return sorted(path.parent.glob("*.y*ml"))
+    return []
+
+
+def open_config(argument: str | None, overrides: Sequence[str] = ()) -> Config:
+    """Read the config that an argument means: a file, a name, a pipe, or ``-`` for stdin.
+
+    Raises:
+        ConfigError: there is none, or something is wrong with it.
+    """
+    if argument == STDIN:
+        return loads(_read_pipe(STDIN), "<stdin>", overrides)
+    path = resolve(argument)
+    if look_at(path) == "other":
+        return loads(_read_pipe(path), "<pipe>", overrides)
+    return load(path, overrides)
+
+
+def _read_pipe(source: str | Path) -> str:
+    """What is written to a pipe, a device or stdin; waits for whoever writes."""
+    try:
+        if source == STDIN:
+            return read_stream(sys.stdin.buffer, "<stdin>")
+        with open(source, "rb") as file:
+            return read_stream(file, source)
+    except OSError as error:
+        raise ConfigError(f"{source}: cannot be read: {error.strerror or error}") from None
 
 
 def list_all(out: Output) -> int:
@@ -58,24 +113,39 @@ def list_all(out: Output) -> int:
     return 0
 
 
-def check(path: Path, overrides: Sequence[str], out: Output) -> int:
-    """Read a config and say whether it can be run, with the network that it makes.
+def check(arguments: Sequence[str], overrides: Sequence[str], out: Output) -> int:
+    """Read configs and say of each whether it can be run, with the network that it makes.
 
-    Raises:
-        ConfigProblems: it cannot be run.
+    Returns:
+        0 if all can be run, else 2.
     """
-    config = load(path, overrides)
-    setup.check_files(config)
-    summary = network_summary(config)
-    out.json({"ok": True, "parameters": summary.parameters, "config": json.loads(_as_json(config))})
-    out.text(str(summary))
-    out.say(f"{path}: fine")
-    return 0
+    code = 0
+    for argument in arguments or [DEFAULT]:
+        try:
+            config = open_config(argument, overrides)
+            setup.check_files(config)
+        except EngineError as error:
+            out.json({"ok": False, "file": argument, "problem": str(error)})
+            out.complain(str(error))
+            code = error.exit_code
+            continue
+        summary = network_summary(config)
+        out.json(
+            {
+                "ok": True,
+                "file": argument,
+                "parameters": summary.parameters,
+                "config": json.loads(_as_json(config)),
+            }
+        )
+        out.text(str(summary))
+        out.say(f"{argument}: fine")
+    return code
 
 
-def show(path: Path, overrides: Sequence[str], out: Output) -> int:
+def show(argument: str | None, overrides: Sequence[str], out: Output) -> int:
     """The config with every value spelled out, as YAML."""
-    config = load(path, overrides)
+    config = open_config(argument, overrides)
     out.json(json.loads(_as_json(config)))
     out.text(dump(config).rstrip())
     return 0

@@ -3,13 +3,14 @@
 import difflib
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from engine import paths
 from engine.commands.output import Output, table
-from engine.errors import CheckpointError, RunError
-from engine.train.rundir import RECORD, RUN_ID, RunDir
+from engine.errors import CheckpointError, ConfigError, EngineError, RunError
+from engine.paths import look_at, parse
+from engine.train.rundir import RECORD, RunDir, check_path
 from engine.train.runlist import RunInfo, list_runs
 
 _SHOWN = (
@@ -23,6 +24,8 @@ _SHOWN = (
     "seconds",
     "version",
 )
+_LISTED = 6
+"""Runs that an ambiguous name is answered with."""
 _METRICS = ("loss", "acc", "val_loss", "val_acc", "lr")
 
 
@@ -98,14 +101,18 @@ def compare(root: Path, names: Sequence[str], out: Output) -> int:
 
 
 def find(root: Path, name: str) -> RunInfo:
-    """The run of that id, or the newest whose id contains ``name``; or a path of a run.
+    """The run that a name means, in every command that takes one.
+
+    Args:
+        root: the folder of the runs.
+        name: a run's id, or a part of it; or a path of the run, or of a file in it.
 
     Raises:
         CheckpointError: there is none, or it cannot be read.
+        ConfigError: there are several; the message lists them.
     """
-    path = paths.parse(name or ".", CheckpointError).absolute()
-    is_id = RUN_ID.fullmatch(path.name)
-    if (is_id or os.sep in name) and paths.look_at(path, CheckpointError) == "folder" and is_id:
+    path = run_at(name)
+    if path is not None:
         root, name = path.parent, path.name
     runs = _runs_in(root)
     matches = [info for info in runs if info.id == name] or [
@@ -113,8 +120,15 @@ def find(root: Path, name: str) -> RunInfo:
     ]
     if not matches:
         raise CheckpointError(f"{root}: no run {name!r}; 'cnn-tui runs list' shows those there are")
+    if len(matches) > 1:
+        listed = ", ".join(info.id for info in matches[:_LISTED])
+        more = f" and {len(matches) - _LISTED} more" if len(matches) > _LISTED else ""
+        raise ConfigError(
+            f"{name!r} is a part of the names of {len(matches)} runs: {listed}{more}; "
+            "write more of the name that you mean"
+        )
     found = matches[0]
-    paths.look_at(found.path / RECORD, CheckpointError)
+    look_at(found.path / RECORD, CheckpointError)
     return found
 
 
@@ -123,6 +137,18 @@ def _runs_in(root: Path) -> list[RunInfo]:
         return list_runs(root)
     except RunError as error:
         raise CheckpointError(str(error)) from None
+
+
+def run_at(name: str) -> Path | None:
+    """The run directory that a path names, or that the file at the path lies in, or None."""
+    with suppress(EngineError, OSError):
+        path = parse(name)
+        path = Path(os.path.realpath(path) if path.is_symlink() else os.path.abspath(path))
+        if look_at(path) in ("file", "folder"):
+            for folder in (path, *path.parents[:2]):
+                with suppress(EngineError):
+                    return check_path(folder)
+    return None
 
 
 def _facts(info: RunInfo) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from engine.config.compare import MISSING, differences
 from engine.config.describe import Field, fields, json_schema
 from engine.config.dump import config_hash, dump, inline
 from engine.config.edit import read_values, remove_value, set_value
-from engine.config.load import load, loads, read_text
+from engine.config.load import load, loads, read_stream, read_text
 from engine.config.problems import ConfigProblems, Problem
 from engine.config.schedulers import (
     CosineAnnealingLR,
@@ -65,6 +65,7 @@ __all__ = [
     "list_configs",
     "load",
     "loads",
+    "read_stream",
     "read_text",
     "read_values",
     "remove_value",

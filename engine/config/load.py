@@ -7,7 +7,7 @@ import stat
 from collections.abc import Sequence
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from engine.config import overrides as command_line
 from engine.config.check import check
@@ -75,13 +75,23 @@ def read_text(path: str | os.PathLike[str]) -> str:
         with open(path, "rb", opener=_open_now) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise _about_file(path, "not a regular file; expected a YAML file")
-            content = file.read(MAX_BYTES + 1)
+            return read_stream(file, path)
     except IsADirectoryError:
         raise _about_file(path, "a folder; expected a YAML file") from None
     except (OSError, ValueError) as error:  # ValueError: a path with a null byte
         reason = error.strerror if isinstance(error, OSError) else None
         message = (reason or "not a path").lower()
         raise _about_file(path, f"cannot be read: {message}") from None
+
+
+def read_stream(file: BinaryIO, path: str | os.PathLike[str]) -> str:
+    """The text of a config that comes from a pipe; ``path`` is what messages call it.
+
+    Raises:
+        ConfigProblems: it is too large, or is not text in UTF-8.
+        OSError: it cannot be read.
+    """
+    content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         message = f"more than {MAX_BYTES // 1024} KB; a config is a small file"
         raise _about_file(path, message)

@@ -58,13 +58,13 @@ class Terminal:
 
     def start(self, *arguments: str, setup: str = "", **options: Any) -> "subprocess.Popen[str]":
         """Start ``cnn-tui``; ``setup`` is Python that runs in its process before."""
-        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        streams: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        streams["stdin"] = subprocess.DEVNULL
         return subprocess.Popen(
             [sys.executable, "-c", _START.format(setup=setup), *arguments],
             cwd=self.folder,
             env=os.environ | self.variables,
             text=True,
-            stdin=subprocess.DEVNULL,
             **{**streams, **options},
         )
 

@@ -164,8 +164,23 @@ def exit_code(*arguments: str) -> object:
 OTHER = "layers=[Flatten, Dense: {out_features: 10}]"
 
 BAD: dict[str, tuple[list[str], int, str]] = {
-    "unknown option": (["train", "--confg", "x"], 2, "unrecognized arguments: --confg"),
+    "unknown option": (
+        ["train", "--confg", "x"],
+        2,
+        "unrecognized arguments: --confg. Did you mean '--config'",
+    ),
+    "unknown option of a subcommand": (
+        ["runs", "list", "--runs_dri=x"],
+        2,
+        "cnn-tui runs list: .*Did you mean '--runs-dir'",
+    ),
     "no subcommand": (["runs"], 2, "required: list|show|compare"),
+    "misspelt subcommand": (["runs", "lst"], 2, "Did you mean 'list'"),
+    "misspelt command": (["trian"], 2, "trian: no such config. Did you mean 'train'"),
+    "misspelt command with options": (["trian", "--config", "c"], 2, "Did you mean 'train'"),
+    "misspelt command with arguments": (["exprt", "a", "b"], 2, "Did you mean 'export'"),
+    "misspelt config": (["train", "quickstrt"], 2, "Did you mean 'quickstart'"),
+    "misspelt preset": (["bench", "--preset", "lenet_mist"], 2, "Did you mean 'lenet_mnist'"),
     "missing argument": (["export", "--config", "quickstart"], 2, "required: --weights, --output"),
     "unknown format": (
         ["export", "--config", "c", "--weights", "w", "--output", "o", "--format", "pickle"],
@@ -173,6 +188,9 @@ BAD: dict[str, tuple[list[str], int, str]] = {
         "invalid choice: 'pickle'",
     ),
     "two configs": (["--no-ui", "a.yaml", "--config", "b.yaml"], 2, "got a.yaml and b.yaml"),
+    "two configs of a command": (["train", "a", "--config", "b"], 2, "got a and b"),
+    "a folder for a config": (["truncated"], 2, "truncated: not a file"),
+    "weights of no run": (["evaluate", "--weights", "garbage"], 2, "add --config CONFIG"),
     "unknown run": (["resume", "nothing"], 3, "no run 'nothing'"),
     "run of another folder": (["resume", "/tmp"], 3, "no run '/tmp'"),
     "missing weights": (
@@ -247,6 +265,86 @@ def test_bad_input_is_one_line_and_its_exit_code(
     assert not (littered / "runs").exists()
     assert not (littered / "reports").exists()
     assert not list(littered.rglob(".cnn-tui-*"))
+
+
+HOSTILE = "x\x1b]0;owned\x07\x9b31m\u202e\ny\udcff"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [HOSTILE],
+        ["--no-ui", HOSTILE, "--config", HOSTILE],
+        ["train", HOSTILE, HOSTILE],
+        ["train", f"--{HOSTILE}"],
+        ["runs", HOSTILE],
+        ["runs", "show", HOSTILE],
+        ["runs", "verify", "a", "--epochs", HOSTILE],
+        ["resume", HOSTILE],
+        ["resume", "a", "--runs-dir", HOSTILE],
+        ["config", "check", HOSTILE],
+        ["config", "show", "--set", HOSTILE],
+        ["evaluate", "--weights", HOSTILE],
+        ["evaluate", "--config", "quickstart", "--weights", HOSTILE],
+        ["export", "--format", HOSTILE],
+        ["gradcheck", "--mode", HOSTILE],
+        ["gradcheck", "--samples", HOSTILE],
+        ["bench", "--preset", HOSTILE],
+        ["bench", "--workers", HOSTILE],
+        ["data", "verify", HOSTILE],
+        ["data", "verify", "mnist", "--root", HOSTILE],
+    ],
+    ids=lambda arguments: " ".join("BAD" if HOSTILE in word else word for word in arguments),
+)
+def test_a_hostile_argument_reaches_the_terminal_cleaned(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert exit_code(*arguments) in (2, 3)
+    out, err = capsys.readouterr()
+    assert all(c.isprintable() or c == "\n" for c in out + err)
+
+
+@pytest.mark.parametrize("place", ["argument", "option"])
+@pytest.mark.parametrize("command", ["--no-ui", "train", "evaluate", "export", "gradcheck"])
+def test_a_config_is_named_with_or_without_its_option(
+    quickstart: tuple[Terminal, Done], tmp_path: Path, command: str, place: str
+) -> None:
+    weights = ["--weights", str(quickstart[0].only_run)]
+    more = {
+        "evaluate": weights,
+        "export": [*weights, "--output", str(tmp_path / "net.npz")],
+        "gradcheck": [*weights, "--samples", "1"],
+    }
+    terminal = Terminal(tmp_path)
+    config = ["--config"] if place == "option" else []
+    done = terminal.run(
+        command, "--set", SMALL[1], *more.get(command, []), "--set", SMALL[3], *config, "quickstart"
+    )
+    assert done.code == 0, done.err
+
+
+@pytest.mark.parametrize("command", ["evaluate", "export", "gradcheck"])
+def test_a_run_is_named_by_its_id_and_brings_its_config(
+    quickstart: tuple[Terminal, Done], tmp_path: Path, command: str
+) -> None:
+    run = quickstart[0].only_run
+    more = {"export": ["--output", str(tmp_path / "net.npz")], "gradcheck": ["--samples", "1"]}
+    terminal = Terminal(tmp_path)
+    arguments = ["--weights", run.name, "--runs-dir", str(run.parent)]
+    assert terminal.run(command, *arguments, *more.get(command, [])).code == 0
+
+
+def test_a_config_comes_from_standard_input(terminal: Terminal) -> None:
+    source = terminal.folder / "source"
+    source.write_text(shipped("configs").joinpath("quickstart.yaml").read_text())
+    with source.open() as file:
+        done = terminal.run("--no-ui", "--config", "-", *SMALL, stdin=file)
+    assert done.code == 0
+    assert "-stdin-" in terminal.only_run.name
 
 
 def test_an_error_from_outside(terminal: Terminal) -> None:

@@ -1,6 +1,7 @@
 """``runs list``, ``show``, ``compare``, and finding a run by a part of its name."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -8,7 +9,9 @@ import pytest
 from command_runs import run, speak
 
 from engine.commands import runs
-from engine.errors import CheckpointError
+from engine.commands.trained import find_trained
+from engine.errors import CheckpointError, ConfigError
+from engine.train.weights import load_model
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +91,6 @@ def test_find_by_id_by_part_by_path(root: Path, monkeypatch: pytest.MonkeyPatch)
     beta = root / "20250102-000000-beta-0002"
     assert runs.find(root, beta.name).path == beta
     assert runs.find(root, "bet").path == beta
-    assert runs.find(root, "2025").id == "20250104-000000-d-0004"
     assert runs.find(Path("elsewhere"), str(beta)).path == beta
     monkeypatch.chdir(root)
     Path("beta").mkdir(exist_ok=True)  # a folder of that name is not the run that is meant
@@ -96,6 +98,67 @@ def test_find_by_id_by_part_by_path(root: Path, monkeypatch: pytest.MonkeyPatch)
     Path("beta").rmdir()
     monkeypatch.chdir(beta)
     assert runs.find(Path("elsewhere"), ".").path == beta
+
+
+WAYS = {
+    "id": lambda run: run.name,
+    "part of the id": lambda run: "bet",
+    "folder": str,
+    "folder with a slash": lambda run: f"{run}/",
+    "folder of its checkpoints": lambda run: str(run / "checkpoints"),
+    "relative folder": lambda run: os.path.relpath(run),
+    "link": lambda run: str(run.parent / "latest"),
+    "record": lambda run: str(run / "run.json"),
+    "weights": lambda run: str(run / "weights.npz"),
+    "checkpoint": lambda run: str(run / "checkpoints" / "best.npz"),
+}
+"""Ways to name a run."""
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_every_command_takes_every_name_of_a_run(root: Path, way: str) -> None:
+    beta = root / "20250102-000000-beta-0002"
+    if way == "link":
+        (root / "latest").symlink_to(beta)
+    try:
+        name = WAYS[way](beta)
+        assert runs.find(root, name).path == beta
+        config, weights = find_trained(name, root, None, ["seed=5"])
+        assert (config.name, config.train.lr, config.seed) == ("beta", 0.1, 5)
+        assert load_model(config, weights).count_parameters() == 7850
+    finally:
+        (root / "latest").unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize("many", [3, 10])
+def test_a_name_of_several_runs_lists_them_and_is_2(tmp_path: Path, many: int) -> None:
+    ids = [f"20250101-00000{i}-same-000{i}" for i in range(many)]
+    for name in ids:
+        (tmp_path / name).mkdir()
+    for find in (runs.find, lambda root, name: find_trained(name, root, None, [])):
+        with pytest.raises(ConfigError, match=f"'2025' .* {many} runs") as caught:
+            find(tmp_path, "2025")
+        assert caught.value.exit_code == 2
+        assert "\n" not in str(caught.value)
+        shown = [name for name in ids if name in str(caught.value)]
+        assert len(shown) == min(many, 6)
+        assert runs.find(tmp_path, ids[1]).id == ids[1]
+
+
+def test_weights_outside_of_a_run_need_a_config(root: Path, tmp_path: Path) -> None:
+    copy = shutil.copy(root / "20250102-000000-beta-0002" / "weights.npz", tmp_path)
+    with pytest.raises(ConfigError, match="add --config CONFIG"):
+        find_trained(str(copy), None, None, [])
+    config = root / "20250102-000000-beta-0002" / "config.yaml"
+    assert find_trained(str(copy), None, str(config), [])[1] == Path(copy)
+
+
+def test_a_config_says_where_its_runs_are(root: Path) -> None:
+    config = root / "20250102-000000-beta-0002" / "config.yaml"
+    found, weights = find_trained("alpha", None, str(config), [f"runs_dir={root}"])
+    assert (found.name, weights.name) == ("beta", "20250101-000000-alpha-0001")
+    with pytest.raises(CheckpointError, match="no such file, and no run of that name in runs"):
+        find_trained("alpha", None, None, [])
 
 
 @pytest.mark.parametrize("name", ["nothing", "", "/", "20250102-000000-beta-9999", "x" * 5000])

@@ -1,0 +1,54 @@
+"""The trained network that a command line names: a run or a file of weights, and its config."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from engine.commands.config import open_config
+from engine.commands.runs import find, run_at
+from engine.config import Config
+from engine.errors import CheckpointError, ConfigError
+from engine.paths import look_at, parse
+from engine.train import setup
+
+
+def find_trained(
+    name: str, root: Path | None, config: str | None, overrides: Sequence[str]
+) -> tuple[Config, Path]:
+    """The config of a trained network, and where its weights are.
+
+    Args:
+        name: a file or folder with weights; or a run, as ``runs.find`` takes it.
+        root: the folder of the runs; None for that of the config.
+        config: the network's config, as ``open_config`` takes it; None for that of the run.
+        overrides: values on top of it.
+
+    Raises:
+        CheckpointError: there is no such file and no such run.
+        ConfigError: the name means several runs, or nothing says which network it is.
+    """
+    given = None if config is None else open_config(config, overrides)
+    if root is None:
+        root = Path("runs") if given is None else given.runs_dir
+    weights = _find_weights(name, root)
+    if given is not None:
+        return given, weights
+    run = run_at(str(weights))
+    if run is None:
+        raise ConfigError(
+            f"{weights}: it is in no run, so its network is not known; add --config CONFIG"
+        )
+    return setup.config_of(run, overrides), weights
+
+
+def _find_weights(name: str, root: Path) -> Path:
+    path = parse(name)
+    if look_at(path, CheckpointError) != "missing":
+        run = run_at(name)
+        return path if run is None or path.suffix == ".npz" else run
+    try:
+        return find(root, name).path
+    except CheckpointError:
+        raise CheckpointError(
+            f"{name}: no such file, and no run of that name in {root}; "
+            "'cnn-tui runs list' shows those there are"
+        ) from None
