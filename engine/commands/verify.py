@@ -173,9 +173,8 @@ def _train_again(
     if ended.status == "failed":
         raise RunError(f"the run could not be trained again: {ended.reason}")
     derived = session.state.provenance
-    if ended.status == "diverged":
-        if len(derived.weights) < count:
-            compare(len(derived.weights) + 1, "finite", ended.reason)
+    if ended.status == "diverged" and len(derived.weights) < count:
+        compare(len(derived.weights) + 1, "finite", ended.reason)
     elif to_the_end and ended.reason != _ENOUGH:
         compare(None, recorded.final, derived.final)
     return compared, derived.parts

@@ -1,10 +1,12 @@
 """What comes of a batch, and of an evaluation."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from engine.errors import RunError
+from engine.train.events import Logs
 
 Array = np.ndarray
 
@@ -30,6 +32,30 @@ class Diverged(RunError):
             f"diverged in epoch {epoch + 1}, {batch}, at learning rate {lr:g}: "
             f"{what}{first}. Try a smaller lr, or train.clip_norm"
         )
+
+
+EXPLODED = 1e3
+"""A mean loss above it was driven there by the steps: no fresh network comes near it."""
+
+
+def late_divergence(history: Sequence[Logs], test_acc: float, classes: int) -> str | None:
+    """Why a run with finite numbers has diverged all the same, or None.
+
+    Its loss exploded in some epoch, and the network that it ended with guesses. Where a network
+    recovers, or is merely slow to learn, nothing is said.
+
+    Args:
+        history: the logs of every epoch.
+        test_acc: accuracy of the finished network.
+        classes: how many there are.
+    """
+    highest = max((logs["loss"] for logs in history), default=0.0)
+    if highest <= EXPLODED or test_acc > 1.5 / classes:
+        return None
+    return (
+        f"diverged: the loss rose to {highest:.3g}, and the network ended no better than guessing "
+        f"(test_acc {test_acc:.2f}). Try a smaller lr, or train.clip_norm"
+    )
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from engine.train.events import (
 )
 from engine.train.extending import Extension
 from engine.train.loop import Loop, Stopped
-from engine.train.outcomes import Diverged
+from engine.train.outcomes import Diverged, late_divergence
 from engine.train.provenance import KEY, Part, weights_hash
 from engine.train.results import append_result
 from engine.train.ring import MetricRing
@@ -278,6 +278,10 @@ class TrainingSession:
             self.state.provenance.final = weights_hash(self.model.state_dict())
             self.save_weights(self.run_dir.path / WEIGHTS)
             test = loop.test()
+            classes = len(self.sources.dataset.classes)
+            exploded = late_divergence(self.history, test["test_acc"], classes)
+            if exploded is not None:
+                status, reason = "diverged", exploded
         except Stopped:
             status, reason = "stopped", self.controls.stop_reason or "stopped"
             self._saver.checkpoint()

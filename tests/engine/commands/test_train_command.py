@@ -1,5 +1,6 @@
 """``train`` and ``resume`` in this process; signals and pipes are in tests/tui/test_cli.py."""
 
+import json
 import os
 import re
 import signal
@@ -11,6 +12,7 @@ from command_runs import make_config, speak
 
 from engine.commands.signals import Interrupted
 from engine.commands.train import resume, train
+from engine.commands.verify import verify
 from engine.train import loop, session
 from engine.train.controls import Controls
 
@@ -59,6 +61,37 @@ def test_a_divergence_is_one_line_and_1(tmp_path: Path, capsys: pytest.CaptureFi
     assert "test_loss" not in out
     (line,) = [line for line in err.splitlines() if not line.startswith("warning")]
     assert line.startswith("diverged in epoch 1, batch ")
+
+
+LENET = ("model=lenet_mnist", "layers=null", "data.limit=500", "train.optimizer=adam")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "status"),
+    [
+        ((*LENET, "train.lr=1000"), "diverged"),
+        ((*LENET, "train.lr=10"), "diverged"),
+        ((*LENET, "train.lr=0.3", "train.loss=mse"), "diverged"),
+        ((*LENET, "train.lr=1e-7"), "finished"),  # slow is not diverged
+        (("train.lr=1000",), "finished"),  # a linear network takes any rate
+    ],
+    ids=str,
+)
+def test_a_run_that_exploded_without_a_nan_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], overrides: tuple[str, ...], status: str
+) -> None:
+    spoken = speak(capsys, quiet=True)
+    code = train(make_config(tmp_path, *overrides), spoken.out)
+    out, err = spoken.read()
+    assert code == (1 if status == "diverged" else 0)
+    assert "test_loss" in out
+    if status == "diverged":
+        assert re.fullmatch(r"diverged: the loss rose to \S+, and .* Try a smaller lr.*\n", err)
+    (path,) = tmp_path.glob("runs/*")
+    assert json.loads((path / "run.json").read_text())["status"] == status
+    verified = speak(capsys)
+    assert verify(path.parent, path.name, verified.out) == 0
+    assert "verified: 3 of 3 hashes are the same" in verified.read()[0]
 
 
 def test_nan_is_null(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
