@@ -4,7 +4,7 @@ from pathlib import Path
 
 from engine.commands.output import Output, table
 from engine.commands.signals import Signals
-from engine.data import DATASETS, fetch, locate, verify
+from engine.data import DATASETS, fetch, how_to_get, locate, verify
 
 
 def list_datasets(root: Path | None, out: Output) -> int:
@@ -61,4 +61,7 @@ def verify_dataset(name: str, root: Path | None, out: Output) -> int:
     for file in states:
         out.json({"file": str(file.path), "state": file.state, "reason": file.reason})
     out.text(table(("file", "state", ""), [(str(f.path), f.state, f.reason) for f in states]))
-    return 0 if all(file.state == "ok" for file in states) else 3
+    if all(file.state == "ok" for file in states):
+        return 0
+    out.say(f"{name}: {how_to_get(name, root)}")
+    return 3

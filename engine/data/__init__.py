@@ -13,7 +13,7 @@ from engine.data.dataset import (
     default_root,
 )
 from engine.data.fetch import FetchCancelledError
-from engine.data.registry import DATASETS, fetch, load, locate, verify
+from engine.data.registry import DATASETS, fetch, how_to_get, load, locate, verify
 
 __all__ = [
     "DATASETS",
@@ -26,6 +26,7 @@ __all__ = [
     "Split",
     "default_root",
     "fetch",
+    "how_to_get",
     "load",
     "locate",
     "one_hot",

@@ -15,7 +15,16 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.data.dataset import DatasetInfo, Download, FileStatus, Split, file_status
+from engine.data.dataset import (
+    PICKLED,
+    DatasetInfo,
+    Download,
+    FileStatus,
+    Split,
+    Warn,
+    file_status,
+    unheard,
+)
 from engine.data.streams import check_labels, expect_end, fill, open_content, skip
 from engine.errors import DataError
 
@@ -41,13 +50,17 @@ class CifarDataset(DatasetInfo):
     def folder(self, root: Path) -> Path:
         return root
 
-    def locate(self, root: Path) -> Path | None:
-        folder, archive = root / _FOLDER, root / _ARCHIVE
-        if os.path.isfile(archive):  # first, because it carries a checksum
-            return archive
-        return folder if all(os.path.isfile(folder / name) for name in _FILES) else None
+    def places(self, root: Path) -> list[Path]:
+        archive = root / _ARCHIVE
+        folders = [
+            folder
+            for folder in (root / _FOLDER, root)
+            if all(os.path.isfile(folder / name) for name in _FILES)
+        ]
+        # The archive comes first, because it carries a checksum.
+        return [archive, *folders] if os.path.isfile(archive) else folders
 
-    def read(self, place: Path) -> tuple[Split, Split]:
+    def read(self, place: Path, warn: Warn = unheard) -> tuple[Split, Split]:
         if place.is_dir():
             records = {name: self._read_file(place / name) for name in _FILES}
         else:
@@ -123,8 +136,11 @@ class CifarDataset(DatasetInfo):
             raise DataError(f"{path}: it has SHA-256 {digest[:12]}…, expected {expected:.12}…")
 
     def verify(self, root: Path) -> list[FileStatus]:
-        folder, archive = root / _FOLDER, root / _ARCHIVE
-        paths = [folder / name for name in _FILES] if os.path.isdir(folder) else []
+        archive, paths = root / _ARCHIVE, []
+        for folder in (root / _FOLDER, root):
+            if any(os.path.isfile(folder / name) for name in _FILES):
+                paths = [folder / name for name in _FILES]
+                break
         if os.path.isfile(archive) or not paths:
             paths.append(archive)
         return [file_status(self, path) for path in paths]
@@ -158,4 +174,11 @@ CIFAR10 = CifarDataset(
         ),
     ),
     mirrors=("https://www.cs.toronto.edu/~kriz/",),
+    strangers=(
+        ("cifar-10-batches-py", f"the Python version, {PICKLED}"),
+        ("cifar-10-python.tar*", f"the Python version, {PICKLED}"),
+        ("cifar-10-batches-mat", "the Matlab version, which is not read"),
+        ("cifar-10-matlab.tar*", "the Matlab version, which is not read"),
+        ("cifar-100-*", "CIFAR-100, another data set"),
+    ),
 )

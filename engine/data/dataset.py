@@ -2,8 +2,10 @@
 
 import hashlib
 import os
+import shlex
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -20,6 +22,17 @@ Progress = Callable[[str, int, int], None]
 
 Cancelled = Callable[[], bool]
 """Asked every now and then; true means stop."""
+
+Warn = Callable[[str], None]
+"""Told in a line which damaged file was passed over, and which one was read instead."""
+
+
+def unheard(text: str) -> None:
+    pass
+
+
+PICKLED = "made of pickles, which can run code, and is not read"
+OTHER_FORMAT = "in another format, which is not read"
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +85,7 @@ class Dataset:
         classes: the names of the classes, in the order of their labels.
         mean: per channel, of pixels divided by 255.
         std: per channel, of pixels divided by 255.
+        passed_over: damaged files beside those that were read, a line each.
     """
 
     name: str
@@ -80,6 +94,7 @@ class Dataset:
     classes: tuple[str, ...]
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    passed_over: tuple[str, ...] = ()
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -127,6 +142,8 @@ class DatasetInfo(ABC):
         std: per channel, of pixels divided by 255, over the training samples.
         downloads: the files as published; none for a set that ships with the project.
         mirrors: addresses of folders that hold the downloads, best first.
+        strangers: what people have of this set that cannot be read: a pattern below the root, and
+            why not.
     """
 
     name: str
@@ -139,14 +156,19 @@ class DatasetInfo(ABC):
     std: tuple[float, ...]
     downloads: tuple[Download, ...] = ()
     mirrors: tuple[str, ...] = ()
+    strangers: tuple[tuple[str, str], ...] = ()
 
     @abstractmethod
+    def places(self, root: Path) -> list[Path]:
+        """The folders and archives that seem to hold the whole set, in order of preference."""
+
     def locate(self, root: Path) -> Path | None:
-        """The folder or archive that holds the whole set, or None."""
+        """The first of the places, or None."""
+        return next(iter(self.places(root)), None)
 
     @abstractmethod
-    def read(self, place: Path) -> tuple[Split, Split]:
-        """The training and the test samples from what ``locate`` found.
+    def read(self, place: Path, warn: Warn = unheard) -> tuple[Split, Split]:
+        """The training and the test samples from one of the places.
 
         Raises:
             DataError: a file is missing or is not what it should be.
@@ -172,8 +194,20 @@ class DatasetInfo(ABC):
         """What to do when the set is not there, as the end of an error message."""
         if not self.downloads:
             return "it ships with cnn-tui: install cnn-tui again"
+        command = f"cnn-tui data fetch {self.name}"
+        if root != default_root():
+            command += f" --root {shlex.quote(str(root))}"
+        mark = '"' if "'" in command else "'"
         names = ", ".join(file.name for file in self.downloads)
-        return f"run 'cnn-tui data fetch {self.name}', or put {names} into {self.folder(root)}"
+        return f"run {mark}{command}{mark}, or put {names} into {self.folder(root)}"
+
+    def stranger(self, root: Path) -> str:
+        """What is there of this set that cannot be read, as a part of a message, or nothing."""
+        for pattern, why in self.strangers:
+            with suppress(OSError):
+                for path in sorted(root.glob(pattern)):
+                    return f" ({path} is {why})"
+        return ""
 
 
 def file_status(info: DatasetInfo, path: Path) -> FileStatus:

@@ -1,6 +1,6 @@
 """Fashion-MNIST: 70,000 pictures of clothes in MNIST's format (Xiao, Rasul, Vollgraf 2017)."""
 
-from engine.data.dataset import Download
+from engine.data.dataset import OTHER_FORMAT, PICKLED, Download
 from engine.data.idx import IdxDataset
 
 FASHION_MNIST = IdxDataset(
@@ -23,8 +23,19 @@ FASHION_MNIST = IdxDataset(
     test_size=10_000,
     mean=(0.2860,),
     std=(0.3530,),
-    # The last one is where Debian's package dataset-fashion-mnist puts them.
-    folders=("fashion_mnist", "fashion-mnist", "/usr/share/datasets/fashion-mnist"),
+    # The third is torchvision's, the last where Debian's dataset-fashion-mnist puts them.
+    folders=(
+        "fashion_mnist",
+        "fashion-mnist",
+        "FashionMNIST/raw",
+        "/usr/share/datasets/fashion-mnist",
+    ),
+    strangers=(
+        ("FashionMNIST/processed/*.pt", PICKLED),
+        ("fashion-mnist_*.csv", OTHER_FORMAT),
+        ("fashion*mnist/*.csv", OTHER_FORMAT),
+        ("fashion*mnist/*.parquet", OTHER_FORMAT),
+    ),
     sha256={
         "train-images-idx3-ubyte": (
             "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888"

@@ -72,7 +72,10 @@ def download(
                     _from_any(info, root, file, sources, staged, progress, cancelled)
                     staged.replace(folder / file.name)
     except OSError as exc:
-        raise DataError(f"{exc.filename or folder}: cannot write: {exc.strerror or exc}") from exc
+        raise DataError(
+            f"{exc.filename or folder}: cannot write: {exc.strerror or exc}; "
+            "name another folder with --root, data.root or $CNN_TUI_DATA"
+        ) from exc
     located = info.locate(root)
     assert located is not None, f"{info.name} is downloaded to where it is not looked for"
     return located

@@ -9,13 +9,13 @@ import hashlib
 import math
 import os
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from engine.data.dataset import DatasetInfo, FileStatus, Split, file_status
+from engine.data.dataset import DatasetInfo, FileStatus, Split, Warn, file_status, unheard
 from engine.data.streams import check_labels, expect_end, fill, open_content
 from engine.errors import DataError
 
@@ -88,44 +88,59 @@ class IdxDataset(DatasetInfo):
         count = self.train_size if name.startswith(_PARTS[0]) else self.test_size
         return (count, *self.image_shape[1:]) if "-images-" in name else (count,)
 
-    def _found(self, folder: Path) -> dict[str, Path]:
-        """The files that a folder has. Gzipped ones first: they carry a checksum."""
+    def _found(self, folder: Path) -> dict[str, list[Path]]:
+        """The files that a folder has for every name, in order of preference.
+
+        Gzipped ones come first: they carry a checksum. Then those with a dot in their name, as
+        some archives unpack to.
+        """
         found = {}
         for name in IDX_NAMES:
-            for path in (folder / f"{name}.gz", folder / name):
-                if os.path.isfile(path):
-                    found[name] = path
-                    break
+            dotted = name.replace("-idx", ".idx")
+            paths = [folder / one for one in (f"{name}.gz", name, f"{dotted}.gz", dotted)]
+            there = [path for path in paths if os.path.isfile(path)]
+            if there:
+                found[name] = there
         return found
 
     def folder(self, root: Path) -> Path:
         return root / self.folders[0]
 
-    def locate(self, root: Path) -> Path | None:
-        for folder in self.folders:
-            if len(self._found(root / folder)) == len(IDX_NAMES):
-                return root / folder
-        return None
+    def places(self, root: Path) -> list[Path]:
+        folders = [root / folder for folder in self.folders]
+        return [folder for folder in folders if len(self._found(folder)) == len(IDX_NAMES)]
 
-    def read(self, place: Path) -> tuple[Split, Split]:
+    def read(self, place: Path, warn: Warn = unheard) -> tuple[Split, Split]:
         found = self._found(place)
         arrays = {
-            name: read_idx(found.get(name, place / f"{name}.gz"), self._shape(name))
+            name: self._read_first(name, found.get(name, [place / f"{name}.gz"]), warn)
             for name in IDX_NAMES
         }
         splits = []
         for part in _PARTS:
             images = arrays[f"{part}-images-idx3-ubyte"]
-            labels_name = f"{part}-labels-idx1-ubyte"
-            try:
-                check_labels(arrays[labels_name], len(self.classes))
-            except ValueError as exc:
-                raise DataError(f"{found[labels_name]}: {exc}") from exc
-            splits.append(Split(images[:, None], arrays[labels_name].astype(np.int64)))
+            labels = arrays[f"{part}-labels-idx1-ubyte"]
+            splits.append(Split(images[:, None], labels.astype(np.int64)))
         return splits[0], splits[1]
 
+    def _read_first(self, name: str, paths: Sequence[Path], warn: Warn) -> np.ndarray:
+        """The values of the first of some files that is whole."""
+        problems: list[DataError] = []
+        for path in paths:
+            try:
+                values = read_idx(path, self._shape(name))
+                if "-labels-" in name:
+                    _check_labels_of(path, values, len(self.classes))
+            except DataError as error:
+                problems.append(error)
+                continue
+            for problem in problems:
+                warn(f"{problem}; {path} was read instead")
+            return values
+        raise problems[0]
+
     def check(self, path: Path) -> None:
-        name = path.name.removesuffix(".gz")
+        name = path.name.removesuffix(".gz").replace(".idx", "-idx")
         digest = hashlib.sha256()
         shape = self._shape(name)
         with open_content(path, len(_header(shape)) + math.prod(shape)) as stream:
@@ -140,4 +155,17 @@ class IdxDataset(DatasetInfo):
     def verify(self, root: Path) -> list[FileStatus]:
         folder = max((root / folder for folder in self.folders), key=lambda f: len(self._found(f)))
         found = self._found(folder)
-        return [file_status(self, found.get(name, folder / f"{name}.gz")) for name in IDX_NAMES]
+        states = []
+        for name in IDX_NAMES:
+            for path in found.get(name, [folder / f"{name}.gz"]):
+                states.append(file_status(self, path))
+                if states[-1].state == "ok":
+                    break  # those after it are not read
+        return states
+
+
+def _check_labels_of(path: Path, labels: np.ndarray, classes: int) -> None:
+    try:
+        check_labels(labels, classes)
+    except ValueError as exc:
+        raise DataError(f"{path}: {exc}") from exc

@@ -1,6 +1,6 @@
 """MNIST: 70,000 handwritten digits (LeCun, Cortes, Burges 1998)."""
 
-from engine.data.dataset import Download
+from engine.data.dataset import OTHER_FORMAT, PICKLED, Download
 from engine.data.idx import IdxDataset
 
 DIGITS = tuple("0123456789")
@@ -14,7 +14,18 @@ MNIST = IdxDataset(
     test_size=10_000,
     mean=(0.1307,),
     std=(0.3081,),
-    folders=("mnist", "."),
+    # The third is torchvision's.
+    folders=("mnist", ".", "MNIST/raw"),
+    strangers=(
+        ("mnist.pkl*", PICKLED),
+        ("mnist/*.pkl*", PICKLED),
+        ("MNIST/processed/*.pt", PICKLED),
+        ("mnist.npz", OTHER_FORMAT),
+        ("mnist/*.npz", OTHER_FORMAT),
+        ("mnist_*.csv", OTHER_FORMAT),
+        ("mnist/*.csv", OTHER_FORMAT),
+        ("mnist/*.parquet", OTHER_FORMAT),
+    ),
     sha256={
         "train-images-idx3-ubyte": (
             "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"

@@ -47,6 +47,16 @@ def locate(name: str, root: Path | None = None) -> Path | None:
     return _info(name).locate(root or default_root())
 
 
+def how_to_get(name: str, root: Path | None = None) -> str:
+    """What to do where files of a data set are missing or damaged.
+
+    Raises:
+        ConfigError: there is no data set of that name.
+    """
+    info, root = _info(name), root or default_root()
+    return f"{info.stranger(root)}; {info.how_to_get(root)}".lstrip("; ")
+
+
 def load(
     name: str,
     root: Path | None = None,
@@ -69,10 +79,10 @@ def load(
         DataError: it is missing, incomplete or corrupt, or cannot be downloaded.
     """
     info, root = _info(name), root or default_root()
-    place = info.locate(root)
-    if place is None and download:
-        place = fetch(name, root, progress=progress, cancelled=cancelled)
-    if place is None:
+    places = info.places(root)
+    if not places and download:
+        places = [fetch(name, root, progress=progress, cancelled=cancelled)]
+    if not places:
         states = info.verify(root)
         missing = [file.path.name for file in states if file.state == "missing"]
         what = (
@@ -80,9 +90,18 @@ def load(
             if len(missing) == len(states)
             else (f"{', '.join(missing)} not found")
         )
-        raise DataError(f"{name}: {what}; {info.how_to_get(root)}")
-    train, test = info.read(place)
-    return Dataset(name, train, test, info.classes, info.mean, info.std)
+        raise DataError(f"{name}: {what}{info.stranger(root)}; {info.how_to_get(root)}")
+    problems: list[DataError] = []
+    for place in places:
+        passed_over: list[str] = []
+        try:
+            train, test = info.read(place, passed_over.append)
+        except DataError as error:
+            problems.append(error)
+            continue
+        passed_over = [*(f"{one}; {place} was read instead" for one in problems), *passed_over]
+        return Dataset(name, train, test, info.classes, info.mean, info.std, tuple(passed_over))
+    raise DataError(f"{problems[0]}; {info.how_to_get(root)}")
 
 
 def fetch(

@@ -123,6 +123,8 @@ class TrainingSession:
 
     def _prepare(self, dataset: Dataset, workers: Workers) -> None:
         """Make everything that a run consists of, in memory."""
+        for problem in dataset.passed_over:
+            self.warn(problem)
         self.sources = setup.make_sources(self.config, dataset)
         self.steps_per_epoch = self.sources.train.steps_per_epoch
         trainer = Trainer(

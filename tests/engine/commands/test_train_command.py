@@ -1,8 +1,11 @@
 """``train`` and ``resume`` in this process; signals and pipes are in tests/tui/test_cli.py."""
 
+import dataclasses
+import gzip
 import json
 import os
 import re
+import shutil
 import signal
 from pathlib import Path
 from unittest.mock import patch
@@ -13,6 +16,8 @@ from command_runs import make_config, speak
 from engine.commands.signals import Interrupted
 from engine.commands.train import resume, train
 from engine.commands.verify import verify
+from engine.data import DATASETS
+from engine.resources import shipped
 from engine.train import loop, session
 from engine.train.controls import Controls
 
@@ -92,6 +97,22 @@ def test_a_run_that_exploded_without_a_nan_says_so(
     verified = speak(capsys)
     assert verify(path.parent, path.name, verified.out) == 0
     assert "verified: 3 of 3 hashes are the same" in verified.read()[0]
+
+
+def test_a_broken_file_that_was_passed_over_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = tmp_path / "data"
+    shutil.copytree(shipped("data", "mnist_mini"), copy)
+    broken = copy / "train-labels-idx1-ubyte.gz"
+    (copy / "train-labels.idx1-ubyte").write_bytes(gzip.decompress(broken.read_bytes()))
+    broken.write_bytes(broken.read_bytes()[:100])
+    info = dataclasses.replace(DATASETS["mnist_mini"], folders=(str(copy),))
+    monkeypatch.setitem(DATASETS, "mnist_mini", info)
+    spoken = speak(capsys, quiet=True)
+    assert train(make_config(tmp_path), spoken.out) == 0
+    _, err = spoken.read()
+    assert err.startswith(f"warning: {broken}: it is cut short; {copy}")
 
 
 def test_nan_is_null(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

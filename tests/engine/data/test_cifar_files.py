@@ -104,7 +104,8 @@ def test_a_bad_file_is_refused_and_found_by_verify(
     assert str(caught.value).startswith(f"{path}: ")
     bad = [file for file in verify("cifar10", tmp_path) if file.state != "ok"]
     assert [(file.path, file.state) for file in bad] == [(path, "corrupt")]
-    assert f"{path}: {bad[0].reason}" == str(caught.value)
+    assert str(caught.value).startswith(f"{path}: {bad[0].reason}; ")
+    assert "run 'cnn-tui data fetch cifar10 --root " in str(caught.value)
 
 
 Members = list[tuple[tarfile.TarInfo, bytes]]
@@ -175,6 +176,7 @@ def test_a_hostile_archive_is_refused(
         load("cifar10", tmp_path)
     assert str(caught.value).startswith(f"{tmp_path / ARCHIVE}: ")
     assert "\n" not in str(caught.value)
+    assert "; run 'cnn-tui data fetch " in str(caught.value)
 
 
 def test_a_path_out_of_the_folder_leads_nowhere(
@@ -206,7 +208,7 @@ def test_a_damaged_archive_is_refused_and_found_by_verify(
 ) -> None:
     change, reason = ARCHIVE_FAULTS[fault]
     (tmp_path / ARCHIVE).write_bytes(change(tar_bytes(cifar_contents)))
-    with pytest.raises(DataError, match=reason):
+    with pytest.raises(DataError, match=f"{reason}.*; run 'cnn-tui data fetch cifar10"):
         load("cifar10", tmp_path)
     (status,) = verify("cifar10", tmp_path)
     assert status.state == "corrupt"
@@ -219,3 +221,24 @@ def test_verify_the_archive_and_nothing(tmp_path: Path, cifar_contents: dict[str
     assert [file.state for file in verify("cifar10", tmp_path)] == ["ok"]
     write_folder(tmp_path, cifar_contents)
     assert [file.state for file in verify("cifar10", tmp_path)] == ["ok"] * 7
+
+
+@pytest.mark.parametrize("fault", ARCHIVE_FAULTS)
+def test_a_broken_archive_does_not_hide_a_good_folder(
+    tmp_path: Path, cifar_contents: dict[str, bytes], fault: str
+) -> None:
+    change, _ = ARCHIVE_FAULTS[fault]
+    (tmp_path / ARCHIVE).write_bytes(change(tar_bytes(cifar_contents)))
+    folder = write_folder(tmp_path, cifar_contents)
+    assert_same(tmp_path, cifar_contents)
+    (told,) = load("cifar10", tmp_path).passed_over
+    assert told.startswith(f"{tmp_path / ARCHIVE}: ")
+    assert told.endswith(f"; {folder} was read instead")
+
+
+def test_the_files_may_lie_in_the_root(tmp_path: Path, cifar_contents: dict[str, bytes]) -> None:
+    for name, data in cifar_contents.items():
+        (tmp_path / name).write_bytes(data)
+    assert locate("cifar10", tmp_path) == tmp_path
+    assert_same(tmp_path, cifar_contents)
+    assert [file.state for file in verify("cifar10", tmp_path)] == ["ok"] * 6

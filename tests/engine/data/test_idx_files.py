@@ -1,6 +1,9 @@
 """Reading MNIST's format: the right files, and everything that can be wrong with one."""
 
+import dataclasses
 import gzip
+import re
+import shlex
 import struct
 import tracemalloc
 from collections.abc import Callable
@@ -12,7 +15,7 @@ from data_files import TEST, TRAIN, gzipped, idx_bytes, write_mnist
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.data import load, locate, verify
+from engine.data import DATASETS, load, locate, verify
 from engine.data.idx import read_idx
 from engine.errors import DataError
 
@@ -54,6 +57,112 @@ def test_a_gzipped_file_comes_before_a_plain_one(
 ) -> None:
     (mnist_folder / IMAGES).write_bytes(b"left over")
     assert_same(tmp_path, mnist_arrays)
+
+
+BROKEN: dict[str, Callable[[bytes], bytes]] = {
+    "cut": lambda b: b[: len(b) // 2],
+    "empty": lambda b: b"",
+    "a page": lambda b: b"<html>please log in</html>",
+    "damaged": lambda b: b[:-8] + bytes([b[-8] ^ 1]) + b[-7:],
+}
+NAMES = ("{}.gz", "{}", "{.}.gz", "{.}")
+"""What a file may be called, the preferred one first; with a dot as some archives unpack to."""
+
+
+def named(form: str, name: str) -> str:
+    return form.replace("{}", name).replace("{.}", name.replace("-idx", ".idx"))
+
+
+@pytest.mark.parametrize("name", [IMAGES, LABELS])
+@pytest.mark.parametrize("fault", BROKEN)
+@pytest.mark.parametrize("good", range(1, len(NAMES)), ids=lambda i: NAMES[i])
+def test_broken_files_do_not_hide_a_good_one_beside_them(
+    tmp_path: Path,
+    mnist_folder: Path,
+    mnist_arrays: dict[str, np.ndarray],
+    name: str,
+    fault: str,
+    good: int,
+) -> None:
+    packed = gzipped(idx_bytes(mnist_arrays[name]))
+    for form in NAMES[:good]:
+        (mnist_folder / named(form, name)).write_bytes(BROKEN[fault](packed))
+    (mnist_folder / named(NAMES[good], name)).write_bytes(packed)
+    assert_same(tmp_path, mnist_arrays)
+    told = load("mnist", tmp_path).passed_over
+    assert len(told) == good
+    for form, line in zip(NAMES, told, strict=False):
+        assert line.startswith(f"{mnist_folder / named(form, name)}: ")
+        assert line.endswith(f"; {mnist_folder / named(NAMES[good], name)} was read instead")
+    states = [file.state for file in verify("mnist", tmp_path)]
+    assert sorted(states) == ["corrupt"] * good + ["ok"] * 4
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+def test_a_broken_folder_does_not_hide_a_good_one(
+    tmp_path: Path, mnist_folder: Path, mnist_arrays: dict[str, np.ndarray], fault: str
+) -> None:
+    write_mnist(tmp_path / "MNIST" / "raw", mnist_arrays, packed=False)
+    path = mnist_folder / f"{LABELS}.gz"
+    path.write_bytes(BROKEN[fault](path.read_bytes()))
+    assert_same(tmp_path, mnist_arrays)
+    (told,) = load("mnist", tmp_path).passed_over
+    assert told.startswith(f"{path}: ")
+    assert told.endswith(f"; {tmp_path / 'MNIST' / 'raw'} was read instead")
+
+
+@pytest.mark.parametrize("form", NAMES)
+@pytest.mark.parametrize("folder", ["mnist", ".", "MNIST/raw"])
+def test_look_alikes_are_taken(
+    tmp_path: Path, mnist_arrays: dict[str, np.ndarray], folder: str, form: str
+) -> None:
+    (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+    for name, array in mnist_arrays.items():
+        content = idx_bytes(array)
+        path = tmp_path / folder / named(form, name)
+        path.write_bytes(gzipped(content) if form.endswith(".gz") else content)
+    assert locate("mnist", tmp_path) == tmp_path / folder
+    assert_same(tmp_path, mnist_arrays)
+    assert [file.state for file in verify("mnist", tmp_path)] == ["ok"] * 4
+
+
+STRANGERS = {
+    "mnist": ["mnist.npz", "mnist/train.csv", "mnist.pkl.gz", "MNIST/processed/training.pt"],
+    "fashion_mnist": ["fashion-mnist_train.csv", "FashionMNIST/processed/test.pt"],
+    "cifar10": ["cifar-10-batches-py", "cifar-10-python.tar.gz", "cifar-100-binary.tar.gz"],
+}
+
+
+@pytest.mark.parametrize(
+    ("dataset", "name"), [(key, name) for key, names in STRANGERS.items() for name in names]
+)
+def test_look_alikes_that_cannot_be_read_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dataset: str, name: str
+) -> None:
+    local = tuple(f for f in getattr(DATASETS[dataset], "folders", ()) if not f.startswith("/"))
+    if local:  # Debian's package may be installed here
+        monkeypatch.setitem(
+            DATASETS, dataset, dataclasses.replace(DATASETS[dataset], folders=local)
+        )
+    path = tmp_path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"")
+    with pytest.raises(DataError, match="; run 'cnn-tui data fetch") as caught:
+        load(dataset, tmp_path)
+    assert f"({path} is " in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["data", "my data", "it's"])
+def test_the_next_step_can_be_typed_as_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    with pytest.raises(DataError) as caught:
+        load("mnist", tmp_path / name)
+    command = shlex.split(re.split("run ['\"]", str(caught.value))[1].split(", or put")[0][:-1])
+    assert command == ["cnn-tui", "data", "fetch", "mnist", "--root", str(tmp_path / name)]
+    monkeypatch.setenv("CNN_TUI_DATA", str(tmp_path / name))
+    with pytest.raises(DataError, match="'cnn-tui data fetch mnist', or put"):
+        load("mnist")
 
 
 def test_a_plain_file_under_a_gzipped_name_is_read(
@@ -134,6 +243,7 @@ def test_bad_content_is_refused_in_one_line(
         load("mnist", tmp_path)
     assert str(caught.value).startswith(f"{path}: ")
     assert "\n" not in str(caught.value)
+    assert "; run 'cnn-tui data fetch " in str(caught.value)
 
 
 PACKING_FAULTS: dict[str, tuple[Callable[[bytes], bytes], str]] = {
@@ -158,6 +268,7 @@ def test_bad_packing_is_refused_in_one_line(tmp_path: Path, mnist_folder: Path, 
         load("mnist", tmp_path)
     assert str(caught.value).startswith(f"{path}: ")
     assert "\n" not in str(caught.value)
+    assert "; run 'cnn-tui data fetch " in str(caught.value)
 
 
 def test_no_flipped_bit_changes_what_is_read(tmp_path: Path) -> None:
