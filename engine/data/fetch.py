@@ -1,10 +1,14 @@
 """Downloading a data set from its publisher or a mirror, checked against pinned checksums."""
 
+import hashlib
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+from queue import Empty, Full, Queue
 from typing import BinaryIO
 from urllib.parse import urlsplit
 
@@ -13,6 +17,8 @@ from engine.errors import DataError
 
 _TIMEOUT = 15.0
 _CHUNK = 1 << 16
+_LOOK = 0.1
+"""Seconds between two looks at whether to give up."""
 _STAGING = ".fetch-"
 _STALE_SECONDS = 24 * 3600.0
 
@@ -44,7 +50,7 @@ def download(
         root: the folder of the data sets.
         mirrors: addresses of folders, in place of those that are known.
         progress: told how far every file is.
-        cancelled: asked after every piece of about 64 KB.
+        cancelled: asked several times a second; true gives it up, whatever a server does.
 
     Returns:
         Where the set is, as ``info.locate`` finds it.
@@ -112,18 +118,18 @@ class _Sink:
         self._cancelled = cancelled
         self.done = 0
 
-    def write(self, data: bytes) -> None:
+    def check(self) -> None:
+        """Raise FetchCancelledError if the caller wants no more."""
         if self._cancelled is not None and self._cancelled():
             raise FetchCancelledError(f"{self._file.name}: the download was cancelled")
+
+    def write(self, data: bytes) -> None:
         self.done += len(data)
         if self.done > self._file.size:
             raise _BadMirrorError("it sends more than was published")
         self._out.write(data)
         if self._progress is not None:
             self._progress(self._file.name, self.done, self._file.size)
-
-    def flush(self) -> None:
-        self._out.flush()
 
 
 def _from_any(
@@ -138,8 +144,6 @@ def _from_any(
     """Download a file to ``staged`` from the first mirror that has the right one."""
     reasons = []
     for mirror in mirrors:
-        if cancelled is not None and cancelled():
-            raise FetchCancelledError(f"{file.name}: the download was cancelled")
         try:
             with staged.open("wb") as out:
                 sink = _Sink(out, file, progress, cancelled)
@@ -158,39 +162,85 @@ def _from_any(
 
 
 def _get(url: str, sink: _Sink) -> None:
-    """Send what is at an address to a sink, or raise _BadMirrorError."""
-    # Imported here because they take a while, and nothing else needs a network.
-    import requests
-    from pooch import HTTPDownloader
+    """Send what is at an address to a sink, or raise _BadMirrorError.
 
-    # 'identity': a server that declares .gz an encoding would have it unpacked on the way.
-    get = HTTPDownloader(
-        chunk_size=_CHUNK, timeout=_TIMEOUT, headers={"Accept-Encoding": "identity"}
-    )
+    A thread of its own waits for the server, so that one that is slow to answer, or lets its
+    bytes drip, never keeps the caller from giving up. It is left behind then, and ends with the
+    next thing that it hears.
+    """
+    sink.check()
+    pieces: Queue[bytes | Exception | None] = Queue(maxsize=16)
+    given_up = threading.Event()
+    threading.Thread(
+        target=_receive, args=(url, pieces, given_up), name="cnn-tui-download", daemon=True
+    ).start()
     try:
-        get(url, sink, None)
-    except requests.HTTPError as exc:
-        status = "error" if exc.response is None else exc.response.status_code
-        raise _BadMirrorError(f"HTTP {status}") from exc
-    except requests.Timeout as exc:
-        raise _BadMirrorError("no answer in time") from exc
-    except requests.ConnectionError as exc:
-        raise _BadMirrorError("connection lost" if sink.done else "no connection") from exc
-    except requests.exceptions.ChunkedEncodingError as exc:
-        raise _BadMirrorError("connection lost") from exc
-    except (requests.RequestException, ValueError) as exc:
-        raise _BadMirrorError(f"not a usable answer ({type(exc).__name__})") from exc
+        while True:
+            sink.check()
+            with suppress(Empty):
+                piece = pieces.get(timeout=_LOOK)
+                if piece is None:
+                    return
+                if isinstance(piece, Exception):
+                    raise _BadMirrorError(_reason(piece, sink.done > 0)) from piece
+                sink.write(piece)
+    finally:
+        given_up.set()
+
+
+def _receive(
+    url: str, pieces: "Queue[bytes | Exception | None]", given_up: threading.Event
+) -> None:
+    """Put what is at an address into a queue, then None, or else the error that ended it."""
+
+    def pass_on(piece: bytes | Exception | None) -> None:
+        while not given_up.is_set():
+            with suppress(Full):
+                pieces.put(piece, timeout=_LOOK)
+                return
+
+    try:
+        import requests  # takes a while, and nothing else needs a network
+
+        # 'identity': a server that declares .gz an encoding would have it unpacked on the way.
+        headers = {"Accept-Encoding": "identity"}
+        with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT) as response:
+            response.raise_for_status()
+            for piece in response.iter_content(_CHUNK):
+                pass_on(piece)
+                if given_up.is_set():
+                    return
+        pass_on(None)
+    except Exception as error:  # whatever it is, the caller is waiting for it
+        pass_on(error)
+
+
+def _reason(error: Exception, begun: bool) -> str:
+    """Why a mirror is passed over, in a few words; ``begun`` if it has sent something."""
+    import requests
+
+    match error:
+        case requests.HTTPError():
+            return f"HTTP {'error' if error.response is None else error.response.status_code}"
+        case requests.Timeout():
+            return "no answer in time"
+        case requests.exceptions.ChunkedEncodingError():
+            return "connection lost"
+        case requests.ConnectionError():
+            return "connection lost" if begun else "no connection"
+        case requests.RequestException() | ValueError():
+            return f"not a usable answer ({type(error).__name__})"
+    raise error
 
 
 def _check(info: DatasetInfo, file: Download, staged: Path) -> None:
     """Raise _BadMirrorError for a file that is not the published one."""
-    from pooch import file_hash
-
     if file.sha256 is not None:
         size = staged.stat().st_size
         if size < file.size:
             raise _BadMirrorError(f"it ended after {size:,} of {file.size:,} bytes")
-        digest = file_hash(str(staged))
+        with staged.open("rb") as packed:
+            digest = hashlib.file_digest(packed, "sha256").hexdigest()
         if digest != file.sha256:
             raise _BadMirrorError(f"another file (SHA-256 {digest[:12]}…)")
         return

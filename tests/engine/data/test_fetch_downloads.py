@@ -236,6 +236,42 @@ def test_cancelling_in_the_middle_of_a_file_leaves_nothing_of_it(
     assert mirrors[1].asked == []
 
 
+@pytest.mark.parametrize("phase", ["answer", "headers", "body"])
+def test_cancelling_does_not_wait_for_a_slow_server(
+    tmp_path: Path,
+    mirrors: tuple[Mirror, Mirror],
+    monkeypatch: pytest.MonkeyPatch,
+    phase: str,
+) -> None:
+    monkeypatch.setattr(sys.modules["engine.data.fetch"], "_TIMEOUT", 60)
+    asked, through = threading.Event(), threading.Event()
+    outlasted = []
+
+    def drip(handler: BaseHTTPRequestHandler, content: bytes) -> None:
+        if phase == "body":
+            handler.send_response(200)
+            handler.send_header("Content-Length", str(len(content)))
+            handler.end_headers()
+        elif phase == "headers":
+            handler.wfile.write(b"HTTP/1.0 200 OK\r\nX-Slow: ")
+        asked.set()
+        for i in range(200):
+            if through.wait(0.05):
+                return
+            if phase != "answer":
+                handler.wfile.write(content[i : i + 1] if phase == "body" else b"x")
+        outlasted.append(phase)
+
+    mirrors[0].answer[IMAGES] = drip
+    try:
+        with pytest.raises(FetchCancelledError, match="cancelled"):
+            fetch("mnist", tmp_path, mirrors=urls(mirrors), cancelled=asked.is_set)
+    finally:
+        through.set()
+    assert outlasted == []
+    assert names(tmp_path / "mnist") == []
+
+
 def test_cancelled_before_it_starts(tmp_path: Path, mirrors: tuple[Mirror, Mirror]) -> None:
     with pytest.raises(FetchCancelledError):
         fetch("mnist", tmp_path, mirrors=urls(mirrors), cancelled=lambda: True)
