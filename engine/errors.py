@@ -19,6 +19,16 @@ class ShapeError(EngineError, ValueError):
     exit_code = 2
 
 
+class DTypeError(EngineError, TypeError):
+    """An array has a dtype that cannot be computed with; the message names the one that can."""
+
+    exit_code = 2
+
+
+class NotReadyError(EngineError, RuntimeError):
+    """A layer or a loss was called too early; the message names the call that is missing."""
+
+
 class ConfigError(EngineError):
     """A config or a command line asks for something that cannot be."""
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import ShapeError
+from engine.errors import DTypeError, NotReadyError, ShapeError
 
 Array = NDArray[Any]
 
@@ -66,7 +66,7 @@ class SoftmaxCrossEntropy(Loss):
 
         Raises:
             ShapeError: the shapes do not fit, or a label is no column of the logits.
-            TypeError: the logits are no floats, or the labels no integers.
+            DTypeError: the logits are no floats, or the labels no integers.
         """
         losses, probabilities = self._evaluate(pred, target)
         self._cache = probabilities, target.copy()
@@ -86,10 +86,10 @@ class SoftmaxCrossEntropy(Loss):
         derivative of the softmax by itself (Goodfellow et al. 2016, section 6.2.2.3).
 
         Raises:
-            RuntimeError: ``forward`` was not called yet.
+            NotReadyError: ``forward`` was not called yet.
         """
         if self._cache is None:
-            raise RuntimeError("SoftmaxCrossEntropy.backward needs a forward before it")
+            raise NotReadyError("SoftmaxCrossEntropy.backward needs a forward before it")
         probabilities, labels = self._cache
         n, classes = probabilities.shape
         dpred = probabilities - self.label_smoothing / classes
@@ -108,7 +108,7 @@ class SoftmaxCrossEntropy(Loss):
 
         Raises:
             ShapeError: the shapes do not fit, or a label is no column of the logits.
-            TypeError: the logits are no floats, or the labels no integers.
+            DTypeError: the logits are no floats, or the labels no integers.
         """
         return self._evaluate(logits, labels)[0]
 
@@ -146,7 +146,7 @@ class MSE(Loss):
 
         Raises:
             ShapeError: the shapes differ (nothing is broadcast), or there are no elements.
-            TypeError: the predictions are no floats.
+            DTypeError: the predictions are no floats.
         """
         _check_floats("MSE", pred)
         if pred.shape != target.shape:
@@ -165,10 +165,10 @@ class MSE(Loss):
         is in one term only, so ``dL / dx_i = 2 / M * (x_i - t_i)``.
 
         Raises:
-            RuntimeError: ``forward`` was not called yet.
+            NotReadyError: ``forward`` was not called yet.
         """
         if self._difference is None:
-            raise RuntimeError("MSE.backward needs a forward before it")
+            raise NotReadyError("MSE.backward needs a forward before it")
         with np.errstate(over="ignore"):
             return self._difference * (2.0 / self._difference.size)
 
@@ -178,7 +178,7 @@ LOSSES: dict[str, type[Loss]] = {"cross_entropy": SoftmaxCrossEntropy, "mse": MS
 
 def _check_floats(loss: str, pred: Array) -> None:
     if not np.issubdtype(pred.dtype, np.floating):
-        raise TypeError(f"{loss} got predictions of dtype {pred.dtype}; expected floats")
+        raise DTypeError(f"{loss} got predictions of dtype {pred.dtype}; expected floats")
     if pred.size == 0:
         raise ShapeError(f"{loss} got predictions of shape {pred.shape}: a mean needs elements")
 
@@ -192,7 +192,7 @@ def _check_labels(logits: Array, labels: Array) -> None:
             "one row a sample, one column a class"
         )
     if not np.issubdtype(labels.dtype, np.integer):
-        raise TypeError(
+        raise DTypeError(
             f"{name} got labels of dtype {labels.dtype}; expected class indices of an integer "
             "dtype, such as int64"
         )

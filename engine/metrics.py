@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import ShapeError
+from engine.errors import DTypeError, ShapeError
 
 Array = NDArray[Any]
 
@@ -47,6 +47,7 @@ def correct(logits: Array, labels: Array) -> NDArray[np.bool_]:
 
     Raises:
         ShapeError: the shapes do not fit, or a label is no column of the logits.
+        DTypeError: the labels are no integers.
     """
     predictions = predict(logits)
     _check_labels(logits, labels)
@@ -62,6 +63,7 @@ def accuracy(logits: Array, labels: Array) -> float:
 
     Raises:
         ShapeError: the shapes or the labels do not fit, or there is no sample.
+        DTypeError: the labels are no integers.
     """
     hits = correct(logits, labels)
     _check_samples(len(hits))
@@ -81,6 +83,7 @@ def top_k_accuracy(logits: Array, labels: Array, k: int) -> float:
 
     Raises:
         ShapeError: the shapes or the labels do not fit, or there is no sample.
+        DTypeError: the labels are no integers.
         ValueError: ``k`` is not from 1 to C.
     """
     predictions = predict(logits)
@@ -111,12 +114,15 @@ def confusion_matrix(labels: Array, predictions: Array, num_classes: int) -> NDA
 
     Raises:
         ShapeError: the two differ in length, or hold a class that is not below ``num_classes``.
+        DTypeError: one of them holds no integers.
     """
     if labels.shape != predictions.shape or labels.ndim != 1:
         raise ShapeError(
             f"confusion_matrix got labels of shape {labels.shape} and predictions of shape "
             f"{predictions.shape}; expected (N,) for both"
         )
+    _check_integers("labels", labels)
+    _check_integers("predictions", predictions)
     counted = predictions != NO_PREDICTION
     true = labels[counted].astype(np.int64)
     predicted = predictions[counted].astype(np.int64)
@@ -172,7 +178,16 @@ def _share(part: Array, whole: Array) -> NDArray[np.float64]:
     return np.divide(part, whole, out=np.zeros(part.shape), where=whole > 0)
 
 
+def _check_integers(what: str, values: Array) -> None:
+    if not np.issubdtype(values.dtype, np.integer):
+        raise DTypeError(
+            f"metrics got {what} of dtype {values.dtype}; expected class indices of an integer "
+            "dtype, such as int64"
+        )
+
+
 def _check_labels(logits: Array, labels: Array) -> None:
+    _check_integers("labels", labels)
     if labels.shape != logits.shape[:1]:
         raise ShapeError(
             f"metrics got labels of shape {labels.shape} for logits of shape {logits.shape}; "

@@ -19,7 +19,8 @@ def max_forward(x: Array, window: Window) -> tuple[Array, Array]:
     """Maximum of every window.
 
     The border is padded with −∞, never with 0, which would beat negative inputs. Of several equal
-    maxima the first in row order counts, as in PyTorch; a NaN in a window is its maximum.
+    maxima the first in row order counts, of several NaN the last, and a NaN in a window is its
+    maximum; a pixel of the border never is, in a window of −∞ either. All as in PyTorch.
 
     Returns:
         The maxima (N, C, H_out, W_out), and for each the tap (row-major number in the kernel)
@@ -29,7 +30,8 @@ def max_forward(x: Array, window: Window) -> tuple[Array, Array]:
     out_h, out_w = window.output_size(h, w)
     taps_count = window.kernel[0] * window.kernel[1]
     tap_dtype = np.uint8 if taps_count <= 256 else np.uint16
-    winner = np.zeros((out_h, c, out_w, n), tap_dtype)
+    winner = np.empty((out_h, c, out_w, n), tap_dtype)
+    winner[...] = _first_inside(window, out_h, out_w)
 
     def compare(tap: int, best: Array, candidate: Array) -> None:
         # Only a strictly greater value takes over. Later taps have greater numbers, so the
@@ -37,7 +39,26 @@ def max_forward(x: Array, window: Window) -> tuple[Array, Array]:
         took_over = (candidate > best).view(np.uint8)
         np.maximum(winner, np.multiply(took_over, tap, dtype=tap_dtype), out=winner)
 
-    return max_values(x, window, compare), winner
+    out = max_values(x, window, compare)
+    if np.isnan(out.max()):
+        _let_nan_win(winner, x, window)
+    return out, winner
+
+
+def _first_inside(window: Window, out_h: int, out_w: int) -> Array:
+    """For each window the first tap that is not in the border, (H_out, 1, W_out, 1)."""
+    (top, _), (left, _) = window.pads
+    rows = -((np.arange(out_h) * window.stride[0] - top) // window.dilation[0]).clip(max=0)
+    columns = -((np.arange(out_w) * window.stride[1] - left) // window.dilation[1]).clip(max=0)
+    return rows[:, None, None, None] * window.kernel[1] + columns[:, None]
+
+
+def _let_nan_win(winner: Array, x: Array, window: Window) -> None:
+    """Where a window holds NaN, the last of them is the winner."""
+    out_h, _, out_w, _ = winner.shape
+    padded = _pad(to_memory(x), window, -np.inf)
+    for tap, where in enumerate(_taps(window, out_h, out_w)):
+        np.copyto(winner, tap, where=np.isnan(padded[where]))
 
 
 def max_values(

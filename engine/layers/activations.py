@@ -19,12 +19,13 @@ class ReLU(Layer):
 
     def forward(self, x: Array) -> Array:
         """y = max(x, 0)."""
+        self.check_input(x)
         self.saved = out = np.maximum(x, self.zeros(x))
         return out
 
     def backward(self, dout: Array) -> Array:
         """dx = dy where x > 0, which is where y > 0; else 0 (at x = 0 too, as in PyTorch)."""
-        return dout * (self.expect_saved() > 0)
+        return dout * (self.expect_saved(dout) > 0)
 
     @staticmethod
     def zeros(x: Array) -> Array:
@@ -51,12 +52,16 @@ class LeakyReLU(Layer):
 
     def forward(self, x: Array) -> Array:
         """y = max(x, slope·x), for a slope of at most 1."""
+        self.check_input(x)
         self.saved = x
-        return np.maximum(x, self.negative_slope * x)
+        if x.dtype.type(self.negative_slope) > 0:
+            return np.maximum(x, self.negative_slope * x)
+        with np.errstate(invalid="ignore"):  # ∞·0 is no number, and would be the maximum
+            return np.where(x > 0, x, self.negative_slope * x)
 
     def backward(self, dout: Array) -> Array:
         """dx = dy for x > 0, else slope·dy."""
-        return np.where(self.expect_saved() > 0, dout, self.negative_slope * dout)
+        return np.where(self.expect_saved(dout) > 0, dout, self.negative_slope * dout)
 
 
 class ELU(Layer):
@@ -72,13 +77,14 @@ class ELU(Layer):
 
     def forward(self, x: Array) -> Array:
         """The exponential only ever sees x <= 0, so it cannot overflow."""
+        self.check_input(x)
         negative = self.alpha * np.expm1(np.minimum(x, 0))
         self.saved = x, negative
         return np.where(x > 0, x, negative)
 
     def backward(self, dout: Array) -> Array:
         """dx = dy for x > 0, else dy·alpha·eˣ = dy·(y + alpha)."""
-        x, negative = self.expect_saved()
+        x, negative = self.expect_saved(dout)
         return dout * np.where(x > 0, 1, negative + self.alpha)
 
 
@@ -95,6 +101,7 @@ class GELU(Layer):
 
     def forward(self, x: Array) -> Array:
         """y = x/2 · (1 + tanh(u))."""
+        self.check_input(x)
         tanh = np.tanh(self._SCALE * (x + self._CUBIC * x * x * x))
         self.saved = x, tanh
         return 0.5 * x * (1 + tanh)
@@ -104,7 +111,7 @@ class GELU(Layer):
 
         du/dx = √(2/π)·(1 + 3·0.044715·x²), by the product rule and tanh' = 1 − tanh².
         """
-        x, tanh = self.expect_saved()
+        x, tanh = self.expect_saved(dout)
         slope = self._SCALE * (1 + 3 * self._CUBIC * x * x)
         return dout * (0.5 * (1 + tanh) + 0.5 * x * (1 - tanh * tanh) * slope)
 
@@ -114,12 +121,13 @@ class Sigmoid(Layer):
 
     def forward(self, x: Array) -> Array:
         """y = (1 + tanh(x/2))/2."""
+        self.check_input(x)
         self.saved = out = 0.5 * (1 + np.tanh(0.5 * x))
         return out
 
     def backward(self, dout: Array) -> Array:
         """dx = dy·y·(1 − y)."""
-        y = self.expect_saved()
+        y = self.expect_saved(dout)
         return dout * y * (1 - y)
 
 
@@ -128,12 +136,13 @@ class Tanh(Layer):
 
     def forward(self, x: Array) -> Array:
         """y = tanh(x)."""
+        self.check_input(x)
         self.saved = out = np.tanh(x)
         return out
 
     def backward(self, dout: Array) -> Array:
         """dx = dy·(1 − y²)."""
-        y = self.expect_saved()
+        y = self.expect_saved(dout)
         return dout * (1 - y * y)
 
 
@@ -148,11 +157,12 @@ class Softmax(Layer):
 
     def forward(self, x: Array) -> Array:
         """Shifting by the maximum changes nothing and keeps e^x finite."""
+        self.check_input(x)
         exponentials = np.exp(x - x.max(axis=1, keepdims=True))
         self.saved = out = exponentials / exponentials.sum(axis=1, keepdims=True)
         return out
 
     def backward(self, dout: Array) -> Array:
         """From ∂y_i/∂x_j = y_i·(δ_ij − y_j):  dx = y·(dy − Σ_i dy_i·y_i)."""
-        y = self.expect_saved()
+        y = self.expect_saved(dout)
         return y * (dout - (dout * y).sum(axis=1, keepdims=True))

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from engine.errors import ShapeError
+from engine.errors import DTypeError, NotReadyError, ShapeError
 from engine.kernels.meeting import Alone, Rank
 
 Array = np.ndarray
@@ -21,9 +21,9 @@ class Layer:
     that shapes can be inferred and memory counted before anything runs; ``initialise`` then
     draws the weights. Every constructor argument is kept as an attribute of the same name.
 
-    Shapes are NCHW, or (N, F) for features. ``forward`` keeps what ``backward`` needs in
-    ``saved``; ``backward`` leaves its argument as it is, may be called twice with the same
-    result, and *overwrites* ``grads``.
+    Shapes are NCHW, or (N, F) for features. ``forward`` begins with ``check_input`` and keeps
+    what ``backward`` needs in ``saved``; ``backward`` begins with ``expect_saved``, leaves its
+    argument as it is, may be called twice with the same result, and *overwrites* ``grads``.
 
     To write a layer: override ``forward``, ``backward`` and, where they change, ``output_shape``,
     ``param_shapes`` and ``multiply_adds``; then name it in ``engine.layers.LAYERS`` and give it
@@ -36,6 +36,7 @@ class Layer:
         training: True in training mode, False when evaluating.
         meets: whether, in training, the micro-batches of a batch meet in it (``rank``).
         needs_dx: False for a network's first layer: its ``backward`` may return None.
+        out_shape: of the last forward pass, with the batch; None before the first.
     """
 
     meets: ClassVar[bool] = False
@@ -47,6 +48,7 @@ class Layer:
         self.training = True
         self.needs_dx = True
         self.saved: Any = None
+        self.out_shape: Shape | None = None
         self.rank: Rank = Alone()
 
     # -- to override ------------------------------------------------------------------------
@@ -77,6 +79,10 @@ class Layer:
 
     def reset_parameters(self, rng: np.random.Generator, dtype: np.dtype) -> None:
         """Draw the initial values into ``params`` and ``buffers``."""
+
+    def least_samples(self, in_shape: Shape) -> int:
+        """How many inputs of a shape a batch must have at least, to be trained on."""
+        return 1
 
     def multiply_adds(self, in_shape: Shape) -> int:
         """Multiplications with an addition that one sample costs, forward."""
@@ -162,7 +168,13 @@ class Layer:
         }
 
     def state_dict(self) -> dict[str, Array]:
-        """Parameters and buffers by full name: the arrays themselves, not copies."""
+        """Parameters and buffers by full name: the arrays themselves, not copies.
+
+        Raises:
+            NotReadyError: a layer was not initialised.
+        """
+        for layer in self.walk():
+            layer.check_initialised()
         arrays = self.named_parameters() | self.named_buffers()
         return {name: arrays[name] for name in self.state_shapes()}
 
@@ -224,10 +236,71 @@ class Layer:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.extra_repr()})"
 
-    def expect_saved(self) -> Any:
-        """What ``forward`` kept, or an error that says what to call first."""
+    def check_initialised(self) -> None:
+        """Refuse to work without weights.
+
+        Raises:
+            NotReadyError: the layer has parameters, and they were not made.
+        """
+        if not self.params and self.param_shapes():
+            raise NotReadyError(f"{self!r} has no weights yet; call initialise(rng) first")
+
+    def check_input(self, x: Array) -> None:
+        """Refuse what the layer cannot compute with, and take note of the output's shape.
+
+        Raises:
+            DTypeError: x is no array of floats.
+            ShapeError: x is empty, or has a shape that the layer cannot take.
+            NotReadyError: the layer was not initialised.
+        """
+        dtype = getattr(x, "dtype", type(x).__name__)
+        if getattr(dtype, "kind", "") != "f":
+            raise DTypeError(
+                f"{self!r} got an input of type {dtype}; expected an array of floats, "
+                "such as x.astype(np.float32)"
+            )
+        if x.ndim not in (2, 4):
+            raise ShapeError(
+                f"{self!r} got an input of shape {x.shape}; expected (N, F) or (N, C, H, W)"
+            )
+        if x.size == 0:
+            raise ShapeError(
+                f"{self!r} got an input of shape {x.shape}, which is empty; expected one sample "
+                "or more"
+            )
+        self.check_initialised()
+        self.out_shape = (len(x), *self.output_shape(x.shape[1:]))
+
+    def check_dout(self, dout: Array) -> None:
+        """Refuse a gradient that is not one of the last output.
+
+        Raises:
+            NotReadyError: there is no output yet.
+            DTypeError: it is no array of floats.
+            ShapeError: it has another shape than the output.
+        """
+        if self.out_shape is None:
+            raise NotReadyError(f"{self!r}: backward before forward; call forward(x) first")
+        dtype = getattr(dout, "dtype", type(dout).__name__)
+        if getattr(dtype, "kind", "") != "f":
+            raise DTypeError(
+                f"{self!r} got a gradient of type {dtype}; expected an array of floats"
+            )
+        if dout.shape != self.out_shape:
+            raise ShapeError(
+                f"{self!r} got a gradient of shape {dout.shape}; expected {self.out_shape}, "
+                "the shape of its output"
+            )
+
+    def expect_saved(self, dout: Array) -> Any:
+        """What ``forward`` kept for ``backward``, once ``dout`` is known to fit the output.
+
+        Raises:
+            NotReadyError, DTypeError, ShapeError: as ``check_dout``.
+        """
         if self.saved is None:
-            raise RuntimeError(f"{self!r}: backward before forward; call forward(x) first")
+            raise NotReadyError(f"{self!r}: backward before forward; call forward(x) first")
+        self.check_dout(dout)
         return self.saved
 
     def shape_error(self, shape: Shape, expected: str) -> ShapeError:

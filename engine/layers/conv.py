@@ -68,7 +68,7 @@ class Conv2D(Layer):
 
     def forward(self, x: Array) -> Array:
         """(N, C_in, H, W) → (N, C_out, H_out, W_out)."""
-        self.output_shape(x.shape[1:])
+        self.check_input(x)
         self.saved = x
         return kernel.forward(
             x, self.params["weight"], self.params.get("bias"), self.window, self.groups
@@ -88,7 +88,7 @@ class Conv2D(Layer):
         For stride 1 the last line is itself a convolution: of dy, padded by d·(K − 1) − pad,
         with the kernel flipped and its channel axes exchanged.
         """
-        x = self.expect_saved()
+        x = self.expect_saved(dout)
         if self.bias:
             self.grads["bias"][...] = dout.sum(axis=(0, 2, 3))
         kernel.backward_weight(dout, x, self.grads["weight"], self.window, self.groups)

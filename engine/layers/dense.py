@@ -34,7 +34,7 @@ class Dense(Layer):
 
     def forward(self, x: Array) -> Array:
         """(N, F_in) → (N, F_out)."""
-        self.output_shape(x.shape[1:])
+        self.check_input(x)
         self.saved = x
         # Products and sums run on (features, N) memory, as all activations lie.
         out = np.matmul(self.params["weight"], x.T)  # of, fn -> on
@@ -51,7 +51,7 @@ class Dense(Layer):
             db = Σ_n dy[n]    (F_out,)
             dx = dy·w         (N, F_in)
         """
-        x = self.expect_saved()
+        x = self.expect_saved(dout)
         np.matmul(dout.T, x, out=self.grads["weight"])  # on, nf -> of
         if self.bias:
             dout.sum(axis=0, out=self.grads["bias"])

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from engine.errors import NotReadyError
 from engine.layers import arguments as check
 from engine.layers.base import Array, Layer
 
@@ -28,11 +29,12 @@ class Dropout(Layer):
 
     def forward(self, x: Array) -> Array:
         """y = x·m/(1 − p) with m[...] = 1 with probability 1 − p, else 0."""
+        self.check_input(x)
         if not self.training or self.p == 0:
             self.saved = (None,)
             return x
         if self.rng is None:
-            raise RuntimeError(f"{self!r} draws a mask while training: call set_rng(rng) first")
+            raise NotReadyError(f"{self!r} draws a mask while training: call set_rng(rng) first")
         # Drawn in (..., N) order, so that the mask lies in memory as x does.
         shape = (*x.shape[1:], x.shape[0])
         keep = self.rng.random(shape, dtype=np.float32) >= self.p
@@ -42,7 +44,7 @@ class Dropout(Layer):
 
     def backward(self, dout: Array) -> Array:
         """dx = dy·m/(1 − p): what was dropped has no influence, so it gets no gradient."""
-        (mask,) = self.expect_saved()
+        (mask,) = self.expect_saved(dout)
         return dout if mask is None else dout * mask
 
     def use_rng(self, rng: np.random.Generator) -> None:

@@ -12,6 +12,7 @@ class Flatten(Layer):
 
     def forward(self, x: Array) -> Array:
         """The same numbers in another order of memory: features outermost, the batch innermost."""
+        self.check_input(x)
         self.saved = x.shape
         if x.ndim == 2:
             return x
@@ -20,7 +21,7 @@ class Flatten(Layer):
 
     def backward(self, dout: Array) -> Array:
         """The same numbers in the input's shape."""
-        shape = self.expect_saved()
+        shape = self.expect_saved(dout)
         if len(shape) == 2:
             return dout
         n, c, h, w = shape

@@ -60,7 +60,7 @@ class MaxPool2D(_Pool2D):
 
     def forward(self, x: Array) -> Array:
         """(N, C, H, W) → (N, C, H_out, W_out)."""
-        self.output_shape(x.shape[1:])
+        self.check_input(x)
         out, winner = kernel.max_forward(x, self.window)
         self.saved = winner, x.shape
         return out
@@ -72,7 +72,7 @@ class MaxPool2D(_Pool2D):
         its winner, whole, and a pixel that won several windows gets the sum. Of equal maxima the
         first in row order is the winner, so that Σ dx = Σ dy always.
         """
-        winner, shape = self.expect_saved()
+        winner, shape = self.expect_saved(dout)
         return kernel.max_backward(dout, winner, shape, self.window)
 
 
@@ -103,7 +103,7 @@ class AvgPool2D(_Pool2D):
 
     def forward(self, x: Array) -> Array:
         """(N, C, H, W) → (N, C, H_out, W_out)."""
-        self.output_shape(x.shape[1:])
+        self.check_input(x)
         self.saved = x.shape
         return kernel.average_forward(x, self.window, self._divisor(x.shape, x.dtype))
 
@@ -113,7 +113,7 @@ class AvgPool2D(_Pool2D):
         y = Σ_window x / count, so every pixel of a window gets dy / count, and a pixel that lies
         in several windows gets the sum.
         """
-        shape = self.expect_saved()
+        shape = self.expect_saved(dout)
         return kernel.average_backward(dout, shape, self.window, self._divisor(shape, dout.dtype))
 
     def _divisor(self, shape: Shape, dtype: np.dtype) -> Array:
@@ -130,13 +130,13 @@ class GlobalAvgPool2D(Layer):
 
     def forward(self, x: Array) -> Array:
         """(N, C, H, W) → (N, C)."""
-        self.output_shape(x.shape[1:])
+        self.check_input(x)
         self.saved = x.shape
         return x.mean(axis=(2, 3))
 
     def backward(self, dout: Array) -> Array:
         """(N, C) → (N, C, H, W): every pixel of a channel gets dy / (H·W)."""
-        n, c, h, w = self.expect_saved()
+        n, c, h, w = self.expect_saved(dout)
         share = np.ascontiguousarray(dout.T) / (h * w)  # nc -> cn
         return as_nchw(np.broadcast_to(share[:, None, :], (h, c, w, n)))
 

@@ -4,16 +4,23 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
 from engine.errors import ShapeError
+from engine.layers.arguments import ArgumentError
 from engine.layers.base import Array, Layer, Shape
 from engine.layers.summary import Summary, summarise
 
 
 class Sequential(Layer):
-    """A network: the layers in order, each one's output the next one's input."""
+    """A network: the layers in order, each one's output the next one's input.
+
+    Raises:
+        ArgumentError: a layer is in two places. It keeps what its backward pass needs of one
+            forward pass only, so each place needs a layer of its own.
+    """
 
     def __init__(self, layers: Sequence[Layer]) -> None:
         super().__init__()
         self.layers = list(layers)
+        _check_used_once("layers", self)
 
     def forward(self, x: Array) -> Array:
         """The layers from first to last."""
@@ -55,6 +62,13 @@ class Sequential(Layer):
         twin = super().replica()
         twin.layers = [layer.replica() for layer in self.layers]
         return twin
+
+    def least_samples(self, in_shape: Shape) -> int:
+        least = 1
+        for layer in self.layers:
+            least = max(least, layer.least_samples(in_shape))
+            in_shape = layer.output_shape(in_shape)
+        return least
 
     def multiply_adds(self, in_shape: Shape) -> int:
         total = 0
@@ -99,13 +113,16 @@ class Residual(Layer):
         super().__init__()
         self.body = Sequential(body)
         self.shortcut = Sequential(shortcut)
+        _check_used_once("shortcut", self)
 
     def forward(self, x: Array) -> Array:
         """y = body(x) + shortcut(x)."""
+        self.check_input(x)
         return self.body.forward(x) + self.shortcut.forward(x)
 
     def backward(self, dout: Array) -> Array | None:
         """x feeds both branches, so its gradient is the sum of theirs."""
+        self.check_dout(dout)
         through_body = self.body.backward(dout)
         through_shortcut = self.shortcut.backward(dout)
         if through_body is None or through_shortcut is None:
@@ -139,6 +156,9 @@ class Residual(Layer):
         twin.body, twin.shortcut = self.body.replica(), self.shortcut.replica()
         return twin
 
+    def least_samples(self, in_shape: Shape) -> int:
+        return max(self.body.least_samples(in_shape), self.shortcut.least_samples(in_shape))
+
     def multiply_adds(self, in_shape: Shape) -> int:
         return self.body.multiply_adds(in_shape) + self.shortcut.multiply_adds(in_shape)
 
@@ -149,3 +169,16 @@ class Residual(Layer):
     def extra_repr(self) -> str:
         inside = ", ".join(type(layer).__name__ for layer in self.body)
         return inside + (" + shortcut" if len(self.shortcut) else "")
+
+
+def _check_used_once(argument: str, container: Layer) -> None:
+    """Refuse a layer that a container holds in two places."""
+    places: dict[int, str] = {}
+    for name, layer in container.named_layers():
+        first = places.setdefault(id(layer), name)
+        if first != name:
+            raise ArgumentError(
+                argument,
+                f"{layer!r} is used twice, at {first} and at {name}, and would get the gradient "
+                "of one place only; make a layer for each",
+            )

@@ -124,6 +124,7 @@ class _MaxPoolOnly(MaxPool2D):
     """A max-pooling that does not remember where the maxima were."""
 
     def forward(self, x: Array) -> Array:
+        self.check_input(x)
         return pool.max_values(x, self.window)
 
 

@@ -106,7 +106,7 @@ def dead_shares(replica: Sequential) -> dict[str, float]:
     shares = {}
     for name, layer in replica.named_layers():
         if isinstance(layer, ReLU):
-            out = layer.expect_saved()
+            out = layer.saved
             alive = (out > 0).any(axis=(0, *range(2, out.ndim)))
             shares[name] = 1 - float(alive.mean())
     return shares

@@ -13,7 +13,9 @@ import numpy as np
 import oracles
 import pytest
 from cases import Array, Case
+from misuse import misuse
 
+from engine.errors import ShapeError
 from engine.gradcheck import Report, check_layer
 from engine.kernels.crew import in_order
 from engine.kernels.meeting import Rank
@@ -305,6 +307,22 @@ def first_layer(case: Case) -> None:
         assert "input" not in found or case.layer == "Residual"
 
 
+def least_samples(case: Case) -> None:
+    """With as many samples as a layer says it needs it can be trained, with fewer not."""
+    for shape in (case.shape[1:], (case.shape[1], *(1 for _ in case.shape[2:]))):
+        layer = case.make().train()
+        layer.set_rng(np.random.default_rng(1))
+        try:
+            layer.output_shape(shape)
+        except ShapeError:
+            continue
+        least = layer.least_samples(shape)
+        layer.backward(layer.forward(np.random.default_rng(2).standard_normal((least, *shape))))
+        if least > 1:
+            with pytest.raises(ShapeError, match="train it with more than one sample"):
+                layer.forward(np.ones((least - 1, *shape)))
+
+
 def state_and_spec(case: Case) -> None:
     """A layer comes back from its spec and state dict, through JSON."""
     layer = case.make()
@@ -358,6 +376,19 @@ def kinks(case: Case) -> None:
             )
 
 
+def infinite(case: Case) -> None:
+    """In a window of −∞, or with NaN in it, a pixel of the image gets the gradient all the same."""
+    layer, dout = case.make(), case.upstream()
+    if not isinstance(layer, MaxPool2D):
+        return
+    marks = np.random.default_rng(6).random(case.shape)
+    low = np.where(marks < 0.8, -np.inf, case.input())
+    broken = np.where(marks < 0.3, np.nan, low)
+    for x in (np.full(case.shape, -np.inf), low, broken, np.full(case.shape, np.nan)):
+        dx = run(layer, x, dout)["input"]
+        same({"input": dx}, {"input": oracles.max_pool_backward(layer, x, dout)})
+
+
 CHECKS: dict[str, Callable[[Case], None]] = {
     check.__name__: check
     for check in (
@@ -377,5 +408,8 @@ CHECKS: dict[str, Callable[[Case], None]] = {
         state_and_spec,
         pool_sums,
         kinks,
+        infinite,
+        misuse,
+        least_samples,
     )
 }

@@ -160,6 +160,14 @@ POOL_WINDOWS = [
 ]
 
 
+BORDERED = [
+    ((2, 2, 9, 10), make_window((3, 3), (2, 1), (3, 1), (2, 3))),
+    ((2, 2, 10, 9), make_window((3, 3), (1, 2), (1, 3), (3, 2))),
+    ((2, 2, 9, 9), make_window((4, 4), (2, 2), (3, 3), (2, 2))),
+]
+"""Windows whose first taps lie in the border, some of them not by a whole step."""
+
+
 def pools_are_plain_loops() -> None:
     """Maximum and mean of the pixels of every window, dilated windows too, and their adjoints."""
     for shape, window in POOL_WINDOWS:
@@ -184,6 +192,21 @@ def pools_are_plain_loops() -> None:
         np.testing.assert_allclose(found, dx_largest, atol=1e-12)
         found = pool.average_backward(dout, shape, window, np.array(float(size)))
         np.testing.assert_allclose(found, dx_mean, atol=1e-12)
+
+
+def a_pixel_of_the_image_wins() -> None:
+    """In a window of −∞ the first pixel wins, in a window of NaN the last; the border never."""
+    for shape, window in [*POOL_WINDOWS, *BORDERED]:
+        met = taps(shape[2:], window.kernel, window.stride, window.pads, window.dilation)  # type: ignore[arg-type]
+        for value, which in ((-np.inf, 0), (np.nan, -1)):
+            out, winner = pool.max_forward(np.full(shape, value), window)
+            dout = np.random.default_rng(5).standard_normal(out.shape)
+            expected = np.zeros(shape)
+            for (p, q), pixels in met.items():
+                _, (u, v) = pixels[which]
+                expected[:, :, u, v] += dout[:, :, p, q]
+            found = pool.max_backward(dout, winner, shape, window)
+            np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
 def counts_are_those_of_the_image() -> None:
@@ -211,6 +234,7 @@ POOL_CHECKS: dict[str, Callable[[], None]] = {
     check.__name__: check
     for check in (
         pools_are_plain_loops,
+        a_pixel_of_the_image_wins,
         counts_are_those_of_the_image,
         many_taps_have_many_numbers,
     )

@@ -109,20 +109,22 @@ def _max_pool(layer: Any, x: Array) -> Array:
     for (p, q), met in where.items():
         for n in range(x.shape[0]):
             for c in range(x.shape[1]):
-                out[n, c, p, q] = max(x[n, c, u, v] for _, (u, v) in met)
+                out[n, c, p, q] = np.max([x[n, c, u, v] for _, (u, v) in met])
     return out
 
 
 def max_pool_backward(layer: Any, x: Array, dout: Array) -> Array:
-    """The gradient goes to the first of equal maxima in row order."""
+    """The gradient goes to the first of equal maxima in row order, or to the last NaN."""
     dx = np.zeros(x.shape)
     for (p, q), met in _pool_taps(layer, (x.shape[2], x.shape[3])).items():
         for n in range(x.shape[0]):
             for c in range(x.shape[1]):
-                pixels = [pixel for _, pixel in met]
-                values = [x[n, c, u, v] for u, v in pixels]
-                u, v = pixels[values.index(max(values))]
-                dx[n, c, u, v] += dout[n, c, p, q]
+                winner, largest = met[0][1], -math.inf
+                for _, pixel in met:
+                    value = float(x[n, c, *pixel])
+                    if value > largest or math.isnan(value):
+                        winner, largest = pixel, value
+                dx[n, c, *winner] += dout[n, c, p, q]
     return dx
 
 

@@ -73,7 +73,7 @@ def test_a_mutant_is_there_only_while_it_is_installed() -> None:
     (flipped,) = [
         mutant
         for mutant in mutants_of(engine.layers.activations)
-        if mutant.function == "ReLU.backward" and mutant.after == "self.expect_saved() < 0"
+        if mutant.function == "ReLU.backward" and mutant.after == "self.expect_saved(dout) < 0"
     ]
     layer, x = ReLU(), np.array([[-1.0, 2.0]])
     layer.forward(x)
