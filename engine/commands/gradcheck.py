@@ -91,15 +91,17 @@ def run_check(
         ConfigError, CheckpointError, DataError: as ``gradcheck``.
     """
     dataset = setup.load_dataset(config, progress=progress, cancelled=cancelled)
-    if not 1 <= samples <= len(dataset.test):
-        raise ConfigError(
-            f"samples: expected 1 to {len(dataset.test)}, the size of {dataset.name}'s "
-            f"test set; got {samples}"
-        )
     if weights is None:
         model = setup.make_model(config, np.float64)
     else:
         model = load_model(config, weights, np.float64)
+    least = model.least_samples(dataset.image_shape)
+    if not least <= samples <= len(dataset.test):
+        why = "" if least == 1 else " (batch norm needs more than one value a channel)"
+        raise ConfigError(
+            f"samples: expected {least} to {len(dataset.test)}, the size of {dataset.name}'s "
+            f"test set{why}; got {samples}"
+        )
     rng = stream(Purpose.GRADCHECK, config.seed)
     x, labels = _real_samples(dataset, samples, rng)
     loss = setup.make_loss(config)

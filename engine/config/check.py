@@ -65,7 +65,7 @@ def _shapes(config: Config) -> Iterator[Finding]:
 
 def _amounts(config: Config) -> Iterator[Finding]:
     size = DATASETS[config.dataset].train_size
-    limit, validation = config.data.limit, config.data.validation
+    limit = config.data.limit
     if limit is not None and limit > size:
         yield (
             ("data", "limit"),
@@ -73,12 +73,44 @@ def _amounts(config: Config) -> Iterator[Finding]:
         )
         return
     samples = limit or size
-    held_out = validation if isinstance(validation, int) else round(samples * validation)
+    held_out = _held_out(config, samples)
     if not 0 < held_out < samples:
         yield (
             ("data", "validation"),
             f"expected 1 to {samples - 1} of {samples} samples, got {held_out}",
         )
+
+
+def _batch_size(config: Config) -> Iterator[Finding]:
+    """Layers that need several samples at once must get them."""
+    if (config.model is None) == (config.layers is None):
+        return
+    image = DATASETS[config.dataset].image_shape
+    try:
+        layers = list(build(config.specs, image).named_shapes(image))
+    except SpecError:
+        return  # said by another check
+    least, layer = max(
+        ((layer.least_samples(shape), layer) for _, layer, shape, _ in layers),
+        key=lambda found: found[0],
+    )
+    samples = config.data.limit or DATASETS[config.dataset].train_size
+    trained = samples - _held_out(config, samples)
+    why = f"as {layer!r} gets one value a channel of each sample, and one has no variance"
+    if config.train.batch_size < least:
+        yield (
+            ("train", "batch_size"),
+            f"expected at least {least}, got {config.train.batch_size}, {why}",
+        )
+    elif 0 < trained < least:
+        key: KeyPath = ("data", "limit") if config.data.limit else ("data", "validation")
+        yield key, f"expected at least {least} samples to train on, got {trained}, {why}"
+
+
+def _held_out(config: Config, samples: int) -> int:
+    """How many of the training samples are for validation."""
+    validation = config.data.validation
+    return validation if isinstance(validation, int) else round(samples * validation)
 
 
 def _augmentation(config: Config) -> Iterator[Finding]:
@@ -139,6 +171,17 @@ CHECKS = (
     Check((("model",), ("layers",)), _one_network),
     Check((("dataset",), ("model",), ("layers",)), _shapes),
     Check((("dataset",), ("data", "limit"), ("data", "validation")), _amounts),
+    Check(
+        (
+            ("dataset",),
+            ("model",),
+            ("layers",),
+            ("train", "batch_size"),
+            ("data", "limit"),
+            ("data", "validation"),
+        ),
+        _batch_size,
+    ),
     Check((("dataset",), ("data", "augment")), _augmentation),
     Check((("train", "optimizer"), ("train", "momentum"), ("train", "nesterov")), _optimizer),
     Check((("train", "loss"), ("train", "label_smoothing")), _smoothing),

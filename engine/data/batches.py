@@ -27,9 +27,11 @@ class Batches:
         std: per channel, of pixels divided by 255.
         augment: what to do to training images.
         drop_last: leave out a last batch that is not full.
+        least: samples that a batch must have; a last batch of fewer is joined to the one before.
 
     Raises:
-        ConfigError: there would be no batch, or the augmentation does not fit the images.
+        ConfigError: there would be no batch, or one of fewer than ``least`` samples, or the
+            augmentation does not fit the images.
     """
 
     def __init__(
@@ -44,11 +46,12 @@ class Batches:
         std: tuple[float, ...],
         augment: Augment | None = None,
         drop_last: bool = False,
+        least: int = 1,
     ) -> None:
         samples = len(indices)
-        if batch_size < 1:
-            raise ConfigError(f"batch_size: got {batch_size}, expected at least 1")
-        if samples < (batch_size if drop_last else 1):
+        if batch_size < least:
+            raise ConfigError(f"batch_size: got {batch_size}, expected at least {least}")
+        if samples < (batch_size if drop_last else least):
             raise ConfigError(
                 f"got {samples} samples, too few for one batch of {batch_size}; "
                 "use more samples or a smaller batch"
@@ -64,7 +67,9 @@ class Batches:
         self._indices.flags.writeable = False
         self._seed = seed
         self._shuffle = shuffle
-        self._steps = samples // batch_size if drop_last else -(-samples // batch_size)
+        full, rest = divmod(samples, batch_size)
+        self._steps = full if drop_last or rest < least else full + 1
+        self._samples = full * batch_size if drop_last else samples
         # (p / 255 - mean) / std as one multiplication and one addition.
         mean64, std64 = (np.array(v, np.float64).reshape(-1, 1, 1) for v in (mean, std))
         self._scale = (1 / (255 * std64)).astype(np.float32)
@@ -86,7 +91,7 @@ class Batches:
     @property
     def samples_per_epoch(self) -> int:
         """Samples in an epoch."""
-        return min(len(self._indices), self._steps * self.batch_size)
+        return self._samples
 
     def _epoch_order(self, epoch: int) -> np.ndarray:
         """The indices in the order of an epoch, read-only."""
@@ -110,7 +115,9 @@ class Batches:
         """
         if not 0 <= step < self._steps:
             raise IndexError(f"got step {step}, expected 0 to {self._steps - 1}")
-        return self._epoch_order(epoch)[step * self.batch_size : (step + 1) * self.batch_size]
+        first = step * self.batch_size
+        last = step == self._steps - 1
+        return self._epoch_order(epoch)[first : self._samples if last else first + self.batch_size]
 
     def load(
         self, indices: np.ndarray, rng: np.random.Generator | None = None

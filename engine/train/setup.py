@@ -108,6 +108,7 @@ def make_sources(config: Config, dataset: Dataset) -> Sources:
             config.train.batch_size,
             shuffle=True,
             augment=augment if augment != data.Augment() else None,
+            least=_network(config).least_samples(dataset.image_shape),
             **common,
         ),
         validation=evaluation_batches(dataset.train, dataset, validation),
@@ -133,8 +134,12 @@ def evaluation_batches(
 
 def make_model(config: Config, dtype: Any = "float32") -> Sequential:
     """The config's network with fresh weights."""
-    shape = data.DATASETS[config.dataset].image_shape
-    return build(config.specs, shape).initialise(stream(Purpose.INIT, config.seed), dtype)
+    return _network(config).initialise(stream(Purpose.INIT, config.seed), dtype)
+
+
+def _network(config: Config) -> Sequential:
+    """The config's network without weights."""
+    return build(config.specs, data.DATASETS[config.dataset].image_shape)
 
 
 def make_loss(config: Config) -> Loss:

@@ -26,6 +26,7 @@ def make_batches(
     indices: np.ndarray | None = None,
     drop_last: bool = False,
     augment: Augment | None = None,
+    least: int = 1,
 ) -> Batches:
     return Batches(
         make_split(n),
@@ -37,6 +38,7 @@ def make_batches(
         std=(0.5,),
         augment=augment,
         drop_last=drop_last,
+        least=least,
     )
 
 
@@ -54,6 +56,33 @@ def test_every_sample_exactly_once_an_epoch(n: int, batch_size: int, epoch: int)
     assert 1 <= sizes[-1] <= batch_size
     assert sorted(epoch_order(batches, epoch)) == list(range(n))
     assert batches.samples_per_epoch == n
+
+
+@given(
+    n=st.integers(3, 100),
+    batch_size=st.integers(3, 20),
+    least=st.integers(1, 3),
+    epoch=st.integers(0, 10**6),
+)
+@settings(deadline=None, max_examples=100)
+def test_no_batch_has_fewer_than_the_least(n: int, batch_size: int, least: int, epoch: int) -> None:
+    """The last one is joined to the one before it; no sample is lost, no other batch changes."""
+    batches, plain = make_batches(n, batch_size, least=least), make_batches(n, batch_size)
+    steps = range(batches.steps_per_epoch)
+    found = [batches.batch_indices(epoch, step).tolist() for step in steps]
+    expected = [plain.batch_indices(epoch, step).tolist() for step in range(plain.steps_per_epoch)]
+    if len(expected[-1]) < least:
+        last = expected.pop()
+        expected[-1] += last
+    assert found == expected
+    assert min(map(len, found)) >= least
+    assert batches.samples_per_epoch == n
+
+
+@pytest.mark.parametrize(("n", "batch_size"), [(1, 4), (8, 1)])
+def test_too_few_for_the_least_are_refused(n: int, batch_size: int) -> None:
+    with pytest.raises(ConfigError, match=r"at least 2|too few"):
+        make_batches(n, batch_size, least=2)
 
 
 def test_only_the_given_indices_are_used() -> None:

@@ -116,6 +116,13 @@ def test_samples_that_are_not_there(samples: int, config: Config) -> None:
         run_check(config, samples=samples)
 
 
+def test_a_sample_alone_is_refused_where_a_layer_needs_two() -> None:
+    config = loads(TEXT.replace("  - Dropout: {p: 0.3}\n", "  - BatchNorm1D\n"), "test.yaml")
+    with pytest.raises(ConfigError, match=r"expected 2 to 1000.*batch norm.*got 1"):
+        run_check(config, samples=1)
+    assert run_check(config, samples=2).rows
+
+
 def test_a_signal_stops_it(config: Config, capsys: pytest.CaptureFixture[str]) -> None:
     class Interrupting:
         def update(self, label: str, done: int, total: int) -> None:
