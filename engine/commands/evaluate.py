@@ -15,7 +15,7 @@ from engine.kernels.workers import Workers
 from engine.train import setup
 from engine.train.outcomes import Evaluation
 from engine.train.trainer import Trainer
-from engine.train.weights import load_model
+from engine.train.weights import load_model, normalised_for
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,8 @@ class Measurement:
         confusion: counts (C, C), rows are true classes, columns predicted ones.
         scores: of every class.
         test: the samples.
+        mean, std: what their pixels, divided by 255, were normalised with, per channel.
+        note: how that differs from the data set's own, in a line; empty if it does not.
     """
 
     result: Evaluation
@@ -35,6 +37,9 @@ class Measurement:
     confusion: np.ndarray
     scores: metrics.PerClass
     test: Split
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    note: str
 
 
 def evaluate(config: Config, weights: Path, out: Output) -> int:
@@ -55,6 +60,8 @@ def evaluate(config: Config, weights: Path, out: Output) -> int:
             )
         finally:
             out.progress.close()
+    if found.note:
+        out.complain(f"warning: {found.note}")
     out.json(
         {
             "test_loss": found.result.loss,
@@ -62,6 +69,8 @@ def evaluate(config: Config, weights: Path, out: Output) -> int:
             "test_top5": found.result.top5,
             "samples": len(found.result.labels),
             "classes": found.classes,
+            "mean": found.mean,
+            "std": found.std,
             **found.scores._asdict(),
             "confusion": found.confusion,
         }
@@ -90,7 +99,9 @@ def measure(
         FetchCancelledError: ``cancelled`` returned true.
     """
     model = load_model(config, weights)
-    dataset = setup.load_dataset(config, progress=progress, cancelled=cancelled)
+    dataset, note = normalised_for(
+        setup.load_dataset(config, progress=progress, cancelled=cancelled), weights
+    )
     with Workers(config.train.workers) as workers:
         trainer = Trainer(
             model,
@@ -111,7 +122,14 @@ def measure(
         )
     confusion = metrics.confusion_matrix(result.labels, result.predictions, len(dataset.classes))
     return Measurement(
-        result, dataset.classes, confusion, metrics.per_class(confusion), dataset.test
+        result,
+        dataset.classes,
+        confusion,
+        metrics.per_class(confusion),
+        dataset.test,
+        dataset.mean,
+        dataset.std,
+        note,
     )
 
 

@@ -11,7 +11,7 @@ from engine.data import DATASETS
 from engine.errors import ConfigError, RunError
 from engine.export import FORMATS, Architecture
 from engine.train import durable
-from engine.train.weights import load_model
+from engine.train.weights import load_model, trained_on
 
 
 def export(
@@ -78,8 +78,8 @@ def write_network(
         CheckpointError, RunError: as ``export``.
     """
     to_replace(file_format, output)
-    info = DATASETS[config.dataset]
     model = load_model(config, weights)
+    info = trained_on(weights) or DATASETS[config.dataset]
     architecture = Architecture(
         layers=model.spec(),
         input_shape=info.image_shape,

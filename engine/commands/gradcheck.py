@@ -16,7 +16,7 @@ from engine.kernels.workers import Workers
 from engine.losses import SoftmaxCrossEntropy
 from engine.seeds import Purpose, stream
 from engine.train import setup
-from engine.train.weights import load_model
+from engine.train.weights import load_model, normalised_for
 
 EXACT_CAP = 100_000
 """Entries of one tensor that the exact mode measures at most; the table says where it binds."""
@@ -95,6 +95,9 @@ def run_check(
         model = setup.make_model(config, np.float64)
     else:
         model = load_model(config, weights, np.float64)
+        dataset, note = normalised_for(dataset, weights)
+        if note:
+            say(note)
     least = model.least_samples(dataset.image_shape)
     if not least <= samples <= len(dataset.test):
         why = "" if least == 1 else " (batch norm needs more than one value a channel)"

@@ -1,6 +1,6 @@
 """Trained weights from a file or a run, checked against the network that they are for."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -9,6 +9,7 @@ from numpy.typing import DTypeLike
 
 from engine import paths
 from engine.config import Config
+from engine.data import DATASETS, Dataset, DatasetInfo
 from engine.errors import CheckpointError
 from engine.layers import Sequential
 from engine.train import checkpoint, setup
@@ -52,6 +53,49 @@ def load_model(config: Config, path: Path, dtype: DTypeLike = np.float32) -> Seq
     for name, array in model.state_dict().items():
         array[...] = saved.arrays[f"model/{name}"]
     return model
+
+
+def trained_on(path: Path) -> DatasetInfo | None:
+    """The data set that weights were trained on; None where the file names none that is known.
+
+    Args:
+        path: a file of weights, a checkpoint or a run directory.
+
+    Raises:
+        CheckpointError: the file is missing or damaged.
+    """
+    name = checkpoint.read_meta(find_weights(path)).get("dataset")
+    return DATASETS.get(name) if isinstance(name, str) else None
+
+
+def normalised_for(dataset: Dataset, path: Path) -> tuple[Dataset, str]:
+    """A data set with the mean and standard deviation that weights were trained with.
+
+    Args:
+        dataset: what they are to be used on.
+        path: a file of weights, a checkpoint or a run directory.
+
+    Returns:
+        The data set, and in a line how it differs from its own normalisation; empty if it does
+        not.
+
+    Raises:
+        CheckpointError: the file is missing or damaged.
+    """
+    origin = trained_on(path)
+    if origin is None or len(origin.mean) != len(dataset.mean):
+        return dataset, ""
+    if (origin.mean, origin.std) == (dataset.mean, dataset.std):
+        return dataset, ""
+    return replace(dataset, mean=origin.mean, std=origin.std), (
+        f"the weights were trained on {origin.name}: images are normalised as there "
+        f"(mean {_numbers(origin.mean)}, std {_numbers(origin.std)}), not as in {dataset.name} "
+        f"(mean {_numbers(dataset.mean)}, std {_numbers(dataset.std)})"
+    )
+
+
+def _numbers(values: tuple[float, ...]) -> str:
+    return " ".join(f"{value:g}" for value in values)
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,9 @@ def measurement(
         0, 256, (len(labels), 3 if colour else 1, 8, 8), np.uint8
     )
     result = Evaluation(0.5, float((labels == predictions).mean()), predictions, labels, 1.0)
-    return Measurement(result, classes, confusion, per_class(confusion), Split(images, labels))
+    return Measurement(
+        result, classes, confusion, per_class(confusion), Split(images, labels), (0.5,), (0.5,), ""
+    )
 
 
 async def opened(app: CnnApp, pilot: Pilot, until: Until) -> EvaluateScreen:

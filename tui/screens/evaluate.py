@@ -250,6 +250,8 @@ class EvaluateScreen(Choosing):
         self.beat()
         self._fill(found)
         self.refresh_bindings()
+        if found.note:
+            self.cnn.tell(found.note, severity="warning")
         if self.app.screen is self:
             self.call_after_refresh(self.query_one(Heatmap).focus)
         else:

@@ -15,8 +15,11 @@ from engine.commands import evaluate as module
 from engine.commands import export as export_command
 from engine.commands.evaluate import evaluate
 from engine.commands.export import export
+from engine.commands.gradcheck import gradcheck
 from engine.commands.signals import Interrupted
+from engine.data import DATASETS
 from engine.errors import CheckpointError, ConfigError, RunError
+from engine.train import checkpoint, setup
 from engine.train.rundir import RunDir
 
 
@@ -176,3 +179,59 @@ def test_export_never_writes_over_what_is_no_plain_file(
         export(make_config(tmp_path), trained, "npz", tmp_path / "net.npz", out, overwrite=True)
     assert [path.name for path in tmp_path.iterdir()] == [name]
     assert os.path.samestat(before, os.lstat(path))
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, trained: Path) -> Path:
+    """The weights, as if they had been trained on another data set."""
+    saved = checkpoint.load(trained / "weights.npz")
+    path = tmp_path / "fashion.npz"
+    checkpoint.save(path, saved.arrays, saved.meta | {"dataset": "fashion_mnist"})
+    return path
+
+
+def test_evaluate_normalises_as_the_weights_were_trained_and_says_so(
+    tmp_path: Path, trained: Path, elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config, fashion = make_config(tmp_path), DATASETS["fashion_mnist"]
+    spoken = speak(capsys, as_json=True)
+    assert evaluate(config, elsewhere, spoken.out) == 0
+    out, err = spoken.read()
+    result = json.loads(out)
+    assert (result["mean"], result["std"]) == ([*fashion.mean], [*fashion.std])
+    assert err.startswith("warning: the weights were trained on fashion_mnist")
+    dataset = setup.load_dataset(config)
+    x = (dataset.test.images / 255 - fashion.mean[0]) / fashion.std[0]
+    model = module.load_model(config, elsewhere).eval()
+    right = model.forward(x.astype(np.float32)).argmax(axis=1) == dataset.test.labels
+    assert result["test_acc"] == right.mean()
+
+
+def test_evaluate_says_nothing_where_the_normalisation_is_the_same(
+    tmp_path: Path, trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spoken = speak(capsys, as_json=True)
+    evaluate(make_config(tmp_path), trained, spoken.out)
+    out, err = spoken.read()
+    mini = DATASETS["mnist_mini"]
+    assert (json.loads(out)["mean"], json.loads(out)["std"]) == ([*mini.mean], [*mini.std])
+    assert err == ""
+
+
+def test_gradcheck_normalises_as_the_weights_were_trained(
+    tmp_path: Path, elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spoken = speak(capsys)
+    assert gradcheck(make_config(tmp_path), spoken.out, weights=elsewhere, samples=2) == 0
+    assert "the weights were trained on fashion_mnist" in spoken.read()[1]
+
+
+def test_an_export_describes_the_data_that_the_weights_were_trained_on(
+    tmp_path: Path, elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "net.npz"
+    export(make_config(tmp_path), elsewhere, "npz", target, speak(capsys).out)
+    description = json.loads(target.with_suffix(".json").read_text())
+    fashion = DATASETS["fashion_mnist"]
+    assert description["classes"] == [*fashion.classes]
+    assert (description["mean"], description["std"]) == ([*fashion.mean], [*fashion.std])

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from small_runs import PLAIN, RICH, Run, Stop, make_config, same_arrays, saved_model, train
 
+from engine.data import DATASETS
 from engine.errors import CheckpointError
-from engine.train.weights import find_weights, load_model
+from engine.train import checkpoint, setup
+from engine.train.weights import find_weights, load_model, normalised_for, trained_on
 
 
 @pytest.fixture(scope="module")
@@ -100,3 +102,37 @@ def test_truncated_and_flipped_weights_are_refused(run: Run, tmp_path: Path) -> 
         path.write_bytes(flipped)
         with pytest.raises(CheckpointError):
             load_model(run.session.config, path)
+
+
+@pytest.mark.parametrize("name", ["weights.npz", "checkpoints/best.npz", "."])
+def test_weights_say_which_data_set_they_were_trained_on(run: Run, name: str) -> None:
+    assert trained_on(run.path / name) is DATASETS["mnist_mini"]
+
+
+def of_dataset(run: Run, folder: Path, dataset: object) -> Path:
+    """The run's weights, as if they had been trained on another data set."""
+    saved = checkpoint.load(run.path / "weights.npz")
+    path = folder / "other.npz"
+    checkpoint.save(path, saved.arrays, saved.meta | {"dataset": dataset})
+    return path
+
+
+def test_a_data_set_is_normalised_as_the_weights_know_it(run: Run, tmp_path: Path) -> None:
+    dataset = setup.load_dataset(run.session.config)
+    fashion = DATASETS["fashion_mnist"]
+    found, words = normalised_for(dataset, of_dataset(run, tmp_path, "fashion_mnist"))
+    assert (found.mean, found.std) == (fashion.mean, fashion.std)
+    assert (found.name, found.test) == (dataset.name, dataset.test)
+    assert words == (
+        "the weights were trained on fashion_mnist: images are normalised as there (mean 0.286, "
+        "std 0.353), not as in mnist_mini (mean 0.1307, std 0.3081)"
+    )
+    assert normalised_for(dataset, run.path) == (dataset, "")
+
+
+@pytest.mark.parametrize("name", ["moons", ["mnist"], None, 3, "cifar10"])
+def test_a_data_set_that_is_not_known_or_does_not_fit_changes_nothing(
+    run: Run, tmp_path: Path, name: object
+) -> None:
+    dataset = setup.load_dataset(run.session.config)
+    assert normalised_for(dataset, of_dataset(run, tmp_path, name)) == (dataset, "")
