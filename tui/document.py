@@ -9,9 +9,11 @@ from typing import Any
 from engine import paths
 from engine.commands.config import resolve
 from engine.config import (
+    Advice,
     Config,
     ConfigProblems,
     Problem,
+    advise,
     inline,
     loads,
     read_text,
@@ -37,6 +39,7 @@ class Document:
         text: as it is now.
         config: what it means; None while something is wrong.
         problems: what is wrong, in the order of the file.
+        advice: what can be run and is hardly meant; empty while something is wrong.
         values: what the text says, unchecked; empty while it cannot be read at all.
         version: grows with every change, for whoever follows.
     """
@@ -165,9 +168,11 @@ class Document:
     def _understand(self) -> None:
         self.version += 1
         self.problems: list[Problem] = []
+        self.advice: list[Advice] = []
         self.config: Config | None = None
         try:
             self.config = loads(self.text, str(self.path or "config.yaml"))
+            self.advice = advise(self.config)
         except ConfigProblems as error:
             self.problems = error.problems
         try:

@@ -15,7 +15,7 @@ from pathlib import Path
 from textual.message_pump import MessagePump
 
 from engine.config import Config
-from engine.data import DATASETS, FetchCancelledError
+from engine.data import FetchCancelledError
 from engine.errors import EngineError
 from engine.train.events import (
     CheckpointSaved,
@@ -24,13 +24,13 @@ from engine.train.events import (
     Event,
     LearningRateChanged,
     Logs,
+    Remarked,
     Started,
     Warned,
 )
 from engine.train.ring import Curve, MetricRing
 from engine.train.session import TrainingSession
 from engine.train.snapshot import Snapshot
-from tui.remarks import remark
 from tui.text import clean, metric
 from tui.told import (
     Entry,
@@ -81,7 +81,6 @@ class Training:
         self.lr_changes: list[tuple[int, float]] = []
         self.entries: list[Entry] = []
         self._what = ""
-        self._remarked: set[str] = set()
         self._began = self._epoch_began = time.monotonic()
         self._overhead = 0.0
         self._held = False  # in this epoch, for as long as somebody liked
@@ -167,6 +166,8 @@ class Training:
             case Warned() as event:
                 log.warning("%s", event.message)
                 self._note("warning", event.message)
+            case Remarked() as event:
+                self._note("warning" if event.level == "warning" else "info", event.message)
             case Ended() as event:
                 self._on_ended(event)
         self.version += 1
@@ -194,12 +195,6 @@ class Training:
             f"epoch {event.epoch} val {metric(event.logs['val_loss'])}"
             f" {metric(event.logs['val_acc'])}{' ★' if best else ''}",
         )
-
-        classes = len(DATASETS[self.config.dataset].classes) if self.config else 0
-        found = remark(self.history, classes)
-        if found is not None and found[0] not in self._remarked:
-            self._remarked.add(found[0])
-            self._note("warning", found[1])
 
     def _on_ended(self, event: Ended) -> None:
         self.ended = event

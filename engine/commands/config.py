@@ -10,6 +10,7 @@ from engine.commands.output import Output, table
 from engine.config import (
     Config,
     ConfigProblems,
+    advise,
     dump,
     json_schema,
     list_configs,
@@ -129,16 +130,22 @@ def check(arguments: Sequence[str], overrides: Sequence[str], out: Output) -> in
             out.complain(str(error))
             code = error.exit_code
             continue
-        summary = network_summary(config)
+        summary, found = network_summary(config), advise(config)
         out.json(
             {
                 "ok": True,
                 "file": argument,
                 "parameters": summary.parameters,
+                "advice": [
+                    {"level": advice.level, "path": advice.key, "message": advice.message}
+                    for advice in found
+                ],
                 "config": json.loads(_as_json(config)),
             }
         )
         out.text(str(summary))
+        for advice in found:
+            out.complain(f"{advice.level}: {argument}: {advice}")
         out.say(f"{argument}: fine")
     return code
 

@@ -17,6 +17,7 @@ from engine.train.events import (
     EpochEnded,
     Event,
     LearningRateChanged,
+    Remarked,
     Started,
     Warned,
 )
@@ -30,6 +31,7 @@ _EVENT_NAMES = {
     CheckpointSaved: "checkpoint",
     LearningRateChanged: "lr",
     Warned: "warning",
+    Remarked: "remark",
     Ended: "end",
 }
 
@@ -136,6 +138,8 @@ class _Teller:
                 self.out.text(epoch_line(event))
             case Warned():
                 self.out.complain(f"warning: {event.message}")
+            case Remarked():
+                self.out.say(f"remark: {event.message}")
             case Ended():
                 self._ended(event)
 

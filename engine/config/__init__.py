@@ -4,6 +4,7 @@ A new key is one line in ``schema.py`` (or ``schedulers.py``, ``callbacks.py``):
 forms, help and JSON Schema follow from it.
 """
 
+from engine.config.advice import Advice, advise
 from engine.config.callbacks import (
     Checkpoint,
     CheckpointItem,
@@ -19,7 +20,7 @@ from engine.config.compare import MISSING, differences
 from engine.config.describe import Field, fields, json_schema
 from engine.config.dump import config_hash, dump, inline
 from engine.config.edit import read_values, remove_value, set_value
-from engine.config.load import load, loads, read_stream, read_text
+from engine.config.load import load, loads, locate, read_stream, read_text
 from engine.config.problems import ConfigProblems, Problem
 from engine.config.schedulers import (
     CosineAnnealingLR,
@@ -33,6 +34,7 @@ from engine.config.schema import Augment, CheckpointEvery, Config, Data, Train, 
 
 __all__ = [
     "MISSING",
+    "Advice",
     "Augment",
     "CSVLogger",
     "CSVLoggerItem",
@@ -56,6 +58,7 @@ __all__ = [
     "TerminateOnNaNItem",
     "Train",
     "Warmup",
+    "advise",
     "config_hash",
     "differences",
     "dump",
@@ -65,6 +68,7 @@ __all__ = [
     "list_configs",
     "load",
     "loads",
+    "locate",
     "read_stream",
     "read_text",
     "read_values",

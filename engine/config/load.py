@@ -65,6 +65,18 @@ def loads(text: str, source: str = "<text>", overrides: Sequence[str] = ()) -> C
     return config
 
 
+def locate(text: str, path: KeyPath) -> tuple[int, int]:
+    """Line and column of a value in the text of a config, or of what is nearest above it.
+
+    Args:
+        text: YAML that can be read.
+        path: of the value.
+    """
+    document, _ = read(text, "")
+    mark = document.mark(path)
+    return mark.line, mark.column
+
+
 def read_text(path: str | os.PathLike[str]) -> str:
     """The text of a config file.
 

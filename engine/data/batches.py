@@ -89,6 +89,11 @@ class Batches:
         return self._images.shape[1:]
 
     @property
+    def classes(self) -> tuple[int, ...]:
+        """The classes that the samples are of, in ascending order."""
+        return tuple(np.unique(self._labels[self._indices]).tolist())
+
+    @property
     def samples_per_epoch(self) -> int:
         """Samples in an epoch."""
         return self._samples

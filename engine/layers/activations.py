@@ -27,6 +27,9 @@ class ReLU(Layer):
         """dx = dy where x > 0, which is where y > 0; else 0 (at x = 0 too, as in PyTorch)."""
         return dout * (self.expect_saved(dout) > 0)
 
+    def output_range(self, low: float, high: float) -> tuple[float, float]:
+        return max(low, 0.0), max(high, 0.0)
+
     @staticmethod
     def zeros(x: Array) -> Array:
         """Zeros that x can be compared with.
@@ -63,6 +66,12 @@ class LeakyReLU(Layer):
         """dx = dy for x > 0, else slope·dy."""
         return np.where(self.expect_saved(dout) > 0, dout, self.negative_slope * dout)
 
+    def output_range(self, low: float, high: float) -> tuple[float, float]:
+        slope = self.negative_slope
+        if slope == 0:
+            return max(low, 0.0), max(high, 0.0)
+        return max(low, slope * low), max(high, slope * high)
+
 
 class ELU(Layer):
     """y = x for x > 0, else alpha·(eˣ − 1).
@@ -87,6 +96,10 @@ class ELU(Layer):
         x, negative = self.expect_saved(dout)
         return dout * np.where(x > 0, 1, negative + self.alpha)
 
+    def output_range(self, low: float, high: float) -> tuple[float, float]:
+        lowest, highest = (self.alpha * math.expm1(min(x, 0.0)) for x in (low, high))
+        return low if low > 0 else lowest, high if high > 0 else highest
+
 
 class GELU(Layer):
     """y = x·Φ(x), with the normal distribution function Φ approximated by a tanh.
@@ -98,6 +111,8 @@ class GELU(Layer):
 
     _SCALE = math.sqrt(2 / math.pi)
     _CUBIC = 0.044715
+    _LOWEST = -0.1701
+    """Just below its minimum, which is at x = −0.752."""
 
     def forward(self, x: Array) -> Array:
         """y = x/2 · (1 + tanh(u))."""
@@ -115,6 +130,9 @@ class GELU(Layer):
         slope = self._SCALE * (1 + 3 * self._CUBIC * x * x)
         return dout * (0.5 * (1 + tanh) + 0.5 * x * (1 - tanh * tanh) * slope)
 
+    def output_range(self, low: float, high: float) -> tuple[float, float]:
+        return min(max(low, self._LOWEST), 0.0), max(high, 0.0)
+
 
 class Sigmoid(Layer):
     """y = 1/(1 + e⁻ˣ), computed as (1 + tanh(x/2))/2, which cannot overflow."""
@@ -130,6 +148,9 @@ class Sigmoid(Layer):
         y = self.expect_saved(dout)
         return dout * y * (1 - y)
 
+    def output_range(self, low: float, high: float) -> tuple[float, float]:
+        return 0.0, 1.0
+
 
 class Tanh(Layer):
     """y = tanh(x)."""
@@ -144,6 +165,9 @@ class Tanh(Layer):
         """dx = dy·(1 − y²)."""
         y = self.expect_saved(dout)
         return dout * (1 - y * y)
+
+    def output_range(self, low: float, high: float) -> tuple[float, float]:
+        return -1.0, 1.0
 
 
 class Softmax(Layer):
@@ -166,3 +190,6 @@ class Softmax(Layer):
         """From ∂y_i/∂x_j = y_i·(δ_ij − y_j):  dx = y·(dy − Σ_i dy_i·y_i)."""
         y = self.expect_saved(dout)
         return y * (dout - (dout * y).sum(axis=1, keepdims=True))
+
+    def output_range(self, low: float, high: float) -> tuple[float, float]:
+        return 0.0, 1.0

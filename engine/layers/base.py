@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+import math
 from collections.abc import Iterator
 from typing import Any, ClassVar, Self
 
@@ -79,6 +80,13 @@ class Layer:
 
     def reset_parameters(self, rng: np.random.Generator, dtype: np.dtype) -> None:
         """Draw the initial values into ``params`` and ``buffers``."""
+
+    def output_range(self, low: float, high: float) -> tuple[float, float]:
+        """Between which numbers the output lies, for an input between two.
+
+        Whatever weighs its input can give any number.
+        """
+        return -math.inf, math.inf
 
     def least_samples(self, in_shape: Shape) -> int:
         """How many inputs of a shape a batch must have at least, to be trained on."""

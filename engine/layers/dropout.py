@@ -47,5 +47,9 @@ class Dropout(Layer):
         (mask,) = self.expect_saved(dout)
         return dout if mask is None else dout * mask
 
+    def output_range(self, low: float, high: float) -> tuple[float, float]:
+        scale = 1 / (1 - self.p)
+        return min(low, low * scale, 0.0), max(high, high * scale, 0.0)
+
     def use_rng(self, rng: np.random.Generator) -> None:
         self.rng = rng

@@ -27,5 +27,8 @@ class Flatten(Layer):
         n, c, h, w = shape
         return dout.T.reshape(c, h, w, n).transpose(3, 0, 1, 2)  # nf -> nchw
 
+    def output_range(self, low: float, high: float) -> tuple[float, float]:
+        return low, high
+
     def output_shape(self, in_shape: Shape) -> Shape:
         return (math.prod(in_shape),)

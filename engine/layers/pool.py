@@ -36,6 +36,9 @@ class _Pool2D(Layer):
                     "padding", f"expected at most half the kernel ({size}), got {pad}"
                 )
 
+    def output_range(self, low: float, high: float) -> tuple[float, float]:
+        return low, high
+
     def output_shape(self, in_shape: Shape) -> Shape:
         if len(in_shape) != 3:
             raise self.shape_error(in_shape, "(channels, height, width)")
@@ -116,6 +119,10 @@ class AvgPool2D(_Pool2D):
         shape = self.expect_saved(dout)
         return kernel.average_backward(dout, shape, self.window, self._divisor(shape, dout.dtype))
 
+    def output_range(self, low: float, high: float) -> tuple[float, float]:
+        # A border of zeros counts as well.
+        return min(low, 0.0), max(high, 0.0)
+
     def _divisor(self, shape: Shape, dtype: np.dtype) -> Array:
         if self.count_include_pad or not self.window.is_padded:
             return np.asarray(self.window.kernel[0] * self.window.kernel[1], dtype)
@@ -139,6 +146,9 @@ class GlobalAvgPool2D(Layer):
         n, c, h, w = self.expect_saved(dout)
         share = np.ascontiguousarray(dout.T) / (h * w)  # nc -> cn
         return as_nchw(np.broadcast_to(share[:, None, :], (h, c, w, n)))
+
+    def output_range(self, low: float, high: float) -> tuple[float, float]:
+        return low, high
 
     def output_shape(self, in_shape: Shape) -> Shape:
         if len(in_shape) != 3:

@@ -63,6 +63,11 @@ class Sequential(Layer):
         twin.layers = [layer.replica() for layer in self.layers]
         return twin
 
+    def output_range(self, low: float, high: float) -> tuple[float, float]:
+        for layer in self.layers:
+            low, high = layer.output_range(low, high)
+        return low, high
+
     def least_samples(self, in_shape: Shape) -> int:
         least = 1
         for layer in self.layers:
@@ -155,6 +160,10 @@ class Residual(Layer):
         twin = super().replica()
         twin.body, twin.shortcut = self.body.replica(), self.shortcut.replica()
         return twin
+
+    def output_range(self, low: float, high: float) -> tuple[float, float]:
+        body, shortcut = self.body.output_range(low, high), self.shortcut.output_range(low, high)
+        return body[0] + shortcut[0], body[1] + shortcut[1]
 
     def least_samples(self, in_shape: Shape) -> int:
         return max(self.body.least_samples(in_shape), self.shortcut.least_samples(in_shape))

@@ -63,6 +63,23 @@ class Warned:
 
 
 @dataclass(frozen=True)
+class Remarked:
+    """Something to know about how a run goes.
+
+    Attributes:
+        rule: which of the rules has something to say.
+        message: what, in a line.
+        epoch: epochs done.
+        level: a "warning" where something is to be done, a "note" where it only has to be known.
+    """
+
+    rule: str
+    message: str
+    epoch: int
+    level: Literal["warning", "note"] = "warning"
+
+
+@dataclass(frozen=True)
 class Ended:
     """The run is over."""
 
@@ -78,4 +95,4 @@ class Ended:
     test: Logs
 
 
-Event = Started | EpochEnded | CheckpointSaved | LearningRateChanged | Warned | Ended
+Event = Started | EpochEnded | CheckpointSaved | LearningRateChanged | Warned | Remarked | Ended

@@ -11,9 +11,10 @@ from engine.data import Batches
 from engine.errors import RunError
 from engine.train.callbacks import Callback
 from engine.train.controls import Controls
-from engine.train.events import EpochEnded, Event, LearningRateChanged, Logs, Warned
+from engine.train.events import EpochEnded, Event, LearningRateChanged, Logs, Remarked, Warned
 from engine.train.outcomes import Evaluation, StepResult
 from engine.train.provenance import RateChange, weights_hash
+from engine.train.remarks import new_remarks
 from engine.train.ring import MetricRing
 from engine.train.rundir import RunDir
 from engine.train.saving import Saver
@@ -215,6 +216,9 @@ class Loop:
             self.emit(Warned(problem))
         self.saver.checkpoint(best=best)
         self.emit(EpochEnded(progress.epoch, config.train.epochs, logs))
+        classes = len(self.sources.dataset.classes)
+        for rule, words in new_remarks(self.state.history, classes):
+            self.emit(Remarked(rule, words, progress.epoch))
 
     def _finish(self) -> None:
         """The last epoch is over; a callback may still bring better weights back."""

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from engine.config import Config, config_hash, dump
+from engine.config import Config, advise, config_hash, dump
 from engine.data import Dataset
 from engine.errors import CheckpointError, EngineError, RunError
 from engine.kernels.workers import Workers
@@ -22,6 +22,7 @@ from engine.train.events import (
     Ended,
     Event,
     Logs,
+    Remarked,
     Started,
     Status,
     Warned,
@@ -271,6 +272,7 @@ class TrainingSession:
                 seed=self.config.seed,
             )
         )
+        self._advise()
         status: Status = "finished"
         reason = ""
         test: Logs = {}
@@ -292,6 +294,25 @@ class TrainingSession:
         if status != "diverged" and self._saver.problem is not None:
             status, reason = "failed", self._saver.problem
         return self._end(status, reason, test)
+
+    def _advise(self) -> None:
+        """Say what is hardly meant of the config, or shows only in the data."""
+        for advice in advise(self.config):
+            if advice.level == "warning":
+                self.warn(str(advice))
+            else:
+                self._emit(Remarked(advice.key, str(advice), self.progress.epoch, advice.level))
+        for what, batches in (
+            ("training", self.sources.train),
+            ("validation", self.sources.validation),
+        ):
+            classes = batches.classes
+            if len(classes) == 1 and batches.samples_per_epoch > 1:
+                name = self.sources.dataset.classes[classes[0]]
+                self.warn(
+                    f"all {batches.samples_per_epoch:,} {what} samples are of class {name!r}: its "
+                    "accuracy says nothing about the others; raise data.limit"
+                )
 
     def _end(self, status: Status, reason: str, test: Logs) -> Ended:
         progress = self.progress

@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 import numpy as np
 import oracles
 import pytest
+from bounds import least_samples, output_range
 from cases import Array, Case
 from misuse import misuse
 
-from engine.errors import ShapeError
 from engine.gradcheck import Report, check_layer
 from engine.kernels.crew import in_order
 from engine.kernels.meeting import Rank
@@ -307,22 +307,6 @@ def first_layer(case: Case) -> None:
         assert "input" not in found or case.layer == "Residual"
 
 
-def least_samples(case: Case) -> None:
-    """With as many samples as a layer says it needs it can be trained, with fewer not."""
-    for shape in (case.shape[1:], (case.shape[1], *(1 for _ in case.shape[2:]))):
-        layer = case.make().train()
-        layer.set_rng(np.random.default_rng(1))
-        try:
-            layer.output_shape(shape)
-        except ShapeError:
-            continue
-        least = layer.least_samples(shape)
-        layer.backward(layer.forward(np.random.default_rng(2).standard_normal((least, *shape))))
-        if least > 1:
-            with pytest.raises(ShapeError, match="train it with more than one sample"):
-                layer.forward(np.ones((least - 1, *shape)))
-
-
 def state_and_spec(case: Case) -> None:
     """A layer comes back from its spec and state dict, through JSON."""
     layer = case.make()
@@ -411,5 +395,6 @@ CHECKS: dict[str, Callable[[Case], None]] = {
         infinite,
         misuse,
         least_samples,
+        output_range,
     )
 }

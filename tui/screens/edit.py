@@ -9,14 +9,14 @@ from textual.content import Content
 from textual.widgets import OptionList, Static, TextArea
 from textual.widgets.option_list import Option
 
-from engine.config import Problem
+from engine.config import Advice, Problem, locate
 from tui import keymap, text
 from tui.blurb import training_words
 from tui.document import Document
 from tui.screens.base import BaseScreen
 from tui.screens.saving import Saving
 from tui.widgets.form import Form
-from tui.widgets.overview import time_words
+from tui.widgets.overview import advice_line, time_words
 from tui.widgets.yamleditor import YamlEditor
 
 
@@ -84,7 +84,7 @@ class EditScreen(Saving, BaseScreen):
             editor.follow(document.text)
             editor.mark(document.problems)
             self.query_one(Form).follow()
-            self._list_problems(document.problems)
+            self._list_problems(document.problems, document.advice)
             self.refresh_bindings()
             title = Content.assemble("yaml", (" ● not saved" if document.dirty else "", "$accent"))
             editor.border_title = title
@@ -104,9 +104,9 @@ class EditScreen(Saving, BaseScreen):
             self._fine = line
             fine.update(line, layout=False)
 
-    def _list_problems(self, problems: list[Problem]) -> None:
+    def _list_problems(self, problems: list[Problem], advice: list[Advice]) -> None:
         box = self.query_one(Problems)
-        box.set_class(bool(problems), "-shown")
+        box.set_class(bool(problems or advice), "-shown")
         self.set_class(bool(problems), "-wrong")
         box.clear_options()
         for problem in problems:
@@ -120,6 +120,7 @@ class EditScreen(Saving, BaseScreen):
                     )
                 )
             )
+        box.add_options([Option(advice_line(found)) for found in advice])
 
     @on(Form.Pointed)
     def _pointed(self, event: Form.Pointed) -> None:
@@ -127,7 +128,13 @@ class EditScreen(Saving, BaseScreen):
 
     @on(OptionList.OptionSelected)
     def _to_problem(self, event: OptionList.OptionSelected) -> None:
-        self._go_to(self._document.problems[event.option_index])
+        document, index = self._document, event.option_index
+        if index < len(document.problems):
+            self._go_to(document.problems[index])
+            return
+        found = document.advice[index - len(document.problems)]
+        line, column = locate(document.text, found.path)
+        self._go_to(Problem(line, column, found.key, found.message, document.name))
 
     def _go_to(self, problem: Problem) -> None:
         if self.has_class("-form"):

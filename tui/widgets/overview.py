@@ -7,7 +7,7 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from engine.config import Config
+from engine.config import Advice, Config
 from engine.data import DATASETS
 from engine.layers import shape_text
 from tui import text
@@ -112,8 +112,22 @@ def _meaning(
     words = introduction(document.text)
     lines = [Content(words), Content("")] if words else []
     lines += [line for fact in facts for line in _fact(*fact, width=width)]
+    if document.advice:
+        lines.append(Content(""))
+    for advice in document.advice:
+        lines.append(advice_line(advice))
     lines += [Content(""), layer_table(summary, width)]
     return Content("\n").join(lines)
+
+
+def advice_line(advice: Advice) -> Content:
+    """Something to know about a config that can be run, in a line."""
+    symbol, style = ("! ", "$warning") if advice.level == "warning" else ("i ", "$muted")
+    return Content.assemble(
+        (symbol, f"bold {style}"),
+        (f"{text.line(advice.key)}  ", "bold"),
+        (text.line(advice.message, 300), style),
+    )
 
 
 def time_words(config: Config, epoch_seconds: float | None) -> str:

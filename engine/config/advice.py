@@ -1,0 +1,110 @@
+"""What can be run and is hardly meant: said beside the problems, and never a reason to refuse."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from engine.config.problems import KeyPath, dotted
+from engine.config.schedulers import CosineAnnealingLR
+from engine.config.schema import Config
+from engine.data import DATASETS
+from engine.models import build
+
+
+@dataclass(frozen=True)
+class Advice:
+    """Something to know about a config that can be run.
+
+    Attributes:
+        path: of the key or the value.
+        message: what it does, and what to do instead.
+        level: a "warning" where it is hardly meant, a "note" where it only has to be known.
+    """
+
+    path: KeyPath
+    message: str
+    level: Literal["warning", "note"] = "warning"
+
+    @property
+    def key(self) -> str:
+        """The path as it is shown and typed."""
+        return dotted(self.path)
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.message}"
+
+
+def advise(config: Config) -> list[Advice]:
+    """All that is to be said about a config that can be run."""
+    return [advice for rule in RULES for advice in rule(config)]
+
+
+def _scores(config: Config) -> Iterator[Advice]:
+    """The cross-entropy takes any numbers as scores; an activation before it takes some away."""
+    if config.train.loss != "cross_entropy":
+        return
+    low, high, last = -math.inf, math.inf, None
+    for i, layer in enumerate(build(config.specs, DATASETS[config.dataset].image_shape)):
+        before = low, high
+        low, high = layer.output_range(low, high)
+        if (low, high) != before:
+            last = i, layer
+    if last is None or (low, high) == (-math.inf, math.inf):
+        return
+    index, layer = last
+    name = type(layer).__name__
+    where: KeyPath = ("model",) if config.model is not None else ("layers", index, name)
+    yield Advice(
+        where,
+        f"{name} leaves the loss only scores {_words(low, high)}, but cross_entropy takes scores "
+        "of any size and makes probabilities of them itself; leave it out",
+    )
+
+
+def _words(low: float, high: float) -> str:
+    if math.isinf(high):
+        return f"from {low:.2g} up"
+    return f"up to {high:.2g}" if math.isinf(low) else f"from {low:.2g} to {high:.2g}"
+
+
+def _validation(config: Config) -> Iterator[Advice]:
+    samples = config.data.limit or DATASETS[config.dataset].train_size
+    held_out = config.data.validation
+    count = held_out if isinstance(held_out, int) else round(samples * held_out)
+    classes = len(DATASETS[config.dataset].classes)
+    if count < classes:
+        yield Advice(
+            ("data", "validation"),
+            f"{count} sample{'s' * (count > 1)} cannot show all {classes} classes, so val_loss "
+            "and val_acc say little; hold out more",
+        )
+
+
+def _cosine(config: Config) -> Iterator[Advice]:
+    scheduler, epochs = config.train.scheduler, config.train.epochs
+    if not isinstance(scheduler, CosineAnnealingLR) or scheduler.T_max is None:
+        return
+    if scheduler.T_max < epochs - 1:
+        yield Advice(
+            ("train", "scheduler", "T_max"),
+            f"the learning rate is at its lowest after epoch {scheduler.T_max} and rises again "
+            f"until epoch {epochs}; leave T_max out to come down until the end",
+        )
+
+
+def _smoothing(config: Config) -> Iterator[Advice]:
+    share, classes = config.train.label_smoothing, len(DATASETS[config.dataset].classes)
+    if share == 0:
+        return
+    rest = share / classes
+    certain = 1 - share + rest
+    floor = -certain * math.log(certain) - (classes - 1) * rest * math.log(rest)
+    yield Advice(
+        ("train", "label_smoothing"),
+        f"loss and val_loss cannot fall below {floor:.3f}, which a network without a fault has",
+        "note",
+    )
+
+
+RULES = (_scores, _validation, _cosine, _smoothing)

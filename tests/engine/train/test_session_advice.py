@@ -1,0 +1,65 @@
+"""A session says what is hardly meant of its config, or shows only in its data."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from small_runs import PLAIN, Stop, make_config, train
+
+from engine.config import Config
+from engine.data import Dataset, Split
+from engine.train import setup
+from engine.train.events import Remarked
+
+SOFTMAX = PLAIN.replace("out_features: 10}\n", "out_features: 10}\n  - Softmax\n")
+
+
+def test_advice_is_a_warning_at_the_start_and_after_a_resume(tmp_path: Path) -> None:
+    config = make_config(tmp_path, SOFTMAX)
+    cut = train(config, stop=Stop((0, 1)))
+    (warning,) = cut.warnings
+    assert warning.startswith("layers.4.Softmax: Softmax leaves the loss only scores from 0 to 1")
+    assert train(config, resume=cut.path).warnings == [warning]
+
+
+def test_a_note_is_a_remark(tmp_path: Path) -> None:
+    found = train(make_config(tmp_path, PLAIN, "train.label_smoothing=0.2", "train.epochs=1"))
+    (remark,) = [event for event in found.events if isinstance(event, Remarked)]
+    assert (remark.rule, remark.level) == ("train.label_smoothing", "note")
+    assert "cannot fall below" in remark.message
+    assert found.warnings == []
+
+
+def test_an_ordinary_run_gets_no_advice(tmp_path: Path) -> None:
+    found = train(make_config(tmp_path, PLAIN, "train.epochs=1"))
+    assert found.warnings == []
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (lambda n: np.full(n, 7), ["training", "validation"]),
+        (lambda n: np.arange(n) % 10, []),
+    ],
+)
+def test_samples_of_a_single_class_are_said(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    labels: Callable[[int], np.ndarray],
+    expected: list[str],
+) -> None:
+    real = setup.load_dataset
+
+    def load(config: Config, **more: Any) -> Dataset:
+        dataset = real(config, **more)
+        images = dataset.train.images
+        return replace(dataset, train=Split(images, labels(len(images)).astype(np.int64)))
+
+    monkeypatch.setattr(setup, "load_dataset", load)
+    found = train(make_config(tmp_path, PLAIN, "train.epochs=1"))
+    assert len(found.warnings) == len(expected)
+    for what, warning in zip(expected, found.warnings, strict=True):
+        assert f"{what} samples are of class '7'" in warning
