@@ -41,11 +41,16 @@ class Predictor:
         model: an initialised network; it stays as it is.
         workers: what to compute on. A predictor serves one thread at a time.
 
+    Raises:
+        NotReadyError: the network has no weights yet.
+
     Source of the folding: Jacob et al., 'Quantization and training of neural networks for
     efficient integer-arithmetic-only inference', 2018, section 3.2.
     """
 
     def __init__(self, model: Sequential, workers: Workers) -> None:
+        for layer in model.walk():
+            layer.check_initialised()
         self._workers = workers
         self._model = Sequential(_forward_only(fold_batch_norms(model))).replica().eval()
         self._multiply_adds: dict[Shape, int] = {}

@@ -65,6 +65,9 @@ def test_activations(
         out, gradient = _run(layer, np.array([x], np.float32))
     np.testing.assert_array_equal(out[0], np.array(y, np.float32))
     np.testing.assert_array_equal(gradient[0], np.array(dx, np.float32))
+    low, high = layer.output_range(-INF, INF)
+    numbers = out[~np.isnan(out)]
+    assert ((low <= numbers) & (numbers <= high)).all()
 
 
 @pytest.mark.parametrize("slope", [0, 1e-60])

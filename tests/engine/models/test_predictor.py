@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from engine.errors import DTypeError, NotReadyError, ShapeError
 from engine.kernels.workers import Workers
 from engine.layers import BatchNorm1D, BatchNorm2D, Residual, Sequential
 from engine.models import PRESETS, build, preset
@@ -99,3 +100,14 @@ def test_a_batch_norm_goes_where_a_linear_layer_comes_before_it(rng: np.random.G
     assert left == ["2"]  # after the ReLU
     assert not any(isinstance(layer, BatchNorm1D) for layer in folded.walk())
     assert any(isinstance(layer, Residual) for layer in folded)
+
+
+def test_what_cannot_be_predicted_is_refused(rng: np.random.Generator) -> None:
+    with Workers(1) as workers:
+        predictor = Predictor(trained(SPECS, SHAPE, rng), workers)
+        with pytest.raises(DTypeError, match=r"^Conv2D\(.*type uint8; expected an array of floats"):
+            predictor.logits(np.zeros((2, *SHAPE), np.uint8))
+        with pytest.raises(ShapeError, match=r"^Conv2D\(.*is empty; expected one sample or more"):
+            predictor.logits(np.zeros((0, *SHAPE), np.float32))
+        with pytest.raises(NotReadyError, match=r"no weights yet; call initialise\(rng\) first"):
+            Predictor(build(SPECS, SHAPE), workers)
