@@ -1,11 +1,9 @@
 """What headless commands look like on a terminal: Rich's progress bar on stderr."""
 
-import os
 import sys
-from contextlib import suppress
 from typing import TextIO
 
-from engine.commands.output import NoProgress, Output, ProgressBar
+from engine.commands.output import NoProgress, Output, ProgressBar, write_if_possible
 
 _SHOW_CURSOR = b"\x1b[?25h\n"
 
@@ -81,8 +79,7 @@ class RichProgress:
 
     def abandon(self) -> None:
         """Show the cursor again, which the bar has hidden."""
-        with suppress(OSError):
-            os.write(2, _SHOW_CURSOR)
+        write_if_possible(2, _SHOW_CURSOR)
 
 
 def _is_terminal(stream: TextIO | None) -> bool:

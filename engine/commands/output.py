@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import select
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -153,3 +154,10 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], right: str = "")
         ).rstrip()
         for line in lines
     )
+
+
+def write_if_possible(descriptor: int, content: bytes) -> None:
+    """Write to a terminal or a pipe unless that would have to wait for its reader."""
+    with suppress(OSError, ValueError):
+        if select.select([], [descriptor], [], 0)[1]:
+            os.write(descriptor, content)

@@ -1,14 +1,29 @@
-"""Signals ask a command to come to an end; they never end it in the middle of a write."""
+"""Signals ask a command to come to an end, and see to it that it does.
+
+They never end it in the middle of a write. Whatever it is doing then has a limited time to finish:
+a thread of its own ends the process when that is over, even where no Python code of the main
+thread runs any more (a disk, a pipe or a terminal that does not answer).
+"""
 
 import os
 import signal
+import socket
+import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType, TracebackType
 
+from engine.commands.output import write_if_possible
 from engine.data import FetchCancelledError
 from engine.errors import EngineError
 
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
+
+GRACE = 40.0
+"""Seconds from the first signal to the end, at most: a checkpoint on a slow disk takes some."""
+_MOMENT = 1.0
+"""Seconds that the main thread has to carry out a second Ctrl-C itself."""
 
 
 class Interrupted(EngineError):
@@ -23,18 +38,78 @@ class Interrupted(EngineError):
         super().__init__(f"stopped by {signal.Signals(number).name}")
 
 
+class LastResort:
+    """Ends the process a while after it was told to end, if it is still there.
+
+    Args:
+        before: called before it ends the process, in a thread of its own.
+
+    Attributes:
+        wakeup: a descriptor; the number of a signal that is written there begins the countdown,
+            as ``signal.set_wakeup_fd`` has it written.
+    """
+
+    def __init__(self, before: Callable[[], None] = lambda: None) -> None:
+        self._before = before
+        self._reader, self._writer = socket.socketpair()
+        self._writer.setblocking(False)
+        self._deadline: float | None = None
+        self._signalled = False
+        self._code = 0
+        self.wakeup = self._writer.fileno()
+        threading.Thread(target=self._watch, name="cnn-tui-last-resort", daemon=True).start()
+
+    def begin(self, exit_code: int, seconds: float | None = None) -> None:
+        """End the process with this code after so long, or ``GRACE``; the first call counts."""
+        if self._deadline is None:
+            self._code = exit_code
+            self._deadline = time.monotonic() + (GRACE if seconds is None else seconds)
+            with suppress(OSError):
+                self._writer.send(b"\0")  # no signal: it only has the thread look at the time
+
+    def call_off(self) -> None:
+        """The process may live on."""
+        self._writer.close()
+
+    def _watch(self) -> None:
+        numbers = {int(getattr(signal, name, 0)) for name in _NAMES} - {0}
+        with self._reader:
+            while True:
+                left = None if self._deadline is None else self._deadline - time.monotonic()
+                if left is not None and left <= 0:
+                    break
+                self._reader.settimeout(left)
+                try:
+                    received = self._reader.recv(64)
+                except TimeoutError:
+                    break
+                if not received:
+                    return
+                for number in numbers.intersection(received):
+                    if self._signalled and number == signal.SIGINT:
+                        self._code = 130
+                        self._deadline = time.monotonic() + _MOMENT
+                    self._signalled = True
+                    self.begin(128 + number)
+        self._before()
+        os._exit(self._code)
+
+
 class Signals:
     """While it is open, the first signal calls ``on_signal`` and a second Ctrl-C leaves at once.
 
     A signal that is ignored stays so: ``nohup`` asks for it. A download that was given up for a
-    signal leaves as ``Interrupted``.
+    signal leaves as ``Interrupted``. What is not over ``GRACE`` seconds after the first signal is
+    ended.
 
     Attributes:
         received: the first signal's number, or None.
+        last_resort: ends the process if nothing else does.
 
     Args:
         on_signal: called in the handler with the signal's name; it must only set flags.
-        on_leave: called in the handler before a second Ctrl-C leaves, to give the terminal back.
+        on_leave: called before a second Ctrl-C or the last resort leaves, to give the terminal
+            back; in the handler or in another thread.
     """
 
     def __init__(
@@ -45,6 +120,7 @@ class Signals:
         self.received: int | None = None
         self._on_signal = on_signal
         self._on_leave = on_leave
+        self._wakeup = -1
         self._old: dict[int, Callable[[int, FrameType | None], object] | int] = {}
 
     @property
@@ -62,6 +138,8 @@ class Signals:
             raise Interrupted(self.received)
 
     def __enter__(self) -> "Signals":
+        self.last_resort = LastResort(self._give_up)
+        self._wakeup = signal.set_wakeup_fd(self.last_resort.wakeup, warn_on_full_buffer=False)
         for name in _NAMES:
             number = getattr(signal, name, None)  # Windows has no SIGHUP
             handler = None if number is None else signal.getsignal(number)
@@ -78,8 +156,16 @@ class Signals:
     ) -> None:
         for number, handler in self._old.items():
             signal.signal(number, handler)
+        signal.set_wakeup_fd(self._wakeup)
+        self.last_resort.call_off()
         if isinstance(value, FetchCancelledError) and self.received is not None:
             raise Interrupted(self.received) from None
+
+    def _give_up(self) -> None:
+        self._on_leave()
+        if self.received is not None:
+            name = signal.Signals(self.received).name
+            write_if_possible(2, f"{name}: it did not end within {GRACE:.0f} s\n".encode())
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.received is not None:

@@ -7,16 +7,22 @@ norm and 1.5 times in convolutions; two processes 1.9 times in both.
 
 A worker is a fork of this process: it has the network and the data set as they are at that
 moment, without a copy. What changes afterwards lies in shared memory (``shared_zeros``):
-parameters, gradients, statistics, and what is to be done next. Results come back through a pipe,
-whose end also tells a worker that its parent is dead, however it died; one that waits for others
-looks for itself. There is nothing in the file system.
+parameters, gradients, statistics, and what is to be done next. Results come back through a pipe.
+There is nothing in the file system.
+
+Workers end with their parent, however it dies: the kernel kills them then, also those that are
+stopped; without that (``prctl``), the end of the pipe tells a worker, and one that waits for
+others looks for itself. A worker that somebody stopped (SIGSTOP) would hold up all the others,
+and its parent with them: who waits for it makes it continue.
 """
 
+import ctypes
 import gc
 import os
 import pickle
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
@@ -40,6 +46,8 @@ _LOOK = 0.05
 """Seconds between two looks at whether to stop."""
 _GREETING = 10.0
 """Seconds that a worker has to say that it is there."""
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None  # a fork may not load it any more
 
 
 def can_fork() -> bool:
@@ -88,9 +96,12 @@ class Team(Generic[T]):
             exchange.close_bells()
 
     def _await_greetings(self) -> None:
+        deadline = time.monotonic() + _GREETING
         for pipe in self._pipes:
-            if not pipe.poll(_GREETING):
-                raise TimeoutError("a worker process does not start")
+            while not pipe.poll(_LOOK):
+                self._continue()
+                if time.monotonic() > deadline:
+                    raise TimeoutError("a worker process does not start")
             with suppress(EOFError):
                 pipe.recv()
 
@@ -112,13 +123,22 @@ class Team(Generic[T]):
             self._piles.restart()
             self._orders.give((order, len(pipes)), len(pipes))
             while len(results) < len(pipes):
-                for pipe in wait([pipe for pipe in pipes if pipe not in results], _LOOK):
+                ready = wait([pipe for pipe in pipes if pipe not in results], _LOOK)
+                for pipe in ready:
                     results[pipe] = self._reply(pipe)  # type: ignore[index]
+                if not ready:
+                    self._continue()
                 check()
         except BaseException:
             self.close()
             raise
         return [results[pipe] for pipe in pipes]
+
+    def _continue(self) -> None:
+        """Let workers go on that somebody has stopped; the others do not notice."""
+        for pid in self._processes:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
 
     @staticmethod
     def _reply(pipe: Any) -> T:
@@ -215,6 +235,7 @@ class _Worker:
 def _live(worker: _Worker) -> NoReturn:
     """The life of a forked process: it never returns to what its parent was doing."""
     try:
+        _end_with(worker.exchange.parent)
         signal.set_wakeup_fd(-1)
         for number in signal.valid_signals():
             if callable(signal.getsignal(number)):  # the parent's, about its terminal
@@ -227,6 +248,14 @@ def _live(worker: _Worker) -> NoReturn:
         worker.greet()
         worker.serve()
     finally:
+        os._exit(0)
+
+
+def _end_with(parent: int) -> None:
+    """Have the kernel kill this process when its parent ends."""
+    if _LIBC is not None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it ended before the kernel was told
         os._exit(0)
 
 

@@ -76,3 +76,35 @@ with Signals(on_leave=lambda: os.write(1, b"terminal")):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60)
     assert done.returncode == 130
     assert done.stdout == b"first terminal"
+
+
+HANGS = {
+    "in Python": "while True: time.sleep(0.01)",
+    "in a lock": "threading.Lock().acquire() and threading.Event().wait()",
+    "in a read that begins again": "read, write = os.pipe(); os.read(read, 1)",
+    "in a write to a full pipe": "print('x' * (1 << 20), flush=True, file=os.fdopen(full, 'w'))",
+    "in C that looks at nothing": "mutex = bytes(64); lock(mutex); lock(mutex)",
+}
+
+
+@pytest.mark.parametrize("number", NUMBERS, ids=lambda number: number.name)
+@pytest.mark.parametrize("hang", HANGS)
+def test_what_does_not_end_after_a_signal_is_ended(hang: str, number: signal.Signals) -> None:
+    code = f"""
+import ctypes, os, signal, threading, time
+from engine.commands import signals
+signals.GRACE = 0.5
+lock = ctypes.CDLL(None).pthread_mutex_lock
+empty, full = os.pipe()
+for number in ({", ".join(str(int(number)) for number in NUMBERS)}):
+    signal.signal(number, signal.SIG_DFL)
+with signals.Signals(on_leave=lambda: os.write(1, b"terminal")):
+    threading.Timer(0.2, os.kill, (os.getpid(), {int(number)})).start()
+    {HANGS[hang]}
+    os.write(1, b"never")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60)
+    assert done.returncode == 128 + number, done.stderr
+    assert done.stdout == b"terminal"
+    assert done.stderr.count(b"\n") <= 1
+    assert b"Traceback" not in done.stderr

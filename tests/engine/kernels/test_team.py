@@ -459,12 +459,14 @@ def test_a_life_ends_where_it_began(monkeypatch: pytest.MonkeyPatch) -> None:
     handled: dict[int, Any] = {}
     served: list[dict[int, Any]] = []
     kept: list[set[int]] = []
+    parents: list[int] = []
     before = signal.signal(signal.SIGUSR1, lambda *_: None)
     with monkeypatch.context() as patch:
         patch.setattr(signal, "set_wakeup_fd", lambda fd: fd)
         patch.setattr(signal, "signal", handled.__setitem__)
         patch.setattr(team_module.gc, "freeze", lambda: None)
         patch.setattr(team_module, "_let_go_of_files", kept.append)
+        patch.setattr(team_module, "_end_with", parents.append)
         patch.setattr(os, "_exit", sys.exit)
         patch.setattr(team_module._Worker, "serve", lambda worker: served.append(dict(handled)))
         with pytest.raises(SystemExit):
@@ -475,6 +477,7 @@ def test_a_life_ends_where_it_began(monkeypatch: pytest.MonkeyPatch) -> None:
         {signal.SIGUSR1: signal.SIG_DFL}
         | dict.fromkeys((signal.SIGINT, signal.SIGTERM, signal.SIGHUP), signal.SIG_IGN)
     ]
+    assert parents == [os.getpid()]
     assert kept == [{theirs.fileno(), *orders.bells, *exchange.bells, *piles.files}]
     ours.close()
     theirs.close()
@@ -572,3 +575,50 @@ def test_workers_close_their_teams() -> None:
         assert second is not None
         assert results(second, 1, 2)[1] == (1, 1, [[(1, 0, 0), (1, 0, 1)]])
     assert second.closed
+
+
+@pytest.mark.parametrize("moment", ["before the order", "in the middle", "at a meeting"])
+@pytest.mark.parametrize("stopped", [[0], [1], [0, 1]])
+def test_workers_that_were_stopped_continue(moment: str, stopped: list[int]) -> None:
+    begun = shared_zeros(2, np.int64)
+    go = shared_zeros(1, np.int64)
+
+    def task(order: Any, crew: Crew) -> list[int]:
+        if moment == "at a meeting":
+            crew.gather([])
+        begun[crew.index] = 1
+        while not go[0]:
+            time.sleep(0.001)
+        return crew.gather([crew.index])
+
+    def stop() -> None:
+        for index in stopped:
+            os.kill(team._processes[index], signal.SIGSTOP)
+        go[0] = 1
+
+    def when_begun() -> None:
+        if not go[0] and begun.all():
+            stop()
+
+    with made(task, 2) as team:
+        if moment == "before the order":
+            stop()
+        assert team.run(None, 2, when_begun) == [[0, 1]] * 2
+
+
+@pytest.mark.parametrize("end", ["os._exit(130)", "os.kill(os.getpid(), signal.SIGKILL)"])
+def test_workers_that_are_stopped_end_with_their_parent(end: str) -> None:
+    script = textwrap.dedent(f"""
+        import os, signal
+        from engine.kernels.team import Team
+        team = Team(lambda order, crew: None, 2)
+        print(*team._processes, flush=True)
+        for pid in team._processes:
+            os.kill(pid, signal.SIGSTOP)
+        {end}
+    """)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stderr == ""
+    pids = [int(pid) for pid in done.stdout.split()]
+    assert len(pids) == 2
+    assert soon(lambda: all(gone(pid) for pid in pids))
