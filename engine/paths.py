@@ -127,6 +127,17 @@ def check_writable(path: Path, error: type[EngineError] = ConfigError) -> Kind:
     return kind
 
 
+def real_path(path: Path) -> Path:
+    """The path without links, by which a file is known; as it is where the system cannot say.
+
+    A relative path has no other one once the working folder was removed.
+    """
+    try:
+        return Path(os.path.realpath(path))
+    except OSError:
+        return path
+
+
 def reason(problem: Exception) -> str:
     """Why the system refused a path, in a few words."""
     if isinstance(problem, OSError):

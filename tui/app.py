@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,6 +17,7 @@ from textual.notifications import SeverityLevel as Severity
 from engine.commands.signals import Signals
 from engine.commands.train import resume_command
 from engine.config import Config
+from engine.paths import real_path
 from tui import keymap, theme
 from tui.driver import patient
 from tui.jobs import Job, JobEnded
@@ -37,6 +40,9 @@ _TICK = 0.235  # seconds; the loss is drawn with every one, at 4 Hz
 _PATIENCE = {"loading": 0.3, "downloading": 0.3}
 """Seconds that a phase in which there is nothing to save may keep the app from leaving."""
 _LONGEST_SAVE = 30.0
+_LAST = 5.0
+"""Seconds from there to the end, at most."""
+_HANGUP = 129
 
 
 class CnnApp(App[int]):
@@ -105,6 +111,15 @@ class CnnApp(App[int]):
     def _tick(self) -> None:
         if self.signals is not None and self.signals.received is not None:
             self.leave(self.signals.exit_code or 0)
+        elif getattr(self._driver, "is_gone", False):
+            self.leave(_HANGUP)
+        if self._leaving:
+            with _logged("drawing"):
+                self._beat()
+        else:
+            self._beat()
+
+    def _beat(self) -> None:
         for screen in reversed(self.screen_stack):
             if isinstance(screen, BaseScreen):
                 screen.beat()  # also while a dialog lies over it
@@ -305,23 +320,45 @@ class CnnApp(App[int]):
         if session is not None:
             session.controls.stop_from_signal(name)
 
+    def give_terminal_back(self) -> None:
+        """Leave the terminal as it was; in any thread, right before the process is ended."""
+        give_back = getattr(self._driver, "give_back", None)
+        if give_back is not None:
+            give_back()
+
     def leave(self, exit_code: int = 0) -> None:
-        """Save what is running, and leave; does not ask."""
+        """Save what is running, and leave; does not ask.
+
+        Whatever goes wrong meanwhile is logged, and does not keep the app from leaving.
+        """
         if self._leaving:
             return
         self._leaving = True
-        self.training.stop("quit" if exit_code == 0 else self._signal_name())
+        self._end_in_any_case(exit_code)
+        with _logged("the training cannot be told to stop"):
+            reason = "quit" if exit_code == 0 else signal.Signals(exit_code - 128).name
+            self.training.stop(reason)
         for job in self.jobs:
             job.cancel()
         self.run_worker(self._leave(exit_code), exit_on_error=False)
 
-    def _signal_name(self) -> str:
-        import signal
-
-        assert self.signals is not None
-        return signal.Signals(self.signals.received or 0).name
+    def _end_in_any_case(self, exit_code: int, seconds: float | None = None) -> None:
+        if self.signals is not None:
+            self.signals.last_resort.begin(exit_code, seconds)
 
     async def _leave(self, exit_code: int) -> None:
+        try:
+            with _logged("waiting for the training"):
+                await self._wait_for_training()
+            with _logged("the session is not remembered"):
+                self._remember()
+            with _logged("there is no farewell"):
+                self._say_farewell()
+        finally:
+            self._end_in_any_case(exit_code, _LAST)
+            self.exit(exit_code)
+
+    async def _wait_for_training(self) -> None:
         began, told = time.monotonic(), False
         while self.training.thread_alive:
             waited = time.monotonic() - began
@@ -332,13 +369,10 @@ class CnnApp(App[int]):
                 self.tell("saving the checkpoint ...", "q again leaves at once", timeout=30)
             await asyncio.sleep(0.02)
         await asyncio.sleep(0)  # let the last messages of the training arrive
-        self._remember()
-        self._say_farewell()
-        self.exit(exit_code)
 
     def _remember(self) -> None:
         path = self.workspace.document.path
-        self.settings.config = str(path.resolve()) if path else ""
+        self.settings.config = str(real_path(path)) if path else ""
         self.settings.theme = self.theme
         self.settings.save()
 
@@ -353,15 +387,30 @@ class CnnApp(App[int]):
 
     def _fatal_error(self) -> None:
         """A fault of the program: restore the terminal, and say where the whole story is."""
-        error = self._exception
+        self._end_in_any_case(1, 2 * _LAST)
+        with _logged("the training cannot be told to stop"):
+            self.training.stop("the app crashed")
+            deadline = time.monotonic() + _LAST
+            while self.training.thread_alive and time.monotonic() < deadline:
+                time.sleep(0.02)
+        assert self._exception is not None
+        self.panic(Text("\n".join(self.fault(self._exception))))
+
+    def fault(self, error: Exception) -> list[str]:
+        """What to say about a fault of the program; it is logged."""
         log.critical("the app crashed", exc_info=error)
-        self.training.stop("the app crashed")
-        deadline = time.monotonic() + 5
-        while self.training.thread_alive and time.monotonic() < deadline:
-            time.sleep(0.02)
         lines = [f"cnn-tui: a fault of the program: {type(error).__name__}: {clean(error, 300)}"]
         if self.log_path is not None:
             lines.append(f"the whole story is in {self.log_path}")
         if self.training.run_dir is not None:
             lines.append(f"the run is saved; go on with:  {resume_command(self.training.run_dir)}")
-        self.panic(Text("\n".join(lines)))
+        return lines
+
+
+@contextmanager
+def _logged(what: str) -> Iterator[None]:
+    """An exception is logged, and goes no further."""
+    try:
+        yield
+    except Exception:
+        log.exception("while leaving: %s", what)

@@ -22,6 +22,7 @@ from engine.config import (
     set_value,
 )
 from engine.errors import ConfigError
+from engine.paths import real_path
 from engine.train import durable
 
 _PAUSE = 1.0  # seconds; what is changed without such a pause is undone in one go
@@ -188,11 +189,11 @@ class Document:
     def argument(self) -> str:
         """What stands for the file on the command line: a name where that is enough."""
         assert self.path is not None
-        path = Path(os.path.realpath(self.path))
+        path = real_path(self.path)
         name = paths.written(Path(path.stem))
-        if os.path.realpath(resolve(name)) == str(path) and not os.path.lexists(name):
+        if real_path(resolve(name)) == path and not os.path.lexists(name):
             return name
-        folder = Path.cwd()
+        folder = real_path(Path())
         return paths.written(path.relative_to(folder) if path.is_relative_to(folder) else path)
 
     def command(self) -> str | None:

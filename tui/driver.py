@@ -2,18 +2,36 @@
 
 When a terminal is closed, Textual's output thread dies of the error that it gets, and the app
 waits for ever for room in its queue. Here what cannot be written is dropped: the app lives on for
-the moment that it needs to save what is running.
+the moment that it needs to save what is running. A terminal may go without a signal (``nohup``):
+``is_gone`` says so, since Textual would read its end again and again.
 
 And where a process is stopped and goes on without being asked (SIGSTOP, SIGCONT), Textual starts
 to read the keys once more, beside the thread that does so already, and takes the terminal's
 state for the one to be restored at the end. Here the first start is undone before; and while the
 terminal is being given back, or was, it is not taken again.
+
+``give_back`` is for the moment before the process is ended, when nothing else answers any more.
 """
 
+import os
 import sys
+from contextlib import suppress
 from typing import Any, TextIO
 
 from textual.driver import Driver
+
+from engine.commands.output import write_if_possible
+
+if sys.platform != "win32":
+    import termios
+
+_NOT_OURS = (
+    "\x18"  # whatever sequence was being written is over
+    "\x1b[?2004l\x1b[?7h\x1b[?2048l"  # pasting, line wrap, reports of the size
+    "\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1016l\x1b[?1006l"  # the mouse
+    "\x1b[<u\x1b[?1049l\x1b[?25h\x1b[?1004l"  # keyboard, screen, cursor, focus
+)
+"""Ends all modes of a terminal that Textual begins."""
 
 
 class _Patient:
@@ -49,14 +67,34 @@ def patient(driver: type[Driver]) -> type[Driver]:
                 file = sys.__stdout__  # Textual draws on stderr, which may be a log: ``2>log``
             if file is not None:
                 self._file = _Patient(file)
-            self._at_work = False
+            self._at_work = self._has_taken = False
+            self._had_terminal = self._has_terminal
+
+        @property
+        def _has_terminal(self) -> bool:
+            return os.isatty(getattr(self, "fileno", -1))
+
+        @property
+        def is_gone(self) -> bool:
+            """Whether there was a terminal, and is none any more."""
+            return self._had_terminal and not self._has_terminal
+
+        def give_back(self) -> None:
+            """Leave the terminal as it was, at once, from any thread; it is not used after that."""
+            if not self._has_taken:
+                return
+            before = getattr(self, "attrs_before", None)
+            if sys.platform != "win32" and before is not None:
+                with suppress(termios.error):
+                    termios.tcsetattr(self.fileno, termios.TCSANOW, before)
+            write_if_possible(self._file.fileno(), _NOT_OURS.encode())
 
         def start_application_mode(self) -> None:
             again = self._at_work
             resumed = again or getattr(self, "_must_signal_resume", False)  # on POSIX only
             if again:
                 self.suspend_application_mode()
-            self._at_work = True
+            self._at_work = self._has_taken = True
             super().start_application_mode()
             if resumed:  # the screen is empty then, and Textual may draw only what has changed
                 self._app.call_later(self._app.refresh, layout=True)
@@ -64,6 +102,7 @@ def patient(driver: type[Driver]) -> type[Driver]:
         def stop_application_mode(self) -> None:
             self._at_work = False
             super().stop_application_mode()
+            self._has_taken = False
 
         def _sigcont_application(self, *arguments: Any) -> None:
             if self._at_work or self._must_signal_resume:

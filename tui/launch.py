@@ -3,15 +3,19 @@
 import logging
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from engine import paths
-from engine.commands.signals import Signals
+from engine.commands.signals import LastResort, Signals
 from engine.errors import ConfigError, RunError
 from tui.app import CnnApp
 from tui.settings import Settings, state_dir
 from tui.workspace import Workspace
+
+_LAST = 5.0
+"""Seconds that threads have to end after the app has."""
 
 
 def launch(config: Path | None, overrides: Sequence[str] = ()) -> int:
@@ -33,13 +37,24 @@ def launch(config: Path | None, overrides: Sequence[str] = ()) -> int:
         print(error, file=sys.stderr)
         return error.exit_code
     app = CnnApp(workspace, settings=settings, log_path=log_path)
-    with Signals(app.signalled) as app.signals:
-        code = app.run()
-    for line in app.farewell:
-        print(line, file=sys.stderr)
-    if code is None:
-        return app.return_code or 0
+    code = _run(app)
+    LastResort().begin(code, _LAST)  # a thread that does not end would keep the process
+    with suppress(OSError):  # the terminal may be gone
+        for line in app.farewell:
+            print(line, file=sys.stderr)
     return code
+
+
+def _run(app: CnnApp) -> int:
+    with Signals(app.signalled, app.give_terminal_back) as app.signals:
+        try:
+            code = app.run()
+        except Exception as error:  # on the way out: all before that is shown by the app itself
+            app.farewell = app.fault(error)
+            return app.signals.exit_code or 1
+        finally:
+            app.give_terminal_back()
+    return (app.return_code or 0) if code is None else code
 
 
 def open_log() -> Path | None:

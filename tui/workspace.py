@@ -5,6 +5,7 @@ from pathlib import Path
 
 from engine.commands.config import DEFAULT, resolve
 from engine.config import list_configs
+from engine.paths import real_path
 from engine.resources import shipped
 from tui.document import Document
 
@@ -18,6 +19,7 @@ class Workspace:
     """
 
     def __init__(self, paths: list[Path], chosen: Path) -> None:
+        self._folder = real_path(Path())  # it may be removed later; files keep their names
         self._extra = [chosen]
         self._open: dict[Path, Document] = {}
         self.paths = paths
@@ -38,15 +40,15 @@ class Workspace:
 
     def rescan(self) -> None:
         """Look again which files there are."""
-        found = {_key(path): path for path in list_configs()}
+        found = {self._key(path): path for path in list_configs()}
         for path in self._extra:
-            found.setdefault(_key(path), path)
-        first = _key(resolve(DEFAULT))
-        self.paths = sorted(found.values(), key=lambda path: _key(path) != first)
+            found.setdefault(self._key(path), path)
+        first = self._key(resolve(DEFAULT))
+        self.paths = sorted(found.values(), key=lambda path: self._key(path) != first)
 
     def choose(self, path: Path) -> Document:
         """Open a config; one that is open already keeps its unsaved changes."""
-        key = _key(path)
+        key = self._key(path)
         if key not in self._open:
             self._open[key] = Document.open(path)
         self.document = self._open[key]
@@ -56,14 +58,18 @@ class Workspace:
         """A document has another file now."""
         assert document.path is not None
         self._open = {k: d for k, d in self._open.items() if d is not document}
-        self._open[_key(document.path)] = document
+        self._open[self._key(document.path)] = document
         self._extra.append(document.path)
         self.rescan()
 
     def is_dirty(self, path: Path) -> bool:
         """Whether a config has unsaved changes."""
-        document = self._open.get(_key(path))
+        document = self._open.get(self._key(path))
         return document is not None and document.dirty
+
+    def _key(self, path: Path) -> Path:
+        """What a file is known by, however its path is written."""
+        return real_path(self._folder / path)
 
     @property
     def dirty(self) -> list[Document]:
@@ -74,9 +80,4 @@ class Workspace:
 def is_read_only(path: Path) -> bool:
     """Whether a config is part of an installed package: it is copied, not changed."""
     packed = shipped("configs")
-    return packed.parent.name == "_shipped" and _key(path).is_relative_to(_key(packed))
-
-
-def _key(path: Path) -> Path:
-    """The same for all ways to write a path; a circle of links, too, has one."""
-    return Path(os.path.realpath(path))
+    return packed.parent.name == "_shipped" and real_path(path).is_relative_to(real_path(packed))

@@ -43,14 +43,20 @@ class LastResort:
 
     Args:
         before: called before it ends the process, in a thread of its own.
+        counts: whether a signal tells the process to end.
 
     Attributes:
         wakeup: a descriptor; the number of a signal that is written there begins the countdown,
             as ``signal.set_wakeup_fd`` has it written.
     """
 
-    def __init__(self, before: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        before: Callable[[], None] = lambda: None,
+        counts: Callable[[int], bool] = lambda number: False,
+    ) -> None:
         self._before = before
+        self._counts = counts
         self._reader, self._writer = socket.socketpair()
         self._writer.setblocking(False)
         self._deadline: float | None = None
@@ -60,19 +66,19 @@ class LastResort:
         threading.Thread(target=self._watch, name="cnn-tui-last-resort", daemon=True).start()
 
     def begin(self, exit_code: int, seconds: float | None = None) -> None:
-        """End the process with this code after so long, or ``GRACE``; the first call counts."""
+        """End the process after so long, or ``GRACE``: with the first code, at the first end."""
+        end = time.monotonic() + (GRACE if seconds is None else seconds)
         if self._deadline is None:
-            self._code = exit_code
-            self._deadline = time.monotonic() + (GRACE if seconds is None else seconds)
-            with suppress(OSError):
-                self._writer.send(b"\0")  # no signal: it only has the thread look at the time
+            self._code, self._deadline = exit_code, end
+        self._deadline = min(self._deadline, end)
+        with suppress(OSError):
+            self._writer.send(b"\0")  # no signal: it only has the thread look at the time
 
     def call_off(self) -> None:
         """The process may live on."""
         self._writer.close()
 
     def _watch(self) -> None:
-        numbers = {int(getattr(signal, name, 0)) for name in _NAMES} - {0}
         with self._reader:
             while True:
                 left = None if self._deadline is None else self._deadline - time.monotonic()
@@ -85,7 +91,7 @@ class LastResort:
                     break
                 if not received:
                     return
-                for number in numbers.intersection(received):
+                for number in filter(self._counts, received):
                     if self._signalled and number == signal.SIGINT:
                         self._code = 130
                         self._deadline = time.monotonic() + _MOMENT
@@ -138,7 +144,7 @@ class Signals:
             raise Interrupted(self.received)
 
     def __enter__(self) -> "Signals":
-        self.last_resort = LastResort(self._give_up)
+        self.last_resort = LastResort(self._give_up, self._is_ours)
         self._wakeup = signal.set_wakeup_fd(self.last_resort.wakeup, warn_on_full_buffer=False)
         for name in _NAMES:
             number = getattr(signal, name, None)  # Windows has no SIGHUP
@@ -160,6 +166,9 @@ class Signals:
         self.last_resort.call_off()
         if isinstance(value, FetchCancelledError) and self.received is not None:
             raise Interrupted(self.received) from None
+
+    def _is_ours(self, number: int) -> bool:
+        return number in self._old and signal.getsignal(number) == self._handle
 
     def _give_up(self) -> None:
         self._on_leave()

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from engine.paths import real_path
 from engine.resources import shipped
 
 
@@ -20,7 +21,7 @@ def list_configs(extra_dirs: Iterable[Path] = ()) -> list[Path]:
     for folder in (shipped("configs"), Path("configs"), *extra_dirs):
         for path in (folder / name for name in _names_in(folder)):
             if path.suffix in (".yaml", ".yml") and os.path.isfile(path):
-                found.setdefault(Path(os.path.realpath(path)), path)
+                found.setdefault(real_path(path), path)
     return list(found.values())
 
 

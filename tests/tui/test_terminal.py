@@ -1,79 +1,22 @@
 """The app in a real terminal, through tmux."""
 
-import itertools
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tmux import Tmux, is_gone
 
 from engine.train.runlist import RunInfo, list_runs
-
-ROOT = Path(__file__).parents[2]
-_NUMBERS = itertools.count()
 
 pytestmark = [
     pytest.mark.terminal,
     pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed"),
 ]
-
-
-class Tmux:
-    """A shell in a terminal of 80x24."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._socket = f"cnn-tui-test-{os.getpid()}-{next(_NUMBERS)}"
-        self._tmux("new-session", "-d", "-s", "t", "-x", "80", "-y", "24", "sh")
-        self._tmux("set-option", "-g", "status", "off")
-        self._tmux("set-option", "-g", "remain-on-exit", "on")
-        self.type(f"cd {folder}; export PYTHONPATH={ROOT} XDG_STATE_HOME={folder / 'state'}; clear")
-
-    def _tmux(self, *arguments: str) -> str:
-        command = ["tmux", "-L", self._socket, "-f", "/dev/null", *arguments]
-        environment = {k: v for k, v in os.environ.items() if k not in ("TMUX", "NO_COLOR")}
-        done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, check=False, timeout=20
-        )
-        return done.stdout
-
-    def type(self, line: str) -> None:
-        self._tmux("send-keys", "-t", "t", "-l", line)
-        self._tmux("send-keys", "-t", "t", "Enter")
-
-    def press(self, *keys: str) -> None:
-        self._tmux("send-keys", "-t", "t", *keys)
-
-    @property
-    def screen(self) -> str:
-        return self._tmux("capture-pane", "-p", "-t", "t")
-
-    @property
-    def state(self) -> str:
-        """Alternate screen, mouse tracking, cursor: ``0 0 1`` in a sane terminal."""
-        flags = "#{alternate_on} #{mouse_any_flag} #{cursor_flag}"
-        return self._tmux("display-message", "-p", "-t", "t", flags).strip()
-
-    def wait(self, condition: Callable[[], object], seconds: float = 30) -> None:
-        deadline = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < deadline, self.screen
-            time.sleep(0.05)
-
-    def start_app(self, config: str = "") -> int:
-        """Start it, wait for the first screen, and return its process."""
-        command = f"echo $$ > pid; exec {sys.executable} -m tui {config}"
-        self.type(f"sh -c '{command}'; echo CODE=$?")
-        self.wait(lambda: "actions" in self.screen)
-        return int((self.folder / "pid").read_text())
-
-    def close(self) -> None:
-        self._tmux("kill-server")
 
 
 @pytest.fixture
@@ -92,14 +35,6 @@ def _run(folder: Path) -> RunInfo:
     return run
 
 
-def _is_gone(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    return False
-
-
 def test_start_train_see_an_epoch_and_quit(terminal: Tmux) -> None:
     pid = terminal.start_app()
     assert "train quickstart now" in terminal.screen
@@ -112,7 +47,7 @@ def test_start_train_see_an_epoch_and_quit(terminal: Tmux) -> None:
     terminal.wait(lambda: "CODE=0" in terminal.screen)
     assert "cnn-tui resume" in terminal.screen
     assert terminal.state == "0 0 1"
-    assert _is_gone(pid)
+    assert is_gone(pid)
     assert _run(terminal.folder).status == "stopped"
 
 
@@ -139,7 +74,7 @@ def test_a_terminal_that_goes_away_saves_the_run(terminal: Tmux) -> None:
     terminal.press("r")
     terminal.wait(lambda: "epoch 2 val" in terminal.screen)
     terminal.close()
-    terminal.wait(lambda: _is_gone(pid))
+    terminal.wait(lambda: is_gone(pid))
     run = _run(terminal.folder)
     assert (run.status, run.record["reason"]) == ("stopped", "SIGHUP")
 

@@ -37,7 +37,7 @@ class Saving(Screen[None]):
 
         def replaced(path: Path) -> list[Path]:
             there = replaced_file(path)
-            is_own = own is not None and os.path.realpath(path) == os.path.realpath(own)
+            is_own = own is not None and paths.real_path(path) == paths.real_path(own)
             return [] if is_own else there
 
         ask_file(

@@ -9,6 +9,7 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from engine.config import ConfigProblems, load
+from engine.paths import real_path
 from tui import text
 from tui.blurb import data_state
 from tui.workspace import Workspace
@@ -55,7 +56,7 @@ class ConfigList(OptionList):
         )
         chosen = self._workspace.document.path
         for i, path in enumerate(self._paths):
-            if chosen is not None and path.resolve() == chosen.resolve():
+            if chosen is not None and real_path(path) == real_path(chosen):
                 self.highlighted = i
 
     def mark_changes(self) -> None:
