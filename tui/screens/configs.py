@@ -2,7 +2,6 @@
 
 import os
 import shlex
-import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -18,6 +17,7 @@ from engine.config import ConfigProblems, read_text
 from tui import keymap, text
 from tui.blurb import data_state
 from tui.document import Document
+from tui.handover import run_on_terminal
 from tui.screens.base import BaseScreen
 from tui.screens.saving import Saving
 from tui.widgets.configlist import ConfigList
@@ -212,7 +212,7 @@ class ConfigsScreen(Saving, BaseScreen):
 
     def action_editor(self) -> None:
         """Edit in the editor that the environment names."""
-        command = os.environ.get("VISUAL") or os.environ.get("EDITOR")
+        command = (os.environ.get("VISUAL") or os.environ.get("EDITOR") or "").strip()
         if not command:
             self.cnn.tell("$EDITOR is not set", "e edits here", severity="warning")
             return
@@ -223,7 +223,9 @@ class ConfigsScreen(Saving, BaseScreen):
             self.cnn.tell("this terminal cannot start an editor", "e edits here")
             return
         except (OSError, ValueError, ConfigProblems) as error:
-            self.cnn.tell(f"{command}: {error}", "e edits here", severity="error")
+            reason = error.strerror if isinstance(error, OSError) else None
+            problem = text.line(f"{command}: {reason or error}".splitlines()[0], 200)
+            self.cnn.tell(problem, "nothing was changed; e edits here", severity="error")
             return
         document.type(changed)
         self.beat()
@@ -232,6 +234,5 @@ class ConfigsScreen(Saving, BaseScreen):
         with tempfile.TemporaryDirectory(prefix="cnn-tui-") as folder:
             path = Path(folder, f"{self.document.name}.yaml")
             path.write_text(content, encoding="utf-8", newline="")
-            with self.app.suspend():
-                subprocess.run([*command, str(path)], check=False)
+            run_on_terminal(self.cnn, [*command, str(path)])
             return read_text(path)
