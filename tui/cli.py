@@ -427,6 +427,14 @@ def _open_app(options: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return 2
+    kind = os.environ.get("TERM", "")
+    if os.name != "nt" and kind in ("", "dumb", "unknown"):
+        print(
+            f"cnn-tui: the app cannot draw on this terminal (TERM is {kind or 'not set'}); "
+            "train with: cnn-tui --no-ui",
+            file=sys.stderr,
+        )
+        return 2
     from tui.launch import launch
 
     return launch(path, options.overrides)

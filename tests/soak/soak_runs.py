@@ -76,7 +76,12 @@ def start(
     folder: Path, *arguments: str, setup: str = "", **options: Any
 ) -> subprocess.Popen[bytes]:
     """Start ``cnn-tui`` in a folder; ``setup`` is Python that runs in its process before."""
-    own = {"PYTHONPATH": str(ROOT), "XDG_STATE_HOME": str(folder / "state"), "CNN_TUI_DATA": ""}
+    own = {
+        "PYTHONPATH": str(ROOT),
+        "XDG_STATE_HOME": str(folder / "state"),
+        "CNN_TUI_DATA": "",
+        "TERM": "xterm",
+    }
     return subprocess.Popen(
         [sys.executable, "-c", _START.format(setup=setup), *arguments],
         cwd=folder,

@@ -1,14 +1,17 @@
 """Screen 1: choosing, understanding, saving."""
 
+import shlex
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Input
+from textual.widgets import Input, Static
 from tui_support import Until
 
 from tui.app import CnnApp
+from tui.screens.copied import Copied, broken
 from tui.screens.dialogs import AskPath, Confirm
 from tui.widgets.configlist import ConfigList
 from tui.widgets.line import Line
@@ -150,6 +153,22 @@ async def test_the_command_is_copied(make_app: MakeApp) -> None:
     async with app.run_test() as pilot:
         await pilot.press("y")
         assert app.clipboard == "cnn-tui --no-ui --config configs/tiny.yaml"
+        await pilot.pause()
+        assert isinstance(app.screen, Copied)
+        assert str(app.screen.query_one("#command", Static).render()) == app.clipboard
+        assert "if it allows that" in str(app.screen.query_one(".detail", Static).render())
+        await pilot.press("escape")
+        assert not isinstance(app.screen, Copied)
+
+
+@pytest.mark.parametrize("width", [20, 60, 80, 200])
+def test_a_copied_command_is_broken_where_a_shell_joins_it(width: int) -> None:
+    words = ["cnn-tui", "--no-ui", "--set", "'data.augment={shift: 1}'", *["--set", "a=1"] * 30]
+    lines = broken(words, width)
+    script = 'show() { printf "%s\\n" "$@"; }; show ' + "\n".join(lines)
+    shown = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
+    assert shown.stdout.splitlines() == [shlex.split(word)[0] for word in words]
+    assert all(len(line) <= width for line in lines if "augment" not in line)
 
 
 async def test_a_click_on_the_go_line_trains(make_app: MakeApp, until: Until) -> None:

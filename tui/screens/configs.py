@@ -19,6 +19,7 @@ from tui.blurb import data_state
 from tui.document import Document
 from tui.handover import run_on_terminal
 from tui.screens.base import BaseScreen
+from tui.screens.copied import Copied
 from tui.screens.saving import Saving
 from tui.widgets.configlist import ConfigList
 from tui.widgets.line import Line, Part
@@ -161,8 +162,8 @@ class ConfigsScreen(Saving, BaseScreen):
         """Copy the headless command."""
         command = self.document.command()
         assert command is not None
-        self.app.copy_to_clipboard(command)
-        self.cnn.tell(f"copied: {command}", timeout=3)
+        self.app.copy_to_clipboard(command)  # a request: no terminal says what it did with it
+        self.app.push_screen(Copied([shlex.quote(word) for word in shlex.split(command)]))
 
     def action_edit(self) -> None:
         """Form and YAML."""
