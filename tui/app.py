@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from rich.text import Text
+from textual import events
 from textual.app import App
 from textual.driver import Driver
 from textual.notifications import SeverityLevel as Severity
+from textual.widgets import Input, TextArea
 
 from engine.commands.signals import Signals
 from engine.commands.train import resume_command
@@ -32,6 +34,7 @@ from tui.subject import Choice
 from tui.text import clean
 from tui.told import SnapshotTaken, TrainingOver, TrainingTold
 from tui.training import Training
+from tui.widgets.textfield import taken
 from tui.workspace import Workspace
 
 log = logging.getLogger("cnn_tui")
@@ -107,6 +110,14 @@ class CnnApp(App[int]):
     def on_mount(self) -> None:
         self.set_interval(_TICK, self._tick)
         self.call_after_refresh(offer_to_resume, self)
+
+    async def on_event(self, event: events.Event) -> None:
+        """Take an event; of what is typed, the next only after a text field has taken this."""
+        typed = isinstance(event, events.Key | events.Paste) and not event.is_forwarded
+        field = self.focused if typed and self.screen_stack else None
+        await super().on_event(event)
+        if isinstance(field, Input | TextArea):
+            await taken(field)
 
     def _tick(self) -> None:
         if self.signals is not None and self.signals.received is not None:

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,8 @@ from engine.errors import ConfigError
 from engine.paths import real_path
 from engine.train import durable
 
-_PAUSE = 1.0  # seconds; what is changed without such a pause is undone in one go
+_TYPING = "typing"
+_PAUSE = 1.0  # seconds; what is typed without such a pause is undone in one go
 _UNDOS = 200
 
 DEFAULT = object()
@@ -41,14 +42,18 @@ class Document:
         config: what it means; None while something is wrong.
         problems: what is wrong, in the order of the file.
         advice: what can be run and is hardly meant; empty while something is wrong.
-        values: what the text says, unchecked; empty while it cannot be read at all.
-        version: grows with every change, for whoever follows.
+        values: what the text says, unchecked.
+        readable: whether it is YAML with keys; ``values`` are empty where it is not.
+        version: grows with every change.
+        followers: called after every change; it is the one text there is, so that none of its
+            views may show, let alone write back, an older one.
     """
 
     def __init__(self, path: Path | None, text: str) -> None:
         self.path = path
         self.text = self._saved = text
         self.version = 0
+        self.followers: list[Callable[[], None]] = []
         self._before: list[str] = []
         self._after: list[str] = []
         self._last_change, self._changed_at = "", 0.0
@@ -62,6 +67,7 @@ class Document:
         except ConfigProblems as error:
             document = cls(path, "")
             document.config, document.problems = None, error.problems
+            document.readable = False
             return document
 
     @property
@@ -78,7 +84,7 @@ class Document:
 
     def type(self, text: str) -> None:
         """The text was edited by hand."""
-        self._become(text, "typing")
+        self._become(text, _TYPING)
 
     def set(self, path: str, value: Any) -> None:
         """Give a key another value (or ``DEFAULT``); comments and all else stay.
@@ -88,8 +94,12 @@ class Document:
         """
         self.set_all({path: value})
 
-    def set_all(self, changes: Mapping[str, Any]) -> None:
+    def set_all(self, changes: Mapping[str, Any], edit: str = "") -> None:
         """Give several keys other values, as one change; all of them or none.
+
+        Args:
+            changes: the values by path, or ``DEFAULT``.
+            edit: a name of what is being edited: until ``end_edit`` its changes are one for undo.
 
         Raises:
             ConfigError: as ``set``.
@@ -98,7 +108,11 @@ class Document:
         for path, value in changes.items():
             remove = value is DEFAULT
             text = remove_value(text, path) if remove else set_value(text, path, value)
-        self._become(text, " ".join(changes))
+        self._become(text, edit or " ".join(changes))
+
+    def end_edit(self) -> None:
+        """The next change is another one for undo."""
+        self._last_change = ""
 
     def override(self, overrides: Sequence[str]) -> None:
         """Make the changes that ``--set KEY=VALUE`` stands for; they are not saved.
@@ -144,14 +158,17 @@ class Document:
         self._understand()
 
     def _become(self, text: str, what: str) -> None:
-        """Take another text; changes of the same thing without a pause are one for undo."""
+        """Take another text; changes of the same thing are one for undo."""
         if text == self.text:
             return
         now = time.monotonic()
-        joined = what == self._last_change and now - self._changed_at < _PAUSE
-        if not joined:
+        paused = what == _TYPING and now - self._changed_at >= _PAUSE
+        if what != self._last_change or paused:
             self._before.append(self.text)
             del self._before[:-_UNDOS]
+        elif text == self._before[-1]:  # taken back by hand: there is nothing to undo
+            self._before.pop()
+            what = ""
         self._after.clear()
         self._last_change, self._changed_at = what, now
         self.text = text
@@ -182,6 +199,8 @@ class Document:
             values = None
         self.values: dict[str, Any] = values if isinstance(values, dict) else {}
         self.readable = isinstance(values, dict)
+        for follow in self.followers:
+            follow()
 
     # -- what it is on the command line ---------------------------------------------------------
 

@@ -4,7 +4,7 @@ The rows are made from the schema's fields; what a form can do better than singl
 scheduler, a warm-up or a callback on and off) is said here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -162,6 +162,19 @@ def help_text(document: Document, row: Row) -> str:
     return "; ".join(parts)
 
 
+def wrong(rows: Sequence[Row], paths: Iterable[str]) -> set[str]:
+    """The paths of the rows that problems are about.
+
+    A problem inside a value is that of its row; one of a whole section is that of all its rows.
+    """
+    found = set()
+    for path in paths:
+        above = [row.path for row in rows if f"{path}.".startswith(f"{row.path}.")]
+        below = [row.path for row in rows if path and row.path.startswith(f"{path}.")]
+        found.update([max(above, key=len)] if above else below)
+    return found
+
+
 def _word(value: Any) -> str:
     if isinstance(value, str):
         return value
@@ -196,12 +209,17 @@ def value_at(values: Any, path: str) -> Any:
 # -- changing -------------------------------------------------------------------------------
 
 
+def is_text(row: Row) -> bool:
+    """Whether its value is typed; layers are written in the YAML."""
+    return not row.options and row.path != "layers"
+
+
 def parse(row: Row, text: str) -> Any:
     """What was typed or chosen, as a value; ``DEFAULT`` for nothing."""
     text = text.strip()
     if not text:
         return DEFAULT
-    if row.field.kind in ("text", "path", "choice"):
+    if row.field.kind in ("text", "path", "choice") or text.startswith("#"):
         return text
     try:
         return read_values(f"value: {text}")["value"]
@@ -210,35 +228,34 @@ def parse(row: Row, text: str) -> Any:
 
 
 def change(document: Document, row: Row, text: str) -> None:
-    """Let the document follow a control.
+    """Let the document follow a control; undo takes back all that was done to one row.
 
     Raises:
         ConfigError: the text is laid out so that it has to be done by hand.
     """
-    if row.path == "layers":
-        return
     if row.switch:
-        if text != shown(document, row):
-            _change_switch(document, row, text)
-        return
-    value = parse(row, text)
-    if row.path == "model" and value is not DEFAULT:
-        document.set_all({"model": value, "layers": DEFAULT})
-    elif row.path.startswith("callbacks."):
-        _change_callback(document, row, value)
+        changes = _switched(document, row, text) if text != shown(document, row) else {}
+    elif row.path == "layers":
+        changes = {}
     else:
-        document.set(row.path, value)
+        value = parse(row, text)
+        if row.path == "model" and value is not DEFAULT:
+            changes = {"model": value, "layers": DEFAULT}
+        elif row.path.startswith("callbacks."):
+            changes = _callback_changed(document, row, value)
+        else:
+            changes = {row.path: value}
+    document.set_all(changes, row.path)
 
 
-def _change_switch(document: Document, row: Row, text: str) -> None:
+def _switched(document: Document, row: Row, text: str) -> dict[str, Any]:
     if row.path.startswith("callbacks."):
-        _switch_callback(document, row.path.removeprefix("callbacks."), text == "on")
-    elif text == OFF:
-        document.set(row.path, DEFAULT)
-    elif row.path == "train.warmup":
-        document.set(row.path, {"steps": 200})
-    else:
-        document.set(row.path, {"name": text, **_needed(document, text)})
+        return _callback_switched(document, row.path.removeprefix("callbacks."), text == "on")
+    if text in (OFF, ""):
+        return {row.path: DEFAULT}
+    if row.path == "train.warmup":
+        return {row.path: {"steps": 200}}
+    return {row.path: {"name": text, **_needed(document, text)}}
 
 
 def _needed(document: Document, scheduler: str) -> dict[str, Any]:
@@ -253,28 +270,27 @@ def _needed(document: Document, scheduler: str) -> dict[str, Any]:
     return needed.get(scheduler, {})
 
 
-def _switch_callback(document: Document, name: str, on: bool) -> None:
+def _callback_switched(document: Document, name: str, on: bool) -> dict[str, Any]:
     items = document.values.get("callbacks")
     items = items if isinstance(items, list) else []
     place = callback_index(document, name)
     if not on and place is not None:
-        document.set("callbacks" if len(items) == 1 else f"callbacks.{place}", DEFAULT)
-    elif on and place is None:
+        return {"callbacks" if len(items) == 1 else f"callbacks.{place}": DEFAULT}
+    if on and place is None:
         options: dict[str, dict[str, Any]] = {
             "early_stopping": {"monitor": "val_loss", "patience": 5},
             "checkpoint": {"filepath": f"checkpoints/{document.name}.npz", "monitor": "val_acc"},
             "csv_logger": {"filepath": f"reports/{document.name}.csv"},
         }
         item = {name: options[name]}
-        if items:
-            document.set(f"callbacks.{len(items)}", item)
-        else:
-            document.set("callbacks", [item])
+        return {f"callbacks.{len(items)}": item} if items else {"callbacks": [item]}
+    return {}
 
 
-def _change_callback(document: Document, row: Row, value: Any) -> None:
+def _callback_changed(document: Document, row: Row, value: Any) -> dict[str, Any]:
     _, place, name, key = row.path.split(".")
     if isinstance(value_at(document.values, f"callbacks.{place}.{name}"), dict):
-        document.set(row.path, value)
-    elif value is not DEFAULT:  # a bare name, or a name with nothing below it
-        document.set(f"callbacks.{place}", {name: {key: value}})
+        return {row.path: value}
+    if value is not DEFAULT:  # a bare name, or a name with nothing below it
+        return {f"callbacks.{place}": {name: {key: value}}}
+    return {}

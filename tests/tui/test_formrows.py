@@ -115,3 +115,27 @@ def test_pytorchs_scheduler_names_have_the_same_rows() -> None:
     document = Document(Path("a.yaml"), text)
     assert "train.scheduler.step_size" in _paths(document)
     assert formrows.shown(document, _row(document, "train.scheduler")) == "step"
+
+
+@pytest.mark.parametrize(
+    ("problem", "rows"),
+    [
+        ("train.lr", {"train.lr"}),
+        ("train.scheduler.name", {"train.scheduler"}),
+        ("train.scheduler.step_size", {"train.scheduler.step_size"}),
+        ("layers.0.Dense.out_features", {"layers"}),
+        ("data.augment", {"data.augment.shift", "data.augment.flip", "data.augment.cutout"}),
+        ("train.epoch", set()),
+        ("", set()),
+    ],
+)
+def test_a_problem_is_that_of_the_rows_it_is_about(problem: str, rows: set[str]) -> None:
+    document = Document(Path("a.yaml"), TINY + "  scheduler: {name: step, step_size: 1}\n")
+    assert formrows.wrong(formrows.rows(document), [problem]) == rows
+
+
+def test_all_rows_of_a_section_that_is_no_section_are_wrong() -> None:
+    document = Document(Path("a.yaml"), TINY.partition("train:")[0] + "train: fast\n")
+    found = formrows.wrong(formrows.rows(document), [p.path for p in document.problems])
+    paths = {path for path in _paths(document) if path.startswith("train.")}
+    assert found == paths

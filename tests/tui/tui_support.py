@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from textual import events
 from textual.pilot import Pilot
 
 from tui.app import CnnApp
@@ -17,6 +18,15 @@ async def tap(pilot: Pilot, *keys: str) -> None:
     for key in keys:
         pilot.app.simulate_key(key)
         await asyncio.sleep(0.05)
+
+
+async def burst(pilot: Pilot, *keys: str, gap: float = 0.0) -> None:
+    """Press keys as a machine does: the next is there before the one before it took effect."""
+    for key in keys:
+        name = {" ": "space"}.get(key, key)
+        pilot.app.post_message(events.Key(name, key if len(key) == 1 else None))
+        await asyncio.sleep(gap)
+    await pilot.pause()
 
 
 def write_slow(home: Path, epochs: int = 500, limit: int = 4000) -> None:

@@ -13,6 +13,7 @@ from textual.widgets import Button, Input, Static
 
 from engine.errors import EngineError
 from tui.text import plain
+from tui.widgets.textfield import TextField
 
 
 class Confirm(ModalScreen[bool]):
@@ -78,7 +79,7 @@ class AskPath(ModalScreen[Path | None]):
             yield Static(plain(self._title), classes="question")
             if self._detail:
                 yield Static(plain(self._detail), classes="detail")
-            yield Input(self._value, compact=True, select_on_focus=False)
+            yield TextField(self._value, compact=True, select_on_focus=False)
             yield Static(classes="problem", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("enter  ok", variant="primary", id="ok", compact=True)

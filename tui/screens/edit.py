@@ -6,7 +6,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.content import Content
-from textual.widgets import OptionList, Static, TextArea
+from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from engine.config import Advice, Problem, locate
@@ -51,26 +51,30 @@ class EditScreen(Saving, BaseScreen):
     def compose_body(self) -> ComposeResult:
         with Horizontal(id="panes"):
             yield Form(self._document, id="form")
-            yield YamlEditor(self._document.text, id="editor")
+            yield YamlEditor(self._document, id="editor")
         yield Static(id="row-help", markup=False)
         yield Problems(id="problems")
         yield Static(id="fine", markup=False)
 
     def on_mount(self) -> None:
+        self._document.followers.append(self._follow)
         if self._document.readable:
             self.query_one(Form).focus()
         else:
-            self.action_switch()
+            self._show(yaml=True)
+
+    def on_unmount(self) -> None:
+        self._document.followers.remove(self._follow)
 
     # -- following ------------------------------------------------------------------------------
 
-    @on(Form.Edited)
-    def _form_edited(self) -> None:
-        self.beat()
-
-    @on(TextArea.Changed)
-    def _text_edited(self) -> None:
-        self._document.type(self.query_one(YamlEditor).text)
+    def _follow(self) -> None:
+        """Let both views show the document, before anything else can be typed into one."""
+        form = self.query_one(Form)
+        if form.field.has_focus and not self._document.readable:
+            self._show(yaml=True)  # the form has nothing to edit then
+        form.follow()
+        self.query_one(YamlEditor).follow()
         self.beat()
 
     def tick(self) -> None:
@@ -81,9 +85,7 @@ class EditScreen(Saving, BaseScreen):
         if document.version != self._seen:
             self._seen = document.version
             editor = self.query_one(YamlEditor)
-            editor.follow(document.text)
             editor.mark(document.problems)
-            self.query_one(Form).follow()
             self._list_problems(document.problems, document.advice)
             self.refresh_bindings()
             title = Content.assemble("yaml", (" ● not saved" if document.dirty else "", "$accent"))
@@ -137,11 +139,8 @@ class EditScreen(Saving, BaseScreen):
         self._go_to(Problem(line, column, found.key, found.message, document.name))
 
     def _go_to(self, problem: Problem) -> None:
-        if self.has_class("-form"):
-            self.action_switch()
-        editor = self.query_one(YamlEditor)
-        editor.focus()
-        editor.go_to(problem)
+        self._show(yaml=True)
+        self.query_one(YamlEditor).go_to(problem)
 
     # -- actions --------------------------------------------------------------------------------
 
@@ -164,26 +163,27 @@ class EditScreen(Saving, BaseScreen):
 
     def action_switch(self) -> None:
         """Between form and YAML."""
-        to_yaml = not self.query_one(YamlEditor).has_focus and self.has_class("-form")
-        self.set_class(to_yaml, "-yaml")
-        self.set_class(not to_yaml, "-form")
-        if to_yaml:
-            self.query_one(YamlEditor).focus()
+        self._show(yaml=not self.query_one(YamlEditor).has_focus and self.has_class("-form"))
+
+    def _show(self, yaml: bool) -> None:
+        """Go to the YAML, or to the form, before the next key."""
+        self.set_class(yaml, "-yaml")
+        self.set_class(not yaml, "-form")
+        if yaml:
+            self.set_focus(self.query_one(YamlEditor))
+            self.query_one("#row-help", Static).update("")
         else:
             self.query_one(Form).focus()
-            self.query_one("#row-help", Static).update("")
 
     def action_undo(self) -> None:
         """Take the last change back."""
         if not self._document.undo():
             self.cnn.tell("there is nothing to undo", timeout=2)
-        self.beat()
 
     def action_redo(self) -> None:
         """Bring it back again."""
         if not self._document.redo():
             self.cnn.tell("there is nothing to bring back", timeout=2)
-        self.beat()
 
     def action_next_problem(self) -> None:
         """To the first problem behind the cursor."""

@@ -19,6 +19,7 @@ from tui.widgets.curve import Curve
 from tui.widgets.line import Line, Part
 from tui.widgets.runfacts import DiffTable, RunFacts
 from tui.widgets.table import Table
+from tui.widgets.textfield import TextField
 
 _AGAIN = 2.0
 """Seconds between two looks at runs that are under way."""
@@ -73,7 +74,7 @@ class RunsScreen(RunActions):
 
     def compose_body(self) -> ComposeResult:
         yield Line(id="subject")
-        yield Input(
+        yield TextField(
             placeholder="filter: a name, data set, model or status",
             id="filter",
             compact=True,

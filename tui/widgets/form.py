@@ -1,38 +1,37 @@
 """A config as a form: a line a key, made from the schema.
 
-It is one widget, not one for each of the sixty keys: it opens at once, also while the processor
-is busy training.
+All lines are drawn by one widget, and one text field lies over the value of the chosen row. So the
+form opens at once, also while the processor is busy training, and all keys go through one queue:
+none can reach a row that was left, however fast they come.
 """
 
+from typing import ClassVar
+
 from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.geometry import Region, Size
+from textual.geometry import Region
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.visual import Visual
+from textual.widget import Widget
+from textual.widgets import Static
 
 from engine.errors import ConfigError
 from tui import formrows, text
 from tui.document import Document
 from tui.formrows import Row
-from tui.lineedit import LineEdit
+from tui.widgets.textfield import TextField
 
-_LABEL, _HINT = 19, 17
+_LABEL = 20  # columns, with the mark before it
+_VALUE = 24  # columns that a value gets before there is more room for the hint
+_HINT, _WRONG = 17, 8  # columns: of the longest hint; of the word for what is wrong
 
 
-class Form(ScrollView, can_focus=True):
-    """All rows; ``follow`` lets it show its document, keys and clicks change the document."""
-
-    HELP_TEXT = (
-        "Every key of the config. ↑ ↓ go from row to row, ← → choose, typing fills in; an empty "
-        "field means the default, which is grey. Comments in the YAML are kept. "
-        "tab goes to the YAML."
-    )
-    ALLOW_SELECT = False
-
-    class Edited(Message):
-        """The document was changed by the form."""
+class Form(VerticalScroll, can_focus=False, inherit_bindings=False):
+    """All rows; ``follow`` shows the document, keys and clicks change the document."""
 
     class Pointed(Message):
         """Another row has the cursor."""
@@ -45,10 +44,17 @@ class Form(ScrollView, can_focus=True):
         super().__init__(id=id, classes="pane")
         self._document = document
         self._lines: list[Row | str] = []
-        self._cursor = 0  # a line, always that of a row
-        self._edit = LineEdit()
-        self._wrong: dict[str, str] = {}
+        self.cursor = 0  # a line, always that of a row
+        self._changing = False
+        self._wrong: set[str] = set()
+        self._drawn = _Lines(self)
+        self.field = Field(self)
         self.border_title = "form"
+
+    def compose(self) -> ComposeResult:
+        yield self._drawn
+        yield self.field
+        yield Static(id="unreadable", markup=False)
 
     # -- following ------------------------------------------------------------------------------
 
@@ -58,184 +64,166 @@ class Form(ScrollView, can_focus=True):
     def follow(self) -> None:
         """Show the document as it is now; rows come and go with what is in it."""
         document = self._document
-        if document.readable or not self._lines:
-            path = self.row.path if self._lines else None
-            self._lines = _lines(document)
-            places = [i for i, line in enumerate(self._lines) if isinstance(line, Row)]
-            same = [i for i in places if getattr(self._lines[i], "path", "") == path]
-            self._cursor = same[0] if same else min(places, key=lambda i: abs(i - self._cursor))
-            self._sync()
-        self.disabled = not document.readable
-        self._wrong = {problem.path: problem.message for problem in document.problems}
-        self.virtual_size = Size(self.scrollable_content_region.width, len(self._lines))
-        self.refresh()
+        self.set_class(not document.readable, "-unreadable")
+        if not document.readable:
+            self.query_one("#unreadable", Static).update(_unreadable(document))
+            return
+        path = self.row.path if self._lines else None
+        self._lines = _lines(document)
+        places = self._places
+        same = [i for i in places if getattr(self._lines[i], "path", "") == path]
+        self.cursor = same[0] if same else min(places, key=lambda i: abs(i - self.cursor))
+        rows = [line for line in self._lines if isinstance(line, Row)]
+        self._wrong = formrows.wrong(rows, [problem.path for problem in document.problems])
+        if not self._changing:
+            self.field.show(self.row, formrows.shown(document, self.row))
+        self.arrange_lines()
 
-    def _sync(self) -> None:
-        """Let the edited line show the document, unless it means the same already."""
-        row = self.row
-        value = formrows.shown(self._document, row)
-        if formrows.parse(row, self._edit.text) != formrows.parse(row, value):
-            self._edit = LineEdit(value, len(value))
+    def arrange_lines(self) -> None:
+        """Put the field over the value of the chosen row, and keep that row in view."""
+        if not self._lines:  # the document never could be read
+            return
+        self._drawn.styles.height = len(self._lines)
+        self.field.styles.offset = (_LABEL, self.cursor)
+        self.field.styles.width = self.value_width + (self.hint_width if self.row.options else 0)
+        self.field.placeholder = formrows.placeholder(self._document, self.row)
+        self._drawn.refresh()
+        self.field.refresh()
+        self.call_after_refresh(self._reveal)
+
+    def _reveal(self) -> None:
+        place = self.cursor
+        above = 1 if place and isinstance(self._lines[place - 1], str) else 0
+        self.scroll_to_region(Region(0, place - above, 1, 1 + above), animate=False, force=True)
+
+    @property
+    def _places(self) -> list[int]:
+        return [i for i, line in enumerate(self._lines) if isinstance(line, Row)]
 
     @property
     def row(self) -> Row:
         """The row with the cursor."""
-        line = self._lines[self._cursor]
+        line = self._lines[self.cursor]
         assert isinstance(line, Row)
         return line
 
+    def focus(self, scroll_visible: bool = True) -> "Form":
+        """Give the focus to the chosen row, before the next key."""
+        self.screen.set_focus(self.field, scroll_visible)
+        return self
+
     def focus_row(self, path: str) -> None:
         """Put the cursor on the row of a key, if there is one."""
-        for i, line in enumerate(self._lines):
-            if isinstance(line, Row) and line.path == path:
-                self._point(i)
+        for place in self._places:
+            if getattr(self._lines[place], "path", "") == path:
+                self.point(place)
 
     # -- drawing --------------------------------------------------------------------------------
 
-    def render_line(self, y: int) -> Strip:
-        width = self.scrollable_content_region.width
-        place = round(self.scroll_y) + y
+    @property
+    def hint_width(self) -> int:
+        """Columns at the end of a line, for what is expected or that it is wrong."""
+        return min(max(self._drawn.size.width - _LABEL - _VALUE, _WRONG), _HINT)
+
+    @property
+    def value_width(self) -> int:
+        """Columns of a value."""
+        return max(self._drawn.size.width - _LABEL - self.hint_width, 8)
+
+    def line(self, place: int, width: int) -> Content:
+        """A line as it is drawn; the field lies over the value of the chosen one."""
         if place >= len(self._lines):
-            return Strip.blank(width, self.rich_style)
+            return Content("")
         line = self._lines[place]
         if isinstance(line, str):
-            content = Content.styled(line, "bold $accent")
-        else:
-            content = self._row_content(line, place == self._cursor, width)
-        content = content.truncate(width, pad=True)
-        return Visual.to_strips(self, content, width, 1, self.visual_style)[0]
-
-    def _row_content(self, row: Row, current: bool, width: int) -> Content:
-        active = current and self.has_focus
-        problem = self._wrong.get(row.path, "")
-        label = f"{'  ' * row.depth}{row.label}"
-        style = "bold $primary" if active else ("$error" if problem else "$foreground")
-        mark = "▌" if current else " "
-        value_width = max(width - _LABEL - _HINT - 1, 8)
-        hint = "✗ wrong" if problem else _hint(row)
-        value = self._value(row, active, value_width)
-        parts = Content.assemble(
-            (mark, "$primary"), (f"{text.line(label, _LABEL - 1):<{_LABEL}}", style)
+            return Content.styled(line, "bold $accent")
+        current = place == self.cursor
+        wrong = line.path in self._wrong
+        style = "$error" if wrong else "$foreground"
+        style = "bold $primary" if current and self.field.has_focus else style
+        label = f"{'  ' * line.depth}{line.label}"
+        hint = "✗ wrong" if wrong else _hint(line)
+        hint = hint if len(hint) < self.hint_width else ""
+        value = self._value(line).truncate(self.value_width + (0 if hint else self.hint_width))
+        fill = " " * max(width - _LABEL - value.cell_length - len(hint), 0)
+        found = Content.assemble(
+            ("▌" if current else " ", "$primary"),
+            (f"{text.line(label, _LABEL - 2):<{_LABEL - 1}}", style),
+            value,
+            (fill + hint, "$error" if wrong else "$muted"),
         )
-        fill = " " * max(value_width - value.cell_length, 0)
-        tail = Content.styled(f"{fill}{hint:>{_HINT}}", "$error" if problem else "$muted")
-        found = parts.append(value).append(tail)
         return found.stylize_before("on $surface") if current else found
 
-    def _value(self, row: Row, active: bool, width: int) -> Content:
+    def _value(self, row: Row) -> Content:
         if row.options:
-            explicit = row.switch or formrows.value_at(self._document.values, row.path) is not None
-            style = "bold $accent" if explicit else "$foreground"
-            style = "bold $text on $primary-muted" if active else style
-            return _choice(row.options, formrows.shown(self._document, row), style, width)
+            return self.choice(row)
         given = formrows.shown(self._document, row)
-        if active and row.path != "layers":
-            return _edited(self._edit, formrows.placeholder(self._document, row), width)
         if given:
-            return Content.styled(text.line(given, width), "$accent")
-        return Content.styled(formrows.placeholder(self._document, row)[:width], "$muted 70%")
+            value = Content.styled(text.line(given), "$accent")
+        else:
+            value = Content.styled(formrows.placeholder(self._document, row), "$muted 70%")
+        return value.truncate(self.value_width, ellipsis=True)
 
-    def on_focus(self) -> None:
-        self._point(self._cursor)
+    def choice(self, row: Row, active: bool = False) -> Content:
+        """All options side by side where there is room, else the chosen one between arrows."""
+        explicit = row.switch or formrows.value_at(self._document.values, row.path) is not None
+        chosen = "bold $accent" if explicit else "$foreground"
+        chosen = "bold $text on $primary-muted" if active else chosen
+        value = formrows.shown(self._document, row)
+        known = value in row.options
+        if not self._fits(row):
+            word = f" {text.line(value) or '–'} "
+            arrow = "$curve-axis"
+            style = chosen if known else "$error"
+            return Content.assemble(("‹", arrow), (word, style), ("›", arrow))
+        parts = [(f" {o} ", chosen if o == value else "$muted") for o in row.options]
+        if value and not known:
+            parts.append((f" {text.line(value)} ", "$error"))
+        return Content.assemble(*parts)
 
-    def on_blur(self) -> None:
-        self.commit()
-        self.refresh()
-
-    def on_resize(self) -> None:
-        self.virtual_size = Size(self.scrollable_content_region.width, len(self._lines))
+    def _fits(self, row: Row) -> bool:
+        needed = sum(len(option) + 2 for option in row.options)
+        return needed <= self.value_width + self.hint_width - _WRONG
 
     # -- keys and clicks ------------------------------------------------------------------------
 
-    def check_consume_key(self, key: str, character: str | None) -> bool:
-        """Letters belong to the form while it has the focus."""
-        return character is not None and character.isprintable()
+    def move(self, by: int) -> None:
+        """Go to another row."""
+        self.commit()
+        places = self._places
+        here = places.index(self.cursor) + by
+        self.point(places[min(max(here, 0), len(places) - 1)])
 
-    def on_key(self, event: events.Key) -> None:
-        if self._handle(event):
-            event.stop()
-            event.prevent_default()
+    def point(self, place: int) -> None:
+        """Put the cursor on the row of a line."""
+        self.cursor = place
+        self._document.end_edit()
+        self.field.show(self.row, formrows.shown(self._document, self.row))
+        self.arrange_lines()
+        self.post_message(self.Pointed(formrows.help_text(self._document, self.row)))
 
-    def _handle(self, event: events.Key) -> bool:
-        page = max(self.scrollable_content_region.height - 1, 1)
-        moves = {"up": -1, "down": 1, "pageup": -page, "pagedown": page}
-        row = self.row
-        if event.key in moves:
-            self._move(moves[event.key])
-        elif event.key == "enter" and not row.options:
-            self._move(1)
-        elif row.options and event.key in ("left", "right", "space", "enter"):
-            self._change(_next(row.options, self._shown, -1 if event.key == "left" else 1))
-        elif row.options and event.key in ("backspace", "delete"):
-            self._change("")
-        elif row.options and event.is_printable:
-            self._jump(event.character or "")
-        elif row.options:
-            return False
-        elif event.is_printable and event.character is not None:
-            self._edit.insert(event.character)
-            self._typed()
-        elif self._edit.press(event.key):
-            self._typed()
-        else:
-            return False
-        return True
-
-    def _typed(self) -> None:
+    def typed(self, value: str) -> None:
         """Let the document follow; a field that is empty may only be so for a moment."""
-        if self._edit.text.strip():
-            self._change(self._edit.text)
-        else:
-            self.refresh()
+        if value.strip():
+            self._change(value)
 
     def commit(self) -> None:
         """An empty field means the default: take the key out, with its comment."""
-        if not self.row.options and not self._edit.text.strip() and self._shown:
+        if self._lines and not self.row.options and not self.field.value.strip() and self._shown:
             self._change("")
 
-    def on_paste(self, event: events.Paste) -> None:
-        event.stop()
-        if not self.row.options:
-            self._edit.insert(event.text.split("\n")[0])
-            self._typed()
-
-    def on_click(self, event: events.Click) -> None:
-        offset = event.get_content_offset(self)
-        place = round(self.scroll_y) + (offset.y if offset is not None else -1)
-        if offset is None or not 0 <= place < len(self._lines):
-            return
-        line = self._lines[place]
-        if not isinstance(line, Row):
-            return
-        again = place == self._cursor
-        self.commit()
-        self._point(place)
-        if line.options:
-            width = max(self.scrollable_content_region.width - _LABEL - _HINT - 1, 8)
-            hit = _option_at(line.options, offset.x - _LABEL - 1, width)
-            if hit is not None:
-                self._change(hit)
-            elif again:
-                self._change(_next(line.options, self._shown, 1))
-
-    @property
-    def _shown(self) -> str:
-        return formrows.shown(self._document, self.row)
-
-    def _move(self, by: int) -> None:
-        self.commit()
-        places = [i for i, line in enumerate(self._lines) if isinstance(line, Row)]
-        here = places.index(self._cursor)
-        self._point(places[min(max(here + by, 0), len(places) - 1)])
-
-    def _point(self, place: int) -> None:
-        self._cursor = place
-        value = self._shown
-        self._edit = LineEdit(value, len(value))
-        above = 1 if place and isinstance(self._lines[place - 1], str) else 0
-        self.scroll_to_region(Region(0, place - above, 1, 1 + above), animate=False)
-        self.refresh()
-        self.post_message(self.Pointed(formrows.help_text(self._document, self.row)))
+    def press(self, key: str, character: str | None) -> bool:
+        """Do what a key does on a row of options; False if it does nothing there."""
+        options = self.row.options
+        if key in ("left", "right", "space", "enter"):
+            self._change(_next(options, self._shown, -1 if key == "left" else 1))
+        elif key in ("backspace", "delete"):
+            self._change("")
+        elif character is not None:
+            self._jump(character)
+        else:
+            return False
+        return True
 
     def _jump(self, letter: str) -> None:
         """To the next option that begins with a letter."""
@@ -246,15 +234,144 @@ class Form(ScrollView, can_focus=True):
                 self._change(option)
                 return
 
+    def click(self, place: int, x: int) -> None:
+        """Take a click on a column of the value of a line."""
+        if place >= len(self._lines) or not isinstance(self._lines[place], Row):
+            return
+        again = place == self.cursor
+        self.focus()
+        if not again:
+            self.commit()
+            self.point(place)
+        row = self.row
+        if row.options:
+            hit = _option_at(row.options, x) if self._fits(row) else None
+            if hit is not None:
+                self._change(hit)
+            elif again:
+                self._change(_next(row.options, self._shown, 1))
+
+    @property
+    def _shown(self) -> str:
+        return formrows.shown(self._document, self.row)
+
     def _change(self, value: str) -> None:
-        version = self._document.version
+        """Change the document; what is being typed stays as it was typed."""
+        self._changing = bool(value) and not self.row.options
         try:
             formrows.change(self._document, self.row, value)
         except ConfigError as error:
             self.notify(text.clean(error), severity="warning", markup=False)
-        self.refresh()
-        if self._document.version != version:
-            self.post_message(self.Edited())
+        finally:
+            self._changing = False
+
+
+class Field(TextField):
+    """The value of the chosen row; of one with options, the options."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "move(-1)", show=False),
+        Binding("down", "move(1)", show=False),
+        Binding("pageup", "page(-1)", show=False),
+        Binding("pagedown", "page(1)", show=False),
+    ]
+
+    HELP_TEXT = (
+        "Every key of the config. ↑ ↓ go from row to row, ← → choose, typing fills in; an empty "
+        "field means the default, which is grey. Comments in the YAML are kept. "
+        "tab goes to the YAML."
+    )
+
+    def __init__(self, form: Form) -> None:
+        super().__init__(compact=True, select_on_focus=False)
+        self._form = form
+        self._row: Row | None = None
+        self._showing = False
+        self.cursor_blink = False
+
+    def show(self, row: Row, value: str) -> None:
+        """Show a row and what is given for it, with the cursor behind it."""
+        value = "" if row.options else text.line(value)
+        if row == self._row and value == self.value:
+            return
+        self._row = row
+        self._showing = True
+        self.value = value
+        self.cursor_position = len(value)
+        self._showing = False
+
+    @property
+    def _options(self) -> bool:
+        return self._row is not None and bool(self._row.options)
+
+    def watch_value(self, value: str) -> None:
+        if not self._showing:
+            self._form.typed(value)
+
+    def replace(self, text: str, start: int, end: int) -> None:
+        """Put text in, where there is a text to edit."""
+        if self._row is not None and formrows.is_text(self._row):
+            super().replace(text, start, end)
+
+    async def action_submit(self) -> None:
+        """To the next row."""
+        self._form.move(1)
+
+    def action_move(self, by: int) -> None:
+        """To another row."""
+        self._form.move(by)
+
+    def action_page(self, by: int) -> None:
+        """As many rows on as can be seen."""
+        self._form.move(by * max(self._form.scrollable_content_region.height - 1, 1))
+
+    async def on_key(self, event: events.Key) -> None:
+        # Where it does nothing, that of the class above it is called too.
+        character = event.character if event.is_printable else None
+        if self._options and self._form.press(event.key, character):
+            event.stop().prevent_default()
+
+    def on_click(self, event: events.Click) -> None:
+        event.stop()
+        if self._options:
+            self._form.click(self._form.cursor, event.x)
+
+    def on_focus(self) -> None:
+        if self._row is not None:
+            self._form.point(self._form.cursor)
+
+    def on_blur(self) -> None:
+        self._form.commit()
+        self._form.arrange_lines()
+
+    def render_line(self, y: int) -> Strip:
+        if not self._options:
+            return super().render_line(y)
+        assert self._row is not None
+        width = self.size.width
+        content = self._form.choice(self._row, self.has_focus).truncate(width, pad=True)
+        return Visual.to_strips(self, content, width, 1, self.visual_style)[0]
+
+
+class _Lines(Widget):
+    """Draws the lines of a form."""
+
+    ALLOW_SELECT = False
+
+    def __init__(self, form: Form) -> None:
+        super().__init__(id="lines")
+        self._form = form
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        content = self._form.line(y, width).truncate(width, pad=True)
+        return Visual.to_strips(self, content, width, 1, self.visual_style)[0]
+
+    def on_resize(self) -> None:
+        self._form.arrange_lines()
+
+    def on_click(self, event: events.Click) -> None:
+        self._form.click(event.y, event.x - _LABEL)
 
 
 def _lines(document: Document) -> list[Row | str]:
@@ -269,6 +386,16 @@ def _lines(document: Document) -> list[Row | str]:
     return lines
 
 
+def _unreadable(document: Document) -> Content:
+    """That the YAML cannot be read, why, and what to do."""
+    parts = [Content.styled("✗ The YAML cannot be read", "bold $error")]
+    for problem in document.problems[:1]:
+        place = f"{problem.line}:{problem.column}  " if problem.line is not None else ""
+        parts.append(Content.assemble((place, "$accent"), text.line(problem.message)))
+    parts.append(Content.styled("→ correct it there, and the form is back; ^z undoes", "$muted"))
+    return Content("\n\n").join(parts)
+
+
 def _hint(row: Row) -> str:
     return "" if row.options else row.field.range.removeprefix("from ")
 
@@ -279,44 +406,12 @@ def _next(options: tuple[str, ...], value: str, by: int) -> str:
     return options[(options.index(value) + by) % len(options)]
 
 
-def _fits(options: tuple[str, ...], width: int) -> bool:
-    return sum(len(option) + 2 for option in options) <= width + _HINT
-
-
-def _choice(options: tuple[str, ...], value: str, chosen: str, width: int) -> Content:
-    """All options side by side where there is room, else the chosen one between arrows."""
-    known = value in options
-    if not _fits(options, width):
-        word = f" {text.line(value) or '–'} "
-        arrow = "$curve-axis"
-        return Content.assemble(("‹", arrow), (word, chosen if known else "$error"), ("›", arrow))
-    parts = [(f" {o} ", chosen if o == value else "$muted") for o in options]
-    if value and not known:
-        parts.append((f" {text.line(value)} ", "$error"))
-    return Content.assemble(*parts)
-
-
-def _option_at(options: tuple[str, ...], x: int, width: int) -> str | None:
+def _option_at(options: tuple[str, ...], x: int) -> str | None:
     """The option at a column of the value, where they stand side by side."""
-    if x < 0 or not _fits(options, width):
+    if x < 0:
         return None
     for option in options:
         x -= len(option) + 2
         if x < 0:
             return option
     return None
-
-
-def _edited(edit: LineEdit, placeholder: str, width: int) -> Content:
-    """The line with its caret, moved along where it is too long."""
-    if not edit.text:
-        rest = placeholder[: width - 1]
-        return Content.assemble((rest[:1] or " ", "reverse"), (rest[1:], "$muted 70%"))
-    start = max(0, edit.caret - width + 1)
-    visible = text.line(edit.text)[start : start + width - 1] + " "
-    caret = edit.caret - start
-    return Content.assemble(
-        (visible[:caret], "$accent"),
-        (visible[caret : caret + 1], "reverse"),
-        (visible[caret + 1 :], "$accent"),
-    )

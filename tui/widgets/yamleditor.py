@@ -1,28 +1,35 @@
 """A YAML editor: Textual's text area, with Pygments' colours and our marks of errors."""
 
+import re
 from collections.abc import Sequence
 
 from rich.style import Style
 from rich.text import Text
+from textual import events
 from textual.color import Color
 from textual.widgets import TextArea
+from textual.widgets.text_area import Edit, EditResult
 
 from engine.config import Problem
 from tui import text
+from tui.document import Document
 from tui.widgets import yamltext
+from tui.widgets.textfield import take_in_order
+
+_OPENS_BLOCK = re.compile(r":\s*(#.*)?$")
 
 
 class YamlEditor(TextArea):
-    """``follow`` shows a text, and keeps the cursor; ``mark`` underlines what is wrong."""
+    """``follow`` shows the config, and keeps the cursor; what is typed changes the config."""
 
     HELP_TEXT = (
         "The config as it is in its file. What is wrong is underlined, and listed below with "
         "line and column. tab goes to the next pane."
     )
 
-    def __init__(self, content: str, *, id: str | None = None) -> None:
+    def __init__(self, config: Document, *, id: str | None = None) -> None:
         super().__init__(
-            content,
+            config.text,
             id=id,
             classes="pane",
             soft_wrap=False,
@@ -31,17 +38,51 @@ class YamlEditor(TextArea):
             highlight_cursor_line=False,  # it would paint over the colours
         )
         self.border_title = "yaml"
+        self._config = config
+        self._typing = False
         self._highlighted: list[str] | None = None
         self._spans: list[list[tuple[int, int, str]]] = []
         self._wrong: dict[int, int] = {}
 
-    def follow(self, content: str) -> None:
-        """Show another text, if it is another one."""
-        if content == self.text:
+    def edit(self, edit: Edit) -> EditResult:
+        """Make a change of the user's, which the config takes at once."""
+        result = super().edit(edit)
+        self._typing = True
+        try:
+            self._config.type(self.text)
+        finally:
+            self._typing = False
+        return result
+
+    async def on_key(self, event: events.Key) -> None:
+        await take_in_order(self, event)
+        if event.key == "enter":
+            event.stop().prevent_default()
+            line_end = f"\n{self._indent()}"
+            self.replace(line_end, *sorted(self.selection), maintain_selection_offset=False)
+
+    def _indent(self) -> str:
+        """The spaces that the next line begins with."""
+        row, column = min(self.selection)
+        before = self.document.get_line(row)[:column]
+        key = before.lstrip(" ")
+        spaces = len(before) - len(key)
+        if _OPENS_BLOCK.search(before) and not key.startswith("#"):
+            spaces += 2
+            while key.startswith("- "):
+                key = key[1:].lstrip(" ")
+                spaces = len(before) - len(key) + 2
+        return " " * spaces
+
+    def follow(self) -> None:
+        """Show the config as it is now; what was typed here is there already."""
+        content = self._config.text
+        if self._typing or content == self.text:
             return
         row, column = self.cursor_location
         top = self.scroll_y
-        self.load_text(content)
+        with self.prevent(TextArea.Changed):
+            self.load_text(content)
         row = min(row, self.document.line_count - 1)
         self.move_cursor((row, min(column, len(self.document.get_line(row)))))
         self.scroll_to(y=top, animate=False)
