@@ -1,8 +1,9 @@
 """What a schema cannot say: keys that have to fit each other, and shapes that have to fit."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from engine.config.problems import KeyPath, shown
 from engine.config.schedulers import OneCycleLR
@@ -10,7 +11,7 @@ from engine.config.schema import Config
 from engine.data import DATASETS
 from engine.errors import SpecError
 from engine.layers import shape_text
-from engine.models import build
+from engine.models import build, spec_problems
 
 Finding = tuple[KeyPath, str]
 
@@ -43,14 +44,14 @@ def _shapes(config: Config) -> Iterator[Finding]:
     try:
         output = build(config.specs, info.image_shape).output_shape(info.image_shape)
     except SpecError as error:
-        if config.model is None:
-            yield ("layers", *error.path), error.reason
-        else:
+        if config.model is not None:
             yield (
                 ("model",),
                 f"{config.model} does not fit the {shape_text(info.image_shape)} images of "
                 f"{config.dataset}: {error}",
             )
+        elif not error.path:  # the others are found by check_layers
+            yield ("layers",), error.reason
         return
     if output != (classes,):
         end: KeyPath = ("model",)
@@ -188,6 +189,23 @@ CHECKS = (
     Check((("train", "warmup"), ("train", "scheduler")), _warmup),
     Check((("callbacks",),), _files),
 )
+
+
+def check_layers(data: dict[str, Any], wrong: Sequence[KeyPath]) -> Iterator[Finding]:
+    """All that is wrong with the layers, whatever else is wrong with the config.
+
+    Args:
+        data: of the config, unchecked.
+        wrong: paths of what is said to be wrong already.
+    """
+    layers, name = data.get("layers"), data.get("dataset")
+    if not isinstance(layers, list) or ("layers",) in wrong:
+        return
+    shape = DATASETS[name].image_shape if isinstance(name, str) and name in DATASETS else None
+    for problem in spec_problems(layers, shape):
+        path: KeyPath = ("layers", *problem.path)
+        if not any(_overlap(path, other) for other in wrong):
+            yield path, problem.reason
 
 
 def check(config: Config, wrong: set[KeyPath]) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from engine.config import overrides as command_line
-from engine.config.check import check
+from engine.config.check import check, check_layers
 from engine.config.problems import (
     ConfigProblems,
     Found,
@@ -149,11 +149,14 @@ def _check(document: Document) -> tuple[Config | None, list[Found]]:
     wrong |= {_repairable(complaint.meant) for complaint in complaints if complaint.meant}
     wrong |= {_repairable(path) for path in spoilt}
     mended = config if not wrong else _mend(document.data, wrong)
+    said = [*spoilt, *(complaint.path for complaint in complaints)]
+    findings = list(check_layers(document.data, said))
     if mended is not None:
-        for path, message in check(mended, wrong):
-            # A layer or an argument that is unknown is a key, not a value.
-            mark = document.mark(path, key=message.startswith("unknown"))
-            found.append(Found(path, message, mark))
+        findings += check(mended, wrong)
+    for path, message in findings:
+        # A layer or an argument that is unknown is a key, not a value.
+        mark = document.mark(path, key=message.startswith("unknown"))
+        found.append(Found(path, message, mark))
     return config, found
 
 

@@ -1,6 +1,7 @@
 """From a config's ``layers:`` list to a network, with every shape checked and nothing allocated."""
 
 import inspect
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -31,7 +32,10 @@ def build(specs: Sequence[LayerSpec], in_shape: Shape) -> Sequential:
         SpecError: an unknown layer or argument, a value that cannot be, or a layer that cannot
             take what the one before it gives. Its path says where.
     """
-    layers, _ = _build_chain(specs, in_shape, ())
+    problems: list[SpecError] = []
+    layers, _ = _build_chain(specs, in_shape, (), problems)
+    if problems:
+        raise problems[0]
     model = Sequential(layers)
     if model.count_parameters() > MAX_PARAMETERS:
         raise SpecError(
@@ -42,34 +46,69 @@ def build(specs: Sequence[LayerSpec], in_shape: Shape) -> Sequential:
     return model
 
 
+def spec_problems(specs: object, in_shape: Shape | None) -> list[SpecError]:
+    """All that is wrong with a list of layers, in its order.
+
+    Behind a layer that is wrong, shapes are not known; names and arguments are still checked.
+
+    Args:
+        specs: the layers in order.
+        in_shape: shape of one input, as for ``build``; None if it is not known.
+    """
+    problems: list[SpecError] = []
+    _build_chain(specs, in_shape, (), problems)
+    return problems
+
+
 def _build_chain(
-    specs: object, in_shape: Shape, path: Path, *, may_be_empty: bool = False
-) -> tuple[list[Layer], Shape]:
-    if not isinstance(specs, Sequence) or isinstance(specs, str):
-        raise SpecError(path, f"expected a list of layers, got {specs!r}")
-    if not specs and not may_be_empty:
-        raise SpecError(path, "expected at least one layer, got an empty list")
-    if len(specs) > MAX_LAYERS:
-        raise SpecError(path, f"expected at most {MAX_LAYERS} layers, got {len(specs)}")
-    layers, shape = [], in_shape
+    specs: object,
+    in_shape: Shape | None,
+    path: Path,
+    problems: list[SpecError],
+    *,
+    may_be_empty: bool = False,
+) -> tuple[list[Layer], Shape | None]:
+    layers: list[Layer] = []
+    if reason := _no_chain(specs, may_be_empty):
+        problems.append(SpecError(path, reason))
+        return layers, None
+    assert isinstance(specs, Sequence)
+    shape = in_shape
     for i, spec in enumerate(specs):
-        layer, shape = _build_layer(spec, shape, (*path, i))
-        layers.append(layer)
+        try:
+            layer, shape = _build_layer(spec, shape, (*path, i), problems)
+        except SpecError as error:
+            problems.append(error)
+            layer = shape = None
+        layers += [layer] if layer is not None else []
     return layers, shape
 
 
-def _build_layer(spec: object, in_shape: Shape, path: Path) -> tuple[Layer, Shape]:
+def _no_chain(specs: object, may_be_empty: bool) -> str | None:
+    if not isinstance(specs, Sequence) or isinstance(specs, str):
+        return f"expected a list of layers, got {specs!r}"
+    if not specs and not may_be_empty:
+        return "expected at least one layer, got an empty list"
+    if len(specs) > MAX_LAYERS:
+        return f"expected at most {MAX_LAYERS} layers, got {len(specs)}"
+    return None
+
+
+def _build_layer(
+    spec: object, in_shape: Shape | None, path: Path, problems: list[SpecError]
+) -> tuple[Layer | None, Shape | None]:
     name, arguments = _parse(spec, path)
     here = (*path, name)
     if name == Residual.__name__:
-        layer = _build_residual(arguments, in_shape, here)
+        layer = _build_residual(arguments, in_shape, here, problems)
     else:
-        layer = _construct(LAYERS[name], arguments, in_shape, here)
+        layer = _construct(LAYERS[name], arguments, in_shape, here, problems)
+    if layer is None or in_shape is None:
+        return layer, None
     try:
-        out_shape = layer.output_shape(in_shape)
+        return layer, layer.output_shape(in_shape)
     except ShapeError as error:
         raise SpecError(here, str(error)) from None
-    return layer, out_shape
 
 
 def _parse(spec: object, path: Path) -> tuple[str, dict[str, Any]]:
@@ -90,39 +129,87 @@ def _parse(spec: object, path: Path) -> tuple[str, dict[str, Any]]:
     return name, arguments
 
 
-def _construct(cls: type[Layer], arguments: dict[str, Any], in_shape: Shape, path: Path) -> Layer:
-    _check_names(inspect.signature(cls), arguments, path)
-    try:
-        arguments = cls.infer(arguments, in_shape)
-        _check_required(inspect.signature(cls), arguments, path)
-        return cls(**arguments)
-    except ArgumentError as error:
-        where = (*path, error.name) if error.name in arguments else path
-        raise SpecError(where, error.reason) from None
+def _construct(
+    cls: type[Layer],
+    arguments: dict[str, Any],
+    in_shape: Shape | None,
+    path: Path,
+    problems: list[SpecError],
+) -> Layer | None:
+    """The layer; None if there are problems, each of which is noted."""
+    signature = inspect.signature(cls)
+    unknown = _unknown_names(signature, arguments, path)
+    problems += unknown
+    left = {name: value for name, value in arguments.items() if name in signature.parameters}
+    good = not unknown
+    while True:
+        given = cls.infer(left, in_shape or (_divisible(left),))
+        missing = _missing(signature, given)
+        if missing:
+            if good:
+                raise SpecError(path, f"needs {missing}")
+            return None
+        try:
+            layer = cls(**given)
+        except ArgumentError as error:
+            if in_shape is None and error.name not in arguments:
+                return None  # it is about the shape that is not known
+            where = (*path, error.name) if error.name in arguments else path
+            problems.append(SpecError(where, error.reason))
+            if error.name not in left:
+                return None
+            del left[error.name]
+            good = False
+        else:
+            return layer if good else None
 
 
-def _build_residual(arguments: dict[str, Any], in_shape: Shape, path: Path) -> Layer:
+def _divisible(arguments: dict[str, Any]) -> int:
+    """A number of channels, where it is not known, that any number of groups divides."""
+    whole = [v for v in arguments.values() if isinstance(v, int) and v > 0]
+    return math.prod(whole)
+
+
+def _build_residual(
+    arguments: dict[str, Any], in_shape: Shape | None, path: Path, problems: list[SpecError]
+) -> Layer | None:
+    before = len(problems)
     signature = inspect.signature(Residual)
-    _check_names(signature, arguments, path)
-    _check_required(signature, arguments, path)
-    body, _ = _build_chain(arguments["body"], in_shape, (*path, "body"))
+    problems += _unknown_names(signature, arguments, path)
+    if missing := _missing(signature, arguments):
+        if len(problems) == before:
+            raise SpecError(path, f"needs {missing}")
+    else:
+        body, _ = _build_chain(arguments["body"], in_shape, (*path, "body"), problems)
     shortcut, _ = _build_chain(
-        arguments.get("shortcut") or [], in_shape, (*path, "shortcut"), may_be_empty=True
+        arguments.get("shortcut") or [],
+        in_shape,
+        (*path, "shortcut"),
+        problems,
+        may_be_empty=True,
     )
+    if len(problems) > before or in_shape is None:
+        return None
     return Residual(body, shortcut)
 
 
-def _check_names(signature: inspect.Signature, arguments: dict[str, Any], path: Path) -> None:
+def _unknown_names(
+    signature: inspect.Signature, arguments: dict[str, Any], path: Path
+) -> list[SpecError]:
+    problems = []
     for name in arguments:
         if name not in signature.parameters:
             known = list(signature.parameters)
             hint = suggestion(name, known) or (
                 f" It takes {', '.join(known)}." if known else " It takes none."
             )
-            raise SpecError((*path, name), f"unknown argument.{hint}")
+            problems.append(SpecError((*path, name), f"unknown argument.{hint}"))
+    return problems
 
 
-def _check_required(signature: inspect.Signature, arguments: dict[str, Any], path: Path) -> None:
+def _missing(signature: inspect.Signature, arguments: dict[str, Any]) -> str | None:
+    """The first argument that is needed and not given."""
     for name, parameter in signature.parameters.items():
         if parameter.default is parameter.empty and name not in arguments:
-            raise SpecError(path, f"needs {name}")
+            return name
+    return None

@@ -91,10 +91,8 @@ def test_a_preset_that_does_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_words_of_other_rooms_are_shown_without_control_characters(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def build(*_: object) -> None:
-        raise SpecError((0,), "red \x1b[31m\u202e\nline")
-
-    monkeypatch.setattr("engine.config.check.build", build)
-    assert problems_of("dataset: mnist\nlayers: [ReLU]\n") == [
+    problem = SpecError((0,), "red \x1b[31m\u202e\nline")
+    monkeypatch.setattr("engine.config.check.spec_problems", lambda *_: [problem])
+    assert problems_of("dataset: mnist\nlayers: [Flatten, Dense: {out_features: 10}]\n") == [
         "mnist.yaml:2:10: layers.0: red [31mline"
     ]
