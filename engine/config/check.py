@@ -76,9 +76,11 @@ def _amounts(config: Config) -> Iterator[Finding]:
     samples = limit or size
     held_out = _held_out(config, samples)
     if not 0 < held_out < samples:
+        hint = "; a fraction such as 0.1 goes with any data.limit"
         yield (
             ("data", "validation"),
-            f"expected 1 to {samples - 1} of {samples} samples, got {held_out}",
+            f"expected 1 to {samples - 1} of {samples} samples, got {held_out}"
+            + (hint if isinstance(validation, int) else ""),
         )
 
 

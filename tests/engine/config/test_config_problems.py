@@ -211,7 +211,8 @@ CONFLICTS = {
     ),
     "all for validation": (
         "data: {validation: 60000}\n",
-        "3:20: data.validation: expected 1 to 59999 of 60000 samples, got 60000",
+        "3:20: data.validation: expected 1 to 59999 of 60000 samples, got 60000; "
+        "a fraction such as 0.1 goes with any data.limit",
     ),
     "nothing for validation": (
         "data: {validation: 0.001, limit: 100}\n",
