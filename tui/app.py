@@ -80,7 +80,8 @@ class CnnApp(App[int]):
     ]
     VERTICAL_BREAKPOINTS = [
         (0, "-too-low"),
-        (MIN_HEIGHT, "-low"),
+        (MIN_HEIGHT, "-very-low"),
+        (24, "-low"),
         (32, "-high"),
     ]
 

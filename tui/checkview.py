@@ -42,7 +42,7 @@ EXPLAINED = {
 }
 
 
-HEAD = f"{'at':<18}{'analytic':>15}{'numeric':>15}{'rel. error':>12}"
+HEAD = f"{'at':<16}{'analytic':>14}{'numeric':>14}{'error':>10}"
 """Over the lines of ``entry_line``."""
 
 
@@ -88,9 +88,9 @@ def entry_line(row: Row, number: int, entry: Measured) -> Content:
     style = "$error" if row.verdict == "FAILED" and not entry.kink else "$foreground"
     remark = "  kink, skipped" if entry.kink else ""
     return Content.assemble(
-        (f"{place:<18}", "$muted"),
-        (f"{entry.analytic:15.6e}{entry.numeric:15.6e}", "$foreground"),
-        (f"{_short(entry.error, 1):>12}", style),
+        (f"{place:<16}", "$muted"),
+        (f"{entry.analytic:14.6e}{entry.numeric:14.6e}", "$foreground"),
+        (f"{_short(entry.error, 1):>10}", style),
         (remark, "$muted"),
     )
 
@@ -100,11 +100,11 @@ def verdict(report: Report) -> Content:
     counts = f"{sum(row.checked for row in report.rows):,} gradients of {len(report.rows)} tensors"
     if report.cancelled:
         return advice(f"■ Stopped after {counts}: nothing is proven.", "g begins anew")
-    worst = f"worst relative error {_short(report.worst.error, 1)}"
+    worst = f"worst error {_short(report.worst.error, 1)}"
     if report.passed:
         return advice(
             f"✓ Passed: {counts}, {worst}.",
-            f"every gradient is what was measured; the tolerance is {report.tolerance:g}",
+            f"all agree with the measured ones within {_short(report.tolerance, 0)}",
         )
     failed = ", ".join(row.name for row in report.failures[:3])
     more = f"wrong in {failed}" if failed else text.line(report.problems[0])

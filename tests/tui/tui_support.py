@@ -47,3 +47,17 @@ async def training(app: CnnApp, until: Until) -> AsyncIterator[Pilot[int]]:
         if app.is_running:
             app.training.stop()
             await until(pilot, lambda: not app.training.running)
+
+
+def seen(app: CnnApp) -> str:
+    """What is on the screen, line by line."""
+    return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
+
+
+async def settled(pilot: Pilot, until: Until) -> None:
+    """Wait until no job is under way, and what came of them is drawn."""
+    app = pilot.app
+    assert isinstance(app, CnnApp)
+    await until(pilot, lambda: getattr(app.screen, "ready", True) and not app.jobs)
+    await pilot.pause()
+    await until(pilot, lambda: not app.jobs)

@@ -25,7 +25,8 @@ class Choose(ModalScreen[str | None]):
     """
 
     DEFAULT_CSS = """
-    Choose OptionList { width: auto; max-width: 86; height: auto; border: none; margin-top: 1;
+    Choose OptionList { width: auto; max-width: 86; height: auto; max-height: 40vh;
+        border: none; margin-top: 1;
         background: $surface; padding: 0; }
     Choose OptionList:focus { border: none; }
     Choose OptionList:focus > .option-list--option-highlighted { background: $primary-muted;

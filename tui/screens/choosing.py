@@ -95,5 +95,5 @@ def _followed(app: "CnnApp") -> tuple[str, str]:
 
 def _remark(run: RunInfo) -> str:
     best = (run.record.get("best") or {}).get("val_acc")
-    score = f"  val_acc {text.metric(best)}" if isinstance(best, float | int) else ""
-    return f"{run.status}{score}"
+    score = f"val_acc {text.metric(best)}  " if isinstance(best, float | int) else ""
+    return f"{score}{run.status}"

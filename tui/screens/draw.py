@@ -97,7 +97,7 @@ class DrawScreen(BaseScreen):
 
     def on_mount(self) -> None:
         self.query_one("#paper").border_title = Content("draw here")
-        self.query_one("#answers").border_title = Content("what the network takes it for")
+        self.query_one("#answers").border_title = Content("predicted as")
         config, weights = self._subject.config, self._subject.weights
         assert weights is not None
         self.cnn.start_job(
@@ -178,9 +178,15 @@ class DrawScreen(BaseScreen):
             return "the test set is not here yet: e on the screen before evaluates on it"
         return None
 
+    def key_label(self, key: keymap.Key) -> str:
+        if key.action == "pen" and self.query_one(Pad).pen_down:
+            return "lift pen"
+        return key.label
+
     def action_pen(self) -> None:
         """Pen down, or up."""
         self.query_one(Pad).switch_pen()
+        self.refresh_bindings()
         self.beat()
 
     def action_clear(self) -> None:

@@ -164,9 +164,9 @@ class EvaluateScreen(Choosing):
         result, lost = found.result, len(found.result.labels) - int(found.confusion.sum())
         parts = [
             (f"test_acc {text.metric(result.acc)}", "bold $success"),
-            (f"   loss {text.metric(result.loss)}", "$foreground"),
-            (f"   top-5 {text.metric(result.top5)}", "$foreground"),
-            (f"   {len(result.labels):,} images", "$muted"),
+            (f"  loss {text.metric(result.loss)}", "$foreground"),
+            (f"  top-5 {text.metric(result.top5)}", "$foreground"),
+            (f"  {len(result.labels):,} images", "$muted"),
         ]
         if lost:
             parts.append((f"   ✗ {lost:,} without a prediction: NaN", "$error"))

@@ -183,14 +183,11 @@ class GradientsScreen(Choosing):
             return
         pane.border_title = Content(f"{row.name} {shape_text(row.shape)}")
         pane.border_subtitle = Content(f"{row.kinks} kinks skipped" if row.kinks else "")
-        lines = [Content.styled(checkview.EXPLAINED[row.verdict], "$foreground")]
-        if self.report is not None:
-            lines[:0] = [
-                Content.styled(f"✗ {text.line(problem)}", "$error")
-                for problem in self.report.problems
-            ]
+        problems = self.report.problems if self.report is not None else ()
+        lines = [Content.styled(f"✗ {text.line(problem)}", "$error") for problem in problems]
         lines.append(Content.styled(checkview.HEAD, "bold $muted"))
         lines += [checkview.entry_line(row, i, entry) for i, entry in enumerate(row.measured)]
+        lines += [Content(""), Content.styled(checkview.EXPLAINED[row.verdict], "$foreground")]
         entries.update(Content("\n").join(lines))
 
     # -- actions --------------------------------------------------------------------------------

@@ -97,9 +97,9 @@ class Heatmap(Inked, can_focus=True):
         if offset is None:
             return
         label, width = self._layout()
-        row, column = offset.y - 2 + self._top, (offset.x - label) // width
+        row, column = offset.y - self._head + self._top, (offset.x - label) // width
         if not (
-            offset.y >= 2
+            offset.y >= self._head
             and row < len(self.counts)
             and offset.x >= label
             and column < len(self.counts)
@@ -125,26 +125,32 @@ class Heatmap(Inked, can_focus=True):
         return label, max(_NARROWEST, min(width, _WIDEST))
 
     @property
+    def _head(self) -> int:
+        """Lines above the first row: the classes, and what is what if there is room for that."""
+        return 2 if self.size.height >= len(self.counts) + 2 else 1
+
+    @property
     def _top(self) -> int:
         """The first row that is shown; where not all fit, that of the cursor is among them."""
-        return max(0, self.cursor[0] - max(self.size.height - 3, 0))
+        return max(0, self.cursor[0] - max(self.size.height - self._head - 1, 0))
 
     def render_line(self, y: int) -> Strip:
         base, size = self.base, len(self.counts) - self._top
-        if not len(self.counts) or y > size + 1:
+        head = self._head
+        if not len(self.counts) or y >= size + head:
             return Strip.blank(self.size.width, base)
         label, width = self._layout()
         muted = self.ink("muted")
-        if y == 0:
+        if y < head - 1:
             segments = [Segment("true ↓  predicted →", muted)]
-        elif y == 1:
-            segments = [Segment(" " * label, base), *self._head(width)]
+        elif y == head - 1:
+            segments = [Segment(" " * label, base), *self._names(width)]
         else:
-            row = y - 2 + self._top
+            row = y - head + self._top
             segments = [self._label(row, label), *self._row(row, width)]
         return Strip(segments).adjust_cell_length(self.size.width, base)
 
-    def _head(self, width: int) -> list[Segment]:
+    def _names(self, width: int) -> list[Segment]:
         return [
             Segment(
                 _right(f"▾{text}" if column == self.cursor[1] else text, width - 1) + " ",
