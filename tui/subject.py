@@ -1,7 +1,7 @@
 """Which network the screens Inspect, Gradients and Evaluate are about.
 
-It is the chosen config's with fresh weights, or a run's with those that it saved. A training that
-is under way is not a subject: it is looked at through snapshots.
+It is a run's with the weights that it saved, or the chosen config's with fresh ones. A training
+that is under way is not a subject: it is looked at through snapshots.
 """
 
 from contextlib import suppress
@@ -13,6 +13,7 @@ from engine.config import Config, ConfigProblems
 from engine.data import Dataset
 from engine.errors import CheckpointError, ConfigError, EngineError
 from engine.train import setup
+from engine.train.runlist import list_runs
 from engine.train.weights import SavedWeights, list_weights
 from tui.training import Training
 from tui.workspace import Workspace
@@ -98,17 +99,21 @@ def find_dataset(config: Config, training: Training) -> Dataset | None:
 
 
 class Choice:
-    """What is looked at: what was chosen, else the training, else the chosen config.
+    """What Inspect, Gradients and Evaluate are about; the same for all of them.
+
+    It is what was chosen by hand; else the training, or the run that it left; else the newest run
+    that has weights; else, where there is none, the chosen config with fresh weights.
 
     Attributes:
-        chosen: set by hand; None to follow the training and the configs.
+        chosen: set by hand. A subject without a run stands for the config that is chosen on the
+            Configs screen, as it is now; None is for no choice.
     """
 
     def __init__(self, training: Training, workspace: Workspace) -> None:
         self.chosen: Subject | None = None
         self._training, self._workspace = training, workspace
         self._seen: object = None
-        self._automatic: Subject | None = None
+        self._trained: Subject | None = None
 
     @property
     def live(self) -> bool:
@@ -122,13 +127,26 @@ class Choice:
         While it trains, these are the best weights that its run has saved so far.
         """
         if self.chosen is not None:
-            return self.chosen
-        document = self._workspace.document
-        seen = (self._training.version, id(document), document.version)
+            return self.chosen if self.chosen.run is not None else of_config(self._workspace)
+        training = self._training
+        trained = self.trained
+        if training.running and training.config is not None:
+            same = trained is not None and trained.run == training.run_dir
+            return trained if same else Subject(training.config.name, training.config)
+        return trained or of_config(self._workspace)
+
+    @property
+    def trained(self) -> Subject | None:
+        """The run of the training, else the newest run that has weights; None without any."""
+        seen = (self._training.version, self.runs_root)
         if seen != self._seen:
             self._seen = seen
-            self._automatic = self._find()
-        return self._automatic
+            self._trained = self._find()
+        return self._trained
+
+    def refresh(self) -> None:
+        """Look at the runs again when next asked: others may have trained."""
+        self._seen = None
 
     def forget(self, run: Path) -> None:
         """A run is gone: whatever was known of it is found anew."""
@@ -143,11 +161,14 @@ class Choice:
         return Path(config.runs_dir if config is not None else "runs")
 
     def _find(self) -> Subject | None:
-        training, config = self._training, self._workspace.document.config
-        if training.running or config is None or config == training.config:
-            if training.run_dir is not None:
-                with suppress(EngineError):
-                    return of_run(training.run_dir)
-            if training.running and training.config is not None:
-                return Subject(training.config.name, training.config)
-        return of_config(self._workspace)
+        if self._training.run_dir is not None:
+            with suppress(EngineError):
+                return of_run(self._training.run_dir)
+        try:
+            runs = list_runs(self.runs_root)
+        except EngineError:
+            return None  # screen 5 says what is wrong with them
+        for info in runs:
+            with suppress(EngineError):
+                return of_run(info.path)
+        return None

@@ -80,11 +80,11 @@ def verdict(screen: EvaluateScreen) -> str:
     return str(screen.query_one("#verdict").render())
 
 
-async def test_the_last_finished_run_is_evaluated(
+async def test_the_newest_run_with_weights_is_evaluated(
     make_app: MakeApp, home: Path, until: Until
 ) -> None:
     make_run(home / "runs", "20260101-000000-old-00aa")
-    make_run(home / "runs", "20260103-000000-cut-00bb", status="stopped")
+    make_run(home / "runs", "20260103-000000-empty-00bb", status="stopped", weights=False)
     make_run(home / "runs", "20260102-000000-new-00cc")
     app = make_app()
     async with app.run_test() as pilot:

@@ -165,7 +165,7 @@ async def test_another_network_is_chosen_from_a_list(
         assert "finished weights" in line(screen)
         await tap(pilot, "o")
         await until(pilot, lambda: isinstance(app.screen, Choose))
-        await pilot.press("home", "down", "enter")
+        await pilot.press("home", "down", "down", "enter")
         await until(pilot, lambda: any("no weights" in n.message for n in app._notifications))
         assert app.choice.chosen is not None, "what was looked at stays"
         assert app.choice.chosen.what == "finished weights"

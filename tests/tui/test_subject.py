@@ -5,11 +5,16 @@ from pathlib import Path
 
 import pytest
 from run_makers import make_run
+from tui_support import Until, settled
 
 from engine.errors import CheckpointError, ConfigError, RunError
+from engine.train.runlist import delete_run
 from engine.train.weights import list_weights
 from tui.app import CnnApp
+from tui.screens import SCREENS
+from tui.screens.choosing import Choosing
 from tui.subject import find_dataset, of_config, of_run
+from tui.widgets.line import Line
 
 
 def test_a_finished_run_stands_for_its_finished_weights(tmp_path: Path) -> None:
@@ -56,8 +61,43 @@ async def test_the_chosen_config_is_followed_until_something_is_chosen(
         app.choice.chosen = chosen
         assert app.choice.current == chosen
         assert chosen.run is not None
+        delete_run(chosen.run)
         app.choice.forget(chosen.run)
         assert app.choice.current == of_config(app.workspace)
+
+
+@pytest.mark.parametrize("status", ["finished", "stopped", "diverged"])
+async def test_after_a_restart_every_screen_is_about_the_newest_run(
+    make_app: Callable[..., CnnApp], home: Path, until: Until, status: str
+) -> None:
+    make_run(home / "runs", "20260101-030405-old-00aa")
+    make_run(home / "runs", "20260102-030405-new-00bb", status=status)
+    make_run(home / "runs", "20260103-030405-empty-00cc", weights=False)
+    app = make_app()
+    async with app.run_test() as pilot:
+        shown = {}
+        for spec in SCREENS:
+            await pilot.press(spec.key)
+            screen = app.screen
+            if isinstance(screen, Choosing):
+                await settled(pilot, until)
+                shown[spec.id] = screen.query_one("#subject", Line).render().plain
+        assert shown.keys() == {"inspect", "gradients", "evaluate"}
+        assert all("20260102-030405-new-00bb" in words for words in shown.values()), shown
+
+
+async def test_the_chosen_config_can_be_looked_at_beside_runs_and_is_followed(
+    make_app: Callable[..., CnnApp], home: Path
+) -> None:
+    make_run(home / "runs")
+    app = make_app()
+    async with app.run_test():
+        app.choice.chosen = of_config(app.workspace)
+        app.workspace.document.set("seed", 7)
+        current = app.choice.current
+        assert current is not None
+        assert (current.run, current.config.seed) == (None, 7)
+        assert app.choice.trained is not None, "what Evaluate takes: the config has no weights"
 
 
 async def test_data_is_never_downloaded_to_look_at_a_network(

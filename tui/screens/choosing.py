@@ -8,18 +8,22 @@ from engine.train.runlist import RunInfo, list_runs
 from tui import text
 from tui.screens.base import BaseScreen
 from tui.screens.choose import Choose
-from tui.subject import Subject, of_run
+from tui.subject import Subject, of_config, of_run
 from tui.widgets.line import Part
 
 if TYPE_CHECKING:
     from tui.app import CnnApp
 
-FOLLOW = "follow"
+FOLLOW, CONFIG = "follow", "config"
 _SHOWN = 200
 
 
 class Choosing(BaseScreen):
     """A screen that is about one network; ``o`` chooses another."""
+
+    def on_screen_resume(self) -> None:
+        self.cnn.choice.refresh()
+        super().on_screen_resume()
 
     def action_choose_network(self) -> None:
         """Ask which network, once the runs are listed."""
@@ -30,11 +34,11 @@ class Choosing(BaseScreen):
         if self.app.screen is not self:
             return
         app, chosen = self.cnn, self.cnn.choice.chosen
-        options = [(FOLLOW, *_followed(app))]
+        options = [(FOLLOW, *_followed(app)), *_config(app)]
         options += [
             (str(run.path), run.id, _remark(run)) for run in runs[:_SHOWN] if run.problem is None
         ]
-        current = str(chosen.run) if chosen is not None and chosen.run is not None else FOLLOW
+        current = FOLLOW if chosen is None else str(chosen.run or CONFIG)
         self.app.push_screen(Choose("Which network?", options, current), self._answered)
 
     def _answered(self, key: str | None) -> None:
@@ -42,6 +46,8 @@ class Choosing(BaseScreen):
             return
         if key == FOLLOW:
             self.cnn.choice.chosen = None
+        elif key == CONFIG:
+            self.cnn.choice.chosen = of_config(self.cnn.workspace)
         else:
             try:
                 self.cnn.choice.chosen = of_run(Path(key))
@@ -90,7 +96,14 @@ def _followed(app: "CnnApp") -> tuple[str, str]:
     training = app.training
     if training.running and training.config is not None:
         return f"the training: {training.config.name}", "follows it while it runs"
-    return f"the chosen config: {app.workspace.document.name}", "or its training"
+    return "the newest run", "or the training, while there is one"
+
+
+def _config(app: "CnnApp") -> list[tuple[str, str, str]]:
+    document = app.workspace.document
+    if document.config is None:
+        return []
+    return [(CONFIG, f"the chosen config: {document.name}", "fresh weights")]
 
 
 def _remark(run: RunInfo) -> str:

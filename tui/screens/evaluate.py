@@ -11,14 +11,13 @@ from textual.widgets import Static
 from engine.commands.evaluate import Measurement, measure
 from engine.data import DATASETS, FetchCancelledError
 from engine.errors import EngineError
-from engine.train.runlist import list_runs
 from tui import keymap, text
 from tui.hints import advice, hints
 from tui.jobs import Job
 from tui.screens.choosing import Choosing
 from tui.screens.draw import DrawScreen
 from tui.screens.inspect import InspectScreen
-from tui.subject import Subject, of_run
+from tui.subject import Subject
 from tui.widgets.cellimages import CellImages, CellPane
 from tui.widgets.heatmap import Heatmap
 from tui.widgets.line import Line
@@ -46,7 +45,6 @@ class EvaluateScreen(Choosing):
         self.found: Measurement | None = None
         self.error: Exception | None = None
         self._of: Subject | None = None
-        self._last: Subject | None = None
         self._job: Job | None = None
         self._stop = False
         self._seen: object = None
@@ -65,17 +63,6 @@ class EvaluateScreen(Choosing):
                 yield MistakeTable(id="mistakes")
                 yield CellPane(id="images-pane")
 
-    def on_screen_resume(self) -> None:
-        root = self.cnn.choice.runs_root
-        self.cnn.start_job(
-            lambda job: _last_finished(root), on_done=self._know_last, name="last run"
-        )
-
-    def _know_last(self, last: Subject | None) -> None:
-        self._last = last
-        self._seen = None
-        self.beat()
-
     @property
     def running(self) -> bool:
         """Whether an evaluation is under way."""
@@ -83,9 +70,10 @@ class EvaluateScreen(Choosing):
 
     @property
     def subject(self) -> Subject | None:
-        """What is evaluated: what is chosen if it has weights, else the last finished run."""
+        """What is evaluated: what is chosen if it has weights, else the newest run that has."""
         current = self.cnn.choice.current
-        return current if current is not None and current.weights is not None else self._last
+        has_weights = current is not None and current.weights is not None
+        return current if has_weights else self.cnn.choice.trained
 
     def on_resize(self) -> None:
         super().on_resize()
@@ -338,14 +326,3 @@ class EvaluateScreen(Choosing):
         if isinstance(table, MistakeTable | ClassTable) and table.cell:
             self.query_one(Heatmap).go(*table.cell)
             self._show_alone(True)
-
-
-def _last_finished(root: object) -> Subject | None:
-    """The newest finished run that has weights."""
-    for info in list_runs(root):  # type: ignore[arg-type]
-        if info.status == "finished":
-            try:
-                return of_run(info.path)
-            except EngineError:
-                continue
-    return None
