@@ -86,13 +86,13 @@ def training_words(config: Config) -> str:
     """How it trains, in a line: ``12 epochs, batches of 32, adam, lr 0.003, cosine``."""
     train = config.train
     parts = [f"{train.epochs} epochs", f"batch {train.batch_size}", train.optimizer]
-    parts.append(f"lr {train.lr:g}")
+    parts.append(f"lr {text.significant(train.lr)}")
     if train.scheduler is not None:
         parts.append(train.scheduler.name)
     if train.warmup is not None:
         parts.append("warm-up")
     if train.weight_decay:
-        parts.append(f"decay {train.weight_decay:g}")
+        parts.append(f"decay {text.significant(train.weight_decay)}")
     return ", ".join(parts)
 
 

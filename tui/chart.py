@@ -10,6 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from engine.numbers import significant
+
 Array = np.ndarray
 
 LARGEST = 1e100
@@ -149,14 +151,12 @@ def log_ticks(low: float, high: float, count: int) -> list[tuple[float, str]]:
 
 
 def tick_label(value: float) -> str:
-    """At most six characters."""
-    if value == 0:
-        return "0"
-    if 1e-3 <= abs(value) < 1e5:
-        text = f"{value:.4g}" if abs(value) < 1e4 else f"{value:.0f}"
-        return text if len(text) <= 6 else f"{value:.2g}"
-    mantissa, exponent = f"{value:.1e}".split("e")
-    return f"{mantissa.removesuffix('.0')}e{int(exponent)}"
+    """At most six characters, for a number above 0."""
+    for digits in (4, 3, 2, 1):
+        label = significant(value, digits)
+        if len(label) <= 6:
+            break
+    return label
 
 
 def tick_labels(values: Sequence[float]) -> list[str]:
@@ -165,7 +165,7 @@ def tick_labels(values: Sequence[float]) -> list[str]:
     for digits in range(3, 10):
         if len(set(labels)) == len(labels):
             break
-        labels = [f"{value:.{digits}g}" for value in values]
+        labels = [significant(value, digits) for value in values]
     return labels
 
 

@@ -56,11 +56,11 @@ def tensor_row(row: Row, tolerance: float) -> tuple[Cell, ...]:
         (row.tensor, "foreground"),
         (shape_text(row.shape), "muted"),
         (checked, "muted"),
-        (_short(row.error, 1), style if row.verdict == "FAILED" else "foreground"),
+        (text.exponent(row.error), style if row.verdict == "FAILED" else "foreground"),
         (error_bar(row.error, tolerance), style.split()[-1]),
         (_place(row.index), "muted"),
-        (_short(row.analytic), "foreground"),
-        (_short(row.numeric), "foreground"),
+        (text.exponent(row.analytic, 2), "foreground"),
+        (text.exponent(row.numeric, 2), "foreground"),
         (word, style),
     )
 
@@ -74,10 +74,6 @@ def error_bar(error: float, tolerance: float, width: int = 10) -> str:
     return "█" * full + "░" * (width - full)
 
 
-def _short(value: float, digits: int = 2) -> str:
-    return f"{value:.{digits}e}".replace("e-0", "e-").replace("e+0", "e+").replace("e+0", "")
-
-
 def _place(index: tuple[int, ...] | None) -> str:
     return "" if index is None else f"[{', '.join(map(str, index))}]"
 
@@ -89,8 +85,11 @@ def entry_line(row: Row, number: int, entry: Measured) -> Content:
     remark = "  kink, skipped" if entry.kink else ""
     return Content.assemble(
         (f"{place:<16}", "$muted"),
-        (f"{entry.analytic:14.6e}{entry.numeric:14.6e}", "$foreground"),
-        (f"{_short(entry.error, 1):>10}", style),
+        (
+            f"{text.exponent(entry.analytic, 6):>14}{text.exponent(entry.numeric, 6):>14}",
+            "$foreground",
+        ),
+        (f"{text.exponent(entry.error):>10}", style),
         (remark, "$muted"),
     )
 
@@ -100,11 +99,11 @@ def verdict(report: Report) -> Content:
     counts = f"{sum(row.checked for row in report.rows):,} gradients of {len(report.rows)} tensors"
     if report.cancelled:
         return advice(f"■ Stopped after {counts}: nothing is proven.", "g begins anew")
-    worst = f"worst error {_short(report.worst.error, 1)}"
+    worst = f"worst error {text.exponent(report.worst.error)}"
     if report.passed:
         return advice(
             f"✓ Passed: {counts}, {worst}.",
-            f"all agree with the measured ones within {_short(report.tolerance, 0)}",
+            f"all agree with the measured ones within {text.significant(report.tolerance)}",
         )
     failed = ", ".join(row.name for row in report.failures[:3])
     more = f"wrong in {failed}" if failed else text.line(report.problems[0])

@@ -7,9 +7,13 @@ import numpy as np
 
 from engine.layers import Flatten, Sequential, shape_text
 from engine.layers.base import Layer, Shape
+from engine.numbers import short
 from engine.train.snapshot import LayerSnapshot
 
 Array = np.ndarray
+
+NUMBER = 6
+"""Characters of a number in a picture's table."""
 
 
 @dataclass(frozen=True)
@@ -139,21 +143,9 @@ def as_pictures(images: Array) -> Array:
 def numbers(picture: Array, width: int, height: int) -> list[str] | None:
     """A picture's numbers as lines of text; None if there is no room for them."""
     h, w = picture.shape
-    if h > height or w * 6 - 1 > width:
+    if h > height or w * (NUMBER + 1) - 1 > width:
         return None
-    return [" ".join(f"{short(value):>5}" for value in row) for row in picture.tolist()]
-
-
-def short(value: float) -> str:
-    """At most five characters: ``-0.31``, ``12.5``, ``4e-05``."""
-    if not math.isfinite(value):
-        return "nan" if math.isnan(value) else ("inf" if value > 0 else "-inf")
-    size = abs(value)
-    if size < 5e-3:
-        return "0" if size < 1e-9 else f"{value:.0e}"
-    if size < 9.995:
-        return f"{value:.2f}"
-    return f"{value:.1f}" if size < 99.95 else (f"{value:.0f}" if size < 9999.5 else f"{value:.0e}")
+    return [" ".join(f"{short(value):>{NUMBER}}" for value in row) for row in picture.tolist()]
 
 
 def _as_rows(vector: Array) -> Array:

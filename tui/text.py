@@ -4,10 +4,34 @@ Names, messages and config values come from anywhere. They are shown as plain te
 markup, and without the characters that move the cursor, change colours or reverse the line.
 """
 
-import math
 import unicodedata
 
 from textual.content import Content
+
+from engine.numbers import (
+    count,
+    duration,
+    exponent,
+    metric,
+    percent,
+    short,
+    significant,
+    size,
+)
+
+__all__ = [
+    "clean",
+    "count",
+    "duration",
+    "exponent",
+    "line",
+    "metric",
+    "percent",
+    "plain",
+    "short",
+    "significant",
+    "size",
+]
 
 STAND_IN = "\N{REPLACEMENT CHARACTER}"
 
@@ -38,43 +62,3 @@ def line(text: object, limit: int | None = None) -> str:
 def _harmless(character: str) -> bool:
     # Cc: control and escape; Cf: bidi and zero width; Cs, Co, Cn: not characters; Zl, Zp: breaks.
     return unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
-
-
-def count(number: float) -> str:
-    """A size in few characters: 61,706 stays, 11,173,962 is ``11.2 M``."""
-    for limit, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M")):
-        if abs(number) >= limit:
-            return f"{number / limit:.3g} {unit}"
-    return f"{number:,.0f}"
-
-
-def size(number: float) -> str:
-    """Bytes in few characters: ``11.2 MB``."""
-    for limit, unit in ((1 << 30, "GB"), (1 << 20, "MB"), (1 << 10, "KB")):
-        if number >= limit:
-            return f"{number / limit:.3g} {unit}"
-    return f"{number:.0f} B"
-
-
-def duration(seconds: float) -> str:
-    """A time in few characters: ``0.4 s``, ``12 s``, ``3:05``, ``1:02:03``; ``–`` if unknown."""
-    if not math.isfinite(seconds) or seconds < 0:
-        return "–"
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def metric(value: float | None, digits: int = 4) -> str:
-    """A metric with a fixed number of digits; ``–`` for None, a word for what is not finite."""
-    if value is None:
-        return "–"
-    if not math.isfinite(value):
-        return "nan" if math.isnan(value) else ("inf" if value > 0 else "-inf")
-    if value and not 1e-3 <= abs(value) < 1e4:
-        return f"{value:.3g}"
-    return f"{value:.{digits}f}"

@@ -31,7 +31,7 @@ from engine.train.events import (
 from engine.train.ring import Curve, MetricRing
 from engine.train.session import TrainingSession
 from engine.train.snapshot import Snapshot
-from tui.text import clean, metric
+from tui.text import clean, metric, significant
 from tui.told import (
     Entry,
     Kind,
@@ -162,7 +162,7 @@ class Training:
             case LearningRateChanged() as event:
                 self.lr_changes.append((event.step, event.lr))
                 self._wanted_lr = None
-                self._note("info", f"learning rate set to {event.lr:.3g}")
+                self._note("info", f"learning rate set to {significant(event.lr)}")
             case Warned() as event:
                 log.warning("%s", event.message)
                 self._note("warning", event.message)

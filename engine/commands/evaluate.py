@@ -12,6 +12,7 @@ from engine.commands.signals import Signals
 from engine.config import Config
 from engine.data import FetchCancelledError, Split
 from engine.kernels.workers import Workers
+from engine.numbers import metric
 from engine.train import setup
 from engine.train.outcomes import Evaluation
 from engine.train.trainer import Trainer
@@ -140,7 +141,7 @@ def _report(
     scores: metrics.PerClass,
 ) -> str:
     per_class = [
-        (name, f"{precision:.4f}", f"{recall:.4f}", f"{f1:.4f}", f"{support:,}")
+        (name, metric(precision), metric(recall), metric(f1), f"{support:,}")
         for name, precision, recall, f1, support in zip(classes, *scores, strict=True)
     ]
     rows = [
@@ -149,8 +150,8 @@ def _report(
     columns = ("true, predicted →", *(name[:6] for name in classes))
     return "\n".join(
         [
-            f"test_loss {result.loss:.4f}  test_acc {result.acc:.4f}  top-5 {result.top5:.4f}  "
-            f"{len(result.labels):,} samples",
+            f"test_loss {metric(result.loss)}  test_acc {metric(result.acc)}  "
+            f"top-5 {metric(result.top5)}  {len(result.labels):,} samples",
             "",
             table(("class", "precision", "recall", "f1", "samples"), per_class, "lrrrr"),
             "",

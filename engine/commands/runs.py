@@ -9,6 +9,7 @@ from typing import Any
 
 from engine.commands.output import Output, table
 from engine.errors import CheckpointError, ConfigError, EngineError, RunError
+from engine.numbers import duration, significant
 from engine.paths import look_at, parse
 from engine.train.rundir import RECORD, RunDir, check_path
 from engine.train.runlist import RunInfo, list_runs
@@ -21,7 +22,6 @@ _SHOWN = (
     "model",
     "parameters",
     "seed",
-    "seconds",
     "version",
 )
 _LISTED = 6
@@ -68,6 +68,7 @@ def show(root: Path, name: str, out: Output) -> int:
     facts = _facts(info)
     out.json({**facts, "epochs_log": metrics})
     shown = [(key, str(facts[key])) for key in _SHOWN if facts.get(key) not in (None, "")]
+    shown += [(key, words) for key, words in _results(info) if words]
     out.text("\n".join(f"{key:<11} {value}" for key, value in shown))
     out.text("")
     rows = [(str(row["epoch"]), *(_number(row[key]) for key in _METRICS)) for row in metrics]
@@ -156,5 +157,18 @@ def _facts(info: RunInfo) -> dict[str, Any]:
     return {**info.record, "run": info.id, "status": info.status}
 
 
+def _results(info: RunInfo) -> list[tuple[str, str]]:
+    """How long it took, and what came out."""
+    record, seconds = info.record, info.record.get("seconds")
+    found = [("time", duration(seconds) if isinstance(seconds, float | int) else "")]
+    for section, key, label in (
+        ("best", "val_acc", "val_acc"),
+        ("test", "test_acc", "test_acc"),
+        ("test", "test_loss", "test_loss"),
+    ):
+        found.append((label, _number((record.get(section) or {}).get(key))))
+    return found
+
+
 def _number(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float | int) else ""
+    return significant(value, 4) if isinstance(value, float | int) else ""

@@ -10,6 +10,7 @@ from engine.commands.output import Output
 from engine.commands.signals import Signals
 from engine.config import Config, config_hash, inline
 from engine.errors import EngineError
+from engine.numbers import duration, metric, significant
 from engine.train import extending, setup
 from engine.train.events import (
     CheckpointSaved,
@@ -166,8 +167,9 @@ class _Teller:
             out.say(event.reason)
         if event.test:
             out.text(
-                f"test_loss {event.test['test_loss']:.4f}  test_acc {event.test['test_acc']:.4f}  "
-                f"{event.seconds:.1f} s  {event.samples_per_s:,.0f} samples/s"
+                f"test_loss {metric(event.test['test_loss'])}  "
+                f"test_acc {metric(event.test['test_acc'])}  "
+                f"{duration(event.seconds)}  {event.samples_per_s:,.0f} samples/s"
             )
         if event.status == "finished":
             out.say(f"weights {event.run_dir / WEIGHTS}")
@@ -179,9 +181,10 @@ def epoch_line(event: EpochEnded) -> str:
     width = len(str(event.epochs))
     return (
         f"epoch {event.epoch:{width}}/{event.epochs}"
-        f"  loss {logs['loss']:.4f}  acc {logs['acc']:.4f}"
-        f"  val_loss {logs['val_loss']:.4f}  val_acc {logs['val_acc']:.4f}"
-        f"  lr {logs['lr']:.3g}  {logs['seconds']:.1f} s  {logs['samples_per_s']:,.0f} samples/s"
+        f"  loss {metric(logs['loss'])}  acc {metric(logs['acc'])}"
+        f"  val_loss {metric(logs['val_loss'])}  val_acc {metric(logs['val_acc'])}"
+        f"  lr {significant(logs['lr'])}  {duration(logs['seconds'])}"
+        f"  {logs['samples_per_s']:,.0f} samples/s"
     )
 
 

@@ -80,7 +80,7 @@ def _amounts(config: Config) -> Iterator[Finding]:
         yield (
             ("data", "validation"),
             f"expected 1 to {samples - 1} of {samples} samples, got {held_out}"
-            + (hint if isinstance(validation, int) else ""),
+            + (hint if isinstance(config.data.validation, int) else ""),
         )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from engine.config import Config
 from engine.data import Batches
 from engine.errors import RunError
+from engine.numbers import metric
 from engine.train.callbacks import Callback
 from engine.train.controls import Controls
 from engine.train.events import EpochEnded, Event, LearningRateChanged, Logs, Remarked, Warned
@@ -135,7 +136,7 @@ class Loop:
         self._answer_wanted()
         self.show("training", progress.step, steps)
         self.on_progress(
-            f"epoch {epoch + 1}/{epochs}  loss {results[-1].loss:.4f}",
+            f"epoch {epoch + 1}/{epochs}  loss {metric(results[-1].loss)}",
             progress.global_step,
             epochs * steps,
         )

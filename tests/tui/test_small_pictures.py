@@ -4,12 +4,18 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 from textual.app import App, ComposeResult
 
 from engine.models import build
+from engine.numbers import short
 from engine.train.snapshot import weights_snapshot
 from tui import colours, gallery
-from tui.widgets.histogram import distribution, nice
+from tui.chart import tick_label
+from tui.widgets.gallerypane import words_of
+from tui.widgets.histogram import _count, axis_words, distribution, nice
 from tui.widgets.tiles import Tiles, lay_out, shrunk
 
 SPECS = [
@@ -157,22 +163,19 @@ def test_one_outlier_does_not_dim_the_rest() -> None:
     assert gallery.maps(PLACES[0], np.full((1, 2, 2), np.nan)).limit == 0.0
 
 
-@pytest.mark.parametrize(
-    ("value", "shown"),
-    [
-        (0.0, "0"), (-0.314, "-0.31"), (12.345, "12.3"), (-123.4, "-123"), (4.4e-5, "4e-05"),
-        (1e12, "1e+12"), (float("nan"), "nan"), (float("-inf"), "-inf"),
-    ],
-)  # fmt: skip
-def test_short_numbers(value: float, shown: str) -> None:
-    assert gallery.short(value) == shown
-
-
 def test_numbers_are_shown_where_there_is_room() -> None:
     picture = np.array([[1.0, -0.5], [0.25, 0.0]])
-    assert gallery.numbers(picture, 11, 2) == [" 1.00 -0.50", " 0.25     0"]
-    assert gallery.numbers(picture, 10, 2) is None
-    assert gallery.numbers(picture, 11, 1) is None
+    assert gallery.numbers(picture, 13, 2) == [" 1.000 -0.500", " 0.250      0"]
+    assert gallery.numbers(picture, 12, 2) is None
+    assert gallery.numbers(picture, 13, 1) is None
+
+
+@given(hnp.arrays(np.float32, (3, 4), elements=st.floats(-(2.0**100), 2.0**100, width=32)))
+def test_every_number_of_a_picture_stands_whole_in_its_column(picture: np.ndarray) -> None:
+    lines = gallery.numbers(picture, 40, 3)
+    assert lines is not None
+    for line, row in zip(lines, picture.tolist(), strict=True):
+        assert words_of(line) == [f"{short(value):>6}" for value in row]
 
 
 # -- the widget ---------------------------------------------------------------------------------
@@ -234,11 +237,36 @@ async def test_without_colours_the_lightness_tells_the_sign(
 
 def test_both_are_counted_into_the_same_bins_around_zero() -> None:
     found = distribution(np.array([-1.0, 1.0]), np.array([2.0, 2.0, -2.0, -2.0]), 8)
-    assert found.limit == 10.0
+    assert found.limit == 5.0
     assert found.now is not None
     assert found.start is not None
     assert found.now.sum() == found.start.sum() == 1.0
     assert found.now.tolist() == found.now[::-1].tolist()
+
+
+@pytest.mark.parametrize("fall", [1.0, 10.0, 100.0, 1e6])
+def test_the_scale_follows_the_present(fall: float) -> None:
+    """Gradients that became small are a bell, not a spike; those of the start are farther out."""
+    before = np.random.default_rng(0).standard_normal(1000)
+    found = distribution(before / fall, before, 40)
+    assert found.now is not None
+    assert 8 <= (found.now > 0).sum() <= 40
+    assert found.start is not None
+    assert found.start.sum() == pytest.approx(1)
+    assert found.limit == pytest.approx(nice(4 / fall), rel=0.5)
+
+
+@pytest.mark.parametrize("limit", [1.0, 0.003, 1.5e-7, 70000.0])
+@pytest.mark.parametrize("width", range(8, 81))
+def test_zero_stands_under_its_bin(width: int, limit: float) -> None:
+    counts = _count(np.zeros(1), limit, width)
+    assert counts is not None
+    axis = axis_words(limit, width)
+    assert len(axis) == width
+    assert axis[int(counts.argmax())] == "0"
+    if width >= 20:
+        assert axis.startswith(f"-{tick_label(limit)}─")
+        assert axis.endswith(f"─{tick_label(limit)}")
 
 
 def test_what_is_far_out_counts_in_the_last_bar() -> None:

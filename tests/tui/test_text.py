@@ -42,7 +42,7 @@ def test_durations(seconds: float, words: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "words"),
-    [(None, "–"), (math.nan, "nan"), (math.inf, "inf"), (0.98254, "0.9825"), (1e-5, "1e-05")],
+    [(None, "–"), (math.nan, "nan"), (math.inf, "inf"), (0.98254, "0.9825"), (1e-5, "1e-5")],
 )
 def test_metrics(value: float | None, words: str) -> None:
     assert text.metric(value) == words

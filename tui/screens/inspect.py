@@ -1,5 +1,6 @@
 """Inspect: every layer in numbers, one of them in pictures."""
 
+from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
@@ -314,17 +315,17 @@ def _row(place: Place, facts: LayerFacts) -> tuple[Cell, ...]:
         (f"{place.name} {place.layer.removesuffix('()')}", "foreground"),
         (shape_text(place.out_shape), "muted"),
         (f"{place.parameters:,}" if place.parameters else "", "muted"),
-        (_number(facts.mean, ".3f"), "foreground"),
-        (_number(facts.std, ".3f"), "foreground"),
-        (_number(facts.grad_rms, ".1e"), "foreground"),
-        (_number(facts.update_ratio, ".1e"), "foreground"),
+        (_number(facts.mean, text.short), "foreground"),
+        (_number(facts.std, text.short), "foreground"),
+        (_number(facts.grad_rms, text.exponent), "foreground"),
+        (_number(facts.update_ratio, text.percent), "foreground"),
         (dead, worry),
         (f"{facts.health.symbol} {facts.health.word}", _LEVELS[facts.health.level]),
     )
 
 
-def _number(value: float | None, form: str) -> str:
-    return "" if value is None else format(value, form).replace("e-0", "e-").replace("e+0", "e+")
+def _number(value: float | None, write: Callable[[float], str]) -> str:
+    return "" if value is None else write(value)
 
 
 def _guess(logits: np.ndarray, samples: Samples, sample: int) -> tuple[Part, ...]:

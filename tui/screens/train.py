@@ -151,7 +151,7 @@ class TrainScreen(BaseScreen):
     def _titles(self, curve: Curve, points: Points, log: bool) -> tuple[Content, Content]:
         scale = " log" if log else ""
         if isinstance(curve, LrCurve):
-            now = f"{points.lr[-1]:.3g}" if len(points.lr) else ""
+            now = text.significant(points.lr[-1]) if len(points.lr) else ""
             return Content(f"learning rate{scale}"), Content.styled(now, "$curve-lr")
         name = "loss" if isinstance(curve, LossCurve) else "acc"
         word = "loss" if name == "loss" else "accuracy"

@@ -6,7 +6,7 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from tui import colours, gallery
+from tui import colours, gallery, text
 from tui.gallery import Gallery
 from tui.widgets.tiles import Tiles, lay_out
 
@@ -101,7 +101,7 @@ class GalleryPane(Vertical):
         scale.update(self._scale(shown, picture, tiles.cursor))
 
     def _scale(self, shown: Gallery, picture: np.ndarray, index: int) -> Content:
-        limit = gallery.short(shown.limit)
+        limit = text.short(shown.limit)
         parts: list[tuple[str, str]] = [(f"-{limit} ", "$muted")]
         shades = colours.diverging(self.query_one(Pictures).palette)
         step = 4 if self.size.width < 60 else 1
@@ -110,10 +110,10 @@ class GalleryPane(Vertical):
         caption = shown.captions[index]
         low, high = float(np.min(picture)), float(np.max(picture))
         parts.append((f"  {caption and '▴'}{caption} ", "$primary"))
-        parts.append((f"{gallery.short(low)} to {gallery.short(high)}", "$foreground"))
+        parts.append((f"{text.short(low)} to {text.short(high)}", "$foreground"))
         rms = float(np.sqrt(np.mean(np.square(picture, dtype=np.float64))))
         room = self.size.width - sum(len(part) for part, _ in parts)
-        parts += [(f"  rms {gallery.short(rms)}", "$muted")] if room >= 12 else []
+        parts += [(f"  rms {text.short(rms)}", "$muted")] if room >= 12 else []
         return Content.assemble(*parts).truncate(max(self.size.width, 1), ellipsis=True)
 
     def on_resize(self) -> None:
@@ -132,10 +132,12 @@ def _signed(line: str) -> Content:
     return Content.assemble(
         *(
             (word + " ", "$curve-train" if word.strip().startswith("-") else "$curve-val")
-            for word in _words(line)
+            for word in words_of(line)
         )
     )
 
 
-def _words(line: str) -> list[str]:
-    return [line[i : i + 5] for i in range(0, len(line), 6)]
+def words_of(line: str) -> list[str]:
+    """The numbers of a line of ``gallery.numbers``, each as wide as all."""
+    size = gallery.NUMBER
+    return [line[i : i + size] for i in range(0, len(line), size + 1)]

@@ -25,6 +25,7 @@ class Distribution:
 
     Attributes:
         now, start: shares of all numbers in each of the same bins; None where there is nothing.
+            The end bins count what is farther out.
         limit: the bins go from ``-limit`` to ``limit``.
     """
 
@@ -42,7 +43,9 @@ def distribution(now: Array | None, start: Array | None, bins: int) -> Distribut
     """
     samples = [_sample(now), _sample(start)]
     sizes = [math.sqrt(float(np.mean(s * s))) for s in samples if s is not None and s.size]
-    limit = nice(_SPREAD * max(sizes, default=0.0))
+    # The axis is that of the present: gradients fall to a hundredth of what they were at the
+    # start, and on its scale those of every healthy network would be one spike at 0.
+    limit = nice(_SPREAD * next((size for size in sizes if size > 0), 0.0))
     return Distribution(_count(samples[0], limit, bins), _count(samples[1], limit, bins), limit)
 
 
@@ -118,10 +121,10 @@ class Histogram(Inked):
         else:
             up = (height - 2 + 1) // 2
             down = height - 2 - up
-            top = max(float(a.max()) for a in (shown.now, shown.start) if a is not None)
-            lines += self._bars(shown.now, top, up, "curve-train", downwards=False)
-            lines.append(self._axis(shown.limit, width))
-            lines += self._bars(shown.start, top, down, "muted", downwards=True)
+            lines += self._bars(shown.now, up, "curve-train", downwards=False)
+            axis = RichStyle(color=self.colour("curve-axis"))
+            lines.append([Segment(axis_words(shown.limit, width), base + axis)])
+            lines += self._bars(shown.start, down, "muted", downwards=True)
             lines[0] = self._heading(width)
         return [Strip(line).adjust_cell_length(width, base) for line in lines[:height]]
 
@@ -136,12 +139,12 @@ class Histogram(Inked):
         return parts
 
     def _bars(
-        self, shares: Array | None, top: float, lines: int, colour: str, *, downwards: bool
+        self, shares: Array | None, lines: int, colour: str, *, downwards: bool
     ) -> list[list[Segment]]:
         base = self.base
         if shares is None:
             return [[] for _ in range(lines)]
-        eighths = np.rint(shares / top * lines * 8).astype(int)
+        eighths = np.rint(shares / shares.max() * lines * 8).astype(int)
         eighths[(shares > 0) & (eighths == 0)] = 1
         ink = RichStyle(color=self.colour(colour))
         made = []
@@ -163,17 +166,15 @@ class Histogram(Inked):
                 made.append([Segment(text, base + ink)])
         return made
 
-    def _axis(self, limit: float, width: int) -> list[Segment]:
-        style = self.base + RichStyle(color=self.colour("curve-axis"))
-        low, high = f"-{chart.tick_label(limit)}", chart.tick_label(limit)
-        space = width - len(low) - len(high)
-        if space < 5:
-            return [Segment("─" * width, style)]
-        left = max(width // 2 - len(low), 1)
-        return [
-            Segment(f"{low}{'─' * (left - 1)}0{'─' * (space - left)}"[:width], style),
-            Segment(high, style),
-        ]
+
+def axis_words(limit: float, width: int) -> str:
+    """The axis: 0 under the bin that counts it, the limits at the ends if there is room."""
+    line, zero = ["─"] * width, width // 2
+    line[zero] = "0"
+    low, high = f"-{chart.tick_label(limit)}", chart.tick_label(limit)
+    if len(low) < zero and len(high) < width - zero - 1:
+        line[: len(low)], line[-len(high) :] = low, high
+    return "".join(line)
 
 
 def _wrapped(text: str, width: int) -> list[str]:

@@ -72,7 +72,7 @@ class RunBar(Static):
 
     def _rest(self, view: View) -> str:
         if view.phase == "paused":
-            return f"batch {view.step}/{view.steps_per_epoch}  lr {view.lr:.3g}"
+            return f"batch {view.step}/{view.steps_per_epoch}  lr {text.significant(view.lr)}"
         if self.size.width < 76:
             return f"left {text.duration(view.eta_total)}"
         epoch, everything = text.duration(view.eta_epoch), text.duration(view.eta_total)

@@ -6,6 +6,7 @@ import numpy as np
 from textual.content import Content
 
 from engine.metrics import PerClass
+from tui import text
 from tui.widgets.table import Cell, Column, Table
 
 Array = np.ndarray
@@ -91,9 +92,9 @@ def _class_row(
     weak = "warning" if recall < 0.9 else "foreground"
     return (
         (name, "foreground"),
-        (f"{precision:.3f}", "foreground"),
-        (f"{recall:.3f}", weak),
-        (f"{f1:.3f}", "foreground"),
+        (text.metric(precision, 3), "foreground"),
+        (text.metric(recall, 3), weak),
+        (text.metric(f1, 3), "foreground"),
         (f"{support:,}", "muted"),
     )
 

@@ -11,6 +11,7 @@ from command_runs import run, speak
 from engine.commands import runs
 from engine.commands.trained import find_trained
 from engine.errors import CheckpointError, ConfigError
+from engine.numbers import duration
 from engine.train.weights import load_model
 
 
@@ -71,6 +72,10 @@ def test_show_tells_the_record_and_the_epochs(
     assert told["run"] == "20250101-000000-alpha-0001"
     assert (told["status"], told["seed"], told["parameters"]) == ("finished", "0", "7850")
     assert [line.split()[0] for line in epochs.splitlines()] == ["epoch", "1", "2"]
+    record = json.loads((root / told["run"] / "run.json").read_text())
+    assert told["time"] == duration(record["seconds"])
+    assert float(told["test_acc"]) == pytest.approx(record["test"]["test_acc"], rel=1e-3)
+    assert float(told["val_acc"]) == pytest.approx(record["best"]["val_acc"], rel=1e-3)
     spoken = speak(capsys, as_json=True)
     runs.show(root, "gamma", spoken.out)
     (line,) = spoken.lines()

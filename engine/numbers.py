@@ -1,0 +1,111 @@
+"""Numbers as people read them: one function for each kind, for commands, messages and the app.
+
+Every function takes any float; what is not finite is a word.
+"""
+
+import math
+
+MISSING = "–"
+
+
+def metric(value: float | None, digits: int = 4) -> str:
+    """A loss or an accuracy, with a fixed number of decimals where it is of a usual size.
+
+    ``–`` for None; the very small and the very large have three digits: ``1.23e21``.
+    """
+    if value is None:
+        return MISSING
+    if value and math.isfinite(value) and not 10.0 ** (1 - digits) <= abs(value) < 9999.5:
+        return significant(value)
+    return _word(value) or f"{value + 0.0:.{digits}f}"
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """A rate or a size, with so many digits that count: ``0.00126``, ``5e-5``, ``1.5e21``."""
+    if not value or not math.isfinite(value):
+        return _word(value) or "0"
+    if not 1e-4 <= abs(value) < 10.0 ** max(digits, 5):
+        return _trimmed(exponent(value, digits - 1))
+    decimals = max(digits - 1 - math.floor(math.log10(abs(value))), 0)
+    return _trimmed(f"{value:.{decimals}f}")
+
+
+def exponent(value: float, digits: int = 1) -> str:
+    """A number as a power of ten, without padding: ``4.7e-9``."""
+    if not value or not math.isfinite(value):
+        return _word(value) or "0"
+    mantissa, power = f"{value + 0.0:.{digits}e}".split("e")
+    return f"{mantissa}e{int(power)}"
+
+
+def short(value: float) -> str:
+    """A weight in at most six characters: ``-0.003``, ``12.35``, ``-4e-5``, ``1.2e21``."""
+    if not math.isfinite(value):
+        return _word(value)
+    size = abs(value)
+    if size < 1e-99:
+        return "0"
+    for limit, decimals in ((9.9995, 3), (99.995, 2), (999.95, 1), (99999.5, 0)):
+        if 5e-4 <= size < limit:
+            return f"{value:.{decimals}f}"
+    found = _trimmed(exponent(value, 1))
+    return found if len(found) <= 6 else exponent(value, 0)
+
+
+def percent(share: float, digits: int = 2) -> str:
+    """A share in percent, with so many digits that count: ``0.12%``, ``35%``, ``4e-5%``."""
+    if not math.isfinite(share):
+        return _word(share)
+    return f"{significant(100 * share, digits)}%"
+
+
+def count(number: float) -> str:
+    """An amount in few characters: 61,706 stays, 11,173,962 is ``11.2 M``."""
+    if abs(number) >= 999_999.5 and math.isfinite(number):
+        return _scaled(number, 1000.0, "MGT", 1e6)
+    return _word(number) or f"{number:,.0f}"
+
+
+def size(number: float) -> str:
+    """Bytes in few characters: ``11.2 MB``."""
+    if not number >= 1 << 10 or not math.isfinite(number):
+        return (_word(number) or f"{number:.0f}") + " B"
+    return _scaled(number, 1024.0, "KMGT", 1024.0) + "B"
+
+
+def duration(seconds: float) -> str:
+    """A time in few characters: ``0.4 s``, ``12 s``, ``3:05``, ``1:02:03``; ``–`` if unknown."""
+    if not math.isfinite(seconds) or seconds < 0:
+        return MISSING
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    if seconds < 59.5:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours >= 100:
+        return f"{significant(seconds / 86400)} days"
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _word(value: float) -> str:
+    """What stands for a number that is not finite; empty for any other."""
+    if math.isfinite(value):
+        return ""
+    return "nan" if math.isnan(value) else ("inf" if value > 0 else "-inf")
+
+
+def _trimmed(text: str) -> str:
+    """Without zeros behind the point."""
+    mantissa, mark, power = text.partition("e")
+    if "." in mantissa:
+        mantissa = mantissa.rstrip("0").rstrip(".")
+    return mantissa + mark + power
+
+
+def _scaled(number: float, step: float, units: str, first: float) -> str:
+    """A number of the largest unit in which it is not below 1; the first stands for ``first``."""
+    scaled, place = number / first, 0
+    while abs(scaled) >= step * 0.9995 and place + 1 < len(units):
+        scaled, place = scaled / step, place + 1
+    return f"{significant(scaled)} {units[place]}"
