@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from tui import keymap
-from tui.screens import SCREENS
+from tui.screens import SCREENS, TITLES
 
 README = Path(__file__).parents[1] / "README.md"
 START, END = "<!-- keys -->\n", "<!-- /keys -->"
@@ -21,9 +21,9 @@ def table() -> str:
     for spec in SCREENS:
         titles[spec.id] = f"{spec.key} {spec.title}"
         if spec.id == "configs":
-            titles["edit"] = "its editor"
+            titles["edit"] = TITLES["edit"]
         if spec.id == "evaluate":
-            titles["draw"] = "its paper"
+            titles["draw"] = TITLES["draw"]
     return keymap.markdown(titles) + "\n"
 
 

@@ -6,8 +6,12 @@ made from it. A new action is one row here and one ``action_...`` method on its 
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from textual.binding import Binding, BindingType
+
+if TYPE_CHECKING:
+    from textual.widget import Widget
 
 APP = "app"
 
@@ -209,6 +213,20 @@ KEYS: tuple[Key, ...] = (
 def keys_of(where: str) -> tuple[Key, ...]:
     """The rows of a screen, or of the app."""
     return tuple(key for key in KEYS if key.where == where)
+
+
+def usable(key: Key, focused: "Widget | None") -> list[str]:
+    """Those of its keys that work while a widget has the focus, which may type the others."""
+    keys = key.keys.split(",")
+    if focused is None or key.priority:
+        return keys
+    return [
+        pressed
+        for pressed in keys
+        if not focused.check_consume_key(
+            pressed, pressed if len(pressed) == 1 else CHARACTERS.get(pressed)
+        )
+    ]
 
 
 def bindings(where: str) -> list[BindingType]:

@@ -12,7 +12,7 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 from engine import paths
 from engine.train import durable
 from tui import keymap
-from tui.screens import SCREENS
+from tui.screens import SCREENS, TITLES
 from tui.screens.askfile import ask_file
 from tui.screens.base import BaseScreen
 
@@ -35,7 +35,7 @@ def commands(app: "CnnApp", here: str) -> Iterator[Command]:
         app: the app.
         here: the screen that the palette was opened on.
     """
-    titles = {spec.id: spec.title for spec in SCREENS} | {keymap.APP: "everywhere"}
+    titles = TITLES | {keymap.APP: "everywhere"}
     others = [spec.id for spec in SCREENS if spec.id != here]
     for where in (here, keymap.APP, *others):
         for key in keymap.keys_of(where):

@@ -78,6 +78,11 @@ class Picture:
     settled: float = 0.0
     empty: str = "nothing yet"
 
+    @property
+    def has_backdrop(self) -> bool:
+        """Whether there is a series behind the others."""
+        return any(series.backdrop for series in self.series)
+
 
 def new_figure() -> Any:
     """A plotext figure that has nothing to do with the one that the whole module shares."""

@@ -6,6 +6,7 @@ markup, and without the characters that move the cursor, change colours or rever
 
 import unicodedata
 
+from rich.cells import cell_len, chop_cells
 from textual.content import Content
 
 from engine.numbers import (
@@ -20,6 +21,7 @@ from engine.numbers import (
 )
 
 __all__ = [
+    "cell_len",
     "clean",
     "count",
     "duration",
@@ -31,6 +33,7 @@ __all__ = [
     "short",
     "significant",
     "size",
+    "wrapped",
 ]
 
 STAND_IN = "\N{REPLACEMENT CHARACTER}"
@@ -62,3 +65,16 @@ def line(text: object, limit: int | None = None) -> str:
 def _harmless(character: str) -> bool:
     # Cc: control and escape; Cf: bidi and zero width; Cs, Co, Cn: not characters; Zl, Zp: breaks.
     return unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+
+
+def wrapped(text: object, width: int) -> list[str]:
+    """The words of a text in lines of so many cells; a word that is wider is parted."""
+    lines = [""]
+    for word in line(text).split():
+        for piece in chop_cells(word, max(width, 1)):
+            gap = " " if lines[-1] else ""
+            if cell_len(lines[-1] + gap + piece) > width and lines[-1]:
+                lines.append(piece)
+            else:
+                lines[-1] += gap + piece
+    return lines

@@ -46,3 +46,6 @@ SCREENS: tuple[ScreenSpec, ...] = (
         "6", "evaluate", "Evaluate", "test set, confusion matrix", "evaluate:EvaluateScreen"
     ),
 )
+
+TITLES = {spec.id: spec.title for spec in SCREENS} | {"edit": "Editor", "draw": "Draw"}
+"""What every screen is called, those over others too."""

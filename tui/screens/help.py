@@ -11,7 +11,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from tui import keymap
-from tui.screens import SCREENS
+from tui.screens import TITLES
 from tui.screens.base import BaseScreen
 
 
@@ -37,18 +37,17 @@ class HelpScreen(ModalScreen[None]):
 
     def __init__(self, about: BaseScreen) -> None:
         super().__init__()
-        self._where = about.WHERE
+        self._where, self._focused = about.WHERE, about.focused
         self._texts = [help_of(about.focused), about.HELP_TEXT]
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="dialog", id="help") as box:
-            title = next((spec.title for spec in SCREENS if spec.id == self._where), "cnn-tui")
-            box.border_title = f"Help: {title}"
+            box.border_title = f"Help: {TITLES[self._where]}"
             box.border_subtitle = "esc closes"
             for text in dict.fromkeys(self._texts):
                 if text:
                     yield Static(text, markup=False, classes="help-text")
-            yield Static(_table(self._where), id="help-keys")
+            yield Static(_table(self._where, self._focused), id="help-keys")
 
     def on_mount(self) -> None:
         self.query_one("#help").focus()
@@ -62,17 +61,22 @@ class HelpScreen(ModalScreen[None]):
         self.query_one("#help").scroll_up(animate=False)
 
 
-def _table(where: str) -> Content:
+def _table(where: str, focused: Widget | None) -> Content:
+    """The keys that work on a screen, while a widget has the focus."""
     lines: list[Content] = []
     for place in (where, keymap.APP):
         for group, keys in keymap.groups(place):
-            lines.append(Content.styled(f"\n{group}" if lines else group, "bold $primary"))
-            lines += [
+            rows = [
                 Content.assemble(
-                    (f"  {key.all_shown:12} ", "bold $accent"), (key.description, "$foreground")
+                    (f"  {' '.join(map(keymap.written, usable)):12} ", "bold $accent"),
+                    (key.description, "$foreground"),
                 )
                 for key in keys
+                if (usable := keymap.usable(key, focused))
             ]
+            if rows:
+                lines.append(Content.styled(f"\n{group}" if lines else group, "bold $primary"))
+                lines += rows
     lines.append(Content.styled("\nPanes", "bold $primary"))
     for shown, text in (
         ("tab", "Next pane; shift+tab the one before"),

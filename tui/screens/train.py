@@ -1,6 +1,7 @@
 """Train: curves, progress and levers."""
 
 import time
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -11,6 +12,7 @@ from textual.widgets import Static
 
 from tui import keymap, pictures, text
 from tui.pictures import Points
+from tui.plot import Picture
 from tui.screens.base import BaseScreen
 from tui.told import View
 from tui.training import LR_FACTOR
@@ -23,9 +25,11 @@ class LossCurve(Curve):
     """The loss."""
 
     HELP_TEXT = (
-        "The loss of training (each batch, smoothed) and of validation (each epoch). ★ is the "
-        "best epoch, ▴ a change of the learning rate, ✗ where it diverged. Validation that rises "
-        "while training falls is overfitting. y makes the axis logarithmic."
+        "The loss says how wrong the network is: 0 would be sure and right on every image. The "
+        "line is that of training, smoothed (m); the grey cloud ⠿ behind it are the single "
+        "batches that it is the mean of. • is validation after each epoch, ★ its best, ▴ a change "
+        "of the learning rate, ✗ where it diverged. Validation that rises while training falls is "
+        "overfitting. y makes the axis logarithmic."
     )
 
 
@@ -33,7 +37,10 @@ class AccCurve(Curve):
     """The accuracy."""
 
     pause = 0.6
-    HELP_TEXT = "The share of samples that are classified correctly. ★ is the best epoch."
+    HELP_TEXT = (
+        "The share of images that are classified correctly: of training, smoothed, with the "
+        "single batches as a grey cloud behind it, and • of validation. ★ is the best epoch."
+    )
 
 
 class LrCurve(Curve):
@@ -154,21 +161,8 @@ class TrainScreen(BaseScreen):
             now = text.significant(points.lr[-1]) if len(points.lr) else ""
             return Content(f"learning rate{scale}"), Content.styled(now, "$curve-lr")
         name = "loss" if isinstance(curve, LossCurve) else "acc"
-        word = "loss" if name == "loss" else "accuracy"
-        title = Content.assemble(
-            f"{word}{scale} ", ("─ train ", "$curve-train"), ("─• val", "$curve-val")
-        )
-        if not points.history:
-            return title, Content("")
-        last = points.history[-1]
-        best = pictures.best_epoch(points, name)
-        parts = [(text.metric(last.get(name)), "$curve-train"), ("  ", "")]
-        parts.append((text.metric(last.get(f"val_{name}")), "$curve-val"))
-        if best is not None:
-            value = points.logged(f"val_{name}")[best]
-            where = f" epoch {best + 1}" if curve.size.width >= 30 else ""
-            parts.append((f"  ★ {text.metric(value)}{where}", "$curve-val"))
-        return title, Content.assemble(*parts)
+        room = curve.size.width - 2
+        return _legend(name, scale, curve.picture, room), _figures(name, points, room)
 
     def _redraw(self) -> None:
         self._seen = None
@@ -314,6 +308,51 @@ class TrainScreen(BaseScreen):
         """All panes again."""
         if self._zoomed is not None:
             self.action_zoom()
+
+
+def _legend(name: str, scale: str, picture: Picture, room: int) -> Content:
+    """What the lines of a chart are, in words as long as there is room for."""
+    word = "loss" if name == "loss" else "accuracy"
+    variants = [(word, " ", "single batches"), (word, " ", "batches"), (name, "", "batch")]
+    return _fitting(
+        room,
+        [
+            [
+                (f"{title}{scale} ", ""),
+                (f"─{gap}train ", "$curve-train"),
+                (f"─•{gap}val", "$curve-val"),
+                (f" ⠿{gap}{batches}" if picture.has_backdrop else "", "$curve-train-dim"),
+            ]
+            for title, gap, batches in variants
+        ],
+    )
+
+
+def _figures(name: str, points: Points, room: int) -> Content:
+    """The last values of training and validation, and the best one, each with its word or mark."""
+    if not points.history:
+        return Content("")
+    last, best = points.history[-1], pictures.best_epoch(points, name)
+    train, val = text.metric(last.get(name)), text.metric(last.get(f"val_{name}"))
+    star = "" if best is None else text.metric(points.logged(f"val_{name}")[best])
+    variants = [
+        (f"train {train}", f"  val {val}", f"  ★ {star} epoch {(best or 0) + 1}"),
+        (f"train {train}", f" val {val}", f" ★ {star}"),
+        (f"─{train}", f" ─•{val}", f" ★{star}"),
+    ]
+    return _fitting(
+        room,
+        [
+            [(first, "$curve-train"), (second + (third if star else ""), "$curve-val")]
+            for first, second, third in variants
+        ],
+    )
+
+
+def _fitting(room: int, variants: Sequence[Sequence[tuple[str, str]]]) -> Content:
+    """The first of some texts that is not longer than there is room for, or the last."""
+    found = [Content.assemble(*parts) for parts in variants]
+    return next((content for content in found if content.cell_length <= room), found[-1])
 
 
 def _sentence(reason: str) -> str:

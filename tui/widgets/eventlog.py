@@ -12,6 +12,8 @@ from tui import text
 from tui.told import Entry
 
 _STYLES = {"info": "$foreground", "good": "$success", "warning": "$warning", "error": "$error"}
+_MARGIN = 8
+"""Columns before the words: seconds and symbol."""
 _SYMBOLS = {"info": " ", "good": "✓", "warning": "!", "error": "✗"}
 
 
@@ -19,12 +21,13 @@ class EventLog(ScrollView, can_focus=True):
     """The last events; the newest stays in sight, unless somebody scrolled up to read."""
 
     HELP_TEXT = "What happened, oldest first, with the seconds since the start of the run."
-    DEFAULT_CSS = "EventLog { overflow-x: hidden; }"
+    DEFAULT_CSS = "EventLog { overflow-x: hidden; scrollbar-gutter: stable; }"
 
     def __init__(self, *, id: str | None = None, classes: str = "pane") -> None:
         super().__init__(id=id, classes=classes)
         self.border_title = "events"
         self._entries: list[Entry] = []
+        self._lines: list[tuple[Entry, bool, str]] = []
         self._following = True
         self._at = 0
 
@@ -43,20 +46,29 @@ class EventLog(ScrollView, can_focus=True):
 
     def on_resize(self) -> None:
         self._fit()
+        self.refresh()
 
     def _fit(self) -> None:
-        self.virtual_size = Size(self.scrollable_content_region.width, len(self._entries))
+        """Wrap all entries to the width."""
+        width = self.scrollable_content_region.width
+        self._lines = [
+            (entry, i == 0, words)
+            for entry in self._entries
+            for i, words in enumerate(text.wrapped(entry.text, width - _MARGIN))
+        ]
+        self.virtual_size = Size(width, len(self._lines))
 
     def render_line(self, y: int) -> Strip:
         width = self.scrollable_content_region.width
         place = round(self.scroll_y) + y
-        if place >= len(self._entries) or width < 1:
+        if place >= len(self._lines) or width < 1:
             return Strip.blank(width, self.rich_style)
-        entry = self._entries[place]
+        entry, first, words = self._lines[place]
         style = _STYLES[entry.kind]
+        when = f"{text.duration(entry.seconds):>5} " if first else " " * (_MARGIN - 2)
         content = Content.assemble(
-            (f"{text.duration(entry.seconds):>5} ", "$muted"),
-            (f"{_SYMBOLS[entry.kind]} ", style),
-            (text.line(entry.text), style),
+            (when, "$muted"),
+            (f"{_SYMBOLS[entry.kind] if first else ' '} ", style),
+            (words, style),
         ).truncate(width, ellipsis=True, pad=True)
         return Visual.to_strips(self, content, width, 1, self.visual_style)[0]

@@ -8,7 +8,7 @@ from rich.segment import Segment
 from rich.style import Style as RichStyle
 from textual.strip import Strip
 
-from tui import chart
+from tui import chart, text
 from tui.widgets.inked import Inked
 
 Array = np.ndarray
@@ -116,7 +116,7 @@ class Histogram(Inked):
         lines = [[Segment(self.title, bold)]]
         if shown.now is None and shown.start is None:
             muted = base + RichStyle(color=self.colour("muted"))
-            words = _wrapped(self.note or "nothing yet", width)
+            words = text.wrapped(self.note or "nothing yet", width)
             lines += [[], *([Segment(line, muted)] for line in words)]
         else:
             up = (height - 2 + 1) // 2
@@ -162,8 +162,8 @@ class Histogram(Inked):
                     ]
                 )
             else:
-                text = "".join(_EIGHTHS[level] for level in filled.tolist())
-                made.append([Segment(text, base + ink)])
+                bar = "".join(_EIGHTHS[level] for level in filled.tolist())
+                made.append([Segment(bar, base + ink)])
         return made
 
 
@@ -175,12 +175,3 @@ def axis_words(limit: float, width: int) -> str:
     if len(low) < zero and len(high) < width - zero - 1:
         line[: len(low)], line[-len(high) :] = low, high
     return "".join(line)
-
-
-def _wrapped(text: str, width: int) -> list[str]:
-    lines = [""]
-    for word in text.split():
-        if lines[-1] and len(lines[-1]) + 1 + len(word) > width:
-            lines.append("")
-        lines[-1] = f"{lines[-1]} {word}".strip()
-    return [line[:width] for line in lines]

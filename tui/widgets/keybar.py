@@ -47,9 +47,10 @@ class KeyBar(Line):
 
     def _parts(self, key: keymap.Key) -> list[Part]:
         screen = self.screen
-        pressed = self._usable(key)
-        if pressed is None:
+        usable = keymap.usable(key, screen.focused)
+        if not usable:
             return []
+        pressed = usable[0]
         shown = key.first_shown if pressed == key.keys.split(",")[0] else keymap.written(pressed)
         possible = self._possible(key)
         label = screen.key_label(key) if hasattr(screen, "key_label") else key.label
@@ -64,15 +65,6 @@ class KeyBar(Line):
     def _possible(self, key: keymap.Key) -> bool:
         node = self.app if key.where == keymap.APP else self.screen
         return bool(self.app._check_action_state(key.action, node))
-
-    def _usable(self, key: keymap.Key) -> str | None:
-        """The first of its keys that the widget with the focus does not take for itself."""
-        focused = self.screen.focused
-        for pressed in key.keys.split(","):
-            character = pressed if len(pressed) == 1 else keymap.CHARACTERS.get(pressed)
-            if focused is None or not focused.check_consume_key(pressed, character):
-                return pressed
-        return None
 
 
 def _width(keys: list[list[Part]]) -> int:
