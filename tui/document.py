@@ -206,7 +206,11 @@ class Document:
 
     @property
     def argument(self) -> str:
-        """What stands for the file on the command line: a name where that is enough."""
+        """What stands for the file on the command line: a name where that is enough.
+
+        Raises:
+            ConfigError: the file has a name that ``paths.parse`` refuses.
+        """
         assert self.path is not None
         path = real_path(self.path)
         name = paths.written(Path(path.stem))
@@ -222,7 +226,10 @@ class Document:
         """
         if self.path is None or self.config is None:
             return None
-        words = ["cnn-tui", "--no-ui", "--config", self.argument]
+        try:
+            words = ["cnn-tui", "--no-ui", "--config", self.argument]
+        except ConfigError:  # a name that may not be typed
+            return None
         if self.dirty:
             try:
                 saved = loads(self._saved, str(self.path))

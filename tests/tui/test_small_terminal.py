@@ -21,7 +21,7 @@ from tui.app import CnnApp
 from tui.screens import SCREENS, evaluate
 from tui.screens.base import MIN_HEIGHT, MIN_WIDTH
 from tui.screens.choose import Choose
-from tui.screens.dialogs import AskText, Confirm
+from tui.screens.dialogs import AskPath, Confirm
 from tui.screens.help import HelpScreen
 from tui.widgets.pad import Pad
 
@@ -136,8 +136,10 @@ DIALOGS: dict[str, tuple[type[ModalScreen], Callable[[CnnApp], ModalScreen]]] = 
         ),
     ),
     "a path": (
-        AskText,
-        lambda app: AskText("Export as npz", f"{LONG}, finished weights; where to?", value="x.npz"),
+        AskPath,
+        lambda app: AskPath(
+            "Export as npz", f"{LONG}, finished weights; where to?", value="x.npz", check=Path
+        ),
     ),
     "a list": (
         Choose,

@@ -1,6 +1,7 @@
 """Every line of text to type into: a path, a filter, a value of the form."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from textual import events
@@ -9,7 +10,7 @@ from textual.widgets import Input
 from tui_support import Until, burst
 
 from tui.app import CnnApp
-from tui.screens.dialogs import AskText
+from tui.screens.dialogs import AskPath
 from tui.widgets.form import Form
 from tui.widgets.textfield import one_line
 
@@ -21,7 +22,7 @@ async def _field(pilot: Pilot, where: str, until: Until) -> Input:
     """An empty text field that has the focus."""
     app = pilot.app
     if where == "a dialog":
-        app.push_screen(AskText("Save as"))
+        app.push_screen(AskPath("Save as", check=Path))
     elif where == "the form":
         await pilot.press("e")
         await until(pilot, lambda: isinstance(app.focused, Input))
@@ -80,12 +81,12 @@ async def test_the_whole_answer_is_given_however_fast_it_was_typed(
     make_app: MakeApp, until: Until
 ) -> None:
     async with make_app().run_test() as pilot:
-        answers: list[str | None] = []
-        pilot.app.push_screen(AskText("Save as", value="runs"), answers.append)
+        answers: list[Path | None] = []
+        pilot.app.push_screen(AskPath("Save as", value="runs", check=Path), answers.append)
         await until(pilot, lambda: isinstance(pilot.app.focused, Input))
         await burst(pilot, "backspace", *"-2", "enter")
         await until(pilot, lambda: answers)
-        assert answers == ["run-2"]
+        assert answers == [Path("run-2")]
 
 
 @pytest.mark.parametrize(

@@ -51,8 +51,9 @@ class Saving(Screen[None]):
         )
 
     def _suggestion(self) -> Path:
+        name = "".join(filter(str.isprintable, self.document.name)) or "config"
         for number in range(2, 1000):
-            path = Path("configs", f"{self.document.name}-{number}.yaml")
+            path = Path("configs", f"{name}-{number}.yaml")
             if not os.path.lexists(path):
                 break
         return path

@@ -28,12 +28,12 @@ def test_config_check_says_it_and_ends_well(
     path = tmp_path / "odd.yaml"
     path.write_text(text)
     spoken = speak(capsys, quiet=True)
-    assert check(path, (), spoken.out) == 0
+    assert check([str(path)], (), spoken.out) == 0
     out, err = spoken.read()
     assert err.startswith(f"{level}: {path}: {key}: ")
     assert len(err.splitlines()) == 1
     assert "Dense(784→10)" in out
-    assert check(path, (), speak(capsys, as_json=True).out) == 0
+    assert check([str(path)], (), speak(capsys, as_json=True).out) == 0
     (advice,) = json.loads(spoken.read()[0])["advice"]
     assert (advice["level"], advice["path"]) == (level, key)
     assert advice["message"] in err
@@ -45,7 +45,7 @@ def test_config_check_of_an_ordinary_config_says_nothing_more(
     path = tmp_path / "plain.yaml"
     path.write_text(TEXT)
     spoken = speak(capsys, as_json=True, quiet=True)
-    check(path, (), spoken.out)
+    check([str(path)], (), spoken.out)
     out, err = spoken.read()
     assert (json.loads(out)["advice"], err) == ([], "")
 

@@ -1,0 +1,200 @@
+"""Starting where a folder may not be entered, is not there, or has a name that is no text."""
+
+import os
+import pwd
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from privileges import ordinary_user
+from textual.widgets import Input
+from tui_support import Until
+from typed_paths import TYPED, litter, unlock
+
+from engine import paths
+from engine.commands.train import resume_command
+from tui import cli, launch
+from tui.app import CnnApp
+from tui.document import Document
+from tui.screens.dialogs import AskPath
+from tui.settings import Settings, state_dir
+from tui.workspace import Workspace
+
+MakeApp = Callable[..., CnnApp]
+NAMES = ["a b", "it's", "~x", "~root", "-x", "--help", "$HOME", "größe", "a\\b", "a\\'b"]
+NAMES.append(os.fsdecode(b"\xff\xfe"))
+
+
+@pytest.fixture
+def folder(home: Path) -> Iterator[Path]:
+    """The working folder, with things that are no files."""
+    litter(home)
+    with ordinary_user():
+        yield home
+    unlock(home)
+
+
+@pytest.fixture
+def nobody(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user that the system does not know, without HOME."""
+
+    def unknown(uid: int) -> None:
+        raise KeyError(f"getpwuid(): uid not found: {uid}")
+
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    for name in ("HOME", "XDG_STATE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+
+
+# -- the start ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("case", TYPED)
+def test_the_config_that_the_app_is_to_open(
+    case: str,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    class Terminal:
+        def isatty(self) -> bool:
+            return True
+
+        def write(self, text: str) -> int:
+            said.append(text)
+            return len(text)
+
+    said: list[str] = []
+    opened: list[object] = []
+    for name in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(sys, name, Terminal())
+    monkeypatch.setattr(launch, "launch", lambda path, overrides: opened.append(path))
+    assert cli.main([f"--config={TYPED[case]}"]) == 2
+    assert opened == []
+    assert "".join(said).startswith("cnn-tui: ")
+    assert "".join(said).count("\n") == 1
+
+
+@pytest.mark.parametrize("case", TYPED)
+async def test_the_app_opens_whatever_the_config_of_the_last_session_was(
+    case: str, folder: Path
+) -> None:
+    app = CnnApp(Workspace.opened(None, TYPED[case]))
+    async with app.run_test() as pilot:
+        assert app.workspace.document.name == "quickstart"
+        await pilot.press("q")
+    assert app.return_code == 0
+
+
+async def test_configs_that_may_not_be_read_are_no_trouble(home: Path) -> None:
+    (home / "configs").chmod(0o400)  # their names can be read, not they
+    with ordinary_user():
+        app = CnnApp(Workspace.opened())
+        async with app.run_test():
+            assert "tiny" not in [path.stem for path in app.workspace.paths]
+    (home / "configs").chmod(0o700)
+
+
+async def test_without_a_home_folder_nothing_is_remembered(nobody: None, until: Until) -> None:
+    assert state_dir() is None
+    Settings(theme="x").save()
+    assert Settings.load() == Settings()
+    assert launch.open_log() is None
+    app = CnnApp(Workspace.opened(None, Settings.load().config))
+    async with app.run_test() as pilot:
+        await pilot.press("q")
+        await until(pilot, lambda: not app.is_running)
+    assert app.return_value == 0
+
+
+@pytest.mark.parametrize("place", ["pipe", "folder", "circle", "locked/x"])
+def test_a_log_that_cannot_be_written_is_none(
+    place: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder / "state"))
+    (folder / "state" / "cnn-tui").mkdir(parents=True)
+    (folder / "state" / "cnn-tui" / "cnn-tui.log").symlink_to(folder / place)
+    assert launch.open_log() is None
+
+
+# -- what is copied and printed -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_printed_command_means_the_same_path_to_a_shell(name: str, tmp_path: Path) -> None:
+    command = resume_command(tmp_path / name)
+    assert command.isprintable()
+    done = subprocess.run(
+        ["bash", "-c", f'cnn-tui() {{ printf %s "$2"; }}; {command}'],
+        capture_output=True,
+        check=True,
+    )
+    assert done.stdout == os.fsencode(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_copied_command_opens_the_config(name: str, home: Path) -> None:
+    path = home / f"{name}.yaml"
+    path.write_text((home / "configs" / "tiny.yaml").read_text())
+    for document in (Document.open(path), Document.open(Path(path.name))):
+        command = document.command()
+        assert command is not None
+        assert command.isprintable()
+        done = subprocess.run(
+            ["bash", "-c", f"cnn-tui() {{ printf '%s\\0' \"$@\"; }}; {command}"],
+            capture_output=True,
+            check=True,
+        )
+        words = [os.fsdecode(word) for word in done.stdout.split(b"\0")[:-1]]
+        options = cli._top_parser().parse_args(words)
+        assert options.no_ui
+        assert os.path.samefile(cli._path(options.config), path)
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_config_of_any_name_can_be_copied_and_saved(
+    name: str, make_app: MakeApp, home: Path, until: Until
+) -> None:
+    text = (home / "configs" / "tiny.yaml").read_text()
+    (home / "configs" / f"{name}.yaml").write_text(text)
+    app = make_app(name)
+    async with app.run_test() as pilot:
+        await pilot.press("y")
+        assert app.clipboard == app.workspace.document.command()
+        app.export_screenshot().encode()  # as a terminal gets it
+        await pilot.press("W")
+        await until(pilot, lambda: isinstance(app.screen, AskPath) and app.screen.query(Input))
+        app.export_screenshot().encode()
+        await pilot.press("escape", "w", "q")
+        await until(pilot, lambda: not app.is_running)
+    assert app.return_value == 0
+    assert Workspace.opened(None, app.settings.config).document.name == name
+
+
+async def test_a_name_that_may_not_be_typed_has_no_command(make_app: MakeApp, home: Path) -> None:
+    text = (home / "configs" / "tiny.yaml").read_text()
+    (home / "configs" / "a\nb.yaml").write_text(text)
+    app = make_app("a\nb")
+    async with app.run_test() as pilot:
+        await pilot.press("y")
+        assert app.clipboard == ""
+        assert app.workspace.document.command() is None
+
+
+async def test_a_training_that_is_left_is_resumed_by_what_is_printed(
+    make_app: MakeApp, home: Path, until: Until
+) -> None:
+    app = make_app()
+    app.workspace.document.set("runs_dir", "my runs")
+    app.workspace.document.set("train.epochs", 500)
+    async with app.run_test() as pilot:
+        await pilot.press("r")
+        await until(pilot, lambda: app.training.started)
+        app.leave()
+        await until(pilot, lambda: not app.is_running)
+    assert app.training.run_dir is not None
+    (line,) = app.farewell
+    assert line.endswith(f"cnn-tui resume {paths.quote(str(app.training.run_dir))}")
+    assert "'" in line
