@@ -13,7 +13,7 @@ from tui import cli
 
 LAYERS = "layers=[Flatten, Dense: {out_features: 10}]"
 CHECK = ("config", "check", "--set", "model=null", "--set", LAYERS)
-TRAIN = ("train", "--set", "train.epochs=1", "--set", "data.limit=20")
+TRAIN = ("--set", "train.epochs=1", "--set", "data.limit=20", "--set", "train.batch_size=9")
 TRAINED = ("--config", "quickstart", "--weights")
 
 DOORS: dict[str, Callable[[str], list[str]]] = {
@@ -115,6 +115,20 @@ def test_what_cannot_be_a_file_is_refused_before_anything_is_done(
     door: str, case: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert code_of(DOORS[door](TYPED[case])) in (1, 2)
+
+
+NO_FOLDERS = ("a pipe", "a device", "a circle of links", "a folder in a file", "a long name")
+NO_FOLDERS += ("a locked folder", "a file in a locked folder", "a long name in a folder")
+
+
+@pytest.mark.parametrize("case", NO_FOLDERS)
+def test_a_folder_of_runs_that_cannot_be_made_fails_the_run(
+    case: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["train", *TRAIN, "--quiet", "--set", f"runs_dir={quoted(TYPED[case])}"]
+    assert code_of(arguments) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "cannot make a run: " in line
 
 
 @pytest.mark.parametrize("case", sorted(set(TYPED) - {"a null byte", "half a character"}))
