@@ -57,5 +57,5 @@ def test_a_place_where_it_cannot_be_made_is_said_and_training_goes_on(tmp_path: 
     whole = train(make_config(tmp_path / "whole"))
     run = train(make_config(tmp_path, PLAIN), Do(STEPS + 1, block))
     assert run.ended.status == "failed"
-    assert "cannot be made again: File exists" in run.ended.reason
+    assert "is not a folder" in run.ended.reason
     assert run.history == whole.history

@@ -336,7 +336,7 @@ def test_a_run_that_is_in_use_is_refused(tmp_path: Path) -> None:
 
 
 def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="no such run directory"):
+    with pytest.raises(CheckpointError, match="no such run directory"):
         config_in(tmp_path / "nothing")
-    with pytest.raises(RunError, match="not a run directory"):
+    with pytest.raises(CheckpointError, match="not a run directory"):
         config_in(tmp_path)
