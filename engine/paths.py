@@ -52,8 +52,9 @@ def parse(text: str, error: type[EngineError] = ConfigError) -> Path:
             raise error(f"{_shown(text)}: there is no home folder; set HOME, or write the path out")
         expanded = os.path.expanduser(text)
         if expanded == text:
+            who = _shown(user[1:])
             raise error(
-                f"{_shown(text)}: no user {user[1:]!r}; a name that begins with ~ is ./{user}"
+                f"{_shown(text)}: no user {who!r}; where ~ begins a name, write ./ before it"
             )
         return Path(expanded)
     path = Path(text)
