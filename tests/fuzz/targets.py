@@ -23,7 +23,7 @@ from engine.commands.verify import _differences, read_provenance
 from engine.config import config_hash, dump, list_configs, load, loads, read_values
 from engine.data.cifar10 import CIFAR10
 from engine.data.idx import read_idx
-from engine.train import checkpoint, durable, setup
+from engine.train import checkpoint, durable, places, setup
 from engine.train.environment import environment
 from engine.train.metricslog import COLUMNS
 from engine.train.provenance import Part
@@ -230,6 +230,7 @@ def read_record(run: Run) -> None:
     runview.run_row(info, "")
     runview.facts(info, None)
     choosing._remark(info)
+    places.settle(run.config, run.path, info.record)
     if info.problem is None:
         recorded = read_provenance(run.path).parts
         _differences(run.config, recorded, Part(0, config_hash(run.config), environment()))

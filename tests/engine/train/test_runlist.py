@@ -11,7 +11,7 @@ import pytest
 
 from engine.errors import RunError
 from engine.train.rundir import STATUSES, RunDir
-from engine.train.runlist import delete_run, list_runs
+from engine.train.runlist import delete_run, list_runs, list_unfinished
 
 NOW = datetime(2025, 1, 31, 23, 59, 58)
 
@@ -179,6 +179,19 @@ def test_runs_of_one_second_come_in_the_order_in_which_they_began(tmp_path: Path
     for i in range(12):
         RunDir.create(tmp_path, f"run-{i}", NOW + timedelta(microseconds=i)).close()
     assert [info.name for info in list_runs(tmp_path)] == [f"run-{i}" for i in range(11, -1, -1)]
+
+
+def test_the_newest_of_the_runs_that_can_be_resumed_is_the_one_that_began_last(
+    tmp_path: Path, local_time: Callable[[str], None]
+) -> None:
+    """It is the one that ``--resume`` and the app's offer take."""
+    began = datetime(2025, 1, 31, 12, tzinfo=UTC)
+    for i, zone in enumerate(["UTC-9", "UTC+8", "UTC+8", "UTC"]):
+        local_time(zone)
+        with RunDir.create(tmp_path, f"run-{i}", began + timedelta(microseconds=i)) as run:
+            run.store.save(1, {}, {})
+            run.write_record({**run.read_record(), "status": "stopped"})
+    assert [info.name for info in list_unfinished(tmp_path)] == ["run-3", "run-2", "run-1", "run-0"]
 
 
 def test_the_hour_that_comes_twice_is_no_muddle(
