@@ -151,8 +151,13 @@ class Config(Section):
     data: Data = Field(default=Data(), description="what is read, and how it is split")
     train: Train = Field(default=Train(), description="how to train")
     callbacks: Callbacks = Field(default=(), description="what happens after every epoch")
-    runs_dir: FilePath = Field(default=Path("runs"), description="folder of the runs")
-    reports_dir: FilePath = Field(default=Path("reports"), description="folder of the reports")
+    runs_dir: FilePath = Field(
+        default=Path("runs"), description="folder of the runs, seen from where training is started"
+    )
+    reports_dir: FilePath = Field(
+        default=Path("reports"),
+        description="folder of the reports, seen from where training is started",
+    )
 
     @property
     def specs(self) -> list[LayerSpec]:

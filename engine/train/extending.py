@@ -118,12 +118,14 @@ def apply(extension: Extension, state: RunState) -> list[dict[str, Any]]:
         The changes, for the run's record.
 
     Raises:
-        ConfigError: it is too far for that.
+        ConfigError: it has come too far, or ended in another way.
     """
     progress, epochs = state.progress, extension.after.train.epochs
     trained = progress.epoch + (progress.step > 0)
     if epochs < trained:
-        raise ConfigError(f"train.epochs: expected {trained} or more: so many are begun already")
+        raise ConfigError(
+            f"train.epochs: {trained} epochs are begun already; expected {trained} or more"
+        )
     if progress.stop_reason is not None and not _wants_to_stop(state):
         progress.stop_reason = None
     if progress.stop_reason is not None and "train.epochs" in extension.changed:

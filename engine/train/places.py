@@ -60,7 +60,7 @@ def settle(
     recorded: Config | None = None,
     allow_outside: bool = False,
 ) -> Config:
-    """The config of a run, with absolute paths.
+    """The config of a run, with absolute paths for all that is read and written.
 
     Args:
         config: what it is used as.
@@ -75,7 +75,7 @@ def settle(
     """
     recorded = recorded or config
     started_in, own = record.get(KEY), is_own(run, record)
-    here = base = Path.cwd()
+    here = base = _working_folder()
     if started_in is not None and (own or os.path.isdir(started_in["folder"])):
         base = Path(started_in["folder"])
     inside = not own and not allow_outside
@@ -97,6 +97,13 @@ def settle(
     return _with_outputs(config, place).model_copy(update={"data": data_section})
 
 
+def _working_folder() -> Path:
+    try:
+        return Path.cwd()
+    except OSError:  # it was removed: a run that knows its places does without
+        return Path()
+
+
 def kept_inside(config: Config, run: Path) -> bool:
     """Whether ``settle`` put what a config writes into the run."""
     return any(path.is_relative_to(run / FILES) for path in _outputs(config))
@@ -116,8 +123,8 @@ def _with_outputs(config: Config, place: Callable[[Path], Path]) -> Config:
                 placed = options.model_copy(update={"filepath": place(options.filepath)})
                 item = item.model_copy(update={name: placed})
         callbacks.append(item)
-    places = {name: place(getattr(config, name)) for name in ("reports_dir", "runs_dir")}
-    return config.model_copy(update={**places, "callbacks": tuple(callbacks)})
+    settled = {"reports_dir": place(config.reports_dir), "callbacks": tuple(callbacks)}
+    return config.model_copy(update=settled)
 
 
 def _below(path: Path) -> Path:

@@ -72,6 +72,19 @@ def test_a_link_to_a_run_is_resumed_as_the_run(cut: Run, tmp_path: Path) -> None
     assert epochs_in(tmp_path / "a" / WRITTEN[0]) == 3
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows removes no folder that is in use")
+def test_a_working_folder_that_is_gone_does_not_matter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "b").mkdir()
+    monkeypatch.chdir(tmp_path)
+    run = train(loads(PLAIN, "small.yaml"), stop=Stop((1, 0)))
+    monkeypatch.chdir(tmp_path / "b")
+    (tmp_path / "b").rmdir()
+    assert resume(run.path).warnings == []
+    assert (tmp_path / "reports" / "results.csv").read_text().count("finished") == 1
+
+
 @pytest.mark.parametrize("given", ["data", "absolute", "variable", None])
 def test_the_data_are_where_they_were(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str | None
