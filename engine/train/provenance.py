@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from engine.train.untrusted import Count, Facts, Number, Text, check_type
+from engine.train.untrusted import Count, Facts, Rate, Text, check_type
 
 KEY = "provenance"
 """Where it stands in a checkpoint's meta and in ``run.json``."""
@@ -56,7 +56,7 @@ class RateChange:
 
     epoch: Count
     step: Count
-    lr: Annotated[Number, Field(gt=0)]
+    lr: Annotated[Rate, Field(gt=0)]
 
 
 @dataclass

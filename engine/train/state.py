@@ -13,7 +13,7 @@ from engine.train.checkpoint import Checkpoint
 from engine.train.outcomes import StepResult
 from engine.train.provenance import KEY, Provenance
 from engine.train.trainer import Trainer
-from engine.train.untrusted import check_alike, check_logs
+from engine.train.untrusted import check_alike, check_logs, check_rates
 
 Array = np.ndarray
 _LARGEST_SCALE = 1e100
@@ -145,6 +145,8 @@ class RunState:
             own_schedule = self.scheduler.state_dict()
             self.scheduler.load_state_dict(meta["scheduler"])
             check_alike(meta["scheduler"], own_schedule, "scheduler")
+            for name in ("optimizer", "scheduler"):
+                check_rates(meta[name], name)
             for callback, state in zip(self.callbacks, meta["callbacks"], strict=True):
                 check_alike(state, callback.state_dict(), "callbacks")
                 callback.load_state_dict(state)

@@ -19,6 +19,8 @@ _MOST = 2**53
 
 Count = Annotated[int, Field(strict=True, ge=0, le=_MOST)]
 Number = Annotated[float, Field(strict=True, ge=-_LARGEST, le=_LARGEST)]
+Rate = Annotated[float, Field(strict=True, ge=0, le=1e100)]
+"""A learning rate; what it is multiplied by stays finite."""
 Text = Annotated[str, Field(strict=True, max_length=10_000)]
 Metrics = dict[Text, Number | None]
 """Numbers by name; null stands for one that was not finite."""
@@ -103,6 +105,18 @@ def check_alike(value: Any, like: Any, where: str) -> None:
             check_type(Count, value, where)
         case _:
             check_type(Number | None, value, where)
+
+
+def check_rates(value: Any, where: str) -> None:
+    """Check that every ``lr`` and ``base_lr`` in a state is a learning rate.
+
+    Raises:
+        ValueError: one is not.
+    """
+    for key, item in value.items() if isinstance(value, dict) else ():
+        check_rates(item, f"{where}.{key}")
+        if key in ("lr", "base_lr"):
+            check_type(Rate, item, f"{where}.{key}")
 
 
 def check_logs(value: Any, where: str) -> None:
