@@ -1,9 +1,11 @@
 """Metrics: counts by hand, ties, and networks of NaNs."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
-from engine.errors import ShapeError
+from engine.errors import DTypeError, ShapeError
 from engine.metrics import (
     NO_PREDICTION,
     accuracy,
@@ -168,3 +170,32 @@ def test_confusion_errors_teach() -> None:
         confusion_matrix(np.array([0, -1]), zero, 2)
     with pytest.raises(ShapeError, match=r"expected \(C, C\)"):
         per_class(np.zeros((2, 3), int))
+
+
+METRICS: dict[str, Callable[[np.ndarray], object]] = {
+    "correct": lambda labels: correct(LOGITS, labels),
+    "accuracy": lambda labels: accuracy(LOGITS, labels),
+    "top_k_accuracy": lambda labels: top_k_accuracy(LOGITS, labels, 2),
+    "true classes": lambda labels: confusion_matrix(labels, LABELS, LOGITS.shape[1]),
+    "predictions": lambda labels: confusion_matrix(LABELS, labels, LOGITS.shape[1]),
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, bool, object])
+@pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS.keys())
+def test_labels_that_are_no_integers_are_refused(
+    metric: Callable[[np.ndarray], object], dtype: type
+) -> None:
+    metric(LABELS.astype(np.int32))
+    with pytest.raises(DTypeError, match="expected class indices of an integer dtype"):
+        metric(LABELS.astype(dtype))
+
+
+def test_parts_without_a_sample_add_nothing() -> None:
+    """Counts of parts add up, so a part may be empty; a share of nothing may not be asked for."""
+    none, no_labels = np.zeros((0, 3)), np.zeros(0, np.int64)
+    assert predict(none).shape == correct(none, no_labels).shape == (0,)
+    np.testing.assert_array_equal(confusion_matrix(no_labels, no_labels, 3), np.zeros((3, 3)))
+    for share in (accuracy, lambda *batch: top_k_accuracy(*batch, 1)):
+        with pytest.raises(ShapeError, match="at least one sample"):
+            share(none, no_labels)
