@@ -41,7 +41,7 @@ class Document:
         text: as it is now.
         config: what it means; None while something is wrong.
         problems: what is wrong, in the order of the file.
-        advice: what can be run and is hardly meant; empty while something is wrong.
+        advice: likely mistakes; empty while something is wrong.
         values: what the text says, unchecked.
         readable: whether it is YAML with keys; ``values`` are empty where it is not.
         version: grows with every change.

@@ -1,4 +1,4 @@
-"""What can be run and is hardly meant: said beside the problems, and never a reason to refuse."""
+"""Likely mistakes in a config that can be run: reported beside the problems, never refused."""
 
 import math
 from collections.abc import Iterator
@@ -14,12 +14,12 @@ from engine.models import build
 
 @dataclass(frozen=True)
 class Advice:
-    """Something to know about a config that can be run.
+    """A likely mistake in a config, or something to know about it.
 
     Attributes:
         path: of the key or the value.
         message: what it does, and what to do instead.
-        level: a "warning" where it is hardly meant, a "note" where it only has to be known.
+        level: a "warning" for a likely mistake, a "note" for something to know.
     """
 
     path: KeyPath
@@ -36,12 +36,12 @@ class Advice:
 
 
 def advise(config: Config) -> list[Advice]:
-    """All that is to be said about a config that can be run."""
+    """All the advice on a config that can be run."""
     return [advice for rule in RULES for advice in rule(config)]
 
 
 def _scores(config: Config) -> Iterator[Advice]:
-    """The cross-entropy takes any numbers as scores; an activation before it takes some away."""
+    """An activation that limits the scores, before a cross-entropy on logits."""
     if config.train.loss != "cross_entropy":
         return
     low, high, last = -math.inf, math.inf, None
@@ -57,15 +57,15 @@ def _scores(config: Config) -> Iterator[Advice]:
     where: KeyPath = ("model",) if config.model is not None else ("layers", index, name)
     yield Advice(
         where,
-        f"{name} leaves the loss only scores {_words(low, high)}, but cross_entropy takes scores "
-        "of any size and makes probabilities of them itself; leave it out",
+        f"{name} limits the scores to {_words(low, high)}, but cross_entropy expects unlimited "
+        "scores, as it applies the softmax itself; remove it",
     )
 
 
 def _words(low: float, high: float) -> str:
     if math.isinf(high):
-        return f"from {low:.2g} up"
-    return f"up to {high:.2g}" if math.isinf(low) else f"from {low:.2g} to {high:.2g}"
+        return f"{low:.2g} and above"
+    return f"{high:.2g} and below" if math.isinf(low) else f"between {low:.2g} and {high:.2g}"
 
 
 def _validation(config: Config) -> Iterator[Advice]:
@@ -76,8 +76,8 @@ def _validation(config: Config) -> Iterator[Advice]:
     if count < classes:
         yield Advice(
             ("data", "validation"),
-            f"{count} sample{'s' * (count > 1)} cannot show all {classes} classes, so val_loss "
-            "and val_acc say little; hold out more",
+            f"{count} sample{'s' * (count > 1)} cannot cover all {classes} classes, so val_loss "
+            "and val_acc mean little; hold out more",
         )
 
 
@@ -89,7 +89,7 @@ def _cosine(config: Config) -> Iterator[Advice]:
         yield Advice(
             ("train", "scheduler", "T_max"),
             f"the learning rate is at its lowest after epoch {scheduler.T_max} and rises again "
-            f"until epoch {epochs}; leave T_max out to come down until the end",
+            f"until epoch {epochs}; remove T_max to let it fall until the end",
         )
 
 
@@ -102,7 +102,7 @@ def _smoothing(config: Config) -> Iterator[Advice]:
     floor = -certain * math.log(certain) - (classes - 1) * rest * math.log(rest)
     yield Advice(
         ("train", "label_smoothing"),
-        f"loss and val_loss cannot fall below {floor:.3f}, which a network without a fault has",
+        f"loss and val_loss cannot fall below {floor:.3f}, even if every prediction is right",
         "note",
     )
 

@@ -99,15 +99,15 @@ def _batch_size(config: Config) -> Iterator[Finding]:
     )
     samples = config.data.limit or DATASETS[config.dataset].train_size
     trained = samples - _held_out(config, samples)
-    why = f"as {layer!r} gets one value a channel of each sample, and one has no variance"
+    why = f"{layer!r} gets one value per channel from each sample, and a variance needs two"
     if config.train.batch_size < least:
         yield (
             ("train", "batch_size"),
-            f"expected at least {least}, got {config.train.batch_size}, {why}",
+            f"expected at least {least}, got {config.train.batch_size}: {why}",
         )
     elif 0 < trained < least:
         key: KeyPath = ("data", "limit") if config.data.limit else ("data", "validation")
-        yield key, f"expected at least {least} samples to train on, got {trained}, {why}"
+        yield key, f"expected at least {least} samples to train on, got {trained}: {why}"
 
 
 def _held_out(config: Config, samples: int) -> int:

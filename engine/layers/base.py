@@ -245,7 +245,7 @@ class Layer:
         return f"{type(self).__name__}({self.extra_repr()})"
 
     def check_initialised(self) -> None:
-        """Refuse to work without weights.
+        """Check that there are weights, where the layer has any.
 
         Raises:
             NotReadyError: the layer has parameters, and they were not made.
@@ -254,7 +254,7 @@ class Layer:
             raise NotReadyError(f"{self!r} has no weights yet; call initialise(rng) first")
 
     def check_input(self, x: Array) -> None:
-        """Refuse what the layer cannot compute with, and take note of the output's shape.
+        """Check an input, and record the shape of its output.
 
         Raises:
             DTypeError: x is no array of floats.
@@ -280,7 +280,7 @@ class Layer:
         self.out_shape = (len(x), *self.output_shape(x.shape[1:]))
 
     def check_dout(self, dout: Array) -> None:
-        """Refuse a gradient that is not one of the last output.
+        """Check that a gradient fits the last output.
 
         Raises:
             NotReadyError: there is no output yet.

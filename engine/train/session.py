@@ -296,7 +296,7 @@ class TrainingSession:
         return self._end(status, reason, test)
 
     def _advise(self) -> None:
-        """Say what is hardly meant of the config, or shows only in the data."""
+        """Report likely mistakes in the config, and those that show only in the data."""
         for advice in advise(self.config):
             if advice.level == "warning":
                 self.warn(str(advice))

@@ -30,7 +30,7 @@ async def test_the_meaning_of_a_config_tells_it(
     app = make_app("odd")
     async with app.run_test(size=(120, 40)) as pilot:
         words = app.screen.query_one("#overview-text", Static)
-        await until(pilot, lambda: "ReLU leaves the loss only scores from 0 up" in _flat(words))
+        await until(pilot, lambda: "ReLU limits the scores to 0 and above" in _flat(words))
         assert "i train.label_smoothing" in _flat(words)
         assert app.workspace.document.config is not None, "it can be run all the same"
 
@@ -53,7 +53,7 @@ async def test_the_editor_lists_it_and_goes_there(
         )
         await until(pilot, lambda: box.option_count == 2)
         assert box.display
-        assert "ReLU leaves the loss only scores" in str(box.get_option_at_index(0).prompt)
+        assert "ReLU limits the scores" in str(box.get_option_at_index(0).prompt)
         assert app.screen.query_one("#fine").display, "it is no problem"
         box.focus()
         await pilot.press("down", "enter")
@@ -87,7 +87,5 @@ async def test_a_training_notes_advice_and_remarks(
         await until(pilot, lambda: app.training.ended)
         noted = [(entry.kind, entry.text) for entry in app.training.entries]
         assert noted.count(("warning", "it fell")) == 2
-        assert any(
-            kind == "warning" and "ReLU leaves the loss only" in words for kind, words in noted
-        )
+        assert any(kind == "warning" and "ReLU limits the scores" in words for kind, words in noted)
         assert any(kind == "info" and "cannot fall below" in words for kind, words in noted)

@@ -121,7 +121,7 @@ def _meaning(
 
 
 def advice_line(advice: Advice) -> Content:
-    """Something to know about a config that can be run, in a line."""
+    """A likely mistake in a config, or something to know about it, in a line."""
     symbol, style = ("! ", "$warning") if advice.level == "warning" else ("i ", "$muted")
     return Content.assemble(
         (symbol, f"bold {style}"),

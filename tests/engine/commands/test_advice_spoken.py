@@ -56,7 +56,7 @@ def test_training_says_what_config_check_says(
     places = [f"runs_dir={tmp_path / 'runs'}", f"reports_dir={tmp_path / 'reports'}"]
     spoken = speak(capsys)
     assert train(loads(SOFTMAX, "odd.yaml", places), spoken.out) == 0
-    assert "warning: layers.2.Softmax: Softmax leaves the loss only scores" in spoken.read()[1]
+    assert "warning: layers.2.Softmax: Softmax limits the scores" in spoken.read()[1]
 
 
 def test_remarks_on_the_curves_are_made_headless_too(

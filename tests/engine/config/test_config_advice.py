@@ -1,4 +1,4 @@
-"""What can be run and is hardly meant: which configs get which advice, and where it points to."""
+"""Likely mistakes in configs: which get which advice, and where it points to."""
 
 import math
 
@@ -67,8 +67,8 @@ def test_an_activation_that_takes_scores_away_is_named(layers: tuple[str, ...], 
     text = config_text(*layers)
     (advice,) = advise(loads(text))
     assert (advice.level, advice.key) == ("warning", where)
-    assert "cross_entropy takes scores of any size" in advice.message
-    assert "leave it out" in advice.message
+    assert "cross_entropy expects unlimited scores" in advice.message
+    assert "remove it" in advice.message
     line, column = locate(text, advice.path)
     name = where.rpartition(".")[2]
     assert text.splitlines()[line - 1][column - 1 :].startswith(name)
@@ -110,9 +110,9 @@ def test_a_cosine_that_rises_again_is_said() -> None:
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        ("{validation: 1}", "1 sample cannot show all 10 classes"),
-        ("{validation: 9}", "9 samples cannot show all 10 classes"),
-        ("{validation: 0.1, limit: 40}", "4 samples cannot show all 10 classes"),
+        ("{validation: 1}", "1 sample cannot cover all 10 classes"),
+        ("{validation: 9}", "9 samples cannot cover all 10 classes"),
+        ("{validation: 0.1, limit: 40}", "4 samples cannot cover all 10 classes"),
     ],
 )
 def test_a_validation_of_a_few_samples_is_said(data: str, words: str) -> None:

@@ -133,8 +133,8 @@ def test_batches_of_one_are_refused_before_anything_runs(tmp_path: Path, layers:
     (problem,) = caught.value.problems
     assert problem.path == "train.batch_size"
     assert problem.line == text[: text.index("batch_size")].count("\n") + 1
-    assert problem.message.startswith("expected at least 2, got 1, as BatchNorm")
-    assert "one value a channel" in problem.message
+    assert problem.message.startswith("expected at least 2, got 1: BatchNorm")
+    assert "one value per channel" in problem.message
 
 
 @pytest.mark.parametrize("layers", NETWORKS.values(), ids=NETWORKS.keys())
@@ -143,7 +143,7 @@ def test_one_training_sample_is_refused_before_anything_runs(tmp_path: Path, lay
         make_config(tmp_path, config_text(layers, limit=13, validation=12, batch_size=8))
     (problem,) = caught.value.problems
     assert problem.path == "data.limit"
-    assert "expected at least 2 samples to train on, got 1, as BatchNorm" in problem.message
+    assert "expected at least 2 samples to train on, got 1: BatchNorm" in problem.message
 
 
 def test_all_but_one_held_out_is_a_problem_of_the_validation(tmp_path: Path) -> None:

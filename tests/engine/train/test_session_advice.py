@@ -1,4 +1,4 @@
-"""A session says what is hardly meant of its config, or shows only in its data."""
+"""A session reports likely mistakes in its config, and those that show only in the data."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,7 +21,7 @@ def test_advice_is_a_warning_at_the_start_and_after_a_resume(tmp_path: Path) -> 
     config = make_config(tmp_path, SOFTMAX)
     cut = train(config, stop=Stop((0, 1)))
     (warning,) = cut.warnings
-    assert warning.startswith("layers.4.Softmax: Softmax leaves the loss only scores from 0 to 1")
+    assert warning.startswith("layers.4.Softmax: Softmax limits the scores to between 0 and 1")
     assert train(config, resume=cut.path).warnings == [warning]
 
 
