@@ -68,9 +68,9 @@ async def test_problems_come_before_advice(home: Path, make_app: MakeApp, until:
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("e")
         await until(pilot, lambda: isinstance(app.screen, EditScreen))
-        editor = app.screen.query_one(YamlEditor)
+        document = app.workspace.document
         box = app.screen.query_one("#problems", OptionList)
-        editor.text = editor.text.replace("train:\n", "train:\n  epoch: 3\n")
+        document.type(document.text.replace("train:\n", "train:\n  epoch: 3\n"))
         await until(pilot, lambda: box.option_count == 1)
         assert "unknown key" in str(box.get_option_at_index(0).prompt)
         assert not app.screen.query_one("#fine").display
