@@ -136,7 +136,7 @@ KEYS: tuple[Key, ...] = (
     Key("x", "stop", "stop", "Stop, after saving a checkpoint; asks", "train", "Run", True),
     Key("c", "checkpoint", "save now", "Save a checkpoint now", "train", "Run"),
     Key("r", "run", "run", "Train the chosen config from its start", "train", "Run", True),
-    Key("R", "resume", "resume", "Go on with the run that was stopped", "train", "Run"),
+    Key("R", "resume", "resume", "Resume the run that was stopped", "train", "Run"),
     Key("plus,equals_sign", "lr(1)", "lr", "Learning rate up; ten presses make ten times", "train",
         "Learning rate", True, shown="+ -"),
     Key("minus", "lr(-1)", "lr down", "Learning rate down; ten presses make a tenth", "train",

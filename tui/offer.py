@@ -1,4 +1,4 @@
-"""After a crash, the app offers to go on with the run that was cut."""
+"""Resuming a run that nobody has chosen: the one that a crash cut, or the newest that can be."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,14 +18,33 @@ _FROM_OUTSIDE = ("SIGTERM", "SIGHUP")
 
 def offer_to_resume(app: "CnnApp") -> None:
     """Look for the newest unfinished run; if it was cut, ask whether to go on with it, once."""
-    config = app.workspace.document.config
-    root = Path("runs") if config is None else config.runs_dir
+    root = app.choice.runs_root
     app.start_job(
         lambda job: _cut_run(root),
         on_done=lambda info: _ask(app, info),
         on_error=lambda error: None,  # screen 5 says what is wrong with the runs
         name="offer",
     )
+
+
+def resume_newest(app: "CnnApp") -> None:
+    """Look for the newest run that can be resumed, and resume it after a question."""
+    root = app.choice.runs_root
+
+    def found(info: RunInfo | None) -> None:
+        if info is None:
+            app.tell("no run can be resumed", "r trains; 5 shows all runs", severity="warning")
+            return
+        words = f"{info.id} was {'cut off' if info.status == 'interrupted' else info.status}"
+        app.ask(
+            f"Resume {info.name}?",
+            f"{words}; it goes on exactly where it was saved. 5 shows all runs.",
+            yes="resume",
+            no="no",
+            then=lambda: _resume(app, info),
+        )
+
+    app.start_job(lambda job: next(list_unfinished(root), None), on_done=found, name="resume")
 
 
 def _cut_run(root: Path) -> RunInfo | None:
@@ -46,12 +65,15 @@ def _ask(app: "CnnApp", info: RunInfo | None) -> None:
     def answered(yes: bool | None) -> None:
         if yes:
             _resume(app, info)
-        else:
+        elif yes is False:  # esc is no answer
             app.settings.declined = info.id
             app.settings.save()
 
     question = f"{info.name} was cut off before its end. Go on with it?"
-    detail = f"{info.id}: it goes on exactly where it was saved. If not now: 5 shows all runs."
+    detail = (
+        f"{info.id}: it goes on exactly where it was saved. esc asks again next time; "
+        "5 shows all runs."
+    )
     app.push_screen(Confirm(question, detail, yes="go on", no="no, do not ask again"), answered)
 
 
@@ -59,6 +81,6 @@ def _resume(app: "CnnApp", info: RunInfo) -> None:
     try:
         config = config_of(info.path)
     except EngineError as error:
-        app.tell(str(error), "it cannot be gone on with", severity="error")
+        app.tell(str(error), "it cannot be resumed; 5 shows all runs", severity="error")
         return
     app.start_training(config, info.path)

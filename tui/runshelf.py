@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.train.reached import up_to_date
 from engine.train.runlist import RunInfo, list_runs
 from tui import runview
 from tui.jobs import Job
@@ -39,6 +40,7 @@ class RunShelf:
         self.marked: dict[Path, str] = {}
         self.problem = ""
         self._reading: set[Path] = set()
+        self._stale: set[Path] = set()
         self._listing = False
         self._due = 0.0
         self._version = -1
@@ -68,7 +70,10 @@ class RunShelf:
         self._listing = True
         root = self._app.choice.runs_root
         self._app.start_job(
-            lambda job: list_runs(root), on_done=self._listed, on_error=self._unlisted, name="runs"
+            lambda job: [up_to_date(info) for info in list_runs(root)],
+            on_done=self._listed,
+            on_error=self._unlisted,
+            name="runs",
         )
 
     def _listed(self, runs: list[RunInfo]) -> None:
@@ -76,8 +81,10 @@ class RunShelf:
         now = {info.path: info for info in runs}
         for path in list(self.details):
             info = now.get(path)
-            if info is None or info.status == "running" or info != before.get(path):
+            if info is None:
                 del self.details[path]
+            elif info.status == "running" or info != before.get(path):
+                self._stale.add(path)  # shown until it is read again
         self.marked = {path: letter for path, letter in self.marked.items() if path in now}
         self._listing, self.runs, self.problem = False, runs, ""
         self._due = time.monotonic() + _AGAIN
@@ -91,7 +98,9 @@ class RunShelf:
     def look_at(self, runs: Sequence[RunInfo]) -> None:
         """Read what is not known yet of some runs, one a job."""
         for info in runs:
-            if info.path not in self.details and info.path not in self._reading:
+            known = info.path in self.details and info.path not in self._stale
+            if not known and info.path not in self._reading:
+                self._stale.discard(info.path)
                 self._reading.add(info.path)
                 self._app.start_job(
                     partial(_read, info.path),

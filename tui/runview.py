@@ -10,6 +10,8 @@ from textual.content import Content
 
 from engine.config import MISSING, differences, inline, read_values
 from engine.errors import EngineError
+from engine.train.provenance import RateChange
+from engine.train.reached import rates_by_hand, shown_rates
 from engine.train.rundir import RunDir
 from engine.train.runlist import RunInfo
 from engine.train.weights import SavedWeights, list_weights
@@ -63,12 +65,14 @@ class Details:
         metrics: a row an epoch.
         weights: its files of weights.
         values: of its config; empty where it cannot be read.
+        rates: learning rates that were set by hand.
         problem: what could not be read, in one line, or None.
     """
 
     metrics: Sequence[Mapping[str, Any]] = ()
     weights: Sequence[SavedWeights] = ()
     values: Mapping[str, Any] = field(default_factory=dict)
+    rates: Sequence[RateChange] = ()
     problem: str | None = None
 
 
@@ -97,7 +101,8 @@ def read_details(path: Path) -> Details:
         problems.append(line.replace("<text>", str(path / "config.yaml"), 1))
     if not isinstance(values, Mapping):
         values = {}
-    return Details(metrics, weights, values, problems[0] if problems else None)
+    problem = problems[0] if problems else None
+    return Details(metrics, weights, values, rates_by_hand(path), problem)
 
 
 def best(info: RunInfo) -> float | None:
@@ -170,6 +175,11 @@ def facts(info: RunInfo, details: Details | None) -> Content:
     size = record.get("parameters")
     count = f"{size:,} parameters, " if isinstance(size, int) else ""
     lines.append(Content.styled(f"{count}seed {text.line(record.get('seed'), 20)}", "$muted"))
+    if info.status == "running":
+        lines.append(Content.styled(f"epoch {_epochs(info, details)}", "$foreground"))
+    if details is not None and details.rates:
+        by_hand = text.line(shown_rates(details.rates), 200)
+        lines.append(Content.styled(f"lr by hand: {by_hand}", "$muted"))
     if best(info) is not None or tested(info) is not None:
         lines.append(
             Content.assemble(
@@ -180,6 +190,14 @@ def facts(info: RunInfo, details: Details | None) -> Content:
             )
         )
     return Content("\n").join(lines)
+
+
+def _epochs(info: RunInfo, details: Details | None) -> str:
+    """Epochs that are done, and of how many."""
+    done = info.record.get("epochs") or 0
+    train = details.values.get("train") if details else None
+    total = train.get("epochs") if isinstance(train, Mapping) else None
+    return text.line(done if total is None else f"{done} of {total}", 20)
 
 
 def _metric(value: float | None) -> str:
@@ -240,4 +258,11 @@ def compare(configs: Sequence[tuple[str, Details]]) -> list[tuple[Cell, ...]]:
             else:
                 cells.append((text.line(inline(value), 60), colour))
         rows.append(tuple(cells))
+    if any(details.rates for _, details in configs):
+        by_hand: list[Cell] = [("lr by hand", "bold foreground")]
+        for letter, details in configs:
+            colour = COLOURS[LETTERS.index(letter)] if letter else "foreground"
+            words = text.line(shown_rates(details.rates), 60)
+            by_hand.append((words, colour) if words else ("–", "muted"))
+        rows.append(tuple(by_hand))
     return rows

@@ -179,8 +179,11 @@ class Training:
         # The session may be further by now; what it has done since is told in its turn.
         self.history = [dict(logs) for logs in session.history[: event.epoch]]
         self._epoch_began = time.monotonic()
-        where = f", after epoch {event.epoch}, batch {event.step}" if event.epoch else ""
-        self._note("info", f"run {event.run}{where}")
+        steps = event.steps_per_epoch
+        self.lr_changes = [
+            (change.epoch * steps + change.step, change.lr) for change in session.rates_before
+        ]
+        self._note("info", f"run {event.run}{', ' if event.resumed else ''}{event.resumed}")
 
     def _on_epoch(self, event: EpochEnded) -> None:
         now = time.monotonic()

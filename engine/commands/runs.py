@@ -11,6 +11,7 @@ from engine.commands.output import Output, table
 from engine.errors import CheckpointError, ConfigError, EngineError, RunError
 from engine.numbers import duration, significant
 from engine.paths import look_at, parse
+from engine.train.reached import rates_by_hand, shown_rates, up_to_date
 from engine.train.rundir import RECORD, RunDir, check_path
 from engine.train.runlist import RunInfo, list_runs
 
@@ -32,7 +33,7 @@ _METRICS = ("loss", "acc", "val_loss", "val_acc", "lr")
 def list_all(root: Path, out: Output) -> int:
     """All runs, the newest first."""
     rows = []
-    for info in _runs_in(root):
+    for info in map(up_to_date, _runs_in(root)):
         record = info.record
         best = record.get("best") or {}
         test = record.get("test") or {}
@@ -63,12 +64,15 @@ def show(root: Path, name: str, out: Output) -> int:
     Raises:
         CheckpointError: there is no such run.
     """
-    info = find(root, name)
+    info = up_to_date(find(root, name))
     metrics = RunDir.view(info.path).read_metrics()
     facts = _facts(info)
     out.json({**facts, "epochs_log": metrics})
     shown = [(key, str(facts[key])) for key in _SHOWN if facts.get(key) not in (None, "")]
     shown += [(key, words) for key, words in _results(info) if words]
+    rates = rates_by_hand(info.path)
+    if rates:
+        shown.append(("lr by hand", shown_rates(rates)))
     out.text("\n".join(f"{key:<11} {value}" for key, value in shown))
     out.text("")
     rows = [(str(row["epoch"]), *(_number(row[key]) for key in _METRICS)) for row in metrics]
@@ -82,7 +86,7 @@ def compare(root: Path, names: Sequence[str], out: Output) -> int:
     Raises:
         CheckpointError: there is no such run.
     """
-    infos = [find(root, name) for name in names]
+    infos = [up_to_date(find(root, name)) for name in names]
     configs = [RunDir.view(info.path).read_config().splitlines() for info in infos]
     rows = []
     for info in infos:
@@ -98,6 +102,11 @@ def compare(root: Path, names: Sequence[str], out: Output) -> int:
             difflib.unified_diff(configs[0], config, infos[0].id, info.id, lineterm="", n=0)
         )
         out.text("\n" + "\n".join(lines) if lines else f"\n{info.id}: the same config")
+    by_hand = [(info.id, shown_rates(rates_by_hand(info.path))) for info in infos]
+    if any(rates for _, rates in by_hand):
+        out.text("\nlearning rates set by hand:")
+        for run, rates in by_hand:
+            out.text(f"  {run}: {rates or 'none'}")
     return 0
 
 

@@ -58,7 +58,7 @@ def train_or_resume(config: Config, out: Output) -> int:
     """
     for info in list_unfinished(config.runs_dir):
         if _is_of(info, config):
-            out.say(f"going on with the unfinished run {info.id}")
+            out.say(f"resuming the unfinished run {info.id}")
             return _resume(config, info.path, out)
     out.say(f"no unfinished run of this config in {config.runs_dir}: training from the start")
     return train(config, out)
@@ -150,8 +150,8 @@ class _Teller:
             f"seed {event.seed}"
         )
         self.out.say(f"run {event.run_dir}")
-        if event.epoch or event.step:
-            self.out.say(f"going on after epoch {event.epoch}, batch {event.step}")
+        if event.resumed:
+            self.out.say(event.resumed)
 
     def _ended(self, event: Ended) -> None:
         out = self.out

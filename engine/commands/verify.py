@@ -15,6 +15,7 @@ from engine.train import checkpoint, setup
 from engine.train.callbacks import Callback, Logs
 from engine.train.events import EpochEnded, Event
 from engine.train.provenance import KEY, Part, Provenance, RateChange, weights_hash
+from engine.train.reached import read_recorded
 from engine.train.rundir import RunDir
 from engine.train.session import WEIGHTS, TrainingSession
 
@@ -89,18 +90,13 @@ def read_provenance(path: Path) -> Provenance:
     Raises:
         CheckpointError, RunError: it cannot be read.
     """
-    run = RunDir.view(path)
-    record = run.read_record()
+    record = RunDir.view(path).read_record()
     try:
-        if record.get(KEY) is not None:
-            return Provenance.from_json(record[KEY], int(record["epochs"]))
-        # Not over, or of an earlier version: the latest checkpoint knows how far it came.
-        latest = next(reversed(run.store.steps()), None)
-        meta = {} if latest is None else checkpoint.read_meta(run.store.path(latest))
-        found = Provenance.from_json(meta.get(KEY), len(meta.get("history", ())))
+        found = read_recorded(path)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CheckpointError(f"{path}: what is recorded cannot be read: {error!r}") from None
-    if record["status"] == "finished" and not found.final:
+    # A run of an earlier version has no hash of its finished weights.
+    if record.get(KEY) is None and record["status"] == "finished" and not found.final:
         found.final = _hash_of_file(path / WEIGHTS)
     return found
 

@@ -14,7 +14,10 @@ Status = Literal["finished", "stopped", "diverged", "failed"]
 
 @dataclass(frozen=True)
 class Started:
-    """The data is loaded and training begins (or goes on, at ``epoch`` and ``step``)."""
+    """The data is loaded and training begins (or goes on, at ``epoch`` and ``step``).
+
+    ``finished`` if the run is over already, and nothing is left to train.
+    """
 
     run: str
     run_dir: Path
@@ -26,6 +29,17 @@ class Started:
     parameters: int
     dataset: str
     seed: int
+    finished: bool = False
+
+    @property
+    def resumed(self) -> str:
+        """In words, where a resumed run goes on; empty for one from its start."""
+        if self.finished:
+            return f"finished already after epoch {self.epoch}: nothing is left to train"
+        done = [f"epoch {self.epoch}"] if self.epoch else []
+        if self.step:
+            done.append(f"batch {self.step} of epoch {self.epoch + 1}")
+        return f"resumed after {', '.join(done)}" if done else ""
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from engine.train.events import (
 from engine.train.extending import Extension
 from engine.train.loop import Loop, Stopped
 from engine.train.outcomes import Diverged, late_divergence
-from engine.train.provenance import KEY, Part, weights_hash
+from engine.train.provenance import KEY, Part, RateChange, weights_hash
 from engine.train.results import append_result
 from engine.train.ring import MetricRing
 from engine.train.rundir import RunDir
@@ -61,6 +61,7 @@ class TrainingSession:
         history: the logs of every epoch done.
         progress: the counters of the run.
         phase: "loading", "downloading", "training", "paused", "validating", "testing" or "ended".
+        rates_before: learning rates that were set by hand before it was resumed.
         done, total: progress within the phase: bytes, batches of the epoch, or samples.
     """
 
@@ -86,6 +87,7 @@ class TrainingSession:
         self.done, self.total = 0, 0
         self.progress = Progress()
         self.steps_per_epoch = 0
+        self.rates_before: tuple[RateChange, ...] = ()
         self._resume, self._extension = resume, extension
         self._recorded: dict[str, Any] = {}
         self._own = True
@@ -208,6 +210,7 @@ class TrainingSession:
             raise CheckpointError(f"{self.run_dir.path}: there is no checkpoint to go on from")
         path, saved, skipped = found
         self.state.restore(saved)
+        self.rates_before = tuple(self.state.provenance.rates)
         for problem in skipped:
             self.warn(f"skipped a checkpoint: {problem}; going on from {path.name}")
         extension = self._extension
@@ -270,6 +273,7 @@ class TrainingSession:
                 parameters=self.model.count_parameters(),
                 dataset=self.sources.dataset.name,
                 seed=self.config.seed,
+                finished=self.progress.done,
             )
         )
         self._advise()

@@ -58,7 +58,7 @@ async def test_a_training_that_is_quicker_than_the_screen_is_told_once(make_app:
     """The news of its start comes when it is three epochs on."""
     app = make_app()
     async with app.run_test() as pilot:
-        training, session = app.training, SimpleNamespace(history=[])
+        training, session = app.training, SimpleNamespace(history=[], rates_before=())
         training.session = session  # type: ignore[assignment]
         logs = {"loss": 1.0, "acc": 0.5, "val_loss": 1.0, "val_acc": 0.5}
         events: list[Event] = [Started("run", Path("run"), 1, 0, 4, 10, 100, 7, "mnist_mini", 1)]

@@ -80,6 +80,7 @@ def test_a_finished_run_is_resumed_to_nothing_more(tmp_path: Path) -> None:
     first = terminal.run("--no-ui", *SMALL)
     done = terminal.run("resume", "quickstart")
     assert done.code == 0
+    assert "finished already after epoch 1: nothing is left to train" in done.errors
     assert done.out == first.out.splitlines(keepends=True)[-1]
     assert len((tmp_path / "reports" / "results.csv").read_text().splitlines()) == 2
 

@@ -21,8 +21,8 @@ def test_the_same_line_again_goes_on_after_a_kill(tmp_path: Path, verb: str) -> 
     said = [again.stderr.readline() for _ in range(4)]
     again.kill()
     terminal.finish(again)
-    assert said[0] == f"going on with the unfinished run {terminal.only_run.name}\n"
-    assert said[3].startswith("going on after epoch ")
+    assert said[0] == f"resuming the unfinished run {terminal.only_run.name}\n"
+    assert said[3].startswith("resumed after ")
 
 
 def test_the_app_is_not_told_to_resume(tmp_path: Path) -> None:

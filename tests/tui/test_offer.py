@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Static
 from tui_support import Until
 
 from engine.config import loads
@@ -58,6 +59,67 @@ async def test_one_key_goes_on_with_a_run_that_was_cut(
         assert app.current_mode == "train"
         assert app.training.run_dir == path
         assert app.training.phase == "finished"
+
+
+async def test_esc_at_the_offer_is_no_answer(home: Path, make_app: MakeApp, until: Until) -> None:
+    cut(home)
+    for _ in range(2):
+        app = make_app()
+        app.settings = Settings.load()
+        async with app.run_test() as pilot:
+            assert await looked(app, pilot, until)
+            await pilot.press("escape")
+            await until(pilot, lambda app=app: not isinstance(app.screen, Confirm))
+            assert not app.training.running
+    assert Settings.load().declined == ""
+
+
+@pytest.mark.parametrize("final", [False, True])
+@pytest.mark.parametrize(("key", "answer"), [("y", True), ("n", False), ("escape", None)])
+async def test_a_question_tells_no_from_no_answer(
+    make_app: MakeApp, until: Until, key: str, answer: bool | None, final: bool
+) -> None:
+    app = make_app()
+    answers: list[bool | None] = []
+    async with app.run_test() as pilot:
+        app.push_screen(Confirm("?", yes="yes", no="no", final=final), answers.append)
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        await pilot.press(key)
+        await until(pilot, lambda: answers)
+    assert answers == [answer]
+
+
+@pytest.mark.parametrize(("status", "word"), [("stopped", "stopped"), ("running", "cut off")])
+async def test_train_resumes_the_run_that_the_list_of_runs_shows(
+    home: Path, make_app: MakeApp, until: Until, status: str, word: str
+) -> None:
+    path = cut(home, status)
+    app = make_app()
+    app.settings.declined = path.name
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: not app.jobs)
+        await pilot.press("2")
+        await pilot.press("R")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        assert f"{path.name} was {word}" in str(app.screen.query_one(".detail", Static).render())
+        await pilot.press("y")
+        await until(pilot, lambda: app.training.ended is not None)
+        assert app.training.run_dir == path
+        assert app.training.phase == "finished"
+
+
+async def test_without_a_run_to_resume_train_says_so(
+    home: Path, make_app: MakeApp, until: Until
+) -> None:
+    cut(home, "finished")
+    app = make_app()
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: not app.jobs)
+        await pilot.press("2")
+        await pilot.press("R")
+        await until(
+            pilot, lambda: any("no run can be resumed" in n.message for n in app._notifications)
+        )
 
 
 async def test_a_run_that_was_declined_is_not_offered_again(

@@ -10,9 +10,12 @@ from run_makers import CONV, make_run
 from textual.content import Content
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
-from tui_support import Until, tap
+from tui_support import Until, tap, write_slow
 
+from engine.train.locks import Lock
+from engine.train.metricslog import append
 from engine.train.rundir import RunDir
+from tui import pictures
 from tui.app import CnnApp
 from tui.screens.choose import Choose
 from tui.screens.dialogs import AskPath, Confirm
@@ -134,6 +137,107 @@ async def test_marked_runs_are_compared(make_app: MakeApp, runs: Path, until: Un
         assert not screen.query_one(DiffTable).display
         await pilot.press("u")
         assert screen.shelf.marked == {}
+
+
+@pytest.mark.parametrize("keys", ["dd", "zz", "dzzd", "d escape", "resize"])
+async def test_the_legend_keeps_its_names(
+    make_app: MakeApp, runs: Path, until: Until, keys: str
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await opened(app, pilot, until)
+        for run in (TWO, ONE):
+            await go_to(screen, runs / run, pilot, until)
+            await pilot.press("space")
+        curve = screen.query_one(RunCurve)
+
+        def legend() -> str:
+            return str(curve.border_title)
+
+        await until(pilot, lambda: "a two" in legend() and "b one" in legend())
+        if keys == "resize":
+            await pilot.resize_terminal(60, 16)
+            await until(pilot, lambda: "two" not in legend())
+            await pilot.resize_terminal(120, 40)
+        for key in keys.split() if " " in keys else keys if keys != "resize" else ():
+            await pilot.press(key)
+            await pilot.pause()
+        await until(pilot, lambda: curve.size.width > 0)
+        await until(pilot, lambda: "a two" in legend() and "b one" in legend())
+
+
+BY_HAND = {
+    "weights": ["", "", ""],
+    "rates": [{"epoch": 1, "step": 4, "lr": 0.025}, {"epoch": 2, "step": 0, "lr": 0.0125}],
+    "parts": [],
+    "final": "",
+}
+
+
+async def test_a_learning_rate_set_by_hand_is_a_difference(
+    make_app: MakeApp, home: Path, until: Until
+) -> None:
+    make_run(home / "runs", ONE)
+    make_run(home / "runs", TWO, provenance=BY_HAND)
+    app = make_app()
+    async with app.run_test(size=(160, 40)) as pilot:
+        screen = await opened(app, pilot, until)
+        for run in (ONE, TWO):
+            await go_to(screen, home / "runs" / run, pilot, until)
+            await pilot.press("space")
+        words = "0.025 from epoch 2, batch 5; 0.0125 from epoch 3"
+        await until(pilot, lambda: f"lr by hand: {words}" in facts(screen))
+        await pilot.press("d")
+        await until(pilot, lambda: isinstance(screen.focused, DiffTable))
+        rows = [tuple(text for text, _ in row) for row in screen.query_one(DiffTable).rows]
+        assert rows == [("lr by hand", "–", words)]
+
+
+async def test_a_run_under_way_is_followed(make_app: MakeApp, home: Path, until: Until) -> None:
+    nothing = {"epochs": None, "best": None, "test": None, "seconds": None}
+    run = make_run(
+        home / "runs", ONE, status="running", accuracies=(0.5, 0.25), weights=False, **nothing
+    )
+    app = make_app()
+    with Lock(run / ".lock"):
+        async with app.run_test(size=(160, 40)) as pilot:
+            screen = await opened(app, pilot, until)
+
+            def shown() -> list[str]:
+                return [column(screen, index)[0] for index in (3, 4, 5)]
+
+            def curve() -> list[float]:
+                series = screen.query_one(RunCurve).picture.series
+                return series[0].y.tolist() if series else []
+
+            await until(pilot, lambda: shown() == ["▶ running", "2", "0.5000"])
+            await until(pilot, lambda: curve() == [0.5, 0.25])
+            await until(pilot, lambda: "epoch 2 of 3" in facts(screen))
+            append(run / "metrics.csv", {"epoch": 3, "loss": 1.0, "val_acc": 0.75})
+            await until(pilot, lambda: shown() == ["▶ running", "3", "0.7500"])
+            await until(pilot, lambda: curve() == [0.5, 0.25, 0.75])
+            await until(pilot, lambda: "epoch 3 of 3" in facts(screen))
+
+
+async def test_the_marks_of_the_learning_rate_are_there_after_a_resume(
+    make_app: MakeApp, home: Path, until: Until
+) -> None:
+    write_slow(home)
+    app = make_app("slow")
+    async with app.run_test() as pilot:
+        await tap(pilot, "r")
+        await until(pilot, lambda: app.training.history)
+        await tap(pilot, "minus")
+        await until(pilot, lambda: app.training.lr_changes)
+        changes = list(app.training.lr_changes)
+        app.training.stop()
+        await until(pilot, lambda: not app.training.running)
+        await tap(pilot, "R")
+        await until(pilot, lambda: app.training.running and app.training.started)
+        assert app.training.lr_changes == changes
+        assert pictures.read(app.training).changes
+        app.training.stop()
+        await until(pilot, lambda: not app.training.running)
 
 
 async def test_no_more_runs_are_marked_than_there_are_letters(

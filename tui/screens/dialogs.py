@@ -17,11 +17,15 @@ from tui.widgets.textfield import TextField
 
 
 class Confirm(ModalScreen[bool]):
-    """A question. Esc and ``n`` are no; so is enter, where it cannot be undone."""
+    """A question: true or false, or None for esc, which leaves it unanswered.
+
+    Where it cannot be undone, enter is no.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "answer(True)", "yes"),
-        Binding("n,escape", "answer(False)", "no"),
+        Binding("n", "answer(False)", "no"),
+        Binding("escape", "answer(None)", "not now"),
         Binding("left,h,up", "app.focus_previous", show=False),
         Binding("right,l,down", "app.focus_next", show=False),
     ]
@@ -49,8 +53,8 @@ class Confirm(ModalScreen[bool]):
     def _pressed(self, event: Button.Pressed) -> None:
         self.dismiss(event.button.id == "yes")
 
-    def action_answer(self, answer: bool) -> None:
-        """Close with an answer."""
+    def action_answer(self, answer: bool | None) -> None:
+        """Close with an answer, or without one."""
         self.dismiss(answer)
 
 

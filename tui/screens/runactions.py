@@ -26,7 +26,7 @@ class RunActions(Exporting):
         raise NotImplementedError
 
     def resumable(self, info: RunInfo) -> str | None:
-        """Why a run cannot be gone on with, or None."""
+        """Why a run cannot be resumed, or None."""
         if info.status not in UNFINISHED:
             words = runview.STATES[info.status][0].split()[-1]
             return f"only runs that were stopped can be resumed; this one is {words}"
@@ -80,7 +80,7 @@ class RunActions(Exporting):
         try:
             config = of_run(info.path).config
         except EngineError as error:
-            self.cnn.tell(str(error), "it cannot be gone on with", severity="error")
+            self.cnn.tell(str(error), "it cannot be resumed", severity="error")
             return
         self.cnn.start_training(config, info.path)
 

@@ -122,7 +122,8 @@ class RunsScreen(RunActions):
         self.shelf.poll()
         self._show_line()
         table = self.query_one(RunTable)
-        seen = (self._changes, table.key, self.metric, self.log_axis, self.sort, self.size)
+        room = self.query_one(RunCurve).size  # none while the differences are shown
+        seen = (self._changes, table.key, self.metric, self.log_axis, self.sort, self.size, room)
         if seen == self._seen or self.shelf.runs is None:
             return
         self.set_class(not self.shelf.known, "-nothing")

@@ -11,6 +11,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from tui import keymap, pictures, text
+from tui.offer import resume_newest
 from tui.pictures import Points
 from tui.plot import Picture
 from tui.screens.base import BaseScreen
@@ -225,8 +226,6 @@ class TrainScreen(BaseScreen):
             return "it is training already; x stops it"
         if action == "run" and self.cnn.workspace.document.config is None:
             return "the config has errors; 1 shows them"
-        if action == "resume" and (training.ended is None or training.ended.status != "stopped"):
-            return "there is no run that was stopped; 5 lists all runs"
         return None
 
     def key_label(self, key: keymap.Key) -> str:
@@ -268,10 +267,12 @@ class TrainScreen(BaseScreen):
         self.cnn.run_document()
 
     def action_resume(self) -> None:
-        """Go on with the run that was stopped."""
+        """Resume the run that was stopped here, else the newest that can be resumed."""
         training = self.cnn.training
-        assert training.config is not None
-        self.cnn.start_training(training.config, training.run_dir)
+        if training.config is None or training.ended is None or training.ended.status != "stopped":
+            resume_newest(self.cnn)
+        else:
+            self.cnn.start_training(training.config, training.run_dir)
 
     # -- view -----------------------------------------------------------------------------------
 

@@ -6,12 +6,15 @@ import shutil
 from pathlib import Path
 
 import pytest
-from command_runs import run, speak
+from command_runs import make_config, run, speak
 
 from engine.commands import runs
 from engine.commands.trained import find_trained
 from engine.errors import CheckpointError, ConfigError
 from engine.numbers import duration
+from engine.train.events import EpochEnded, Event
+from engine.train.locks import Lock
+from engine.train.session import TrainingSession
 from engine.train.weights import load_model
 
 
@@ -171,3 +174,64 @@ def test_an_unknown_run_is_one_line_and_3(root: Path, name: str) -> None:
     with pytest.raises(CheckpointError, match="no run") as caught:
         runs.find(root, name)
     assert caught.value.exit_code == 3
+
+
+@pytest.fixture
+def half(root: Path, tmp_path: Path) -> Path:
+    """The folder of two runs: a finished one, and one under way with a rate set by hand."""
+    shutil.copytree(root / "20250101-000000-alpha-0001", tmp_path / "20250101-000000-alpha-0001")
+    path = tmp_path / "20250105-000000-half-0005"
+    config = make_config(tmp_path / "made", "name=half", "train.epochs=4")
+
+    def tell(event: Event) -> None:
+        if isinstance(event, EpochEnded):
+            if event.epoch == 1:
+                session.controls.set_lr(0.0125)
+            else:
+                session.controls.stop("test")
+
+    session = TrainingSession(config, on_event=tell)
+    ended = session.run()
+    shutil.move(ended.run_dir, path)
+    record = json.loads((path / "run.json").read_text())
+    for key in ("epochs", "best", "final", "test", "seconds", "provenance"):
+        del record[key]
+    (path / "run.json").write_text(json.dumps(record | {"status": "running"}))
+    return tmp_path
+
+
+def test_a_run_under_way_is_told_as_far_as_it_has_come(
+    half: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Lock(half / "20250105-000000-half-0005" / ".lock"):
+        spoken = speak(capsys)
+        runs.list_all(half, spoken.out)
+        line = spoken.read()[0].splitlines()[1].split()
+        assert line[:2] == ["20250105-000000-half-0005", "running"]
+        assert line[4] == "2"
+        assert float(line[5]) > 0
+        spoken = speak(capsys, as_json=True)
+        runs.show(half, "half", spoken.out)
+        (record,) = spoken.lines()
+        assert (record["epochs"], record["final"]["epoch"]) == (2, 2)
+        spoken = speak(capsys)
+        runs.compare(half, ["half", "alpha"], spoken.out)
+        row = spoken.read()[0].splitlines()[1].split()
+        assert row[:2] == ["20250105-000000-half-0005", "running"]
+        assert len(row) == 5  # all numbers but that of the test set
+
+
+def test_a_learning_rate_set_by_hand_is_told(
+    half: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spoken = speak(capsys)
+    runs.show(half, "half", spoken.out)
+    assert "lr by hand  0.0125 from epoch 2\n" in spoken.read()[0]
+    runs.compare(half, ["half", "alpha"], spoken.out)
+    lines = spoken.read()[0].splitlines()
+    assert lines[-2:] == [
+        "  20250105-000000-half-0005: 0.0125 from epoch 2",
+        "  20250101-000000-alpha-0001: none",
+    ]
+    runs.show(half, "alpha", spoken.out)
+    assert "lr by hand" not in spoken.read()[0]

@@ -149,7 +149,7 @@ def test_stopping_says_how_to_go_on_and_going_on_finishes(
     assert "stopped (SIGINT) after epoch 0; go on with:  cnn-tui resume '" in err
     assert resume(path, spoken.out) == 0
     out, err = spoken.read()
-    assert "going on after epoch 0, batch 3" in err
+    assert "resumed after batch 3 of epoch 1" in err
     assert len(out.splitlines()) == 3
 
 

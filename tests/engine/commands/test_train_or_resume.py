@@ -56,8 +56,8 @@ def test_the_newest_one_is_finished_with_the_same_bits(tmp_path: Path, spoken: S
     other_workers = make_config(tmp_path, "train.workers=1")
     assert train_or_resume(other_workers, spoken.out) == 0
     err = spoken.read()[1]
-    assert err.startswith(f"going on with the unfinished run {newest.name}\n")
-    assert "going on after epoch 0, batch 3" in err
+    assert err.startswith(f"resuming the unfinished run {newest.name}\n")
+    assert "resumed after batch 3 of epoch 1" in err
     assert len(runs(tmp_path)) == 2
     whole = run(tmp_path / "whole")
     assert (newest / "weights.npz").read_bytes() == (whole / "weights.npz").read_bytes()
@@ -101,4 +101,4 @@ def test_a_run_without_a_checkpoint_or_config_is_passed_over(
     broken = cut(config, "20250103-000000-small-0003")
     (broken / "config.yaml").write_text("[")
     assert train_or_resume(config, spoken.out) == 0
-    assert spoken.read()[1].startswith(f"going on with the unfinished run {good.name}\n")
+    assert spoken.read()[1].startswith(f"resuming the unfinished run {good.name}\n")
