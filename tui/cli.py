@@ -417,7 +417,10 @@ def _open_app(options: argparse.Namespace) -> int:
         try:
             path = resolve(options.config, COMMANDS)
             if look_at(path) != "file":
-                raise ConfigError(f"{path}: not a file, so the app cannot open it")
+                raise ConfigError(
+                    f"{path}: not a file, so the app cannot edit it; a pipe can be trained with: "
+                    "cnn-tui train"
+                )
         except ConfigError as error:
             print(f"cnn-tui: {visible(str(error))}", file=sys.stderr)
             return 2

@@ -16,11 +16,12 @@ from engine.train import checkpoint, setup
 from engine.train.events import Logs
 from engine.train.rundir import CHECKPOINTS, RunDir
 from engine.train.session import WEIGHTS
+from engine.train.store import CheckpointStore
 from engine.train.untrusted import Count, Metrics, check_type
 
 
 def find_weights(path: Path) -> Path:
-    """The file of weights at a path: the file itself, or the finished or best one of a run.
+    """The file of weights at a path: the file itself, or the run's finished, best or latest one.
 
     Raises:
         CheckpointError: there is none, or the folder may not be entered.
@@ -30,7 +31,10 @@ def find_weights(path: Path) -> Path:
     for candidate in (path / WEIGHTS, path / CHECKPOINTS / "best.npz"):
         if paths.look_at(candidate, CheckpointError) == "file":
             return candidate
-    raise CheckpointError(f"{path}: the folder holds no {WEIGHTS} and no best checkpoint")
+    store = CheckpointStore(path / CHECKPOINTS)
+    for step in reversed(store.steps()):
+        return store.path(step)
+    raise CheckpointError(f"{path}: the folder holds no {WEIGHTS} and no checkpoint")
 
 
 def load_model(config: Config, path: Path, dtype: DTypeLike = np.float32) -> Sequential:

@@ -224,7 +224,9 @@ def test_verify_tells_good_from_bad(tmp_path: Path, capsys: pytest.CaptureFixtur
     shutil.copytree(shipped("data", "mnist_mini"), folder)
     spoken = speak(capsys, as_json=True)
     assert data.verify_dataset("mnist", tmp_path, spoken.out) == 3
-    assert {line["state"] for line in spoken.lines()} <= {"corrupt", "missing"}
+    out, err = spoken.read()
+    assert {json.loads(line)["state"] for line in out.splitlines()} <= {"corrupt", "missing"}
+    assert err.startswith("mnist: run 'cnn-tui data fetch mnist --root ")
     with pytest.raises(ConfigError, match="unknown data set 'mnits'"):
         data.verify_dataset("mnits", tmp_path, speak(capsys).out)
 

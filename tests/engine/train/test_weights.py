@@ -31,8 +31,15 @@ def test_an_interrupted_run_stands_for_its_best_checkpoint(tmp_path: Path) -> No
     load_model(cut.session.config, cut.path)
 
 
+def test_a_run_cut_in_its_first_epoch_stands_for_its_latest_checkpoint(tmp_path: Path) -> None:
+    cut = train(make_config(tmp_path), stop=Stop((0, 2)))
+    (latest,) = (cut.path / "checkpoints").glob("*.npz")
+    assert find_weights(cut.path) == latest
+    load_model(cut.session.config, cut.path)
+
+
 def test_a_folder_without_weights_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="and no best checkpoint"):
+    with pytest.raises(CheckpointError, match="and no checkpoint"):
         find_weights(tmp_path)
 
 
