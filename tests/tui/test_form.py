@@ -192,6 +192,37 @@ async def test_keys_without_a_pause_arrive_in_order_in_the_yaml(make_app: MakeAp
         assert editor.text == before
 
 
+@pytest.mark.parametrize(
+    ("line", "column", "indent"),
+    [
+        ("seed: 1", None, 0),
+        ("train:", None, 2),
+        ("train:   # how", None, 2),
+        ("  lr: 0.1", None, 2),
+        ("  scheduler:", None, 4),
+        ("  - Flatten", None, 2),
+        ("  - Conv2D:", None, 6),
+        ("- - a:", None, 6),
+        ("    # note:", None, 4),
+        ("  lr: 0.1", 1, 1),
+        ("", None, 0),
+    ],
+)
+async def test_enter_indents_the_next_line_of_the_yaml(
+    make_app: MakeApp, line: str, column: int | None, indent: int
+) -> None:
+    async with make_app().run_test(size=(120, 40)) as pilot:
+        await _form(pilot)
+        await burst(pilot, "ctrl+t")
+        editor = pilot.app.screen.query_one(YamlEditor)
+        editor.replace(f"{line}\nlast: 1\n", (0, 0), editor.document.end)
+        column = len(line) if column is None else column
+        editor.move_cursor((0, column))
+        await burst(pilot, "enter", "x")
+        first, second = line[:column], " " * indent + "x" + line[column:]
+        assert _document(pilot).text == f"{first}\n{second}\nlast: 1\n"
+
+
 async def test_form_and_yaml_never_write_back_an_older_text(make_app: MakeApp) -> None:
     async with make_app().run_test(size=(120, 40)) as pilot:
         form = await _form(pilot, "seed")
