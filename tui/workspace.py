@@ -62,9 +62,13 @@ class Workspace:
         self._extra.append(document.path)
         self.rescan()
 
+    def opened_document(self, path: Path) -> Document | None:
+        """A config with its unsaved changes; None if it was not opened yet."""
+        return self._open.get(self._key(path))
+
     def is_dirty(self, path: Path) -> bool:
         """Whether a config has unsaved changes."""
-        document = self._open.get(self._key(path))
+        document = self.opened_document(path)
         return document is not None and document.dirty
 
     def _key(self, path: Path) -> Path:

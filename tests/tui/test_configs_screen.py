@@ -64,6 +64,40 @@ async def test_moving_along_the_list_shows_other_configs(make_app: MakeApp) -> N
         assert app.workspace.document.name == names[2]
 
 
+@pytest.mark.parametrize(
+    ("change", "mark"),
+    [
+        (("train.lr", 0.5), "● tiny             ✓"),
+        (("train.lr", "fast"), "● tiny             ✗"),
+        (("dataset", "cifar10"), "● tiny             ↓"),
+    ],
+)
+async def test_the_list_marks_configs_as_they_are_with_unsaved_changes(
+    make_app: MakeApp,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    change: tuple[str, object],
+    mark: str,
+    until: Until,
+) -> None:
+    monkeypatch.setenv("CNN_TUI_DATA", str(home))
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        configs = app.screen.query_one(ConfigList)
+
+        def line() -> str:
+            assert configs.highlighted is not None
+            return str(configs.get_option_at_index(configs.highlighted).prompt).rstrip()
+
+        await until(pilot, lambda: line() == "  tiny             ✓")
+        app.workspace.document.set(*change)
+        await until(pilot, lambda: line() == mark)
+        configs.fill()
+        assert line() == mark
+        app.workspace.document.undo()
+        await until(pilot, lambda: line() == "  tiny             ✓")
+
+
 async def test_data_that_is_not_here_is_said_before_running(
     make_app: MakeApp, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,7 +8,7 @@ from textual.message import Message
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from engine.config import ConfigProblems, load
+from engine.config import Config, ConfigProblems, load
 from engine.paths import real_path
 from tui import text
 from tui.blurb import data_state
@@ -40,7 +40,7 @@ class ConfigList(OptionList):
         super().__init__(id=id, classes="pane", compact=False)
         self._workspace = workspace
         self._paths: list[Path] = []
-        self._states: dict[Path, str] = {}
+        self._states: dict[Path, str] = {}  # of the files; what is open may differ from them
         self.border_title = "configs"
 
     def on_mount(self) -> None:
@@ -60,13 +60,14 @@ class ConfigList(OptionList):
                 self.highlighted = i
 
     def mark_changes(self) -> None:
-        """Draw the marks of unsaved changes anew."""
+        """Draw the marks of what is open anew: its changes, and what they mean."""
         for i, path in enumerate(self._paths):
             self.replace_option_prompt_at_index(i, self._line(path))
 
     def _line(self, path: Path) -> Content:
-        dirty = self._workspace.is_dirty(path)
-        symbol = self._states.get(path, " ")
+        document = self._workspace.opened_document(path)
+        dirty = document is not None and document.dirty
+        symbol = self._states[path] if document is None else _symbol(document.config)
         styles = {"✓": "$success", "↓": "$muted", "✗": "$error"}
         width = 16
         return Content.assemble(
@@ -82,7 +83,12 @@ class ConfigList(OptionList):
 
 def _state(path: Path) -> str:
     try:
-        config = load(path)
+        return _symbol(load(path))
     except ConfigProblems:
+        return _symbol(None)
+
+
+def _symbol(config: Config | None) -> str:
+    if config is None:
         return "✗"
     return "✓" if data_state(config).here else "↓"
