@@ -1,4 +1,4 @@
-"""How long an epoch of a config will take here: measured once, in the background."""
+"""How long an epoch of a config takes here: the one figure that all screens reckon from."""
 
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,15 @@ class Speedometer:
         self._measuring = ""
 
     def epoch_seconds(self, config: Config) -> float | None:
-        """Seconds of an epoch, or None while that is not known."""
+        """Seconds of an epoch, or None while that is not known.
+
+        What the training of the config itself takes counts more than what was measured before.
+        """
+        training = self._app.training
+        if training.config is not None and _key(training.config) == _key(config):
+            per_sample = training.sample_seconds
+            if per_sample is not None:
+                self._known[_key(config)] = per_sample
         per_sample = self._known.get(_key(config))
         if per_sample is None:
             return None

@@ -87,7 +87,13 @@ class View:
 
 
 def progress_view(
-    phase: str, session: TrainingSession, *, epochs: int, last: Logs, overhead: float, lr: float
+    phase: str,
+    session: TrainingSession,
+    *,
+    epochs: int,
+    last: Logs,
+    epoch_seconds: float,
+    lr: float,
 ) -> View:
     """Where a session is that has begun.
 
@@ -96,18 +102,13 @@ def progress_view(
         session: the session.
         epochs: how many there are to be.
         last: the logs of the epoch before; empty in the first one.
-        overhead: seconds that an epoch takes besides training: validation, checkpoints.
+        epoch_seconds: that an epoch takes, with its validation; NaN where that is not known.
         lr: the current learning rate.
     """
     progress, steps = session.progress, session.steps_per_epoch
     epoch = min(progress.epoch + 1, epochs)
     rate = progress.samples / progress.epoch_seconds if progress.step else 0.0
-    per_step = float("nan")
-    if progress.step:
-        per_step = progress.epoch_seconds / progress.step
-    elif "seconds" in last:
-        per_step = last["seconds"] / max(steps, 1)
-    left = per_step * (steps - progress.step) + overhead
+    left = epoch_seconds * (1 - progress.step / max(steps, 1))
     return View(
         phase,
         done=session.done,
@@ -120,6 +121,6 @@ def progress_view(
         samples_per_s=rate or last.get("samples_per_s", 0.0),
         seconds=progress.seconds,
         eta_epoch=left,
-        eta_total=left + (epochs - epoch) * (per_step * steps + overhead),
+        eta_total=left + (epochs - epoch) * epoch_seconds,
         lr=lr,
     )

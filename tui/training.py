@@ -17,6 +17,7 @@ from textual.message_pump import MessagePump
 from engine.config import Config
 from engine.data import FetchCancelledError
 from engine.errors import EngineError
+from engine.train.estimate import Speed, split_sizes
 from engine.train.events import (
     CheckpointSaved,
     Ended,
@@ -81,9 +82,7 @@ class Training:
         self.lr_changes: list[tuple[int, float]] = []
         self.entries: list[Entry] = []
         self._what = ""
-        self._began = self._epoch_began = time.monotonic()
-        self._overhead = 0.0
-        self._held = False  # in this epoch, for as long as somebody liked
+        self._began = time.monotonic()
         self._wanted_lr: float | None = None
 
     # -- beginning and ending -----------------------------------------------------------------
@@ -178,7 +177,6 @@ class Training:
         self.started = event
         # The session may be further by now; what it has done since is told in its turn.
         self.history = [dict(logs) for logs in session.history[: event.epoch]]
-        self._epoch_began = time.monotonic()
         steps = event.steps_per_epoch
         self.lr_changes = [
             (change.epoch * steps + change.step, change.lr) for change in session.rates_before
@@ -186,10 +184,6 @@ class Training:
         self._note("info", f"run {event.run}{', ' if event.resumed else ''}{event.resumed}")
 
     def _on_epoch(self, event: EpochEnded) -> None:
-        now = time.monotonic()
-        if "seconds" in event.logs and not self._held:
-            self._overhead = max(0.0, now - self._epoch_began - event.logs["seconds"])
-        self._epoch_began, self._held = now, self.paused
         before = max((logs["val_acc"] for logs in self.history), default=-1.0)
         self.history.append(dict(event.logs))
         best = event.logs["val_acc"] > before
@@ -243,14 +237,12 @@ class Training:
         if self.session is not None:
             controls = self.session.controls
             (controls.resume if controls.paused else controls.pause)()
-            self._held = True
             self._note("info", "paused" if controls.paused else "going on")
 
     def step(self) -> None:
         """Train one batch, then hold."""
         if self.session is not None:
             self.session.controls.step()
-            self._held = True
             self.version += 1
 
     def stop(self, reason: str = "stopped") -> None:
@@ -316,6 +308,20 @@ class Training:
             return self.ended.status
         return "stopped" if isinstance(self.error, FetchCancelledError) else "failed"
 
+    @property
+    def sample_seconds(self) -> float | None:
+        """Seconds that training on a sample takes in this run; None before there is one."""
+        progress = self.session.progress if self.session is not None and self.started else None
+        return progress.seconds / progress.trained if progress and progress.trained else None
+
+    @property
+    def epoch_seconds(self) -> float:
+        """Seconds of an epoch of this run, with its validation; NaN while that is not known."""
+        sample = self.sample_seconds
+        if sample is None or self.config is None:
+            return float("nan")
+        return Speed.of(sample, *split_sizes(self.config)).epoch_seconds
+
     def view(self) -> View:
         """Where it is, now."""
         session, phase = self.session, self.phase
@@ -327,7 +333,7 @@ class Training:
             session,
             epochs=self.started.epochs,
             last=self.history[-1] if self.history else {},
-            overhead=self._overhead,
+            epoch_seconds=self.epoch_seconds,
             lr=self._current_lr(session),
         )
 

@@ -74,6 +74,7 @@ def train_to(app: CnnApp, epoch: float, *, phase: str = "training", status: str 
             samples=(steps - done * STEPS) * 32,
             epoch_seconds=(steps - done * STEPS) * 0.008,
             seconds=steps * 0.008,
+            trained=steps * 32,
         ),
         state=SimpleNamespace(trainer=SimpleNamespace(optimizer=SimpleNamespace(lr=_lr(epoch)))),
     )

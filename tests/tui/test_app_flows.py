@@ -10,7 +10,6 @@ import pytest
 from textual.widgets import Input, OptionList
 from tui_support import Until, tap, training, write_slow
 
-from engine.train.controls import Controls
 from engine.train.events import EpochEnded, Event, Started
 from engine.train.runlist import list_runs
 from tui import keymap
@@ -67,28 +66,6 @@ async def test_a_training_that_is_quicker_than_the_screen_is_told_once(make_app:
         for event in events:
             training.told(TrainingTold(session, event))  # type: ignore[arg-type]
         assert len(training.history) == 4
-        training.session = None
-        await pilot.pause()
-
-
-async def test_the_time_left_does_not_count_the_time_that_it_was_held(make_app: MakeApp) -> None:
-    app = make_app()
-    async with app.run_test() as pilot:
-        training, controls = app.training, Controls()
-        training.session = SimpleNamespace(controls=controls)  # type: ignore[assignment]
-        logs = {"loss": 1.0, "acc": 0.5, "val_loss": 1.0, "val_acc": 0.5, "seconds": 1.0}
-
-        def epoch(seconds: float) -> float:
-            training._epoch_began -= seconds
-            told = TrainingTold(training.session, EpochEnded(1, 9, logs))  # type: ignore[arg-type]
-            training.told(told)
-            return training._overhead
-
-        assert epoch(3.0) == pytest.approx(2.0, abs=0.5)
-        training.toggle_pause()
-        training.toggle_pause()
-        assert epoch(100.0) == pytest.approx(2.0, abs=0.5)
-        assert epoch(4.0) == pytest.approx(3.0, abs=0.5)
         training.session = None
         await pilot.pause()
 

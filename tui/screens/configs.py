@@ -23,7 +23,7 @@ from tui.screens.copied import Copied
 from tui.screens.saving import Saving
 from tui.widgets.configlist import ConfigList
 from tui.widgets.line import Line, Part
-from tui.widgets.overview import Overview, time_words
+from tui.widgets.overview import Overview, total_words
 from tui.widgets.yamltext import highlighted
 
 _REST = 0.4  # seconds without a change before a config is measured
@@ -107,8 +107,7 @@ class ConfigsScreen(Saving, BaseScreen):
             go.show((Part("2", "bold $accent", "app.go('train')"), Part("  watch the training")))
             return
         data = data_state(config)
-        when = time_words(config, seconds).split(", ")[-1] if seconds is not None else ""
-        about = f"about {when.removesuffix(' in all')}" if when and seconds == seconds else ""
+        about = total_words(config, seconds)
         ready = "no download" if data.here else "fetches the data first"
         words = ", ".join(part for part in (about, ready) if part)
         go.show(

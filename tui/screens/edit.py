@@ -16,7 +16,7 @@ from tui.document import Document
 from tui.screens.base import BaseScreen
 from tui.screens.saving import Saving
 from tui.widgets.form import Form
-from tui.widgets.overview import advice_line, time_words
+from tui.widgets.overview import advice_line, total_words
 from tui.widgets.yamleditor import YamlEditor
 
 
@@ -97,10 +97,9 @@ class EditScreen(Saving, BaseScreen):
         config = self._document.config
         if config is None:
             return
-        words = f"  {training_words(config)}"
-        if seconds is not None:
-            words += f", {time_words(config, seconds).split(', ')[-1]}"
-        line = Content.assemble(("✓ can be run", "bold $success"), (words, "$muted"))
+        about = total_words(config, seconds)
+        words = ", ".join(part for part in (training_words(config), about) if part)
+        line = Content.assemble(("✓ can be run", "bold $success"), (f"  {words}", "$muted"))
         fine = self.query_one("#fine", Static)
         if line != getattr(self, "_fine", None):
             self._fine = line

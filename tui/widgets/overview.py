@@ -134,11 +134,17 @@ def time_words(config: Config, epoch_seconds: float | None) -> str:
     """``about 0.9 s an epoch, 11 s in all``."""
     if epoch_seconds is None:
         return "measuring ..."
-    if epoch_seconds != epoch_seconds:
+    total = total_words(config, epoch_seconds)
+    if not total:
         return "not known"
-    epochs = config.train.epochs
-    everything = text.duration(epoch_seconds * epochs)
-    return f"about {text.duration(epoch_seconds)} an epoch, {everything} in all"
+    return f"about {text.duration(epoch_seconds)} an epoch, {total.removeprefix('about ')} in all"
+
+
+def total_words(config: Config, epoch_seconds: float | None) -> str:
+    """``about 11 s``; empty if it is not known."""
+    if epoch_seconds is None or epoch_seconds != epoch_seconds:
+        return ""
+    return f"about {text.duration(epoch_seconds * config.train.epochs)}"
 
 
 def _fact(label: str, words: str, style: str, *, width: int) -> list[Content]:
