@@ -350,6 +350,33 @@ async def test_every_row_can_be_reached_and_seen_where_it_is_small(make_app: Mak
         assert form.row == rows[-1]
 
 
+async def test_a_row_that_was_scrolled_away_is_back_when_it_is_changed(make_app: MakeApp) -> None:
+    async with make_app().run_test(size=(80, 24)) as pilot:
+        for path, key in (("name", "x"), ("dataset", "right")):
+            form = await _form(pilot, path)
+            form.scroll_end(animate=False)
+            await pilot.pause()
+            assert not form.content_region.contains_region(form.field.region)
+            await burst(pilot, key)
+            assert form.content_region.contains_region(form.field.region)
+
+
+@pytest.mark.parametrize("size", [(60, 16), (100, 30), (120, 40)])
+async def test_nothing_covers_the_word_for_what_is_wrong(
+    make_app: MakeApp, size: tuple[int, int]
+) -> None:
+    async with make_app().run_test(size=size) as pilot:
+        document = _document(pilot)
+        for path in ("train.optimizer", "train.loss", "data.augment.flip", "train.lr"):
+            document.set(path, "nonsense")
+            form = await _form(pilot, path)
+            width = form.query_one("#lines").size.width
+            line = form.line(form.cursor, width)
+            assert line.plain.endswith("✗ wrong")
+            assert line.cell_length == width
+            assert form.field.region.right <= form.query_one("#lines").region.right - len("✗ wrong")
+
+
 async def test_what_is_wrong_is_marked_beside_its_row(make_app: MakeApp) -> None:
     async with make_app().run_test(size=(120, 40)) as pilot:
         form = await _form(pilot, "train.lr")

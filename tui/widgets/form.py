@@ -85,11 +85,12 @@ class Form(VerticalScroll, can_focus=False, inherit_bindings=False):
             return
         self._drawn.styles.height = len(self._lines)
         self.field.styles.offset = (_LABEL, self.cursor)
-        self.field.styles.width = self.value_width + (self.hint_width if self.row.options else 0)
+        self.field.styles.width = self.choice_width if self.row.options else self.value_width
         self.field.placeholder = formrows.placeholder(self._document, self.row)
         self._drawn.refresh()
         self.field.refresh()
-        self.call_after_refresh(self._reveal)
+        if self.screen.focused is self.field:  # what is typed has to be seen
+            self.call_after_refresh(self._reveal)
 
     def _reveal(self) -> None:
         place = self.cursor
@@ -130,6 +131,11 @@ class Form(VerticalScroll, can_focus=False, inherit_bindings=False):
         """Columns of a value."""
         return max(self._drawn.size.width - _LABEL - self.hint_width, 8)
 
+    @property
+    def choice_width(self) -> int:
+        """Columns of a row of options, which has no hint but the word for what is wrong."""
+        return self.value_width + self.hint_width - _WRONG
+
     def line(self, place: int, width: int) -> Content:
         """A line as it is drawn; the field lies over the value of the chosen one."""
         if place >= len(self._lines):
@@ -144,7 +150,7 @@ class Form(VerticalScroll, can_focus=False, inherit_bindings=False):
         label = f"{'  ' * line.depth}{line.label}"
         hint = "✗ wrong" if wrong else _hint(line)
         hint = hint if len(hint) < self.hint_width else ""
-        value = self._value(line).truncate(self.value_width + (0 if hint else self.hint_width))
+        value = self._value(line)
         fill = " " * max(width - _LABEL - value.cell_length - len(hint), 0)
         found = Content.assemble(
             ("▌" if current else " ", "$primary"),
@@ -156,7 +162,7 @@ class Form(VerticalScroll, can_focus=False, inherit_bindings=False):
 
     def _value(self, row: Row) -> Content:
         if row.options:
-            return self.choice(row)
+            return self.choice(row).truncate(self.choice_width)
         given = formrows.shown(self._document, row)
         if given:
             value = Content.styled(text.line(given), "$accent")
@@ -182,8 +188,7 @@ class Form(VerticalScroll, can_focus=False, inherit_bindings=False):
         return Content.assemble(*parts)
 
     def _fits(self, row: Row) -> bool:
-        needed = sum(len(option) + 2 for option in row.options)
-        return needed <= self.value_width + self.hint_width - _WRONG
+        return sum(len(option) + 2 for option in row.options) <= self.choice_width
 
     # -- keys and clicks ------------------------------------------------------------------------
 
