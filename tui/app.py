@@ -114,8 +114,10 @@ class CnnApp(App[int]):
 
     async def on_event(self, event: events.Event) -> None:
         """Take an event; of what is typed, the next only after a text field has taken this."""
+        if isinstance(event, events.InputEvent | events.Paste) and not self.screen_stack:
+            return  # it is being left
         typed = isinstance(event, events.Key | events.Paste) and not event.is_forwarded
-        field = self.focused if typed and self.screen_stack else None
+        field = self.focused if typed else None
         await super().on_event(event)
         if isinstance(field, Input | TextArea):
             await taken(field)

@@ -141,3 +141,39 @@ def test_the_workspace_opens_the_last_config_or_quickstart(home: Path) -> None:
     assert Workspace.opened(None, str(tiny)).document.name == "tiny"
     assert Workspace.opened(None, str(home / "gone.yaml")).document.name == "quickstart"
     assert Workspace.opened().paths[0].stem == "quickstart"
+
+
+def test_an_edit_is_one_change_until_it_ends(document: Document) -> None:
+    document.set_all({"train.epochs": 5}, "row")
+    document.set_all({"train.lr": 0.5}, "row")
+    document.end_edit()
+    document.set_all({"train.epochs": 6}, "row")
+    assert document.undo()
+    assert "epochs: 5" in document.text
+    assert document.undo()
+    assert document.text == TINY
+    assert not document.undo()
+
+
+def test_an_edit_that_was_taken_back_by_hand_leaves_nothing_to_undo(document: Document) -> None:
+    document.set("seed", 7)
+    document.set_all({"train.epochs": 5}, "row")
+    document.set_all({"train.epochs": 2}, "row")
+    assert document.undo()
+    assert document.text == TINY
+
+
+def test_whoever_follows_is_told_of_every_change_at_once(document: Document) -> None:
+    seen: list[str] = []
+    document.followers.append(lambda: seen.append(document.text))
+    document.type("seed: 1\n")
+    document.set("seed", 2)
+    document.undo()
+    document.redo()
+    document.revert()
+    assert seen == ["seed: 1\n", "seed: 2\n", "seed: 1\n", "seed: 2\n", TINY]
+
+
+def test_a_file_that_cannot_be_read_has_no_values(home: Path) -> None:
+    (home / "bad.yaml").write_bytes(b"\xff")
+    assert not Document.open(home / "bad.yaml").readable

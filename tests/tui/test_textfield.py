@@ -94,3 +94,14 @@ async def test_the_whole_answer_is_given_however_fast_it_was_typed(
 )
 def test_one_line(text: str, line: str) -> None:
     assert one_line(text) == line
+
+
+async def test_a_key_that_comes_when_all_screens_are_gone_is_no_fault(make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test() as pilot:
+        screens = app._screen_stack[:]
+        app._screen_stack.clear()
+        await app.on_event(events.Key("enter", None))
+        await app.on_event(events.Paste("text"))
+        app._screen_stack.extend(screens)
+        await pilot.pause()
