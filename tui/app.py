@@ -34,6 +34,7 @@ from tui.subject import Choice
 from tui.text import clean
 from tui.told import SnapshotTaken, TrainingOver, TrainingTold
 from tui.training import Training
+from tui.watch import ConfigWatch
 from tui.widgets.textfield import taken
 from tui.workspace import Workspace
 
@@ -54,6 +55,7 @@ class CnnApp(App[int]):
     Attributes:
         training: the one training, on its background thread.
         workspace: the configs, and which of them is chosen.
+        config_watch: keeps them in step with their files.
         choice: which network Inspect, Gradients and Evaluate are about.
         speed: how long epochs take.
         settings: what is remembered.
@@ -102,6 +104,7 @@ class CnnApp(App[int]):
         self.jobs: set[Job] = set()
         self.farewell: list[str] = []
         self.signals: Signals | None = None
+        self.config_watch = ConfigWatch(self)
         self._leaving = False
         for one in theme.THEMES:
             self.register_theme(one)
@@ -131,6 +134,7 @@ class CnnApp(App[int]):
             with _logged("drawing"):
                 self._beat()
         else:
+            self.config_watch.beat()
             self._beat()
 
     def _beat(self) -> None:
@@ -219,6 +223,8 @@ class CnnApp(App[int]):
 
     def run_document(self) -> bool:
         """Train the chosen config as it is now, with unsaved changes; False if it cannot be."""
+        if not self.config_watch.look():
+            return False
         config = self.workspace.document.config
         if config is None:
             self.tell("the config has errors", "correct them first", severity="warning")

@@ -3,8 +3,9 @@
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from engine import paths
 from engine.commands.config import resolve
@@ -16,7 +17,6 @@ from engine.config import (
     advise,
     inline,
     loads,
-    read_text,
     read_values,
     remove_value,
     set_value,
@@ -24,10 +24,15 @@ from engine.config import (
 from engine.errors import ConfigError
 from engine.paths import real_path
 from engine.train import durable
+from tui import lineends
+from tui.diskfile import DiskFile
 
 _TYPING = "typing"
 _PAUSE = 1.0  # seconds; what is typed without such a pause is undone in one go
 _UNDOS = 200
+
+News = Literal["reloaded", "changed", "removed", "unreadable"]
+"""What became of a file: taken over; changed in another way than here; not there any more."""
 
 DEFAULT = object()
 """In place of a value: the key is taken out, so that its default counts."""
@@ -47,11 +52,15 @@ class Document:
         version: grows with every change.
         followers: called after every change; it is the one text there is, so that none of its
             views may show, let alone write back, an older one.
+
+    The text has plain line ends; in the file they stay as they are (``lineends``).
     """
 
     def __init__(self, path: Path | None, text: str) -> None:
         self.path = path
-        self.text = self._saved = text
+        self.text = text
+        self._saved: str | None = text  # None: what is on disk is nothing, or nothing readable
+        self._file = None if path is None else DiskFile(path)
         self.version = 0
         self.followers: list[Callable[[], None]] = []
         self._before: list[str] = []
@@ -62,13 +71,16 @@ class Document:
     @classmethod
     def open(cls, path: Path) -> "Document":
         """Read a file; one that cannot be read is an empty document with that problem."""
-        try:
-            return cls(path, read_text(path))
-        except ConfigProblems as error:
-            document = cls(path, "")
-            document.config, document.problems = None, error.problems
+        document = cls(path, "")
+        file = document._file
+        assert file is not None
+        if file.raw is not None:
+            document.text = document._saved = lineends.plain(file.raw)
+            document._understand()
+        else:
+            document.config, document.problems = None, file.problems
             document.readable = False
-            return document
+        return document
 
     @property
     def name(self) -> str:
@@ -79,6 +91,11 @@ class Document:
     def dirty(self) -> bool:
         """Whether it differs from what is on disk."""
         return self.text != self._saved
+
+    @property
+    def has_file(self) -> bool:
+        """Whether there is anything on disk to go back to."""
+        return self._saved is not None
 
     # -- changes --------------------------------------------------------------------------------
 
@@ -139,23 +156,49 @@ class Document:
 
     def revert(self) -> None:
         """Back to what is on disk; this can be undone."""
-        self._become(self._saved, "revert")
+        if self._saved is not None:
+            self._become(self._saved, "revert")
 
     def save(self, path: Path | None = None) -> None:
         """Write it, to its own file or to another one, which is its own from then on.
 
         Raises:
-            ConfigError: it could not be written; what was there is untouched.
+            ConfigError: it could not be written, or somebody else has written to its own file
+                since it was read; what was there is untouched.
         """
         target = path or self.path
         assert target is not None
+        if self._file is not None and real_path(target) == real_path(self._file.path):
+            there = DiskFile(target)
+            if there.raw != self._file.raw or (there.raw is None and there.is_there):
+                raise ConfigError(f"{target}: not saved: there is another content in it by now")
         try:
             durable.make_folder(target.absolute().parent)
-            durable.write_atomic(target, self.text.encode("utf-8"), follow_symlinks=True)
+            durable.write_atomic(target, self._raw.encode("utf-8"), follow_symlinks=True)
         except OSError as error:
             raise ConfigError(f"{target}: not saved: {error.strerror or error}") from error
-        self.path, self._saved = target, self.text
+        self.path, self._saved, self._file = target, self.text, DiskFile(target)
         self._understand()
+
+    @property
+    def _raw(self) -> str:
+        """The text with the line ends of its file."""
+        raw = None if self._file is None else self._file.raw
+        return self.text if raw is None else lineends.restored(self.text, raw)
+
+    def look(self) -> News | None:
+        """Look whether its file has changed; take what is in it if nothing was changed here."""
+        if self._file is None or not self._file.look():
+            return None
+        raw, changed_here = self._file.raw, self.dirty
+        self._saved = None if raw is None else lineends.plain(raw)
+        if self._saved is not None and self._saved != self.text and not changed_here:
+            self._become(self._saved, "reload")
+            return "reloaded"
+        self._understand()
+        if self._saved is None:
+            return "unreadable" if self._file.is_there else "removed"
+        return "changed" if self.dirty else None
 
     def _become(self, text: str, what: str) -> None:
         """Take another text; changes of the same thing are one for undo."""
@@ -189,7 +232,9 @@ class Document:
         self.advice: list[Advice] = []
         self.config: Config | None = None
         try:
-            self.config = loads(self.text, str(self.path or "config.yaml"))
+            self.config = loads(
+                self._raw.removeprefix(lineends.MARK), str(self.path or "config.yaml")
+            )
             self.advice = advise(self.config)
         except ConfigProblems as error:
             self.problems = error.problems
@@ -214,8 +259,9 @@ class Document:
         assert self.path is not None
         path = real_path(self.path)
         name = paths.written(Path(path.stem))
-        if real_path(resolve(name)) == path and not os.path.lexists(name):
-            return name
+        with suppress(ConfigError):  # no config of that name
+            if real_path(resolve(name)) == path and not os.path.lexists(name):
+                return name
         folder = real_path(Path())
         return paths.written(path.relative_to(folder) if path.is_relative_to(folder) else path)
 
@@ -224,23 +270,23 @@ class Document:
 
         Unsaved changes become ``--set``.
         """
-        if self.path is None or self.config is None:
+        if self.path is None or self.config is None or self._saved is None:
             return None
         try:
             words = ["cnn-tui", "--no-ui", "--config", self.argument]
         except ConfigError:  # a name that may not be typed
             return None
+        overrides: list[str] = []
         if self.dirty:
             try:
-                saved = loads(self._saved, str(self.path))
+                before, after = _flat(loads(self._saved, str(self.path))), _flat(self.config)
+                changed = [key for key, value in after.items() if value != before.get(key)]
+                overrides = [f"{key}={inline(after[key])}" for key in changed]
+                if loads(self._saved, str(self.path), overrides) != self.config:
+                    return None  # a list became shorter, say
             except ConfigProblems:
                 return None
-            before, after = _flat(saved), _flat(self.config)
-            if before.keys() != after.keys():
-                return None
-            for key, value in after.items():
-                if value != before[key]:
-                    words += ["--set", f"{key}={inline(value)}"]
+        words += [word for override in overrides for word in ("--set", override)]
         return " ".join(map(paths.quote, words))
 
 

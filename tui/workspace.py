@@ -7,7 +7,8 @@ from engine.commands.config import DEFAULT, resolve
 from engine.config import list_configs
 from engine.paths import real_path
 from engine.resources import shipped
-from tui.document import Document
+from tui.diskfile import Stamp, stamp_of
+from tui.document import Document, News
 
 
 class Workspace:
@@ -16,12 +17,15 @@ class Workspace:
     Attributes:
         paths: of all configs, quickstart first.
         document: the chosen one.
+        version: grows whenever one of their files is new, another one, or gone.
     """
 
     def __init__(self, paths: list[Path], chosen: Path) -> None:
         self._folder = real_path(Path())  # it may be removed later; files keep their names
         self._extra = [chosen]
         self._open: dict[Path, Document] = {}
+        self._stamps: dict[Path, Stamp | None] = {}
+        self.version = 0
         self.paths = paths
         self.rescan()
         self.document = self.choose(chosen)
@@ -41,10 +45,43 @@ class Workspace:
     def rescan(self) -> None:
         """Look again which files there are."""
         found = {self._key(path): path for path in list_configs()}
-        for path in self._extra:
+        unsaved = [document.path for document in self.dirty if document.path is not None]
+        for path in [*self._extra, *unsaved]:
             found.setdefault(self._key(path), path)
         first = self._key(resolve(DEFAULT))
         self.paths = sorted(found.values(), key=lambda path: self._key(path) != first)
+        self._stamps = {key: stamp_of(key) for key in found}
+        self.version += 1
+
+    def look(self) -> list[tuple[Document, News]]:
+        """Look what has become of all files; what is open and not changed here follows them.
+
+        Returns:
+            The open configs about which there is something to say.
+        """
+        news, dropped = [], False
+        for key, document in list(self._open.items()):
+            changed_here = document.dirty
+            if (what := document.look()) is None:
+                continue
+            if what == "removed" and not changed_here and document is not self.document:
+                del self._open[key]  # nothing is lost
+                dropped = True
+            else:
+                news.append((document, what))
+        there = {self._key(path) for path in list_configs()}
+        changed = any(stamp_of(key) != stamp for key, stamp in self._stamps.items())
+        if dropped or changed or not there <= self._stamps.keys():
+            self._extra = [path for path in self._extra if self._key(path) in self._open]
+            self.rescan()
+        return news
+
+    def forget(self, document: Document) -> None:
+        """A config whose file is gone is not wanted any more."""
+        self._open = {k: d for k, d in self._open.items() if d is not document}
+        self._extra = [path for path in self._extra if path != document.path]
+        self.rescan()
+        self.choose(self.paths[0])
 
     def choose(self, path: Path) -> Document:
         """Open a config; one that is open already keeps its unsaved changes."""

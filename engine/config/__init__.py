@@ -20,7 +20,7 @@ from engine.config.compare import MISSING, differences
 from engine.config.describe import Field, fields, json_schema
 from engine.config.dump import config_hash, dump, inline
 from engine.config.edit import read_values, remove_value, set_value
-from engine.config.load import load, loads, locate, read_stream, read_text
+from engine.config.load import load, loads, locate, read_raw, read_stream, read_text
 from engine.config.problems import ConfigProblems, Problem
 from engine.config.schedulers import (
     CosineAnnealingLR,
@@ -69,6 +69,7 @@ __all__ = [
     "load",
     "loads",
     "locate",
+    "read_raw",
     "read_stream",
     "read_text",
     "read_values",

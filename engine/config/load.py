@@ -25,6 +25,9 @@ from engine.config.schema import Config
 from engine.config.validate import SCHEDULER, validate
 from engine.data import DATASETS
 
+_MARK = "\ufeff"
+"""What some editors put before the text of a file in UTF-8: a byte order mark."""
+
 
 def load(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Config:
     """Read a config file.
@@ -83,11 +86,20 @@ def read_text(path: str | os.PathLike[str]) -> str:
     Raises:
         ConfigProblems: it is not there, is not a file, is too large, or is not text in UTF-8.
     """
+    return read_raw(path).removeprefix(_MARK)
+
+
+def read_raw(path: str | os.PathLike[str]) -> str:
+    """What is in a config file, every character of it: also a byte order mark.
+
+    Raises:
+        ConfigProblems: as ``read_text``.
+    """
     try:
         with open(path, "rb", opener=_open_now) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise _about_file(path, "not a regular file; expected a YAML file")
-            return read_stream(file, path)
+            return _decoded(file, path)
     except IsADirectoryError:
         raise _about_file(path, "a folder; expected a YAML file") from None
     except (OSError, ValueError) as error:  # ValueError: a path with a null byte
@@ -103,12 +115,16 @@ def read_stream(file: BinaryIO, path: str | os.PathLike[str]) -> str:
         ConfigProblems: it is too large, or is not text in UTF-8.
         OSError: it cannot be read.
     """
+    return _decoded(file, path).removeprefix(_MARK)
+
+
+def _decoded(file: BinaryIO, path: str | os.PathLike[str]) -> str:
     content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         message = f"more than {MAX_BYTES // 1024} KB; a config is a small file"
         raise _about_file(path, message)
     try:
-        return content.decode("utf-8-sig")
+        return content.decode("utf-8")
     except UnicodeDecodeError as error:
         before = content[: error.start]
         raise _about_file(

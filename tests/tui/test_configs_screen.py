@@ -186,7 +186,7 @@ async def test_the_command_is_copied(make_app: MakeApp) -> None:
     app = make_app()
     async with app.run_test() as pilot:
         await pilot.press("y")
-        assert app.clipboard == "cnn-tui --no-ui --config configs/tiny.yaml"
+        assert app.clipboard == "cnn-tui --no-ui --config tiny"
         await pilot.pause()
         assert isinstance(app.screen, Copied)
         assert str(app.screen.query_one("#command", Static).render()) == app.clipboard

@@ -93,7 +93,7 @@ def test_revert_can_be_undone(document: Document) -> None:
 
 
 def test_the_equal_command_has_the_unsaved_changes(document: Document) -> None:
-    assert document.command() == "cnn-tui --no-ui --config configs/tiny.yaml"
+    assert document.command() == "cnn-tui --no-ui --config tiny"
     document.set("train.lr", 0.5)
     document.set("train.scheduler", {"name": "cosine"})
     command = document.command()

@@ -14,7 +14,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from engine.config import ConfigProblems, read_text
-from tui import keymap, text
+from tui import keymap, lineends, text
 from tui.blurb import data_state
 from tui.document import Document
 from tui.handover import run_on_terminal
@@ -42,6 +42,7 @@ class ConfigsScreen(Saving, BaseScreen):
 
     def __init__(self) -> None:
         super().__init__()
+        self._listed: int | None = None
         self._seen: object = None
         self._drawn: object = None
         self._since = time.monotonic()
@@ -57,6 +58,7 @@ class ConfigsScreen(Saving, BaseScreen):
         yield Line(id="command")
 
     def on_mount(self) -> None:
+        self._listed = self.cnn.workspace.version
         self.query_one(ConfigList).focus()
 
     @property
@@ -77,6 +79,9 @@ class ConfigsScreen(Saving, BaseScreen):
 
     def tick(self) -> None:
         document, speed = self.document, self.cnn.speed
+        if self.cnn.workspace.version != self._listed:
+            self._listed = self.cnn.workspace.version
+            self.query_one(ConfigList).fill()
         seen = (id(document), document.version)
         changed = seen != self._seen
         if changed:
@@ -159,8 +164,8 @@ class ConfigsScreen(Saving, BaseScreen):
 
     def action_copy_command(self) -> None:
         """Copy the headless command."""
-        command = self.document.command()
-        assert command is not None
+        if not self.cnn.config_watch.look() or (command := self.document.command()) is None:
+            return
         self.app.copy_to_clipboard(command)  # a request: no terminal says what it did with it
         self.app.push_screen(Copied([shlex.quote(word) for word in shlex.split(command)]))
 
@@ -184,7 +189,10 @@ class ConfigsScreen(Saving, BaseScreen):
 
     def action_revert(self) -> None:
         """Discard unsaved changes."""
-        self.document.revert()
+        if self.document.has_file:
+            self.document.revert()
+        else:
+            self.cnn.workspace.forget(self.document)
         self.beat()
 
     def action_preview(self) -> None:
@@ -203,7 +211,6 @@ class ConfigsScreen(Saving, BaseScreen):
 
     def saved(self) -> None:
         """The list may have a new line."""
-        self.query_one(ConfigList).fill()
         self._seen = self._drawn = None
         self.beat()
 
@@ -216,6 +223,8 @@ class ConfigsScreen(Saving, BaseScreen):
         if not command:
             self.cnn.tell("$EDITOR is not set", "e edits here", severity="warning")
             return
+        if not self.cnn.config_watch.look():
+            return
         document = self.document
         try:
             changed = self._edited_outside(shlex.split(command), document.text)
@@ -227,7 +236,7 @@ class ConfigsScreen(Saving, BaseScreen):
             problem = text.line(f"{command}: {reason or error}".splitlines()[0], 200)
             self.cnn.tell(problem, "nothing was changed; e edits here", severity="error")
             return
-        document.type(changed)
+        document.type(lineends.plain(changed))
         self.beat()
 
     def _edited_outside(self, command: list[str], content: str) -> str:

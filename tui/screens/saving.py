@@ -25,6 +25,8 @@ class Saving(Screen[None]):
 
     def action_save(self) -> None:
         """Save."""
+        if not self.cnn.config_watch.look():  # type: ignore[attr-defined]
+            return
         path = self.document.path
         if path is None or is_read_only(path):
             self.action_save_as()
