@@ -27,6 +27,7 @@ class Place:
         in_shape, out_shape: without the batch.
         image_shape: the (C, H, W) that a flattening before it made its input of, or None.
         parameters: how many numbers it trains.
+        sees_colours: whether its input are the images themselves, in red, green and blue.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Place:
     out_shape: Shape
     image_shape: Shape | None
     parameters: int
+    sees_colours: bool = False
 
 
 @dataclass(frozen=True)
@@ -43,25 +45,30 @@ class Gallery:
     """Pictures to be shown together.
 
     Attributes:
-        pictures: (n, h, w), numbers around zero.
+        pictures: (n, h, w), numbers around zero; or in colour (n, h, w, 3), 0 where all is grey.
         captions: one for each.
         limit: what gets the strongest colour: only a fiftieth of all numbers is larger.
         title: what they are.
-        channels: how many input channels there are to choose from.
+        views: what there is to choose from: the input channels, and all together in colour.
     """
 
     pictures: Array
     captions: tuple[str, ...]
     limit: float
     title: str
-    channels: int = 1
+    views: tuple[str, ...] = ("",)
+
+    @property
+    def in_colour(self) -> bool:
+        """Whether the pictures have red, green and blue."""
+        return self.pictures.ndim == 4
 
 
 def places(model: Sequential, in_shape: Shape) -> tuple[Place, ...]:
     """Every layer that computes, in order."""
     found: list[Place] = []
     flattened: Shape | None = None
-    for name, layer, inside, outside in model.named_shapes(in_shape):
+    for i, (name, layer, inside, outside) in enumerate(model.named_shapes(in_shape)):
         found.append(
             Place(
                 name=name,
@@ -71,6 +78,7 @@ def places(model: Sequential, in_shape: Shape) -> tuple[Place, ...]:
                 out_shape=outside,
                 image_shape=_image_shape(layer, inside, flattened),
                 parameters=layer.count_parameters(),
+                sees_colours=i == 0 and len(inside) == 3 and inside[0] == 3,
             )
         )
         if isinstance(layer, Flatten):
@@ -86,16 +94,18 @@ def _image_shape(layer: Layer, inside: Shape, flattened: Shape | None) -> Shape 
     return flattened if math.prod(flattened) == inside[0] and flattened[1] > 1 else None
 
 
-def filters(place: Place, layer: LayerSnapshot, channel: int) -> Gallery | None:
+def filters(place: Place, layer: LayerSnapshot, view: int) -> Gallery | None:
     """The weight of a layer as pictures; None if it has none.
 
-    A convolution gives one picture a filter, of one input channel. So does a dense layer behind a
-    flattening; any other dense layer is one picture, a row for each output.
+    A convolution gives one picture a filter, of one input channel; if it sees the images, at
+    first of their three colours together. So does a dense layer behind a flattening; any other
+    dense layer is one picture, a row for each output.
 
     Args:
         place: the layer.
         layer: its weights.
-        channel: the input channel, from 0; beyond the last one counts as the last.
+        view: the input channel, from 0, behind the colours if there are some; beyond the last one
+            counts as the last.
     """
     weight = layer.weights.get("weight")
     if weight is None:
@@ -104,15 +114,22 @@ def filters(place: Place, layer: LayerSnapshot, channel: int) -> Gallery | None:
         weight = weight.reshape(len(weight), *place.image_shape)
     if weight.ndim == 4:
         channels = weight.shape[1]
-        chosen = min(max(channel, 0), channels - 1)
+        views = tuple(f"input channel {i + 1}/{channels}" for i in range(channels))
+        if place.sees_colours:
+            views = ("in colour", *views)
+        chosen = min(max(view, 0), len(views) - 1)
         size = shape_text(weight.shape[2:])
         word = "filters" if place.kind == "Conv2D" else "neurons"
+        if place.sees_colours and chosen == 0:
+            pictures = np.moveaxis(weight, 1, 3)
+        else:
+            pictures = weight[:, chosen - place.sees_colours]
         return Gallery(
-            weight[:, chosen],
+            pictures,
             tuple(str(i) for i in range(len(weight))),
             _strong(weight),
             f"{len(weight)} {word} of {size}",
-            channels,
+            views,
         )
     if weight.ndim == 2:
         title = f"weights, {weight.shape[0]} outputs down, {weight.shape[1]} inputs across"
@@ -140,8 +157,17 @@ def as_pictures(images: Array) -> Array:
     return scaled[:, 0] if scaled.shape[1] == 1 else np.moveaxis(scaled[:, :3], 1, 3)
 
 
+def as_colours(shown: Gallery) -> Array:
+    """Numbers around zero in red, green and blue, as ``Tiles`` shows images: 0 is grey."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scaled = 0.5 + 0.5 * shown.pictures / shown.limit
+    return np.nan_to_num(scaled, nan=0.5).clip(0, 1)
+
+
 def numbers(picture: Array, width: int, height: int) -> list[str] | None:
-    """A picture's numbers as lines of text; None if there is no room for them."""
+    """A picture's numbers as lines of text; None in colour, or if there is no room for them."""
+    if picture.ndim == 3:
+        return None
     h, w = picture.shape
     if h > height or w * (NUMBER + 1) - 1 > width:
         return None

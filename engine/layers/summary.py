@@ -27,6 +27,11 @@ class SummaryRow:
     multiply_adds: int
     activation_bytes: int
 
+    @property
+    def kind(self) -> str:
+        """The layer's class."""
+        return self.layer.partition("(")[0]
+
 
 @dataclass(frozen=True)
 class Summary:

@@ -108,7 +108,7 @@ async def test_from_the_matrix_to_the_images(measured_app: CnnApp, until: Until)
         heatmap, images = screen.query_one(Heatmap), screen.query_one(CellImages)
         pane = screen.query_one("#matrix-pane")
         assert heatmap.cursor == (0, 1), "the worst mistake comes first"
-        assert "cat taken for dog: 10/30 (33.3%)" in str(pane.border_subtitle)
+        assert "cat predicted as dog: 10/30 (33.3%)" in str(pane.border_subtitle)
         assert len(images.pictures) == 10
         assert images.captions[0] == "#0"
         await pilot.press("n")
@@ -282,7 +282,7 @@ async def test_class_names_are_text_and_nan_is_counted(
         rows = screen.query_one(ClassTable).rows
         assert rows[0][0][0] == "[b]cat[/b]"
         title = Content.from_markup(str(screen.query_one("#images-pane").border_title))
-        assert "[b]cat[/b] taken for" in title.plain
+        assert "[b]cat[/b] predicted as" in title.plain
         assert screen.query_one(CellImages).pictures.shape[1:] == (8, 8, 3)
 
 

@@ -68,8 +68,8 @@ async def test_a_config_before_its_first_step(make_app: MakeApp, conv: str, unti
         assert [bool(cell) for cell in column(screen, "grad rms")] == [
             True, False, False, True, False, False, True,
         ]  # fmt: skip
-        assert set(column(screen, "upd/w")) == {""}, "nothing is updated"
-        assert column(screen, "dead")[1] == "0%"
+        assert set(column(screen, "step size")) == {""}, "nothing is updated"
+        assert column(screen, "silent")[1] == "0%"
         assert pictures(screen) == (4, 5, 5)
 
 
@@ -119,7 +119,7 @@ async def test_a_training_is_followed_and_its_levers_are_here_too(
         await until(pilot, lambda: app.training.started)
         screen = await opened(app, pilot, until)
         assert "live" in line(screen)
-        assert all(column(screen, "upd/w")[i] for i in (0, 3, 6))
+        assert all(column(screen, "step size")[i] for i in (0, 3, 6))
         assert screen.lookout.ground is not None
         assert screen.lookout.ground.start is not None
         first = screen.lookout.version
@@ -145,7 +145,7 @@ async def test_a_training_is_followed_and_its_levers_are_here_too(
         await until(pilot, lambda: not app.training.running)
         await tap(pilot, "3")
         await until(pilot, lambda: "run" in line(screen) and screen.lookout.version > seen)
-        await until(pilot, lambda: column(screen, "upd/w") == [""] * 7)
+        await until(pilot, lambda: column(screen, "step size") == [""] * 7)
 
 
 async def test_another_network_is_chosen_from_a_list(

@@ -127,15 +127,45 @@ def test_filters_by_kind_of_layer() -> None:
     )
     assert conv is not None
     np.testing.assert_array_equal(conv.pictures, layers[0].weights["weight"][:, 1])
-    assert (conv.channels, conv.captions) == (2, ("0", "1", "2", "3"))
+    assert (len(conv.views), conv.captions) == (2, ("0", "1", "2", "3"))
     assert norm is not None
     assert norm.pictures.size == 4
     assert relu is None
     assert first is not None
     assert first.pictures.shape == (7, 4, 4), "a dense layer behind a flattening sees pixels"
-    assert first.channels == 4
+    assert len(first.views) == 4
     assert second is not None
     assert second.pictures.shape == (1, 3, 7)
+
+
+def test_filters_that_see_a_colour_image_are_in_colour() -> None:
+    specs = [{"Conv2D": {"out_channels": 4, "kernel_size": 3}}] * 2
+    model = build(specs, (3, 8, 8)).initialise(np.random.default_rng(0))
+    seeing, second = gallery.places(model, (3, 8, 8))
+    assert (seeing.sees_colours, second.sees_colours) == (True, False)
+    layer = weights_snapshot(model).layers[0]
+    weight = layer.weights["weight"]
+    shown = gallery.filters(seeing, layer, 0)
+    assert shown is not None
+    assert shown.in_colour
+    assert shown.views == ("in colour", *(f"input channel {i}/3" for i in (1, 2, 3)))
+    np.testing.assert_array_equal(shown.pictures, weight.transpose(0, 2, 3, 1))
+    for i in range(3):
+        one = gallery.filters(seeing, layer, 1 + i)
+        assert one is not None
+        assert not one.in_colour
+        np.testing.assert_array_equal(one.pictures, weight[:, i])
+    grey = gallery.filters(second, weights_snapshot(model).layers[1], 0)
+    assert grey is not None
+    assert not grey.in_colour
+
+
+def test_no_weight_is_grey_and_the_strongest_are_full_colours() -> None:
+    pictures = np.array([0.0, 2.0, -2.0, 1.0, 9.0, np.nan]).reshape(1, 1, 2, 3)
+    shown = gallery.Gallery(pictures, ("",), 2.0, "")
+    assert gallery.as_colours(shown).ravel().tolist() == [0.5, 1.0, 0.0, 0.75, 1.0, 0.5]
+    nothing = gallery.Gallery(np.zeros((1, 1, 1, 3)), ("",), 0.0, "")
+    assert gallery.as_colours(nothing).ravel().tolist() == [0.5] * 3
 
 
 def test_a_channel_beyond_the_last_is_the_last() -> None:

@@ -38,7 +38,7 @@ class ScreenSpec:
 
 SCREENS: tuple[ScreenSpec, ...] = (
     ScreenSpec("1", "configs", "Configs", "choose, understand and edit", "configs:ConfigsScreen"),
-    ScreenSpec("2", "train", "Train", "curves, progress and levers", "train:TrainScreen"),
+    ScreenSpec("2", "train", "Train", "curves, progress and controls", "train:TrainScreen"),
     ScreenSpec("3", "inspect", "Inspect", "layers, filters, gradients", "inspect:InspectScreen"),
     ScreenSpec("4", "gradients", "Gradients", "check the gradients", "gradients:GradientsScreen"),
     ScreenSpec("5", "runs", "Runs", "compare, resume, export", "runs:RunsScreen"),

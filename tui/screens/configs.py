@@ -128,7 +128,7 @@ class ConfigsScreen(Saving, BaseScreen):
         room = max(self.size.width - 16, 10)
         if command is None:
             words = "needs the config without errors" if self.document.config is None else "save it"
-            line.show((Part(" $ ", "$muted"), Part(f"the headless command: {words}", "$muted")))
+            line.show((Part(" $ ", "$muted"), Part(f"its shell command: {words}", "$muted")))
             return
         line.show(
             (
@@ -150,7 +150,7 @@ class ConfigsScreen(Saving, BaseScreen):
         if action in ("save", "revert") and not document.dirty:
             return "there is nothing to save" if action == "save" else "nothing was changed"
         if action == "copy_command" and document.command() is None:
-            return "there is no equal command line; save it first"
+            return "there is no command for it yet; save it first"
         return None
 
     def key_label(self, key: keymap.Key) -> str:

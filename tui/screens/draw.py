@@ -1,4 +1,4 @@
-"""Draw a picture, and see at once what a network takes it for."""
+"""Draw a picture, and see at once what a network predicts."""
 
 import time
 from typing import ClassVar
@@ -71,7 +71,7 @@ class DrawScreen(BaseScreen):
     BINDINGS = keymap.bindings(WHERE)
     CSS_PATH = "draw.tcss"
     HELP_TEXT: ClassVar[str] = (
-        "Draw something and see what the network takes it for, while you draw. A digit is put in "
+        "Draw something and see what the network predicts, while you draw. A digit is put in "
         "the middle and brought to the size of MNIST's first, since the network knows no others. "
         "Try what is no digit at all: it has an answer for everything."
     )
@@ -190,7 +190,7 @@ class DrawScreen(BaseScreen):
         self.beat()
 
     def action_clear(self) -> None:
-        """A new sheet."""
+        """Clear the paper."""
         self._sample = -1
         self.query_one(Pad).clear()
 

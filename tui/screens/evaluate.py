@@ -181,7 +181,7 @@ class EvaluateScreen(Choosing):
         count, total = int(found.confusion[row, column]), int(found.confusion[row].sum())
         share = f" ({count / total:.1%})" if total else ""
         words = (
-            f"{names[row]} taken for {names[column]}" if row != column else f"{names[row]} right"
+            f"{names[row]} predicted as {names[column]}" if row != column else f"{names[row]} right"
         )
         pane = self.query_one("#matrix-pane")
         unit = "percent of the row" if heatmap.in_percent else "counts"
@@ -194,7 +194,7 @@ class EvaluateScreen(Choosing):
 
     def refuse(self, action: str) -> str | None:
         if action == "stop" and self._job is None:
-            return "nothing is being evaluated; e does"
+            return "nothing to stop; e starts a test"
         if action == "evaluate":
             if self._job is not None:
                 return "it is under way; x stops it"

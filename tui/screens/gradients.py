@@ -22,6 +22,7 @@ from tui.widgets.runbar import meter
 from tui.widgets.table import Table
 
 SAMPLES = 4
+_MODES: dict[Mode, str] = {"directions": "random directions", "exact": "exact"}
 
 
 class CheckTable(Table):
@@ -86,10 +87,7 @@ class GradientsScreen(Choosing):
     # -- drawing --------------------------------------------------------------------------------
 
     def tick(self) -> None:
-        right = (
-            Part("m ", "bold $accent", "mode"),
-            Part(f"{self.mode} ", "$foreground", "mode"),
-        )
+        right = (Part(f"mode: {_MODES[self.mode]} ", "$foreground", "mode"),)
         self.query_one("#subject", Line).show(self.subject_parts(self.cnn.choice.current), right)
         table = self.query_one(CheckTable)
         job = self._job
@@ -109,7 +107,9 @@ class GradientsScreen(Choosing):
     def _say_how_to_start(self) -> None:
         subject = self.cnn.choice.current
         name = f"{text.line(subject.name, 40)}, {subject.what}" if subject else "the network"
-        other = "random directions" if self.mode == "exact" else "every number by itself, slower"
+        other = (
+            "random directions, fast" if self.mode == "exact" else "every number by itself, slower"
+        )
         words = hints(
             "Are the gradients right?",
             [
@@ -118,7 +118,7 @@ class GradientsScreen(Choosing):
             ],
             [
                 ("g", f"checks {name}"),
-                ("m", f"{'directions' if self.mode == 'exact' else 'exact'}: {other}"),
+                ("m", f"switches to {other}"),
                 ("o", "chooses another network"),
             ],
         )
@@ -203,7 +203,7 @@ class GradientsScreen(Choosing):
 
     def key_label(self, key: keymap.Key) -> str:
         if key.action == "mode":
-            return "directions" if self.mode == "exact" else "exact"
+            return f"switch to {'directions' if self.mode == 'exact' else 'exact'}"
         return key.label
 
     def action_check(self) -> None:

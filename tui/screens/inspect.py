@@ -1,6 +1,6 @@
 """Inspect: every layer in numbers, one of them in pictures."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -11,9 +11,11 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from engine.layers import shape_text
+from engine.layers.about import ABOUT
 from engine.train.health import LayerFacts
 from tui import gallery, keymap, text
 from tui.gallery import Gallery, Place, as_pictures
+from tui.glossary import explained
 from tui.hints import hints
 from tui.lookout import Lookout, Samples
 from tui.screens.choosing import Choosing
@@ -37,8 +39,8 @@ _COLUMNS = (
     Column("mean", right=True, rank=5, least=6),
     Column("std", right=True, rank=4, least=5),
     Column("grad rms", right=True, rank=1),
-    Column("upd/w", right=True, rank=1, least=6),
-    Column("dead", right=True, rank=3),
+    Column("step size", right=True, rank=1, least=6),
+    Column("silent", right=True, rank=3),
     Column("health", least=9),
 )
 
@@ -48,9 +50,10 @@ class LayerTable(Table):
 
     HELP_TEXT = (
         "mean, std: of the weight. grad rms: root mean square of its gradient, for one weight. "
-        "upd/w: how much the last step changed it, as a part of its size; about 1e-3 is healthy. "
-        "dead: share of a ReLU's channels that were 0 for every sample. Without training the "
-        "gradients are those of the first batch, and there are no updates."
+        "step size: how much the last step changed it, in percent of its size; about 0.1% is "
+        "healthy. silent: share of a ReLU's channels that were 0 for every image; from 40% on it "
+        "is flagged. f goes to the next layer that is flagged. Without training the gradients are "
+        "those of the first batch, and there are no steps."
     )
 
 
@@ -59,8 +62,9 @@ class Histograms(Horizontal, can_focus=True):
 
     HELP_TEXT = (
         "How the weights of the chosen layer, and their gradients, are distributed: upwards now, "
-        "downwards before the first step. The ends count what is farther out. Weights that stay "
-        "at their start learn nothing; gradients of one single spike at 0 mean dead units."
+        "downwards before the first step. The axis is that of now, and the ends count what is "
+        "farther out. Weights that stay at their start learn nothing; gradients that are all 0 "
+        "mean dead units."
     )
 
 
@@ -73,8 +77,8 @@ class InspectScreen(Choosing):
     HELP_TEXT: ClassVar[str] = (
         "Look inside the network while it trains, a few times a second, or inside a run or a "
         "config that does not train. The last column says in a word what the numbers mean; "
-        "what to do about it is in the frame below."
-    )
+        "what to do about it stands below the table. "
+    ) + explained("filter", "feature map", "channel", "pool", "loss", "gradient")
 
     def __init__(self) -> None:
         super().__init__()
@@ -96,6 +100,7 @@ class InspectScreen(Choosing):
         yield Static(id="nothing", classes="empty", markup=False)
         with Vertical(id="body"):
             yield LayerTable(_COLUMNS, id="layers", classes="pane")
+            yield Static(id="about", markup=False)
             with Horizontal(classes="bottom"):
                 yield GalleryPane(id="gallery")
                 with Histograms(id="histograms", classes="pane"):
@@ -157,14 +162,27 @@ class InspectScreen(Choosing):
         table.show(rows, [place.name for place in places])
         table.styles.height = None if self._zoomed else len(rows) + 3
         total = sum(place.parameters for place in places)
-        bad = sum(fact.health.level in ("warning", "error") for fact in facts)
-        state = Content.styled(f"! {bad} to look at", "$warning") if bad else Content("")
         table.border_title = Content(f"{len(places)} layers, {text.count(total)} parameters")
-        chosen = next((fact for fact in facts if fact.name == table.key), None)
+        table.border_subtitle = _flags(_flagged(facts))
+        self._show_about(next((fact for fact in facts if fact.name == table.key), None))
+
+    def _show_about(self, chosen: LayerFacts | None) -> None:
+        """What the chosen layer does, after what is to be done about it."""
+        lines = []
         if chosen is not None and chosen.health.advice:
             style = _LEVELS[chosen.health.level].split()[-1]
-            state = Content.styled(f"{chosen.health.symbol} {chosen.health.advice}", f"${style}")
-        table.border_subtitle = state
+            lines.append(
+                Content.styled(f"{chosen.health.symbol} {chosen.health.advice}", f"${style}")
+            )
+        about = ABOUT.get(chosen.kind) if chosen is not None else None
+        table = self.query_one(LayerTable)
+        table.HELP_TEXT = LayerTable.HELP_TEXT
+        if chosen is not None and about is not None:
+            table.HELP_TEXT = f"{chosen.kind} {about}\n\n{LayerTable.HELP_TEXT}"
+            if not self.has_class("-very-low"):
+                lines.append(Content.assemble((f"{chosen.kind} ", "bold"), (str(about), "$muted")))
+        self.query_one("#about", Static).update(Content("\n").join(lines))
+        self.set_class(bool(lines), "-about")
 
     @property
     def place(self) -> Place | None:
@@ -192,9 +210,8 @@ class InspectScreen(Choosing):
             note = "The data set is not here,\nso there is no image to show to it."
         elif self.shows_maps(place):
             subtitle = "m filters" if place.parameters else ""
-        elif shown.channels > 1:
-            channel = min(self.channel, shown.channels - 1) + 1
-            subtitle = f"[ ] input channel {channel}/{shown.channels}   m maps"
+        elif len(shown.views) > 1:
+            subtitle = f"[ ] {shown.views[min(self.channel, len(shown.views) - 1)]}   m maps"
         else:
             subtitle = "m feature maps"
         title = f"{what}: {shown.title}" if shown else what
@@ -241,6 +258,9 @@ class InspectScreen(Choosing):
             return "it is stopping" if training.stopping else None
         if place is None:
             return None if action == "choose_network" else "there is nothing to see yet"
+        if action == "flagged":
+            look = self.lookout.look
+            return None if look and _flagged(look.facts) else "no layer is flagged"
         if action == "maps" and place.parameters == 0:
             return "this layer has no filters, only feature maps"
         if action == "channel" and (self.shows_maps(place) or place.kind == "BatchNorm2D"):
@@ -266,7 +286,8 @@ class InspectScreen(Choosing):
         """Another input channel of the filters."""
         shown = self._gallery(self.place) if self.place else None
         if shown is not None:
-            self.channel = (min(self.channel, shown.channels - 1) + step) % shown.channels
+            views = len(shown.views)
+            self.channel = (min(self.channel, views - 1) + step) % views
         self.beat()
 
     def action_sample(self, step: int) -> None:
@@ -282,6 +303,15 @@ class InspectScreen(Choosing):
     def action_step(self) -> None:
         """Train one batch, and look."""
         self.cnn.training.step()
+
+    def action_flagged(self) -> None:
+        """Go to the next layer that is flagged, after the last one to the first."""
+        look, table = self.lookout.look, self.query_one(LayerTable)
+        assert look is not None
+        names = [fact.name for fact in _flagged(look.facts)]
+        keys = [key for key in table.keys[table.cursor + 1 :] + table.keys if key in names]
+        table.move_to(keys[0])
+        self.beat()
 
     def action_zoom(self) -> None:
         """One pane alone, or all."""
@@ -306,6 +336,20 @@ class InspectScreen(Choosing):
 
     def on_table_chosen(self, event: Table.Chosen) -> None:
         self.query_one(Pictures).focus()
+
+
+def _flagged(facts: Sequence[LayerFacts]) -> list[LayerFacts]:
+    """The layers whose numbers are a warning or worse."""
+    return [fact for fact in facts if fact.health.level in ("warning", "error")]
+
+
+def _flags(flagged: Sequence[LayerFacts]) -> Content:
+    """Which layer is flagged and with what, how many more, and the key that goes there."""
+    if not flagged:
+        return Content("")
+    first, more = flagged[0], len(flagged) - 1
+    words = f"! layer {first.name}: {first.health.word}{f', {more} more' if more else ''}"
+    return Content.assemble((words, "$warning"), ("  f", "bold $accent"), (" goes there", "$muted"))
 
 
 def _row(place: Place, facts: LayerFacts) -> tuple[Cell, ...]:

@@ -1,4 +1,4 @@
-"""Train: curves, progress and levers."""
+"""Train: curves, progress and controls."""
 
 import time
 from collections.abc import Sequence
@@ -61,7 +61,7 @@ class TrainScreen(BaseScreen):
     BINDINGS = keymap.bindings(WHERE)
     CSS_PATH = "train.tcss"
     HELP_TEXT: ClassVar[str] = (
-        "Watch a network learn, and pull its levers while it does. Training goes on in the "
+        "Watch a network learn, and steer it while it does. Training goes on in the "
         "background, whatever screen you look at."
     )
 
@@ -201,15 +201,15 @@ class TrainScreen(BaseScreen):
         if ended.status == "failed":
             return _advice("✗ Not saved.", _sentence(ended.reason), self._where_log()), "error"
         if ended.status == "stopped":
-            return _advice("■ Stopped and saved.", "", "R goes on with it, r begins anew"), "info"
+            return _advice("■ Stopped and saved.", "", "R resumes it, r begins anew"), "info"
         step = "5 compares runs, 6 shows its mistakes, r trains again"
         return _advice("✓ Finished.", _sentence(ended.reason), step), "good"
 
     def _where_log(self) -> str:
         log = self.cnn.log_path
-        return "1 goes back to the configs" + (f"; the whole story is in {log}" if log else "")
+        return "1 goes back to the configs" + (f"; details in {log}" if log else "")
 
-    # -- levers ---------------------------------------------------------------------------------
+    # -- controls -------------------------------------------------------------------------------
 
     def refuse(self, action: str) -> str | None:
         training = self.cnn.training

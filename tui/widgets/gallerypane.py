@@ -8,6 +8,7 @@ from textual.widgets import Static
 
 from tui import colours, gallery, text
 from tui.gallery import Gallery
+from tui.glossary import explained
 from tui.widgets.tiles import Tiles, lay_out
 
 
@@ -17,9 +18,10 @@ class Pictures(Tiles):
     HELP_TEXT = (
         "Blue is below zero, orange above, and the darker (on a light theme: the lighter) the "
         "nearer to zero; the scale is in the line below, and the numbers of the chosen picture "
-        "beside it. Arrows choose a picture, m changes between filters and feature maps, [ and ] "
-        "choose the input channel of filters, n another sample for feature maps, z makes room."
-    )
+        "beside it. Filters that see a colour image are in colour themselves: grey is 0. Arrows "
+        "choose a picture, m changes between filters and feature maps, [ and ] choose the input "
+        "channel of filters, n another sample for feature maps, z makes room. "
+    ) + explained("filter", "feature map")
 
 
 class Sample(Tiles, can_focus=False):
@@ -64,6 +66,8 @@ class GalleryPane(Vertical):
         tiles.empty = note
         if shown is None:
             tiles.show(np.zeros((0, 1, 1)), (), 0.0)
+        elif shown.in_colour:
+            tiles.show(gallery.as_colours(shown), shown.captions, None)
         else:
             tiles.show(shown.pictures, shown.captions, shown.limit)
         self.border_title, self.border_subtitle = Content(title), Content(subtitle)
@@ -102,11 +106,15 @@ class GalleryPane(Vertical):
 
     def _scale(self, shown: Gallery, picture: np.ndarray, index: int) -> Content:
         limit = text.short(shown.limit)
-        parts: list[tuple[str, str]] = [(f"-{limit} ", "$muted")]
-        shades = colours.diverging(self.query_one(Pictures).palette)
-        step = 4 if self.size.width < 60 else 1
-        parts += [("█", colour) for colour in shades[1::step]]
-        parts.append((f" {limit}", "$muted"))
+        parts: list[tuple[str, str]] = []
+        if shown.in_colour:
+            parts.append(("grey is 0; colours are those it looks for", "$muted"))
+        else:
+            shades = colours.diverging(self.query_one(Pictures).palette)
+            step = 4 if self.size.width < 60 else 1
+            parts.append((f"-{limit} ", "$muted"))
+            parts += [("█", colour) for colour in shades[1::step]]
+            parts.append((f" {limit}", "$muted"))
         caption = shown.captions[index]
         low, high = float(np.min(picture)), float(np.max(picture))
         parts.append((f"  {caption and '▴'}{caption} ", "$primary"))

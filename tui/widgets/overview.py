@@ -10,6 +10,7 @@ from textual.widgets import Static
 from engine.config import Advice, Config
 from engine.data import DATASETS
 from engine.layers import shape_text
+from engine.layers.about import ABOUT
 from tui import text
 from tui.blurb import Meaning, augment_words, introduction, training_words
 from tui.document import Document
@@ -116,7 +117,11 @@ def _meaning(
         lines.append(Content(""))
     for advice in document.advice:
         lines.append(advice_line(advice))
-    lines += [Content(""), layer_table(summary, width)]
+    lines += [Content(""), layer_table(summary, width), Content("")]
+    for kind in dict.fromkeys(row.kind for row in summary.rows):
+        if kind in ABOUT:
+            about = "\n".join(textwrap.wrap(f"{kind} {ABOUT[kind]}", max(width, 10)))
+            lines.append(Content.styled(about, "$muted").stylize("bold", 0, len(kind)))
     return Content("\n").join(lines)
 
 

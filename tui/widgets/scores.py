@@ -20,7 +20,7 @@ _CLASSES = (
 )
 _MISTAKES = (
     Column("true", flexible=True, least=4),
-    Column("taken for", flexible=True, least=4),
+    Column("predicted", flexible=True, least=4),
     Column("times", right=True),
     Column("of its class", right=True, rank=1),
 )
@@ -30,7 +30,7 @@ class ClassTable(Table):
     """The scores of every class."""
 
     HELP_TEXT = (
-        "prec: of the images taken for this class, the share that is of it. recall: of its "
+        "prec: of the images predicted as this class, the share that is of it. recall: of its "
         "images, the share that was found. f1: the harmonic mean of both. n: how many there are. "
         "enter shows the images that were found."
     )
