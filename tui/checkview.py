@@ -13,6 +13,7 @@ from tui.widgets.table import Cell, Column
 _VERDICTS = {
     "ok": ("✓ ok", "success"),
     "zero": ("∅ zero", "muted"),
+    "undecided": ("? undecided", "warning"),
     "FAILED": ("✗ FAILED", "bold error"),
 }
 
@@ -34,6 +35,11 @@ EXPLAINED = {
     "zero": (
         "Both are 0 as far as can be measured. That is right where the loss cannot depend on it, "
         "as on the bias of a convolution before a batch norm, and suspicious elsewhere."
+    ),
+    "undecided": (
+        "Rounding inside the network hides whether they agree, as where a batch norm divides by a "
+        "tiny deviation of few samples: the gradient may be right or wrong. Check trained weights, "
+        "or more samples (cnn-tui gradcheck --samples)."
     ),
     "FAILED": (
         "They disagree. Look at the layer's backward; the entries below, and where they are, "
@@ -104,6 +110,12 @@ def verdict(report: Report) -> Content:
         return advice(
             f"✓ Passed: {counts}, {worst}.",
             f"all agree with the measured ones within {text.significant(report.tolerance)}",
+        )
+    if report.outcome == "undecided":
+        hidden = ", ".join(row.name for row in report.undecided[:3])
+        return advice(
+            f"? Undecided: rounding hides {hidden}.",
+            f"the other tensors are right; {worst}; check trained weights or more samples",
         )
     failed = ", ".join(row.name for row in report.failures[:3])
     more = f"wrong in {failed}" if failed else text.line(report.problems[0])

@@ -40,7 +40,8 @@ def gradcheck(
         samples: how many images of the test set.
 
     Returns:
-        0 all gradients are right, 1 some are wrong; 130, 143 or 129 after a signal.
+        0 all gradients are right, 1 some are wrong or hidden by rounding; 130, 143 or 129 after a
+        signal.
 
     Raises:
         ConfigError: no such number of samples.

@@ -54,6 +54,20 @@ float32 (u = 6e-8) the best that any ε reaches is about 1e-3, and a tolerance t
 lets wrong gradients pass: the check therefore insists on float64. The difference is formed for
 every output before it is summed, so that outputs that did not change add no rounding.
 
+**Where no single ε will do.** A batch norm divides by the deviation of its batch. If that is tiny,
+as of few samples that look alike, it magnifies the rounding of all that lies before it, a
+thousandfold say, and the function bends within a small distance as well. A slope that does not
+agree at ε is therefore measured again, from ε/256 to 1024·ε, each step 4 times the one before;
+one that agrees at one of the small ones is right. Else all of them together count: the difference
+quotient at step h is wrong by a·h² + b·h⁴ + …, so (16·D(h) − D(4h))/15 is free of the first term,
+and so on (Richardson). Of all such combinations the one is taken that its own neighbours agree
+with best. Its *uncertainty* is by how much they do not, and what rounding makes of it, which is
+measured, not assumed: L at 13 points within 3·ε is a straight line but for rounding, so their
+third differences show the rounding alone. None of this looks at what ``backward`` says. A gradient
+within the uncertainty is right, as long as the uncertainty is less than a thousandth of the slope.
+If it is more, and the gradient does not happen to agree to the tolerance, the tensor is
+"undecided": that is neither right nor wrong, and such a check has not passed.
+
 **The relative error** of an entry with analytic gradient a and numeric gradient n is
 
     |a − n| / max(|a|, |n|, floor),    floor = max(0.1·scale, resolution / tolerance).
@@ -61,20 +75,23 @@ every output before it is summed, so that outputs that did not change add no rou
 Near 0 a relative error means nothing, hence the floor, and it is made so that it hides nothing.
 ``scale`` is the larger root mean square of the tensor's checked a and n (for random directions
 also that of the whole gradient), so an entry that is missing (a = 0) is seen if n is more than a
-ten-millionth of the scale, at the tolerance 1e-6. ``resolution`` is the rounding above, about
-u·‖dout·y‖/ε: below it no numerical gradient knows anything. A tensor whose gradients all lie
-below it is called "zero": right for the bias of a convolution before a batch norm, and suspicious
-elsewhere.
+ten-millionth of the scale, at the tolerance 1e-6. ``resolution`` is the rounding of the output,
+about 16·u·‖dout·y‖/ε, or the uncertainty of a slope that was measured again: below it no numerical
+gradient knows anything. A tensor whose gradients all lie below it is called "zero" (if it is
+less than 1e-5·‖dout·y‖ itself): right for the bias of a convolution before a batch norm, and
+suspicious elsewhere.
 
 **Traps.**
 
 * *Kinks.* ReLU and max-pooling have no derivative where they switch. If w ± ε straddles a switch,
-  the quotient is a mixture. An entry that does not agree is measured again with ε/4 to ε/256,
-  which leaves nearly every kink outside. If one of thousands of ReLUs sits nearer than that, the
-  slope of the side that does not cross it is what counts. Only where the two sides differ by more
-  than a tenth, or the analytic gradient lies between them, is the entry skipped as a kink. Skips
-  are counted and shown, and more than 5 % of a tensor's entries fail: skipping cannot hide an
-  error. (Equal pixels make kinks of nearly all entries of a max-pool: add a little noise.)
+  the quotient is a mixture. The smaller steps leave nearly every kink outside. If one of
+  thousands of ReLUs sits nearer than that, the slope of the side that does not cross it is what
+  counts. Only where the two sides differ by more than a tenth, or the analytic gradient lies
+  between them, is the entry skipped as a kink. Skips are counted and shown, and more than 5 % of
+  a tensor's entries fail: skipping cannot hide an error. (Equal pixels make kinks of nearly all
+  entries of a max-pool: add a little noise.) A network with fresh weights is full of kinks: its
+  biases are 0, and so is what a ReLU gets of a black patch or a dead unit. ``check_network``
+  compares the gradients at a point nearby, with all parameters moved by about a thousandth.
 * *Dropout* must drop the same in every pass: its generator is made anew from one seed.
 * *Batch norm* moves its running statistics in every pass; they are put back each time. Check it
   in training mode and in evaluation mode: the gradients differ.
@@ -84,7 +101,9 @@ elsewhere.
 * *A tolerance that cannot fail.* Break your backward on purpose, and see the check fail.
 
 Sources: Baydin et al., 'Automatic differentiation in machine learning: a survey', 2018, section
-2.1; Nocedal and Wright, 'Numerical optimization', 2006, chapter 8.1; CS231n, 'Gradient checks'.
+2.1; Nocedal and Wright, 'Numerical optimization', 2006, chapter 8.1; CS231n, 'Gradient checks';
+Ridders, 'Accurate computation of F'(x) and F'(x)F''(x)', 1982; Moré and Wild, 'Estimating
+computational noise', 2011.
 """
 
 from engine.gradcheck.differences import Mode

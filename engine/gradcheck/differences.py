@@ -6,6 +6,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
+from engine.gradcheck.extrapolation import DEVIATIONS, extrapolate, standard_deviation
 from engine.gradcheck.report import WORST, Measured, Row, Verdict
 
 Array = np.ndarray
@@ -15,6 +16,10 @@ UNIT_ROUNDOFF = float(np.finfo(np.float64).eps) / 2
 SCALE_SHARE = 0.1  # of a tensor's scale, below which its relative errors are not measured
 ROUNDINGS = 16  # an output's error in units of its last place, to be on the safe side
 FINER = (4, 16, 64, 256)  # divisors of the step, to get kinks out of it
+COARSER = (4, 16, 64, 256, 1024)  # multiples of it, to get out of the rounding
+EXCUSED = 1e-3  # uncertainty of a slope, relative to it, within which any gradient passes
+NEGLIGIBLE = 1e-5  # of ‖dout·y‖: uncertainty of slopes that are 0 as far as can be measured
+NEAR = (1 / 64, 1 / 4)  # of the step: distances at which L is a straight line but for rounding
 MAX_KINKS = 0.05  # share of a tensor's entries that may be skipped
 KINK = 1e-3  # relative difference of the one-sided slopes; a smooth function has about ε·L''
 LARGE_KINK = 0.1  # the same, of one that makes up much of the slope
@@ -98,19 +103,22 @@ class Function:
 
     Attributes:
         magnitude: the size of the numbers that y is the difference of, where y is much smaller.
-        noise: what rounding makes of L: a slope over ε is known to noise/ε.
+        size: of L, ‖dout·y‖.
+        noise: what rounding the output makes of L: a slope over ε is known to noise/ε at best.
     """
 
     evaluate: Callable[[], Array]
     dout: Array
     magnitude: float = 0.0
     base: Array = field(init=False)
+    size: float = field(init=False)
     noise: float = field(init=False)
 
     def __post_init__(self) -> None:
         self.base = np.array(self.evaluate())
-        size = np.maximum(np.abs(self.base), self.magnitude)
-        self.noise = ROUNDINGS * UNIT_ROUNDOFF * float(np.linalg.norm(self.dout * size))
+        sizes = np.maximum(np.abs(self.base), self.magnitude)
+        self.size = float(np.linalg.norm(self.dout * sizes))
+        self.noise = ROUNDINGS * UNIT_ROUNDOFF * self.size
 
     def slope(self, probe: Probe, step: float) -> float:
         """The central difference."""
@@ -123,6 +131,12 @@ class Function:
         forward = float((self.dout * (high - self.base)).sum()) / above
         backward = float((self.dout * (self.base - low)).sum()) / -below
         return min(forward, backward), max(forward, backward)
+
+    def rounding(self, probe: Probe, distance: float) -> float:
+        """What rounding anywhere inside makes of L, measured at points ``distance`` apart."""
+        return standard_deviation(
+            lambda i: float((self.dout * (self._at(probe, i * distance)[1] - self.base)).sum())
+        )
 
     def _at(self, probe: Probe, step: float) -> tuple[float, Array]:
         try:
@@ -204,46 +218,130 @@ def compare(
         typical: the size that slopes have on average, where the few measured may all be small.
     """
     eps, tolerance = settings.eps, settings.tolerance
-    numeric = np.empty(len(probes))
+    count = len(probes)
+    numeric = np.empty(count)
     for i, probe in enumerate(probes):
         numeric[i] = function.slope(probe, eps)
         tick()
-    scale = max(rms(analytic), rms(numeric), typical)
-
-    def floor(step: float) -> float:
-        return max(SCALE_SHARE * scale, function.noise / step / tolerance, np.finfo(float).tiny)
-
-    error = relative_error(analytic, numeric, floor(eps))
-    kinks = np.zeros(len(probes), bool)
+    judge = _Judge(function, max(rms(analytic), rms(numeric), typical), settings)
+    error = relative_error(analytic, numeric, judge.floor(function.noise / eps))
+    resolution = np.full(count, function.noise / eps)
+    kinks, undecided = np.zeros(count, bool), np.zeros(count, bool)
     # The largest first: once one is beyond excuse, the others need none.
     for i in np.argsort(-error, kind="stable"):
-        if error[i] <= tolerance:
+        if error[i] <= tolerance or not np.isfinite(error[i]):
             break
-        if not np.isfinite(error[i]):
+        second = judge.measure_again(probes[i], float(analytic[i]))
+        if second is None:
             break
-        for step in (eps / divisor for divisor in FINER):
-            slope = function.slope(probes[i], step)
-            finer = float(relative_error(analytic[i], np.asarray(slope), floor(step)))
-            if finer <= tolerance:
-                numeric[i], error[i] = slope, finer
+        numeric[i], error[i], resolution[i] = second.slope, second.error, second.resolution
+        kinks[i], undecided[i] = second.kink, second.undecided
+    scale = max(rms(analytic), rms(numeric), typical)
+    verdict: Verdict = "zero" if scale <= resolution.max() else "ok"
+    if kinks.sum() > MAX_KINKS * count or (error[~kinks] > tolerance).any():
+        verdict = "FAILED"
+    elif undecided.any():
+        verdict = "undecided"
+    return Comparison(analytic, numeric, error, kinks, verdict)
+
+
+@dataclass(frozen=True)
+class _Second:
+    """What a second, closer look at a probe gave."""
+
+    slope: float
+    error: float
+    resolution: float
+    kink: bool = False
+    undecided: bool = False
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """Measures again where the first step did not agree.
+
+    Attributes:
+        function: L.
+        scale: what slopes of this tensor are like.
+        settings: step and tolerance.
+    """
+
+    function: Function
+    scale: float
+    settings: Settings
+
+    def floor(self, resolution: float) -> float:
+        """The smallest denominator of a relative error of slopes known to ``resolution``."""
+        tiny = float(np.finfo(float).tiny)
+        return max(SCALE_SHARE * self.scale, resolution / self.settings.tolerance, tiny)
+
+    def measure_again(self, probe: Probe, analytic: float) -> _Second | None:
+        """A better measurement that the analytic slope agrees with, or an excuse; else None."""
+        second = self._finer(probe, analytic)
+        if second is not None:
+            return second
+        noise = max(self.function.rounding(probe, self.settings.eps * near) for near in NEAR)
+        second = self._extrapolated(probe, analytic, noise)
+        if second is None or second.undecided:
+            return self._beside_a_kink(probe, analytic, noise) or second
+        return second
+
+    def _finer(self, probe: Probe, analytic: float) -> _Second | None:
+        """Small steps, which leave nearly every kink outside."""
+        for divisor in FINER:
+            step = self.settings.eps / divisor
+            resolution = self.function.noise / step
+            slope = self.function.slope(probe, step)
+            error = _error(analytic, slope, self.floor(resolution))
+            excused = resolution <= self._most_excused(max(abs(analytic), abs(slope)))
+            if error <= self.settings.tolerance and excused:
+                return _Second(slope, error, resolution)
+        return None
+
+    def _extrapolated(self, probe: Probe, analytic: float, noise: float) -> _Second | None:
+        """Small and large steps together, and what rounding really does."""
+        eps, tolerance, function = self.settings.eps, self.settings.tolerance, self.function
+        steps = [*(eps / n for n in reversed(FINER)), eps, *(eps * n for n in COARSER)]
+        slopes = [function.slope(probe, step) for step in steps]
+        estimate = extrapolate(slopes, steps, noise)
+        slope, resolution = estimate.slope, estimate.uncertainty + function.noise
+        error = _error(analytic, slope, self.floor(0))
+        if error <= tolerance:
+            return _Second(slope, error, resolution)
+        error = _error(analytic, slope, self.floor(resolution))
+        if error <= tolerance:
+            larger = max(abs(analytic), abs(slope))
+            negligible = larger <= 2 * resolution <= NEGLIGIBLE * function.size
+            excused = resolution <= self._most_excused(larger)
+            return _Second(slope, error, resolution, undecided=not (negligible or excused))
+        return None
+
+    def _beside_a_kink(self, probe: Probe, analytic: float, noise: float) -> _Second | None:
+        """The two sides by themselves, with the smallest step that is fit for it."""
+        noise = max(self.function.noise, DEVIATIONS * noise)
+        for divisor in (*reversed(FINER), 1):
+            step = self.settings.eps / divisor
+            low, high = self.function.one_sided(probe, step)
+            larger = max(abs(low), abs(high))
+            if noise / step <= self._most_excused(larger):
                 break
         else:
-            step = eps / FINER[-1]
-            low, high = function.one_sided(probes[i], step)
-            sides = np.array([low, high])
-            errors = relative_error(np.full(2, analytic[i]), sides, floor(step))
-            jump = (high - low) / max(abs(low), abs(high), floor(step))
-            if errors.min() <= tolerance:
-                # The kink lies on one side. The other side's slope is the gradient's measure.
-                numeric[i], error[i] = sides[errors.argmin()], errors.min()
-                kinks[i] = jump > LARGE_KINK
-            elif jump > KINK and low <= analytic[i] <= high:
-                kinks[i] = True
-            else:
-                break
-    return Comparison(
-        analytic, numeric, error, kinks, _verdict(error, kinks, scale, function, settings)
-    )
+            return None
+        if high - low <= 2 * noise / step:
+            return None
+        floor = self.floor(noise / step)
+        jump = (high - low) / max(larger, floor)
+        error, slope = min((_error(analytic, side, floor), side) for side in (low, high))
+        if error <= self.settings.tolerance:
+            # The kink lies on one side. The other side's slope is the gradient's measure.
+            return _Second(slope, error, noise / step, kink=jump > LARGE_KINK)
+        if jump > KINK and low <= analytic <= high:
+            return _Second(slope, error, noise / step, kink=True)
+        return None
+
+    def _most_excused(self, slope: float) -> float:
+        """The largest resolution at which a slope of that size still counts as measured."""
+        return EXCUSED * max(slope, SCALE_SHARE * self.scale)
 
 
 def relative_error(analytic: Array, numeric: Array, floor: float) -> Array:
@@ -254,13 +352,8 @@ def relative_error(analytic: Array, numeric: Array, floor: float) -> Array:
     return np.where(np.isfinite(error), error, np.inf)
 
 
-def _verdict(
-    error: Array, kinks: Array, scale: float, function: Function, settings: Settings
-) -> Verdict:
-    too_many = kinks.sum() > MAX_KINKS * len(kinks)
-    if too_many or (error[~kinks] > settings.tolerance).any():
-        return "FAILED"
-    return "zero" if scale <= function.noise / settings.eps else "ok"
+def _error(analytic: float, numeric: float, floor: float) -> float:
+    return float(relative_error(np.asarray(analytic), np.asarray(numeric), floor))
 
 
 def rms(values: Array) -> float:

@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from engine.gradcheck.differences import Array, Direction, Function, Mode, Settings, compare
+from engine.gradcheck.differences import Array, Direction, Function, Mode, Settings, compare, rms
 from engine.gradcheck.frozen import Frozen, gradients
 from engine.gradcheck.layer import check_tensor, locate, require_float64
 from engine.gradcheck.report import Report, Row
@@ -15,6 +15,10 @@ from engine.layers import Sequential
 from engine.losses import Loss
 
 Progress = Callable[[int, int, str], None]
+
+OFF_THE_KINKS = 1e-3
+"""How far the parameters are moved, relative to their size: fresh ones lie on kinks. Where a bias
+is exactly 0, so is all that a ReLU gets of a black patch or a dead unit."""
 
 LOSS_ENTRIES = 500
 LOSS_STEP = 100
@@ -49,7 +53,9 @@ def check_network(
     itself, through everything and along all parameters at once ("all"), confirm the whole.
     To measure a layer's tensors only the layers from it to the end are run again.
 
-    The network is left as it was, and is checked in the mode that it is in.
+    All of it is done beside the network's parameters, which are moved by a thousandth, off the
+    kinks that fresh ones lie on. The network is left as it was, and is checked in the mode that
+    it is in.
 
     Args:
         model: initialised in float64.
@@ -103,11 +109,13 @@ class _NetworkCheck:
 
     def run(self) -> Report:
         needs_dx = {layer: layer.needs_dx for layer in self.model.walk()}
+        parameters = {name: a.copy() for name, a in self.model.named_parameters().items()}
         problems: list[str] = []
         stopped = False
         try:
             for layer in needs_dx:
                 layer.needs_dx = True
+            self._leave_kinks()
             starts, logits = self._trace()
             self.loss.forward(logits, self.target)
             dlogits = self.loss.backward()
@@ -122,6 +130,8 @@ class _NetworkCheck:
             stopped = True
         finally:
             self.whole.restore()
+            for name, values in parameters.items():
+                self.tensors[name][...] = values
             for layer, value in needs_dx.items():
                 layer.needs_dx = value
             self.model.release()
@@ -132,6 +142,11 @@ class _NetworkCheck:
             self.settings.eps,
             cancelled=stopped,
         )
+
+    def _leave_kinks(self) -> None:
+        for array in self.model.named_parameters().values():
+            distance = OFF_THE_KINKS * (rms(array) or 1.0)
+            array += distance * self.rng.standard_normal(array.shape)
 
     def _trace(self) -> tuple[list[tuple[Frozen, Array]], Array]:
         """For each layer, the rest of the network from it on and its input; and the output."""

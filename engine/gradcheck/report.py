@@ -7,8 +7,10 @@ from typing import Any, Literal
 
 from engine.layers import shape_text
 
-Verdict = Literal["ok", "zero", "FAILED"]
+Verdict = Literal["ok", "zero", "undecided", "FAILED"]
+Outcome = Literal["passed", "undecided", "stopped", "FAILED"]
 
+_GRAVITY: dict[Verdict, int] = {"undecided": 1, "FAILED": 2}
 
 WORST = 8
 """How many of a tensor's entries (or directions) its row lists."""
@@ -42,7 +44,8 @@ class Row:
         index: where it is; None for a direction.
         analytic: the gradient there as ``backward`` gives it.
         numeric: the gradient there as it was measured.
-        verdict: "ok"; "zero" where both gradients are 0 as far as can be measured; "FAILED".
+        verdict: "ok"; "zero" where both gradients are 0 as far as can be measured; "undecided"
+            where rounding inside the network leaves too little of the measurement; "FAILED".
         measured: the worst of those compared, the worst first, and then skipped kinks.
     """
 
@@ -87,8 +90,22 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        """True if every tensor was checked and none failed."""
-        return not (self.cancelled or self.problems or self.failures)
+        """True if every tensor was checked, and every gradient is right."""
+        return self.outcome == "passed"
+
+    @property
+    def outcome(self) -> Outcome:
+        """What is said of the whole."""
+        if self.cancelled:
+            return "stopped"
+        if self.problems or self.failures:
+            return "FAILED"
+        return "undecided" if self.undecided else "passed"
+
+    @property
+    def undecided(self) -> tuple[Row, ...]:
+        """The rows that rounding kept from being decided."""
+        return tuple(row for row in self.rows if row.verdict == "undecided")
 
     @property
     def failures(self) -> tuple[Row, ...]:
@@ -97,14 +114,14 @@ class Report:
 
     @property
     def worst(self) -> Row:
-        """The row with the largest relative error; failed rows come first.
+        """The row with the largest relative error; failed rows come first, then undecided ones.
 
         Raises:
             ValueError: nothing was checked.
         """
         if not self.rows:
             raise ValueError("nothing was checked, so nothing is the worst")
-        return max(self.rows, key=lambda row: (row.verdict == "FAILED", row.error))
+        return max(self.rows, key=lambda row: (_GRAVITY.get(row.verdict, 0), row.error))
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON; an infinite error is null."""
@@ -126,11 +143,14 @@ class Report:
         """One line: what was compared, and the verdict."""
         compared = sum(row.checked for row in self.rows)
         counts = f"{compared:,} gradients of {len(self.rows)} tensors"
-        if self.cancelled:
+        if self.outcome == "stopped":
             return f"stopped after {counts}; nothing is proven"
         worst = f", worst relative error {self.worst.error:.1e}" if self.rows else ""
-        verdict = "passed" if self.passed else "FAILED"
-        return f"{verdict}: {counts}{worst}, tolerance {self.tolerance:g}"
+        line = f"{self.outcome}: {counts}{worst}, tolerance {self.tolerance:g}"
+        if self.outcome == "undecided":
+            names = ", ".join(row.name for row in self.undecided[:3])
+            line += f"; rounding hides {names}: check with more samples"
+        return line
 
 
 def row_to_json(row: Row) -> dict[str, Any]:

@@ -138,8 +138,8 @@ class GradientsScreen(Choosing):
             step = "g begins anew, o chooses another network"
             verdict.update(advice(f"✗ {words}", step))
         elif self.report is not None:
-            stopped = self.report.cancelled
-            verdict.add_class("-good" if self.report.passed else "-stopped" if stopped else "-bad")
+            looks = {"passed": "-good", "FAILED": "-bad"}
+            verdict.add_class(looks.get(self.report.outcome, "-stopped"))
             verdict.update(checkview.verdict(self.report))
 
     def _progress(self, job: Job, width: int) -> Content:
