@@ -16,8 +16,12 @@ import numpy as np
 
 from engine.errors import RunError
 
-_SLOT = 4 << 20
-"""Bytes that a worker can bring to a meeting: address space, memory only where it is used."""
+_ORDER = 4 << 20
+"""Bytes of an order: what to do, never the data. Address space, memory only where it is used."""
+_CHUNK = 4 << 20
+"""Bytes that a worker hands over at a time; what is larger takes several turns."""
+_LENGTH = 8
+"""Bytes before a chunk that say how much there is in all."""
 _PATIENCE = 1000
 """Milliseconds between two looks at whether there still is a parent."""
 
@@ -56,7 +60,7 @@ class Orders(_Place):
     """
 
     def __init__(self, count: int) -> None:
-        super().__init__(count, _SLOT)
+        super().__init__(count, _ORDER)
 
     def give(self, order: Any, count: int) -> None:
         """Call the first ``count`` workers."""
@@ -75,31 +79,44 @@ class Orders(_Place):
 
 
 class Exchange(_Place):
-    """Where workers swap what their micro-batches bring to a meeting.
+    """Where workers swap what their micro-batches bring to a meeting, whatever its size.
 
     Each has two slots of shared memory, used in turn, and a bell that the others ring when their
-    own slot is written. Nobody is more than one meeting ahead, since the next one needs all, so
-    the slots of the meeting before are never written while somebody reads them.
+    own slot is written. Nobody is more than one turn ahead, since the next one needs all, so the
+    slots of the turn before are never written while somebody reads them.
     """
 
     def __init__(self, count: int) -> None:
-        super().__init__(count, 2 * count * _SLOT)
+        self.chunk = _CHUNK
+        super().__init__(count, 2 * count * (_LENGTH + self.chunk))
         self.turn = 0
         self.parent = os.getpid()
 
     def swap(self, own: int, members: int, values: list[Any]) -> list[Any]:
         """Everybody's values, in the order of the workers."""
-        self.turn ^= 1
-        self._write(own, pickle.dumps(values, pickle.HIGHEST_PROTOCOL))
-        for other in range(members):
-            if other != own:
-                os.eventfd_write(self.bells[other], 1)
-        for _ in range(members - 1):
-            self._await(self.bells[own])
+        contents = self._swap_bytes(own, members, pickle.dumps(values, pickle.HIGHEST_PROTOCOL))
         everybody: list[Any] = []
-        for worker in range(members):
-            everybody += values if worker == own else pickle.loads(self._slot(worker))
+        for worker, content in enumerate(contents):
+            everybody += values if worker == own else pickle.loads(content)
         return everybody
+
+    def _swap_bytes(self, own: int, members: int, content: bytes) -> list[bytearray]:
+        """What everybody brings, in as many turns as the longest takes."""
+        contents = [bytearray() for _ in range(members)]
+        done, longest = 0, len(content)
+        while done == 0 or done < longest:
+            self.turn ^= 1
+            self._write(own, len(content), content[done : done + self.chunk])
+            for other in range(members):
+                if other != own:
+                    os.eventfd_write(self.bells[other], 1)
+            for _ in range(members - 1):
+                self._await(self.bells[own])
+            for worker, received in enumerate(contents):
+                if worker != own:
+                    longest = max(longest, self._read(worker, received))
+            done += self.chunk
+        return contents
 
     def _await(self, bell: int) -> None:
         """Wait for a bell; not for ever, if the others were killed together with the parent."""
@@ -111,13 +128,22 @@ class Exchange(_Place):
         os.eventfd_read(bell)
 
     def _slot(self, worker: int) -> memoryview:
-        start = (2 * worker + self.turn) * _SLOT
-        return memoryview(self.memory)[start : start + _SLOT]
+        size = _LENGTH + self.chunk
+        start = (2 * worker + self.turn) * size
+        return memoryview(self.memory)[start : start + size]
 
-    def _write(self, worker: int, content: bytes) -> None:
-        if len(content) > _SLOT:
-            raise RunError(f"a worker brought {len(content):,} bytes to a meeting: too many")
-        self._slot(worker)[: len(content)] = content
+    def _write(self, worker: int, length: int, part: bytes) -> None:
+        slot = self._slot(worker)
+        slot[:_LENGTH] = length.to_bytes(_LENGTH, "little")
+        slot[_LENGTH : _LENGTH + len(part)] = part
+
+    def _read(self, worker: int, received: bytearray) -> int:
+        """Add a worker's next part to what was received; returns how much it will be in all."""
+        slot = self._slot(worker)
+        length = int.from_bytes(slot[:_LENGTH], "little")
+        size = min(length - len(received), self.chunk)
+        received += slot[_LENGTH : _LENGTH + size]
+        return length
 
 
 class SharedPiles:

@@ -31,8 +31,8 @@ JSON = None | bool | int | float | str | Sequence[Any] | Mapping[str, Any]
 FORMAT = "cnn-tui checkpoint"
 VERSION = 1
 MANIFEST = "manifest.json"
-MANIFEST_LIMIT = 4 << 20
-"""Largest manifest in bytes: the history of some ten thousand epochs."""
+MANIFEST_LIMIT = 32 << 20
+"""Largest manifest in bytes: the history of the 100,000 epochs that a config may ask for."""
 SIZE_LIMIT = (1 << 32) - 1
 """Largest file in bytes: a zip archive without the 64-bit extension."""
 

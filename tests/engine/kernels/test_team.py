@@ -238,12 +238,19 @@ def test_signals_to_the_whole_group_are_for_the_parent() -> None:
         assert results(team, None, 2) == [0, 1]
 
 
-def test_too_much_for_a_meeting_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shared, "_SLOT", 1000)
-    with made(each(lambda order, index, rank: rank.all_gather(b"x" * order)), 2) as team:
-        assert results(team, 500, 2) == [[b"x" * 500] * 2] * 2
-        with pytest.raises(RunError, match="too many"):
-            results(team, 1000, 2)
+@pytest.mark.parametrize("count", [2, 3])
+def test_a_meeting_has_room_for_anything(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 1,000 bytes a turn: none, one, just so many, and several, each member another size."""
+    monkeypatch.setattr(shared, "_CHUNK", 1000)
+
+    @each
+    def task(order: list[int], index: int, rank: Rank) -> list[list[bytes]]:
+        return [rank.all_gather(bytes([index]) * (size * (index + 1))) for size in order]
+
+    sizes = [0, 1, 10, 400, 500, 900, 940, 950, 960, 1000, 1900, 5000, 123_457, 3]
+    with made(task, count) as team:
+        everybody = [[bytes([i]) * (size * (i + 1)) for i in range(4)] for size in sizes]
+        assert results(team, sizes, 4) == [everybody] * 4
 
 
 def test_workers_end_with_a_killed_parent_and_hold_none_of_its_files(tmp_path: Path) -> None:
@@ -418,14 +425,6 @@ def test_what_workers_swap_comes_in_order() -> None:
         thread.join(10)
     everybody = [[(50, m, i) for i in range(5)] for m in range(50)]
     assert in_order(seen[0] + seen[1]) == [(50, i, everybody) for i in range(5)]
-    exchange.close_bells()
-
-
-def test_a_meeting_has_room_for_so_much() -> None:
-    exchange = Exchange(1)
-    exchange._write(0, b"x" * shared._SLOT)
-    with pytest.raises(RunError, match="too many"):
-        exchange._write(0, b"x" * (shared._SLOT + 1))
     exchange.close_bells()
 
 

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from engine.config.schema import Train
 from engine.errors import CheckpointError
-from engine.train import checkpoint
+from engine.train import archive, checkpoint, metricslog
 
 META = {"step": 12, "epoch": 3, "best": 0.1 + 0.2, "history": [{"loss": 1e-300, "acc": None}]}
 
@@ -57,6 +58,12 @@ def test_everything_comes_back(tmp_path: Path) -> None:
     found = checkpoint.load(path, checkpoint.expected(arrays))
     assert_same(found.arrays, arrays)
     assert found.meta == META == checkpoint.read_meta(path)
+
+
+def test_the_longest_history_that_a_config_can_ask_for_has_room() -> None:
+    (epochs,) = (m.le for m in Train.model_fields["epochs"].metadata if hasattr(m, "le"))
+    logs = dict.fromkeys(metricslog.COLUMNS, 0.12345678901234568)
+    archive.encode_manifest({"history": [logs] * epochs}, [])
 
 
 def test_no_suffix_is_appended(tmp_path: Path) -> None:
@@ -252,7 +259,7 @@ def test_non_finite_weights_never_replace_finite_ones(tmp_path: Path, value: flo
         ({"history": [1, {2}]}, r"meta.history\[1\] is a set"),
         ({"lr": np.float32(0.1)}, "meta.lr is a float32"),
         ({"epochs": {1: 2}}, "meta.epochs has the key 1"),
-        ({"text": "x" * (5 << 20)}, "meta takes"),
+        ({"text": "x" * (archive.MANIFEST_LIMIT + 1)}, "meta takes"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

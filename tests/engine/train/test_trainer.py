@@ -9,6 +9,7 @@ import pytest
 from small_runs import copy_state, same_arrays
 
 from engine.data import Augment, Batches, Split
+from engine.kernels import shared
 from engine.kernels.workers import Workers
 from engine.layers import Dropout, ReLU, Sequential
 from engine.losses import MSE, Loss, SoftmaxCrossEntropy
@@ -116,6 +117,23 @@ def test_workers_never_change_the_bits(
     monkeypatch.setattr(trainer_module, "WORTH_A_TEAM", worth)
     reference = run_steps(1, specs)
     for count in (2, 3, 4):
+        assert run_steps(count, specs) == reference
+
+
+def test_what_batch_norm_exchanges_may_be_larger_than_what_is_handed_over_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The fewer workers, the more micro-batches' statistics each of them brings."""
+    monkeypatch.setattr(trainer_module, "WORTH_A_TEAM", 0)
+    monkeypatch.setattr(shared, "_CHUNK", 1000)
+    specs: list[Any] = [
+        {"Conv2D": {"out_channels": 16, "kernel_size": 1}},
+        "Flatten",
+        "BatchNorm1D",
+        {"Dense": {"out_features": 4}},
+    ]
+    reference = run_steps(1, specs)
+    for count in (2, 4, 8):
         assert run_steps(count, specs) == reference
 
 
