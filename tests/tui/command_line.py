@@ -3,14 +3,13 @@
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from patience import PATIENCE
+
 ROOT = Path(__file__).parents[2]
-TIMEOUT = 120
 
 # Whoever runs the tests may have them ignore signals (nohup, a job in the background).
 _START = """
@@ -74,7 +73,7 @@ class Terminal:
 
     def finish(self, process: "subprocess.Popen[str]") -> Done:
         try:
-            out, err = process.communicate(timeout=TIMEOUT)
+            out, err = process.communicate(timeout=PATIENCE)
         finally:
             process.kill()
         return Done(process.returncode, out or "", err or "")
@@ -87,7 +86,7 @@ class Terminal:
             env=os.environ | self.variables,
             capture_output=True,
             text=True,
-            timeout=TIMEOUT,
+            timeout=PATIENCE,
         )
         return Done(done.returncode, done.stdout, done.stderr)
 
@@ -99,10 +98,3 @@ class Terminal:
     @property
     def files(self) -> list[str]:
         return sorted(path.name for path in self.folder.iterdir())
-
-
-def wait_until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + TIMEOUT
-    while not condition():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.005)

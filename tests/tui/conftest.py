@@ -1,19 +1,31 @@
 """An app in a folder of its own, which remembers nothing and writes nowhere else."""
 
-import asyncio
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import tui_support
 from command_line import Terminal
-from textual.pilot import Pilot
+from textual._context import active_app
+from textual._wait import wait_for_idle as waits_for_idle
 from tui_support import Until, write_slow
 
 from engine.train.estimate import Speed
 from tui.app import CnnApp
 
 TINY = Path(__file__).with_name("tiny.yaml").read_text()
+
+
+@pytest.fixture(autouse=True)
+def busy_machines_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys that a test presses have done their work when it goes on, however busy the machine."""
+
+    async def wait_for_idle(*seconds: float) -> None:
+        await waits_for_idle(*seconds)
+        await tui_support.let_messages_through(active_app.get())
+
+    for module in ("textual.app", "textual.pilot"):
+        monkeypatch.setattr(f"{module}.wait_for_idle", wait_for_idle)
 
 
 @pytest.fixture
@@ -56,12 +68,6 @@ def slow_app(home: Path, make_app: Callable[..., CnnApp]) -> CnnApp:
 
 @pytest.fixture
 def until() -> Until:
-    """``await until(pilot, condition)``: wait for it, and fail after 20 seconds."""
+    """``await until(pilot, condition)``: wait for it."""
 
-    async def wait(pilot: Pilot, condition: Callable[[], object]) -> None:
-        deadline = time.monotonic() + 20
-        while not condition():
-            assert time.monotonic() < deadline, "waited for too long"
-            await asyncio.sleep(0.02)  # pilot.pause would wait for an idle processor
-
-    return wait
+    return tui_support.until

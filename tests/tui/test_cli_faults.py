@@ -15,7 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from command_line import SMALL, Terminal, wait_until
+from command_line import SMALL, Terminal
+from patience import wait_until
 
 from tui.console import RichProgress
 

@@ -7,7 +7,8 @@ import time
 from pathlib import Path
 
 import pytest
-from command_line import SMALL, Terminal, wait_until
+from command_line import SMALL, Terminal
+from patience import wait_until
 
 if sys.platform == "win32":
     pytest.skip("signals of POSIX", allow_module_level=True)

@@ -4,7 +4,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from command_line import SMALL, Terminal, wait_until
+from command_line import SMALL, Terminal
+from patience import wait_until
 
 
 @pytest.mark.parametrize("verb", ["train", "--no-ui"])

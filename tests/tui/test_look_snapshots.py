@@ -1,6 +1,5 @@
 """Pictures of Inspect, Gradients, Runs and Evaluate, from numbers that are the same everywhere."""
 
-import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from run_makers import CONV, make_run
 from test_evaluate import measurement
 from test_gradients import row
 from textual.pilot import Pilot
+from tui_support import until
 
 from engine.gradcheck import Measured, Report
 from engine.train.health import examine
@@ -32,10 +32,7 @@ Prepare = Callable[[Pilot], Awaitable[None]]
 
 
 async def settle(pilot: Pilot, condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition() or pilot.app.jobs:  # type: ignore[attr-defined]
-        assert time.monotonic() < deadline, "waited for too long"
-        await pilot.pause(0.02)
+    await until(pilot, lambda: condition() and not pilot.app.jobs)  # type: ignore[attr-defined]
     await pilot.pause()
 
 

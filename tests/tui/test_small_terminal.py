@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from fakes import train_to
+from patience import PATIENCE
 from run_makers import make_run
 from test_evaluate import measurement
 from textual.pilot import Pilot
@@ -110,7 +111,7 @@ async def test_every_screen_is_usable(
 
 async def _comes(pattern: str, app: CnnApp) -> None:
     """Wait until something is seen; where it does not come, show what is there instead."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE
     while not re.search(pattern, seen(app)):
         assert time.monotonic() < deadline, f"{pattern} is not in\n{seen(app)}"
         await asyncio.sleep(0.02)

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from command_line import SMALL, Terminal, wait_until
+from command_line import SMALL, Terminal
+from patience import wait_until
 
 from engine.kernels.team import can_fork
 

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from patience import PATIENCE
+
 ROOT = Path(__file__).parents[2]
 _NUMBERS = itertools.count()
 
@@ -27,7 +29,7 @@ class Tmux:
         command = ["tmux", "-L", self._socket, "-f", "/dev/null", *arguments]
         environment = {k: v for k, v in os.environ.items() if k not in ("TMUX", "NO_COLOR")}
         done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, check=False, timeout=20
+            command, env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE
         )
         return done.stdout
 
@@ -48,7 +50,7 @@ class Tmux:
         flags = "#{alternate_on} #{mouse_any_flag} #{cursor_flag}"
         return self._tmux("display-message", "-p", "-t", "t", flags).strip()
 
-    def wait(self, condition: Callable[[], object], seconds: float = 30) -> None:
+    def wait(self, condition: Callable[[], object], seconds: float = PATIENCE) -> None:
         deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline, self.screen

@@ -1,14 +1,52 @@
 """What the tests of the app share."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from patience import PATIENCE
 from textual import events
+from textual.app import App
+from textual.message_pump import MessagePump
 from textual.pilot import Pilot
 
 from tui.app import CnnApp
+
+
+async def until(
+    pilot: Pilot, condition: Callable[[], object], why: Callable[[], object] | None = None
+) -> None:
+    """Wait until a condition is true; ``pilot.pause`` would wait for an idle processor."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, why() if why else seen(pilot.app)
+        await asyncio.sleep(0.02)
+
+
+async def let_messages_through(app: App[object]) -> None:
+    """Wait until the app, its screen and all widgets have done what they were told.
+
+    Textual's own test harness takes a process that computes little for one that has nothing to do,
+    which on a busy machine it is not. Thrice, as one message often makes another.
+    """
+    for _ in range(3):
+        waiting: list[tuple[MessagePump, asyncio.Event]] = []
+        screens = app.screen_stack[-1:] if app.is_running else []
+        for pump in (
+            app,
+            *(node for screen in screens for node in screen.walk_children(with_self=True)),
+        ):
+            done = asyncio.Event()
+            if pump.call_later(done.set):
+                waiting.append((pump, done))
+        deadline = time.monotonic() + PATIENCE
+        while any(pump.is_running and not done.is_set() for pump, done in waiting):
+            if app._exit or app._exception is not None or time.monotonic() > deadline:
+                return
+            await asyncio.sleep(0.001)
+
 
 Until = Callable[[Pilot, Callable[[], object]], Awaitable[None]]
 
@@ -49,7 +87,7 @@ async def training(app: CnnApp, until: Until) -> AsyncIterator[Pilot[int]]:
             await until(pilot, lambda: not app.training.running)
 
 
-def seen(app: CnnApp) -> str:
+def seen(app: App[object]) -> str:
     """What is on the screen, line by line."""
     return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
 

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from patience import PATIENCE
 
 from engine.commands.signals import Interrupted, Signals
 from engine.data import FetchCancelledError
@@ -73,7 +74,7 @@ with Signals(on_leave=lambda: os.write(1, b"terminal")):
     os.kill(os.getpid(), signal.SIGINT)
     os.write(1, b"never")
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=PATIENCE)
     assert done.returncode == 130
     assert done.stdout == b"first terminal"
 
@@ -103,7 +104,7 @@ with signals.Signals(on_leave=lambda: os.write(1, b"terminal")):
     {HANGS[hang]}
     os.write(1, b"never")
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=PATIENCE)
     assert done.returncode == 128 + number, done.stderr
     assert done.stdout == b"terminal"
     assert done.stderr.count(b"\n") <= 1

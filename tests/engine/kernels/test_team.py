@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from patience import wait_until
 
 from engine.errors import RunError
 from engine.kernels import shared
@@ -61,15 +62,6 @@ def gone(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
     except OSError:
         return True
-
-
-def soon(condition: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + 10
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.005)
-    return True
 
 
 @contextmanager
@@ -156,7 +148,7 @@ def test_a_worker_that_is_held_up_holds_up_nobody() -> None:
     def task(order: Any, crew: Crew) -> list[tuple[int, int]]:
         def work(number: int, rank: Rank) -> int:
             if number == 0:
-                assert soon(lambda: int(done.sum()) == 7)
+                wait_until(lambda: int(done.sum()) == 7)
             done[number] = 1
             return crew.index
 
@@ -270,7 +262,7 @@ def test_workers_end_with_a_killed_parent_and_hold_none_of_its_files(tmp_path: P
     assert done.returncode == -signal.SIGKILL, done.stderr
     pids = [int(pid) for pid in done.stdout.split()]
     assert len(pids) == 2
-    assert soon(lambda: all(gone(pid) for pid in pids))
+    wait_until(lambda: all(gone(pid) for pid in pids))
 
 
 def test_workers_end_though_one_of_them_is_killed_together_with_the_parent() -> None:
@@ -296,7 +288,7 @@ def test_workers_end_though_one_of_them_is_killed_together_with_the_parent() -> 
     assert done.returncode == -signal.SIGKILL, done.stderr
     pids = [int(pid) for pid in done.stdout.split()]
     assert len(pids) == 3
-    assert soon(lambda: all(gone(pid) for pid in pids))
+    wait_until(lambda: all(gone(pid) for pid in pids))
 
 
 def test_without_descriptors_there_is_no_team_and_none_are_lost() -> None:
@@ -620,4 +612,4 @@ def test_workers_that_are_stopped_end_with_their_parent(end: str) -> None:
     assert done.stderr == ""
     pids = [int(pid) for pid in done.stdout.split()]
     assert len(pids) == 2
-    assert soon(lambda: all(gone(pid) for pid in pids))
+    wait_until(lambda: all(gone(pid) for pid in pids))

@@ -1,14 +1,14 @@
 """A session in a thread of its own, with its levers pulled from another one."""
 
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
+from patience import PATIENCE, wait_until
 from small_runs import PLAIN, RICH, Do, Recorder, make_config, train
 
 from engine.config import Config
@@ -19,16 +19,6 @@ from engine.train.events import Ended, LearningRateChanged
 from engine.train.rundir import RunDir
 from engine.train.session import TrainingSession
 from engine.train.snapshot import Snapshot
-
-LIMIT = 30.0
-"""Seconds after which something that should happen counts as a deadlock."""
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + LIMIT
-    while not condition():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.002)
 
 
 class Background:
@@ -58,7 +48,7 @@ class Background:
         return self.session.progress.global_step
 
     def finish(self) -> Ended:
-        self.thread.join(LIMIT)
+        self.thread.join(PATIENCE)
         assert not self.thread.is_alive(), "the session never ended"
         assert self.ended is not None
         return self.ended
@@ -74,7 +64,7 @@ def background(config: Config, *callbacks: Callback) -> Iterator[Background]:
         yield run
     finally:
         run.controls.stop("over")
-        run.thread.join(LIMIT)
+        run.thread.join(PATIENCE)
 
 
 def weights_of(snapshot: Snapshot) -> dict[str, np.ndarray]:
@@ -115,7 +105,7 @@ def test_a_paused_run_is_the_same_run(tmp_path: Path) -> None:
         for _ in range(5):
             before = run.steps
             run.controls.step()
-            run.controls.request_snapshot().result(LIMIT)
+            run.controls.request_snapshot().result(PATIENCE)
             wait_until(lambda before=before: run.steps > before)
         run.controls.resume()
         ended = run.finish()
@@ -189,11 +179,11 @@ def test_checkpoint_now(tmp_path: Path) -> None:
 def test_a_snapshot_while_paused_is_that_of_the_last_batch(tmp_path: Path) -> None:
     recorder = Recorder()
     with background(make_config(tmp_path, RICH), recorder) as run:
-        first = run.controls.request_snapshot().result(LIMIT)
+        first = run.controls.request_snapshot().result(PATIENCE)
         run.controls.step()
         wait_until(lambda: run.steps == 1)
         run.wait_for_phase("paused")
-        second = run.controls.request_snapshot().result(LIMIT)
+        second = run.controls.request_snapshot().result(PATIENCE)
     assert not differs(weights_of(second), recorder.after_batch[0])
     assert differs(weights_of(first), weights_of(second))
     assert all(not layer.grads for layer in first.layers)
@@ -209,7 +199,7 @@ def test_snapshots_while_it_trains_are_of_one_batch_each(tmp_path: Path) -> None
         run.controls.resume()
         while run.thread.is_alive() and len(snapshots) < 8:
             try:
-                snapshots.append(run.controls.request_snapshot().result(LIMIT))
+                snapshots.append(run.controls.request_snapshot().result(PATIENCE))
             except CancelledError:
                 break
         run.finish() if run.session.phase == "ended" else run.controls.stop("enough")

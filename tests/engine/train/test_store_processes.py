@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from patience import PATIENCE
 
 import engine
 
@@ -19,7 +20,7 @@ def run_script(script: str, *arguments: object, **options: Any) -> str:
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         **options,
     )
     assert done.returncode == 0, done.stderr
