@@ -7,18 +7,19 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from textual.content import Content
 from textual.widgets import Input, OptionList
 from tui_support import Until, tap, training, write_slow
 
 from engine.train.events import EpochEnded, Event, Started
 from engine.train.runlist import list_runs
-from tui import keymap
+from tui import keymap, pictures
 from tui.app import CnnApp
 from tui.palette import commands
 from tui.screens.configs import ConfigsScreen
 from tui.screens.dialogs import Confirm
 from tui.screens.help import HelpScreen
-from tui.screens.train import TrainScreen
+from tui.screens.train import LossCurve, TrainScreen
 from tui.told import TrainingTold
 from tui.workspace import Workspace
 
@@ -51,6 +52,33 @@ async def test_a_run_to_its_end(make_app: MakeApp, until: Until) -> None:
         assert "Finished" in str(app.screen.query_one("#banner").render())
         (run,) = list_runs("runs")
         assert run.status == "finished"
+
+
+@pytest.mark.parametrize("keys", ["z", "zz"])
+async def test_the_titles_of_a_zoomed_chart_use_its_room(
+    make_app: MakeApp, until: Until, keys: str
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await tap(pilot, "r")
+        await until(pilot, lambda: app.training.ended is not None)
+        screen = app.screen
+        curve = screen.query_one(LossCurve)
+        await until(pilot, lambda: curve.border_title)
+        curve.focus()
+        for key in keys:
+            width = curve.size.width
+            await tap(pilot, key)
+            await until(pilot, lambda width=width: curve.size.width != width)
+
+        def titles() -> tuple[str, str]:
+            parts = (curve.border_title, curve.border_subtitle)
+            title, subtitle = (Content.from_markup(str(part)).plain for part in parts)
+            return title, subtitle
+
+        points = pictures.read(app.training)
+        wanted = tuple(part.plain for part in screen._titles(curve, points, False))  # type: ignore[attr-defined]
+        await until(pilot, lambda: titles() == wanted)
 
 
 async def test_a_training_that_is_quicker_than_the_screen_is_told_once(make_app: MakeApp) -> None:

@@ -127,7 +127,9 @@ class TrainScreen(BaseScreen):
         """
         training = self.cnn.training
         ring = training.ring
-        seen = (id(training.session), ring.version if ring else 0, training.version)
+        # Zooming gives a chart its new room after the next layout only, and its titles with it.
+        rooms = [curve.size for curve in self._curves]
+        seen = (id(training.session), ring.version if ring else 0, training.version, rooms)
         charts = [curve for curve in self._curves if curve.display]
         if seen != self._seen:
             self._seen = seen
