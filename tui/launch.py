@@ -8,6 +8,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from engine import paths
+from engine.commands.output import visible
 from engine.commands.signals import LastResort, Signals
 from engine.errors import ConfigError, RunError
 from tui.app import CnnApp
@@ -41,7 +42,7 @@ def launch(config: Path | None, overrides: Sequence[str] = ()) -> int:
     LastResort().begin(code, _LAST)  # a thread that does not end would keep the process
     with suppress(OSError):  # the terminal may be gone
         for line in app.farewell:
-            print(line, file=sys.stderr)
+            print(visible(line), file=sys.stderr)
     return code
 
 

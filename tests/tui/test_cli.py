@@ -309,6 +309,20 @@ def test_a_hostile_argument_reaches_the_terminal_cleaned(
     assert all(c.isprintable() or c == "\n" for c in out + err)
 
 
+def test_the_last_words_of_the_app_are_cleaned(terminal: Terminal) -> None:
+    terminal.environment["XDG_STATE_HOME"] = str(terminal.folder / "state")
+    done = terminal.python(
+        "import sys\n"
+        "import tui.launch\n"
+        "from tui.app import CnnApp\n"
+        f"CnnApp.run = lambda app: app.farewell.append({HOSTILE!r}) or 0\n"
+        "sys.exit(tui.launch.launch(None))\n"
+    )
+    assert done.code == 0
+    assert "owned" in done.err
+    assert all(c.isprintable() or c == "\n" for c in done.err)
+
+
 @pytest.mark.parametrize("place", ["argument", "option"])
 @pytest.mark.parametrize("command", ["--no-ui", "train", "evaluate", "export", "gradcheck"])
 def test_a_config_is_named_with_or_without_its_option(
