@@ -103,6 +103,7 @@ def measure(
     dataset, note = normalised_for(
         setup.load_dataset(config, progress=progress, cancelled=cancelled), weights
     )
+    note = "; ".join(filter(None, (*dataset.passed_over, note)))
     with Workers(config.train.workers) as workers:
         trainer = Trainer(
             model,

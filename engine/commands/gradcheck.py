@@ -92,6 +92,8 @@ def run_check(
         ConfigError, CheckpointError, DataError: as ``gradcheck``.
     """
     dataset = setup.load_dataset(config, progress=progress, cancelled=cancelled)
+    for problem in dataset.passed_over:
+        say(problem)
     if weights is None:
         model = setup.make_model(config, np.float64)
     else:

@@ -11,8 +11,10 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pytest
-from command_runs import make_config, speak
+from command_runs import make_config, run, speak
 
+from engine.commands.evaluate import evaluate
+from engine.commands.gradcheck import gradcheck
 from engine.commands.signals import Interrupted
 from engine.commands.train import resume, train
 from engine.commands.verify import verify
@@ -99,9 +101,14 @@ def test_a_run_that_exploded_without_a_nan_says_so(
     assert "verified: 3 of 3 hashes are the same" in verified.read()[0]
 
 
+@pytest.mark.parametrize("command", ["train", "evaluate", "gradcheck"])
 def test_a_broken_file_that_was_passed_over_is_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
 ) -> None:
+    config, weights = make_config(tmp_path), run(tmp_path)
     copy = tmp_path / "data"
     shutil.copytree(shipped("data", "mnist_mini"), copy)
     broken = copy / "train-labels-idx1-ubyte.gz"
@@ -109,10 +116,14 @@ def test_a_broken_file_that_was_passed_over_is_said(
     broken.write_bytes(broken.read_bytes()[:100])
     info = dataclasses.replace(DATASETS["mnist_mini"], folders=(str(copy),))
     monkeypatch.setitem(DATASETS, "mnist_mini", info)
-    spoken = speak(capsys, quiet=True)
-    assert train(make_config(tmp_path), spoken.out) == 0
-    _, err = spoken.read()
-    assert err.startswith(f"warning: {broken}: it is cut short; {copy}")
+    spoken = speak(capsys)
+    code = {
+        "train": lambda: train(config, spoken.out),
+        "evaluate": lambda: evaluate(config, weights, spoken.out),
+        "gradcheck": lambda: gradcheck(config, spoken.out, samples=1),
+    }[command]()
+    assert code == 0
+    assert f"{broken}: it is cut short; {copy}" in spoken.read()[1]
 
 
 def test_nan_is_null(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
