@@ -71,6 +71,8 @@ def _overfitting(history: Sequence[Logs], classes: int) -> str | None:
     raised = any(logs["lr"] > history[best]["lr"] for logs in history[best + 1 :])
     if since < _RISING or not falling or raised or losses[-1] < 1.05 * losses[best]:
         return None
+    if _at_chance(history, classes):  # nothing was learnt by heart yet, or it is lost again
+        return None
     return (
         f"val_loss no better for {since} epochs, best at {best + 1}: overfitting; "
         "augmentation, Dropout or early_stopping help"

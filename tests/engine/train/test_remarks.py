@@ -62,6 +62,11 @@ def test_a_validation_that_suffers_from_a_raised_rate_is_not_overfitting() -> No
     assert said(history) == []
 
 
+def test_a_network_at_chance_does_not_overfit() -> None:
+    val = [2.3, 2.5, 2.6, 2.7, 2.8]
+    assert said([logs(2.3 - i / 100, v, 0.1) for i, v in enumerate(val)]) == [(2, "chance")]
+
+
 def test_chance_is_called_chance_once() -> None:
     assert said(of_accuracies(0.1, 0.11, 0.1, 0.1)) == [(2, "chance")]
 
