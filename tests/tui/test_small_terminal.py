@@ -18,10 +18,12 @@ from textual.widget import Widget
 from textual.widgets import Button, Input, Static
 from tui_support import Until, seen, settled
 
+from engine.errors import ConfigError
 from tui.app import CnnApp
 from tui.screens import SCREENS, evaluate
 from tui.screens.base import MIN_HEIGHT, MIN_WIDTH
 from tui.screens.choose import Choose
+from tui.screens.copied import Copied
 from tui.screens.dialogs import AskPath, Confirm
 from tui.screens.help import HelpScreen
 from tui.widgets.pad import Pad
@@ -58,7 +60,7 @@ class Place:
 
 PLACES = (
     Place("configs", ("1",), (r"quickstart +✓", r"tiny +✓", r"r  train conv", r"data +MNIST")),
-    Place("train", ("2",), (r"training  epoch 7/12", r"loss", r"accuracy", r"★"), _trains),
+    Place("train", ("2",), (r"training  epoch 7/12", r"loss ", r"acc", r"★"), _trains),
     Place("inspect", ("3",), (r"0 Conv2D", r"1 ReLU", r"2 MaxPool2D", r"weights", r"gradients")),
     Place("gradients", ("4", "g"), (r"Passed", r"0 Conv2D", r"verdict", r"analytic", r"error")),
     Place("runs", ("5",), (r"conv0 .*finished", r"conv3 .*finished", r"val_acc", r"▸finished")),
@@ -142,6 +144,11 @@ DIALOGS: dict[str, tuple[type[ModalScreen], Callable[[CnnApp], ModalScreen]]] = 
             "Export as npz", f"{LONG}, finished weights; where to?", value="x.npz", check=Path
         ),
     ),
+    "a path that is refused": (AskPath, lambda app: _refused()),
+    "what was copied": (
+        Copied,
+        lambda app: Copied(["cnn-tui", "--no-ui", *["--set", "train.lr=0.1"] * 8]),
+    ),
     "a list": (
         Choose,
         lambda app: Choose(
@@ -151,6 +158,17 @@ DIALOGS: dict[str, tuple[type[ModalScreen], Callable[[CnnApp], ModalScreen]]] = 
     ),
     "help": (HelpScreen, lambda app: HelpScreen(app.screen)),  # type: ignore[arg-type]
 }  # fmt: skip
+
+
+def _refused() -> AskPath:
+    """A path that cannot be written, and the reason in the dialog."""
+
+    def refuse(typed: str) -> Path:
+        raise ConfigError(f"{typed}: a name may have 255 bytes, this one has 300; shorten it")
+
+    asked = AskPath("Save as", "Configs in ./configs are listed here.", value="x.npz", check=refuse)
+    asked.call_after_refresh(asked._submitted)
+    return asked
 
 
 def test_every_dialog_has_its_place_here() -> None:
@@ -169,7 +187,7 @@ async def test_every_dialog_is_usable(
         await pilot.pause()
         dialog = app.screen
         assert isinstance(dialog, ModalScreen)
-        box = dialog.query_one(".dialog")
+        box = dialog.query_one(".dialog, Copied > VerticalScroll")
         assert box.region == box.region.intersection(dialog.region), seen(app)
         if name == "help":  # it scrolls
             assert box.max_scroll_y > 0
@@ -179,6 +197,7 @@ async def test_every_dialog_is_usable(
             inside = box.content_region.intersection(widget.region)
             assert inside == widget.region, f"{widget} is cut\n{seen(app)}"
         words = " ".join(seen(app).split())
+        assert name != "a path that is refused" or "shorten it" in words
         for static in dialog.query(Static):
             for word in str(static.content).split():
                 assert word in words, f"{word!r} is cut\n{seen(app)}"

@@ -94,6 +94,7 @@ async def test_nothing_flagged_is_said(make_app: MakeApp, home: Path, until: Unt
     app = make_app()
     async with app.run_test() as pilot:
         screen = await inspecting(app, pilot, until)
+        await until(pilot, lambda: screen.place)
         assert screen.refuse("flagged") == "no layer is flagged"
 
 
