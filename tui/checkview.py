@@ -39,7 +39,7 @@ EXPLAINED = {
     "undecided": (
         "Rounding inside the network hides whether they agree, as where a batch norm divides by a "
         "tiny deviation of few samples: the gradient may be right or wrong. Check trained weights, "
-        "or more samples (cnn-tui gradcheck --samples)."
+        "or more samples (cnn-tui gradcheck --samples 32)."
     ),
     "FAILED": (
         "They disagree. Look at the layer's backward; the entries below, and where they are, "

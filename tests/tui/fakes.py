@@ -63,6 +63,7 @@ def train_to(app: CnnApp, epoch: float, *, phase: str = "training", status: str 
         ring=ring,
         controls=controls,
         history=[],
+        rates_before=(),
         phase=phase,
         done=steps % STEPS,
         total=STEPS,
