@@ -26,6 +26,7 @@ from tui.screens.choose import Choose
 from tui.screens.copied import Copied
 from tui.screens.dialogs import AskPath, Confirm
 from tui.screens.help import HelpScreen
+from tui.widgets.gallerypane import GalleryPane
 from tui.widgets.pad import Pad
 
 SIZES = ((MIN_WIDTH, MIN_HEIGHT), (MIN_WIDTH, 24), (80, MIN_HEIGHT), (80, 20), (80, 24))
@@ -97,18 +98,40 @@ async def test_every_screen_is_usable(
     app: CnnApp, until: Until, place: Place, size: tuple[int, int]
 ) -> None:
     async with app.run_test(size=size) as pilot:
-        await place.before(pilot, until)
-        for key in place.keys:
-            await pilot.press(key)
-            await settled(pilot, until)
-        for pattern in place.shows:
-            await _comes(pattern, app)
-        for widget in app.screen.query("*"):
-            if widget.focusable and widget.display and widget.region.area:
-                rows = _rows_in_sight(widget)
-                assert rows >= 2 or rows == widget.size.height, f"{widget}\n{seen(app)}"
-        pads = app.screen.query(Pad)
-        assert not pads or _rows_in_sight(pads.first()) >= 14, "all of the paper"
+        await _go(pilot, until, place)
+        await _check(app, place)
+
+
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.name)
+async def test_every_screen_is_usable_after_the_terminal_was_made_smaller(
+    app: CnnApp, until: Until, place: Place
+) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        await _go(pilot, until, place)
+        await pilot.resize_terminal(*SIZES[0])
+        await until(pilot, lambda: app.screen.has_class("-very-low"))
+        await settled(pilot, until)
+        await _check(app, place)
+        for pane in app.screen.query(GalleryPane):
+            assert _rows_in_sight(pane) >= 5, seen(app)
+
+
+async def _go(pilot: Pilot, until: Until, place: Place) -> None:
+    await place.before(pilot, until)
+    for key in place.keys:
+        await pilot.press(key)
+        await settled(pilot, until)
+
+
+async def _check(app: CnnApp, place: Place) -> None:
+    for pattern in place.shows:
+        await _comes(pattern, app)
+    for widget in app.screen.query("*"):
+        if widget.focusable and widget.display and widget.region.area:
+            rows = _rows_in_sight(widget)
+            assert rows >= 2 or rows == widget.size.height, f"{widget}\n{seen(app)}"
+    pads = app.screen.query(Pad)
+    assert not pads or _rows_in_sight(pads.first()) >= 14, "all of the paper"
 
 
 async def _comes(pattern: str, app: CnnApp) -> None:

@@ -112,7 +112,8 @@ class InspectScreen(Choosing):
     def tick(self) -> None:
         self.lookout.poll()
         self._show_subject()
-        seen = (self.lookout.version, self.query_one(LayerTable).key, self.channel, self.wants_maps)
+        table = self.query_one(LayerTable)
+        seen = (self.lookout.version, table.key, self.channel, self.wants_maps, self.size)
         if seen == self._seen:
             return
         self._seen = seen
