@@ -401,7 +401,8 @@ def _explain(error: Exception) -> tuple[str, int]:
     if isinstance(error, EngineError):
         return str(error), error.exit_code
     if isinstance(error, MemoryError):
-        return "not enough memory; try a smaller batch or a smaller network", 1
+        what = f": {str(error)[:1].lower()}{str(error)[1:]}" if str(error) else ""
+        return f"not enough memory{what}; try a smaller batch or a smaller network", 1
     text = " ".join(str(error).split())
     return f"cnn-tui failed: {type(error).__name__}: {text}; --debug shows where", 1
 

@@ -218,7 +218,7 @@ class Training:
             self.error = error
             self._note("error", str(error) or type(error).__name__)
             log.error("training did not begin", exc_info=error)
-            if not isinstance(error, EngineError):
+            if not isinstance(error, EngineError | MemoryError):
                 self._note("error", f"a fault of the program ({type(error).__name__}); see the log")
 
     def _note(self, kind: Kind, text: str) -> None:

@@ -12,6 +12,17 @@ from engine.data import DATASETS
 from engine.errors import SpecError
 from engine.layers import shape_text
 from engine.models import build, spec_problems
+from engine.models.memory import (
+    MAX_SAVED_BYTES,
+    MAX_TRAINING_BYTES,
+    gigabytes,
+    saved_bytes,
+    training_bytes,
+)
+from engine.optim import OPTIMIZERS
+
+LONGEST_REASON = 400
+"""Characters of why a layer cannot be; a value may be of any length."""
 
 Finding = tuple[KeyPath, str]
 
@@ -51,7 +62,7 @@ def _shapes(config: Config) -> Iterator[Finding]:
                 f"{config.dataset}: {error}",
             )
         elif not error.path:  # the others are found by check_layers
-            yield ("layers",), error.reason
+            yield ("layers",), printable(error.reason, LONGEST_REASON)
         return
     if output != (classes,):
         end: KeyPath = ("model",)
@@ -61,6 +72,34 @@ def _shapes(config: Config) -> Iterator[Finding]:
             end,
             f"the network ends with shape {shape_text(output)}, expected {classes}: "
             f"one score for each class of {config.dataset}",
+        )
+
+
+def _memory(config: Config) -> Iterator[Finding]:
+    if (config.model is None) == (config.layers is None):
+        return
+    shape = DATASETS[config.dataset].image_shape
+    try:
+        model = build(config.specs, shape)
+    except SpecError:
+        return  # see _shapes
+    train = config.train
+    size = training_bytes(model, shape, train.batch_size, train.workers)
+    if size > MAX_TRAINING_BYTES:
+        yield (
+            ("train", "batch_size"),
+            f"training with batches of {train.batch_size} takes about {gigabytes(size)} of memory; "
+            f"more than {gigabytes(MAX_TRAINING_BYTES)} are refused, so take a smaller batch or a "
+            "smaller network",
+        )
+    slots = len(OPTIMIZERS[train.optimizer].slot_names)
+    best = any(name == "early_stopping" for item in config.callbacks for name, _ in item)
+    saved = saved_bytes(model, max(slots, 1) + best)
+    if saved > MAX_SAVED_BYTES:
+        yield (
+            ("model",) if config.layers is None else ("layers",),
+            f"a checkpoint of {model.count_parameters():,} parameters takes {gigabytes(saved)} "
+            f"with {train.optimizer}; more than {gigabytes(MAX_SAVED_BYTES)} are refused",
         )
 
 
@@ -173,6 +212,7 @@ def _files(config: Config) -> Iterator[Finding]:
 CHECKS = (
     Check((("model",), ("layers",)), _one_network),
     Check((("dataset",), ("model",), ("layers",)), _shapes),
+    Check((("dataset",), ("model",), ("layers",), ("train",), ("callbacks",)), _memory),
     Check((("dataset",), ("data", "limit"), ("data", "validation")), _amounts),
     Check(
         (
@@ -207,7 +247,7 @@ def check_layers(data: dict[str, Any], wrong: Sequence[KeyPath]) -> Iterator[Fin
     for problem in spec_problems(layers, shape):
         path: KeyPath = ("layers", *problem.path)
         if not any(_overlap(path, other) for other in wrong):
-            yield path, problem.reason
+            yield path, printable(problem.reason, LONGEST_REASON)
 
 
 def check(config: Config, wrong: set[KeyPath]) -> Iterator[Finding]:

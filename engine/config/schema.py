@@ -15,6 +15,9 @@ from engine.config.types import Betas, FilePath, LayerSpecs, OneOf, RunName, Sec
 from engine.data import DATASETS
 from engine.models import PRESETS, LayerSpec, preset
 
+MAX_EPOCHS = 100_000
+"""Of a run; what is kept for every epoch has room for so many."""
+
 
 class Augment(Section):
     """Random changes to training images, new ones every epoch."""
@@ -69,7 +72,7 @@ class CheckpointEvery(Section):
 class Train(Section):
     """How to train."""
 
-    epochs: int = Field(default=10, ge=1, le=100_000, description="passes over the training set")
+    epochs: int = Field(default=10, ge=1, le=MAX_EPOCHS, description="passes over the training set")
     batch_size: int = Field(default=128, ge=1, le=65_536, description="samples in one step")
     lr: float = Field(
         default=0.01, gt=0, description="learning rate", json_schema_extra={"live": True}

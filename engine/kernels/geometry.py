@@ -35,6 +35,11 @@ class Window:
     def is_padded(self) -> bool:
         return self.pads != ((0, 0), (0, 0))
 
+    def padded_size(self, height: int, width: int) -> int:
+        """Pixels of an image of H x W with its border; 0 without one, as nothing is copied then."""
+        (top, bottom), (left, right) = self.pads
+        return (height + top + bottom) * (width + left + right) if self.is_padded else 0
+
     def output_size(self, height: int, width: int) -> Pair:
         """(H_out, W_out) for an input of H x W: floor((H + pads − span) / stride) + 1.
 

@@ -26,10 +26,26 @@ _PATIENCE = 1000
 """Milliseconds between two looks at whether there still is a parent."""
 
 
-def shared_zeros(size: int, dtype: np.typing.DTypeLike) -> np.ndarray:
-    """A vector of zeros that this process and all forked from it afterwards read and write."""
+def shared_zeros(size: int, dtype: np.typing.DTypeLike, what: str = "an array") -> np.ndarray:
+    """A vector of zeros that this process and all forked from it afterwards read and write.
+
+    Args:
+        size: how many numbers.
+        dtype: of what type.
+        what: what they are, for the error.
+
+    Raises:
+        RunError: there is not enough memory.
+    """
     dtype = np.dtype(dtype)
-    memory = mmap.mmap(-1, max(size * dtype.itemsize, 1))
+    length = size * dtype.itemsize
+    try:
+        memory = mmap.mmap(-1, max(length, 1))
+    except (OSError, OverflowError):
+        raise RunError(
+            f"not enough memory for {what}: {size:,} numbers take {length / (1 << 30):,.1f} GB; "
+            "try a smaller network or a smaller batch"
+        ) from None
     return np.frombuffer(memory, dtype, size)
 
 

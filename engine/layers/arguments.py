@@ -21,11 +21,18 @@ class ArgumentError(ValueError):
         super().__init__(f"{name}: {reason}")
 
 
+MOST = 1_000_000_000
+"""The largest whole number; products of two fit into 64 bits."""
+
+
 def whole(name: str, value: Any, minimum: int = 1) -> int:
     """A whole number of at least ``minimum``."""
     if isinstance(value, bool) or not isinstance(value, Integral) or value < minimum:
         raise ArgumentError(name, f"expected a whole number >= {minimum}, got {value!r}")
-    return int(value)
+    number = int(value)
+    if number > MOST:
+        raise ArgumentError(name, f"expected at most {MOST:,}, got {number:,}")
+    return number
 
 
 def whole_or_pair(name: str, value: Any, minimum: int = 1) -> int | tuple[int, int]:

@@ -96,6 +96,10 @@ class Layer:
         """Multiplications with an addition that one sample costs, forward."""
         return 0
 
+    def scratch_size(self, in_shape: Shape) -> int:
+        """Numbers of one sample that a pass copies on the way, beside the output."""
+        return 0
+
     @classmethod
     def infer(cls, arguments: dict[str, Any], in_shape: Shape) -> dict[str, Any]:
         """Complete constructor arguments with what the input's shape tells (``in_channels``)."""
@@ -209,7 +213,7 @@ class Layer:
     def count_parameters(self) -> int:
         """How many numbers are trained."""
         return sum(
-            int(np.prod(shape)) for layer in self.walk() for shape in layer.param_shapes().values()
+            math.prod(shape) for layer in self.walk() for shape in layer.param_shapes().values()
         )
 
     def replica(self) -> Self:

@@ -1,5 +1,6 @@
 """Two-dimensional convolution."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -123,7 +124,12 @@ class Conv2D(Layer):
 
     def multiply_adds(self, in_shape: Shape) -> int:
         _, out_h, out_w = self.output_shape(in_shape)
-        return int(np.prod(self.param_shapes()["weight"])) * out_h * out_w
+        return math.prod(self.param_shapes()["weight"]) * out_h * out_w
+
+    def scratch_size(self, in_shape: Shape) -> int:
+        # The padded image, and the columns of one row of output.
+        row = math.prod(self.window.kernel) * self.output_shape(in_shape)[2]
+        return in_shape[0] * (self.window.padded_size(*in_shape[1:]) + row)
 
     @classmethod
     def infer(cls, arguments: dict[str, Any], in_shape: Shape) -> dict[str, Any]:

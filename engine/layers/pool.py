@@ -11,6 +11,9 @@ from engine.kernels.layout import as_nchw
 from engine.layers import arguments as check
 from engine.layers.base import Array, Layer, Shape
 
+MAX_TAPS = 1 << 16
+"""Pixels of a window: each takes a pass over the image, and its number has to fit into 16 bits."""
+
 
 class _Pool2D(Layer):
     """What both poolings share: the window, and the shapes.
@@ -30,6 +33,11 @@ class _Pool2D(Layer):
         self.stride = None if stride is None else check.whole_or_pair("stride", stride)
         self.padding = check.whole_or_pair("padding", padding, minimum=0)
         self.window = make_window(self.kernel_size, self.stride or self.kernel_size, self.padding)
+        rows, columns = self.window.kernel
+        if rows * columns > MAX_TAPS:
+            raise check.ArgumentError(
+                "kernel_size", f"expected at most {MAX_TAPS:,} pixels, got {rows}x{columns}"
+            )
         for size, pad in zip(self.window.kernel, pair(self.padding), strict=True):
             if 2 * pad > size:
                 raise check.ArgumentError(
@@ -46,6 +54,9 @@ class _Pool2D(Layer):
         if out_h < 1 or out_w < 1:
             raise self.shape_error(in_shape, "an image that the window fits into")
         return in_shape[0], out_h, out_w
+
+    def scratch_size(self, in_shape: Shape) -> int:
+        return in_shape[0] * self.window.padded_size(*in_shape[1:])
 
 
 class MaxPool2D(_Pool2D):

@@ -7,6 +7,7 @@ from typing import Any
 
 from engine.errors import ShapeError, SpecError
 from engine.layers import LAYERS, ArgumentError, Layer, Residual, Sequential, Shape
+from engine.models.memory import MAX_SAMPLE_BYTES, gigabytes, layer_bytes, sample_bytes
 from engine.suggest import suggestion
 
 LayerSpec = str | dict[str, Any]
@@ -15,6 +16,7 @@ LayerSpec = str | dict[str, Any]
 Path = tuple[str | int, ...]
 
 MAX_LAYERS = 1000
+"""In all, with those inside of others."""
 MAX_PARAMETERS = 500_000_000
 
 
@@ -37,12 +39,15 @@ def build(specs: Sequence[LayerSpec], in_shape: Shape) -> Sequential:
     if problems:
         raise problems[0]
     model = Sequential(layers)
+    if (count := sum(1 for _ in model.walk())) > MAX_LAYERS:
+        raise SpecError((), f"expected at most {MAX_LAYERS} layers in all, got {count}")
     if model.count_parameters() > MAX_PARAMETERS:
         raise SpecError(
             (),
             f"{model.count_parameters():,} parameters; "
             f"more than {MAX_PARAMETERS:,} are refused, as they would not fit into memory",
         )
+    _expect_room((), "all layers together take", sample_bytes(model, in_shape))
     return model
 
 
@@ -106,9 +111,21 @@ def _build_layer(
     if layer is None or in_shape is None:
         return layer, None
     try:
-        return layer, layer.output_shape(in_shape)
+        out_shape = layer.output_shape(in_shape)
     except ShapeError as error:
         raise SpecError(here, str(error)) from None
+    if not layer.children():
+        _expect_room(here, "it takes", layer_bytes(layer, in_shape))
+    return layer, out_shape
+
+
+def _expect_room(path: Path, what: str, size: int) -> None:
+    if size > MAX_SAMPLE_BYTES:
+        raise SpecError(
+            path,
+            f"{what} {gigabytes(size)} of memory for one sample; "
+            f"more than {gigabytes(MAX_SAMPLE_BYTES)} are refused",
+        )
 
 
 def _parse(spec: object, path: Path) -> tuple[str, dict[str, Any]]:

@@ -80,7 +80,7 @@ class Predictor:
         if x.size > self._shared.size or x.dtype != self._shared.dtype:
             if self._team is not None:
                 self._team.close()
-            self._shared = shared_zeros(x.size, x.dtype)
+            self._shared = shared_zeros(x.size, x.dtype, "the images")
         if self._team is None or self._team.closed:
             self._team = self._workers.team(self._task)
         return self._team

@@ -32,7 +32,7 @@ FORMAT = "cnn-tui checkpoint"
 VERSION = 1
 MANIFEST = "manifest.json"
 MANIFEST_LIMIT = 32 << 20
-"""Largest manifest in bytes: the history of the 100,000 epochs that a config may ask for."""
+"""Largest manifest in bytes: the history of all epochs that a config may ask for."""
 SIZE_LIMIT = (1 << 32) - 1
 """Largest file in bytes: a zip archive without the 64-bit extension."""
 

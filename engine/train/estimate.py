@@ -1,5 +1,6 @@
 """How long an epoch will take and how much memory it will need, before anything is trained."""
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,8 +9,9 @@ import numpy as np
 
 from engine.config import Config
 from engine.data import DATASETS, Batches, Split
-from engine.kernels.workers import MICRO_BATCH, Workers, micro_batches
+from engine.kernels.workers import MICRO_BATCH, Workers
 from engine.models import build
+from engine.models.memory import training_bytes
 from engine.train import setup
 from engine.train.trainer import Trainer
 
@@ -98,12 +100,6 @@ def memory_bytes(config: Config) -> int:
     """
     info = DATASETS[config.dataset]
     model = build(config.specs, info.image_shape)
-    summary = model.summary(info.image_shape)
-    batch = config.train.batch_size
-    pieces = len(micro_batches(batch))
-    images = (info.train_size + info.test_size) * int(np.prod(info.image_shape))
-    # Weights, two slots of an optimizer, scratch; and a gradient for every micro-batch.
-    weights = 4 * summary.parameters * (4 + pieces)
-    joined = any(layer.meets for layer in model.walk())
-    alive = batch if joined else min(batch, MICRO_BATCH * (config.train.workers or 2))
-    return images + weights + 2 * alive * summary.activation_bytes
+    images = (info.train_size + info.test_size) * math.prod(info.image_shape)
+    train = config.train
+    return images + training_bytes(model, info.image_shape, train.batch_size, train.workers)

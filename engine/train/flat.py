@@ -38,12 +38,12 @@ class FlatParameters:
             end += array.size
         dtypes = {array.dtype for array in arrays.values()} or {np.dtype(np.float32)}
         (self.dtype,) = dtypes
-        self.vector = shared_zeros(end, self.dtype)
+        self.vector = shared_zeros(end, self.dtype, "the parameters")
         self._adopt(model, "params", self.vector, keep=True)
 
     def gradients_of(self, replica: Layer) -> Array:
         """A new vector, of which the replica's gradients become views."""
-        vector = shared_zeros(self.vector.size, self.dtype)
+        vector = shared_zeros(self.vector.size, self.dtype, "a gradient")
         self._adopt(replica, "grads", vector, keep=False)
         return vector
 
@@ -71,16 +71,18 @@ def share_buffers(model: Layer) -> list[Array]:
     shared = []
     for layer in model.walk():
         for key, array in layer.buffers.items():
-            layer.buffers[key] = twin = shared_zeros(array.size, array.dtype).reshape(array.shape)
+            twin = shared_zeros(array.size, array.dtype, f"a {key}").reshape(array.shape)
             twin[...] = array
+            layer.buffers[key] = twin
             shared.append(twin)
     return shared
 
 
 def share_slots(optimizer: Optimizer, parameters: FlatParameters) -> None:
     """Give a fresh optimizer what it remembers, of the one vector, in shared memory."""
-    for arrays in optimizer.slots.values():
-        arrays[""] = shared_zeros(parameters.vector.size, parameters.dtype)
+    size, dtype = parameters.vector.size, parameters.dtype
+    for slot, arrays in optimizer.slots.items():
+        arrays[""] = shared_zeros(size, dtype, f"the optimizer's {slot}")
 
 
 def rms(array: Array) -> float:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
+from engine.config.schema import MAX_EPOCHS
 from engine.train import durable
 
 COLUMNS = (
@@ -25,7 +26,8 @@ COLUMNS = (
     "grad_norm",
 )
 _HEADER = ",".join(COLUMNS)
-_LIMIT = 64 << 20  # bytes; a row has about 150
+_LONGEST = 25 * len(COLUMNS)  # bytes of a row; a number has up to 24
+_LIMIT = MAX_EPOCHS * _LONGEST
 _BLOCK = 4096  # bytes; more than a line can have
 
 Value = int | float | None
@@ -76,12 +78,14 @@ def read(path: Path) -> list[dict[str, Value]]:
         One dict an epoch, None where there is no number. Of two rows of one epoch the later one.
 
     Raises:
-        OSError: there is a file, and it cannot be read.
+        OSError: there is a file, and it cannot be read, or has more rows than a run has epochs.
     """
     try:
         text = durable.read_limited(path, _LIMIT).decode("utf-8", errors="replace")
     except FileNotFoundError:
         return []
+    if text.count("\n") > MAX_EPOCHS + 1:
+        raise OSError(errno.EFBIG, f"more than {MAX_EPOCHS:,} rows; move it out of the way", path)
     header, *lines = text[: text.rfind("\n") + 1].split("\n")
     names = header.split(",")
     rows: dict[int, dict[str, Value]] = {}
@@ -91,7 +95,7 @@ def read(path: Path) -> list[dict[str, Value]]:
             continue
         values = dict(zip(names, fields, strict=True))
         epoch = values.get("epoch", "")
-        if epoch.isascii() and epoch.isdigit() and len(epoch) <= 18:
+        if epoch.isascii() and epoch.isdigit() and len(epoch) <= len(str(MAX_EPOCHS)):
             row: dict[str, Value] = {name: _number(values.get(name, "")) for name in COLUMNS}
             rows.pop(int(epoch), None)
             rows[int(epoch)] = {**row, "epoch": int(epoch)}

@@ -4,6 +4,7 @@ import csv
 import io
 import math
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 
 from engine.errors import RunError
@@ -34,6 +35,7 @@ COLUMNS = (
 """Columns of results.csv; ``loss`` to ``val_acc`` are those of the last epoch."""
 
 _LIMIT = 64 << 20  # bytes
+_MAX_ROWS = 100_000
 _WAIT = 10.0  # seconds for the lock; a writer holds it for milliseconds
 
 Value = str | int | float | None
@@ -98,11 +100,14 @@ def read_results(reports_dir: durable.StrPath) -> list[dict[str, str]]:
 def _read(path: Path) -> tuple[list[str], list[dict[str, str]]]:
     try:
         content = durable.read_limited(path, _LIMIT).decode("utf-8-sig")
-        names, *lines = list(csv.reader(io.StringIO(content, newline=""))) or [["run"]]
+        reader = csv.reader(io.StringIO(content, newline=""))
+        names, *lines = list(islice(reader, _MAX_ROWS + 2)) or [["run"]]
     except FileNotFoundError:
         return list(COLUMNS), []
     except (UnicodeDecodeError, csv.Error) as exc:
         raise RunError(f"{path}: not a table of runs; move it out of the way") from exc
+    if len(lines) > _MAX_ROWS:
+        raise RunError(f"{path}: more than {_MAX_ROWS:,} rows; move it out of the way")
     if "run" not in names or len(set(names)) != len(names):
         raise RunError(f"{path}: not a table of runs; move it out of the way")
     # A spreadsheet may drop trailing empty fields, or add some.

@@ -230,6 +230,12 @@ def test_signals_to_the_whole_group_are_for_the_parent() -> None:
         assert results(team, None, 2) == [0, 1]
 
 
+@pytest.mark.parametrize("size", [1 << 50, 1 << 61, 1 << 80])
+def test_too_large_a_shared_vector_says_what_is_too_large(size: int) -> None:
+    with pytest.raises(RunError, match=r"not enough memory for the weights: .* numbers take .* GB"):
+        shared_zeros(size, np.float32, "the weights")
+
+
 @pytest.mark.parametrize("count", [2, 3])
 def test_a_meeting_has_room_for_anything(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of 1,000 bytes a turn: none, one, just so many, and several, each member another size."""

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import engine
+from engine.config.schema import MAX_EPOCHS
 from engine.errors import RunError
 from engine.train.rundir import RunDir
 
@@ -147,3 +148,22 @@ def test_half_a_row_on_a_full_disk_is_taken_back(run: RunDir) -> None:
         check=True,
     )
     assert done.stdout == f"{run.path}/metrics.csv: not written: no space for the whole row\n"
+
+
+@pytest.mark.parametrize("line", ["{},,,,,,,,", "1,,,,,,,,", "\n"])
+def test_more_rows_than_there_can_be_epochs_are_not_read(run: RunDir, line: str) -> None:
+    path = run.path / "metrics.csv"
+    path.write_text(
+        "epoch,loss,acc,val_loss,val_acc,lr,seconds,samples_per_s,grad_norm\n"
+        + "".join(line.format(i) + "\n" for i in range(MAX_EPOCHS + 1))
+    )
+    with pytest.raises(RunError, match=r"metrics.csv.*more than 100,000 rows"):
+        run.read_metrics()
+
+
+def test_all_epochs_that_there_can_be_are_read(run: RunDir) -> None:
+    row = ",".join(["-1.2345678901234567e-100"] * 8)
+    text = "".join(f"{i},{row}\n" for i in range(1, MAX_EPOCHS + 1))
+    header = "epoch,loss,acc,val_loss,val_acc,lr,seconds,samples_per_s,grad_norm\n"
+    (run.path / "metrics.csv").write_text(header + text)
+    assert [row["epoch"] for row in run.read_metrics()] == list(range(1, MAX_EPOCHS + 1))

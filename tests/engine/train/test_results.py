@@ -122,3 +122,9 @@ def test_four_processes_at_once_lose_no_row(tmp_path: Path) -> None:
     found = sorted((row["run"], row["epochs"]) for row in rows)
     assert found == sorted((f"{name}-{i}", str(i + 10)) for name in "abcd" for i in range(10))
     assert sorted(os.listdir(tmp_path)) == [".results.lock", "results.csv"]
+
+
+def test_a_table_of_too_many_rows_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "results.csv").write_text("run\n" + "a\n" * 100_001)
+    with pytest.raises(RunError, match="more than 100,000 rows"):
+        read_results(tmp_path)

@@ -1,0 +1,67 @@
+"""What a network takes in memory, before any of it is allocated, and how much is too much."""
+
+import math
+
+from engine.kernels.workers import MICRO_BATCH, micro_batches
+from engine.layers import Layer, Shape
+
+FLOAT = 4
+"""Bytes of a number while training."""
+
+MAX_SAMPLE_BYTES = 1 << 30
+"""Of what one sample's forward pass makes."""
+
+MAX_TRAINING_BYTES = 64 << 30
+"""Of weights, their state and one batch."""
+
+MAX_SAVED_BYTES = 4_000_000_000
+"""Of the arrays of a checkpoint: the format has room for 4 GB, and the rest is for its manifest."""
+
+
+def layer_bytes(layer: Layer, in_shape: Shape) -> int:
+    """One sample's output of a layer without layers inside, and what it copies on the way."""
+    return FLOAT * (math.prod(layer.output_shape(in_shape)) + layer.scratch_size(in_shape))
+
+
+def sample_bytes(model: Layer, in_shape: Shape) -> int:
+    """All outputs of one sample, which the backward pass needs, and the largest copy."""
+    leaves = list(model.named_shapes(in_shape))
+    kept = sum(math.prod(out) for _, _, _, out in leaves)
+    copied = max((layer.scratch_size(shape) for _, layer, shape, _ in leaves), default=0)
+    return FLOAT * (kept + copied)
+
+
+def training_bytes(model: Layer, in_shape: Shape, batch_size: int, workers: int | None) -> int:
+    """Roughly what training takes: weights and their state, and a batch to train or evaluate on.
+
+    Args:
+        model: any network.
+        in_shape: of one sample.
+        batch_size: samples of a step.
+        workers: how many micro-batches compute at once; None for two.
+    """
+    pieces = len(micro_batches(batch_size))
+    # Weights, two slots of an optimizer, scratch; and a gradient for every micro-batch.
+    weights = FLOAT * model.count_parameters() * (4 + pieces)
+    together = workers or 2
+    joined = any(layer.meets for layer in model.walk())
+    trained = batch_size if joined else min(together, pieces) * -(-batch_size // pieces)
+    # Every activation has a gradient; none has where the network is evaluated.
+    samples = max(2 * trained, together * MICRO_BATCH)
+    return weights + samples * sample_bytes(model, in_shape)
+
+
+def saved_bytes(model: Layer, copies: int) -> int:
+    """The arrays of a checkpoint.
+
+    Args:
+        model: any network.
+        copies: what is saved of the size of the parameters, beside them.
+    """
+    state = sum(math.prod(shape) for shape in model.state_shapes().values())
+    return FLOAT * (state + copies * model.count_parameters())
+
+
+def gigabytes(size: int) -> str:
+    """``104.3 GB``."""
+    return f"{size / (1 << 30):,.1f} GB"
