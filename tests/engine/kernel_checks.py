@@ -104,6 +104,8 @@ def sizes_and_pads() -> None:
                     assert window.is_padded == (window.pads != ((0, 0), (0, 0)))
                     met = taps((9, 8), window.kernel, window.stride, window.pads, window.dilation)
                     assert window.output_size(9, 8) == (max(met)[0] + 1, max(met)[1] + 1)
+                    padded = np.pad(np.zeros((9, 8)), window.pads).size
+                    assert window.padded_size(9, 8) == (padded if window.is_padded else 0)
 
 
 def windows_that_do_not_fit() -> None:
