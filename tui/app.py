@@ -1,11 +1,7 @@
 """The app: owns the screens, the training, the background jobs, and the way out."""
 
-import asyncio
 import logging
-import signal
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,12 +13,11 @@ from textual.notifications import SeverityLevel as Severity
 from textual.widgets import Input, TextArea
 
 from engine.commands.signals import Signals
-from engine.commands.train import resume_command
 from engine.config import Config
-from engine.paths import real_path
 from tui import keymap, theme
 from tui.driver import patient
 from tui.jobs import Job, JobEnded
+from tui.leaving import HANGUP, Leaving, logged
 from tui.offer import offer_to_resume
 from tui.palette import Actions
 from tui.screens import SCREENS
@@ -41,12 +36,6 @@ from tui.workspace import Workspace
 log = logging.getLogger("cnn_tui")
 
 _TICK = 0.235  # seconds; the loss is drawn with every one, at 4 Hz
-_PATIENCE = {"loading": 0.3, "downloading": 0.3}
-"""Seconds that a phase in which there is nothing to save may keep the app from leaving."""
-_LONGEST_SAVE = 30.0
-_LAST = 5.0
-"""Seconds from there to the end, at most."""
-_HANGUP = 129
 
 
 class CnnApp(App[int]):
@@ -60,6 +49,7 @@ class CnnApp(App[int]):
         speed: how long epochs take.
         settings: what is remembered.
         log_path: the file that errors are told in full; None where there is none.
+        leaving: the way out.
         signals: open signal handlers, whose first signal makes the app save and leave.
 
     Args:
@@ -102,10 +92,9 @@ class CnnApp(App[int]):
         self.choice = Choice(self.training, self.workspace)
         self.speed = Speedometer(self)
         self.jobs: set[Job] = set()
-        self.farewell: list[str] = []
         self.signals: Signals | None = None
         self.config_watch = ConfigWatch(self)
-        self._leaving = False
+        self.leaving = Leaving(self)
         for one in theme.THEMES:
             self.register_theme(one)
         known = self.settings.theme in self.available_themes
@@ -129,9 +118,9 @@ class CnnApp(App[int]):
         if self.signals is not None and self.signals.received is not None:
             self.leave(self.signals.exit_code or 0)
         elif getattr(self._driver, "is_gone", False):
-            self.leave(_HANGUP)
-        if self._leaving:
-            with _logged("drawing"):
+            self.leave(HANGUP)
+        if self.leaving.begun:
+            with logged("drawing"):
                 self._beat()
         else:
             self.config_watch.beat()
@@ -206,7 +195,7 @@ class CnnApp(App[int]):
         Returns:
             False if a training is running already, which is said, or the app is being left.
         """
-        if self._leaving:
+        if self.leaving.begun:
             return False
         if self.training.running:
             self.tell(
@@ -261,7 +250,7 @@ class CnnApp(App[int]):
 
     async def run_action(self, action: Any, *args: Any, **kwargs: Any) -> bool:
         """Run an action; one that is refused says why. Who is leaving begins nothing new."""
-        if self._leaving and action not in ("quit", "app.quit"):
+        if self.leaving.begun and action not in ("quit", "app.quit"):
             return False
         if await super().run_action(action, *args, **kwargs):
             return True
@@ -298,7 +287,7 @@ class CnnApp(App[int]):
 
     async def action_quit(self) -> None:
         """Quit; asks only while training."""
-        if self._leaving:
+        if self.leaving.begun:
             self.exit(0)
             return
         if isinstance(self.screen, Confirm):
@@ -347,90 +336,10 @@ class CnnApp(App[int]):
             give_back()
 
     def leave(self, exit_code: int = 0) -> None:
-        """Save what is running, and leave; does not ask.
-
-        Whatever goes wrong meanwhile is logged, and does not keep the app from leaving.
-        """
-        if self._leaving:
-            return
-        self._leaving = True
-        self._end_in_any_case(exit_code)
-        with _logged("the training cannot be told to stop"):
-            reason = "quit" if exit_code == 0 else signal.Signals(exit_code - 128).name
-            self.training.stop(reason)
-        for job in self.jobs:
-            job.cancel()
-        self.run_worker(self._leave(exit_code), exit_on_error=False)
-
-    def _end_in_any_case(self, exit_code: int, seconds: float | None = None) -> None:
-        if self.signals is not None:
-            self.signals.last_resort.begin(exit_code, seconds)
-
-    async def _leave(self, exit_code: int) -> None:
-        try:
-            with _logged("waiting for the training"):
-                await self._wait_for_training()
-            with _logged("the session is not remembered"):
-                self._remember()
-            with _logged("there is no farewell"):
-                self._say_farewell()
-        finally:
-            self._end_in_any_case(exit_code, _LAST)
-            self.exit(exit_code)
-
-    async def _wait_for_training(self) -> None:
-        began, told = time.monotonic(), False
-        while self.training.thread_alive:
-            waited = time.monotonic() - began
-            if waited > _PATIENCE.get(self.training.phase, _LONGEST_SAVE):
-                break
-            if waited > 0.4 and not told:
-                told = True
-                self.tell("saving the checkpoint ...", "q again leaves at once", timeout=30)
-            await asyncio.sleep(0.02)
-        await asyncio.sleep(0)  # let the last messages of the training arrive
-
-    def _remember(self) -> None:
-        path = self.workspace.document.path
-        self.settings.config = str(real_path(path)) if path else ""
-        self.settings.theme = self.theme
-        self.settings.save()
-
-    def _say_farewell(self) -> None:
-        """What is printed once the terminal is itself again."""
-        training = self.training
-        run = training.run_dir
-        if run is None or training.session is None:
-            return
-        if training.session.controls.stop_reason is not None:
-            self.farewell.append(f"stopped and saved; go on with:  {resume_command(run)}")
+        """Save what is running, and leave; does not ask."""
+        self.leaving.begin(exit_code)
 
     def _fatal_error(self) -> None:
         """A fault of the program: restore the terminal, and say where the whole story is."""
-        self._end_in_any_case(1, 2 * _LAST)
-        with _logged("the training cannot be told to stop"):
-            self.training.stop("the app crashed")
-            deadline = time.monotonic() + _LAST
-            while self.training.thread_alive and time.monotonic() < deadline:
-                time.sleep(0.02)
         assert self._exception is not None
-        self.panic(Text("\n".join(self.fault(self._exception))))
-
-    def fault(self, error: Exception) -> list[str]:
-        """What to say about a fault of the program; it is logged."""
-        log.critical("the app crashed", exc_info=error)
-        lines = [f"cnn-tui: a fault of the program: {type(error).__name__}: {clean(error, 300)}"]
-        if self.log_path is not None:
-            lines.append(f"the whole story is in {self.log_path}")
-        if self.training.run_dir is not None:
-            lines.append(f"the run is saved; go on with:  {resume_command(self.training.run_dir)}")
-        return lines
-
-
-@contextmanager
-def _logged(what: str) -> Iterator[None]:
-    """An exception is logged, and goes no further."""
-    try:
-        yield
-    except Exception:
-        log.exception("while leaving: %s", what)
+        self.panic(Text("\n".join(self.leaving.crash(self._exception))))

@@ -41,7 +41,7 @@ def launch(config: Path | None, overrides: Sequence[str] = ()) -> int:
     code = _run(app)
     LastResort().begin(code, _LAST)  # a thread that does not end would keep the process
     with suppress(OSError):  # the terminal may be gone
-        for line in app.farewell:
+        for line in app.leaving.farewell:
             print(visible(line), file=sys.stderr)
     return code
 
@@ -51,7 +51,7 @@ def _run(app: CnnApp) -> int:
         try:
             code = app.run()
         except Exception as error:  # on the way out: all before that is shown by the app itself
-            app.farewell = app.fault(error)
+            app.leaving.farewell = app.leaving.crash(error)
             return app.signals.exit_code or 1
         finally:
             app.give_terminal_back()

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine.config.problems import KeyPath, shown
+from engine.config.problems import KeyPath, printable, shown
 from engine.config.schedulers import OneCycleLR
 from engine.config.schema import Config
 from engine.data import DATASETS

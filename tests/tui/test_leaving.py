@@ -33,7 +33,7 @@ async def test_quitting_asks_only_while_training_and_saves(slow_app: CnnApp, unt
         await until(pilot, lambda: not app.is_running)
     assert app.return_value == 0
     assert not app.training.thread_alive
-    assert "cnn-tui resume" in app.farewell[0]
+    assert "cnn-tui resume" in app.leaving.farewell[0]
     (run,) = list_runs("runs")
     assert run.status == "stopped"
     assert list((run.path / "checkpoints").iterdir())
@@ -80,7 +80,7 @@ async def test_quitting_does_not_ask_when_nothing_is_going_on(make_app: MakeApp)
         await pilot.press("q")
         await pilot.pause(0.2)
         assert not app.is_running
-    assert app.farewell == []
+    assert app.leaving.farewell == []
 
 
 async def test_the_next_session_opens_with_the_same_config_and_theme(make_app: MakeApp) -> None:

@@ -85,8 +85,8 @@ FAULTS = {"raises": "raise RuntimeError('fell')", "hangs": "threading.Event().wa
 
 _SCRIPT = """
 import importlib, sys, threading
-import engine.commands.signals, tui.app, tui.launch
-engine.commands.signals.GRACE, tui.app._LAST, tui.launch._LAST = 2.0, 1.0, 1.0
+import engine.commands.signals, tui.app, tui.launch, tui.leaving
+engine.commands.signals.GRACE, tui.leaving._LAST, tui.launch._LAST = 2.0, 1.0, 1.0
 step, number = sys.argv[1].split("."), 0
 for number in range(len(step), 0, -1):
     try:
