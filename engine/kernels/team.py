@@ -10,10 +10,9 @@ moment, without a copy. What changes afterwards lies in shared memory (``shared_
 parameters, gradients, statistics, and what is to be done next. Results come back through a pipe.
 There is nothing in the file system.
 
-Workers end with their parent, however it dies: the kernel kills them then, also those that are
-stopped; without that (``prctl``), the end of the pipe tells a worker, and one that waits for
-others looks for itself. A worker that somebody stopped (SIGSTOP) would hold up all the others,
-and its parent with them: who waits for it makes it continue.
+Workers end with their parent, however it dies: the end of the pipe tells them, and one that waits
+for others looks for itself. A worker that somebody stopped (SIGSTOP) would hold up all the others,
+and its parent with them: who waits for it makes it continue. When the parent ends, the kernel does.
 """
 
 import ctypes
@@ -252,9 +251,13 @@ def _live(worker: _Worker) -> NoReturn:
 
 
 def _end_with(parent: int) -> None:
-    """Have the kernel kill this process when its parent ends."""
+    """Have the kernel continue this process when its parent ends, so that it notices.
+
+    For the kernel that is the thread which forked it. One that goes on without that thread does
+    not notice: therefore it is not SIGKILL.
+    """
     if _LIBC is not None:
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGCONT)
     if os.getppid() != parent:  # it ended before the kernel was told
         os._exit(0)
 

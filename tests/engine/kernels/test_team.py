@@ -619,3 +619,12 @@ def test_workers_that_are_stopped_end_with_their_parent(end: str) -> None:
     pids = [int(pid) for pid in done.stdout.split()]
     assert len(pids) == 2
     wait_until(lambda: all(gone(pid) for pid in pids))
+
+
+def test_a_team_outlives_the_thread_that_made_it() -> None:
+    teams: list[Team[Any]] = []
+    maker = threading.Thread(target=lambda: teams.append(Team(lambda order, crew: crew.index, 2)))
+    maker.start()
+    maker.join()
+    assert teams[0].run(None, 2) == [0, 1]
+    teams[0].close()
