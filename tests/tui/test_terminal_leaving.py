@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from tmux import Tmux, is_gone
 
+from engine.train.runlist import list_runs
+
 pytestmark = [
     pytest.mark.terminal,
     pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed"),
@@ -123,11 +125,18 @@ def test_whatever_happens_on_the_way_out_it_ends(terminal: Tmux, step: str, kind
 
 def test_a_terminal_that_goes_without_a_signal_ends_it(terminal: Tmux) -> None:
     """As under ``nohup``: nothing but the end of its input says so."""
-    ignore = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN); import tui.launch"
-    (terminal.folder / "nohup.py").write_text(f"{ignore}; tui.launch.launch(None)")
+    (terminal.folder / "nohup.py").write_text(
+        "import pathlib, signal, tui.launch\n"
+        "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+        "tui.launch.launch(pathlib.Path('configs/endless.yaml'))\n"
+    )
     pid = terminal.start_app(program="nohup.py")
+    terminal.press("r")
+    terminal.wait(lambda: "epoch 1 val" in terminal.screen)
     terminal.close()
     terminal.wait(lambda: is_gone(pid))
+    (run,) = list_runs(terminal.folder / "runs")
+    assert (run.status, run.record["reason"]) == ("stopped", "SIGHUP")
 
 
 @pytest.mark.parametrize("stopped", [False, True])
