@@ -1,6 +1,5 @@
 """What a schema cannot say: keys that have to fit each other, and shapes that have to fit."""
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +19,7 @@ from engine.models.memory import (
     training_bytes,
 )
 from engine.optim import OPTIMIZERS
+from engine.paths import real_path
 
 LONGEST_REASON = 400
 """Characters of why a layer cannot be; a value may be of any length."""
@@ -200,7 +200,7 @@ def _files(config: Config) -> Iterator[Finding]:
             path = getattr(options, "filepath", None)
             if path is None:
                 continue
-            first = seen.setdefault(os.path.abspath(path), i)
+            first = seen.setdefault(str(real_path(path)), i)
             if first != i:
                 yield (
                     ("callbacks", i, name, "filepath"),

@@ -136,3 +136,17 @@ def test_one_file_by_two_names_is_one_file(tmp_path, monkeypatch):
     callbacks = "[checkpoint: {filepath: x/../a}, csv_logger: {filepath: a}]"
     with pytest.raises(ConfigProblems, match="expected a file of its own"):
         loads(f"{BASE}callbacks: {callbacks}\n")
+
+
+def test_files_are_compared_where_the_working_folder_was_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    items = "[csv_logger: {filepath: a.csv}, checkpoint: {filepath: %s}]"
+    base = "dataset: mnist_mini\nmodel: mlp\ncallbacks: "
+    assert loads(base + items % "a.npz").callbacks
+    with pytest.raises(ConfigProblems, match="expected a file of its own"):
+        loads(base + items % "./a.csv")
