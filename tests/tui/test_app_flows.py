@@ -1,15 +1,15 @@
 """The app as it is used: start, train, stop, quit, and what goes wrong on the way."""
 
-import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from patience import PATIENCE
 from textual.content import Content
 from textual.widgets import Input, OptionList
-from tui_support import Until, tap, training, write_slow
+from tui_support import Until, seen, tap, training, write_slow
 
 from engine.train.events import EpochEnded, Event, Started
 from engine.train.runlist import list_runs
@@ -21,6 +21,7 @@ from tui.screens.dialogs import Confirm
 from tui.screens.help import HelpScreen
 from tui.screens.train import LossCurve, TrainScreen
 from tui.told import TrainingTold
+from tui.widgets.yamleditor import YamlEditor
 from tui.workspace import Workspace
 
 MakeApp = Callable[..., CnnApp]
@@ -48,8 +49,7 @@ async def test_a_run_to_its_end(make_app: MakeApp, until: Until) -> None:
         assert app.training.phase == "finished"
         assert len(app.training.history) == 2
         assert "test_acc" in app.training.ended.test  # type: ignore[union-attr]
-        await asyncio.sleep(0.2)
-        assert "Finished" in str(app.screen.query_one("#banner").render())
+        await until(pilot, lambda: "Finished" in str(app.screen.query_one("#banner").render()))
         (run,) = list_runs("runs")
         assert run.status == "finished"
 
@@ -103,7 +103,9 @@ async def test_a_zoomed_pane_is_left_by_esc(slow_app: CnnApp, until: Until) -> N
     async with training(app, until) as pilot:
         for screen in ("2", "3"):
             await tap(pilot, screen)
-            await until(pilot, lambda: app.screen.refuse("zoom") is None)  # type: ignore
+            await until(
+                pilot, lambda: app.screen.check_action("zoom", ()) and app.screen.is_mounted
+            )
             await tap(pilot, "z")
             await until(pilot, lambda: app.screen.query(".zoomed-out"))
             await tap(pilot, "escape")
@@ -188,14 +190,14 @@ async def test_a_diverged_run_says_where_and_why_and_keeps_its_curve(
         await tap(pilot, "r")
         await until(pilot, lambda: app.training.ended and not app.training.running)
         assert app.training.phase == "diverged"
-        await asyncio.sleep(0.3)
+        curve = app.screen.query_one("#loss")
+        await until(pilot, lambda: "✗" in [mark.symbol for mark in curve.picture.marks])  # type: ignore[attr-defined]
+        assert any(len(series.y) for series in curve.picture.series)  # type: ignore[attr-defined]
+        await until(pilot, lambda: "Diverged" in str(app.screen.query_one("#banner").render()))
         banner = str(app.screen.query_one("#banner").render())
         assert "Diverged in epoch 1, batch" in banner
         assert "learning rate 1e+06" in banner
         assert "lower train.lr" in banner
-        curve = app.screen.query_one("#loss")
-        assert any(len(series.y) for series in curve.picture.series)  # type: ignore[attr-defined]
-        assert "✗" in [mark.symbol for mark in curve.picture.marks]  # type: ignore[attr-defined]
 
 
 async def test_data_that_cannot_be_had_says_where_to_put_it(
@@ -216,7 +218,7 @@ async def test_data_that_cannot_be_had_says_where_to_put_it(
     async with app.run_test() as pilot:
         await tap(pilot, "r")
         await until(pilot, lambda: not app.training.running)
-        await asyncio.sleep(0.3)
+        await until(pilot, lambda: "cannot" in str(app.screen.query_one("#banner").render()))
         banner = str(app.screen.query_one("#banner").render())
         assert "cannot download" in banner
         assert "put train-images-idx3-ubyte.gz" in banner
@@ -224,11 +226,15 @@ async def test_data_that_cannot_be_had_says_where_to_put_it(
         assert not list_runs("runs")
 
 
-async def test_a_broken_config_is_shown_with_line_and_column(make_app: MakeApp, home: Path) -> None:
+async def test_a_broken_config_is_shown_with_line_and_column(
+    make_app: MakeApp, home: Path, until: Until
+) -> None:
     (home / "configs" / "broken.yaml").write_text("dataset: mnist_mini\ntrain:\n  lr: fast\n")
     app = make_app("broken")
     async with app.run_test() as pilot:
-        await pilot.pause(0.2)
+        await until(
+            pilot, lambda: "problem" in str(app.screen.query_one("#overview-text").render())
+        )
         words = str(app.screen.query_one("#overview-text").render())
         assert "2 problems" in words
         assert "3:7" in words
@@ -238,19 +244,20 @@ async def test_a_broken_config_is_shown_with_line_and_column(make_app: MakeApp, 
         assert not app.training.running
 
 
-async def test_names_with_markup_and_escapes_are_shown_as_text(home: Path) -> None:
+async def test_names_with_markup_and_escapes_are_shown_as_text(home: Path, until: Until) -> None:
     nasty = home / "configs" / "a[bold]b[@click=app.quit] [\u202ex.yaml"
     nasty.write_text("# \x1b]0;title\x07 [/red] comment\ndataset: '[/'\n")
     app = CnnApp(Workspace.opened(nasty))
     async with app.run_test(size=(120, 40)) as pilot:
-        await pilot.pause(0.2)
+        await until(pilot, lambda: "a[bold]b[@click=app.quit]" in seen(app))
         await pilot.press("p")
-        await pilot.pause(0.2)
+        await until(pilot, lambda: "[/red] comment" in seen(app))
         picture = app.export_screenshot()
         assert "\u202e" not in picture
         assert "\x1b" not in picture
         await pilot.press("e")
-        await pilot.pause(0.2)
+        await until(pilot, lambda: app.screen.query(YamlEditor))
+        await until(pilot, lambda: "[bold]b" in seen(app))
         assert "\u202e" not in app.export_screenshot()
 
 
@@ -299,7 +306,7 @@ async def test_the_palette_has_every_action_and_runs_them(make_app: MakeApp, unt
         await pilot.press("ctrl+p")
         app.screen.query_one(Input).value = "smoothing of the curves"
         await until(pilot, lambda: app.screen.query_one(OptionList).option_count == 1)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE
         while not isinstance(app.screen, TrainScreen):  # the list may be filled once more
             assert time.monotonic() < deadline
             await tap(pilot, "enter")

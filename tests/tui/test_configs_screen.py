@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
-from tui_support import Until
+from tui_support import Until, tap
 
 from tui.app import CnnApp
 from tui.screens.copied import Copied, broken
@@ -24,11 +24,10 @@ def _words(app: CnnApp, selector: str) -> str:
     return str(app.screen.query_one(selector).render())
 
 
-async def test_the_first_screen_says_which_key_trains(home: Path) -> None:
+async def test_the_first_screen_says_which_key_trains(home: Path, until: Until) -> None:
     app = CnnApp(Workspace.opened())
     async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.pause(0.7)
-        assert "r  train quickstart now" in _words(app, "#go")
+        await until(pilot, lambda: "r  train quickstart now" in _words(app, "#go"))
         assert "no download" in _words(app, "#go")
         assert "$ cnn-tui --no-ui --config quickstart" in _words(app, "#command")
 
@@ -99,24 +98,26 @@ async def test_the_list_marks_configs_as_they_are_with_unsaved_changes(
 
 
 async def test_data_that_is_not_here_is_said_before_running(
-    make_app: MakeApp, home: Path, monkeypatch: pytest.MonkeyPatch
+    make_app: MakeApp, home: Path, monkeypatch: pytest.MonkeyPatch, until: Until
 ) -> None:
     monkeypatch.setenv("CNN_TUI_DATA", str(home))
     (home / "configs" / "far.yaml").write_text("dataset: cifar10\nmodel: tiny_vgg_cifar10\n")
     app = make_app("far")
     async with app.run_test(size=(120, 40)) as pilot:
-        await pilot.pause(0.2)
-        assert "↓ fetched first, 162 MB" in _words(app, "#overview-text")
+        await until(pilot, lambda: "↓ fetched first, 162 MB" in _words(app, "#overview-text"))
         assert "fetches the data first" in _words(app, "#go")
 
 
-async def test_changes_are_marked_saved_and_undone(make_app: MakeApp, home: Path) -> None:
+async def test_changes_are_marked_saved_and_undone(
+    make_app: MakeApp, home: Path, until: Until
+) -> None:
     app = make_app()
     async with app.run_test() as pilot:
         app.workspace.document.set("seed", 9)
-        await pilot.pause(0.2)
-        assert "●" in str(app.screen.query_one(ConfigList).get_option_at_index(7).prompt)
-        assert "--set seed=9" in _words(app, "#command")
+        configs = app.screen.query_one(ConfigList)
+        place = [path.stem for path in app.workspace.paths].index("tiny")
+        await until(pilot, lambda: "●" in str(configs.get_option_at_index(place).prompt))
+        await until(pilot, lambda: "--set seed=9" in _words(app, "#command"))
         await pilot.press("u")
         assert not app.workspace.document.dirty
         await pilot.press("U")
@@ -124,9 +125,8 @@ async def test_changes_are_marked_saved_and_undone(make_app: MakeApp, home: Path
         await pilot.press("w")
         assert not app.workspace.document.dirty
         assert "seed: 9" in (home / "configs" / "tiny.yaml").read_text()
-        await pilot.press("q")
-        await pilot.pause(0.2)
-        assert not app.is_running
+        await tap(pilot, "q")
+        await until(pilot, lambda: not app.is_running)
 
 
 async def test_a_config_with_errors_is_not_saved_without_a_question(
@@ -169,7 +169,9 @@ async def test_save_as_suggests_a_name_and_asks_before_replacing(
         assert app.workspace.document.name == "tiny-2"
 
 
-async def test_unsaved_changes_are_asked_about_when_quitting(make_app: MakeApp) -> None:
+async def test_unsaved_changes_are_asked_about_when_quitting(
+    make_app: MakeApp, until: Until
+) -> None:
     app = make_app()
     async with app.run_test() as pilot:
         app.workspace.document.set("seed", 9)
@@ -177,9 +179,8 @@ async def test_unsaved_changes_are_asked_about_when_quitting(make_app: MakeApp) 
         assert isinstance(app.screen, Confirm)
         await pilot.press("n")
         assert app.is_running
-        await pilot.press("D", "q")
-        await pilot.pause(0.2)
-        assert not app.is_running
+        await tap(pilot, "D", "q")
+        await until(pilot, lambda: not app.is_running)
 
 
 async def test_the_command_is_copied(make_app: MakeApp) -> None:
@@ -208,19 +209,23 @@ def test_a_copied_command_is_broken_where_a_shell_joins_it(width: int) -> None:
 async def test_a_click_on_the_go_line_trains(make_app: MakeApp, until: Until) -> None:
     app = make_app()
     async with app.run_test() as pilot:
-        await pilot.pause(0.2)
+        await until(pilot, lambda: "train" in _words(app, "#go"))
         await pilot.click("#go", offset=(8, 0))
         await until(pilot, lambda: app.training.started)
         await until(pilot, lambda: not app.training.running)
 
 
-async def test_a_click_on_the_top_line_goes_there(make_app: MakeApp) -> None:
+async def test_a_click_on_the_top_line_goes_there(make_app: MakeApp, until: Until) -> None:
     app = make_app()
     async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.pause(0.2)
         header = app.screen.query_one("#header", Line)
-        x = next(x for x in range(80) if getattr(header.part_at(x), "action", "").count("train"))
-        await pilot.click("#header", offset=(x, 0))
+
+        def train() -> list[int]:
+            actions = [getattr(header.part_at(x), "action", "") for x in range(80)]
+            return [x for x, action in enumerate(actions) if "train" in action]
+
+        await until(pilot, train)
+        await pilot.click("#header", offset=(train()[0], 0))
         assert app.current_mode == "train"
 
 

@@ -118,8 +118,8 @@ async def test_a_training_is_followed_and_its_levers_are_here_too(
         await tap(pilot, "r")
         await until(pilot, lambda: app.training.started)
         screen = await opened(app, pilot, until)
-        assert "live" in line(screen)
-        assert all(column(screen, "step size")[i] for i in (0, 3, 6))
+        await until(pilot, lambda: "live" in line(screen))
+        await until(pilot, lambda: all(column(screen, "step size")[i] for i in (0, 3, 6)))
         assert screen.lookout.ground is not None
         assert screen.lookout.ground.start is not None
         first = screen.lookout.version
@@ -130,13 +130,14 @@ async def test_a_training_is_followed_and_its_levers_are_here_too(
         assert session is not None
         step = session.progress.global_step
         await until(pilot, lambda: screen.lookout.look.step == step)  # type: ignore[union-attr]
-        assert "paused" in line(screen)
+        await until(pilot, lambda: "paused" in line(screen) and not app.jobs)
         seen = screen.lookout.version
         await asyncio.sleep(0.6)
         assert screen.lookout.version == seen, "nothing new, so nothing is looked at"
         await tap(pilot, "s")
         await until(pilot, lambda: screen.lookout.version > seen)
         await tap(pilot, "1")
+        await until(pilot, lambda: not app.jobs)
         seen = screen.lookout.version
         await tap(pilot, "2", "space")
         await asyncio.sleep(0.5)

@@ -74,22 +74,25 @@ async def test_a_download_that_hangs_does_not_keep_the_app_from_leaving(
     never.set()
 
 
-async def test_quitting_does_not_ask_when_nothing_is_going_on(make_app: MakeApp) -> None:
+async def test_quitting_does_not_ask_when_nothing_is_going_on(
+    make_app: MakeApp, until: Until
+) -> None:
     app = make_app()
     async with app.run_test() as pilot:
-        await pilot.press("q")
-        await pilot.pause(0.2)
-        assert not app.is_running
+        await tap(pilot, "q")
+        await until(pilot, lambda: not app.is_running)
     assert app.leaving.farewell == []
 
 
-async def test_the_next_session_opens_with_the_same_config_and_theme(make_app: MakeApp) -> None:
+async def test_the_next_session_opens_with_the_same_config_and_theme(
+    make_app: MakeApp, until: Until
+) -> None:
     app = make_app()
     async with app.run_test() as pilot:
         await pilot.press("t")
         theme = app.theme
-        await pilot.press("q")
-        await pilot.pause(0.2)
+        await tap(pilot, "q")
+        await until(pilot, lambda: not app.is_running)
     settings = Settings.load()
     assert settings.theme == theme
     assert Workspace.opened(None, settings.config).document.name == "tiny"
