@@ -55,8 +55,7 @@ def of_run(run: Path, saved: SavedWeights | None = None) -> Subject:
 
     Raises:
         ConfigError: its config cannot be read any more.
-        CheckpointError: it has no weights.
-        RunError: it is not a run.
+        CheckpointError: it is not a run, or has no weights.
     """
     try:
         config = setup.config_of(run)

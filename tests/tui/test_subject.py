@@ -7,7 +7,7 @@ import pytest
 from run_makers import make_run
 from tui_support import Until, settled
 
-from engine.errors import CheckpointError, ConfigError, RunError
+from engine.errors import CheckpointError, ConfigError
 from engine.train.runlist import delete_run
 from engine.train.weights import list_weights
 from tui.app import CnnApp
@@ -40,7 +40,7 @@ def test_runs_that_cannot_be_looked_at_say_why(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         of_run(run)
     assert "\n" not in str(caught.value)
-    with pytest.raises(RunError):
+    with pytest.raises(CheckpointError, match="not a run"):
         of_run(tmp_path)
 
 
