@@ -37,7 +37,8 @@ class ConfigsScreen(Saving, BaseScreen):
     CSS_PATH = "configs.tcss"
     HELP_TEXT: ClassVar[str] = (
         "Choose a config, see what it adds up to, and run it with r. Changes that are not saved "
-        "count too, for this run."
+        "count too, for this run. A config that is changed on disk is read again; one that is "
+        "changed on both sides is asked about."
     )
 
     def __init__(self) -> None:
