@@ -127,6 +127,7 @@ class Report:
         """Plain JSON; an infinite error is null."""
         return {
             "passed": self.passed,
+            "outcome": self.outcome,
             "cancelled": self.cancelled,
             "tolerance": self.tolerance,
             "eps": self.eps,
