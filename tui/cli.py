@@ -11,13 +11,8 @@ import sys
 from collections.abc import Callable, Sequence
 
 from engine import __version__
-from engine.suggest import suggestion
 from tui import verbs
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:  # ``typing`` and ``pathlib`` would take as long as the rest of --help
-    from pathlib import Path
-    from typing import NoReturn
+from tui.arguments import Help, Parser, count, file, path
 
 EXIT_CODES = """\
 exit codes:
@@ -61,79 +56,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     return _open_app(options)
 
 
-class _Parser(argparse.ArgumentParser):
-    """Says in one line what is wrong, and what was probably meant."""
-
-    commands: tuple[str, ...] = ()
-    """What could stand where a config stands."""
-
-    def error(self, message: str) -> "NoReturn":
-        from engine.commands.output import visible
-
-        line = visible(" ".join(message.split()))
-        self.exit(2, f"{self.prog}: {line}; see: {self.prog} --help\n")
-
-    def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]
-        options, unknown = super().parse_known_args(args, namespace)
-        argument = getattr(options, "config_argument", None)
-        meant = suggestion(argument, self.commands)
-        if unknown:  # said here, by the parser of a subcommand, which knows its options
-            meant = meant or suggestion(unknown[0].partition("=")[0], self._option_string_actions)
-            self.error(_with(f"unrecognized arguments: {' '.join(unknown)}", meant))
-        if argument is not None and options.config is not None:
-            self.error(_with(f"expected one config, got {argument} and {options.config}", meant))
-        if argument is not None:
-            options.config = argument
-        return options, unknown
-
-    def _check_value(self, action: argparse.Action, value: str) -> None:
-        try:
-            super()._check_value(action, value)
-        except argparse.ArgumentError as error:
-            meant = suggestion(value, map(str, action.choices or ()))
-            raise argparse.ArgumentError(action, _with(error.message, meant)) from None
-
-
-def _with(message: str, meant: str) -> str:
-    return f"{message}.{meant}" if meant else message
-
-
-class _Help(argparse.RawDescriptionHelpFormatter):
-    """Finds the terminal's width without ``shutil``, which loads every compression library."""
-
-    def __init__(self, prog: str) -> None:
-        try:
-            columns = int(os.environ.get("COLUMNS", "")) or 80
-        except ValueError:
-            try:
-                columns = os.get_terminal_size(1).columns or 80
-            except OSError:
-                columns = 80
-        super().__init__(prog, width=columns - 2)
-
-
-def _path(text: str) -> "Path":
-    """A path to read, or a folder; see ``engine.paths``."""
-    from engine import paths
-    from engine.errors import ConfigError
-
-    try:
-        return paths.parse(text)
-    except ConfigError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def _file(text: str) -> "Path":
-    """A file to write."""
-    from engine import paths
-    from engine.errors import ConfigError
-
-    try:
-        return paths.parse_file(text)
-    except ConfigError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
 def _keep_standard_streams() -> None:
     """Open those that were closed, lest a file of ours gets their number and others' output."""
     for number in range(3):
@@ -145,14 +67,14 @@ def _keep_standard_streams() -> None:
 
 def _top_parser() -> argparse.ArgumentParser:
     listed = "\n".join(f"  {name:10}  {text}" for name, text in COMMANDS.items())
-    parser = _Parser(
+    parser = Parser(
         prog="cnn-tui",
         usage="cnn-tui [CONFIG]\n       cnn-tui --no-ui [--config CONFIG] [--set KEY=VALUE]...\n"
         "       cnn-tui COMMAND ...",
         description="Build, train and look inside small convolutional networks in NumPy. "
         "Without --no-ui or a command it opens the app.",
         epilog=f"commands (each has --help):\n{listed}\n\n{EXIT_CODES}",
-        formatter_class=_Help,
+        formatter_class=Help,
     )
     parser.commands = tuple(COMMANDS)
     _add_config(parser)
@@ -164,11 +86,11 @@ def _top_parser() -> argparse.ArgumentParser:
 
 
 def _command_parser(name: str) -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = Parser(
         prog=f"cnn-tui {name}",
         description=COMMANDS[name][0].upper() + COMMANDS[name][1:] + ".",
         epilog=EXIT_CODES,
-        formatter_class=_Help,
+        formatter_class=Help,
     )
     _ADDERS[name](parser)
     return parser
@@ -191,7 +113,7 @@ def _add_continue(parser: argparse.ArgumentParser) -> None:
 
 def _add_resume(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run_name", metavar="RUN", help=_RUN)
-    parser.add_argument("--runs-dir", type=_path, default="runs", help="default: runs")
+    parser.add_argument("--runs-dir", type=path, default="runs", help="default: runs")
     parser.add_argument(
         "--set",
         action="append",
@@ -222,7 +144,7 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
     _add_config(parser, default="that of the run")
     _add_weights(parser)
     parser.add_argument("--format", choices=["npz"], default="npz", help="default: npz")
-    parser.add_argument("--output", type=_file, required=True, metavar="P", help="file to write")
+    parser.add_argument("--output", type=file, required=True, metavar="P", help="file to write")
     parser.add_argument(
         "--overwrite", action="store_true", help="replace the files that are there already"
     )
@@ -255,7 +177,7 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
         if verb != "list":
             one.add_argument("name", help="e.g. mnist")
         one.add_argument(
-            "--root", type=_path, help="folder of the data sets; default: $CNN_TUI_DATA or data/raw"
+            "--root", type=path, help="folder of the data sets; default: $CNN_TUI_DATA or data/raw"
         )
         _add_output(one)
     parser.set_defaults(run=verbs.run_data)
@@ -280,16 +202,10 @@ def _add_runs(parser: argparse.ArgumentParser) -> None:
                 help=_RUN,
             )
         if verb == "verify":
-            one.add_argument("--epochs", type=_count, metavar="N", help="the first N epochs only")
-        one.add_argument("--runs-dir", type=_path, default="runs", help="default: runs")
+            one.add_argument("--epochs", type=count, metavar="N", help="the first N epochs only")
+        one.add_argument("--runs-dir", type=path, default="runs", help="default: runs")
         _add_output(one)
     parser.set_defaults(run=verbs.run_runs)
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a number from 1 up, got {text!r}")
-    return int(text)
 
 
 def _add_config_command(parser: argparse.ArgumentParser) -> None:
@@ -361,7 +277,7 @@ def _add_weights(parser: argparse.ArgumentParser, *, default: str = "") -> None:
         help=f"a file of weights, or {_RUN}" + (f"; default: {default}" if default else ""),
     )
     parser.add_argument(
-        "--runs-dir", type=_path, help="where runs are; default: that of the config, or runs"
+        "--runs-dir", type=path, help="where runs are; default: that of the config, or runs"
     )
 
 
@@ -408,7 +324,7 @@ def _explain(error: Exception) -> tuple[str, int]:
 
 
 def _open_app(options: argparse.Namespace) -> int:
-    path = None
+    chosen = None
     if options.config is not None:
         from engine.commands.config import resolve
         from engine.commands.output import visible
@@ -416,10 +332,10 @@ def _open_app(options: argparse.Namespace) -> int:
         from engine.paths import look_at
 
         try:
-            path = resolve(options.config, COMMANDS)
-            if look_at(path) != "file":
+            chosen = resolve(options.config, COMMANDS)
+            if look_at(chosen) != "file":
                 raise ConfigError(
-                    f"{path}: not a file, so the app cannot edit it; a pipe can be trained with: "
+                    f"{chosen}: not a file, so the app cannot edit it; a pipe can be trained with: "
                     "cnn-tui train"
                 )
         except ConfigError as error:
@@ -441,4 +357,4 @@ def _open_app(options: argparse.Namespace) -> int:
         return 2
     from tui.launch import launch
 
-    return launch(path, options.overrides)
+    return launch(chosen, options.overrides)
