@@ -1,9 +1,14 @@
 """The configs: ``cnn-tui config list``, ``check``, ``show`` and ``schema``."""
 
 import json
+import os
+import select
+import stat
 import sys
+import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from io import BytesIO
 from pathlib import Path
 
 from engine.commands.output import Output, table
@@ -18,6 +23,7 @@ from engine.config import (
     loads,
     read_stream,
 )
+from engine.config.reader import MAX_BYTES
 from engine.data import DATASETS
 from engine.errors import ConfigError, EngineError
 from engine.layers import Summary
@@ -29,6 +35,8 @@ from engine.train import setup
 DEFAULT = "quickstart"
 STDIN = "-"
 """What means standard input in place of a file."""
+_PATIENCE = 3.0
+"""Seconds to wait for somebody to open the other end of a pipe."""
 
 
 def resolve(argument: str | None, others: Iterable[str] = ()) -> Path:
@@ -85,10 +93,34 @@ def _read_pipe(source: str | Path) -> str:
     try:
         if source == STDIN:
             return read_stream(sys.stdin.buffer, "<stdin>")
+        if stat.S_ISFIFO(os.stat(source).st_mode):
+            return read_stream(BytesIO(_read_fifo(source)), source)
         with open(source, "rb") as file:
             return read_stream(file, source)
     except OSError as error:
         raise ConfigError(f"{source}: cannot be read: {error.strerror or error}") from None
+
+
+def _read_fifo(path: str | Path) -> bytes:
+    """What is written to a named pipe, up to the limit; nothing if no process writes to it."""
+    content = b""
+    deadline = time.monotonic() + _PATIENCE
+    pipe = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # or a pipe without a writer would hang
+    try:
+        while len(content) <= MAX_BYTES:
+            try:
+                piece = os.read(pipe, MAX_BYTES)
+            except BlockingIOError:  # it has a writer that takes its time
+                select.select([pipe], [], [])
+                continue
+            content += piece
+            if not piece and (content or time.monotonic() > deadline):
+                break
+            if not piece:
+                time.sleep(0.02)
+    finally:
+        os.close(pipe)
+    return content
 
 
 def list_all(out: Output) -> int:

@@ -64,6 +64,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("CNN_TUI_DATA", "")
+    monkeypatch.setattr("engine.commands.config._PATIENCE", 0.05)  # nobody writes to its pipe
     litter(tmp_path)
     with ordinary_user():
         yield tmp_path

@@ -161,6 +161,8 @@ def test_a_misspelt_config_is_answered_with_the_one_that_was_meant(
 def test_a_config_may_come_from_a_pipe(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
+    monkeypatch.setattr(config, "_PATIENCE", 0.5)
+
     def write(open_end: Callable[[], int], text: str) -> threading.Thread:
         def work() -> None:
             with suppress(BrokenPipeError), os.fdopen(open_end(), "w") as file:
@@ -199,6 +201,16 @@ def test_a_config_may_come_from_a_pipe(
     ):
         with pytest.raises(ConfigProblems, match=reason):
             opened(text)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no named pipes")
+def test_a_pipe_that_nobody_writes_to_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(config, "_PATIENCE", 0.05)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ConfigProblems, match="the file is empty"):
+        config.open_config(str(tmp_path / "pipe"))
 
 
 # -- data ------------------------------------------------------------------------------------------
