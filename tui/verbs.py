@@ -37,8 +37,11 @@ def run_evaluate(options: argparse.Namespace, out: "Output") -> int:
 
 def run_export(options: argparse.Namespace, out: "Output") -> int:
     """Write a trained network for other programs."""
-    from engine.commands.export import export
+    from engine.commands.export import export, to_replace
 
+    to_replace(
+        options.format, options.output
+    )  # no need to look for weights if it cannot be written
     return export(
         *_trained(options),
         options.format,

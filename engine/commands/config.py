@@ -62,7 +62,7 @@ def resolve(argument: str | None, others: Iterable[str] = ()) -> Path:
     names = [one.stem if by_name else str(one) for one in listed]
     word = path.name.removesuffix(path.suffix) if by_name else str(path)
     raise ConfigError(
-        f"{argument}: no such config.{suggestion(word, [*names, *others])} "
+        f"{path}: no such config.{suggestion(word, [*names, *others])} "
         "'cnn-tui config list' shows those there are"
     )
 

@@ -9,6 +9,7 @@ from engine.config import Config
 from engine.errors import CheckpointError, ConfigError
 from engine.paths import look_at, parse
 from engine.train import setup
+from engine.train.weights import find_weights
 
 
 def find_trained(
@@ -34,6 +35,7 @@ def find_trained(
         return given, weights
     run = run_at(str(weights))
     if run is None:
+        find_weights(weights)
         raise ConfigError(
             f"{weights}: it is in no run, so its network is not known; add --config CONFIG"
         )
@@ -49,6 +51,6 @@ def _find_weights(name: str, root: Path) -> Path:
         return find(root, name).path
     except CheckpointError:
         raise CheckpointError(
-            f"{name}: no such file, and no run of that name in {root}; "
+            f"{path}: no such file, and no run of that name in {root}; "
             "'cnn-tui runs list' shows those there are"
         ) from None

@@ -9,11 +9,12 @@ import pytest
 from privileges import ordinary_user
 from typed_paths import TYPED, litter, unlock
 
-from tui import cli
+from tui import arguments, cli
 
 LAYERS = "layers=[Flatten, Dense: {out_features: 10}]"
 CHECK = ("config", "check", "--set", "model=null", "--set", LAYERS)
 TRAIN = ("--set", "train.epochs=1", "--set", "data.limit=20", "--set", "train.batch_size=9")
+EXPORT = ("export", "--output=o")
 TRAINED = ("--config", "quickstart", "--weights")
 
 DOORS: dict[str, Callable[[str], list[str]]] = {
@@ -23,6 +24,13 @@ DOORS: dict[str, Callable[[str], list[str]]] = {
     "evaluate --config": lambda text: ["evaluate", f"--config={text}", "--weights", "w"],
     "export --config": lambda text: ["export", f"--config={text}", "--weights=w", "--output=o"],
     "gradcheck --config": lambda text: ["gradcheck", f"--config={text}"],
+    "train CONFIG": lambda text: ["train", text],
+    "evaluate CONFIG": lambda text: ["evaluate", text, "--weights", "w"],
+    "export CONFIG": lambda text: ["export", text, "--weights=w", "--output=o"],
+    "gradcheck CONFIG": lambda text: ["gradcheck", text],
+    "evaluate --runs-dir": lambda text: ["evaluate", "--weights=w", f"--runs-dir={text}"],
+    "export --runs-dir": lambda text: [*EXPORT, "--weights=w", f"--runs-dir={text}"],
+    "gradcheck --runs-dir": lambda text: ["gradcheck", "--weights=w", f"--runs-dir={text}"],
     "evaluate --weights": lambda text: ["evaluate", "--config=quickstart", f"--weights={text}"],
     "export --weights": lambda text: ["export", *TRAINED, text, "--output=o"],
     "gradcheck --weights": lambda text: ["gradcheck", f"--weights={text}"],
@@ -45,6 +53,8 @@ DOORS: dict[str, Callable[[str], list[str]]] = {
     "csv_logger.filepath": lambda text: [*CHECK, "--set", callback("csv_logger", text)],
 }
 """Arguments with a text in the place of a path."""
+NAMED = ("CONFIG", "RUN", "W")
+"""What may be a path, or a name."""
 
 READ = {name for name in DOORS if "RUN" in name or "--weights" in name or "--runs-dir" in name}
 WRITTEN = {"export --output", "checkpoint.filepath", "csv_logger.filepath"}
@@ -169,5 +179,5 @@ def paths_of(parser: argparse.ArgumentParser) -> Iterator[str]:
         if isinstance(action, argparse._SubParsersAction):
             for one in action.choices.values():
                 yield from paths_of(one)
-        elif action.type in (cli._path, cli._file) or action.metavar in ("CONFIG", "RUN"):
+        elif action.type in (arguments.path, arguments.file) or action.metavar in NAMED:
             yield str(action.option_strings[0] if action.option_strings else action.metavar)
