@@ -78,8 +78,8 @@ also that of the whole gradient), so an entry that is missing (a = 0) is seen if
 ten-millionth of the scale, at the tolerance 1e-6. ``resolution`` is the rounding of the output,
 about 16·u·‖dout·y‖/ε, or the uncertainty of a slope that was measured again: below it no numerical
 gradient knows anything. A tensor whose gradients all lie below it is called "zero" (if it is
-less than 1e-5·‖dout·y‖ itself): right for the bias of a convolution before a batch norm, and
-suspicious elsewhere.
+less than 1e-5·‖dout·y‖ itself; an output of a network counts as 1 at least): right for the bias
+of a convolution before a batch norm, and suspicious elsewhere.
 
 **Traps.**
 

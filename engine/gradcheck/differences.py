@@ -308,9 +308,12 @@ class _Judge:
         error = _error(analytic, slope, self.floor(0))
         if error <= tolerance:
             return _Second(slope, error, resolution)
+        larger = max(abs(analytic), abs(slope))
+        # What the first step cannot tell from 0 is 0: ``backward`` rounds as well.
+        if larger <= (least := function.noise / eps):
+            return _Second(slope, _error(analytic, slope, self.floor(2 * least)), 2 * least)
         error = _error(analytic, slope, self.floor(resolution))
         if error <= tolerance:
-            larger = max(abs(analytic), abs(slope))
             negligible = larger <= 2 * resolution <= NEGLIGIBLE * function.size
             excused = resolution <= self._most_excused(larger)
             return _Second(slope, error, resolution, undecided=not (negligible or excused))

@@ -20,6 +20,10 @@ OFF_THE_KINKS = 1e-3
 """How far the parameters are moved, relative to their size: fresh ones lie on kinks. Where a bias
 is exactly 0, so is all that a ReLU gets of a black patch or a dead unit."""
 
+LOGIT = 1.0
+"""What a loss takes for a difference: where dead units leave nothing of the outputs but their
+biases, the backward pass still rounds as it does for outputs of this size."""
+
 LOSS_ENTRIES = 500
 LOSS_STEP = 100
 """The loss is smooth and has no kinks, so it takes a longer step: truncation still is below 1e-8,
@@ -177,7 +181,7 @@ class _NetworkCheck:
             names = [name for name in found if order.get(name, 0) == i]
             if not names:
                 continue
-            function = Function(partial(rest.forward, start), dlogits)
+            function = Function(partial(rest.forward, start), dlogits, magnitude=LOGIT)
             for name in names:
                 self.name = name
                 place, tensor, owner = locate(self.model, name)
