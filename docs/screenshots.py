@@ -78,7 +78,7 @@ async def _configs(app: CnnApp) -> None:
 
 async def _train(app: CnnApp) -> None:
     await _press(app, "r")
-    await _until(lambda: app.training.view().epoch == SEEN_EPOCH and app.training.view().step > 60)
+    await _until(lambda: (app.training.view().epoch, app.training.view().step) > (SEEN_EPOCH, 60))
 
 
 async def _inspect(app: CnnApp) -> None:

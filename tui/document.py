@@ -258,6 +258,7 @@ class Document:
         """
         assert self.path is not None
         path = real_path(self.path)
+        paths.parse(str(path))
         name = paths.written(Path(path.stem))
         with suppress(ConfigError):  # no config of that name
             if real_path(resolve(name)) == path and not os.path.lexists(name):

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 from form_support import all_rows_on, document_of, to_row
 from textual.widgets import Static
-from tui_support import burst
+from tui_support import burst, until
 
 from tui import formrows
 from tui.app import CnnApp
+from tui.widgets.form import Form
 from tui.widgets.yamleditor import YamlEditor
 
 MakeApp = Callable[..., CnnApp]
@@ -66,11 +67,14 @@ async def test_a_row_that_was_scrolled_away_is_back_when_it_is_changed(make_app:
     async with make_app().run_test(size=(80, 24)) as pilot:
         for path, key in (("name", "x"), ("dataset", "right")):
             form = await to_row(pilot, path)
+
+            def in_view(form: Form = form) -> bool:
+                return form.content_region.contains_region(form.field.region)
+
             form.scroll_end(animate=False)
-            await pilot.pause()
-            assert not form.content_region.contains_region(form.field.region)
+            await until(pilot, lambda in_view=in_view: not in_view())
             await burst(pilot, key)
-            assert form.content_region.contains_region(form.field.region)
+            await until(pilot, in_view)
 
 
 @pytest.mark.parametrize("size", [(60, 16), (100, 30), (120, 40)])

@@ -15,7 +15,7 @@ from typed_paths import TYPED, litter, unlock
 
 from engine import paths
 from engine.commands.train import resume_command
-from tui import cli, launch
+from tui import arguments, cli, launch
 from tui.app import CnnApp
 from tui.document import Document
 from tui.screens.dialogs import AskPath
@@ -150,7 +150,7 @@ def test_the_copied_command_opens_the_config(name: str, home: Path) -> None:
         words = [os.fsdecode(word) for word in done.stdout.split(b"\0")[:-1]]
         options = cli._top_parser().parse_args(words)
         assert options.no_ui
-        assert os.path.samefile(cli._path(options.config), path)
+        assert os.path.samefile(arguments.path(options.config), path)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -164,7 +164,7 @@ async def test_a_config_of_any_name_can_be_copied_and_saved(
         await pilot.press("y")
         assert app.clipboard == app.workspace.document.command()
         app.export_screenshot().encode()  # as a terminal gets it
-        await pilot.press("W")
+        await pilot.press("escape", "W")
         await until(pilot, lambda: isinstance(app.screen, AskPath) and app.screen.query(Input))
         app.export_screenshot().encode()
         await pilot.press("escape", "w", "q")
@@ -195,6 +195,6 @@ async def test_a_training_that_is_left_is_resumed_by_what_is_printed(
         app.leave()
         await until(pilot, lambda: not app.is_running)
     assert app.training.run_dir is not None
-    (line,) = app.farewell
+    (line,) = app.leaving.farewell
     assert line.endswith(f"cnn-tui resume {paths.quote(str(app.training.run_dir))}")
     assert "'" in line
