@@ -4,12 +4,12 @@ import argparse
 import ast
 import re
 import shlex
-import subprocess
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
+from shipped_configs import SHIPPED_PATHS
 
 from engine.commands.config import resolve
 from engine.config import fields, load
@@ -35,16 +35,6 @@ _TOOL = re.compile(r"\b(?:python (?:-m )?[\w./]+|pytest)(?: +[^\s;`'#|&]+)*")
 # -- what is advised ----------------------------------------------------------------------------
 
 
-def shipped_configs() -> list[Path]:
-    """The configs of the project, without those that somebody saved beside them."""
-    folder = ROOT / "configs"
-    listed = subprocess.run(
-        ["git", "ls-files", "*.yaml"], cwd=folder, capture_output=True, text=True, check=False
-    )
-    names = listed.stdout.split() if listed.returncode == 0 else []
-    return [folder / name for name in names] or sorted(folder.glob("*.yaml"))
-
-
 @cache
 def texts() -> tuple[tuple[str, str], ...]:
     """(where, text) of all that people read: code in pages, comments of configs, messages."""
@@ -55,7 +45,7 @@ def texts() -> tuple[tuple[str, str], ...]:
             found += [(page.name, line) for line in code.replace("\\\n", " ").split("\n")]
         for code in _INLINE.findall(_FENCE.sub("", text)):
             found.append((page.name, " ".join(code.split())))
-    for config in shipped_configs():
+    for config in SHIPPED_PATHS:
         for line in config.read_text(encoding="utf-8").splitlines():
             found.append((config.name, line.partition("#")[2]))
     for source in SOURCES:
@@ -180,10 +170,13 @@ def test_every_key_that_is_named_exists(where: str, key: str) -> None:
 
 
 @pytest.mark.parametrize(("where", "words"), tools(), ids=_id)
-def test_every_other_program_is_there(where: str, words: str) -> None:
+def test_every_other_program_is_there(where: str, words: str, pytestconfig: pytest.Config) -> None:
     program, *rest = words.split()
     if program.endswith("pytest"):
         named = [word for word in rest if "/" in word and not word.startswith("-")]
+        for option in (word for word in rest if word.startswith("--") and "=" not in word):
+            pytestconfig.getoption(option)  # raises where there is none
+        rest = []
     elif rest[0] == "-m":
         module, rest = rest[1].replace(".", "/"), rest[2:]
         named = [f"{module}.py" if (ROOT / f"{module}.py").is_file() else f"{module}/__main__.py"]
@@ -200,7 +193,7 @@ def _files(path: Path) -> list[Path]:
     return [path] if path.is_file() else [*path.rglob("*.py")]
 
 
-@pytest.mark.parametrize("config", shipped_configs(), ids=lambda path: path.name)
+@pytest.mark.parametrize("config", SHIPPED_PATHS, ids=lambda path: path.name)
 @pytest.mark.parametrize("limit", [10, 100, 1000, 4000])
 def test_any_limit_goes_with_any_config_that_ships(config: Path, limit: int) -> None:
     load(config, [f"data.limit={limit}"])

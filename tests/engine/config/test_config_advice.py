@@ -3,12 +3,10 @@
 import math
 
 import pytest
+from shipped_configs import SHIPPED_PATHS
 
 from engine.config import advise, load, loads, locate
 from engine.layers import LAYERS
-from engine.resources import shipped
-
-CONFIGS = sorted(shipped("configs").glob("*.yaml"))
 
 
 def config_text(*layers: str, loss: str = "cross_entropy", more: str = "") -> str:
@@ -20,7 +18,7 @@ def advice_of(text: str) -> list[tuple[str, str]]:
     return [(advice.level, advice.key) for advice in advise(loads(text))]
 
 
-@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", SHIPPED_PATHS, ids=lambda path: path.stem)
 def test_the_configs_that_ship_get_no_warning(path: object) -> None:
     warnings = [str(a) for a in advise(load(path)) if a.level == "warning"]  # type: ignore[arg-type]
     assert warnings == []
