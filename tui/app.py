@@ -224,11 +224,15 @@ class CnnApp(App[int]):
 
     def on_training_told(self, message: TrainingTold) -> None:
         self.training.told(message)
-        self.screen.refresh_bindings()
+        self._refresh_bindings()
 
     def on_training_over(self, message: TrainingOver) -> None:
         self.training.over(message)
-        self.screen.refresh_bindings()
+        self._refresh_bindings()
+
+    def _refresh_bindings(self) -> None:
+        if self.screen_stack:  # the last message may come when all screens are gone
+            self.screen.refresh_bindings()
 
     def on_snapshot_taken(self, message: SnapshotTaken) -> None:
         message.callback(message.snapshot)

@@ -6,6 +6,7 @@ beyond that, such as reading attributes, is refused.
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from string import Formatter
 
 from engine.config.problems import printable
@@ -53,6 +54,11 @@ def fill(text: str, epoch: int, logs: Mapping[str, float]) -> str:
         logs: the metrics of the epoch.
     """
     return text.format(epoch=epoch, **{name: logs[name] for name in METRICS if name in logs})
+
+
+def below(folder: Path, name: Path) -> Path:
+    """The name of a file in a folder whose own braces are no placeholders."""
+    return Path(str(folder).replace("{", "{{").replace("}", "}}")) / name
 
 
 def sample(text: str) -> str:

@@ -84,6 +84,9 @@ class FileName:
 
     def _check(self, value: Any) -> Path:
         path = _path(value, paths.parse_file)
+        if isinstance(value, str) and value.startswith("~"):
+            user, _, name = value.partition("/")
+            path = template.below(paths.parse(user), Path(name))
         problem = template.problem(str(path), self._placeholders)
         if problem is not None:
             raise _own_message(problem)

@@ -231,11 +231,12 @@ class CSVLogger(Callback):
     """Writes the metrics of all epochs so far as a table, anew after every epoch.
 
     Args:
-        filepath: the file; its folder is made.
+        filepath: the file; its folder is made. A brace in its name is written twice, as in all
+            names of ``engine.config.template``.
     """
 
     def __init__(self, filepath: Path) -> None:
-        self.filepath = filepath
+        self.filepath = Path(template.fill(str(filepath), 0, {}))
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         table = io.StringIO()

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from engine import data
-from engine.config import Config
+from engine.config import Config, template
 from engine.data.dataset import default_root
 from engine.errors import RunError
 from engine.train.rundir import CONFIG, RECORD
@@ -83,10 +83,11 @@ def settle(
         _refuse_links(run / FILES)
     not_typed = set(_outputs(recorded))
 
-    def place(path: Path) -> Path:
+    def place(path: Path) -> tuple[Path, Path]:
+        """The folder, and the path below it; an absolute one needs no folder."""
         if path not in not_typed:
-            return here / path
-        return run / FILES / _below(path) if inside else base / path
+            return here, path
+        return (run / FILES, _below(path)) if inside else (base, path)
 
     root = config.data.root
     if root == recorded.data.root:
@@ -106,7 +107,11 @@ def _working_folder() -> Path:
 
 def kept_inside(config: Config, run: Path) -> bool:
     """Whether ``settle`` put what a config writes into the run."""
-    return any(path.is_relative_to(run / FILES) for path in _outputs(config))
+    return any(
+        path.is_relative_to(folder)
+        for path in _outputs(config)
+        for folder in (run / FILES, template.below(run / FILES, Path()))
+    )
 
 
 def _outputs(config: Config) -> Iterator[Path]:
@@ -115,15 +120,18 @@ def _outputs(config: Config) -> Iterator[Path]:
         yield from (options.filepath for _, options in item if hasattr(options, "filepath"))
 
 
-def _with_outputs(config: Config, place: Callable[[Path], Path]) -> Config:
+def _with_outputs(config: Config, place: Callable[[Path], tuple[Path, Path]]) -> Config:
     callbacks = []
     for item in config.callbacks:
         for name, options in item:
             if hasattr(options, "filepath"):
-                placed = options.model_copy(update={"filepath": place(options.filepath)})
+                placed = options.model_copy(
+                    update={"filepath": template.below(*place(options.filepath))}
+                )
                 item = item.model_copy(update={name: placed})
         callbacks.append(item)
-    settled = {"reports_dir": place(config.reports_dir), "callbacks": tuple(callbacks)}
+    folder, path = place(config.reports_dir)
+    settled = {"reports_dir": folder / path, "callbacks": tuple(callbacks)}
     return config.model_copy(update=settled)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.config import Config, ConfigProblems, dump, loads
+from engine.config import Config, ConfigProblems, dump, loads, template
 from engine.config.template import METRICS
 
 BASE = "dataset: mnist_mini\nmodel: lenet_mnist\n"
@@ -136,6 +136,19 @@ def test_one_file_by_two_names_is_one_file(tmp_path, monkeypatch):
     callbacks = "[checkpoint: {filepath: x/../a}, csv_logger: {filepath: a}]"
     with pytest.raises(ConfigProblems, match="expected a file of its own"):
         loads(f"{BASE}callbacks: {callbacks}\n")
+
+
+def test_braces_of_the_home_folder_are_no_placeholders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "{o}"))
+    base = "dataset: mnist_mini\nmodel: mlp\ncallbacks: [%s: {filepath: '~/net%s'}]"
+    for kind, name in (("checkpoint", "-{epoch}.npz"), ("csv_logger", ".csv")):
+        config = loads(base % (kind, name))
+        (path,) = (options.filepath for item in config.callbacks for _, options in item)
+        filled = template.fill(str(path), 3, {})
+        assert filled == str(tmp_path / "{o}" / f"net{name}").replace("{epoch}", "3")
+        assert loads(dump(config)) == config
 
 
 def test_files_are_compared_where_the_working_folder_was_removed(

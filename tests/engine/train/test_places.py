@@ -58,6 +58,30 @@ def test_a_run_that_is_resumed_elsewhere_writes_where_it_did(cut: Run, tmp_path:
     assert below(tmp_path / "b") == set()
 
 
+@pytest.mark.parametrize("how", ["here", "elsewhere", "copied"])
+@pytest.mark.parametrize("name", ["{epoch}", "br{ace", "{{a}}", "{0.x}"])
+def test_braces_of_a_folder_are_no_placeholders(
+    name: str, how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / name
+    home.mkdir()
+    monkeypatch.chdir(home)
+    run = train(loads(PLAIN + WRITERS, "small.yaml"), stop=Stop((1, 0)))
+    written = home
+    if how == "elsewhere":
+        monkeypatch.chdir(tmp_path)
+    elif how == "copied":
+        copy = shutil.copytree(run.path, tmp_path / name / "other" / run.path.name)
+        shutil.rmtree(home / "logs")
+        assert resume(copy).ended.status == "finished"
+        written = copy / places.FILES
+    if how != "copied":
+        assert resume(run.path).warnings == []
+    assert all((written / path).is_file() for path in WRITTEN)
+    assert epochs_in(written / WRITTEN[0]) == 3
+    assert {path.name for path in tmp_path.iterdir()} == {name}
+
+
 def test_so_does_one_that_was_moved(cut: Run, tmp_path: Path) -> None:
     moved = cut.path.rename(tmp_path / "b" / cut.path.name)
     assert resume(moved).warnings == []
