@@ -59,7 +59,7 @@ def parse(text: str, error: type[EngineError] = ConfigError) -> Path:
         return Path(expanded)
     path = Path(text)
     # Path drops the "./" of "./~x", which is no home folder: written down, it stays so.
-    return Path(_settled(os.path.abspath, path, error)) if str(path).startswith("~") else path
+    return absolute(path, error) if str(path).startswith("~") else path
 
 
 def parse_file(
@@ -111,6 +111,10 @@ def check_writable(path: Path, error: type[EngineError] = ConfigError) -> Kind:
     Raises:
         EngineError: something else than a plain file is there, or its folder cannot be written to.
     """
+    if any(len(os.fsencode(name)) > _LONGEST_NAME for name in path.parts):
+        raise error(
+            f"{_shown(path)}: a name in it is longer than {_LONGEST_NAME} bytes; take a shorter one"
+        )
     kind = look_at(path, error)
     if kind == "folder":
         raise error(f"{_shown(path)}: it is a folder; expected the name of a file")
@@ -121,11 +125,18 @@ def check_writable(path: Path, error: type[EngineError] = ConfigError) -> Kind:
         folder = folder.parent
     if there != "folder":
         raise error(f"{_shown(path)}: {_shown(folder)} is not a folder")
-    if any(len(os.fsencode(name)) > _LONGEST_NAME for name in path.parts):
-        raise error(f"{_shown(path)}: a name in it is longer than {_LONGEST_NAME} bytes")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise error(f"{_shown(path)}: the folder {_shown(folder)} may not be written to")
     return kind
+
+
+def absolute(path: Path, error: type[EngineError] = ConfigError) -> Path:
+    """The path from the root of the file system; links stay.
+
+    Raises:
+        EngineError: it is relative, and the working folder was removed.
+    """
+    return Path(_settled(os.path.abspath, path, error))
 
 
 def real_path(path: Path) -> Path:
@@ -163,7 +174,9 @@ def _settled(settle: Callable[[Path], str], path: Path, error: type[EngineError]
     try:
         return settle(path)
     except OSError:  # of os.getcwd
-        raise error(f"{_shown(path)}: the folder that this is relative to was removed") from None
+        raise error(
+            f"{_shown(path)}: the folder that this is relative to was removed; go to another"
+        ) from None
 
 
 def _escaped(character: str) -> str:

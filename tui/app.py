@@ -299,7 +299,7 @@ class CnnApp(App[int]):
         unsaved = ", ".join(document.name for document in self.workspace.dirty)
         if self.training.running:
             begun = self.training.started is not None
-            detail = "It is saved first; cnn-tui resume goes on exactly where it stopped."
+            detail = "It is saved first; cnn-tui resume continues exactly where it stopped."
             self.ask(
                 "Training is running. Quit?" if begun else "Training is about to begin. Quit?",
                 (detail if begun else "There is nothing to save yet.")
@@ -344,6 +344,6 @@ class CnnApp(App[int]):
         self.leaving.begin(exit_code)
 
     def _fatal_error(self) -> None:
-        """A fault of the program: restore the terminal, and say where the whole story is."""
+        """A fault of the program: restore the terminal, and say where the details are."""
         assert self._exception is not None
         self.panic(Text("\n".join(self.leaving.crash(self._exception))))

@@ -25,7 +25,7 @@ exit codes:
 
 COMMANDS = {
     "train": "train headless (the same as --no-ui)",
-    "resume": "go on with an interrupted run, exactly",
+    "resume": "resume an interrupted run, exactly where it stopped",
     "evaluate": "accuracy, per-class table and confusion matrix on the test set",
     "export": "write a trained network for other programs",
     "gradcheck": "prove the gradients of a network against numerical ones",
@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         options.run = verbs.run_train
         return _guarded(options)
     if options.resume:
-        parser.error("--resume needs --no-ui; the app offers to go on with a run by itself")
+        parser.error("--resume needs --no-ui; the app offers to resume a run by itself")
     return _open_app(options)
 
 
@@ -107,7 +107,7 @@ def _add_continue(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--resume",
         action="store_true",
-        help="go on with the newest unfinished run of this config, if there is one",
+        help="resume the newest unfinished run of this config, if there is one",
     )
 
 

@@ -173,7 +173,7 @@ class Document:
             if there.raw != self._file.raw or (there.raw is None and there.is_there):
                 raise ConfigError(f"{target}: not saved: there is another content in it by now")
         try:
-            durable.make_folder(target.absolute().parent)
+            durable.make_folder(paths.absolute(target).parent)
             durable.write_atomic(target, self._raw.encode("utf-8"), follow_symlinks=True)
         except OSError as error:
             raise ConfigError(f"{target}: not saved: {error.strerror or error}") from error

@@ -12,6 +12,8 @@ from engine.config import ConfigProblems, Field, fields, inline, read_values
 from tui.document import DEFAULT, Document
 
 OFF = "off"
+_LAST = "machine"
+"""The section of what does not change the result."""
 _CALLBACKS = ("early_stopping", "checkpoint", "csv_logger")
 
 
@@ -39,8 +41,10 @@ class Row:
 
 
 def rows(document: Document) -> list[Row]:
-    """The rows that fit the document as it is."""
-    return list(_rows(document))
+    """The rows that fit the document as it is, section by section."""
+    found = list(_rows(document))
+    sections = list(dict.fromkeys(row.section for row in found if row.section != _LAST))
+    return sorted(found, key=lambda row: [*sections, _LAST].index(row.section))
 
 
 def _rows(document: Document) -> Iterator[Row]:
@@ -82,10 +86,10 @@ _SCHEDULER_ALIASES = {
 
 def _section(path: str) -> str:
     if path.startswith("train.checkpoint_every") or path in ("train.workers",):
-        return "machine"
+        return _LAST
     head = path.split(".")[0]
     if head in ("runs_dir", "reports_dir"):
-        return "machine"
+        return _LAST
     return head if "." in path else "experiment"
 
 

@@ -96,7 +96,7 @@ class Leaving:
         if run is None or training.session is None:
             return
         if training.session.controls.stop_reason is not None:
-            self.farewell.append(f"stopped and saved; go on with:  {resume_command(run)}")
+            self.farewell.append(f"stopped and saved; resume with:  {resume_command(run)}")
 
     def crash(self, error: Exception) -> list[str]:
         """Save what is running, after a fault of the program.
@@ -114,9 +114,9 @@ class Leaving:
                 time.sleep(0.02)
         lines = [f"cnn-tui: a fault of the program: {type(error).__name__}: {clean(error, 300)}"]
         if self._app.log_path is not None:
-            lines.append(f"the whole story is in {self._app.log_path}")
+            lines.append(f"details in {self._app.log_path}")
         if training.run_dir is not None:
-            lines.append(f"the run is saved; go on with:  {resume_command(training.run_dir)}")
+            lines.append(f"the run is saved; resume with:  {resume_command(training.run_dir)}")
         return lines
 
 

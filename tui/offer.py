@@ -17,7 +17,7 @@ _FROM_OUTSIDE = ("SIGTERM", "SIGHUP")
 
 
 def offer_to_resume(app: "CnnApp") -> None:
-    """Look for the newest unfinished run; if it was cut, ask whether to go on with it, once."""
+    """Look for the newest unfinished run; if it was cut, ask whether to resume it, once."""
     root = app.choice.runs_root
     app.start_job(
         lambda job: _cut_run(root),
@@ -38,7 +38,7 @@ def resume_newest(app: "CnnApp") -> None:
         words = f"{info.id} was {'cut off' if info.status == 'interrupted' else info.status}"
         app.ask(
             f"Resume {info.name}?",
-            f"{words}; it goes on exactly where it was saved. 5 shows all runs.",
+            f"{words}; it continues exactly where it was saved. 5 shows all runs.",
             yes="resume",
             no="no",
             then=lambda: _resume(app, info),
@@ -69,12 +69,12 @@ def _ask(app: "CnnApp", info: RunInfo | None) -> None:
             app.settings.declined = info.id
             app.settings.save()
 
-    question = f"{info.name} was cut off before its end. Go on with it?"
+    question = f"{info.name} was cut off before its end. Resume it?"
     detail = (
-        f"{info.id}: it goes on exactly where it was saved. esc asks again next time; "
+        f"{info.id}: it continues exactly where it was saved. esc asks again next time; "
         "5 shows all runs."
     )
-    app.push_screen(Confirm(question, detail, yes="go on", no="no, do not ask again"), answered)
+    app.push_screen(Confirm(question, detail, yes="resume", no="no, do not ask again"), answered)
 
 
 def _resume(app: "CnnApp", info: RunInfo) -> None:

@@ -65,7 +65,7 @@ def _ask_for_picture(app: "CnnApp") -> None:
 
     def save(path: Path) -> None:
         try:
-            durable.make_folder(path.absolute().parent)
+            durable.make_folder(paths.absolute(path).parent)
             durable.write_atomic(path, picture.encode(), follow_symlinks=True)
         except OSError as error:
             reason = f"{path}: not saved: {paths.reason(error)}"

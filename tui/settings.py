@@ -32,7 +32,7 @@ class Settings:
     Attributes:
         config: path of the config that was chosen last; empty before the first.
         theme: name of the theme; empty for the default.
-        declined: the run that was cut and is not to be gone on with; empty if there is none.
+        declined: the run that was cut and is not to be resumed; empty if there is none.
     """
 
     config: str = ""

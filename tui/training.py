@@ -88,7 +88,7 @@ class Training:
     # -- beginning and ending -----------------------------------------------------------------
 
     def start(self, config: Config, resume: Path | None = None) -> None:
-        """Train a config, or go on with an interrupted run; refused while one is running."""
+        """Train a config, or resume an interrupted run; refused while one is running."""
         assert not self._running, "one training at a time"
         session = TrainingSession(
             config, resume=resume, on_event=self._told, on_progress=self._progressed
@@ -237,7 +237,7 @@ class Training:
         if self.session is not None:
             controls = self.session.controls
             (controls.resume if controls.paused else controls.pause)()
-            self._note("info", "paused" if controls.paused else "going on")
+            self._note("info", "paused" if controls.paused else "resumed")
 
     def step(self) -> None:
         """Train one batch, then hold."""

@@ -91,6 +91,8 @@ def open_config(argument: str | None, overrides: Sequence[str] = ()) -> Config:
 def _read_pipe(source: str | Path) -> str:
     """What is written to a pipe, a device or stdin; waits for whoever writes."""
     try:
+        if source == STDIN and sys.stdin is None:
+            raise ConfigError("standard input is closed; expected a config there")
         if source == STDIN:
             return read_stream(sys.stdin.buffer, "<stdin>")
         if stat.S_ISFIFO(os.stat(source).st_mode):

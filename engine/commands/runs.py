@@ -11,6 +11,7 @@ from engine.commands.output import Output, table
 from engine.errors import CheckpointError, ConfigError, EngineError, RunError
 from engine.numbers import duration, significant
 from engine.paths import look_at, parse
+from engine.suggest import suggestion
 from engine.train.reached import rates_by_hand, shown_rates, up_to_date
 from engine.train.rundir import RECORD, RunDir, check_path
 from engine.train.runlist import RunInfo, list_runs
@@ -129,7 +130,16 @@ def find(root: Path, name: str) -> RunInfo:
         info for info in runs if name and name in info.id
     ]
     if not matches:
-        raise CheckpointError(f"{root}: no run {name!r}; 'cnn-tui runs list' shows those there are")
+        if path is None and _holds_a_record(name):
+            raise CheckpointError(
+                f"{name}: it holds a run, and is not named like one; rename the folder to "
+                "<date>-<time>-<name>-<4 hex digits>, as runs are"
+            )
+        known = [part for info in runs for part in (info.id, info.record.get("name", ""))]
+        raise CheckpointError(
+            f"{root}: no run {name!r}.{suggestion(name, known)} "
+            "'cnn-tui runs list' shows those there are"
+        )
     if len(matches) > 1:
         listed = ", ".join(info.id for info in matches[:_LISTED])
         more = f" and {len(matches) - _LISTED} more" if len(matches) > _LISTED else ""
@@ -140,6 +150,12 @@ def find(root: Path, name: str) -> RunInfo:
     found = matches[0]
     look_at(found.path / RECORD, CheckpointError)
     return found
+
+
+def _holds_a_record(name: str) -> bool:
+    with suppress(EngineError):
+        return look_at(parse(name) / RECORD) == "file"
+    return False
 
 
 def _runs_in(root: Path) -> list[RunInfo]:

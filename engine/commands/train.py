@@ -160,7 +160,7 @@ class _Teller:
             out.complain(event.reason)
         elif event.status == "stopped":
             out.complain(
-                f"stopped ({event.reason}) after epoch {event.epochs_done}; go on with:"
+                f"stopped ({event.reason}) after epoch {event.epochs_done}; resume with:"
                 f"  {resume_command(event.run_dir)}"
             )
         elif event.reason:

@@ -4,7 +4,6 @@ A key may be changed if the run, started with the new value, would have trained 
 here. Every other one is refused, with the reason.
 """
 
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any
 
 from engine.config import Config, differences, loads
 from engine.errors import ConfigError
+from engine.paths import absolute
 from engine.train.callbacks import EarlyStopping
 from engine.train.provenance import weights_hash
 from engine.train.records import format_time
@@ -59,10 +59,10 @@ def plan(run: Path, overrides: Sequence[str]) -> Extension | None:
     text, source = view.read_config(), str(view.path / CONFIG)
     before, after = loads(text, source), loads(text, source, overrides)
     if after.reports_dir != before.reports_dir:  # typed here: relative to the working folder
-        typed = Path(os.path.abspath(after.reports_dir))
+        typed = absolute(after.reports_dir)
         after = after.model_copy(update={"reports_dir": typed})
     if after.data.root is not None and after.data.root != before.data.root:
-        section = after.data.model_copy(update={"root": Path(os.path.abspath(after.data.root))})
+        section = after.data.model_copy(update={"root": absolute(after.data.root)})
         after = after.model_copy(update={"data": section})
     for key, (old, new) in _differences(_effective(before), _effective(after)).items():
         reason = _reason_against(key, old, new, before)
@@ -100,6 +100,9 @@ def _reason_against(key: str, old: Any, new: Any, before: Config) -> tuple[str, 
     if _FREE.fullmatch(key):
         return None
     if key == "train.scheduler.T_max" and getattr(before.train.scheduler, "T_max", old) is None:
+        if new < old:
+            reason = f"the cosine of what was trained falls over {old} epochs, and not over {new}"
+            return "train.epochs", reason
         return "train.epochs", (
             f"the cosine of what was trained ends after {old} epochs; "
             f"to keep it so, and have it rise again, add --set {key}={old}"
@@ -124,7 +127,7 @@ def apply(extension: Extension, state: RunState) -> list[dict[str, Any]]:
     trained = progress.epoch + (progress.step > 0)
     if epochs < trained:
         raise ConfigError(
-            f"train.epochs: {trained} epochs are begun already; expected {trained} or more"
+            f"train.epochs: {trained} epochs have begun already; expected {trained} or more"
         )
     if progress.stop_reason is not None and not _wants_to_stop(state):
         progress.stop_reason = None

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from engine import paths
 from engine.errors import RunError
 from engine.train import durable, metricslog
 from engine.train.locks import Lock, LockHeldError
@@ -74,7 +75,7 @@ class RunDir:
             )
         began = now or datetime.now(UTC)
         stamp = began.astimezone().strftime(STAMP)
-        base = Path(os.path.abspath(root))
+        base = paths.absolute(Path(root), RunError)
         try:
             durable.make_folder(base)
             run = cls(_make_unique(base, f"{stamp}-{name}"), None)
@@ -91,7 +92,7 @@ class RunDir:
 
     @classmethod
     def open(cls, path: durable.StrPath) -> "RunDir":
-        """Take over a run, to go on with it; leftovers of killed writers are swept away.
+        """Take over a run, to resume it; leftovers of killed writers are swept away.
 
         Raises:
             RunError: it is not a run directory, or another process holds it.
@@ -252,7 +253,8 @@ def _make_unique(base: Path, prefix: str) -> Path:
 
 def check_path(path: durable.StrPath) -> Path:
     """The absolute path, if it is that of a run directory, or of a link to one."""
-    folder = Path(os.path.realpath(path) if os.path.islink(path) else os.path.abspath(path))
+    here = Path(path)
+    folder = paths.real_path(here) if os.path.islink(here) else paths.absolute(here, RunError)
     try:
         if not folder.is_dir():
             raise RunError(f"{folder}: no such run directory")

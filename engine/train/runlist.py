@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import EngineError, RunError
+from engine.paths import absolute
 from engine.train import durable
 from engine.train.locks import is_held
 from engine.train.records import Status, parse_time
@@ -60,16 +61,16 @@ def list_runs(root: durable.StrPath) -> list[RunInfo]:
     directory, whatever its name, stands for that run, which is listed once.
 
     Raises:
-        RunError: the root is there and cannot be read.
+        RunError: the root is there and cannot be read, or is relative to a folder that was removed.
     """
+    base = absolute(Path(root), RunError)
     try:
-        with os.scandir(root) as entries:
+        with os.scandir(base) as entries:
             names = [entry.name for entry in entries if entry.is_symlink() or entry.is_dir()]
     except FileNotFoundError:
         return []
     except OSError as exc:
         raise RunError(f"{os.fspath(root)}: {exc.strerror or exc}") from exc
-    base = Path(os.path.abspath(root))
     found: dict[str, Path] = {}  # by the real path, which a link shares with the run
     for path in sorted((base / name for name in names), key=os.path.islink):
         real = os.path.realpath(path)
@@ -82,7 +83,7 @@ def list_runs(root: durable.StrPath) -> list[RunInfo]:
 
 
 def list_unfinished(root: durable.StrPath) -> Iterator[RunInfo]:
-    """The runs under ``root`` that can be gone on with: cut, held by nobody, with a checkpoint.
+    """The runs under ``root`` that can be resumed: cut, held by nobody, with a checkpoint.
 
     The newest comes first; each is looked at only when it is asked for.
 

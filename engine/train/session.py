@@ -212,7 +212,7 @@ class TrainingSession:
         self.state.restore(saved)
         self.rates_before = tuple(self.state.provenance.rates)
         for problem in skipped:
-            self.warn(f"skipped a checkpoint: {problem}; going on from {path.name}")
+            self.warn(f"skipped a checkpoint: {problem}; resuming from {path.name}")
         extension = self._extension
         before = self.config
         if extension is not None:

@@ -1,4 +1,4 @@
-"""Where a run is, as what a checkpoint holds: enough to go on with the same bits."""
+"""Where a run is, as what a checkpoint holds: enough to resume with the same bits."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -35,7 +35,7 @@ class Progress:
         lr_scale: what the schedule's learning rate is multiplied by; changed by hand.
         best: logs of the best epoch so far; empty before the first.
         stop_reason: why it ended early, or None.
-        done: whether it is over, and there is nothing to go on with.
+        done: whether it is over, and nothing is left to resume.
     """
 
     epoch: int = 0

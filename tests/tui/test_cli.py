@@ -364,7 +364,7 @@ def test_a_config_comes_from_standard_input(terminal: Terminal) -> None:
 
 def test_an_error_from_outside(terminal: Terminal) -> None:
     done = terminal.run("resume", "nothing")
-    line = "runs: no run 'nothing'; 'cnn-tui runs list' shows those there are\n"
+    line = "runs: no run 'nothing'. 'cnn-tui runs list' shows those there are\n"
     assert (done.code, done.out, done.err) == (3, "", line)
     assert terminal.files == []
 
@@ -446,3 +446,43 @@ def test_debug_shows_where_and_keeps_the_exit_code(
     error = capsys.readouterr().err
     assert "Traceback" in error
     assert error.splitlines()[-1].startswith("runs: no run 'nothing'")
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["--no-ui", "--config", "quickstart"], 1),
+        (["runs", "list"], 3),
+        (["runs", "show", "x"], 3),
+        (["resume", "x"], 3),
+        (["evaluate", "--weights", "x"], 3),
+        (["config", "check", "x.yaml"], 2),
+    ],
+)
+def test_a_working_folder_that_was_removed_is_said_in_one_line(
+    terminal: Terminal, words: list[str], code: int
+) -> None:
+    gone = terminal.folder / "gone"
+    gone.mkdir()
+    done = terminal.python(
+        "import os, sys\n"
+        f"os.chdir({str(gone)!r})\n"
+        f"os.rmdir({str(gone)!r})\n"
+        "from tui.cli import main\n"
+        f"sys.exit(main({words!r}))\n"
+    )
+    assert done.code == code, done.err
+    assert "Traceback" not in done.err
+    assert "cnn-tui failed" not in done.err
+    (line,) = [line for line in done.errors if line]
+    assert "was removed" in line or "no such" in line
+
+
+def test_a_config_from_standard_input_that_is_closed(terminal: Terminal) -> None:
+    done = terminal.python(
+        "import sys\n"
+        "sys.stdin = None\n"
+        "from tui.cli import main\n"
+        "sys.exit(main(['config', 'check', '-']))\n"
+    )
+    assert (done.code, done.errors) == (2, ["standard input is closed; expected a config there"])

@@ -56,11 +56,11 @@ def test_a_signal_saves_and_resume_finishes_with_the_same_bits(
     assert done.code == EXIT_CODES[number]
     last = done.errors[-1]
     assert re.match(
-        rf"stopped \({number.name}\) after epoch \d; go on with:  cnn-tui resume ", last
+        rf"stopped \({number.name}\) after epoch \d; resume with:  cnn-tui resume ", last
     )
     assert checkpoints(terminal.only_run)
     assert json.loads((terminal.only_run / "run.json").read_text())["status"] == "stopped"
-    command = shlex.split(last.partition("go on with:")[2])
+    command = shlex.split(last.partition("resume with:")[2])
     resumed = terminal.run(*command[1:])
     assert resumed.code == 0
     weights = (terminal.only_run / "weights.npz").read_bytes()

@@ -196,9 +196,10 @@ async def test_a_click_on_a_cell(measured_app: CnnApp, until: Until) -> None:
     async with app.run_test() as pilot:
         screen = await evaluated(app, pilot, until)
         heatmap = screen.query_one(Heatmap)
+        await pilot.pause()  # its room is settled
         label, width = heatmap._layout()
         await pilot.click(Heatmap, offset=(label + 2 * width + 1, 2 + 1))
-        assert heatmap.cursor == (1, 2)
+        await until(pilot, lambda: heatmap.cursor == (1, 2))
 
 
 async def test_without_a_run_it_says_what_to_do(make_app: MakeApp, until: Until) -> None:

@@ -21,14 +21,13 @@ MakeApp = Callable[..., CnnApp]
 SOURCES = sorted((Path(__file__).parents[2] / "tui").rglob("*.py"))
 RIDDLES = (
     "equal headless command", "enter takes it", "; e does", "upd/w",
-    "to look at\"", "whole story", "cannot be gone on with", "Bring it back", "new sheet",
+    "to look at\"", "whole story", "gone on with", "go on with", "Bring it back", "new sheet",
 )  # fmt: skip
 
 
 @pytest.mark.parametrize("riddle", RIDDLES)
 def test_no_riddle_is_shown(riddle: str) -> None:
-    mine = [path for path in SOURCES if path.name not in ("app.py", "offer.py", "runactions.py")]
-    for path in mine:
+    for path in SOURCES:
         tree = ast.parse(path.read_text(encoding="utf-8"))
         docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
         for node in ast.walk(tree):

@@ -128,8 +128,9 @@ class ConfigsScreen(Saving, BaseScreen):
         command, line = self.document.command(), self.query_one("#command", Line)
         room = max(self.size.width - 16, 10)
         if command is None:
-            words = "needs the config without errors" if self.document.config is None else "save it"
-            line.show((Part(" $ ", "$muted"), Part(f"its shell command: {words}", "$muted")))
+            broken = self.document.config is None
+            why = "while the config has errors" if broken else "before it is saved"
+            line.show((Part(" $ ", "$muted"), Part(f"no shell command {why}", "$muted")))
             return
         line.show(
             (

@@ -1,4 +1,4 @@
-"""What can be done with a run: open it, go on with it, export it, delete it."""
+"""What can be done with a run: open, resume, export, delete."""
 
 from collections.abc import Callable
 

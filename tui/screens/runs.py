@@ -1,4 +1,4 @@
-"""Runs: what was trained, side by side; go on with it, look inside, take it away."""
+"""Runs: what was trained, side by side; resume, inspect, export, delete."""
 
 from typing import ClassVar
 
@@ -52,7 +52,7 @@ class RunsScreen(RunActions):
     CSS_PATH = "runs.tcss"
     HELP_TEXT: ClassVar[str] = (
         "Every training leaves a run: its config, metrics, checkpoints and finished weights. Mark "
-        "some to compare their curves and configs; open one in Inspect or Evaluate; go on with "
+        "some to compare their curves and configs; open one in Inspect or Evaluate; resume "
         "one that was stopped; export its network; delete it."
     )
 

@@ -44,7 +44,9 @@ class DiffTable(Table):
             ]
         )
         self.show(rows, [row[0][0] for row in rows])
-        self.border_title = Content(f"{len(rows)} keys differ")
+        self.border_title = Content(
+            "1 key differs" if len(rows) == 1 else f"{len(rows)} keys differ"
+        )
 
 
 class RunFacts(Vertical):

@@ -235,3 +235,16 @@ def test_a_learning_rate_set_by_hand_is_told(
     ]
     runs.show(half, "alpha", spoken.out)
     assert "lr by hand" not in spoken.read()[0]
+
+
+def test_a_run_whose_folder_was_renamed_says_how_it_has_to_be_named(
+    root: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(root / "20250101-000000-alpha-0001", tmp_path / "my copy")
+    with pytest.raises(CheckpointError, match="holds a run, and is not named like one"):
+        runs.find(root, str(tmp_path / "my copy"))
+
+
+def test_a_misspelt_run_is_answered_with_the_one_that_was_meant(root: Path) -> None:
+    with pytest.raises(CheckpointError, match="Did you mean 'alpha'"):
+        runs.find(root, "alhpa")

@@ -157,7 +157,7 @@ def test_stopping_says_how_to_go_on_and_going_on_finishes(
         signal.signal(signal.SIGINT, old)
     (path,) = folder.glob("runs/*")
     _, err = spoken.read()
-    assert "stopped (SIGINT) after epoch 0; go on with:  cnn-tui resume '" in err
+    assert "stopped (SIGINT) after epoch 0; resume with:  cnn-tui resume '" in err
     assert resume(path, spoken.out) == 0
     out, err = spoken.read()
     assert "resumed after batch 3 of epoch 1" in err

@@ -295,7 +295,7 @@ def test_a_damaged_latest_checkpoint_costs_only_its_steps(
     (warning,) = run.warnings
     assert latest.name in warning
     assert "damaged" in warning
-    assert f"going on from step-{2 * STEPS:08d}.npz" in warning
+    assert f"resuming from step-{2 * STEPS:08d}.npz" in warning
     assert_same(run, whole[kind])
 
 
