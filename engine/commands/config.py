@@ -56,7 +56,7 @@ def resolve(argument: str | None, others: Iterable[str] = ()) -> Path:
         return path
     by_name = path.parent in (Path(), Path("configs"))
     listed = list_configs() if by_name else _beside(path)
-    for one in listed if by_name else ():
+    for one in reversed(listed) if by_name else ():  # one's own before one that ships
         if path.name in (one.stem, one.name):
             return one
     names = [one.stem if by_name else str(one) for one in listed]

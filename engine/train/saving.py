@@ -49,18 +49,20 @@ class Saver:
         """What should be on the disk and is not, in one line; None if all is well."""
         return next(iter(self._failed.values()), None)
 
-    def checkpoint(self, *, best: bool = False) -> None:
-        """Save all that is needed to go on from here.
+    def checkpoint(self, *, best: bool = False, silent: bool = False) -> None:
+        """Save all that is needed to resume from here.
 
         Args:
             best: keep it as the best one too.
+            silent: emit no event, as before the start.
         """
         progress = self._state.progress
         meta = weights_meta(self._config, self._state.trainer.model) | self._state.meta()
 
         def save() -> None:
             path = self._store.save(progress.global_step, self._state.arrays(), meta, best=best)
-            self._emit(CheckpointSaved(path, progress.epoch, progress.step, best))
+            if not silent:
+                self._emit(CheckpointSaved(path, progress.epoch, progress.step, best))
 
         self._try(self._store.folder, save)
         self._last = time.monotonic()

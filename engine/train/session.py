@@ -234,6 +234,8 @@ class TrainingSession:
                 "to let them write where the config says: cnn-tui resume RUN --allow-outside-paths"
             )
         if extension is not None:
+            # Before the config: whatever ends the process, the checkpoint knows of the extension.
+            self._saver.checkpoint(silent=True)
             self._write_config(extension.after)
         left_over = self.run_dir.truncate_metrics(self.progress.epoch)
         if left_over is not None:

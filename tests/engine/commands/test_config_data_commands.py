@@ -262,3 +262,13 @@ def test_fetch_says_where_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[st
     spoken = speak(capsys)
     assert data.fetch_dataset("mnist_mini", tmp_path, spoken.out) == 0
     assert spoken.read()[0].startswith("mnist_mini is in ")
+
+
+def test_ones_own_config_comes_before_one_of_that_name_that_ships(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("configs").mkdir()
+    Path("configs/quickstart.yaml").write_text(TEXT)
+    assert config.resolve("quickstart") == Path("configs/quickstart.yaml")
+    assert config.resolve(None) == Path("configs/quickstart.yaml")

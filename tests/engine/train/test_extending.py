@@ -12,7 +12,9 @@ from engine.commands.verify import verify
 from engine.config import ConfigProblems, fields
 from engine.errors import ConfigError
 from engine.train import extending
+from engine.train.loop import Loop
 from engine.train.rundir import RunDir
+from engine.train.session import TrainingSession
 from engine.train.setup import config_of
 
 STOPPING = """
@@ -71,6 +73,48 @@ def test_a_run_that_stopped_early_goes_on_with_more_patience(tmp_path: Path) -> 
     longer = extend(early.path, "callbacks.0.early_stopping.patience=9")
     assert longer.weights == whole.weights
     assert longer.history == whole.history
+
+
+@pytest.mark.parametrize("moment", ["config", "record", "training"])
+@pytest.mark.parametrize(
+    ("text", "change"),
+    [
+        (PLAIN, "train.epochs=6"),
+        (PLAIN + STOPPING, "callbacks.0.early_stopping.patience=9"),
+    ],
+    ids=["longer", "more patience"],
+)
+def test_an_extension_survives_a_kill(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, change: str, moment: str
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def kill(*_: object, **__: object) -> None:
+        raise Killed
+
+    whole = make(tmp_path / "whole", text, change)
+    short = make(tmp_path / "short", text)
+    owner, name = {
+        "config": (TrainingSession, "_write_config"),
+        "record": (TrainingSession, "_write_record"),
+        "training": (Loop, "run"),
+    }[moment]
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, name, kill)
+        patch.setattr(TrainingSession, "_give_up", lambda self, error: None)
+        with pytest.raises(Killed):
+            extend(short.path, change)
+    again = (
+        extend(short.path, change)
+        if moment == "config"
+        else train(config_of(short.path), resume=short.path)
+    )
+    assert again.ended.status == "finished"
+    assert again.weights == whole.weights
+    assert again.history == whole.history
+    if moment == "training":  # before, config and record may not belong together yet
+        assert again.warnings == []
 
 
 def test_more_epochs_alone_do_not_bring_back_a_run_that_stopped_early(tmp_path: Path) -> None:
