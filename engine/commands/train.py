@@ -98,15 +98,23 @@ def resume(
     config = setup.config_of(run, overrides, allow_outside=allow_outside)
     for key, (old, new) in extension.changed.items() if extension else ():
         out.say(f"{key}: {inline(old)} → {inline(new)}")
-    return _resume(config, run, out, extension)
+    return _resume(config, run, out, extension, adopt=allow_outside)
 
 
-def _resume(config: Config, run: Path, out: Output, extension: Extension | None = None) -> int:
+def _resume(
+    config: Config,
+    run: Path,
+    out: Output,
+    extension: Extension | None = None,
+    *,
+    adopt: bool = False,
+) -> int:
     teller = _Teller(out)
     session = TrainingSession(
         config,
         resume=run,
         extension=extension,
+        adopt=adopt,
         on_event=teller.tell,
         on_progress=out.progress.update,
     )

@@ -9,6 +9,7 @@ inside of it.
 import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,16 @@ FILES = "files"
 """The folder in a run for what its config wants to write elsewhere, and may not."""
 
 
-def origin(run: Path, config: Config) -> dict[str, str]:
-    """What a run records of the place in which it is started, once its config is written."""
+def origin(run: Path, config: Config, folder: Path | None = None) -> dict[str, str]:
+    """What a run records of the place in which it is started, once its config is written.
+
+    Args:
+        run: its directory.
+        config: its config.
+        folder: what its paths are relative to; the working folder by default.
+    """
     return {
-        "folder": os.getcwd(),
+        "folder": str(folder or os.getcwd()),
         "data_root": os.path.abspath(config.data.root or default_root()),
         # As text: numbers of JSON are exact up to 2^53.
         "config_ctime_ns": str(os.lstat(run / CONFIG).st_ctime_ns),
@@ -74,10 +81,8 @@ def settle(
         RunError: it may not write outside of its directory, and there are links that lead there.
     """
     recorded = recorded or config
-    started_in, own = record.get(KEY), is_own(run, record)
-    here = base = _working_folder()
-    if started_in is not None and (own or os.path.isdir(started_in["folder"])):
-        base = Path(started_in["folder"])
+    own = is_own(run, record)
+    here, base = _working_folder(), folder_of(recorded, run, record)
     inside = not own and not allow_outside
     if inside:
         _refuse_links(run / FILES)
@@ -91,11 +96,28 @@ def settle(
 
     root = config.data.root
     if root == recorded.data.root:
-        root = _find_data(config, base, started_in["data_root"] if started_in else None, own)
+        root = _find_data(config, base, record.get(KEY), own)
     elif root is not None:
         root = here / root
     data_section = config.data.model_copy(update={"root": root})
     return _with_outputs(config, place).model_copy(update={"data": data_section})
+
+
+def folder_of(recorded: Config, run: Path, record: Mapping[str, Any]) -> Path:
+    """The folder that the relative paths of a run's config are relative to.
+
+    It is the one in which the run was started. If that is gone, it may have been renamed, with the
+    run in it; otherwise the working folder takes its place.
+    """
+    origin = record.get(KEY)
+    if origin is None:
+        return _working_folder()
+    if os.path.isdir(origin["folder"]):
+        return Path(origin["folder"])
+    tail = (recorded.runs_dir / run.name).parts
+    if recorded.runs_dir.is_absolute() or run.parts[-len(tail) :] != tail:
+        return _working_folder()
+    return Path(*run.parts[: -len(tail)])
 
 
 def _working_folder() -> Path:
@@ -149,11 +171,19 @@ def _refuse_links(folder: Path) -> None:
                 raise RunError(f"{Path(parent, name)}: it is a symbolic link; remove it")
 
 
-def _find_data(config: Config, base: Path, recorded: str | None, own: bool) -> Path | None:
+def _find_data(
+    config: Config, base: Path, origin: Mapping[str, Any] | None, own: bool
+) -> Path | None:
     """The folder of the data sets: the one recorded, or one that has the data, or the default."""
-    given = None if config.data.root is None else base / config.data.root
-    known = None if recorded is None else Path(recorded)
-    for root in (known, given):
-        if root is not None and data.locate(config.dataset, root) is not None:
+    roots = [] if config.data.root is None else [base / config.data.root]
+    if origin is not None:
+        recorded = Path(origin["data_root"])
+        with suppress(ValueError):  # it is not below the folder, which may have been renamed
+            roots.insert(0, base / recorded.relative_to(origin["folder"]))
+        roots.insert(0, recorded)
+    for root in roots:
+        if data.locate(config.dataset, root) is not None:
             return root
-    return (known or given) if own else None
+    if not own or data.locate(config.dataset) is not None:
+        return None
+    return next((root for root in roots if os.path.isdir(root)), roots[-1] if roots else None)

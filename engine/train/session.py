@@ -75,6 +75,7 @@ class TrainingSession:
         *,
         resume: Path | None = None,
         extension: Extension | None = None,
+        adopt: bool = False,
         on_event: Callable[[Event], None] = lambda event: None,
         on_progress: Callable[[str, int, int], None] = lambda label, done, total: None,
         extra_callbacks: Sequence[Callback] = (),
@@ -88,7 +89,7 @@ class TrainingSession:
         self.progress = Progress()
         self.steps_per_epoch = 0
         self.rates_before: tuple[RateChange, ...] = ()
-        self._resume, self._extension = resume, extension
+        self._resume, self._extension, self._adopt = resume, extension, adopt
         self._recorded: dict[str, Any] = {}
         self._own = True
         self._began = False
@@ -155,6 +156,9 @@ class TrainingSession:
             self._recorded = self.run_dir.read_record()
         if self._resume is not None:
             self._own = places.is_own(self.run_dir.path, self._recorded)
+            if self._adopt and not self._own:
+                self._own = True
+                self._record_origin()
         self._saver = Saver(
             self.config, self.state, self.run_dir.store, self._emit, self._keep_directory
         )
@@ -199,10 +203,13 @@ class TrainingSession:
     def _write_config(self, config: Config) -> None:
         self.run_dir.write_config(dump(config))
         if self._own:
-            with suppress(OSError):  # without a working folder, what is relative is lost
-                now = places.origin(self.run_dir.path, self.config)
-                folder = self._recorded.get(places.KEY, now)["folder"]
-                self._recorded[places.KEY] = {**now, "folder": folder}
+            self._record_origin()
+
+    def _record_origin(self) -> None:
+        path = self.run_dir.path
+        with suppress(OSError):  # without a working folder, what is relative is lost
+            folder = places.folder_of(self.config, path, self._recorded)
+            self._recorded[places.KEY] = places.origin(path, self.config, folder)
 
     def _restore(self) -> None:
         found = self.run_dir.store.latest(self.state.table())

@@ -105,6 +105,7 @@ def train(
     resume: Path | None = None,
     extension: Extension | None = None,
     stop: "Stop | None" = None,
+    adopt: bool = False,
 ) -> Run:
     """Run a session; ``stop`` says when it is told to stop."""
     events: list[Event] = []
@@ -112,6 +113,7 @@ def train(
         config,
         resume=resume,
         extension=extension,
+        adopt=adopt,
         on_event=lambda event: (events.append(event), stop and stop.on_event(event)),
         on_progress=lambda label, *_: stop.on_progress(label) if stop else None,
         extra_callbacks=[*callbacks, *([stop.callback] if stop else [])],

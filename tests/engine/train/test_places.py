@@ -88,6 +88,35 @@ def test_so_does_one_that_was_moved(cut: Run, tmp_path: Path) -> None:
     assert epochs_in(tmp_path / "a" / WRITTEN[0]) == 3
 
 
+@pytest.fixture
+def moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A run in ``runs`` of the folder that it was started in, which was renamed since."""
+    (tmp_path / "a").mkdir()
+    monkeypatch.chdir(tmp_path / "a")
+    config = loads(PLAIN + WRITERS, "small.yaml").model_copy(update={"runs_dir": Path("runs")})
+    run = train(config, stop=Stop((1, 0)))
+    (tmp_path / "a").rename(tmp_path / "renamed")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "renamed" / "runs" / run.path.name
+
+
+def test_it_goes_with_the_folder_that_it_was_started_in(moved: Path, tmp_path: Path) -> None:
+    assert resume(moved).warnings == []
+    assert epochs_in(tmp_path / "renamed" / WRITTEN[0]) == 3
+    assert {path.name for path in tmp_path.iterdir()} == {"renamed"}
+
+
+@pytest.mark.parametrize("place", ["renamed/data/raw", None])
+def test_its_data_are_found_in_that_folder_and_where_ours_are(
+    moved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str | None
+) -> None:
+    there = None if place is None else tmp_path / place
+    monkeypatch.setattr(
+        "engine.data.locate", lambda name, root=None: tmp_path if root == there else None
+    )
+    assert config_of(moved).data.root == there
+
+
 def test_a_link_to_a_run_is_resumed_as_the_run(cut: Run, tmp_path: Path) -> None:
     link = tmp_path / "b" / "link"
     link.symlink_to(cut.path)
@@ -250,6 +279,18 @@ def test_it_may_write_outside_if_it_is_allowed_to(cut: Run, tmp_path: Path) -> N
     assert again.warnings == []
     assert epochs_in(tmp_path / "a" / WRITTEN[0]) == 3
     assert "files" not in os.listdir(run)
+
+
+def test_one_that_is_allowed_to_is_ours_from_then_on(cut: Run, tmp_path: Path) -> None:
+    """So is a run whose status a backup or a change of modes has touched."""
+    (cut.path / "config.yaml").chmod(0o600)
+    assert not places.is_own(cut.path, RunDir.view(cut.path).read_record())
+    config = config_of(cut.path, allow_outside=True)
+    train(config, resume=cut.path, stop=Stop((2, 0)), adopt=True)
+    assert places.is_own(cut.path, RunDir.view(cut.path).read_record())
+    again = resume(cut.path)
+    assert again.warnings == []
+    assert epochs_in(tmp_path / "a" / WRITTEN[0]) == 3
 
 
 def test_a_stranger_does_not_become_ours_by_being_resumed(cut: Run, tmp_path: Path) -> None:
