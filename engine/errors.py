@@ -13,6 +13,12 @@ class RunError(EngineError):
     """A run failed: it diverged, or what it wrote could not be kept."""
 
 
+class UnreadableRunError(RunError):
+    """A run directory, or a file in it, is missing or cannot be read."""
+
+    exit_code = 3
+
+
 class ShapeError(EngineError, ValueError):
     """An array has a shape that does not fit; the message names both shapes."""
 

@@ -1,5 +1,6 @@
 """Write a trained network for other programs: ``cnn-tui export``."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from engine.data import DATASETS
 from engine.errors import ConfigError, RunError
 from engine.export import FORMATS, Architecture
 from engine.train import durable
-from engine.train.weights import load_model, trained_on
+from engine.train.weights import find_weights, load_model, trained_on
 
 
 def export(
@@ -76,8 +77,12 @@ def write_network(
 
     Raises:
         CheckpointError, RunError: as ``export``.
+        ConfigError: the output is the file of the weights themselves.
     """
-    to_replace(file_format, output)
+    source = find_weights(weights)
+    for path in to_replace(file_format, output):
+        if os.path.exists(source) and os.path.samefile(path, source):
+            raise ConfigError(f"{path}: it holds the weights that are exported; take another name")
     model = load_model(config, weights)
     info = trained_on(weights) or DATASETS[config.dataset]
     architecture = Architecture(

@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any
 
 from engine import paths
-from engine.errors import RunError
+from engine.errors import RunError, UnreadableRunError
 from engine.train import durable, metricslog
 from engine.train.locks import Lock, LockHeldError
 from engine.train.records import STATUSES, check_record, format_time
@@ -222,7 +222,7 @@ class RunDir:
         try:
             return metricslog.read(self.path / METRICS)
         except OSError as exc:
-            raise RunError(f"{self.path / METRICS}: {exc.strerror or exc}") from exc
+            raise UnreadableRunError(f"{self.path / METRICS}: {exc.strerror or exc}") from exc
 
     def _warn(self, exc: OSError) -> str:
         warning = f"{self.path / METRICS}: not written: {exc.strerror or exc}"
@@ -257,14 +257,14 @@ def check_path(path: durable.StrPath) -> Path:
     folder = paths.real_path(here) if os.path.islink(here) else paths.absolute(here, RunError)
     try:
         if not folder.is_dir():
-            raise RunError(f"{folder}: no such run directory")
+            raise UnreadableRunError(f"{folder}: no such run directory")
         marks = [folder / LOCK, folder / RECORD]
         marked = any(mark.is_file() and not mark.is_symlink() for mark in marks)
         # An empty one was left by a process that was killed while it made it.
         if not RUN_ID.fullmatch(folder.name) or not (marked or not any(folder.iterdir())):
-            raise RunError(f"{folder}: not a run directory")
+            raise UnreadableRunError(f"{folder}: not a run directory")
     except OSError as exc:
-        raise RunError(f"{folder}: {exc.strerror or exc}") from exc
+        raise UnreadableRunError(f"{folder}: {exc.strerror or exc}") from exc
     return folder
 
 
@@ -284,22 +284,22 @@ def read_record(folder: Path) -> dict[str, Any]:
     try:
         record = _finite(json.loads(_read_text(path)))
     except (ValueError, RecursionError) as exc:
-        raise RunError(f"{path}: not JSON") from exc
+        raise UnreadableRunError(f"{path}: not JSON") from exc
     try:
         return check_record(record)
     except ValueError as exc:
-        raise RunError(f"{path}: not the record of a run: {exc}") from exc
+        raise UnreadableRunError(f"{path}: not the record of a run: {exc}") from exc
 
 
 def _read_text(path: Path) -> str:
     try:
         return durable.read_limited(path, _LIMIT).decode("utf-8")
     except FileNotFoundError as exc:
-        raise RunError(f"{path}: no such file") from exc
+        raise UnreadableRunError(f"{path}: no such file") from exc
     except OSError as exc:
-        raise RunError(f"{path}: {exc.strerror or exc}") from exc
+        raise UnreadableRunError(f"{path}: {exc.strerror or exc}") from exc
     except UnicodeDecodeError as exc:
-        raise RunError(f"{path}: not UTF-8") from exc
+        raise UnreadableRunError(f"{path}: not UTF-8") from exc
 
 
 def _finite(value: Any) -> Any:

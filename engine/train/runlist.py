@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from engine.errors import EngineError, RunError
+from engine.errors import EngineError, RunError, UnreadableRunError
 from engine.paths import absolute
 from engine.train import durable
 from engine.train.locks import is_held
@@ -70,7 +70,7 @@ def list_runs(root: durable.StrPath) -> list[RunInfo]:
     except FileNotFoundError:
         return []
     except OSError as exc:
-        raise RunError(f"{os.fspath(root)}: {exc.strerror or exc}") from exc
+        raise UnreadableRunError(f"{os.fspath(root)}: {exc.strerror or exc}") from exc
     found: dict[str, Path] = {}  # by the real path, which a link shares with the run
     for path in sorted((base / name for name in names), key=os.path.islink):
         real = os.path.realpath(path)

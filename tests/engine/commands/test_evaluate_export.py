@@ -181,6 +181,18 @@ def test_export_never_writes_over_what_is_no_plain_file(
     assert os.path.samestat(before, os.lstat(path))
 
 
+def test_export_never_replaces_what_it_exports(
+    tmp_path: Path, trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (trained / "weights.npz").read_bytes()
+    link = tmp_path / "link.npz"
+    link.symlink_to(trained / "weights.npz")
+    for output in (trained / "weights.npz", link):
+        with pytest.raises(ConfigError, match="holds the weights that are exported"):
+            export(make_config(tmp_path), trained, "npz", output, speak(capsys).out, overwrite=True)
+    assert (trained / "weights.npz").read_bytes() == before
+
+
 @pytest.fixture
 def elsewhere(tmp_path: Path, trained: Path) -> Path:
     """The weights, as if they had been trained on another data set."""

@@ -9,8 +9,10 @@ import pytest
 from command_runs import make_config, run, speak
 
 from engine.commands import runs
+from engine.commands.train import resume
 from engine.commands.trained import find_trained
-from engine.errors import CheckpointError, ConfigError
+from engine.commands.verify import verify
+from engine.errors import CheckpointError, ConfigError, EngineError
 from engine.numbers import duration
 from engine.train.events import EpochEnded, Event
 from engine.train.locks import Lock
@@ -248,3 +250,32 @@ def test_a_run_whose_folder_was_renamed_says_how_it_has_to_be_named(
 def test_a_misspelt_run_is_answered_with_the_one_that_was_meant(root: Path) -> None:
     with pytest.raises(CheckpointError, match="Did you mean 'alpha'"):
         runs.find(root, "alhpa")
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "metrics.csv", "run.json"])
+@pytest.mark.parametrize("how", ["folder", "link", "bytes"])
+def test_a_file_of_a_run_that_cannot_be_read_is_3(
+    root: Path, tmp_path: Path, name: str, how: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "20250101-000000-alpha-0001"
+    shutil.copytree(root / run.name, run)
+    (run / name).rename(run / "other")
+    if how == "folder":
+        (run / name).mkdir()
+    elif how == "link":
+        (run / name).symlink_to(run / "other")
+    else:
+        (run / name).write_bytes(b"\xff\xfe")
+    out = speak(capsys).out
+    for command in (
+        lambda: runs.show(tmp_path, run.name, out),
+        lambda: runs.compare(tmp_path, [run.name, run.name], out),
+        lambda: verify(tmp_path, run.name, out, epochs=1),
+        # A record that cannot be written is a failed run, not an unreadable one.
+        lambda: 3 if name == "run.json" else resume(run, out, ["train.workers=1"]),
+    ):
+        try:
+            code = command()
+        except EngineError as error:
+            code = error.exit_code
+        assert code in (0, 3)
