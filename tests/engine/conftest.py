@@ -2,6 +2,8 @@
 
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
 
 import pytest
 from threadpoolctl import threadpool_limits
@@ -13,6 +15,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="check the gradients of every combination of convolution and pooling arguments",
     )
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Where tests run in several processes, tell the first one what became of the mutants."""
+    mutants, output = sys.modules.get("mutants"), getattr(session.config, "workeroutput", None)
+    if mutants is not None and output is not None:
+        output["mutants"] = asdict(mutants.TALLY)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """Add up what the processes tell."""
+    told = getattr(node, "workeroutput", {}).get("mutants")
+    if told is not None:
+        import mutants
+
+        for name, count in told.items():
+            mutants.TALLY.__dict__[name] += type(mutants.TALLY.__dict__[name])(count)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
