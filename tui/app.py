@@ -299,7 +299,7 @@ class CnnApp(App[int]):
         unsaved = ", ".join(document.name for document in self.workspace.dirty)
         if self.training.running:
             begun = self.training.started is not None
-            detail = "It is saved first; cnn-tui resume continues exactly where it stopped."
+            detail = "It is saved first, and can be resumed exactly where it stopped."
             self.ask(
                 "Training is running. Quit?" if begun else "Training is about to begin. Quit?",
                 (detail if begun else "There is nothing to save yet.")
