@@ -275,6 +275,8 @@ async def test_a_change_on_both_sides_is_asked_about(
     answer: str,
 ) -> None:
     monkeypatch.setenv("EDITOR", "true")
+    if key != "nothing":  # on a slow machine the question might come before the key, as its answer
+        monkeypatch.setattr("tui.watch._PAUSE", 3600.0)
     app = make_app()
     async with app.run_test() as pilot:
         document = app.workspace.document
