@@ -1,11 +1,14 @@
 """Fixtures and skips that every test shares."""
 
 import importlib.util
+import json
 import os
 import secrets
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -44,6 +47,34 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason="PyTorch is not installed"))
         if "dataset" in item.keywords and not has_data:
             item.add_marker(pytest.mark.skip(reason="CNN_TUI_DATA names no folder of data sets"))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Where tests run in several processes, tell the first one what became of the mutants."""
+    mutants, output = sys.modules.get("mutants"), getattr(session.config, "workeroutput", None)
+    if mutants is not None and output is not None:
+        output["mutants"] = json.dumps(vars(mutants.TALLY))  # it takes no other types
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """Add up what the processes tell."""
+    told = getattr(node, "workeroutput", {}).get("mutants")
+    if told is not None:
+        sys.path.insert(0, str(Path(__file__).with_name("engine")))
+        import mutants
+
+        for name, count in json.loads(told).items():
+            mutants.TALLY.__dict__[name] += type(mutants.TALLY.__dict__[name])(count)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What became of the mutants, if any were made."""
+    mutants = sys.modules.get("mutants")
+    if mutants is not None and (mutants.TALLY.killed or mutants.TALLY.survived):
+        terminalreporter.section("mutation proof of the gradients")
+        for line in mutants.TALLY.lines():
+            terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session", autouse=True)
