@@ -41,7 +41,8 @@ async def inspecting(app: CnnApp, pilot: object, until: Until) -> InspectScreen:
     await pilot.press("3")  # type: ignore[attr-defined]
     screen = app.screen
     assert isinstance(screen, InspectScreen)
-    await until(pilot, lambda: screen.lookout.look and not app.jobs)  # type: ignore[arg-type]
+    table = screen.query_one(LayerTable)
+    await until(pilot, lambda: screen.lookout.look and table.has_focus and not app.jobs)  # type: ignore[arg-type]
     return screen
 
 
