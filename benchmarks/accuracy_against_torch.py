@@ -16,8 +16,8 @@ from torch.nn import functional
 from benchmarks.torch_nets import to_torch
 from engine.config import Config, load
 from engine.data import Batches
-from engine.seeds import Purpose, stream
-from engine.train import setup
+from engine.rng import Purpose, stream
+from engine.train import factory
 
 
 def make_optimizer(config: Config, net: torch.nn.Module) -> torch.optim.Optimizer:
@@ -49,11 +49,11 @@ def main() -> None:
     torch.manual_seed(config.seed)
     if config.train.workers is not None:
         torch.set_num_threads(config.train.workers)
-    sources = setup.make_sources(config, setup.load_dataset(config))
+    sources = factory.make_sources(config, factory.load_dataset(config))
     batches = sources.train
-    net = to_torch(setup.make_model(config), torch.channels_last)
+    net = to_torch(factory.make_model(config), torch.channels_last)
     optimizer = make_optimizer(config, net)
-    scheduler = setup.make_scheduler(config, batches.steps_per_epoch)
+    scheduler = factory.make_scheduler(config, batches.steps_per_epoch)
     done = 0
     for epoch in range(config.train.epochs):
         total = 0.0

@@ -34,7 +34,7 @@ from benchmarks.soak import soak
 from benchmarks.terminal import COLUMNS, LINES, run_in_terminal
 from benchmarks.timing import Comparison
 from engine.data import locate
-from engine.train.runlist import list_runs
+from engine.runs.listing import list_runs
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = ROOT / "configs" / "mnist_lenet.yaml"

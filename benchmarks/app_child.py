@@ -26,12 +26,12 @@ from unittest.mock import patch
 
 from textual.pilot import Pilot
 
-import tui.training
+import tui.state.training
 from benchmarks.timing import percentile
 from engine.train.callbacks import Callback, Logs
 from tui.app import CnnApp
+from tui.state.workspace import Workspace
 from tui.widgets.curve import Curve
-from tui.workspace import Workspace
 
 BEAT = 0.01
 """Seconds that the event loop is asked to sleep; what it takes longer is lag."""
@@ -165,8 +165,8 @@ def soak(result: Path, config: Path, minutes: float) -> None:
                 file.write(json.dumps(line) + "\n")
         app.leave()
 
-    slow = partial(tui.training.TrainingSession, extra_callbacks=[Throttle()])
-    with watch.charts(), patch.object(tui.training, "TrainingSession", slow):
+    slow = partial(tui.state.training.TrainingSession, extra_callbacks=[Throttle()])
+    with watch.charts(), patch.object(tui.state.training, "TrainingSession", slow):
         app.run(auto_pilot=look)
     sys.exit(app.return_code)
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from engine import data
 from engine.config import load
+from engine.events import EpochEnded, Event
 from engine.resources import shipped
 from engine.train.callbacks import Callback, Logs
-from engine.train.events import EpochEnded, Event
 from engine.train.session import TrainingSession
 
 GOAL = 0.01

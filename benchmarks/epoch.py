@@ -24,9 +24,9 @@ from benchmarks.twins import (
 )
 from engine import data
 from engine.data import Batches, Dataset, Split, split_validation
-from engine.kernels.workers import Workers
 from engine.layers import Sequential
-from engine.train.setup import EVALUATION_BATCH, evaluation_batches
+from engine.parallel.workers import Workers
+from engine.train.factory import EVALUATION_BATCH, evaluation_batches
 
 BATCH = 128
 TURN = 20

@@ -13,9 +13,9 @@ from benchmarks.report import Section, Verdict, markdown_table, milliseconds
 from benchmarks.timing import Effort, Way, compare
 from benchmarks.twins import CLASSES, NETWORKS, STEPS, engine_trainer, preset_work
 from engine.data import Batches
-from engine.kernels.workers import Workers
-from engine.train.health import examine
-from engine.train.profile import noise
+from engine.inspection.health import examine
+from engine.inspection.profiler import noise
+from engine.parallel.workers import Workers
 from engine.train.trainer import Trainer
 
 BATCH = 128

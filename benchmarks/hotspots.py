@@ -15,8 +15,7 @@ from benchmarks.report import Section, markdown_table, milliseconds
 from benchmarks.timing import Effort
 from benchmarks.torch_nets import to_torch
 from benchmarks.twins import CLASSES, LAYOUTS, NETWORKS, THREADS, Work, preset_work
-from engine.kernels.workers import MICRO_BATCH, Workers
-from engine.train.profile import (
+from engine.inspection.profiler import (
     layer_times,
     median_seconds,
     noise,
@@ -24,6 +23,7 @@ from engine.train.profile import (
     product_share,
     still_trainer,
 )
+from engine.parallel.workers import MICRO_BATCH, Workers
 
 BATCH = 128
 T = TypeVar("T")

@@ -63,10 +63,10 @@ def _engine(network: str, batch: int) -> Callable[[], object]:
     import numpy as np
 
     from engine.data import Batches, Split
-    from engine.kernels.workers import Workers
     from engine.losses import SoftmaxCrossEntropy
     from engine.models import build, preset
     from engine.optim import Momentum
+    from engine.parallel.workers import Workers
     from engine.train.trainer import Trainer
 
     def train() -> None:

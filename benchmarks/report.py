@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engine.train.environment import environment
+from engine.runs.environment import environment
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ def inference(effort: Effort) -> Section:
     """Logits of 1, 32 and 512 images."""
     section = Section("Inference")
     section.text.append(
-        "Evaluation mode; ours through `engine.models.predictor.Predictor`, PyTorch in "
+        "Evaluation mode; ours through `engine.models.inference.Predictor`, PyTorch in "
         "`torch.inference_mode()`. Both give the same logits, to 1e-3."
     )
     rows = []

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from engine.layers import Conv2D, Dense, Dropout, Layer, MaxPool2D, Residual, Sequential
-from engine.layers.batchnorm import BatchNorm1D, BatchNorm2D
+from engine.layers.normalization import BatchNorm1D, BatchNorm2D
 
 
 class _Residual(nn.Module):

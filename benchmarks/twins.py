@@ -14,13 +14,13 @@ from torch.nn import functional
 from benchmarks.timing import Way
 from benchmarks.torch_nets import to_torch
 from engine.data import Batches
-from engine.kernels.workers import Workers
+from engine.inspection.profiler import noise
 from engine.layers import Sequential, Shape
 from engine.losses import SoftmaxCrossEntropy
 from engine.models import LayerSpec, build, preset
-from engine.models.predictor import Predictor
+from engine.models.inference import Predictor
 from engine.optim import Momentum
-from engine.train.profile import noise
+from engine.parallel.workers import Workers
 from engine.train.trainer import Trainer
 
 NETWORKS = ("lenet_mnist", "tiny_vgg_cifar10", "resnet_cifar10")

@@ -21,13 +21,13 @@ from engine.config import load
 from engine.resources import shipped
 from engine.train.session import TrainingSession
 from tui.app import CnnApp
-from tui.screens.draw import DrawScreen
-from tui.screens.evaluate import EvaluateScreen
-from tui.screens.gradients import GradientsScreen
-from tui.screens.inspect import InspectScreen
-from tui.screens.runs import RunsScreen
-from tui.widgets.gallerypane import Sample
-from tui.widgets.pad import Pad
+from tui.screens.evaluate.draw.canvas import Pad
+from tui.screens.evaluate.draw.screen import DrawScreen
+from tui.screens.evaluate.screen import EvaluateScreen
+from tui.screens.gradients.screen import GradientsScreen
+from tui.screens.inspect.gallery import Sample
+from tui.screens.inspect.screen import InspectScreen
+from tui.screens.runs.screen import RunsScreen
 
 SIZE = (120, 40)
 TARGET = Path(__file__).with_name("screenshots")
@@ -55,7 +55,9 @@ def main() -> None:
             print(f"training {name} ...", file=sys.stderr)
             config = load(shipped("configs/quickstart.yaml"), [f"name={name}", *overrides])
             TrainingSession(config).run()
-        with patch("tui.blurb.locate", lambda name, root: name == "mnist_mini" or None):
+        with patch(
+            "tui.screens.configs.summary.locate", lambda name, root: name == "mnist_mini" or None
+        ):
             asyncio.run(_look())
 
 

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import settings
-from shipped_configs import SHIPPED_CONFIGS
 
 from engine import resources
+from tests.support.shipped_configs import SHIPPED_CONFIGS
 
 DATA_ROOT = os.environ.get("CNN_TUI_DATA")
 
@@ -51,7 +51,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Where tests run in several processes, tell the first one what became of the mutants."""
-    mutants, output = sys.modules.get("mutants"), getattr(session.config, "workeroutput", None)
+    mutants, output = (
+        sys.modules.get("tests.support.mutants"),
+        getattr(session.config, "workeroutput", None),
+    )
     if mutants is not None and output is not None:
         output["mutants"] = json.dumps(vars(mutants.TALLY))  # it takes no other types
 
@@ -61,8 +64,7 @@ def pytest_testnodedown(node: Any, error: object) -> None:
     """Add up what the processes tell."""
     told = getattr(node, "workeroutput", {}).get("mutants")
     if told is not None:
-        sys.path.insert(0, str(Path(__file__).with_name("engine")))
-        import mutants
+        from tests.support import mutants
 
         for name, count in json.loads(told).items():
             mutants.TALLY.__dict__[name] += type(mutants.TALLY.__dict__[name])(count)
@@ -70,7 +72,7 @@ def pytest_testnodedown(node: Any, error: object) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """What became of the mutants, if any were made."""
-    mutants = sys.modules.get("mutants")
+    mutants = sys.modules.get("tests.support.mutants")
     if mutants is not None and (mutants.TALLY.killed or mutants.TALLY.survived):
         terminalreporter.section("mutation proof of the gradients")
         for line in mutants.TALLY.lines():

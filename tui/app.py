@@ -17,21 +17,21 @@ from engine.config import Config
 from tui import keymap, theme
 from tui.driver import patient
 from tui.jobs import Job, JobEnded
-from tui.leaving import HANGUP, Leaving, logged
-from tui.offer import offer_to_resume
+from tui.messages import SnapshotTaken, TrainingOver, TrainingTold
 from tui.palette import Actions
 from tui.screens import SCREENS
 from tui.screens.base import MIN_HEIGHT, MIN_WIDTH, BaseScreen
+from tui.screens.configs.watch import ConfigWatch
 from tui.screens.dialogs import Confirm
-from tui.settings import Settings
-from tui.speed import Speedometer
-from tui.subject import Choice
+from tui.screens.resume_prompt import offer_to_resume
+from tui.shut_down import HANGUP, Leaving, logged
+from tui.state.selection import Choice
+from tui.state.settings import Settings
+from tui.state.speed import Speedometer
+from tui.state.training import Training
+from tui.state.workspace import Workspace
 from tui.text import clean
-from tui.told import SnapshotTaken, TrainingOver, TrainingTold
-from tui.training import Training
-from tui.watch import ConfigWatch
-from tui.widgets.textfield import taken
-from tui.workspace import Workspace
+from tui.widgets.text_field import taken
 
 log = logging.getLogger("cnn_tui")
 

@@ -12,8 +12,8 @@ from engine.commands.output import visible
 from engine.commands.signals import LastResort, Signals
 from engine.errors import ConfigError, RunError
 from tui.app import CnnApp
-from tui.settings import Settings, state_dir
-from tui.workspace import Workspace
+from tui.state.settings import Settings, state_dir
+from tui.state.workspace import Workspace
 
 _LAST = 5.0
 """Seconds that threads have to end after the app has."""

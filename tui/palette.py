@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from engine import paths
-from engine.train import durable
+from engine.storage import atomic
 from tui import keymap
 from tui.screens import SCREENS, TITLES
-from tui.screens.askfile import ask_file
+from tui.screens.ask_file import ask_file
 from tui.screens.base import BaseScreen
 
 if TYPE_CHECKING:
@@ -65,8 +65,8 @@ def _ask_for_picture(app: "CnnApp") -> None:
 
     def save(path: Path) -> None:
         try:
-            durable.make_folder(paths.absolute(path).parent)
-            durable.write_atomic(path, picture.encode(), follow_symlinks=True)
+            atomic.make_folder(paths.absolute(path).parent)
+            atomic.write_atomic(path, picture.encode(), follow_symlinks=True)
         except OSError as error:
             reason = f"{path}: not saved: {paths.reason(error)}"
             app.tell(reason, "save it in another folder", severity="error")

@@ -11,12 +11,7 @@ from engine.commands.output import Output, table
 from engine.commands.signals import Signals
 from engine.data import DATASETS, Batches
 from engine.errors import ConfigError
-from engine.kernels.workers import MICRO_BATCH, Workers, usable_cores
-from engine.layers import Sequential, Shape
-from engine.models import PRESETS, build, preset
-from engine.models.predictor import Predictor
-from engine.train.environment import environment
-from engine.train.profile import (
+from engine.inspection.profiler import (
     LayerTime,
     layer_times,
     median_seconds,
@@ -25,6 +20,11 @@ from engine.train.profile import (
     product_share,
     still_trainer,
 )
+from engine.layers import Sequential, Shape
+from engine.models import PRESETS, build, preset
+from engine.models.inference import Predictor
+from engine.parallel.workers import MICRO_BATCH, Workers, usable_cores
+from engine.runs.environment import environment
 
 CLASSES = 10
 INFERENCE = (1, 32, 512)

@@ -23,14 +23,14 @@ from engine.config import (
     loads,
     read_stream,
 )
-from engine.config.reader import MAX_BYTES
+from engine.config.yaml_reader import MAX_BYTES
 from engine.data import DATASETS
 from engine.errors import ConfigError, EngineError
 from engine.layers import Summary
 from engine.models import build
 from engine.paths import look_at, parse
 from engine.suggest import suggestion
-from engine.train import setup
+from engine.train import factory
 
 DEFAULT = "quickstart"
 STDIN = "-"
@@ -158,7 +158,7 @@ def check(arguments: Sequence[str], overrides: Sequence[str], out: Output) -> in
     for argument in arguments or [DEFAULT]:
         try:
             config = open_config(argument, overrides)
-            setup.check_files(config)
+            factory.check_files(config)
         except EngineError as error:
             out.json({"ok": False, "file": argument, "problem": str(error)})
             out.complain(str(error))

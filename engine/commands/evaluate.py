@@ -11,10 +11,10 @@ from engine.commands.output import Output, table
 from engine.commands.signals import Signals
 from engine.config import Config
 from engine.data import FetchCancelledError, Split
-from engine.kernels.workers import Workers
 from engine.numbers import metric
-from engine.train import setup
-from engine.train.outcomes import Evaluation
+from engine.parallel.workers import Workers
+from engine.train import factory
+from engine.train.results import Evaluation
 from engine.train.trainer import Trainer
 from engine.train.weights import load_model, normalised_for
 
@@ -101,14 +101,14 @@ def measure(
     """
     model = load_model(config, weights)
     dataset, note = normalised_for(
-        setup.load_dataset(config, progress=progress, cancelled=cancelled), weights
+        factory.load_dataset(config, progress=progress, cancelled=cancelled), weights
     )
     note = "; ".join(filter(None, (*dataset.passed_over, note)))
     with Workers(config.train.workers) as workers:
         trainer = Trainer(
             model,
-            setup.make_loss(config),
-            setup.make_optimizer(config),
+            factory.make_loss(config),
+            factory.make_optimizer(config),
             seed=config.seed,
             workers=workers,
         )
@@ -118,7 +118,7 @@ def measure(
                 raise FetchCancelledError(f"{config.dataset}: evaluating was cancelled")
 
         result = trainer.evaluate(
-            setup.evaluation_batches(dataset.test, dataset),
+            factory.evaluation_batches(dataset.test, dataset),
             lambda done, total: progress("evaluating", done, total),
             check,
         )

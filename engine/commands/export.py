@@ -11,7 +11,7 @@ from engine.config import Config
 from engine.data import DATASETS
 from engine.errors import ConfigError, RunError
 from engine.export import FORMATS, Architecture
-from engine.train import durable
+from engine.storage import atomic
 from engine.train.weights import find_weights, load_model, trained_on
 
 
@@ -94,7 +94,7 @@ def write_network(
     )
     ready()
     try:
-        durable.make_folder(output.parent)
+        atomic.make_folder(output.parent)
         FORMATS[file_format].write(output, model, architecture)
     except OSError as error:
         raise RunError(f"{output}: not written: {error.strerror or error}") from None

@@ -12,10 +12,10 @@ from engine.data import Dataset, one_hot
 from engine.errors import ConfigError
 from engine.gradcheck import Mode, Report, Row, check_network
 from engine.gradcheck.report import row_to_json
-from engine.kernels.workers import Workers
 from engine.losses import SoftmaxCrossEntropy
-from engine.seeds import Purpose, stream
-from engine.train import setup
+from engine.parallel.workers import Workers
+from engine.rng import Purpose, stream
+from engine.train import factory
 from engine.train.weights import load_model, normalised_for
 
 EXACT_CAP = 100_000
@@ -91,11 +91,11 @@ def run_check(
     Raises:
         ConfigError, CheckpointError, DataError: as ``gradcheck``.
     """
-    dataset = setup.load_dataset(config, progress=progress, cancelled=cancelled)
+    dataset = factory.load_dataset(config, progress=progress, cancelled=cancelled)
     for problem in dataset.passed_over:
         say(problem)
     if weights is None:
-        model = setup.make_model(config, np.float64)
+        model = factory.make_model(config, np.float64)
     else:
         model = load_model(config, weights, np.float64)
         dataset, note = normalised_for(dataset, weights)
@@ -110,7 +110,7 @@ def run_check(
         )
     rng = stream(Purpose.GRADCHECK, config.seed)
     x, labels = _real_samples(dataset, samples, rng)
-    loss = setup.make_loss(config)
+    loss = factory.make_loss(config)
     target = labels
     if not isinstance(loss, SoftmaxCrossEntropy):
         target = one_hot(labels, len(dataset.classes)).astype(np.float64)
@@ -142,6 +142,6 @@ def _real_samples(
     has no derivative. Noise below the step between two grey levels breaks the ties.
     """
     indices = np.sort(rng.choice(len(dataset.test), samples, replace=False))
-    x, labels = setup.evaluation_batches(dataset.test, dataset).load(indices)
+    x, labels = factory.evaluation_batches(dataset.test, dataset).load(indices)
     level = 1 / 255 / np.array(dataset.std).reshape(-1, 1, 1)
     return x.astype(np.float64) + level * rng.uniform(-0.5, 0.5, x.shape), labels

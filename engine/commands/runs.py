@@ -11,10 +11,10 @@ from engine.commands.output import Output, table
 from engine.errors import CheckpointError, ConfigError, EngineError, RunError
 from engine.numbers import duration, significant
 from engine.paths import look_at, parse
+from engine.runs.directory import RECORD, RunDir, check_path
+from engine.runs.listing import RunInfo, list_runs
+from engine.runs.progress import rates_by_hand, shown_rates, up_to_date
 from engine.suggest import suggestion
-from engine.train.reached import rates_by_hand, shown_rates, up_to_date
-from engine.train.rundir import RECORD, RunDir, check_path
-from engine.train.runlist import RunInfo, list_runs
 
 _SHOWN = (
     "run",

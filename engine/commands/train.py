@@ -10,9 +10,7 @@ from engine.commands.output import Output
 from engine.commands.signals import Signals
 from engine.config import Config, config_hash, inline
 from engine.errors import EngineError
-from engine.numbers import duration, metric, significant
-from engine.train import extending, setup
-from engine.train.events import (
+from engine.events import (
     CheckpointSaved,
     Ended,
     EpochEnded,
@@ -22,8 +20,10 @@ from engine.train.events import (
     Started,
     Warned,
 )
+from engine.numbers import duration, metric, significant
+from engine.runs.listing import RunInfo, list_unfinished
+from engine.train import extending, factory
 from engine.train.extending import Extension
-from engine.train.runlist import RunInfo, list_unfinished
 from engine.train.session import WEIGHTS, TrainingSession
 
 _EVENT_NAMES = {
@@ -69,7 +69,7 @@ def _is_of(info: RunInfo, config: Config) -> bool:
     if (info.name, info.record.get("config_hash")) != (config.name, config_hash(config)):
         return False
     try:
-        own = setup.config_of(info.path)
+        own = factory.config_of(info.path)
     except EngineError:
         return False
     # A checkpoint holds what its callbacks remember, in their order: also those that only write.
@@ -95,7 +95,7 @@ def resume(
     Returns, raises: as ``train``.
     """
     extension = extending.plan(run, overrides) if overrides else None
-    config = setup.config_of(run, overrides, allow_outside=allow_outside)
+    config = factory.config_of(run, overrides, allow_outside=allow_outside)
     for key, (old, new) in extension.changed.items() if extension else ():
         out.say(f"{key}: {inline(old)} → {inline(new)}")
     return _resume(config, run, out, extension, adopt=allow_outside)

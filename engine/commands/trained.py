@@ -8,7 +8,7 @@ from engine.commands.runs import find, run_at
 from engine.config import Config
 from engine.errors import CheckpointError, ConfigError
 from engine.paths import look_at, parse
-from engine.train import setup
+from engine.train import factory
 from engine.train.weights import find_weights
 
 
@@ -39,7 +39,7 @@ def find_trained(
         raise ConfigError(
             f"{weights}: it is in no run, so its network is not known; add --config CONFIG"
         )
-    return setup.config_of(run, overrides), weights
+    return factory.config_of(run, overrides), weights
 
 
 def _find_weights(name: str, root: Path) -> Path:

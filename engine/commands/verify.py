@@ -6,17 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from engine.checkpoints import checkpoint
 from engine.commands.output import Output
 from engine.commands.runs import find
 from engine.commands.signals import Signals
 from engine.config import CheckpointEvery, Config, config_hash
 from engine.errors import CheckpointError, RunError
-from engine.train import checkpoint, setup
+from engine.events import EpochEnded, Event
+from engine.runs.directory import RunDir
+from engine.runs.progress import read_recorded
+from engine.runs.provenance import KEY, Part, Provenance, RateChange, weights_hash
+from engine.train import factory
 from engine.train.callbacks import Callback, Logs
-from engine.train.events import EpochEnded, Event
-from engine.train.provenance import KEY, Part, Provenance, RateChange, weights_hash
-from engine.train.reached import read_recorded
-from engine.train.rundir import RunDir
 from engine.train.session import WEIGHTS, TrainingSession
 
 _NEVER_MATTERS = {"cores"}
@@ -61,7 +62,7 @@ def verify(root: Path, name: str, out: Output, *, epochs: int | None = None) -> 
         Interrupted: by a signal.
     """
     path = find(root, name).path
-    config = setup.config_of(path)
+    config = factory.config_of(path)
     recorded = read_provenance(path)
     count = len(recorded.weights) if epochs is None else min(epochs, len(recorded.weights))
     to_the_end = bool(recorded.final) and count == len(recorded.weights)

@@ -15,13 +15,12 @@ from engine.config.callbacks import (
     TerminateOnNaN,
     TerminateOnNaNItem,
 )
-from engine.config.catalogue import list_configs
-from engine.config.compare import MISSING, differences
-from engine.config.describe import Field, fields, json_schema
+from engine.config.catalog import list_configs
+from engine.config.diff import MISSING, differences
 from engine.config.dump import config_hash, dump, inline
-from engine.config.edit import read_values, remove_value, set_value
-from engine.config.load import load, loads, locate, read_raw, read_stream, read_text
-from engine.config.problems import ConfigProblems, Problem
+from engine.config.errors import ConfigProblems, Problem
+from engine.config.fields import Field, fields, json_schema
+from engine.config.loader import load, loads, locate, read_raw, read_stream, read_text
 from engine.config.schedulers import (
     CosineAnnealingLR,
     ExponentialLR,
@@ -31,6 +30,7 @@ from engine.config.schedulers import (
     StepLR,
 )
 from engine.config.schema import Augment, CheckpointEvery, Config, Data, Train, Warmup
+from engine.config.yaml_edit import read_values, remove_value, set_value
 
 __all__ = [
     "MISSING",

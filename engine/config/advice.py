@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from engine.config.problems import KeyPath, dotted
+from engine.config.errors import KeyPath, dotted
 from engine.config.schedulers import CosineAnnealingLR
 from engine.config.schema import Config
 from engine.data import DATASETS

@@ -6,8 +6,8 @@ from typing import Any
 
 import yaml
 
-from engine.config.reader import resolvers
 from engine.config.schema import Config
+from engine.config.yaml_reader import resolvers
 
 
 class _Dumper(yaml.SafeDumper):

@@ -6,7 +6,7 @@ from typing import Any
 
 from yaml.nodes import MappingNode, SequenceNode
 
-from engine.config.problems import (
+from engine.config.errors import (
     ConfigProblems,
     Found,
     KeyPath,
@@ -15,7 +15,7 @@ from engine.config.problems import (
     printable,
     shown,
 )
-from engine.config.reader import INVISIBLE_KEY, Document, Place, read
+from engine.config.yaml_reader import INVISIBLE_KEY, Document, Place, read
 
 
 def label(override: str) -> str:

@@ -17,8 +17,7 @@ from pydantic import (
 from pydantic.json_schema import WithJsonSchema
 from pydantic_core import PydanticCustomError, core_schema
 
-from engine import paths
-from engine.config import template
+from engine import path_templates, paths
 from engine.errors import ConfigError
 
 OWN_MESSAGE = "config"  # the error type whose message is shown as it stands
@@ -86,8 +85,8 @@ class FileName:
         path = _path(value, paths.parse_file)
         if isinstance(value, str) and value.startswith("~"):
             user, _, name = value.partition("/")
-            path = template.below(paths.parse(user), Path(name))
-        problem = template.problem(str(path), self._placeholders)
+            path = path_templates.below(paths.parse(user), Path(name))
+        problem = path_templates.problem(str(path), self._placeholders)
         if problem is not None:
             raise _own_message(problem)
         return path
@@ -146,7 +145,7 @@ OutputFile = Annotated[
 
 OutputFiles = Annotated[
     Path,
-    FileName(*template.NAMES),
+    FileName(*path_templates.NAMES),
     WithJsonSchema({"type": "string", "minLength": 1}),
     Expected("a path"),
 ]

@@ -12,7 +12,7 @@ from engine.data.dataset import (
     Split,
     default_root,
 )
-from engine.data.fetch import FetchCancelledError
+from engine.data.download import FetchCancelledError
 from engine.data.registry import DATASETS, fetch, how_to_get, load, locate, verify
 
 __all__ = [

@@ -7,7 +7,7 @@ import numpy as np
 from engine.data.augment import Augment
 from engine.data.dataset import Split
 from engine.errors import ConfigError
-from engine.seeds import Purpose, stream
+from engine.rng import Purpose, stream
 
 
 class Batches:

@@ -25,7 +25,7 @@ from engine.data.dataset import (
     file_status,
     unheard,
 )
-from engine.data.streams import check_labels, expect_end, fill, open_content, skip
+from engine.data.safe_read import check_labels, expect_end, fill, open_content, skip
 from engine.errors import DataError
 
 _FOLDER = "cifar-10-batches-bin"

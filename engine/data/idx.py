@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.data.dataset import DatasetInfo, FileStatus, Split, Warn, file_status, unheard
-from engine.data.streams import check_labels, expect_end, fill, open_content
+from engine.data.safe_read import check_labels, expect_end, fill, open_content
 from engine.errors import DataError
 
 _UNSIGNED_BYTE = 8

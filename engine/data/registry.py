@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from engine.data.bundled import MNIST_MINI
 from engine.data.cifar10 import CIFAR10
 from engine.data.dataset import (
     Cancelled,
@@ -13,9 +12,10 @@ from engine.data.dataset import (
     Progress,
     default_root,
 )
+from engine.data.download import download as download_files
 from engine.data.fashion_mnist import FASHION_MNIST
-from engine.data.fetch import download as download_files
 from engine.data.mnist import MNIST
+from engine.data.mnist_mini import MNIST_MINI
 from engine.errors import ConfigError, DataError
 from engine.suggest import suggestion
 
@@ -112,7 +112,7 @@ def fetch(
     progress: Progress | None = None,
     cancelled: Cancelled | None = None,
 ) -> Path:
-    """Download what is missing or damaged of a data set; see ``engine.data.fetch.download``.
+    """Download what is missing or damaged of a data set; see ``engine.data.download.download``.
 
     Raises:
         ConfigError: there is no data set of that name.

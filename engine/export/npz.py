@@ -6,7 +6,7 @@ import numpy as np
 
 from engine.export.architecture import Architecture
 from engine.layers import Sequential
-from engine.train import durable
+from engine.storage import atomic
 
 
 def npz_files(path: Path) -> list[Path]:
@@ -23,9 +23,9 @@ def write_npz(path: Path, model: Sequential, architecture: Architecture) -> None
     state = {name: np.ascontiguousarray(array) for name, array in model.state_dict().items()}
     weights, description = npz_files(path)
     # A file object: given a path, NumPy would append .npz to it.
-    durable.write_atomic(
+    atomic.write_atomic(
         weights,
         lambda file: np.savez(file, **state),  # type: ignore[arg-type]
         follow_symlinks=True,
     )
-    durable.write_atomic(description, architecture.to_json().encode(), follow_symlinks=True)
+    atomic.write_atomic(description, architecture.to_json().encode(), follow_symlinks=True)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from engine.gradcheck.deterministic import Frozen, gradients
 from engine.gradcheck.differences import (
     Array,
     Direction,
@@ -14,7 +15,6 @@ from engine.gradcheck.differences import (
     compare,
     rms,
 )
-from engine.gradcheck.frozen import Frozen, gradients
 from engine.gradcheck.report import Report, Row
 from engine.layers import Layer
 

@@ -7,8 +7,8 @@ from functools import partial
 
 import numpy as np
 
+from engine.gradcheck.deterministic import Frozen, gradients
 from engine.gradcheck.differences import Array, Direction, Function, Mode, Settings, compare, rms
-from engine.gradcheck.frozen import Frozen, gradients
 from engine.gradcheck.layer import check_tensor, locate, require_float64
 from engine.gradcheck.report import Report, Row
 from engine.layers import Sequential

@@ -29,10 +29,10 @@ from typing import NamedTuple
 import numpy as np
 
 from engine.kernels import winograd
-from engine.kernels.geometry import Window
+from engine.kernels.gemm import long_parts, row_parts
 from engine.kernels.layout import as_nchw, pixels, to_memory
-from engine.kernels.products import long_parts, row_parts
-from engine.kernels.workspace import scratch
+from engine.kernels.scratch import scratch
+from engine.kernels.window import Window
 
 Array = np.ndarray
 

@@ -16,7 +16,7 @@ columns of the whole batch at once, nine times the memory of x for a 3x3 kernel.
 
 import numpy as np
 
-from engine.kernels.geometry import Window
+from engine.kernels.window import Window
 
 
 def _placements(window: Window, height: int, width: int) -> list[tuple[int, int, slice, slice]]:

@@ -31,10 +31,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from engine.kernels.geometry import Window
+from engine.kernels.gemm import long_parts, row_parts
 from engine.kernels.layout import pixels
-from engine.kernels.products import long_parts, row_parts
-from engine.kernels.workspace import scratch
+from engine.kernels.scratch import scratch
+from engine.kernels.window import Window
 
 Array = np.ndarray
 

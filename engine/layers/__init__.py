@@ -2,19 +2,19 @@
 
 The docstring of a ``backward`` is its derivation. ``LAYERS`` is the registry by which configs
 and checkpoints find a layer; to add one, write it (``base.Layer`` says how), name it here, and
-give it a row in ``tests/engine/conformance.py``.
+give it a row in ``tests/support/conformance.py``.
 """
 
 from engine.layers.activations import ELU, GELU, LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
 from engine.layers.arguments import ArgumentError
-from engine.layers.base import Layer, Shape
-from engine.layers.batchnorm import BatchNorm1D, BatchNorm2D
+from engine.layers.containers import Residual, Sequential
 from engine.layers.conv import Conv2D
 from engine.layers.dense import Dense
 from engine.layers.dropout import Dropout
-from engine.layers.flatten import Flatten
-from engine.layers.pool import AvgPool2D, GlobalAvgPool2D, MaxPool2D
-from engine.layers.sequential import Residual, Sequential
+from engine.layers.layer import Layer, Shape
+from engine.layers.normalization import BatchNorm1D, BatchNorm2D
+from engine.layers.pooling import AvgPool2D, GlobalAvgPool2D, MaxPool2D
+from engine.layers.reshape import Flatten
 from engine.layers.summary import Summary, SummaryRow, shape_text
 
 LAYERS: dict[str, type[Layer]] = {

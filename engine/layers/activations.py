@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 
-from engine.kernels.workspace import scratch
+from engine.kernels.scratch import scratch
 from engine.layers import arguments as check
-from engine.layers.base import Array, Layer
+from engine.layers.layer import Array, Layer
 
 
 class ReLU(Layer):

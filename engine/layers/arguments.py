@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any
 
-from engine.kernels.geometry import PaddingArgument
+from engine.kernels.window import PaddingArgument
 
 
 class ArgumentError(ValueError):

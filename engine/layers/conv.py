@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from engine.init import INITS, fans, init_bias
+from engine.initializers import INITS, fans, init_bias
 from engine.kernels import conv as kernel
-from engine.kernels.geometry import PaddingArgument, make_window, pair
+from engine.kernels.window import PaddingArgument, make_window, pair
 from engine.layers import arguments as check
-from engine.layers.base import Array, Layer, Shape
+from engine.layers.layer import Array, Layer, Shape
 
 
 class Conv2D(Layer):
@@ -31,7 +31,7 @@ class Conv2D(Layer):
             stride 1 (ceil(H / stride) otherwise; an odd row or column goes to the bottom right).
         groups: split the channels into independent convolutions; C_in of them is depthwise.
         bias: whether there is a bias.
-        init: how the weights are drawn, a name of ``engine.init.INITS``.
+        init: how the weights are drawn, a name of ``engine.initializers.INITS``.
 
     Source: LeCun et al., 'Gradient-based learning applied to document recognition', 1998;
     Dumoulin and Visin, 'A guide to convolution arithmetic for deep learning', 2016.

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from engine.init import INITS, fans, init_bias
+from engine.initializers import INITS, fans, init_bias
 from engine.layers import arguments as check
-from engine.layers.base import Array, Layer, Shape
+from engine.layers.layer import Array, Layer, Shape
 
 
 class Dense(Layer):
@@ -18,7 +18,7 @@ class Dense(Layer):
         in_features: F_in; in a config it is inferred.
         out_features: F_out.
         bias: whether there is a bias.
-        init: how the weights are drawn, a name of ``engine.init.INITS``.
+        init: how the weights are drawn, a name of ``engine.initializers.INITS``.
 
     Source: Goodfellow, Bengio and Courville, 'Deep Learning', 2016, chapter 6.5.
     """

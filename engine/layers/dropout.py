@@ -4,7 +4,7 @@ import numpy as np
 
 from engine.errors import NotReadyError
 from engine.layers import arguments as check
-from engine.layers.base import Array, Layer
+from engine.layers.layer import Array, Layer
 
 
 class Dropout(Layer):

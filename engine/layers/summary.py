@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engine.layers.base import Layer, Shape
+from engine.layers.layer import Layer, Shape
 
 
 @dataclass(frozen=True)

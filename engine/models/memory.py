@@ -2,8 +2,8 @@
 
 import math
 
-from engine.kernels.workers import MICRO_BATCH, micro_batches
 from engine.layers import Layer, Shape
+from engine.parallel.workers import MICRO_BATCH, micro_batches
 
 FLOAT = 4
 """Bytes of a number while training."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from engine.errors import ConfigError
-from engine.models.build import LayerSpec
+from engine.models.builder import LayerSpec
 from engine.suggest import suggestion
 
 _POOL: LayerSpec = {"MaxPool2D": {"kernel_size": 2}}

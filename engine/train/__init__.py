@@ -1,7 +1,7 @@
-"""Training: what turns a config into a trained network, and keeps it.
+"""Training: turns a config into a trained network.
 
 * ``trainer`` - one optimizer step and one evaluation, over micro-batches and workers.
 * ``session`` - a whole run: epochs, controls, events, checkpoints, resume.
-* ``callbacks`` - what happens after batches and epochs, with Keras' hooks.
-* ``checkpoint``, ``store``, ``rundir`` - what is written, durably.
+* ``factory`` - the objects that a config names; ``callbacks`` - Keras' hooks.
+* ``saver`` and ``run_state`` - what a checkpoint of a run holds, and when it is written.
 """

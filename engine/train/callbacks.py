@@ -13,11 +13,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from engine.config import template
+from engine import path_templates
 from engine.errors import ConfigError
 from engine.layers import Sequential
-from engine.train import durable
-from engine.train.outcomes import Diverged
+from engine.storage import atomic
+from engine.train.results import Diverged
 
 Array = np.ndarray
 Logs = Mapping[str, float]
@@ -210,7 +210,7 @@ class ModelCheckpoint(_Best):
 
     Args:
         filepath: the file; its folder is made. Placeholders such as ``{epoch:02d}`` are filled in,
-            see ``engine.config.template``.
+            see ``engine.path_templates``.
         monitor, mode: as for ``EarlyStopping``.
     """
 
@@ -222,7 +222,7 @@ class ModelCheckpoint(_Best):
         in_file = self.best
         if not self.improves(logs):
             return
-        path = Path(template.fill(str(self.filepath), epoch + 1, logs))
+        path = Path(path_templates.fill(str(self.filepath), epoch + 1, logs))
         if not self.run.save_weights(path, latest_of=self.filepath):
             self.best = in_file
 
@@ -232,11 +232,11 @@ class CSVLogger(Callback):
 
     Args:
         filepath: the file; its folder is made. A brace in its name is written twice, as in all
-            names of ``engine.config.template``.
+            names of ``engine.path_templates``.
     """
 
     def __init__(self, filepath: Path) -> None:
-        self.filepath = Path(template.fill(str(filepath), 0, {}))
+        self.filepath = Path(path_templates.fill(str(filepath), 0, {}))
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         table = io.StringIO()
@@ -245,8 +245,8 @@ class CSVLogger(Callback):
         for number, past in enumerate([*self.run.history, dict(logs)], start=1):
             writer.writerow({"epoch": number} | {k: past.get(k, "") for k in logs})
         try:
-            durable.make_folder(self.filepath.parent)
-            durable.write_atomic(self.filepath, table.getvalue().encode(), follow_symlinks=True)
+            atomic.make_folder(self.filepath.parent)
+            atomic.write_atomic(self.filepath, table.getvalue().encode(), follow_symlinks=True)
         except OSError as error:
             self.run.warn(
                 f"{self.filepath}: the metrics were not written: {error.strerror or error}"

@@ -14,11 +14,11 @@ from typing import Any
 from engine.config import Config, differences, loads
 from engine.errors import ConfigError
 from engine.paths import absolute
+from engine.runs.directory import CONFIG, RunDir
+from engine.runs.provenance import weights_hash
+from engine.runs.record import format_time
 from engine.train.callbacks import EarlyStopping
-from engine.train.provenance import weights_hash
-from engine.train.records import format_time
-from engine.train.rundir import CONFIG, RunDir
-from engine.train.state import RunState
+from engine.train.run_state import RunState
 
 KEY = "changes"
 """Where they stand in ``run.json``."""

@@ -9,19 +9,19 @@ from dataclasses import dataclass, field
 from engine.config import Config
 from engine.data import Batches
 from engine.errors import RunError
+from engine.events import EpochEnded, Event, LearningRateChanged, Logs, Remarked, Warned
 from engine.numbers import metric
+from engine.runs.directory import RunDir
+from engine.runs.provenance import RateChange, weights_hash
 from engine.train.callbacks import Callback
 from engine.train.controls import Controls
-from engine.train.events import EpochEnded, Event, LearningRateChanged, Logs, Remarked, Warned
-from engine.train.outcomes import Evaluation, StepResult
-from engine.train.provenance import RateChange, weights_hash
+from engine.train.factory import Sources
+from engine.train.metric_buffer import MetricRing
 from engine.train.remarks import new_remarks
-from engine.train.ring import MetricRing
-from engine.train.rundir import RunDir
-from engine.train.saving import Saver
-from engine.train.setup import Sources
+from engine.train.results import Evaluation, StepResult
+from engine.train.run_state import RunState
+from engine.train.saver import Saver
 from engine.train.snapshot import Snapshot, weights_snapshot
-from engine.train.state import RunState
 
 TURN = 0.1
 """Seconds of training between two looks at the controls; a batch may take longer."""

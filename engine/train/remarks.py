@@ -7,7 +7,7 @@ when it begins to hold, and again when it holds anew after an epoch in which it 
 import math
 from collections.abc import Callable, Sequence
 
-from engine.train.events import Logs
+from engine.events import Logs
 
 _RISING = 3  # epochs
 _AT_CHANCE = 2  # epochs

@@ -1,124 +1,94 @@
-"""results.csv: one row a run, for comparing runs in a spreadsheet or in pandas."""
+"""What comes of a batch, and of an evaluation."""
 
-import csv
-import io
-import math
-from collections.abc import Mapping
-from itertools import islice
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
 
 from engine.errors import RunError
-from engine.train import durable
-from engine.train.locks import Lock, LockHeldError
+from engine.events import Logs
 
-COLUMNS = (
-    "run",
-    "config_hash",
-    "seed",
-    "dataset",
-    "model",
-    "parameters",
-    "epochs",
-    "best_val_acc",
-    "best_val_loss",
-    "loss",
-    "acc",
-    "val_loss",
-    "val_acc",
-    "test_acc",
-    "test_loss",
-    "seconds",
-    "samples_per_s",
-    "version",
-    "status",
-)
-"""Columns of results.csv; ``loss`` to ``val_acc`` are those of the last epoch."""
-
-_LIMIT = 64 << 20  # bytes
-_MAX_ROWS = 100_000
-_WAIT = 10.0  # seconds for the lock; a writer holds it for milliseconds
-
-Value = str | int | float | None
+Array = np.ndarray
 
 
-def append_result(reports_dir: durable.StrPath, row: Mapping[str, Value]) -> Path:
-    """Add the row of a run to ``results.csv``, or replace the row that the run has already.
-
-    Several processes may do so at once. Columns of others that are in the file are kept.
+class Diverged(RunError):
+    """The loss or the gradient is no longer a finite number; no parameter was changed.
 
     Args:
-        reports_dir: the folder, made where missing.
-        row: values by column, ``run`` among them. Missing ones, None, NaN and infinity become
-            empty fields; keys that are no column are passed over.
-
-    Returns:
-        The file.
-
-    Raises:
-        RunError: it could not be written, or is not a table with a ``run`` column; it is then
-            unchanged.
+        what: what is not finite.
+        epoch, step: where, both from 0; no step if it was seen after the epoch's last one.
+        lr: the learning rate of that step.
+        source: what first was not finite, ``layer 3 Conv2D(6→16, k=5)`` or ``the images``; None
+            if only gradients are not, or nobody knows.
     """
-    folder = Path(reports_dir)
-    path = folder / "results.csv"
-    try:
-        durable.make_folder(folder)
-        with Lock(folder / ".results.lock", wait=_WAIT):
-            durable.sweep(folder)
-            names, rows = _read(path)
-            names += [name for name in COLUMNS if name not in names]
-            new = {name: _field(row.get(name)) for name in COLUMNS}
-            if not new["run"]:
-                raise ValueError("a row of results.csv needs its run")
-            index = next((i for i, old in enumerate(rows) if old["run"] == new["run"]), len(rows))
-            kept = rows[index] if index < len(rows) else {}
-            rows[index : index + 1] = [{**kept, **new}]
-            text = io.StringIO(newline="")
-            writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
-            durable.write_atomic(path, text.getvalue().encode("utf-8"))
-    except LockHeldError as exc:
-        raise RunError(f"{path}: not written: {exc.strerror}") from exc
-    except OSError as exc:
-        raise RunError(f"{path}: not written: {exc.strerror or exc}") from exc
-    return path
+
+    def __init__(
+        self, what: str, epoch: int, step: int | None, lr: float, source: str | None = None
+    ) -> None:
+        self.epoch, self.step, self.lr, self.source = epoch, step, lr, source
+        batch = "after its last batch" if step is None else f"batch {step + 1}"
+        first = f"; first not finite: {source}" if source else ""
+        super().__init__(
+            f"diverged in epoch {epoch + 1}, {batch}, at learning rate {lr:g}: "
+            f"{what}{first}. Try a smaller lr, or train.clip_norm"
+        )
 
 
-def read_results(reports_dir: durable.StrPath) -> list[dict[str, str]]:
-    """The rows of ``results.csv`` as text, oldest first; none where there is no file.
+EXPLODED = 1e3
+"""A mean loss above it was driven there by the steps: no fresh network comes near it."""
 
-    Raises:
-        RunError: it cannot be read, or is not a table with a ``run`` column.
+
+def late_divergence(history: Sequence[Logs], test_acc: float, classes: int) -> str | None:
+    """Why a run with finite numbers has diverged all the same, or None.
+
+    Its loss exploded in some epoch, and the network that it ended with guesses. Where a network
+    recovers, or is merely slow to learn, nothing is said.
+
+    Args:
+        history: the logs of every epoch.
+        test_acc: accuracy of the finished network.
+        classes: how many there are.
     """
-    path = Path(reports_dir) / "results.csv"
-    try:
-        return _read(path)[1]
-    except OSError as exc:
-        raise RunError(f"{path}: {exc.strerror or exc}") from exc
+    highest = max((logs["loss"] for logs in history), default=0.0)
+    if highest <= EXPLODED or test_acc > 1.5 / classes:
+        return None
+    return (
+        f"diverged: the loss rose to {highest:.3g}, and the network ended no better than guessing "
+        f"(test_acc {test_acc:.2f}). Try a smaller lr, or train.clip_norm"
+    )
 
 
-def _read(path: Path) -> tuple[list[str], list[dict[str, str]]]:
-    try:
-        content = durable.read_limited(path, _LIMIT).decode("utf-8-sig")
-        reader = csv.reader(io.StringIO(content, newline=""))
-        names, *lines = list(islice(reader, _MAX_ROWS + 2)) or [["run"]]
-    except FileNotFoundError:
-        return list(COLUMNS), []
-    except (UnicodeDecodeError, csv.Error) as exc:
-        raise RunError(f"{path}: not a table of runs; move it out of the way") from exc
-    if len(lines) > _MAX_ROWS:
-        raise RunError(f"{path}: more than {_MAX_ROWS:,} rows; move it out of the way")
-    if "run" not in names or len(set(names)) != len(names):
-        raise RunError(f"{path}: not a table of runs; move it out of the way")
-    # A spreadsheet may drop trailing empty fields, or add some.
-    padding = [""] * len(names)
-    return names, [
-        dict(zip(names, (line + padding)[: len(names)], strict=True)) for line in lines if line
-    ]
+@dataclass(frozen=True)
+class StepResult:
+    """What one optimizer step tells.
+
+    Attributes:
+        loss: mean over the batch, before the step.
+        correct: how many samples were classified correctly, before the step.
+        samples: how many there were.
+        grad_norm: of all gradients together, before clipping.
+    """
+
+    loss: float
+    correct: int
+    samples: int
+    grad_norm: float
 
 
-def _field(value: Value) -> str:
-    if isinstance(value, str | int):
-        return str(value)
-    number = math.nan if value is None else float(value)
-    return repr(number) if math.isfinite(number) else ""
+@dataclass(frozen=True)
+class Evaluation:
+    """What a network makes of a set of samples.
+
+    Attributes:
+        loss: mean over the samples.
+        acc: share of samples classified correctly.
+        predictions: class indices (N,), ``metrics.NO_PREDICTION`` where a logit is NaN.
+        labels: class indices (N,).
+        top5: share of samples whose class is among the five likeliest.
+    """
+
+    loss: float
+    acc: float
+    predictions: Array
+    labels: Array
+    top5: float

@@ -13,12 +13,7 @@ from typing import Any
 from engine.config import Config, advise, config_hash, dump
 from engine.data import Dataset
 from engine.errors import CheckpointError, EngineError, RunError
-from engine.kernels.workers import Workers
-from engine.layers import Sequential
-from engine.train import extending, places, records, setup
-from engine.train.callbacks import Callback
-from engine.train.controls import Controls
-from engine.train.events import (
+from engine.events import (
     Ended,
     Event,
     Logs,
@@ -27,16 +22,23 @@ from engine.train.events import (
     Status,
     Warned,
 )
+from engine.layers import Sequential
+from engine.parallel.workers import Workers
+from engine.runs import locations
+from engine.runs import record as run_record
+from engine.runs.directory import RunDir
+from engine.runs.listing import delete_run
+from engine.runs.provenance import KEY, Part, RateChange, weights_hash
+from engine.runs.results_csv import append_result
+from engine.train import extending, factory
+from engine.train.callbacks import Callback
+from engine.train.controls import Controls
 from engine.train.extending import Extension
 from engine.train.loop import Loop, Stopped
-from engine.train.outcomes import Diverged, late_divergence
-from engine.train.provenance import KEY, Part, RateChange, weights_hash
-from engine.train.results import append_result
-from engine.train.ring import MetricRing
-from engine.train.rundir import RunDir
-from engine.train.runlist import delete_run
-from engine.train.saving import Saver
-from engine.train.state import Progress, RunState
+from engine.train.metric_buffer import MetricRing
+from engine.train.results import Diverged, late_divergence
+from engine.train.run_state import Progress, RunState
+from engine.train.saver import Saver
 from engine.train.trainer import Trainer
 
 WEIGHTS = "weights.npz"
@@ -66,7 +68,7 @@ class TrainingSession:
     """
 
     run_dir: RunDir
-    sources: setup.Sources
+    sources: factory.Sources
     state: RunState
 
     def __init__(
@@ -112,8 +114,8 @@ class TrainingSession:
         """
         try:
             if self._resume is None:
-                setup.check_files(self.config)
-            dataset = setup.load_dataset(
+                factory.check_files(self.config)
+            dataset = factory.load_dataset(
                 self.config,
                 progress=self._downloading,
                 cancelled=lambda: self.controls.stop_reason is not None,
@@ -129,18 +131,18 @@ class TrainingSession:
         """Make everything that a run consists of, in memory."""
         for problem in dataset.passed_over:
             self.warn(problem)
-        self.sources = setup.make_sources(self.config, dataset)
+        self.sources = factory.make_sources(self.config, dataset)
         self.steps_per_epoch = self.sources.train.steps_per_epoch
         trainer = Trainer(
-            setup.make_model(self.config),
-            setup.make_loss(self.config),
-            setup.make_optimizer(self.config),
+            factory.make_model(self.config),
+            factory.make_loss(self.config),
+            factory.make_optimizer(self.config),
             seed=self.config.seed,
             workers=workers,
             clip_norm=self.config.train.clip_norm,
         )
-        scheduler = setup.make_scheduler(self.config, self.steps_per_epoch)
-        callbacks = setup.make_callbacks(self.config)
+        scheduler = factory.make_scheduler(self.config, self.steps_per_epoch)
+        callbacks = factory.make_callbacks(self.config)
         self.state = RunState(trainer, scheduler, callbacks, self.progress, self.history)
         self.callbacks = [*callbacks, *self._extra]
         for callback in self.callbacks:
@@ -155,7 +157,7 @@ class TrainingSession:
         with suppress(RunError):  # a damaged record is replaced
             self._recorded = self.run_dir.read_record()
         if self._resume is not None:
-            self._own = places.is_own(self.run_dir.path, self._recorded)
+            self._own = locations.is_own(self.run_dir.path, self._recorded)
             if self._adopt and not self._own:
                 self._own = True
                 self._record_origin()
@@ -208,8 +210,8 @@ class TrainingSession:
     def _record_origin(self) -> None:
         path = self.run_dir.path
         with suppress(OSError):  # without a working folder, what is relative is lost
-            folder = places.folder_of(self.config, path, self._recorded)
-            self._recorded[places.KEY] = places.origin(path, self.config, folder)
+            folder = locations.folder_of(self.config, path, self._recorded)
+            self._recorded[locations.KEY] = locations.origin(path, self.config, folder)
 
     def _restore(self) -> None:
         found = self.run_dir.store.latest(self.state.table())
@@ -234,10 +236,10 @@ class TrainingSession:
                 f"the {name} samples are not the ones that this run began with; "
                 "the result is not that of either alone"
             )
-        if places.kept_inside(self.config, self.run_dir.path):
+        if locations.kept_inside(self.config, self.run_dir.path):
             self.warn(
                 f"the run was not started here, or its config was changed since: its reports and "
-                f"callbacks write into {self.run_dir.path / places.FILES}; "
+                f"callbacks write into {self.run_dir.path / locations.FILES}; "
                 "to let them write where the config says: cnn-tui resume RUN --allow-outside-paths"
             )
         if extension is not None:
@@ -341,10 +343,10 @@ class TrainingSession:
             best=progress.best,
             test=test,
         )
-        row = records.result_row(self.config, ended, self.history, self.model.count_parameters())
+        row = run_record.result_row(self.config, ended, self.history, self.model.count_parameters())
         for write in (
             lambda: self._write_record(
-                status, **records.outcome(ended), **{KEY: self.state.provenance.to_json()}
+                status, **run_record.outcome(ended), **{KEY: self.state.provenance.to_json()}
             ),
             lambda: append_result(self.config.reports_dir, row),
         ):
@@ -356,14 +358,14 @@ class TrainingSession:
         return ended
 
     def _write_record(self, status: str, **more: Any) -> dict[str, Any]:
-        record = records.run_record(
+        record = run_record.run_record(
             self.config,
             status,
             parameters=self.model.count_parameters(),
             workers=self.state.trainer.workers.count,
             digests=self.sources.digests,
         )
-        kept = {key: self._recorded[key] for key in records.KEPT if key in self._recorded}
+        kept = {key: self._recorded[key] for key in run_record.KEPT if key in self._recorded}
         self.run_dir.write_record(record | kept | more)
         return record
 

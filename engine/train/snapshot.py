@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.layers import ReLU, Sequential
-from engine.layers.base import Layer
-from engine.train.flat import FlatParameters, rms
+from engine.layers.layer import Layer
+from engine.optim.parameters import FlatParameters, rms
 
 Array = np.ndarray
 

@@ -19,17 +19,17 @@ import numpy as np
 
 from engine import metrics
 from engine.data import Batches
-from engine.kernels.crew import Crew, in_order
-from engine.kernels.meeting import Rank
-from engine.kernels.team import Team
-from engine.kernels.workers import WORTH_A_TEAM, Workers, micro_batches, tree_sum
 from engine.layers import Layer, Sequential
 from engine.losses import Loss, SoftmaxCrossEntropy
 from engine.optim import Optimizer
-from engine.optim.norms import DOT_LENGTH, clip_factor, norm_of, square_sums
-from engine.seeds import Purpose, stream
-from engine.train.flat import FlatParameters, share_buffers, share_slots
-from engine.train.outcomes import Diverged, Evaluation, StepResult
+from engine.optim.clipping import DOT_LENGTH, clip_factor, norm_of, square_sums
+from engine.optim.parameters import FlatParameters, share_buffers, share_slots
+from engine.parallel.group import Crew, in_order
+from engine.parallel.processes import Team
+from engine.parallel.threads import Rank
+from engine.parallel.workers import WORTH_A_TEAM, Workers, micro_batches, tree_sum
+from engine.rng import Purpose, stream
+from engine.train.results import Diverged, Evaluation, StepResult
 from engine.train.snapshot import Snapshot, dead_shares, take_snapshot
 
 Array = np.ndarray

@@ -8,16 +8,17 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from engine import paths
+from engine.checkpoints import checkpoint
+from engine.checkpoints.retention import CheckpointStore
 from engine.config import Config
 from engine.data import DATASETS, Dataset, DatasetInfo
 from engine.errors import CheckpointError
+from engine.events import Logs
 from engine.layers import Sequential
-from engine.train import checkpoint, setup
-from engine.train.events import Logs
-from engine.train.rundir import CHECKPOINTS, RunDir
+from engine.runs.directory import CHECKPOINTS, RunDir
+from engine.storage.untrusted_json import Count, Metrics, check_type
+from engine.train import factory
 from engine.train.session import WEIGHTS
-from engine.train.store import CheckpointStore
-from engine.train.untrusted import Count, Metrics, check_type
 
 
 def find_weights(path: Path) -> Path:
@@ -48,7 +49,7 @@ def load_model(config: Config, path: Path, dtype: DTypeLike = np.float32) -> Seq
     Raises:
         CheckpointError: the file is missing, damaged, or of another network.
     """
-    model = setup.make_model(config, dtype)
+    model = factory.make_model(config, dtype)
     expect = {
         f"model/{name}": (np.dtype(np.float32), shape)
         for name, shape in model.state_shapes().items()

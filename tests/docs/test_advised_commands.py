@@ -9,11 +9,11 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from shipped_configs import SHIPPED_PATHS
 
 from engine.commands.config import resolve
 from engine.config import fields, load
-from tui import cli
+from tests.support.shipped_configs import SHIPPED_PATHS
+from tui.cli import main as command_line
 
 ROOT = Path(__file__).parents[2]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
@@ -80,7 +80,7 @@ def commands() -> list[tuple[str, str]]:
         for match in _COMMAND.findall(text):
             words = match.strip().rstrip(".:)")
             first = words.split()[0]
-            if (first in cli.COMMANDS or first.startswith("--")) and words not in PROSE:
+            if (first in command_line.COMMANDS or first.startswith("--")) and words not in PROSE:
                 found.append((where, words))
     return list(dict.fromkeys(found))
 
@@ -126,7 +126,7 @@ def test_the_advice_is_found() -> None:
     assert len(commands()) > 15
     assert {"README.md", "quickstart.yaml", "reproducibility.md"} <= {w for w, _ in commands()}
     assert ("quickstart.yaml", "train.lr=0.01") in settings()
-    assert ("tui/screens/train.py", "train.lr") in keys()
+    assert ("tui/screens/train/screen.py", "train.lr") in keys()
     assert len(tools()) > 10
 
 
@@ -143,9 +143,9 @@ def _parsed(words: str) -> argparse.Namespace:
     arguments = shlex.split(words)
     if "--help" in arguments:
         arguments.remove("--help")
-    if arguments and arguments[0] in cli.COMMANDS:
-        return cli._command_parser(arguments[0]).parse_args(arguments[1:])
-    return cli._top_parser().parse_args(arguments)
+    if arguments and arguments[0] in command_line.COMMANDS:
+        return command_line._command_parser(arguments[0]).parse_args(arguments[1:])
+    return command_line._top_parser().parse_args(arguments)
 
 
 @pytest.mark.parametrize(("where", "words"), commands(), ids=_id)

@@ -4,22 +4,22 @@ import math
 from typing import Any
 
 import numpy as np
-import oracles
 import pytest
-from cases import Case
-from checks import run
-from conformance import CASES
 
 from engine.data import Batches, Split
 from engine.gradcheck import check_layer
-from engine.init import INITS, fans, init_bias
-from engine.kernels.workers import Workers
+from engine.initializers import INITS, fans, init_bias
 from engine.layers import LAYERS, AvgPool2D, BatchNorm2D, Conv2D, Dense, Layer, MaxPool2D
 from engine.losses import SoftmaxCrossEntropy
 from engine.models import build
 from engine.optim import OPTIMIZERS, SGD, Optimizer
+from engine.parallel.workers import Workers
 from engine.train.snapshot import Snapshot
 from engine.train.trainer import Trainer
+from tests.support import oracles
+from tests.support.cases import Case
+from tests.support.checks import run
+from tests.support.conformance import CASES
 
 Array = np.ndarray
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from fuzzing import MEMORY, SECONDS, Report, fuzz
-from targets import make
+from tests.fuzz.fuzzing import MEMORY, SECONDS, Report, fuzz
+from tests.fuzz.targets import make
 
 ROW = "{:<15}{:>9}{:>9}{:>11}{:>9}{:>10}"
 

@@ -13,25 +13,28 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
-from fuzzing import Target
-from mutations import mutate, mutate_json
 
 from engine import data
+from engine.checkpoints import checkpoint
 from engine.commands.output import Output
 from engine.commands.runs import compare, list_all, show
 from engine.commands.verify import _differences, read_provenance
 from engine.config import config_hash, dump, list_configs, load, loads, read_values
 from engine.data.cifar10 import CIFAR10
 from engine.data.idx import read_idx
-from engine.train import checkpoint, durable, places, setup
-from engine.train.environment import environment
-from engine.train.metricslog import COLUMNS
-from engine.train.provenance import Part
-from engine.train.runlist import list_runs
+from engine.runs import locations
+from engine.runs.environment import environment
+from engine.runs.listing import list_runs
+from engine.runs.metrics_csv import COLUMNS
+from engine.runs.provenance import Part
+from engine.storage import atomic
+from engine.train import factory
 from engine.train.session import TrainingSession
 from engine.train.weights import list_weights, load_model
-from tui import runview
+from tests.fuzz.fuzzing import Target
+from tests.fuzz.mutations import mutate, mutate_json
 from tui.screens import choosing
+from tui.screens.runs import rows as run_rows
 
 TINY = """
 dataset: mnist_mini
@@ -145,9 +148,9 @@ class Run:
     def __init__(self, folder: Path) -> None:
         self.root = folder / "runs"
         self.path = self.root / RUN
-        places = [f"runs_dir={folder / 'made'}", f"reports_dir={folder / 'reports'}"]
+        locations = [f"runs_dir={folder / 'made'}", f"reports_dir={folder / 'reports'}"]
         text = TINY.replace("filepath: best.npz", f"filepath: {folder / 'best.npz'}")
-        self.config = loads(text, "tiny.yaml", places)
+        self.config = loads(text, "tiny.yaml", locations)
         self.dataset = data.load("mnist_mini")
         session = TrainingSession(self.config, on_event=lambda event: None)
         session.controls.checkpoint_now()
@@ -163,7 +166,7 @@ class Run:
 
     def write_state(self, meta: dict[str, Any]) -> None:
         """A checkpoint whose every digest is right, and whose counters are these."""
-        with patch.object(durable, "sync"), patch.object(durable, "sync_folder"):
+        with patch.object(atomic, "sync"), patch.object(atomic, "sync_folder"):
             shutil.rmtree(self.path / "checkpoints")
             (self.path / "checkpoints").mkdir()
             name = f"step-{self.step:08d}.npz"
@@ -172,9 +175,9 @@ class Run:
     def resume(self) -> None:
         """Go on with it, to the end."""
         with (
-            patch.object(setup, "load_dataset", lambda *_, **__: self.dataset),
-            patch.object(durable, "sync"),
-            patch.object(durable, "sync_folder"),
+            patch.object(factory, "load_dataset", lambda *_, **__: self.dataset),
+            patch.object(atomic, "sync"),
+            patch.object(atomic, "sync_folder"),
         ):
             TrainingSession(self.config, resume=self.path).run()
 
@@ -210,8 +213,8 @@ def folders(run: Run) -> Target:
         for other in names:
             (run.path / other).write_bytes(content if other == name else good[other])
         list_weights(run.path)
-        setup.config_of(run.path)
-        runview.facts(list_runs(run.root)[0], runview.read_details(run.path))
+        factory.config_of(run.path)
+        run_rows.facts(list_runs(run.root)[0], run_rows.read_details(run.path))
         read_record(run)
 
     return Target("run folders", list(good.items()), bad, read, 2)
@@ -225,12 +228,12 @@ def read_record(run: Run) -> None:
             show(run.root, RUN, out)
             compare(run.root, [RUN, RUN], out)
     (info,) = list_runs(run.root)
-    for sort in runview.SORTS:
-        runview.ordered([info, info], sort, "x")
-    runview.run_row(info, "")
-    runview.facts(info, None)
+    for sort in run_rows.SORTS:
+        run_rows.ordered([info, info], sort, "x")
+    run_rows.run_row(info, "")
+    run_rows.facts(info, None)
     choosing._remark(info)
-    places.settle(run.config, run.path, info.record)
+    locations.settle(run.config, run.path, info.record)
     if info.problem is None:
         recorded = read_provenance(run.path).parts
         _differences(run.config, recorded, Part(0, config_hash(run.config), environment()))

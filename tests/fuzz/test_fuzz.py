@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fuzzing import Report, Target, fuzz
-from targets import Run, make, read_record
 
 from engine.errors import CheckpointError, EngineError
+from tests.fuzz.fuzzing import Report, Target, fuzz
+from tests.fuzz.targets import Run, make, read_record
 
 INPUTS = 60
 """Of every reader; a resume trains, and gets a third of them."""

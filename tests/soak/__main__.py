@@ -8,9 +8,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-import kills
-import stops
-from soak_runs import KINDS, SMALL, Cut
+from tests.soak import kills, stops
+from tests.soak.soak_runs import KINDS, SMALL, Cut
 
 ROW = "{:<15}{:>7}{:>9}{:>10}{:>8}  {:<8} {}"
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from soak_runs import TIMEOUT, Cut, Reference, delay, problems, refer, wait_for_end
+from tests.soak.soak_runs import TIMEOUT, Cut, Reference, delay, problems, refer, wait_for_end
 
 WORKERS = (1, 2, 4)
 

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from engine.checkpoints import checkpoint
 from engine.commands.verify import read_provenance
 from engine.errors import EngineError
-from engine.train import checkpoint
-from engine.train.rundir import RunDir
-from engine.train.runlist import list_runs
+from engine.runs.directory import RunDir
+from engine.runs.listing import list_runs
 from engine.train.session import WEIGHTS
 
 ROOT = Path(__file__).parents[2]

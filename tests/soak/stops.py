@@ -15,7 +15,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from soak_runs import (
+from engine.runs.listing import list_runs
+from tests.soak.soak_runs import (
     SIGNALS,
     TIMEOUT,
     Cut,
@@ -26,8 +27,6 @@ from soak_runs import (
     start,
     wait_for_end,
 )
-
-from engine.train.runlist import list_runs
 
 _MODE = re.compile(rb"\x1b\[\?([0-9;]+)([hl])")
 _KEYBOARD = re.compile(rb"\x1b\[([<>])[0-9]*u")

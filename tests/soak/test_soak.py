@@ -4,10 +4,10 @@ import os
 import signal
 from pathlib import Path
 
-import kills
 import pytest
-import stops
-from soak_runs import SMALL, start
+
+from tests.soak import kills, stops
+from tests.soak.soak_runs import SMALL, start
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals and terminals of POSIX")
 ENDLESS = SMALL["small"].replace("epochs: 6", "epochs: 100000")

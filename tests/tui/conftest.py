@@ -4,16 +4,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import tui_support
-from command_line import Terminal
 from textual._context import active_app
 from textual._wait import wait_for_idle as waits_for_idle
-from tui_support import Until, write_slow
 
-from engine.train.estimate import Speed
+from engine.inspection.estimate import Speed
+from tests.support import TINY_CONFIG, app_pilot
+from tests.support.app_pilot import Until, write_slow
+from tests.support.command_line import Terminal
 from tui.app import CnnApp
 
-TINY = Path(__file__).with_name("tiny.yaml").read_text()
+TINY = TINY_CONFIG.read_text()
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +22,7 @@ def busy_machines_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
 
     async def wait_for_idle(*seconds: float) -> None:
         await waits_for_idle(*seconds)
-        await tui_support.let_messages_through(active_app.get())
+        await app_pilot.let_messages_through(active_app.get())
 
     for module in ("textual.app", "textual.pilot"):
         monkeypatch.setattr(f"{module}.wait_for_idle", wait_for_idle)
@@ -41,7 +41,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.delenv("NO_COLOR", raising=False)
     # Measuring keeps the processor busy, and no two machines are equally fast.
-    monkeypatch.setattr("tui.speed.measure_speed", lambda config, cancelled: Speed(5000.0, 0.0))
+    monkeypatch.setattr(
+        "tui.state.speed.measure_speed", lambda config, cancelled: Speed(5000.0, 0.0)
+    )
     (tmp_path / "configs").mkdir()
     (tmp_path / "configs" / "tiny.yaml").write_text(TINY)
     return tmp_path
@@ -52,7 +54,7 @@ def make_app(home: Path) -> Callable[..., CnnApp]:
     """``make_app("tiny")``: an app that has opened a config of the working folder."""
 
     def make(config: str = "tiny") -> CnnApp:
-        from tui.workspace import Workspace
+        from tui.state.workspace import Workspace
 
         return CnnApp(Workspace.opened(home / "configs" / f"{config}.yaml"))
 
@@ -70,4 +72,4 @@ def slow_app(home: Path, make_app: Callable[..., CnnApp]) -> CnnApp:
 def until() -> Until:
     """``await until(pilot, condition)``: wait for it."""
 
-    return tui_support.until
+    return app_pilot.until

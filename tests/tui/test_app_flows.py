@@ -6,23 +6,24 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from patience import PATIENCE
 from textual.content import Content
 from textual.widgets import Input, OptionList
-from tui_support import Until, seen, tap, training, write_slow
 
-from engine.train.events import EpochEnded, Event, Started
-from engine.train.runlist import list_runs
-from tui import keymap, pictures
+from engine.events import EpochEnded, Event, Started
+from engine.runs.listing import list_runs
+from tests.support.app_pilot import Until, seen, tap, training, write_slow
+from tests.support.patience import PATIENCE
+from tui import keymap
 from tui.app import CnnApp
+from tui.messages import TrainingTold
 from tui.palette import commands
-from tui.screens.configs import ConfigsScreen
+from tui.screens.configs.screen import ConfigsScreen
+from tui.screens.configs.yaml_editor import YamlEditor
 from tui.screens.dialogs import Confirm
 from tui.screens.help import HelpScreen
-from tui.screens.train import LossCurve, TrainScreen
-from tui.told import TrainingTold
-from tui.widgets.yamleditor import YamlEditor
-from tui.workspace import Workspace
+from tui.screens.train import curves
+from tui.screens.train.screen import LossCurve, TrainScreen
+from tui.state.workspace import Workspace
 
 MakeApp = Callable[..., CnnApp]
 
@@ -76,7 +77,7 @@ async def test_the_titles_of_a_zoomed_chart_use_its_room(
             title, subtitle = (Content.from_markup(str(part)).plain for part in parts)
             return title, subtitle
 
-        points = pictures.read(app.training)
+        points = curves.read(app.training)
         wanted = tuple(part.plain for part in screen._titles(curve, points, False))  # type: ignore[attr-defined]
         await until(pilot, lambda: titles() == wanted)
 

@@ -7,18 +7,18 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from fakes import train_to
-from tui_support import Until
 
-from engine.train.estimate import FORWARD_SHARE, split_sizes
-from engine.train.state import Progress
+from engine.inspection.estimate import FORWARD_SHARE, split_sizes
+from engine.train.run_state import Progress
+from tests.support.app_pilot import Until
+from tests.support.fakes import train_to
 from tui import text
 from tui.app import CnnApp
-from tui.screens.edit import EditScreen
-from tui.speed import _key
-from tui.told import progress_view
-from tui.widgets.overview import time_words, total_words
-from tui.workspace import Workspace
+from tui.messages import progress_view
+from tui.screens.configs.edit_screen import EditScreen
+from tui.screens.configs.overview import time_words, total_words
+from tui.state.speed import _key
+from tui.state.workspace import Workspace
 
 MakeApp = Callable[..., CnnApp]
 SAMPLE = 0.008 / 32  # seconds, in the training that ``train_to`` shows

@@ -8,9 +8,9 @@ from textual.screen import Screen
 from tui import keymap
 from tui.app import CnnApp
 from tui.screens import SCREENS
-from tui.screens.draw import DrawScreen
-from tui.screens.edit import EditScreen
-from tui.widgets.keybar import KeyBar
+from tui.screens.configs.edit_screen import EditScreen
+from tui.screens.evaluate.draw.screen import DrawScreen
+from tui.widgets.key_bar import KeyBar
 
 OVER_OTHERS = {"edit": EditScreen, "draw": DrawScreen}
 PLACES = [*(spec.id for spec in SCREENS), *OVER_OTHERS]

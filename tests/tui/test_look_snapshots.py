@@ -5,25 +5,25 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from run_makers import CONV, make_run
-from test_evaluate import measurement
-from test_gradients import row
 from textual.pilot import Pilot
-from tui_support import until
 
 from engine.gradcheck import Measured, Report
-from engine.train.health import examine
+from engine.inspection.health import examine
 from engine.train.snapshot import LayerSnapshot, Snapshot
+from tests.support.app_pilot import until
+from tests.support.run_makers import CONV, make_run
+from tests.tui.screens.evaluate.test_screen import measurement
+from tests.tui.screens.gradients.test_screen import row
 from tui.app import CnnApp
-from tui.lookout import Look
-from tui.screens import evaluate
-from tui.screens.draw import DrawScreen, Guesses
-from tui.screens.evaluate import EvaluateScreen
-from tui.screens.gradients import GradientsScreen
-from tui.screens.inspect import InspectScreen
-from tui.screens.runs import RunsScreen
-from tui.subject import of_run
-from tui.widgets.pad import Pad
+from tui.screens.evaluate import screen
+from tui.screens.evaluate.draw.canvas import Pad
+from tui.screens.evaluate.draw.screen import DrawScreen, Guesses
+from tui.screens.evaluate.screen import EvaluateScreen
+from tui.screens.gradients.screen import GradientsScreen
+from tui.screens.inspect.screen import InspectScreen
+from tui.screens.runs.screen import RunsScreen
+from tui.state.network_inspector import Look
+from tui.state.selection import of_run
 
 SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
 MakeApp = Callable[..., CnnApp]
@@ -128,7 +128,7 @@ def test_evaluate(
 ) -> None:  # fmt: skip
     names = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker",
              "Bag", "Ankle boot")  # fmt: skip
-    monkeypatch.setattr(evaluate, "measure", lambda *args, **more: measurement(names))
+    monkeypatch.setattr(screen, "measure", lambda *args, **more: measurement(names))
     run = make_run(home / "runs", "20260101-100000-fashion-00aa")
 
     async def prepare(pilot: Pilot) -> None:

@@ -8,19 +8,21 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from privileges import ordinary_user
 from textual.widgets import Input
-from tui_support import Until
-from typed_paths import TYPED, litter, unlock
 
 from engine import paths
 from engine.commands.train import resume_command
-from tui import arguments, cli, launch
+from tests.support.app_pilot import Until
+from tests.support.privileges import ordinary_user
+from tests.support.typed_paths import TYPED, litter, unlock
+from tui import launch
 from tui.app import CnnApp
-from tui.document import Document
+from tui.cli import arguments
+from tui.cli import main as command_line
 from tui.screens.dialogs import AskPath
-from tui.settings import Settings, state_dir
-from tui.workspace import Workspace
+from tui.state.document import Document
+from tui.state.settings import Settings, state_dir
+from tui.state.workspace import Workspace
 
 MakeApp = Callable[..., CnnApp]
 NAMES = ["a b", "it's", "~x", "~root", "-x", "--help", "$HOME", "größe", "a\\b", "a\\'b"]
@@ -71,7 +73,7 @@ def test_the_config_that_the_app_is_to_open(
     for name in ("stdin", "stdout", "stderr"):
         monkeypatch.setattr(sys, name, Terminal())
     monkeypatch.setattr(launch, "launch", lambda path, overrides: opened.append(path))
-    assert cli.main([f"--config={TYPED[case]}"]) == 2
+    assert command_line.main([f"--config={TYPED[case]}"]) == 2
     assert opened == []
     assert "".join(said).startswith("cnn-tui: ")
     assert "".join(said).count("\n") == 1
@@ -148,7 +150,7 @@ def test_the_copied_command_opens_the_config(name: str, home: Path) -> None:
             check=True,
         )
         words = [os.fsdecode(word) for word in done.stdout.split(b"\0")[:-1]]
-        options = cli._top_parser().parse_args(words)
+        options = command_line._top_parser().parse_args(words)
         assert options.no_ui
         assert os.path.samefile(arguments.path(options.config), path)
 

@@ -10,13 +10,13 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from fakes import train_to
 from textual.pilot import Pilot
 
+from tests.support.fakes import train_to
 from tui.app import CnnApp
-from tui.screens.train import TrainScreen
-from tui.widgets.eventlog import EventLog
-from tui.workspace import Workspace
+from tui.screens.train.event_log import EventLog
+from tui.screens.train.screen import TrainScreen
+from tui.state.workspace import Workspace
 
 Compare = Callable[..., bool]
 
@@ -25,9 +25,11 @@ Compare = Callable[..., bool]
 def app(home: Path, monkeypatch: pytest.MonkeyPatch) -> CnnApp:
     """The app on a machine that has no data but what is bundled, and no clock."""
     monkeypatch.setenv("CNN_TUI_DATA", str(home / "nothing"))
-    monkeypatch.setattr("tui.blurb.locate", lambda name, root: name == "mnist_mini" or None)
-    monkeypatch.setattr("tui.speed.Speedometer.epoch_seconds", lambda self, config: 0.74)
-    monkeypatch.setattr("tui.training.time", SimpleNamespace(monotonic=lambda: 0.0))
+    monkeypatch.setattr(
+        "tui.screens.configs.summary.locate", lambda name, root: name == "mnist_mini" or None
+    )
+    monkeypatch.setattr("tui.state.speed.Speedometer.epoch_seconds", lambda self, config: 0.74)
+    monkeypatch.setattr("tui.state.training.time", SimpleNamespace(monotonic=lambda: 0.0))
     (home / "configs" / "tiny.yaml").unlink()
     return CnnApp(Workspace.opened())
 

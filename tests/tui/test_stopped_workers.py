@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from command_line import SMALL, Terminal
-from patience import wait_until
 
-from engine.kernels.team import can_fork
+from engine.parallel.processes import can_fork
+from tests.support.command_line import SMALL, Terminal
+from tests.support.patience import wait_until
 
 pytestmark = pytest.mark.skipif(not can_fork(), reason="worker processes are for Linux")
 
@@ -21,7 +21,7 @@ _SCRIPT = """
 import signal, sys
 from engine.train.trainer import Trainer
 from engine.train.loop import Loop
-from tui.cli import main
+from tui.cli.main import main
 for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
     signal.signal(number, signal.SIG_DFL)  # whoever runs the tests may have them ignored
 phase, *arguments = sys.argv[1:]

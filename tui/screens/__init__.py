@@ -37,13 +37,19 @@ class ScreenSpec:
 
 
 SCREENS: tuple[ScreenSpec, ...] = (
-    ScreenSpec("1", "configs", "Configs", "choose, understand and edit", "configs:ConfigsScreen"),
-    ScreenSpec("2", "train", "Train", "curves, progress and controls", "train:TrainScreen"),
-    ScreenSpec("3", "inspect", "Inspect", "layers, filters, gradients", "inspect:InspectScreen"),
-    ScreenSpec("4", "gradients", "Gradients", "check the gradients", "gradients:GradientsScreen"),
-    ScreenSpec("5", "runs", "Runs", "compare, resume, export", "runs:RunsScreen"),
     ScreenSpec(
-        "6", "evaluate", "Evaluate", "test set, confusion matrix", "evaluate:EvaluateScreen"
+        "1", "configs", "Configs", "choose, understand and edit", "configs.screen:ConfigsScreen"
+    ),
+    ScreenSpec("2", "train", "Train", "curves, progress and controls", "train.screen:TrainScreen"),
+    ScreenSpec(
+        "3", "inspect", "Inspect", "layers, filters, gradients", "inspect.screen:InspectScreen"
+    ),
+    ScreenSpec(
+        "4", "gradients", "Gradients", "check the gradients", "gradients.screen:GradientsScreen"
+    ),
+    ScreenSpec("5", "runs", "Runs", "compare, resume, export", "runs.screen:RunsScreen"),
+    ScreenSpec(
+        "6", "evaluate", "Evaluate", "test set, confusion matrix", "evaluate.screen:EvaluateScreen"
     ),
 )
 

@@ -8,7 +8,7 @@ from textual.widgets import Static
 
 from tui import keymap
 from tui.widgets.header import Header
-from tui.widgets.keybar import KeyBar
+from tui.widgets.key_bar import KeyBar
 
 if TYPE_CHECKING:
     from tui.app import CnnApp

@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import EngineError
-from engine.train.runlist import RunInfo, list_runs
+from engine.runs.listing import RunInfo, list_runs
 from tui import text
 from tui.screens.base import BaseScreen
 from tui.screens.choose import Choose
-from tui.subject import Subject, of_config, of_run
+from tui.state.selection import Subject, of_config, of_run
 from tui.widgets.line import Part
 
 if TYPE_CHECKING:

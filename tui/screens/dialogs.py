@@ -13,7 +13,7 @@ from textual.widgets import Button, Input, Static
 
 from engine.errors import EngineError
 from tui.text import plain
-from tui.widgets.textfield import TextField
+from tui.widgets.text_field import TextField
 
 
 class Confirm(ModalScreen[bool]):

@@ -8,10 +8,10 @@ from engine.commands.export import to_replace, write_network
 from engine.export import FORMATS
 from tui import text
 from tui.jobs import Job
-from tui.screens.askfile import ask_file
+from tui.screens.ask_file import ask_file
 from tui.screens.base import BaseScreen
 from tui.screens.choose import Choose
-from tui.subject import Subject
+from tui.state.selection import Subject
 
 
 class Exporting(BaseScreen):

@@ -11,7 +11,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.plot import Colour, Mark, Picture, Series, fits, new_figure, plot
+from tui.charts.figure import Colour, Mark, Picture, Series, fits, new_figure, plot
 
 __all__ = ["Curve", "Mark", "Picture", "Series"]
 

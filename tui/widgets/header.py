@@ -1,6 +1,6 @@
 """The top line: the screens, and what the training is doing."""
 
-from tui.pace import Pace
+from tui.redraw import Pace
 from tui.screens import SCREENS
 from tui.widgets.line import Line, Part
 

@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tui.widgets.inked import Inked
+from tui.widgets.styles import Inked
 
 Cell = tuple[str, str]
 """What is written, and its style: a variable of the theme, with ``bold`` before it or not."""

@@ -13,8 +13,8 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tui import colours
-from tui.widgets.inked import Inked, half_blocks
+from tui.charts import colours
+from tui.widgets.styles import Inked, half_blocks
 
 Array = np.ndarray
 

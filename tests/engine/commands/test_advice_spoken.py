@@ -4,12 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
-from command_runs import TEXT, make_config, speak
 
 from engine.commands.config import check
 from engine.commands.train import train
 from engine.config import loads
 from engine.train import loop
+from tests.support.command_runs import TEXT, make_config, speak
 
 SOFTMAX = TEXT.replace("out_features: 10}]", "out_features: 10}, Softmax]")
 SMOOTHED = TEXT.replace("lr: 0.05", "lr: 0.05, label_smoothing: 0.1")

@@ -4,13 +4,13 @@ import os
 import signal
 
 import pytest
-from command_runs import Bar, speak
 
 from engine.commands.bench import bench
 from engine.commands.output import Output
 from engine.commands.signals import Interrupted
 from engine.errors import ConfigError
 from engine.models import PRESETS
+from tests.support.command_runs import Bar, speak
 
 
 def test_a_line_for_every_measurement(capsys: pytest.CaptureFixture[str]) -> None:

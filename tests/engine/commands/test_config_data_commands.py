@@ -11,7 +11,6 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pytest
-from command_runs import TEXT, speak
 
 from engine.commands import config, data
 from engine.commands.signals import Interrupted
@@ -19,6 +18,7 @@ from engine.config import Config, ConfigProblems, load
 from engine.data import DATASETS, FetchCancelledError
 from engine.errors import ConfigError
 from engine.resources import shipped
+from tests.support.command_runs import TEXT, speak
 
 
 def test_every_shipped_config_is_listed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,8 +9,8 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
-from command_runs import make_config, run, speak
 
+from engine.checkpoints import checkpoint
 from engine.commands import evaluate as module
 from engine.commands import export as export_command
 from engine.commands.evaluate import evaluate
@@ -19,8 +19,9 @@ from engine.commands.gradcheck import gradcheck
 from engine.commands.signals import Interrupted
 from engine.data import DATASETS
 from engine.errors import CheckpointError, ConfigError, RunError
-from engine.train import checkpoint, setup
-from engine.train.rundir import RunDir
+from engine.runs.directory import RunDir
+from engine.train import factory
+from tests.support.command_runs import make_config, run, speak
 
 
 @pytest.fixture(scope="module")
@@ -212,7 +213,7 @@ def test_evaluate_normalises_as_the_weights_were_trained_and_says_so(
     result = json.loads(out)
     assert (result["mean"], result["std"]) == ([*fashion.mean], [*fashion.std])
     assert err.startswith("warning: the weights were trained on fashion_mnist")
-    dataset = setup.load_dataset(config)
+    dataset = factory.load_dataset(config)
     x = (dataset.test.images / 255 - fashion.mean[0]) / fashion.std[0]
     model = module.load_model(config, elsewhere).eval()
     right = model.forward(x.astype(np.float32)).argmax(axis=1) == dataset.test.labels

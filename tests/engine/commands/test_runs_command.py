@@ -6,18 +6,18 @@ import shutil
 from pathlib import Path
 
 import pytest
-from command_runs import make_config, run, speak
 
 from engine.commands import runs
 from engine.commands.train import resume
 from engine.commands.trained import find_trained
 from engine.commands.verify import verify
 from engine.errors import CheckpointError, ConfigError, EngineError
+from engine.events import EpochEnded, Event
 from engine.numbers import duration
-from engine.train.events import EpochEnded, Event
-from engine.train.locks import Lock
+from engine.storage.locks import Lock
 from engine.train.session import TrainingSession
 from engine.train.weights import load_model
+from tests.support.command_runs import make_config, run, speak
 
 
 @pytest.fixture(scope="module")

@@ -10,15 +10,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from command_runs import make_config, run, speak
 
+from engine.checkpoints import checkpoint
 from engine.commands.signals import Interrupted
 from engine.commands.verify import read_provenance, verify
 from engine.errors import CheckpointError
-from engine.train import checkpoint, environment
+from engine.runs import environment
 from engine.train.callbacks import Callback, Logs
+from engine.train.factory import config_of
 from engine.train.session import TrainingSession
-from engine.train.setup import config_of
+from tests.support.command_runs import make_config, run, speak
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,10 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from patience import PATIENCE
 
 from engine.commands.signals import Interrupted, Signals
 from engine.data import FetchCancelledError
+from tests.support.patience import PATIENCE
 
 NUMBERS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_runs import make_config, run
 
 from engine.commands.evaluate import measure
 from engine.commands.export import write_network
 from engine.data import FetchCancelledError
+from tests.support.command_runs import make_config, run
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""``train`` and ``resume`` in this process; signals and pipes are in tests/tui/test_cli.py."""
+"""``train`` and ``resume`` in this process; for signals and pipes see ``tests/tui/cli``."""
 
 import dataclasses
 import gzip
@@ -11,7 +11,6 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pytest
-from command_runs import make_config, run, speak
 
 from engine.commands.evaluate import evaluate
 from engine.commands.gradcheck import gradcheck
@@ -22,6 +21,7 @@ from engine.data import DATASETS
 from engine.resources import shipped
 from engine.train import loop, session
 from engine.train.controls import Controls
+from tests.support.command_runs import make_config, run, speak
 
 EPOCH = re.compile(
     r"epoch 1/2  loss \d\.\d{4}  acc \d\.\d{4}  val_loss \d\.\d{4}  val_acc \d\.\d{4}"

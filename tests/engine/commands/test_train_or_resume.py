@@ -4,13 +4,13 @@ import shutil
 from pathlib import Path
 
 import pytest
-from command_runs import Spoken, make_config, run, speak
 
 from engine.commands.train import train_or_resume
 from engine.config import Config
+from engine.storage.locks import Lock
 from engine.train.callbacks import Callback, Logs
-from engine.train.locks import Lock
 from engine.train.session import TrainingSession
+from tests.support.command_runs import Spoken, make_config, run, speak
 
 
 class StopAfter(Callback):

@@ -11,10 +11,11 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.checkpoints import archive
 from engine.config import Config, loads
-from engine.config.problems import ConfigProblems
+from engine.config.errors import ConfigProblems
 from engine.data import Batches, Split
-from engine.kernels.workers import Workers
+from engine.inspection.estimate import memory_bytes
 from engine.models import build
 from engine.models.memory import (
     MAX_SAMPLE_BYTES,
@@ -23,8 +24,8 @@ from engine.models.memory import (
     sample_bytes,
     training_bytes,
 )
-from engine.train import archive, setup
-from engine.train.estimate import memory_bytes
+from engine.parallel.workers import Workers
+from engine.train import factory
 from engine.train.trainer import Trainer
 
 IMAGE = (1, 28, 28)
@@ -123,14 +124,18 @@ def cheap(model: Any) -> bool:
 
 def step(config: Config) -> None:
     """One step on two samples."""
-    model = setup.make_model(config)
+    model = factory.make_model(config)
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (2, *IMAGE), dtype=np.uint8)
     split = Split(images, np.array([0, 1]))
     batches = Batches(split, np.arange(2), 2, seed=0, shuffle=False, mean=(0.5,), std=(0.25,))
     with Workers(1) as workers:
         trainer = Trainer(
-            model, setup.make_loss(config), setup.make_optimizer(config), seed=0, workers=workers
+            model,
+            factory.make_loss(config),
+            factory.make_optimizer(config),
+            seed=0,
+            workers=workers,
         )
         trainer.step(batches, 0, 0)
 

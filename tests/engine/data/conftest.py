@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from data_files import small_cifar, small_mnist, write_mnist
 
 from engine.data import DATASETS
+from tests.support.data_files import small_cifar, small_mnist, write_mnist
 
 
 @pytest.fixture

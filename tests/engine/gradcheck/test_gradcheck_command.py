@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engine.checkpoints import checkpoint
 from engine.commands.gradcheck import gradcheck, run_check
 from engine.commands.output import Output
 from engine.config import Config, loads
 from engine.errors import CheckpointError, ConfigError
 from engine.layers import Dense
-from engine.train import checkpoint, setup
+from engine.train import factory
 
 TEXT = """
 dataset: mnist_mini
@@ -98,7 +99,7 @@ def test_the_loss_is_that_of_the_config() -> None:
 
 
 def test_trained_weights(config: Config, tmp_path: Path) -> None:
-    model = setup.make_model(config)
+    model = factory.make_model(config)
     for array in model.named_parameters().values():
         array *= 2
     path = tmp_path / "w.npz"

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mutants import TALLY, Battery, by_function, equivalents
-from mutation import mutants_of
 
 import engine.layers.activations
 from engine.layers import LAYERS, Layer, ReLU
+from tests.support.mutants import TALLY, Battery, by_function, equivalents
+from tests.support.mutation import mutants_of
 
 MUTANTS = by_function()
 EQUIVALENTS = equivalents()

@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from mutation import Mutant, mutants_of
 
 import engine.gradcheck.network
 from engine.commands.gradcheck import run_check
 from engine.config import loads
 from engine.gradcheck import Report
-from engine.gradcheck.frozen import Gradients, gradients
+from engine.gradcheck.deterministic import Gradients, gradients
+from tests.support.mutation import Mutant, mutants_of
 
 # Sigmoids make the samples alike before a batch norm: of nearly all of its tensors, one step is
 # not enough to measure the slope.

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from random_networks import random_config, random_problem
 
 from engine.commands.gradcheck import run_check
 from engine.config import loads
 from engine.gradcheck import Report, check_network
-from engine.kernels.workers import Workers
+from engine.parallel.workers import Workers
+from tests.support.random_networks import random_config, random_problem
 
 MAGNIFIERS = {
     "batch norm": """

@@ -5,8 +5,8 @@ import pytest
 
 from engine.gradcheck import check_layer
 from engine.kernels import conv, winograd
-from engine.kernels.geometry import Window, make_window
 from engine.kernels.im2col import col2im, im2col
+from engine.kernels.window import Window, make_window
 from engine.layers import Conv2D
 
 # way, (N, C, H, W), C_out, kernel, stride, padding, dilation

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from kernel_checks import GEOMETRY_CHECKS, IM2COL_CHECKS, POOL_CHECKS
 
-from engine.kernels.geometry import Window, make_window
 from engine.kernels.im2col import col2im, im2col
+from engine.kernels.window import Window, make_window
 from engine.layers import Conv2D
+from tests.support.kernel_checks import GEOMETRY_CHECKS, IM2COL_CHECKS, POOL_CHECKS
 
 CHECKS = IM2COL_CHECKS | GEOMETRY_CHECKS | POOL_CHECKS
 

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 
 import pytest
-from cases import Case
-from checks import CHECKS, directions, forward, gradients, kinks, pool_sums
-from conformance import CASES
-from grid import grid
-from oracles import REFERENCES
 
 from engine.layers import LAYERS
+from tests.support.cases import Case
+from tests.support.checks import CHECKS, directions, forward, gradients, kinks, pool_sums
+from tests.support.conformance import CASES
+from tests.support.grid import grid
+from tests.support.oracles import REFERENCES
 
 
 def test_every_layer_has_a_row_and_a_plain_formula() -> None:

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from cases import Case
-from checks import directions, float32, forward, kinks, memory_orders, pool_sums
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from engine.errors import SpecError
+from tests.support.cases import Case
+from tests.support.checks import directions, float32, forward, kinks, memory_orders, pool_sums
 
 EXAMPLES = settings(
     max_examples=60,

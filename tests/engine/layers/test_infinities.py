@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cases import Array
 
 from engine.layers import LAYERS, Layer, MaxPool2D
+from tests.support.cases import Array
 
 INF, NAN = np.inf, np.nan
 LARGE = 1e30  # its square is no float32
@@ -113,7 +113,8 @@ def test_every_window_keeps_its_gradient(
 @pytest.mark.torch
 def test_the_values_written_here_are_pytorchs() -> None:
     import torch
-    from torch_twins import module_of
+
+    from tests.support.torch_twins import module_of
 
     images = [(MaxPool2D(**row[0]), [[row[1]]], [[row[2]]], [[row[3]]]) for row in POOLS]
     vectors = [(LAYERS[row[0]](**row[1]), *([part] for part in row[2:])) for row in ROWS]

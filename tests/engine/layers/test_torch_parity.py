@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from cases import Case
-from checks import run, same
-from conformance import CASES
+
+from tests.support.cases import Case
+from tests.support.checks import run, same
+from tests.support.conformance import CASES
 
 pytestmark = pytest.mark.torch
 
@@ -12,7 +13,8 @@ pytestmark = pytest.mark.torch
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_row_like_pytorch(case: Case) -> None:
     import torch
-    from torch_twins import set_rng, twin_of
+
+    from tests.support.torch_twins import set_rng, twin_of
 
     layer, x, dout = case.make(), case.input(), case.upstream()
     twin = twin_of(layer)
@@ -36,7 +38,8 @@ def test_row_like_pytorch(case: Case) -> None:
 @pytest.mark.parametrize("layer", ["MaxPool2D", "ReLU", "LeakyReLU", "ELU"])
 def test_kinks_like_pytorch(layer: str) -> None:
     import torch
-    from torch_twins import twin_of
+
+    from tests.support.torch_twins import twin_of
 
     for case in (case for case in CASES if case.layer == layer):
         dout = case.upstream()
@@ -51,7 +54,8 @@ def test_kinks_like_pytorch(layer: str) -> None:
 @pytest.mark.parametrize("name", ["BatchNorm1D", "BatchNorm2D"])
 def test_running_statistics_like_pytorch_after_five_batches(name: str) -> None:
     import torch
-    from torch_twins import twin_of
+
+    from tests.support.torch_twins import twin_of
 
     case = next(case for case in CASES if case.layer == name and case.training)
     layer = case.make()

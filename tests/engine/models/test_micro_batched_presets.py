@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from engine.data import Augment, Batches, Split
-from engine.kernels.workers import Workers, micro_batches
 from engine.losses import SoftmaxCrossEntropy
 from engine.models import build, preset
 from engine.optim import Adam
+from engine.parallel.workers import Workers, micro_batches
 from engine.train.trainer import Trainer
 
 NETWORKS = {

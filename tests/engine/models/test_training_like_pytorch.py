@@ -58,7 +58,8 @@ def losses_there(
     model: Sequential, batches: list[tuple[np.ndarray, np.ndarray]], dtype: Any
 ) -> tuple[list[float], dict[str, np.ndarray]]:
     import torch
-    from torch_twins import set_rng, twin_of
+
+    from tests.support.torch_twins import set_rng, twin_of
 
     twin = twin_of(model, torch.float64 if dtype == np.float64 else torch.float32)
     optimizer = torch.optim.SGD(twin.parameters(), LR, MOMENTUM, weight_decay=DECAY)

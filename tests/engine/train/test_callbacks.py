@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small_runs import copy_state, same_arrays
 
 from engine.errors import ConfigError, RunError
 from engine.models import build
@@ -21,7 +20,8 @@ from engine.train.callbacks import (
     TerminateOnNaN,
     maximises,
 )
-from engine.train.outcomes import Diverged
+from engine.train.results import Diverged
+from tests.support.small_runs import copy_state, same_arrays
 
 NAN = math.nan
 

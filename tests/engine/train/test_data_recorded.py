@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_runs import Stop, make_config, train
 
 from engine import data
+from engine.checkpoints import checkpoint
 from engine.commands.output import Output
 from engine.commands.verify import verify
 from engine.data import Dataset, Split
-from engine.train import checkpoint, setup
+from engine.train import factory
+from tests.support.small_runs import Stop, make_config, train
 
 LIMIT = 200
 """Training samples that the small runs use."""
@@ -68,7 +69,7 @@ def exchange(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Dataset], D
 
     def do(change: Callable[[Dataset], Dataset]) -> None:
         changed = change(data.load("mnist_mini"))
-        monkeypatch.setattr(setup, "load_dataset", lambda *_, **__: changed)
+        monkeypatch.setattr(factory, "load_dataset", lambda *_, **__: changed)
 
     return do
 

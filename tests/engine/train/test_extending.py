@@ -4,18 +4,28 @@ import json
 from pathlib import Path
 
 import pytest
-from small_runs import PLAIN, RICH, Run, Stop, make_config, results, same_arrays, saved_model, train
 
 from engine.commands.output import Output
 from engine.commands.train import resume
 from engine.commands.verify import verify
 from engine.config import ConfigProblems, fields
 from engine.errors import ConfigError
+from engine.runs.directory import RunDir
 from engine.train import extending
+from engine.train.factory import config_of
 from engine.train.loop import Loop
-from engine.train.rundir import RunDir
 from engine.train.session import TrainingSession
-from engine.train.setup import config_of
+from tests.support.small_runs import (
+    PLAIN,
+    RICH,
+    Run,
+    Stop,
+    make_config,
+    results,
+    same_arrays,
+    saved_model,
+    train,
+)
 
 STOPPING = """
 callbacks: [early_stopping: {monitor: val_loss, patience: 1, min_delta: 0.4}]

@@ -5,14 +5,14 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
-from small_runs import Run, make_config, train
 
 from engine.config import ConfigProblems
 from engine.data import Batches
-from engine.kernels.parts import equal_parts
-from engine.kernels.workers import Workers
-from engine.train import setup
+from engine.kernels.partition import equal_parts
+from engine.parallel.workers import Workers
+from engine.train import factory
 from engine.train.trainer import Trainer
+from tests.support.small_runs import Run, make_config, train
 
 NETWORKS = {
     "features": """
@@ -105,8 +105,8 @@ def test_a_micro_batch_of_one_sample_is_normalised_with_the_others(tmp_path: Pat
     config = make_config(
         tmp_path, config_text(NETWORKS["features"], limit=50, validation=12, batch_size=16)
     )
-    dataset = setup.load_dataset(config)
-    batches = setup.make_sources(config, dataset).train
+    dataset = factory.load_dataset(config)
+    batches = factory.make_sources(config, dataset).train
     weights = []
     for pieces in (1, 16):
         with (
@@ -114,9 +114,9 @@ def test_a_micro_batch_of_one_sample_is_normalised_with_the_others(tmp_path: Pat
             patch("engine.train.trainer.micro_batches", lambda n, p=pieces: equal_parts(n, p)),
         ):
             trainer = Trainer(
-                setup.make_model(config),
-                setup.make_loss(config),
-                setup.make_optimizer(config),
+                factory.make_model(config),
+                factory.make_loss(config),
+                factory.make_optimizer(config),
                 seed=1,
                 workers=crew,
             )
@@ -148,7 +148,7 @@ def test_one_training_sample_is_refused_before_anything_runs(tmp_path: Path, lay
 
 def test_all_but_one_held_out_is_a_problem_of_the_validation(tmp_path: Path) -> None:
     text = config_text(NETWORKS["features"], limit=13, validation=12, batch_size=8)
-    size = setup.data.DATASETS["mnist_mini"].train_size
+    size = factory.data.DATASETS["mnist_mini"].train_size
     text = text.replace("limit: 13, validation: 12", f"validation: {size - 1}")
     with pytest.raises(ConfigProblems, match=r"data.validation: expected at least 2 samples"):
         make_config(tmp_path, text)

@@ -4,11 +4,11 @@ import math
 from pathlib import Path
 
 import pytest
-from small_runs import Stop, make_config, train
 
+from engine.events import EpochEnded, Logs, Remarked
 from engine.train import loop
-from engine.train.events import EpochEnded, Logs, Remarked
 from engine.train.remarks import new_remarks
+from tests.support.small_runs import Stop, make_config, train
 
 
 def logs(loss: float, val_loss: float, val_acc: float = 0.9, lr: float = 0.1) -> Logs:

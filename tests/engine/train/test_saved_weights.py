@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from small_runs import RICH, STEPS, Stop, make_config, train
 
+from engine.checkpoints import checkpoint
 from engine.errors import RunError
-from engine.train import checkpoint
 from engine.train.weights import list_weights, load_model
+from tests.support.small_runs import RICH, STEPS, Stop, make_config, train
 
 
 def test_a_finished_run_has_all_kinds(tmp_path: Path) -> None:

@@ -9,7 +9,17 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
-from small_runs import (
+
+from engine.config import load
+from engine.data import FetchCancelledError
+from engine.events import CheckpointSaved, Ended, EpochEnded, Started
+from engine.runs.directory import RunDir
+from engine.train import loop
+from engine.train.callbacks import Callback
+from engine.train.loop import Loop
+from engine.train.session import WEIGHTS, TrainingSession
+from engine.train.trainer import Trainer
+from tests.support.small_runs import (
     PLAIN,
     RICH,
     STEPS,
@@ -22,16 +32,6 @@ from small_runs import (
     saved_model,
     train,
 )
-
-from engine.config import load
-from engine.data import FetchCancelledError
-from engine.train import loop
-from engine.train.callbacks import Callback
-from engine.train.events import CheckpointSaved, Ended, EpochEnded, Started
-from engine.train.loop import Loop
-from engine.train.rundir import RunDir
-from engine.train.session import WEIGHTS, TrainingSession
-from engine.train.trainer import Trainer
 
 USERS_EXAMPLE = """
 dataset: mnist_mini

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small_runs import PLAIN, Stop, make_config, train
 
 from engine.config import Config
 from engine.data import Dataset, Split
-from engine.train import setup
-from engine.train.events import Remarked
+from engine.events import Remarked
+from engine.train import factory
+from tests.support.small_runs import PLAIN, Stop, make_config, train
 
 SOFTMAX = PLAIN.replace("out_features: 10}\n", "out_features: 10}\n  - Softmax\n")
 
@@ -51,14 +51,14 @@ def test_samples_of_a_single_class_are_said(
     labels: Callable[[int], np.ndarray],
     expected: list[str],
 ) -> None:
-    real = setup.load_dataset
+    real = factory.load_dataset
 
     def load(config: Config, **more: Any) -> Dataset:
         dataset = real(config, **more)
         images = dataset.train.images
         return replace(dataset, train=Split(images, labels(len(images)).astype(np.int64)))
 
-    monkeypatch.setattr(setup, "load_dataset", load)
+    monkeypatch.setattr(factory, "load_dataset", load)
     found = train(make_config(tmp_path, PLAIN, "train.epochs=1"))
     assert len(found.warnings) == len(expected)
     for what, warning in zip(expected, found.warnings, strict=True):

@@ -11,7 +11,11 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
-from small_runs import (
+
+from engine.errors import ConfigError, RunError
+from engine.storage import atomic
+from engine.train.session import TrainingSession
+from tests.support.small_runs import (
     PLAIN,
     RICH,
     STEPS,
@@ -25,22 +29,18 @@ from small_runs import (
     train,
 )
 
-from engine.errors import ConfigError, RunError
-from engine.train import durable
-from engine.train.session import TrainingSession
-
 
 @contextmanager
 def full_disk(*names: str) -> Iterator[None]:
     """Files of these names cannot be written."""
-    real = durable.replace
+    real = atomic.replace
 
     def replace(source: Path, target: Path) -> None:
         if any(target.match(name) for name in names):
             raise OSError(errno.ENOSPC, "No space left on device")
         real(source, target)
 
-    with patch.object(durable, "replace", replace):
+    with patch.object(atomic, "replace", replace):
         yield
 
 

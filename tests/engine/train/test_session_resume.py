@@ -8,7 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_runs import (
+
+from engine.config import Config, config_hash
+from engine.errors import CheckpointError, RunError
+from engine.optim import Optimizer
+from engine.parallel.processes import can_fork
+from engine.runs.directory import RunDir
+from engine.train import trainer
+from engine.train.callbacks import Callback
+from engine.train.factory import config_of as config_in
+from engine.train.session import TrainingSession
+from tests.support.small_runs import (
     PLAIN,
     RICH,
     STEPS,
@@ -20,16 +30,6 @@ from small_runs import (
     results,
     train,
 )
-
-from engine.config import Config, config_hash
-from engine.errors import CheckpointError, RunError
-from engine.kernels.team import can_fork
-from engine.optim import Optimizer
-from engine.train import trainer
-from engine.train.callbacks import Callback
-from engine.train.rundir import RunDir
-from engine.train.session import TrainingSession
-from engine.train.setup import config_of as config_in
 
 Moment = str | tuple[int, int]
 

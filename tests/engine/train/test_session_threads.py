@@ -8,17 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from patience import PATIENCE, wait_until
-from small_runs import PLAIN, RICH, Do, Recorder, make_config, train
 
 from engine.config import Config
+from engine.events import Ended, LearningRateChanged
 from engine.layers import Sequential
+from engine.runs.directory import RunDir
 from engine.train import loop
 from engine.train.callbacks import Callback, Logs
-from engine.train.events import Ended, LearningRateChanged
-from engine.train.rundir import RunDir
 from engine.train.session import TrainingSession
 from engine.train.snapshot import Snapshot
+from tests.support.patience import PATIENCE, wait_until
+from tests.support.small_runs import PLAIN, RICH, Do, Recorder, make_config, train
 
 
 class Background:

@@ -2,15 +2,15 @@ import copy
 
 import numpy as np
 import pytest
-from small_runs import copy_state, same_arrays
 
 from engine.data import Batches, Split
-from engine.kernels.workers import Workers
 from engine.losses import SoftmaxCrossEntropy
 from engine.models import build
 from engine.optim import SGD
+from engine.parallel.workers import Workers
 from engine.train.snapshot import LayerSnapshot, Snapshot, weights_snapshot
 from engine.train.trainer import Trainer
+from tests.support.small_runs import copy_state, same_arrays
 
 SPECS = [
     {"Conv2D": {"out_channels": 4, "kernel_size": 3}},

@@ -6,18 +6,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small_runs import copy_state, same_arrays
 
 from engine.data import Augment, Batches, Split
-from engine.kernels import shared
-from engine.kernels.workers import Workers
 from engine.layers import Dropout, ReLU, Sequential
 from engine.losses import MSE, Loss, SoftmaxCrossEntropy
 from engine.models import build
-from engine.optim import SGD, Adam, Optimizer, norms
+from engine.optim import SGD, Adam, Optimizer, clipping
+from engine.parallel import shared_memory
+from engine.parallel.workers import Workers
 from engine.train import trainer as trainer_module
-from engine.train.outcomes import Diverged
+from engine.train.results import Diverged
 from engine.train.trainer import Trainer
+from tests.support.small_runs import copy_state, same_arrays
 
 BN_NET = [
     {"Conv2D": {"out_channels": 3, "kernel_size": 3}},
@@ -125,7 +125,7 @@ def test_what_batch_norm_exchanges_may_be_larger_than_what_is_handed_over_at_a_t
 ) -> None:
     """The fewer workers, the more micro-batches' statistics each of them brings."""
     monkeypatch.setattr(trainer_module, "WORTH_A_TEAM", 0)
-    monkeypatch.setattr(shared, "_CHUNK", 1000)
+    monkeypatch.setattr(shared_memory, "_CHUNK", 1000)
     specs: list[Any] = [
         {"Conv2D": {"out_channels": 16, "kernel_size": 1}},
         "Flatten",
@@ -238,7 +238,7 @@ def test_turns_never_change_the_bits(
     monkeypatch.setattr(trainer_module, "WORTH_A_TEAM", worth)
     # Pieces so small that every worker has some of the parameters.
     monkeypatch.setattr(trainer_module, "DOT_LENGTH", 16)
-    monkeypatch.setattr(norms, "DOT_LENGTH", 16)
+    monkeypatch.setattr(clipping, "DOT_LENGTH", 16)
     reference = run_turns(1, 1, clip_norm)
     for count, turn in ((1, 7), (2, 1), (2, 3), (3, 7)):
         assert run_turns(count, turn, clip_norm) == reference

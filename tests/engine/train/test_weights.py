@@ -4,12 +4,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_runs import PLAIN, RICH, Run, Stop, make_config, same_arrays, saved_model, train
 
+from engine.checkpoints import checkpoint
 from engine.data import DATASETS
 from engine.errors import CheckpointError
-from engine.train import checkpoint, setup
+from engine.train import factory
 from engine.train.weights import find_weights, load_model, normalised_for, trained_on
+from tests.support.small_runs import (
+    PLAIN,
+    RICH,
+    Run,
+    Stop,
+    make_config,
+    same_arrays,
+    saved_model,
+    train,
+)
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +135,7 @@ def of_dataset(run: Run, folder: Path, dataset: object) -> Path:
 
 
 def test_a_data_set_is_normalised_as_the_weights_know_it(run: Run, tmp_path: Path) -> None:
-    dataset = setup.load_dataset(run.session.config)
+    dataset = factory.load_dataset(run.session.config)
     fashion = DATASETS["fashion_mnist"]
     found, words = normalised_for(dataset, of_dataset(run, tmp_path, "fashion_mnist"))
     assert (found.mean, found.std) == (fashion.mean, fashion.std)
@@ -141,5 +151,5 @@ def test_a_data_set_is_normalised_as_the_weights_know_it(run: Run, tmp_path: Pat
 def test_a_data_set_that_is_not_known_or_does_not_fit_changes_nothing(
     run: Run, tmp_path: Path, name: object
 ) -> None:
-    dataset = setup.load_dataset(run.session.config)
+    dataset = factory.load_dataset(run.session.config)
     assert normalised_for(dataset, of_dataset(run, tmp_path, name)) == (dataset, "")

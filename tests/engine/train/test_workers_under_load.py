@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.kernels.crew import in_order
-from engine.kernels.meeting import Rank
-from engine.kernels.workers import Workers
+from engine.parallel.group import in_order
+from engine.parallel.threads import Rank
+from engine.parallel.workers import Workers
 
 LIMIT = 60.0
 

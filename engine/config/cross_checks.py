@@ -1,0 +1,267 @@
+"""What a schema cannot say: keys that have to fit each other, and shapes that have to fit."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from engine.config.errors import KeyPath, printable, shown
+from engine.config.schedulers import OneCycleLR
+from engine.config.schema import Config
+from engine.data import DATASETS
+from engine.errors import SpecError
+from engine.layers import shape_text
+from engine.models import build, spec_problems
+from engine.models.memory import (
+    MAX_SAVED_BYTES,
+    MAX_TRAINING_BYTES,
+    gigabytes,
+    saved_bytes,
+    training_bytes,
+)
+from engine.optim import OPTIMIZERS
+from engine.paths import real_path
+
+LONGEST_REASON = 400
+"""Characters of why a layer cannot be; a value may be of any length."""
+
+Finding = tuple[KeyPath, str]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One question to a config that the schema accepts.
+
+    Attributes:
+        reads: the keys that the answer depends on; it is not asked while one of them is wrong.
+        ask: yields what is wrong, and where.
+    """
+
+    reads: tuple[KeyPath, ...]
+    ask: Callable[[Config], Iterator[Finding]]
+
+
+def _one_network(config: Config) -> Iterator[Finding]:
+    if config.model is None and config.layers is None:
+        yield ("model",), "missing; expected a model by name, or its layers spelled out in 'layers'"
+    if config.model is not None and config.layers is not None:
+        yield ("layers",), "expected either 'model' or 'layers', got both; leave one out"
+
+
+def _shapes(config: Config) -> Iterator[Finding]:
+    if (config.model is None) == (config.layers is None):
+        return
+    info = DATASETS[config.dataset]
+    classes = len(info.classes)
+    try:
+        output = build(config.specs, info.image_shape).output_shape(info.image_shape)
+    except SpecError as error:
+        if config.model is not None:
+            yield (
+                ("model",),
+                f"{config.model} does not fit the {shape_text(info.image_shape)} images of "
+                f"{config.dataset}: {error}",
+            )
+        elif not error.path:  # the others are found by check_layers
+            yield ("layers",), printable(error.reason, LONGEST_REASON)
+        return
+    if output != (classes,):
+        end: KeyPath = ("model",)
+        if config.layers is not None:
+            end = ("layers", len(config.layers) - 1)
+        yield (
+            end,
+            f"the network ends with shape {shape_text(output)}, expected {classes}: "
+            f"one score for each class of {config.dataset}",
+        )
+
+
+def _memory(config: Config) -> Iterator[Finding]:
+    if (config.model is None) == (config.layers is None):
+        return
+    shape = DATASETS[config.dataset].image_shape
+    try:
+        model = build(config.specs, shape)
+    except SpecError:
+        return  # see _shapes
+    train = config.train
+    size = training_bytes(model, shape, train.batch_size, train.workers)
+    if size > MAX_TRAINING_BYTES:
+        yield (
+            ("train", "batch_size"),
+            f"training with batches of {train.batch_size} takes about {gigabytes(size)} of memory; "
+            f"more than {gigabytes(MAX_TRAINING_BYTES)} are refused, so take a smaller batch or a "
+            "smaller network",
+        )
+    slots = len(OPTIMIZERS[train.optimizer].slot_names)
+    best = any(name == "early_stopping" for item in config.callbacks for name, _ in item)
+    saved = saved_bytes(model, max(slots, 1) + best)
+    if saved > MAX_SAVED_BYTES:
+        yield (
+            ("model",) if config.layers is None else ("layers",),
+            f"a checkpoint of {model.count_parameters():,} parameters takes {gigabytes(saved)} "
+            f"with {train.optimizer}; more than {gigabytes(MAX_SAVED_BYTES)} are refused",
+        )
+
+
+def _amounts(config: Config) -> Iterator[Finding]:
+    size = DATASETS[config.dataset].train_size
+    limit = config.data.limit
+    if limit is not None and limit > size:
+        yield (
+            ("data", "limit"),
+            f"expected at most {size}, all training samples of {config.dataset}, got {limit}",
+        )
+        return
+    samples = limit or size
+    held_out = _held_out(config, samples)
+    if not 0 < held_out < samples:
+        hint = "; a fraction such as 0.1 goes with any data.limit"
+        yield (
+            ("data", "validation"),
+            f"expected 1 to {samples - 1} of {samples} samples, got {held_out}"
+            + (hint if isinstance(config.data.validation, int) else ""),
+        )
+
+
+def _batch_size(config: Config) -> Iterator[Finding]:
+    """Layers that need several samples at once must get them."""
+    if (config.model is None) == (config.layers is None):
+        return
+    image = DATASETS[config.dataset].image_shape
+    try:
+        layers = list(build(config.specs, image).named_shapes(image))
+    except SpecError:
+        return  # said by another check
+    least, layer = max(
+        ((layer.least_samples(shape), layer) for _, layer, shape, _ in layers),
+        key=lambda found: found[0],
+    )
+    samples = config.data.limit or DATASETS[config.dataset].train_size
+    trained = samples - _held_out(config, samples)
+    why = f"{layer!r} gets one value per channel from each sample, and a variance needs two"
+    if config.train.batch_size < least:
+        yield (
+            ("train", "batch_size"),
+            f"expected at least {least}, got {config.train.batch_size}: {why}",
+        )
+    elif 0 < trained < least:
+        key: KeyPath = ("data", "limit") if config.data.limit else ("data", "validation")
+        yield key, f"expected at least {least} samples to train on, got {trained}: {why}"
+
+
+def _held_out(config: Config, samples: int) -> int:
+    """How many of the training samples are for validation."""
+    validation = config.data.validation
+    return validation if isinstance(validation, int) else round(samples * validation)
+
+
+def _augmentation(config: Config) -> Iterator[Finding]:
+    _, height, width = DATASETS[config.dataset].image_shape
+    side = min(height, width)
+    for name in ("shift", "cutout"):
+        value = getattr(config.data.augment, name)
+        if value >= side:
+            yield (
+                ("data", "augment", name),
+                f"expected less than {side} for images of {height}x{width}, got {value}",
+            )
+
+
+def _optimizer(config: Config) -> Iterator[Finding]:
+    train = config.train
+    if train.optimizer == "momentum" and train.momentum_or_default == 0:
+        yield ("train", "momentum"), "expected more than 0 for the optimizer momentum, got 0"
+    elif train.nesterov and train.optimizer not in ("sgd", "momentum"):
+        yield (
+            ("train", "nesterov"),
+            f"expected false for {train.optimizer}; only sgd and momentum can look ahead",
+        )
+    elif train.nesterov and train.momentum_or_default == 0:
+        yield ("train", "nesterov"), "expected false, as there is no momentum to look ahead along"
+
+
+def _smoothing(config: Config) -> Iterator[Finding]:
+    if config.train.label_smoothing and config.train.loss != "cross_entropy":
+        yield (
+            ("train", "label_smoothing"),
+            f"expected 0 for the loss {config.train.loss}; it belongs to cross_entropy",
+        )
+
+
+def _warmup(config: Config) -> Iterator[Finding]:
+    if config.train.warmup and isinstance(config.train.scheduler, OneCycleLR):
+        yield ("train", "warmup"), "expected null for one_cycle, which has a warm-up of its own"
+
+
+def _files(config: Config) -> Iterator[Finding]:
+    seen: dict[str, int] = {}
+    for i, item in enumerate(config.callbacks):
+        for name, options in item:
+            path = getattr(options, "filepath", None)
+            if path is None:
+                continue
+            first = seen.setdefault(str(real_path(path)), i)
+            if first != i:
+                yield (
+                    ("callbacks", i, name, "filepath"),
+                    f"expected a file of its own, got {shown(str(path))}, "
+                    f"which callbacks.{first} writes",
+                )
+
+
+CHECKS = (
+    Check((("model",), ("layers",)), _one_network),
+    Check((("dataset",), ("model",), ("layers",)), _shapes),
+    Check((("dataset",), ("model",), ("layers",), ("train",), ("callbacks",)), _memory),
+    Check((("dataset",), ("data", "limit"), ("data", "validation")), _amounts),
+    Check(
+        (
+            ("dataset",),
+            ("model",),
+            ("layers",),
+            ("train", "batch_size"),
+            ("data", "limit"),
+            ("data", "validation"),
+        ),
+        _batch_size,
+    ),
+    Check((("dataset",), ("data", "augment")), _augmentation),
+    Check((("train", "optimizer"), ("train", "momentum"), ("train", "nesterov")), _optimizer),
+    Check((("train", "loss"), ("train", "label_smoothing")), _smoothing),
+    Check((("train", "warmup"), ("train", "scheduler")), _warmup),
+    Check((("callbacks",),), _files),
+)
+
+
+def check_layers(data: dict[str, Any], wrong: Sequence[KeyPath]) -> Iterator[Finding]:
+    """All that is wrong with the layers, whatever else is wrong with the config.
+
+    Args:
+        data: of the config, unchecked.
+        wrong: paths of what is said to be wrong already.
+    """
+    layers, name = data.get("layers"), data.get("dataset")
+    if not isinstance(layers, list) or ("layers",) in wrong:
+        return
+    shape = DATASETS[name].image_shape if isinstance(name, str) and name in DATASETS else None
+    for problem in spec_problems(layers, shape):
+        path: KeyPath = ("layers", *problem.path)
+        if not any(_overlap(path, other) for other in wrong):
+            yield path, printable(problem.reason, LONGEST_REASON)
+
+
+def check(config: Config, wrong: set[KeyPath]) -> Iterator[Finding]:
+    """Ask everything that can be answered.
+
+    Args:
+        config: where a value was wrong, it has a default instead.
+        wrong: the paths of those values.
+    """
+    for question in CHECKS:
+        if not any(_overlap(path, key) for path in wrong for key in question.reads):
+            yield from question.ask(config)
+
+
+def _overlap(one: KeyPath, other: KeyPath) -> bool:
+    shorter = min(len(one), len(other))
+    return one[:shorter] == other[:shorter]

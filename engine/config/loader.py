@@ -1,0 +1,197 @@
+"""From a file, or text, to a checked config; or to everything that is wrong with it."""
+
+import copy
+import os
+import re
+import stat
+from collections.abc import Sequence
+from itertools import takewhile
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from engine.config import overrides as command_line
+from engine.config.cross_checks import check, check_layers
+from engine.config.errors import (
+    ConfigProblems,
+    Found,
+    KeyPath,
+    Problem,
+    collect,
+    printable,
+    shown,
+)
+from engine.config.schema import Config
+from engine.config.validation import SCHEDULER, validate
+from engine.config.yaml_reader import MAX_BYTES, Document, read
+from engine.data import DATASETS
+
+_MARK = "\ufeff"
+"""What some editors put before the text of a file in UTF-8: a byte order mark."""
+
+
+def load(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Config:
+    """Read a config file.
+
+    Args:
+        path: a YAML file of at most 64 KB, in UTF-8.
+        overrides: values on top of it, e.g. ``["train.lr=0.1"]``.
+
+    Raises:
+        ConfigProblems: everything that is wrong with the file and the overrides, all at once.
+    """
+    return loads(read_text(path), str(path), overrides)
+
+
+def loads(text: str, source: str = "<text>", overrides: Sequence[str] = ()) -> Config:
+    """Read a config from text.
+
+    Args:
+        text: YAML.
+        source: what to call it in messages; the run's name is taken from it if there is none.
+        overrides: values on top of it, e.g. ``["train.lr=0.1"]``.
+
+    Raises:
+        ConfigProblems: everything that is wrong with the text and the overrides, all at once.
+    """
+    labels = [printable(source, 200), *map(command_line.label, overrides)]
+    document, root = read(text, labels[0])
+    if not isinstance(document.data, dict):
+        problem = "the file is empty" if root is None else f"got {shown(document.data)}"
+        problem = f"{problem}; expected keys with values, such as 'dataset: mnist_mini'"
+        document.problems.append(Found((), problem, document.mark(())))
+        raise collect(document.problems, labels)
+    command_line.apply(document, overrides)
+    document.data.setdefault("name", _name(source))
+    config, found = _check(document)
+    if config is None or found:
+        raise collect(found, labels)
+    return config
+
+
+def locate(text: str, path: KeyPath) -> tuple[int, int]:
+    """Line and column of a value in the text of a config, or of what is nearest above it.
+
+    Args:
+        text: YAML that can be read.
+        path: of the value.
+    """
+    document, _ = read(text, "")
+    mark = document.mark(path)
+    return mark.line, mark.column
+
+
+def read_text(path: str | os.PathLike[str]) -> str:
+    """The text of a config file.
+
+    Raises:
+        ConfigProblems: it is not there, is not a file, is too large, or is not text in UTF-8.
+    """
+    return read_raw(path).removeprefix(_MARK)
+
+
+def read_raw(path: str | os.PathLike[str]) -> str:
+    """What is in a config file, every character of it: also a byte order mark.
+
+    Raises:
+        ConfigProblems: as ``read_text``.
+    """
+    try:
+        with open(path, "rb", opener=_open_now) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise _about_file(path, "not a regular file; expected a YAML file")
+            return _decoded(file, path)
+    except IsADirectoryError:
+        raise _about_file(path, "a folder; expected a YAML file") from None
+    except (OSError, ValueError) as error:  # ValueError: a path with a null byte
+        reason = error.strerror if isinstance(error, OSError) else None
+        message = (reason or "not a path").lower()
+        raise _about_file(path, f"cannot be read: {message}") from None
+
+
+def read_stream(file: BinaryIO, path: str | os.PathLike[str]) -> str:
+    """The text of a config that comes from a pipe; ``path`` is what messages call it.
+
+    Raises:
+        ConfigProblems: it is too large, or is not text in UTF-8.
+        OSError: it cannot be read.
+    """
+    return _decoded(file, path).removeprefix(_MARK)
+
+
+def _decoded(file: BinaryIO, path: str | os.PathLike[str]) -> str:
+    content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        message = f"more than {MAX_BYTES // 1024} KB; a config is a small file"
+        raise _about_file(path, message)
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        before = content[: error.start]
+        raise _about_file(
+            path,
+            f"not text in UTF-8 (byte 0x{content[error.start]:02x} "
+            f"in line {before.count(10) + 1}); expected a YAML file",
+        ) from None
+
+
+def _open_now(path: str, flags: int) -> int:
+    # Without O_NONBLOCK, opening a named pipe waits for somebody to write into it.
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _about_file(path: str | os.PathLike[str], message: str) -> ConfigProblems:
+    return ConfigProblems([Problem(None, None, "", message, printable(str(path), 200))])
+
+
+def _name(source: str) -> str:
+    """A run's name from a file's: ``my lenet.yaml`` makes ``my-lenet``."""
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(source).stem).strip(".-")
+    return stem[:64] or "config"
+
+
+def _check(document: Document) -> tuple[Config | None, list[Found]]:
+    config, complaints = validate(document.data)
+    spoilt = document.spoilt
+    complaints = [
+        complaint
+        for complaint in complaints
+        if not any(complaint.path[: len(path)] == path for path in spoilt)
+    ]
+    found = list(document.problems)
+    for complaint in complaints:
+        mark = document.mark(complaint.path, key=complaint.at_key)
+        found.append(Found(complaint.path, complaint.message, mark))
+    wrong = {_repairable(complaint.path) for complaint in complaints}
+    wrong |= {_repairable(complaint.meant) for complaint in complaints if complaint.meant}
+    wrong |= {_repairable(path) for path in spoilt}
+    mended = config if not wrong else _mend(document.data, wrong)
+    said = [*spoilt, *(complaint.path for complaint in complaints)]
+    findings = list(check_layers(document.data, said))
+    if mended is not None:
+        findings += check(mended, wrong)
+    for path, message in findings:
+        # A layer or an argument that is unknown is a key, not a value.
+        mark = document.mark(path, key=message.startswith("unknown"))
+        found.append(Found(path, message, mark))
+    return config, found
+
+
+def _repairable(path: KeyPath) -> KeyPath:
+    """The part that can be left out without others losing their place or their meaning."""
+    if path[:2] == SCHEDULER:
+        return SCHEDULER
+    return tuple(takewhile(lambda part: isinstance(part, str), path))
+
+
+def _mend(data: dict[str, Any], wrong: set[KeyPath]) -> Config | None:
+    """The config with defaults instead of all that is wrong, to check the rest of it."""
+    mended = copy.deepcopy(data)
+    for path in wrong:
+        parent: Any = mended
+        for part in path[:-1]:
+            parent = parent.get(part, {}) if isinstance(parent, dict) else {}
+        if isinstance(parent, dict) and path:
+            parent.pop(path[-1], None)
+    mended.setdefault("dataset", next(iter(DATASETS)))
+    config, _ = validate(mended)
+    return config

@@ -1,0 +1,324 @@
+"""YAML text in, plain values and their places out: a careful subset of YAML 1.2.
+
+Numbers, booleans and null are those of YAML 1.2's core schema: ``1e-3`` is a number, ``yes`` and
+``on`` are words. Anchors, aliases, merge keys, tags and repeated keys are refused: a config needs
+none of them, and a few hundred bytes of aliases can expand to gigabytes.
+"""
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import yaml
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from engine.config.errors import (
+    ConfigProblems,
+    Found,
+    KeyPath,
+    Mark,
+    Problem,
+    printable,
+    value_at,
+)
+
+MAX_BYTES = 64 * 1024
+INVISIBLE_KEY = "unknown key, with invisible characters in it"
+MAX_DEPTH = 40  # a Residual inside a Residual inside a Residual is at 14
+
+_NULL = "tag:yaml.org,2002:null"
+_BOOL = "tag:yaml.org,2002:bool"
+_INT = "tag:yaml.org,2002:int"
+_FLOAT = "tag:yaml.org,2002:float"
+_STR = "tag:yaml.org,2002:str"
+_LEADING_ZERO = "tag:leading-zero"
+
+# Tag, pattern and the characters that a match can start with; the first match wins.
+_RULES = (
+    (_NULL, r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    (_BOOL, r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+    (_LEADING_ZERO, r"[-+]?0[0-9]+", list("-+0")),
+    (_INT, r"[-+]?[0-9]+", list("-+0123456789")),
+    (
+        _FLOAT,
+        r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
+        r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
+        list("-+.0123456789"),
+    ),
+)
+
+
+def resolvers() -> dict[str, list[tuple[str, re.Pattern[str]]]]:
+    """PyYAML's table of what a plain word means, by its first character."""
+    table: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
+    for tag, pattern, first in _RULES:
+        for character in first:
+            # Not $, which would also match before a line break.
+            table.setdefault(character, []).append((tag, re.compile(rf"(?:{pattern})\Z")))
+    return table
+
+
+class Place(NamedTuple):
+    """Where a key and its value stand; a list's item has the same mark for both."""
+
+    key: Mark
+    value: Mark
+
+
+@dataclass
+class Document:
+    """What was read.
+
+    Attributes:
+        data: dicts, lists, str, int, float, bool and None.
+        places: where each value stands.
+        problems: what was refused.
+        spoilt: the paths whose value is not the user's, because it was refused.
+    """
+
+    data: Any = None
+    places: dict[KeyPath, Place] = field(default_factory=dict)
+    problems: list[Found] = field(default_factory=list)
+    spoilt: list[KeyPath] = field(default_factory=list)
+
+    def mark(self, path: KeyPath, *, key: bool = False) -> Mark:
+        """The mark of a value; of its key if that is asked for, or if the value fills lines.
+
+        Of a value that is not there, it is the mark of the nearest parent's key.
+        """
+        key = key or isinstance(value_at(self.data, path), (dict, list))
+        for end in range(len(path), -1, -1):
+            place = self.places.get(path[:end])
+            if place is not None:
+                return place.key if key or end < len(path) else place.value
+        return Mark(0, 1, 1)
+
+
+class UnreadableError(Exception):
+    """Text that is not YAML, or not the YAML that is read here; nothing after it can be read."""
+
+    def __init__(self, message: str, line: int, column: int) -> None:
+        super().__init__(message)
+        self.message, self.line, self.column = message, line, column
+
+
+class _Composer(yaml.SafeLoader):
+    """Composes nodes, and refuses while it does so: nothing is ever expanded."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.depth = 0
+        self.refused: dict[Node, str] = {}
+
+    def compose_node(self, parent: Node | None, index: Any) -> Node | None:
+        event = self.peek_event()
+        mark = event.start_mark
+        if isinstance(event, yaml.AliasEvent):
+            self.get_event()
+            node: Node = ScalarNode(_NULL, "", mark, mark)
+            self.refused[node] = "aliases (*) are not supported; write the value out"
+            return node
+        reason = None
+        if event.anchor is not None:
+            reason = "anchors (&) are not supported; leave it out"
+            event.anchor = None
+        if event.tag is not None:
+            reason = "tags (!) are not supported; leave it out"
+            event.tag = None
+        if self.depth >= MAX_DEPTH:
+            raise UnreadableError(
+                f"nested more than {MAX_DEPTH} deep", mark.line + 1, mark.column + 1
+            )
+        self.depth += 1
+        composed = super().compose_node(parent, index)
+        self.depth -= 1
+        if reason and composed is not None:
+            self.refused[composed] = reason
+        return composed
+
+
+_Composer.yaml_implicit_resolvers = resolvers()
+
+# PyYAML's words -> ours, and whether the trouble begins at the context's mark.
+_SYNTAX = (
+    ("found character '\\t'", "a tab; indent with spaces", False),
+    (
+        "mapping values are not allowed here",
+        "a ':' that does not belong here; check the indentation, or put the text in quotes",
+        False,
+    ),
+    ("could not find expected ':'", "expected 'key: value'; is the ':' missing?", True),
+    ("expected <block end>", "does not line up with the lines above; check indentation", False),
+    ("found unexpected end of stream", "a quote that is never closed", True),
+    ("found unexpected document separator", "a quote that is never closed", True),
+    ("expected ',' or '}'", "a '{' without its '}', or a ',' is missing inside", True),
+    ("expected ',' or ']'", "a '[' without its ']', or a ',' is missing inside", True),
+    ("found character '%'", "text that begins with '%' needs quotes", False),
+    ("found character '@'", "text that begins with '@' needs quotes", False),
+    ("found character '`'", "text that begins with '`' needs quotes", False),
+)
+
+
+def _explain(error: yaml.MarkedYAMLError) -> UnreadableError:
+    mark = error.problem_mark or error.context_mark
+    said = error.problem or "cannot be read"
+    message = f"not valid YAML: {printable(said, 120)}"
+    for start, words, at_context in _SYNTAX:
+        if said.startswith(start):
+            message = words
+            mark = error.context_mark if at_context and error.context_mark else mark
+            break
+    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    return UnreadableError(message, line, column)
+
+
+def compose(text: str) -> tuple[Node | None, dict[Node, str]]:
+    """The node tree of one document, with PyYAML's marks.
+
+    Returns:
+        The root, None if there is nothing in the text; and the nodes that are refused, with the
+        reason.
+
+    Raises:
+        UnreadableError: if it is too long, too deep, or cannot be read at all.
+    """
+    if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
+        raise UnreadableError(f"more than {MAX_BYTES // 1024} KB; a config is a small file", 1, 1)
+    try:
+        composer = _Composer(text)
+    except yaml.reader.ReaderError as error:
+        before = text[: error.position]
+        raise UnreadableError(
+            f"a character that is not text (U+{ord(text[error.position]):04X})",
+            before.count("\n") + 1,
+            len(before) - before.rfind("\n"),
+        ) from None
+    try:
+        composer.get_event()  # the stream's start
+        root = None
+        if not composer.check_event(yaml.StreamEndEvent):
+            root = composer.compose_document()
+        if not composer.check_event(yaml.StreamEndEvent):
+            mark = composer.peek_event().start_mark
+            raise UnreadableError(
+                "a second document begins here; keep one config in a file",
+                mark.line + 1,
+                mark.column + 1,
+            )
+    except yaml.MarkedYAMLError as error:
+        raise _explain(error) from None
+    finally:
+        composer.dispose()
+    return root, composer.refused
+
+
+class _Builder:
+    """Turns nodes into plain values, and notes the place of each."""
+
+    def __init__(self, refused: dict[Node, str], locate: Callable[[yaml.Mark], Mark]) -> None:
+        self.refused, self.locate = refused, locate
+        self.document = Document()
+
+    def build(self, node: Node, path: KeyPath, key: Mark | None = None) -> Any:
+        mark = self.locate(node.start_mark)
+        self.document.places[path] = Place(key or mark, mark)
+        if node in self.refused:
+            return self._spoil(path, self.refused[node], mark)
+        if isinstance(node, ScalarNode):
+            return self._scalar(node, path, mark)
+        if isinstance(node, SequenceNode):
+            return [self.build(item, (*path, i)) for i, item in enumerate(node.value)]
+        assert isinstance(node, MappingNode)
+        return self._mapping(node, path)
+
+    def _spoil(self, path: KeyPath, message: str, mark: Mark) -> None:
+        self.document.problems.append(Found(path, message, mark))
+        self.document.spoilt.append(path)
+
+    def _mapping(self, node: MappingNode, path: KeyPath) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            mark = self.locate(key_node.start_mark)
+            message = self._bad_key(key_node)
+            if message is None and key_node.value in found:
+                first = self.document.places[(*path, key_node.value)].key
+                message = f"given twice, first on line {first.line}"
+            if message is not None:
+                name = (key_node.value,) if isinstance(key_node, ScalarNode) else ()
+                self.document.problems.append(Found((*path, *name), message, mark))
+                continue
+            inner = (*path, key_node.value)
+            found[key_node.value] = self.build(value_node, inner, mark)
+        return found
+
+    def _bad_key(self, node: Node) -> str | None:
+        if node in self.refused:
+            return self.refused[node]
+        if not isinstance(node, ScalarNode):
+            return "a list or a mapping cannot be a key; is a quote missing?"
+        if node.value == "<<" and node.style is None:
+            return "merge keys (<<) are not supported; write the keys out"
+        if node.tag != _STR:
+            return f"a key is a word, got {printable(node.value) or 'nothing'}"
+        if not node.value.isprintable():
+            return INVISIBLE_KEY
+        return None
+
+    def _scalar(self, node: ScalarNode, path: KeyPath, mark: Mark) -> Any:
+        text = node.value
+        match node.tag:
+            case str(tag) if tag == _NULL:
+                return None
+            case str(tag) if tag == _BOOL:
+                return text.lower() == "true"
+            case str(tag) if tag == _LEADING_ZERO:
+                plain = text.lstrip("+-0") or "0"
+                return self._spoil(
+                    path,
+                    f"a number with a leading zero is ambiguous, got {printable(text)}; write "
+                    f"{printable(plain)}, or put it in quotes if it is a word",
+                    mark,
+                )
+            case str(tag) if tag == _INT:
+                if len(text) > 20 or not -(2**63) <= int(text) < 2**63:
+                    return self._spoil(path, f"a number out of range: {printable(text)}", mark)
+                return int(text)
+            case str(tag) if tag == _FLOAT:
+                words = text.lower().lstrip("+-")
+                number = math.nan if words in (".inf", ".nan") else float(text)
+                if not math.isfinite(number):
+                    return self._spoil(
+                        path, f"expected a finite number, got {printable(text)}", mark
+                    )
+                return number
+        return text
+
+
+def read(
+    text: str, source: str, locate: Callable[[yaml.Mark], Mark] | None = None
+) -> tuple[Document, Node | None]:
+    """Read one document.
+
+    Args:
+        text: YAML.
+        source: what to call it in messages.
+        locate: from PyYAML's mark to ours; overrides have one place for all of their values.
+
+    Returns:
+        What was read, with the problems that do not hinder reading on; and the root node.
+
+    Raises:
+        ConfigProblems: if the text cannot be read to its end.
+    """
+    try:
+        root, refused = compose(text)
+    except UnreadableError as error:
+        raise ConfigProblems(
+            [Problem(error.line, error.column, "", error.message, source)]
+        ) from None
+    builder = _Builder(refused, locate or (lambda mark: Mark(0, mark.line + 1, mark.column + 1)))
+    if root is not None:
+        builder.document.data = builder.build(root, ())
+    return builder.document, root

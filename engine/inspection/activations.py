@@ -1,0 +1,100 @@
+"""A look inside a network that is not training."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from engine.config import Config
+from engine.data import Dataset
+from engine.layers import Layer, Sequential
+from engine.optim import SGD
+from engine.parallel.workers import Workers
+from engine.train import factory
+from engine.train.snapshot import LayerSnapshot, Snapshot, weights_snapshot
+from engine.train.trainer import Trainer
+
+Array = np.ndarray
+
+
+def probe(
+    config: Config,
+    model: Sequential,
+    dataset: Dataset,
+    check: Callable[[], None] = lambda: None,
+) -> Snapshot:
+    """Weights, gradients and dead ReLUs of a network for the first batch of its training.
+
+    Nothing is updated. For a network with fresh weights the gradients are, bit by bit, those of
+    the first step of its training. There is no update to be compared with the weights.
+
+    Args:
+        config: the network's.
+        model: it, float32; its numbers are the same afterwards.
+        dataset: the config's.
+        check: called again and again, in any thread; may raise to stop.
+
+    Raises:
+        Diverged: the loss or a gradient is not finite.
+    """
+    state = {name: array.copy() for name, array in model.state_dict().items()}
+    weights = weights_snapshot(model)
+    still = SGD(lr=1.0)
+    still.lr = 0.0
+    try:
+        with Workers(1) as workers:
+            trainer = Trainer(
+                model, factory.make_loss(config), still, seed=config.seed, workers=workers
+            )
+            batches = factory.make_sources(config, dataset).train
+            _, seen = trainer.step(batches, 0, 0, inspect=True, check=check)
+    finally:
+        model.load_state_dict(state)  # batch norm has moved its statistics
+    assert seen is not None
+    return Snapshot(
+        tuple(
+            replace(layer, weights=before.weights, update_ratio={})
+            for before, layer in zip(weights.layers, seen.layers, strict=True)
+        )
+    )
+
+
+def activations(model: Sequential, x: Array) -> dict[str, Array]:
+    """What every layer makes of some images, when evaluating.
+
+    Args:
+        model: a network; left as it was.
+        x: images as the network takes them, (N, C, H, W).
+
+    Returns:
+        Full layer name -> output (N, ...), of all layers that have none inside, in order.
+    """
+    twin = model.replica().eval()
+    found: dict[str, Array] = {}
+    for name, layer in twin.named_layers():
+        if not layer.children() and not isinstance(layer, Sequential):
+            # An attribute of the twin alone goes before the method of its class.
+            layer.forward = _recorded(name, layer.forward, found)  # type: ignore[assignment, method-assign]
+    twin.forward(x)
+    return found
+
+
+def _recorded(
+    name: str, forward: Callable[[Array], Array], found: dict[str, Array]
+) -> Callable[[Array], Array]:
+    def run(x: Any) -> Array:
+        found[name] = out = forward(x)
+        return out
+
+    return run
+
+
+def restored(model: Sequential, layers: tuple[LayerSnapshot, ...]) -> Sequential:
+    """Put the weights of a snapshot into a network of the same layers; it is returned."""
+    own: dict[str, Layer] = dict(model.named_layers())
+    for layer in layers:
+        target = own[layer.name].params | own[layer.name].buffers
+        for key, array in layer.weights.items():
+            target[key][...] = array
+    return model

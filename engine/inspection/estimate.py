@@ -1,0 +1,105 @@
+"""How long an epoch will take and how much memory it will need, before anything is trained."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.config import Config
+from engine.data import DATASETS, Batches, Split
+from engine.models import build
+from engine.models.memory import training_bytes
+from engine.parallel.workers import MICRO_BATCH, Workers
+from engine.train import factory
+from engine.train.trainer import Trainer
+
+FORWARD_SHARE = 1 / 3
+"""Of the arithmetic of a step; the backward pass is twice the forward one."""
+
+_LARGEST = 4 * MICRO_BATCH
+
+
+@dataclass(frozen=True)
+class Speed:
+    """How fast a config trains here, measured on a few batches of noise.
+
+    Attributes:
+        samples_per_s: while training.
+        epoch_seconds: of a whole epoch, with its validation.
+    """
+
+    samples_per_s: float
+    epoch_seconds: float
+
+    @classmethod
+    def of(cls, per_sample: float, train: int, validation: int) -> "Speed":
+        """From the seconds that training on one sample takes, and how many samples there are."""
+        return cls(1 / per_sample, per_sample * (train + validation * FORWARD_SHARE))
+
+
+def measure_speed(
+    config: Config,
+    *,
+    budget: float = 0.5,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Speed | None:
+    """Train on noise for a moment, and reckon from that.
+
+    Args:
+        config: what would be trained.
+        budget: seconds to spend, after a first batch.
+        cancelled: asked before every batch; true gives it up.
+
+    Returns:
+        None if it was given up.
+    """
+    info = DATASETS[config.dataset]
+    size = min(config.train.batch_size, _LARGEST)
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (size, *info.image_shape), dtype=np.uint8)
+    split = Split(images, rng.integers(0, len(info.classes), size))
+    batches = Batches(split, range(size), size, seed=0, shuffle=False, mean=info.mean, std=info.std)
+    with Workers(config.train.workers) as workers:
+        trainer = Trainer(
+            factory.make_model(config),
+            factory.make_loss(config),
+            factory.make_optimizer(config),
+            seed=0,
+            workers=workers,
+        )
+        trainer.optimizer.lr = 0.0  # only the time counts, and noise must not make it diverge
+        seconds, steps = 0.0, 0
+        for attempt in range(1_000):
+            if cancelled():
+                return None
+            began = time.perf_counter()
+            trainer.step(batches, 0, 0)
+            took = time.perf_counter() - began
+            if attempt == 0 and took < budget:
+                continue  # the first one makes the work spaces
+            seconds, steps = seconds + took, steps + 1
+            if seconds >= budget:
+                break
+    return Speed.of(seconds / (steps * size), *split_sizes(config))
+
+
+def split_sizes(config: Config) -> tuple[int, int]:
+    """How many samples are trained on and validated with."""
+    samples = config.data.limit or DATASETS[config.dataset].train_size
+    held = config.data.validation
+    validation = held if isinstance(held, int) else round(samples * held)
+    return samples - validation, validation
+
+
+def memory_bytes(config: Config) -> int:
+    """Roughly what training takes: the data set, weights and their state, and one batch.
+
+    The interpreter and its libraries come on top of it.
+    """
+    info = DATASETS[config.dataset]
+    model = build(config.specs, info.image_shape)
+    images = (info.train_size + info.test_size) * math.prod(info.image_shape)
+    train = config.train
+    return images + training_bytes(model, info.image_shape, train.batch_size, train.workers)

@@ -1,0 +1,184 @@
+"""What a layer's numbers say about its training, in one word: rules, not a judgement.
+
+The thresholds are those that are used in the field by rule of thumb; a word is a hint where to
+look, never a proof that something is wrong.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from engine.optim.parameters import rms
+from engine.train.snapshot import LayerSnapshot, Snapshot
+
+Array = np.ndarray
+Level = Literal["good", "note", "warning", "error", "none"]
+
+FAST = 1e-2
+"""Update/weight ratio above which a step changes a layer by more than a hundredth: noisy."""
+TOO_FAST = 1e-1
+"""Update/weight ratio above which little of what was learnt survives a step."""
+SLOW = 1e-5
+"""Update/weight ratio below which a thousand steps change a layer by less than a hundredth."""
+VANISHING = 1e-4
+"""Share of the largest layer's gradient RMS below which hardly anything arrives at a layer."""
+SOME_DEAD, MOSTLY_DEAD = 0.4, 0.75
+"""Share of the channels of a ReLU that were 0 for every sample of a micro-batch."""
+
+
+@dataclass(frozen=True)
+class Health:
+    """A word about a layer.
+
+    Attributes:
+        symbol: one character that says the same, for where there is no room and no colour.
+        word: one or two words.
+        level: how much it matters; ``none`` where there is nothing to say.
+        advice: what it means and what to try; empty where all is well.
+    """
+
+    symbol: str
+    word: str
+    level: Level
+    advice: str = ""
+
+
+NOTHING = Health("·", "–", "none")
+OK = Health("✓", "ok", "good")
+
+
+def judge(
+    *,
+    finite: bool,
+    grad_rms: float | None = None,
+    largest_grad_rms: float | None = None,
+    update_ratio: float | None = None,
+    dead: float | None = None,
+) -> Health:
+    """The most serious thing that can be said about a layer; the rules are tried in order.
+
+    Args:
+        finite: whether weights and gradients are all finite numbers.
+        grad_rms: root mean square of the weight's gradient, or None where there is none.
+        largest_grad_rms: the largest of these in the network.
+        update_ratio: RMS of the last update divided by RMS of the weight. About 1e-3 is healthy.
+        dead: share of the channels of a ReLU that are never above 0.
+
+    Source: Karpathy, CS231n notes, 'Ratio of weights:updates', for about 1e-3; Glorot and Bengio,
+    'Understanding the difficulty of training deep feedforward neural networks', 2010, for
+    gradients that vanish from layer to layer.
+    """
+    if not finite:
+        return Health("✗", "NaN/inf", "error", "NaN or infinity: lower train.lr, or clip_norm")
+    if dead is not None:
+        return _of_relu(dead)
+    if update_ratio is not None and update_ratio > TOO_FAST:
+        return Health(
+            "⇈", "too fast", "error", f"a step changes {_share(update_ratio)} of it: lower train.lr"
+        )
+    if grad_rms is not None and grad_rms == 0:
+        return Health("✗", "no grad", "error", "nothing arrives here: are the ReLUs dead?")
+    if _vanishes(grad_rms, largest_grad_rms):
+        return Health(
+            "↓", "vanishing", "warning", "its gradient is tiny beside the others': try batch norm"
+        )
+    if update_ratio is not None and update_ratio > FAST:
+        return Health(
+            "↑", "fast", "warning", f"a step changes {_share(update_ratio)} of it: lr is high"
+        )
+    if update_ratio is not None and update_ratio < SLOW:
+        return Health("↓", "slow", "note", "it hardly changes: lr is near 0, or it is done")
+    return NOTHING if grad_rms is None and update_ratio is None else OK
+
+
+@dataclass(frozen=True)
+class LayerFacts:
+    """A layer of a snapshot in numbers, and the word for it.
+
+    Attributes:
+        name: full name in the network.
+        kind: its class.
+        mean, std: of its weight; None without one, as all below.
+        grad_rms: root mean square of the weight's gradient, which does not grow with its size.
+        update_ratio: RMS of the last update of the weight, divided by that of the weight.
+        dead: of a ReLU, the share of channels that were 0 everywhere.
+        health: what that says.
+    """
+
+    name: str
+    kind: str
+    mean: float | None
+    std: float | None
+    grad_rms: float | None
+    update_ratio: float | None
+    dead: float | None
+    health: Health
+
+
+def examine(snapshot: Snapshot) -> tuple[LayerFacts, ...]:
+    """The facts of every layer; where it has several parameters, its weight counts."""
+    sizes = {layer.name: _grad_rms(layer) for layer in snapshot.layers}
+    finite = [size for size in sizes.values() if size is not None and math.isfinite(size)]
+    largest = max(finite, default=None)
+    return tuple(_facts(layer, sizes[layer.name], largest) for layer in snapshot.layers)
+
+
+def main_parameter(layer: LayerSnapshot) -> str | None:
+    """The parameter that stands for a layer: its weight; None if it trains nothing."""
+    return "weight" if "weight" in layer.weights else None
+
+
+def _grad_rms(layer: LayerSnapshot) -> float | None:
+    key = main_parameter(layer)
+    return rms(layer.grads[key]) if key in layer.grads else None
+
+
+def _facts(layer: LayerSnapshot, grad_rms: float | None, largest: float | None) -> LayerFacts:
+    key = main_parameter(layer)
+    mean = std = ratio = None
+    if key is not None:
+        weight = layer.weights[key]
+        with np.errstate(invalid="ignore", over="ignore"):
+            mean, std = float(weight.mean(dtype=float)), float(weight.std(dtype=float))
+        ratio = layer.update_ratio.get(key)
+    return LayerFacts(
+        name=layer.name,
+        kind=layer.layer.partition("(")[0],
+        mean=mean,
+        std=std,
+        grad_rms=grad_rms,
+        update_ratio=ratio,
+        dead=layer.dead,
+        health=judge(
+            finite=all(map(_is_finite, (*layer.weights.values(), *layer.grads.values()))),
+            grad_rms=grad_rms,
+            largest_grad_rms=largest,
+            update_ratio=ratio,
+            dead=layer.dead,
+        ),
+    )
+
+
+def _is_finite(array: Array) -> bool:
+    return bool(np.isfinite(array).all())
+
+
+def _of_relu(dead: float) -> Health:
+    advice = f"{dead:.0%} of its channels are 0 for every sample: lower train.lr, or LeakyReLU"
+    if dead >= MOSTLY_DEAD:
+        return Health("✗", "dead", "error", advice)
+    if dead >= SOME_DEAD:
+        return Health("!", "dying", "warning", advice)
+    return OK
+
+
+def _vanishes(grad_rms: float | None, largest: float | None) -> bool:
+    if grad_rms is None or largest is None or not math.isfinite(largest):
+        return False
+    return grad_rms < VANISHING * largest
+
+
+def _share(ratio: float) -> str:
+    return f"{ratio:.0%}" if ratio >= 0.1 else f"{ratio:.1%}"

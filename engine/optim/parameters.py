@@ -1,0 +1,91 @@
+"""All parameters of a network in one vector, and all gradients in another.
+
+An optimizer step, a norm, a sum over micro-batches: each is then one pass over memory instead
+of a dozen small ones. The layers keep their arrays; they become views of the vector.
+
+The vectors are in shared memory, where worker processes find the parameters and leave gradients.
+"""
+
+import math
+
+import numpy as np
+
+from engine.layers import Layer
+from engine.optim import Optimizer
+from engine.parallel.shared_memory import shared_zeros
+
+Array = np.ndarray
+
+
+class FlatParameters:
+    """The one vector under a network's parameters.
+
+    Attributes:
+        vector: all parameters in the order of ``names``, 1-D, contiguous.
+        names: full parameter names (``0.weight``).
+        slices: where each lies in the vector.
+        shapes: their shapes.
+    """
+
+    def __init__(self, model: Layer) -> None:
+        arrays = model.named_parameters()
+        self.names = tuple(arrays)
+        self.shapes = {name: array.shape for name, array in arrays.items()}
+        self.slices: dict[str, slice] = {}
+        end = 0
+        for name, array in arrays.items():
+            self.slices[name] = slice(end, end + array.size)
+            end += array.size
+        dtypes = {array.dtype for array in arrays.values()} or {np.dtype(np.float32)}
+        (self.dtype,) = dtypes
+        self.vector = shared_zeros(end, self.dtype, "the parameters")
+        self._adopt(model, "params", self.vector, keep=True)
+
+    def gradients_of(self, replica: Layer) -> Array:
+        """A new vector, of which the replica's gradients become views."""
+        vector = shared_zeros(self.vector.size, self.dtype, "a gradient")
+        self._adopt(replica, "grads", vector, keep=False)
+        return vector
+
+    def split(self, vector: Array) -> dict[str, Array]:
+        """A vector's parts by parameter name, as views in the parameters' shapes."""
+        return {name: vector[self.slices[name]].reshape(self.shapes[name]) for name in self.names}
+
+    def _adopt(self, model: Layer, attribute: str, vector: Array, *, keep: bool) -> None:
+        views = self.split(vector)
+        for prefix, layer in model.named_layers():
+            arrays = getattr(layer, attribute)
+            for key in arrays:
+                view = views[f"{prefix}.{key}" if prefix else key]
+                if keep:
+                    view[...] = arrays[key]
+                arrays[key] = view
+
+
+def share_buffers(model: Layer) -> list[Array]:
+    """Move a network's buffers, with their values, to shared memory.
+
+    Returns:
+        The arrays, which are now the network's.
+    """
+    shared = []
+    for layer in model.walk():
+        for key, array in layer.buffers.items():
+            twin = shared_zeros(array.size, array.dtype, f"a {key}").reshape(array.shape)
+            twin[...] = array
+            layer.buffers[key] = twin
+            shared.append(twin)
+    return shared
+
+
+def share_slots(optimizer: Optimizer, parameters: FlatParameters) -> None:
+    """Give a fresh optimizer what it remembers, of the one vector, in shared memory."""
+    size, dtype = parameters.vector.size, parameters.dtype
+    for slot, arrays in optimizer.slots.items():
+        arrays[""] = shared_zeros(size, dtype, f"the optimizer's {slot}")
+
+
+def rms(array: Array) -> float:
+    """Root of the mean square: a size that does not grow with the number of elements."""
+    flat = array.reshape(-1).astype(np.float64)  # where squares of float32 cannot overflow
+    return math.sqrt(float(np.dot(flat, flat)) / max(flat.size, 1))

@@ -1,0 +1,12 @@
+"""Text from files and from people, made safe to show in a terminal."""
+
+
+def printable(text: str, limit: int = 60) -> str:
+    """Text from a file, safe to show: no control, bidi or other invisible characters.
+
+    Args:
+        text: anything.
+        limit: longer text is cut, with an ellipsis.
+    """
+    clean = "".join(character for character in text[: 4 * limit] if character.isprintable())
+    return clean if len(clean) <= limit else clean[: limit - 1] + "…"

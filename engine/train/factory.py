@@ -1,0 +1,219 @@
+"""From a config to the objects that train."""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine import data, path_templates, paths, schedulers
+from engine.config import Config, loads
+from engine.data import Batches, Dataset, FetchCancelledError, split_validation
+from engine.data.dataset import Cancelled, Progress
+from engine.errors import CheckpointError, ConfigError, RunError
+from engine.layers import Sequential
+from engine.losses import MSE, Loss, SoftmaxCrossEntropy
+from engine.models import build
+from engine.optim import OPTIMIZERS, Optimizer
+from engine.rng import Purpose, stream
+from engine.runs import locations
+from engine.runs.directory import CONFIG, RunDir
+from engine.train import callbacks as hooks
+from engine.train.callbacks import Callback
+
+EVALUATION_BATCH = 512
+"""Samples evaluated between two looks at whether to stop."""
+
+CALLBACKS: dict[str, Callable[..., Callback]] = {
+    "early_stopping": hooks.EarlyStopping,
+    "checkpoint": hooks.ModelCheckpoint,
+    "csv_logger": hooks.CSVLogger,
+}
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The batches that a run trains on, validates with and is tested on.
+
+    Attributes:
+        dataset: what they are taken from.
+        train, validation, test: the batches.
+        digests: of the samples: ``train`` (those to validate with are among them) and ``test``.
+    """
+
+    dataset: Dataset
+    train: Batches
+    validation: Batches
+    test: Batches
+    digests: dict[str, str]
+
+
+def config_of(run: Path, overrides: Sequence[str] = (), *, allow_outside: bool = False) -> Config:
+    """The config that a run directory holds, with values on top of it; its paths are absolute.
+
+    Args:
+        run: the directory.
+        overrides: see ``config.loads``.
+        allow_outside: see ``places.settle``.
+
+    Raises:
+        CheckpointError, ConfigError: it is not a run, or its config cannot be read.
+    """
+    try:
+        view = RunDir.view(run)
+        text, source = view.read_config(), str(run / CONFIG)
+    except RunError as error:
+        raise CheckpointError(str(error)) from None
+    recorded = loads(text, source)
+    config = loads(text, source, overrides) if overrides else recorded
+    record: dict[str, Any] = {}
+    with suppress(RunError):  # without one it is nobody's
+        record = view.read_record()
+    return locations.settle(
+        config, view.path, record, recorded=recorded, allow_outside=allow_outside
+    )
+
+
+def load_dataset(
+    config: Config,
+    *,
+    progress: Progress | None = None,
+    cancelled: Cancelled | None = None,
+) -> Dataset:
+    """The config's data set, downloaded if it is not there.
+
+    Raises:
+        DataError: it cannot be had, or is damaged.
+        FetchCancelledError: ``cancelled`` returned true.
+    """
+    dataset = data.load(
+        config.dataset, config.data.root, download=True, progress=progress, cancelled=cancelled
+    )
+    if cancelled is not None and cancelled():
+        raise FetchCancelledError(f"{config.dataset}: loading was cancelled")
+    return dataset
+
+
+def make_sources(config: Config, dataset: Dataset) -> Sources:
+    """Split the training set, and make batches of all parts."""
+    labels = dataset.train.labels[: config.data.limit]
+    train, validation = split_validation(labels, config.data.validation, config.seed)
+    common: dict[str, Any] = {"seed": config.seed, "mean": dataset.mean, "std": dataset.std}
+    augment = data.Augment(**config.data.augment.model_dump())
+    return Sources(
+        dataset=dataset,
+        train=Batches(
+            dataset.train,
+            train,
+            config.train.batch_size,
+            shuffle=True,
+            augment=augment if augment != data.Augment() else None,
+            least=_network(config).least_samples(dataset.image_shape),
+            **common,
+        ),
+        validation=evaluation_batches(dataset.train, dataset, validation),
+        test=evaluation_batches(dataset.test, dataset),
+        digests={"train": dataset.train.digest(config.data.limit), "test": dataset.test.digest()},
+    )
+
+
+def evaluation_batches(
+    split: data.Split, dataset: Dataset, indices: np.ndarray | None = None
+) -> Batches:
+    """A split's samples (or some of them) in their order, for ``Trainer.evaluate``."""
+    return Batches(
+        split,
+        np.arange(len(split)) if indices is None else indices,
+        EVALUATION_BATCH,
+        seed=0,
+        shuffle=False,
+        mean=dataset.mean,
+        std=dataset.std,
+    )
+
+
+def make_model(config: Config, dtype: Any = "float32") -> Sequential:
+    """The config's network with fresh weights."""
+    return _network(config).initialise(stream(Purpose.INIT, config.seed), dtype)
+
+
+def _network(config: Config) -> Sequential:
+    """The config's network without weights."""
+    return build(config.specs, data.DATASETS[config.dataset].image_shape)
+
+
+def make_loss(config: Config) -> Loss:
+    """The config's loss."""
+    if config.train.loss == "mse":
+        return MSE()
+    return SoftmaxCrossEntropy(config.train.label_smoothing)
+
+
+def make_optimizer(config: Config) -> Optimizer:
+    """The config's optimizer; plain ``sgd`` with a momentum is ``Momentum``."""
+    train = config.train
+    momentum = {"momentum": train.momentum_or_default, "nesterov": train.nesterov}
+    adam = {"betas": train.betas, "eps": train.eps}
+    name = "momentum" if train.optimizer == "sgd" and train.momentum_or_default else train.optimizer
+    arguments: dict[str, dict[str, Any]] = {
+        "momentum": momentum,
+        "rmsprop": {"alpha": train.alpha, "eps": train.eps},
+        "adam": adam,
+        "adamw": adam,
+    }
+    return OPTIMIZERS[name](lr=train.lr, weight_decay=train.weight_decay, **arguments.get(name, {}))
+
+
+def make_scheduler(config: Config, steps_per_epoch: int) -> schedulers.Scheduler:
+    """The config's schedule, with its warm-up around it."""
+    train = config.train
+    scheduler = _inner_scheduler(config, steps_per_epoch)
+    if train.warmup is None:
+        return scheduler
+    return schedulers.Warmup(scheduler, train.warmup.steps, train.warmup.start_factor)
+
+
+def _inner_scheduler(config: Config, steps_per_epoch: int) -> schedulers.Scheduler:
+    train = config.train
+    if train.scheduler is None:
+        return schedulers.FixedLR(train.lr)
+    arguments = train.scheduler.model_dump()
+    name = arguments.pop("name")
+    if name == "cosine" and arguments["T_max"] is None:
+        arguments["T_max"] = train.epochs
+    if name == "plateau":
+        maximise = hooks.maximises(arguments.pop("monitor"), arguments["mode"])
+        arguments["mode"] = "max" if maximise else "min"
+    if name == "one_cycle":
+        peak = arguments.pop("max_lr")
+        arguments["total_steps"] = train.epochs * steps_per_epoch
+        return schedulers.OneCycleLR(train.lr if peak is None else peak, **arguments)
+    return schedulers.SCHEDULERS[name](train.lr, **arguments)
+
+
+def check_files(config: Config) -> None:
+    """Say no before a run whose callbacks could not write their files.
+
+    Raises:
+        ConfigError: a folder or a device is where a file is to be, or its folder is not to be had.
+    """
+    for index, item in enumerate(config.callbacks):
+        for name, options in item:
+            path = getattr(options, "filepath", None)
+            if path is not None:
+                try:
+                    paths.check_writable(Path(path_templates.sample(str(path))))
+                except ConfigError as error:
+                    raise ConfigError(f"callbacks.{index}.{name}.filepath: {error}") from None
+
+
+def make_callbacks(config: Config) -> list[Callback]:
+    """The config's callbacks in its order, after the one that every run has."""
+    made: list[Callback] = [hooks.TerminateOnNaN()]
+    for item in config.callbacks:
+        ((name, arguments),) = item.model_dump().items()
+        if name != "terminate_on_nan":
+            made.append(CALLBACKS[name](**arguments))
+    return made

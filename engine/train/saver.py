@@ -1,0 +1,115 @@
+"""What a session writes while it trains: checkpoints and weights.
+
+A file that cannot be written is no reason to stop: it is said, tried again when there is more to
+save, and remembered until it is written, so that the run does not end as if all were well.
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from engine.checkpoints import checkpoint
+from engine.checkpoints.retention import CheckpointStore
+from engine.config import Config
+from engine.errors import CheckpointError, RunError
+from engine.events import CheckpointSaved, Event, Warned
+from engine.runs.record import weights_meta
+from engine.storage import atomic
+from engine.train.run_state import RunState
+
+
+class Saver:
+    """Writes the checkpoints of a run, and its weights.
+
+    Args:
+        config: the run's.
+        state: what is saved.
+        store: the run's checkpoints.
+        emit: told what was saved, and what was not.
+        prepare: called before every save; sees to the folder.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        state: RunState,
+        store: CheckpointStore,
+        emit: Callable[[Event], None],
+        prepare: Callable[[], None],
+    ) -> None:
+        self._config = config
+        self._state = state
+        self._store = store
+        self._emit = emit
+        self._prepare = prepare
+        self._failed: dict[Path, str] = {}
+        self._last = time.monotonic()
+
+    @property
+    def problem(self) -> str | None:
+        """What should be on the disk and is not, in one line; None if all is well."""
+        return next(iter(self._failed.values()), None)
+
+    def checkpoint(self, *, best: bool = False, silent: bool = False) -> None:
+        """Save all that is needed to resume from here.
+
+        Args:
+            best: keep it as the best one too.
+            silent: emit no event, as before the start.
+        """
+        progress = self._state.progress
+        meta = weights_meta(self._config, self._state.trainer.model) | self._state.meta()
+
+        def save() -> None:
+            path = self._store.save(progress.global_step, self._state.arrays(), meta, best=best)
+            if not silent:
+                self._emit(CheckpointSaved(path, progress.epoch, progress.step, best))
+
+        self._try(self._store.folder, save)
+        self._last = time.monotonic()
+
+    @property
+    def batches_until_due(self) -> int | None:
+        """After how many batches a checkpoint is due; None if the config does not count them."""
+        every = self._config.train.checkpoint_every.steps
+        return None if every is None else every - self._state.progress.global_step % every
+
+    def checkpoint_if_due(self) -> None:
+        """Save a checkpoint inside an epoch, as often as the config says."""
+        every = self._config.train.checkpoint_every
+        by_step = every.steps is not None and self.batches_until_due == every.steps
+        waited = time.monotonic() - self._last
+        if by_step or (every.seconds is not None and waited >= every.seconds):
+            self.checkpoint()
+
+    def weights(self, path: Path, latest_of: Path | None = None) -> bool:
+        """Write the network alone, with what is needed to use it; False if it failed.
+
+        Args:
+            path: the file.
+            latest_of: for a file that the user named: its name with placeholders. A later file of
+                that name makes up for one that could not be written, and a link is followed.
+        """
+        model = self._state.trainer.model
+
+        def save() -> None:
+            arrays = {f"model/{name}": array for name, array in model.state_dict().items()}
+            atomic.make_folder(path.parent)
+            meta = weights_meta(self._config, model)
+            checkpoint.save(path, arrays, meta, follow_symlinks=latest_of is not None)
+
+        return self._try(latest_of or path, save)
+
+    def _try(self, path: Path, save: Callable[[], None]) -> bool:
+        try:
+            self._prepare()
+            save()
+        except (CheckpointError, RunError, OSError) as error:
+            reason = str(error)
+            if isinstance(error, OSError):
+                reason = f"{path}: not saved: {error.strerror or error}"
+            self._failed[path] = reason
+            self._emit(Warned(f"{reason}; training goes on"))
+            return False
+        self._failed.pop(path, None)
+        return True

@@ -1,0 +1,194 @@
+"""The conformance table: one row for each layer and way to construct it.
+
+Every row runs every check of ``checks``: gradients by central differences, the forward pass
+against plain loops, and what all layers promise; and the comparison with PyTorch. A new layer
+adds a row here, its plain formula to ``oracles``, and, if PyTorch has it too, a line to
+``torch_twins``.
+
+Run as a script, it prints the table of the README:
+
+    python tests/support/conformance.py [--full-grid]
+"""
+
+import sys
+from typing import Any
+
+from engine.kernels import winograd
+from tests.support.cases import Case
+
+winograd.LEAST_WORK = 0  # or rows that are small enough for finite differences would not take it
+
+
+def conv(shape: tuple[int, ...], out_channels: int = 4, **arguments: Any) -> Case:
+    return Case("Conv2D", shape, {"out_channels": out_channels, **arguments})
+
+
+def wide(
+    shape: tuple[int, ...], out_channels: int = 6, samples: int = 15, **arguments: Any
+) -> Case:
+    return Case("Conv2D", shape, {"out_channels": out_channels, **arguments}, samples=samples)
+
+
+def pools(shape: tuple[int, ...], samples: int | None = None, **arguments: Any) -> list[Case]:
+    without = {**arguments, "count_include_pad": False}
+    return [
+        Case("MaxPool2D", shape, arguments, inputs="distinct", samples=samples),
+        Case("AvgPool2D", shape, arguments, samples=samples),
+        Case("AvgPool2D", shape, without, samples=samples),
+    ]
+
+
+CASES: list[Case] = [
+    conv((2, 3, 7, 6), kernel_size=3),
+    conv((2, 3, 7, 6), kernel_size=3, padding="same"),
+    conv((2, 3, 7, 6), kernel_size=3, padding=1, bias=False),
+    conv((2, 3, 7, 6), kernel_size=[3, 2], padding="same"),
+    conv((2, 3, 6, 7), kernel_size=[2, 5], padding=[1, 2]),
+    conv((2, 3, 7, 6), kernel_size=4, padding="same", dilation=[1, 2]),
+    conv((2, 3, 8, 6), kernel_size=3, stride=2),
+    conv((1, 3, 8, 9), kernel_size=5, stride=3, padding=2),
+    conv((3, 2, 7, 6), kernel_size=[3, 2], stride=[2, 1], padding=[0, 1]),
+    conv((3, 2, 6, 8), kernel_size=3, stride=[1, 2], padding="same", dilation=[2, 1]),
+    conv((2, 3, 8, 9), kernel_size=3, dilation=2),
+    conv((2, 3, 7, 6), kernel_size=3, dilation=[1, 2], padding=2, stride=2),
+    conv((2, 3, 5, 6), kernel_size=1),
+    conv((2, 3, 5, 6), kernel_size=1, stride=2),
+    conv((2, 3, 5, 6), kernel_size=1, padding=1),
+    conv((2, 2, 5, 6), kernel_size=2, padding=3),
+    conv((5, 1, 4, 6), kernel_size=3, padding=1),
+    conv((2, 2, 6, 5), out_channels=9, kernel_size=3, padding=1),
+    conv((2, 4, 6, 5), out_channels=6, kernel_size=3, padding=1, groups=2),
+    conv((2, 4, 6, 7), out_channels=6, kernel_size=3, stride=2, groups=2, bias=False),
+    conv((2, 3, 6, 5), out_channels=3, kernel_size=3, padding=1, groups=3),
+    conv((2, 2, 6, 5), out_channels=8, kernel_size=[2, 3], groups=2),
+    conv((2, 3, 7, 6), kernel_size=7, padding=3, init="pytorch"),
+    conv((2, 2, 3, 3), kernel_size=2, stride=2, padding=1, dilation=3),  # pixels that nothing meets
+    # Long rows, deep products, more than fits into a cache: kernels may do these another way.
+    wide((16, 2, 5, 9), kernel_size=3, padding=1),
+    wide((16, 2, 6, 9), kernel_size=3, stride=2),
+    wide((20, 1, 7, 12), kernel_size=[3, 2], stride=[1, 2], padding="same"),
+    wide((16, 4, 5, 8), kernel_size=[3, 1], stride=[2, 1], padding=[1, 0], groups=2),
+    wide((16, 3, 6, 9), kernel_size=[2, 3], dilation=[1, 2]),
+    wide((16, 3, 8, 9), kernel_size=3, dilation=2, padding="same"),
+    wide((16, 17, 5, 9), kernel_size=3, padding=1),
+    wide((16, 34, 5, 8), kernel_size=3, padding=1, stride=[2, 1], groups=2),
+    wide((16, 17, 5, 9), kernel_size=[2, 3], stride=2, padding=[0, 1]),
+    wide((16, 17, 5, 10), kernel_size=[2, 3], dilation=[1, 3], padding="same"),
+    wide((8, 4, 20, 22), kernel_size=3, padding=1),
+    wide((16, 4, 38, 24), kernel_size=3, stride=[2, 1], padding=[0, 1]),
+    wide((16, 2, 21, 14), out_channels=32, kernel_size=[3, 1], padding=[1, 0]),
+    wide((16, 2, 40, 12), out_channels=32, kernel_size=[3, 1], stride=[2, 1]),
+    wide((16, 8, 30, 20), out_channels=3, kernel_size=3, stride=2, dilation=[2, 1]),
+    wide((16, 16, 4, 38), out_channels=3, samples=8, kernel_size=3),
+    wide((8, 4, 14, 12), kernel_size=3),
+    wide((6, 8, 9, 16), out_channels=3, kernel_size=5, dilation=2, padding=4),
+    wide((16, 32, 3, 24), out_channels=32, kernel_size=[3, 2]),
+    wide((16, 40, 3, 35), out_channels=33, kernel_size=[3, 2]),
+    wide((16, 64, 5, 45), out_channels=3, samples=4, kernel_size=3, stride=2),
+    # 3x3, stride 1, many channels: what fast algorithms for small kernels are for.
+    wide((16, 24, 3, 8), out_channels=24, samples=8, kernel_size=3, padding=1),
+    wide((16, 24, 4, 9), out_channels=25, samples=8, kernel_size=3, padding=1),
+    wide((16, 25, 3, 12), out_channels=24, samples=8, kernel_size=3, padding=[0, 3]),
+    wide((16, 24, 2, 9), out_channels=24, samples=8, kernel_size=3, padding=[4, 1], bias=False),
+    wide((16, 48, 3, 8), out_channels=48, samples=8, kernel_size=3, padding=1, groups=2),
+    wide((16, 24, 3, 8), out_channels=24, samples=8, kernel_size=3, padding=2),
+    wide((16, 24, 1, 5), out_channels=24, samples=8, kernel_size=3, padding=[1, 4]),
+    wide((16, 520, 1, 8), out_channels=24, samples=4, kernel_size=3, padding=1),
+    wide((32, 64, 1, 10), out_channels=24, samples=8, kernel_size=3, padding=1),
+    wide((1, 3, 40, 44), kernel_size=3, padding=1),
+    *pools((2, 3, 6, 8), kernel_size=2),
+    *pools((2, 3, 7, 6), kernel_size=[3, 2], stride=[2, 1]),
+    *pools((2, 3, 7, 6), kernel_size=3, stride=2, padding=1),
+    *pools((1, 2, 6, 7), kernel_size=[2, 5], stride=[3, 2], padding=[1, 2]),
+    *pools((6, 2, 4, 7), kernel_size=3, stride=1),
+    *pools((2, 2, 5, 4), kernel_size=2, stride=3, padding=1),
+    *pools((2, 1, 3, 4), kernel_size=1, stride=2),
+    *pools((2, 1, 19, 18), samples=20, kernel_size=17, stride=1),
+    Case("GlobalAvgPool2D", (3, 4, 5, 6)),
+    Case("GlobalAvgPool2D", (1, 1, 1, 2)),
+    Case("Dense", (3, 5), {"out_features": 4}),
+    Case("Dense", (1, 7), {"out_features": 1, "bias": False}),
+    Case("Dense", (4, 3), {"out_features": 6, "init": "xavier"}),
+    Case("BatchNorm2D", (3, 4, 5, 6), inputs="shifted"),
+    Case("BatchNorm2D", (1, 2, 3, 4), {"eps": 0.1, "momentum": 0.3}, inputs="shifted"),
+    Case("BatchNorm2D", (3, 4, 5, 6), training=False, inputs="shifted"),
+    Case("BatchNorm2D", (16, 8, 30, 24), inputs="shifted", samples=10),
+    Case("BatchNorm1D", (7, 5), inputs="shifted"),
+    Case("BatchNorm1D", (3, 4), {"eps": 0.01, "momentum": 1.0}, inputs="shifted"),
+    Case("BatchNorm1D", (7, 5), training=False, inputs="shifted"),
+    Case("Dropout", (8, 9, 6, 7), {"p": 0.3}, samples=200),
+    Case("Dropout", (60, 50), {"p": 0.8}, samples=200),
+    Case("Dropout", (5, 6), {"p": 0.0}),
+    Case("Dropout", (5, 6), {"p": 0.3}, training=False),
+    Case("Flatten", (3, 2, 4, 5)),
+    Case("Flatten", (3, 4)),
+    Case("ReLU", (3, 2, 4, 5), inputs="off zero"),
+    Case("ReLU", (4, 5), inputs="off zero"),
+    Case("LeakyReLU", (3, 2, 4, 5), inputs="off zero"),
+    Case("LeakyReLU", (4, 5), {"negative_slope": 0.3}, inputs="off zero"),
+    Case("ELU", (3, 2, 4, 5), inputs="off zero"),
+    Case("ELU", (4, 5), {"alpha": 0.5}, inputs="off zero"),
+    Case("GELU", (3, 2, 4, 5)),
+    Case("GELU", (4, 5), inputs="shifted"),
+    Case("Sigmoid", (3, 2, 4, 5)),
+    Case("Sigmoid", (4, 5), inputs="shifted"),
+    Case("Tanh", (3, 2, 4, 5)),
+    Case("Tanh", (4, 5), inputs="shifted"),
+    Case("Softmax", (3, 4, 2, 5)),
+    Case("Softmax", (4, 5), inputs="shifted"),
+    Case(
+        "Residual",
+        (2, 3, 5, 6),
+        {"body": [{"Conv2D": {"out_channels": 3, "kernel_size": 3, "padding": 1}}, "Tanh"]},
+    ),
+    Case(
+        "Residual",
+        (3, 2, 6, 5),
+        {
+            "body": [
+                {"Conv2D": {"out_channels": 4, "kernel_size": 3, "padding": 1, "stride": 2}},
+                "BatchNorm2D",
+            ],
+            "shortcut": [
+                {"Conv2D": {"out_channels": 4, "kernel_size": 1, "stride": 2, "bias": False}},
+                "BatchNorm2D",
+            ],
+        },
+    ),
+    Case(
+        "Residual",
+        (3, 2, 4, 5),
+        {
+            "body": ["BatchNorm2D"],
+            "shortcut": [{"Conv2D": {"out_channels": 2, "kernel_size": 1}}],
+        },
+    ),
+    Case(
+        "Residual",
+        (3, 4),
+        {"body": [{"Residual": {"body": [{"Dense": {"out_features": 4}}]}}, "Sigmoid"]},
+    ),
+]
+
+
+def main(arguments: list[str]) -> None:
+    """Print the README's table: all rows, and the grid or a sample of it."""
+    from tests.support.checks import measure
+    from tests.support.grid import grid
+
+    cases = CASES + grid(full="--full-grid" in arguments)
+    lines = ["| layer | cases | gradients compared | worst relative error |", "|---|--:|--:|--:|"]
+    totals = [0, 0]
+    for layer in sorted({case.layer for case in cases}):
+        reports = [measure(case) for case in cases if case.layer == layer]
+        assert all(report.passed for report in reports)
+        compared = sum(row.checked for report in reports for row in report.rows)
+        worst = max(report.worst.error for report in reports)
+        lines.append(f"| {layer} | {len(reports):,} | {compared:,} | {worst:.0e} |")
+        totals = [totals[0] + len(reports), totals[1] + compared]
+    lines.append(f"| all | {totals[0]:,} | {totals[1]:,} | |")
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

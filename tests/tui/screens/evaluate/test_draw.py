@@ -1,0 +1,186 @@
+"""Paper: what is drawn on it, and what the network takes it for."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from textual.pilot import Pilot
+
+from engine import data
+from tests.support.app_pilot import Until, tap
+from tests.support.run_makers import make_run
+from tests.tui.screens.evaluate.test_screen import opened
+from tui.app import CnnApp
+from tui.screens.evaluate.draw.brush import Drawing
+from tui.screens.evaluate.draw.canvas import Pad
+from tui.screens.evaluate.draw.screen import DrawScreen, Guesses
+from tui.screens.evaluate.screen import EvaluateScreen
+from tui.state.selection import of_run
+
+MakeApp = Callable[..., CnnApp]
+PLACE = st.tuples(st.floats(-5, 33), st.floats(-5, 33))
+
+
+@given(st.lists(st.tuples(PLACE, PLACE, st.booleans()), max_size=6))
+def test_ink_stays_ink_whatever_is_drawn(
+    strokes: list[tuple[tuple[float, float], tuple[float, float], bool]],
+) -> None:
+    drawing = Drawing(28, 28)
+    for start, end, erase in strokes:
+        drawing.stroke(start, end, erase=erase)
+    for image in (drawing.ink, drawing.as_digit()):
+        assert image.shape == (28, 28)
+        assert image.dtype == np.float32
+        assert 0 <= image.min() <= image.max() <= 1.0001
+
+
+def test_a_stroke_is_connected_and_can_be_taken_away() -> None:
+    drawing = Drawing(28, 28)
+    drawing.stroke((4, 4), (4, 20))
+    assert (drawing.ink[4, 4:21] == 1).all()
+    assert not drawing.ink[8:].any()
+    drawing.stroke((4, 4), (4, 20), erase=True)
+    assert not drawing.ink[4, 4:21].any()
+    drawing.clear()
+    assert drawing.is_empty
+
+
+def test_a_digit_fills_a_box_of_20_around_its_mass() -> None:
+    """Small in a corner or large: it comes out alike."""
+    images = []
+    for top, left, size in ((1, 1, 8), (14, 16, 8), (2, 4, 22)):
+        drawing = Drawing(28, 28)
+        drawing.stroke((top, left), (top, left + size / 2))
+        drawing.stroke((top, left + size / 2), (top + size, left))
+        images.append(drawing.as_digit())
+    for image in images:
+        rows = np.flatnonzero(image.any(axis=1))
+        assert rows[-1] - rows[0] + 1 == 20
+        mass = np.indices(image.shape).reshape(2, -1) @ image.ravel() / image.sum()
+        assert np.abs(mass - 14).max() <= 1
+    np.testing.assert_array_equal(images[0], images[1])
+
+
+def test_digits_of_the_test_set_are_left_much_as_they_are() -> None:
+    split = data.load("mnist_mini").test
+    for image in split.images[:20, 0] / np.float32(255):
+        drawing = Drawing(28, 28)
+        drawing.ink[:] = image
+        assert np.abs(drawing.as_digit() - image).mean() < 0.05
+
+
+def test_paper_of_another_size_is_left_as_it_is() -> None:
+    drawing = Drawing(8, 12)
+    drawing.stroke((2, 2), (2, 9))
+    assert drawing.as_digit() is drawing.ink
+
+
+# -- the screen ------------------------------------------------------------------------------------
+
+
+async def drawing_on(app: CnnApp, pilot: Pilot, until: Until, run: Path) -> DrawScreen:
+    app.choice.chosen = of_run(run)
+    await opened(app, pilot, until)
+    return await paper(app, pilot, until)
+
+
+async def paper(app: CnnApp, pilot: Pilot, until: Until) -> DrawScreen:
+    await tap(pilot, "d")
+    await until(pilot, lambda: isinstance(app.screen, DrawScreen) and app.screen.ready)
+    screen = app.screen
+    assert isinstance(screen, DrawScreen)
+    await until(pilot, lambda: not app.jobs)
+    return screen
+
+
+def guesses(screen: DrawScreen) -> str:
+    return str(screen.query_one(Guesses).render())
+
+
+async def test_drawn_from_the_keyboard(make_app: MakeApp, home: Path, until: Until) -> None:
+    run = make_run(home / "runs")
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await drawing_on(app, pilot, until, run)
+        pad = screen.query_one(Pad)
+        assert "space" in guesses(screen)
+        await tap(pilot, "right", "down")
+        assert pad.drawing.is_empty
+        await tap(pilot, "space", *["down"] * 6, "space", "right", "right")
+        row, column = pad.cursor
+        assert (pad.drawing.ink[row - 6 : row + 1, column - 2] == 1).all()
+        assert pad.drawing.ink[row, column] < 0.2
+        await until(pilot, lambda: guesses(screen).count("%") == 10)
+        await tap(pilot, *["up"] * 40)
+        assert pad.cursor[0] == 0
+        await tap(pilot, "x")
+        assert pad.drawing.is_empty
+        await until(pilot, lambda: "%" not in guesses(screen))
+        await tap(pilot, "escape")
+        assert isinstance(app.screen, EvaluateScreen)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (200, 60)])
+async def test_drawn_with_the_mouse(
+    make_app: MakeApp, home: Path, until: Until, size: tuple[int, int]
+) -> None:
+    run = make_run(home / "runs")
+    app = make_app()
+    async with app.run_test(size=size) as pilot:
+        screen = await drawing_on(app, pilot, until, run)
+        pad = screen.query_one(Pad)
+        left, top, zoom = pad._place
+        start = (left + 5 * zoom, top + 3 * zoom)
+        await pilot.mouse_down(Pad, offset=start)
+        for step in range(1, 7):
+            await pilot.hover(Pad, offset=(left + (5 + step) * zoom, start[1]))
+        await pilot.mouse_up(Pad, offset=(left + 11 * zoom, start[1]))
+        ink = pad.drawing.ink
+        assert ink[5:8, 5].max() > 0.5
+        await pilot.hover(Pad, offset=(left + 20 * zoom, top + 10 * zoom))
+        assert not ink[:, 15:].any(), "the button is up"
+
+
+async def test_images_of_the_test_set_can_be_drawn_on(
+    make_app: MakeApp, home: Path, until: Until
+) -> None:
+    run = make_run(home / "runs")
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await drawing_on(app, pilot, until, run)
+        assert "e on the screen before" in str(screen.refuse("sample"))
+        await tap(pilot, "escape", "e")
+        evaluate = app.screen
+        assert isinstance(evaluate, EvaluateScreen)
+        await until(pilot, lambda: evaluate.found and not evaluate.running)
+        screen = await paper(app, pilot, until)
+        await tap(pilot, "n", "n", "N")
+        assert evaluate.found is not None
+        expected = evaluate.found.test.images[0, 0] / np.float32(255)
+        np.testing.assert_array_equal(screen.query_one(Pad).drawing.ink, expected)
+
+
+async def test_why_nothing_can_be_drawn(make_app: MakeApp, until: Until) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await opened(app, pilot, until)
+        assert screen.refuse("draw") == "there is no trained network yet; 2 trains one"
+        await tap(pilot, "d")
+        assert app.screen is screen
+
+
+async def test_weights_that_are_gone_are_said(make_app: MakeApp, home: Path, until: Until) -> None:
+    run = make_run(home / "runs")
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.choice.chosen = of_run(run)
+        screen = await opened(app, pilot, until)
+        subject = screen.subject
+        assert subject is not None
+        assert subject.weights is not None
+        subject.weights.unlink()
+        await tap(pilot, "d")
+        await until(pilot, lambda: app.screen is screen and app._notifications)

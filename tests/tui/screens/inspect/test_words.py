@@ -1,0 +1,113 @@
+"""The words of the app: every layer and every term explained, no riddles."""
+
+import ast
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from textual.content import Content
+from textual.widgets import Static
+
+from engine.inspection.health import Health
+from engine.layers.about import ABOUT
+from tests.support.app_pilot import Until, seen, settled
+from tests.support.run_makers import CONV
+from tui.app import CnnApp
+from tui.screens.configs.overview import Overview
+from tui.screens.inspect.glossary import GLOSSARY
+from tui.screens.inspect.screen import InspectScreen, LayerTable
+
+MakeApp = Callable[..., CnnApp]
+SOURCES = sorted((Path(__file__).parents[4] / "tui").rglob("*.py"))
+RIDDLES = (
+    "equal headless command", "enter takes it", "; e does", "upd/w",
+    "to look at\"", "whole story", "gone on with", "go on with", "Bring it back", "new sheet",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("riddle", RIDDLES)
+def test_no_riddle_is_shown(riddle: str) -> None:
+    for path in SOURCES:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                assert id(node) in docs or riddle not in node.value, (
+                    f"{path.name}, line {node.lineno}"
+                )
+
+
+async def inspecting(app: CnnApp, pilot: object, until: Until) -> InspectScreen:
+    await pilot.press("3")  # type: ignore[attr-defined]
+    screen = app.screen
+    assert isinstance(screen, InspectScreen)
+    table = screen.query_one(LayerTable)
+    await until(pilot, lambda: screen.lookout.look and table.has_focus and not app.jobs)  # type: ignore[arg-type]
+    return screen
+
+
+def about(screen: InspectScreen) -> str:
+    return str(screen.query_one("#about", Static).render())
+
+
+async def test_inspect_explains_the_chosen_layer(
+    make_app: MakeApp, home: Path, until: Until
+) -> None:
+    (home / "configs" / "conv.yaml").write_text(CONV)
+    app = make_app("conv")
+    async with app.run_test() as pilot:
+        screen = await inspecting(app, pilot, until)
+        for kind in ("Conv2D", "ReLU", "MaxPool2D", "Conv2D", "ReLU", "Flatten", "Dense"):
+            await until(pilot, lambda kind=kind: about(screen) == f"{kind} {ABOUT[kind]}")
+            assert str(ABOUT[kind]) in screen.query_one(LayerTable).HELP_TEXT
+            await pilot.press("down")
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+async def test_advice_is_shown_whole_and_a_key_goes_to_each_flagged_layer(
+    make_app: MakeApp, home: Path, until: Until, width: int
+) -> None:
+    (home / "configs" / "conv.yaml").write_text(CONV)
+    app = make_app("conv")
+    async with app.run_test(size=(width, 24)) as pilot:
+        screen = await inspecting(app, pilot, until)
+        table = screen.query_one(LayerTable)
+        look = screen.lookout.look
+        assert look is not None
+        advice = "52% of its channels are 0 for every sample: lower train.lr, or LeakyReLU"
+        for index in (1, 4):
+            object.__setattr__(look.facts[index], "health", Health("!", "dying", "warning", advice))
+        screen.lookout.version += 1
+        screen.beat()
+        title = Content.from_markup(str(table.border_subtitle)).plain
+        assert title == "! layer 1: dying, 1 more  f goes there"
+        for key in ("1", "4", "1"):
+            await pilot.press("f")
+            assert table.key == key
+            await settled(pilot, until)
+            region = screen.query_one("#about", Static).region
+            shown = " ".join(" ".join(seen(app).split("\n")[region.y : region.bottom]).split())
+            assert shown == f"! {advice} ReLU {ABOUT['ReLU']}"
+
+
+async def test_nothing_flagged_is_said(make_app: MakeApp, home: Path, until: Until) -> None:
+    app = make_app()
+    async with app.run_test() as pilot:
+        screen = await inspecting(app, pilot, until)
+        await until(pilot, lambda: screen.place)
+        assert screen.refuse("flagged") == "no layer is flagged"
+
+
+async def test_configs_explain_every_layer_of_the_network(make_app: MakeApp, until: Until) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settled(pilot, until)
+        shown = " ".join(str(app.screen.query_one("#overview-text", Static).render()).split())
+        for kind in ("MaxPool2D", "Flatten", "Dense"):
+            assert f"{kind} {ABOUT[kind]}" in shown
+        assert app.screen.query_one(Overview).max_scroll_y >= 0
+
+
+def test_every_term_is_explained_where_it_is_met() -> None:
+    for word in ("filter", "feature map", "pool", "loss"):
+        assert GLOSSARY[word] in InspectScreen.HELP_TEXT

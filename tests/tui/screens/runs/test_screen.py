@@ -1,0 +1,437 @@
+"""Runs: listed, compared, opened, gone on with, exported and deleted; the broken ones too."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from textual.content import Content
+from textual.pilot import Pilot
+from textual.widgets import Input, Static
+
+from engine.runs.directory import RunDir
+from engine.runs.metrics_csv import append
+from engine.storage.locks import Lock
+from tests.support.app_pilot import Until, tap, write_slow
+from tests.support.run_makers import CONV, make_run
+from tui.app import CnnApp
+from tui.screens.choose import Choose
+from tui.screens.dialogs import AskPath, Confirm
+from tui.screens.evaluate.screen import EvaluateScreen
+from tui.screens.gradients.screen import GradientsScreen
+from tui.screens.help import HelpScreen
+from tui.screens.inspect.screen import InspectScreen
+from tui.screens.runs.facts import DiffTable, WeightTable
+from tui.screens.runs.screen import RunCurve, RunsScreen, RunTable
+from tui.screens.train import curves
+from tui.widgets.line import Line
+
+MakeApp = Callable[..., CnnApp]
+
+ONE, TWO, CUT, BAD = (
+    "20260101-100000-one-00aa",
+    "20260102-100000-two-00bb",
+    "20260103-100000-cut-00cc",
+    "20260104-100000-bad-00dd",
+)
+
+
+@pytest.fixture
+def runs(home: Path) -> Path:
+    """Four runs: two finished, one stopped, one broken; the newest first is the broken one."""
+    root = home / "runs"
+    make_run(root, ONE)
+    make_run(root, TWO, accuracies=(0.6, 0.9), overrides=("train.lr=0.5", "seed=7"))
+    make_run(root, CUT, status="stopped", accuracies=(0.4,))
+    make_run(root, BAD)
+    (root / BAD / "run.json").write_text("{")
+    return root
+
+
+async def opened(app: CnnApp, pilot: Pilot, until: Until) -> RunsScreen:
+    await tap(pilot, "5")
+    screen = app.screen
+    assert isinstance(screen, RunsScreen)
+    await until(pilot, lambda: screen.ready and screen.shelf.runs is not None and not app.jobs)
+    return screen
+
+
+async def go_to(screen: RunsScreen, run: Path, pilot: Pilot, until: Until) -> None:
+    screen.query_one(RunTable).move_to(str(run))
+    await until(pilot, lambda: run in screen.shelf.details and not screen.app.jobs)  # type: ignore[attr-defined]
+    await until(pilot, lambda: str(screen.query_one("#facts-pane").border_title) == run.name)
+
+
+def column(screen: RunsScreen, index: int) -> list[str]:
+    return [row[index][0] for row in screen.query_one(RunTable).rows]
+
+
+def facts(screen: RunsScreen) -> str:
+    return str(screen.query_one("#facts").render())
+
+
+def line(screen: RunsScreen) -> str:
+    return screen.query_one("#subject", Line).render().plain
+
+
+async def test_all_runs_are_listed_the_broken_ones_with_their_reason(
+    make_app: MakeApp, runs: Path, until: Until
+) -> None:
+    app = make_app()
+    async with app.run_test() as pilot:
+        screen = await opened(app, pilot, until)
+        await until(pilot, lambda: column(screen, 1) == ["bad", "cut", "two", "one"])
+        assert column(screen, 3) == ["✗ broken", "■ stopped", "✓ finished", "✓ finished"]
+        await until(pilot, lambda: "not JSON" in facts(screen))
+        await go_to(screen, runs / TWO, pilot, until)
+        assert "1,234 parameters, seed 7" in facts(screen)
+        weights = [row[0][0] for row in screen.query_one(WeightTable).rows]
+        assert weights == ["finished", "best"]
+        assert screen.query_one(RunCurve).picture.series[0].y.tolist() == [0.6, 0.9]
+        assert isinstance(screen.focused, RunTable)
+        await pilot.press("question_mark")
+        assert isinstance(app.screen, HelpScreen)
+
+
+async def test_without_runs_it_says_what_to_do(make_app: MakeApp, until: Until) -> None:
+    app = make_app()
+    async with app.run_test() as pilot:
+        screen = await opened(app, pilot, until)
+        await until(pilot, lambda: "No runs yet" in str(screen.query_one("#nothing").render()))
+        await tap(pilot, "i")
+        assert any("no runs yet" in n.message for n in app._notifications)
+
+
+async def test_a_folder_that_cannot_be_read_says_so(
+    make_app: MakeApp, home: Path, until: Until
+) -> None:
+    (home / "runs").write_text("a file")
+    app = make_app()
+    async with app.run_test() as pilot:
+        screen = await opened(app, pilot, until)
+        await until(pilot, lambda: "✗" in str(screen.query_one("#nothing").render()))
+        assert "runs_dir" in str(screen.query_one("#nothing").render())
+
+
+async def test_marked_runs_are_compared(make_app: MakeApp, runs: Path, until: Until) -> None:
+    app = make_app()
+    async with app.run_test() as pilot:
+        screen = await opened(app, pilot, until)
+        assert screen.refuse("diff") is not None
+        for run in (TWO, ONE):
+            await go_to(screen, runs / run, pilot, until)
+            await pilot.press("space")
+        assert column(screen, 0) == ["", "", "a", "b"]
+        curve = screen.query_one(RunCurve)
+        assert [series.name for series in curve.picture.series] == ["a", "b"]
+        await pilot.press("m")
+        assert curve.picture.series[0].y == pytest.approx(np.array([0.5, 0.2]))
+        await pilot.press("y")
+        assert curve.picture.log
+        await pilot.press("d")
+        await until(pilot, lambda: isinstance(screen.focused, DiffTable))
+        rows = [tuple(text for text, _ in row) for row in screen.query_one(DiffTable).rows]
+        assert rows == [("seed", "7", "1"), ("train.lr", "0.5", "0.05")]
+        await pilot.press("escape")
+        assert not screen.query_one(DiffTable).display
+        await pilot.press("u")
+        assert screen.shelf.marked == {}
+
+
+@pytest.mark.parametrize("keys", ["dd", "zz", "dzzd", "d escape", "resize"])
+async def test_the_legend_keeps_its_names(
+    make_app: MakeApp, runs: Path, until: Until, keys: str
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await opened(app, pilot, until)
+        for run in (TWO, ONE):
+            await go_to(screen, runs / run, pilot, until)
+            await pilot.press("space")
+        curve = screen.query_one(RunCurve)
+
+        def legend() -> str:
+            return str(curve.border_title)
+
+        await until(pilot, lambda: "a two" in legend() and "b one" in legend())
+        if keys == "resize":
+            await pilot.resize_terminal(60, 16)
+            await until(pilot, lambda: "two" not in legend())
+            await pilot.resize_terminal(120, 40)
+        for key in keys.split() if " " in keys else keys if keys != "resize" else ():
+            await pilot.press(key)
+            await pilot.pause()
+        await until(pilot, lambda: curve.size.width > 0)
+        await until(pilot, lambda: "a two" in legend() and "b one" in legend())
+
+
+BY_HAND = {
+    "weights": ["", "", ""],
+    "rates": [{"epoch": 1, "step": 4, "lr": 0.025}, {"epoch": 2, "step": 0, "lr": 0.0125}],
+    "parts": [],
+    "final": "",
+}
+
+
+async def test_a_learning_rate_set_by_hand_is_a_difference(
+    make_app: MakeApp, home: Path, until: Until
+) -> None:
+    make_run(home / "runs", ONE)
+    make_run(home / "runs", TWO, provenance=BY_HAND)
+    app = make_app()
+    async with app.run_test(size=(160, 40)) as pilot:
+        screen = await opened(app, pilot, until)
+        for run in (ONE, TWO):
+            await go_to(screen, home / "runs" / run, pilot, until)
+            await pilot.press("space")
+        words = "0.025 from epoch 2, batch 5; 0.0125 from epoch 3"
+        await until(pilot, lambda: f"lr by hand: {words}" in facts(screen))
+        await pilot.press("d")
+        await until(pilot, lambda: isinstance(screen.focused, DiffTable))
+        rows = [tuple(text for text, _ in row) for row in screen.query_one(DiffTable).rows]
+        assert rows == [("lr by hand", "–", words)]
+
+
+async def test_a_run_under_way_is_followed(make_app: MakeApp, home: Path, until: Until) -> None:
+    nothing = {"epochs": None, "best": None, "test": None, "seconds": None}
+    run = make_run(
+        home / "runs", ONE, status="running", accuracies=(0.5, 0.25), weights=False, **nothing
+    )
+    app = make_app()
+    with Lock(run / ".lock"):
+        async with app.run_test(size=(160, 40)) as pilot:
+            screen = await opened(app, pilot, until)
+
+            def shown() -> list[str]:
+                return [column(screen, index)[0] for index in (3, 4, 5)]
+
+            def curve() -> list[float]:
+                series = screen.query_one(RunCurve).picture.series
+                return series[0].y.tolist() if series else []
+
+            await until(pilot, lambda: shown() == ["▶ running", "2", "0.5000"])
+            await until(pilot, lambda: curve() == [0.5, 0.25])
+            await until(pilot, lambda: "epoch 2 of 3" in facts(screen))
+            append(run / "metrics.csv", {"epoch": 3, "loss": 1.0, "val_acc": 0.75})
+            await until(pilot, lambda: shown() == ["▶ running", "3", "0.7500"])
+            await until(pilot, lambda: curve() == [0.5, 0.25, 0.75])
+            await until(pilot, lambda: "epoch 3 of 3" in facts(screen))
+
+
+async def test_the_marks_of_the_learning_rate_are_there_after_a_resume(
+    make_app: MakeApp, home: Path, until: Until
+) -> None:
+    write_slow(home)
+    app = make_app("slow")
+    async with app.run_test() as pilot:
+        await tap(pilot, "r")
+        await until(pilot, lambda: app.training.history)
+        await tap(pilot, "minus")
+        await until(pilot, lambda: app.training.lr_changes)
+        changes = list(app.training.lr_changes)
+        app.training.stop()
+        await until(pilot, lambda: not app.training.running)
+        await tap(pilot, "R")
+        await until(pilot, lambda: app.training.running and app.training.started)
+        assert app.training.lr_changes == changes
+        assert curves.read(app.training).changes
+        app.training.stop()
+        await until(pilot, lambda: not app.training.running)
+
+
+async def test_no_more_runs_are_marked_than_there_are_letters(
+    make_app: MakeApp, home: Path, until: Until
+) -> None:
+    for i in range(7):
+        make_run(home / "runs", f"2026010{i + 1}-100000-r{i}-00aa", weights=False)
+    app = make_app()
+    async with app.run_test() as pilot:
+        screen = await opened(app, pilot, until)
+        for _ in range(7):
+            await pilot.press("space", "down")
+        assert sorted(screen.shelf.marked.values()) == list("abcdef")
+        assert any("6 runs are marked" in n.message for n in app._notifications)
+
+
+@pytest.mark.parametrize(
+    ("key", "kind"), [("i", InspectScreen), ("v", EvaluateScreen), ("g", GradientsScreen)]
+)
+async def test_a_run_is_opened_in_other_screens(
+    make_app: MakeApp, runs: Path, until: Until, key: str, kind: type
+) -> None:
+    app = make_app()
+    async with app.run_test() as pilot:
+        screen = await opened(app, pilot, until)
+        await go_to(screen, runs / ONE, pilot, until)
+        screen.query_one(WeightTable).move_to(str(runs / ONE / "checkpoints" / "best.npz"))
+        await tap(pilot, key)
+        await until(pilot, lambda: isinstance(app.screen, kind))
+        assert app.choice.chosen is not None
+        assert app.choice.chosen.what == "best weights, epoch 3"
+        if kind is EvaluateScreen:
+            await until(pilot, lambda: app.screen.found)  # type: ignore[attr-defined]
+            assert app.screen.found.result.acc > 0  # type: ignore[attr-defined]
+
+
+async def test_enter_says_what_can_be_done(make_app: MakeApp, runs: Path, until: Until) -> None:
+    app = make_app()
+    async with app.run_test() as pilot:
+        screen = await opened(app, pilot, until)
+        await go_to(screen, runs / CUT, pilot, until)
+        await tap(pilot, "enter")
+        await until(pilot, lambda: isinstance(app.screen, Choose))
+        assert isinstance(app.screen, Choose)
+        actions = [key for key, _, _ in app.screen._options]
+        assert actions == ["inspect", "evaluate", "gradients", "resume", "export", "delete"]
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, InspectScreen))
+
+
+async def test_a_stopped_run_is_gone_on_with(make_app: MakeApp, home: Path, until: Until) -> None:
+    (home / "configs" / "conv.yaml").write_text(CONV.replace("epochs: 3", "epochs: 400"))
+    app = make_app("conv")
+    async with app.run_test() as pilot:
+        await tap(pilot, "r")
+        await until(pilot, lambda: app.training.history)
+        app.training.stop()
+        await until(pilot, lambda: not app.training.running)
+        run = app.training.run_dir
+        assert run is not None
+        screen = await opened(app, pilot, until)
+        await until(pilot, lambda: column(screen, 3) == ["■ stopped"])
+        assert screen.refuse("resume") is None
+        await tap(pilot, "R")
+        await until(pilot, lambda: app.training.running and app.training.started)
+        assert app.training.run_dir == run
+        assert app.training.started is not None
+        assert app.training.started.epoch >= 1
+        await tap(pilot, "5")
+        await until(pilot, lambda: column(screen, 3) == ["▶ running"])
+        assert "running" in (screen.refuse("resume") or "")
+        assert "running" in (screen.refuse("delete") or "")
+        app.training.stop()
+        await until(pilot, lambda: not app.training.running)
+        await until(pilot, lambda: column(screen, 3) == ["■ stopped"])
+
+
+def problem_in(screen: object) -> str:
+    """What a dialog says of the path that was typed."""
+    assert isinstance(screen, AskPath)
+    return str(screen.query_one(".problem", Static).render())
+
+
+async def test_a_network_is_exported_and_what_was_written_is_said(
+    make_app: MakeApp, runs: Path, home: Path, until: Until
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await opened(app, pilot, until)
+        await go_to(screen, runs / ONE, pilot, until)
+
+        async def export(path: str) -> None:
+            await tap(pilot, "x")
+            if isinstance(app.screen, Choose):
+                keys = [key for key, _, _ in app.screen._options]
+                await pilot.press("home", *["down"] * keys.index("npz"), "enter")
+            await until(pilot, lambda: isinstance(app.screen, AskPath))
+            app.screen.query_one(Input).value = path
+            await pilot.press("enter")
+
+        await export("out/[b]net.npz")
+        await until(pilot, lambda: "wrote [b]net.npz" in line(screen))
+        with np.load(home / "out" / "[b]net.npz") as saved:
+            assert "0.weight" in saved
+        await export("out/[b]net.npz")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        await tap(pilot, "n")
+        await export(str(home / "out"))
+        await until(pilot, lambda: "it is a folder" in problem_in(app.screen))
+        app.screen.query_one(Input).value = "  "
+        await until(pilot, lambda: not problem_in(app.screen))
+        await pilot.press("enter")
+        await until(pilot, lambda: app.screen is screen)
+
+
+async def test_deleting_asks_and_forgets(make_app: MakeApp, runs: Path, until: Until) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await opened(app, pilot, until)
+        for run in (ONE, BAD):
+            await go_to(screen, runs / run, pilot, until)
+            await tap(pilot, "D")
+            await until(pilot, lambda: isinstance(app.screen, Confirm))
+            await tap(pilot, "enter")  # what cannot be undone wants more than that
+            await until(pilot, lambda: app.screen is screen)
+            assert (runs / run).exists()
+            await tap(pilot, "D")
+            await until(pilot, lambda: isinstance(app.screen, Confirm))
+            await tap(pilot, "y")
+            await until(pilot, lambda run=run: not (runs / run).exists())
+            await until(pilot, lambda run=run: f"deleted {run}" in line(screen))
+        await until(pilot, lambda: column(screen, 1) == ["cut", "two"])
+
+
+async def test_a_run_that_somebody_holds_is_not_deleted(
+    make_app: MakeApp, runs: Path, until: Until
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await opened(app, pilot, until)
+        await go_to(screen, runs / ONE, pilot, until)
+        with RunDir.open(runs / ONE):
+            await tap(pilot, "D")
+            await until(pilot, lambda: isinstance(app.screen, Confirm))
+            await tap(pilot, "y")
+            await until(pilot, lambda: "✗" in line(screen))
+        assert (runs / ONE).exists()
+
+
+async def test_the_list_is_filtered_and_sorted(make_app: MakeApp, runs: Path, until: Until) -> None:
+    app = make_app()
+    async with app.run_test() as pilot:
+        screen = await opened(app, pilot, until)
+        await pilot.press("slash")
+        await until(pilot, lambda: isinstance(screen.focused, Input))
+        await pilot.press(*"finished")
+        await until(pilot, lambda: column(screen, 1) == ["two", "one"])
+        await pilot.press(*"xyz")
+        await until(pilot, lambda: column(screen, 1) == [])
+        assert "esc takes it away" in screen.query_one(RunTable).empty
+        await pilot.press("escape")
+        await until(pilot, lambda: len(column(screen, 1)) == 4)
+        assert isinstance(screen.focused, RunTable)
+        await pilot.press("s")
+        await until(pilot, lambda: column(screen, 1)[0] == "two")
+
+
+async def test_a_run_that_vanishes_is_no_trouble(
+    make_app: MakeApp, runs: Path, until: Until
+) -> None:
+    app = make_app()
+    async with app.run_test() as pilot:
+        screen = await opened(app, pilot, until)
+        await go_to(screen, runs / TWO, pilot, until)
+        shutil.rmtree(runs / ONE)
+        shutil.rmtree(runs / TWO)
+        await tap(pilot, "i")
+        await until(pilot, lambda: any("no such run" in n.message for n in app._notifications))
+        screen.query_one(RunTable).move_to(str(runs / ONE))
+        await until(pilot, lambda: "no such run" in facts(screen))
+        await pilot.press("r")
+        await until(pilot, lambda: column(screen, 1) == ["bad", "cut"])
+
+
+async def test_what_is_in_a_record_is_shown_as_text(
+    make_app: MakeApp, home: Path, until: Until
+) -> None:
+    nasty = "[red]x[/red]\x1b[2J\u202e"
+    make_run(home / "runs", ONE, dataset=nasty, model=nasty, status="failed", reason=nasty)
+    app = make_app()
+    async with app.run_test(size=(200, 60)) as pilot:
+        screen = await opened(app, pilot, until)
+        await until(pilot, lambda: "[red]x[/red]\ufffd" in facts(screen))
+        text = "".join(strip.text for strip in app.screen._compositor.render_strips())
+        assert "\x1b" not in text
+        assert "\u202e" not in text
+        assert Content.from_markup(str(screen.query_one("#facts-pane").border_title)).plain == ONE

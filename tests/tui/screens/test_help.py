@@ -1,0 +1,66 @@
+"""Help says where one is, and lists only what works there."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from textual.widgets import Static
+
+from tests.support.app_pilot import Until, settled
+from tests.support.run_makers import make_run
+from tui import keymap
+from tui.app import CnnApp
+from tui.keymap import CHARACTERS
+from tui.screens import TITLES
+from tui.screens.base import BaseScreen
+from tui.screens.help import HelpScreen
+
+MakeApp = Callable[..., CnnApp]
+WAYS = {
+    "configs": ("1",), "train": ("2",), "inspect": ("3",), "gradients": ("4",), "runs": ("5",),
+    "evaluate": ("6",), "edit": ("1", "e"), "draw": ("6", "d"),
+}  # fmt: skip
+
+
+def test_every_screen_has_a_title() -> None:
+    assert TITLES.keys() == {key.where for key in keymap.KEYS} - {keymap.APP}
+    assert WAYS.keys() == TITLES.keys()
+
+
+@pytest.mark.parametrize("where", WAYS)
+async def test_help_has_the_name_of_its_screen_and_lists_keys_that_work(
+    make_app: MakeApp, home: Path, until: Until, where: str
+) -> None:
+    make_run(home / "runs")
+    app = make_app()
+    async with app.run_test() as pilot:
+        for key in WAYS[where]:
+            await pilot.press(key)
+            await settled(pilot, until)
+        screen = app.screen
+        assert isinstance(screen, BaseScreen)
+        focused = screen.focused
+        await pilot.press("f1")
+        assert isinstance(app.screen, HelpScreen)
+        assert app.screen.query_one("#help").border_title == f"Help: {TITLES[where]}"
+        table = str(app.screen.query_one("#help-keys", Static).render())
+        rows = [line.split("  ")[1].split() for line in table.splitlines() if line[:2] == "  "]
+        listed = {key for row in rows for key in row}
+        assert {"f1", "^p"} <= listed
+        for key in keymap.keys_of(where) + keymap.keys_of(keymap.APP):
+            for pressed in key.keys.split(","):
+                character = pressed if len(pressed) == 1 else CHARACTERS.get(pressed)
+                typed = focused is not None and focused.check_consume_key(pressed, character)
+                if not key.priority:
+                    assert (keymap.written(pressed) in listed) != typed, pressed
+
+
+async def test_a_question_mark_that_the_form_types_is_not_listed(make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test() as pilot:
+        await pilot.press("e", "question_mark")
+        assert not isinstance(app.screen, HelpScreen), "it was typed"
+        await pilot.press("f1")
+        table = str(app.screen.query_one("#help-keys", Static).render())
+        assert "?" not in table
+        assert "f1" in table

@@ -1,0 +1,240 @@
+"""Every screen and every dialog in the smallest terminal that is promised."""
+
+import asyncio
+import re
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.screen import ModalScreen
+from textual.widget import Widget
+from textual.widgets import Button, Input, Static
+
+from engine.errors import ConfigError
+from tests.support.app_pilot import Until, seen, settled
+from tests.support.fakes import train_to
+from tests.support.patience import PATIENCE
+from tests.support.run_makers import make_run
+from tests.tui.screens.evaluate.test_screen import measurement
+from tui.app import CnnApp
+from tui.screens import SCREENS
+from tui.screens.base import MIN_HEIGHT, MIN_WIDTH
+from tui.screens.choose import Choose
+from tui.screens.configs.copied import Copied
+from tui.screens.dialogs import AskPath, Confirm
+from tui.screens.evaluate import screen
+from tui.screens.evaluate.draw.canvas import Pad
+from tui.screens.help import HelpScreen
+from tui.screens.inspect.gallery import GalleryPane
+
+SIZES = ((MIN_WIDTH, MIN_HEIGHT), (MIN_WIDTH, 24), (80, MIN_HEIGHT), (80, 20), (80, 24))
+MakeApp = Callable[..., CnnApp]
+DIGITS = tuple("0123456789")
+
+
+async def _nothing(pilot: Pilot, until: Until) -> None:
+    pass
+
+
+async def _trains(pilot: Pilot, until: Until) -> None:
+    train_to(pilot.app, 6.6)  # type: ignore[arg-type]
+
+
+async def _evaluates(pilot: Pilot, until: Until) -> None:
+    await pilot.press("6")
+    await settled(pilot, until)
+    await pilot.press("e")
+    await settled(pilot, until)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A screen, how one gets there, and what has to be seen on it."""
+
+    name: str
+    keys: tuple[str, ...]
+    shows: tuple[str, ...]
+    before: Callable[[Pilot, Until], Awaitable[None]] = _nothing
+
+
+PLACES = (
+    Place("configs", ("1",), (r"quickstart +✓", r"tiny +✓", r"r  train conv", r"data +MNIST")),
+    Place("train", ("2",), (r"training  epoch 7/12", r"loss ", r"acc", r"★"), _trains),
+    Place("inspect", ("3",), (r"0 Conv2D", r"1 ReLU", r"2 MaxPool2D", r"weights", r"gradients")),
+    Place("gradients", ("4", "g"), (r"Passed", r"0 Conv2D", r"verdict", r"analytic", r"error")),
+    Place("runs", ("5",), (r"conv0 .*finished", r"conv3 .*finished", r"val_acc", r"▸finished")),
+    Place("evaluate", (), (r"test_acc", *(rf"(?m)^.?[ ▸]+{n} +[·\d]" for n in DIGITS)), _evaluates),
+    Place("draw", ("d", "n"), tuple(rf"\b{n} [━╸─]+ +\d+%" for n in DIGITS), _evaluates),
+    Place("edit", ("1", "e"), (r"name +config", r"dataset", r"can be run")),
+)
+
+
+@pytest.fixture
+def app(make_app: MakeApp, home: Path, monkeypatch: pytest.MonkeyPatch) -> CnnApp:
+    """An app with a config of a few layers, four runs of it, and an evaluation at hand."""
+    monkeypatch.setattr(screen, "measure", lambda *args, **more: _of_digits())
+    for i in range(4):
+        path = make_run(home / "runs", f"2026010{i + 1}-030405-conv{i}-00a{i}")
+    (home / "configs" / "conv.yaml").write_text((path / "config.yaml").read_text())
+    return make_app("conv")
+
+
+def _of_digits() -> object:
+    found = measurement(DIGITS)
+    images = found.test.images.repeat(4, axis=2).repeat(4, axis=3)[..., :28, :28]
+    object.__setattr__(found.test, "images", images)
+    return found
+
+
+def test_every_screen_has_its_place_here() -> None:
+    assert {spec.id for spec in SCREENS} <= {place.name for place in PLACES}
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.name)
+async def test_every_screen_is_usable(
+    app: CnnApp, until: Until, place: Place, size: tuple[int, int]
+) -> None:
+    async with app.run_test(size=size) as pilot:
+        await _go(pilot, until, place)
+        await _check(app, place)
+
+
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.name)
+async def test_every_screen_is_usable_after_the_terminal_was_made_smaller(
+    app: CnnApp, until: Until, place: Place
+) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        await _go(pilot, until, place)
+        await pilot.resize_terminal(*SIZES[0])
+        await until(pilot, lambda: app.screen.has_class("-very-low"))
+        await settled(pilot, until)
+        await _check(app, place)
+        for pane in app.screen.query(GalleryPane):
+            assert _rows_in_sight(pane) >= 5, seen(app)
+
+
+async def _go(pilot: Pilot, until: Until, place: Place) -> None:
+    await place.before(pilot, until)
+    for key in place.keys:
+        await pilot.press(key)
+        await settled(pilot, until)
+
+
+async def _check(app: CnnApp, place: Place) -> None:
+    for pattern in place.shows:
+        await _comes(pattern, app)
+    for widget in app.screen.query("*"):
+        if widget.focusable and widget.display and widget.region.area:
+            rows = _rows_in_sight(widget)
+            assert rows >= 2 or rows == widget.size.height, f"{widget}\n{seen(app)}"
+    pads = app.screen.query(Pad)
+    assert not pads or _rows_in_sight(pads.first()) >= 14, "all of the paper"
+
+
+async def _comes(pattern: str, app: CnnApp) -> None:
+    """Wait until something is seen; where it does not come, show what is there instead."""
+    deadline = time.monotonic() + PATIENCE
+    while not re.search(pattern, seen(app)):
+        assert time.monotonic() < deadline, f"{pattern} is not in\n{seen(app)}"
+        await asyncio.sleep(0.02)
+
+
+def _rows_in_sight(widget: Widget) -> int:
+    """Lines of the widget's content that are on the screen."""
+    place = widget.screen.find_widget(widget)
+    return place.clip.intersection(widget.content_region).height
+
+
+# -- dialogs ------------------------------------------------------------------------------------
+
+LONG = "20260104-030405-a_name_as_long_as_they_get-00a3"
+DIALOGS: dict[str, tuple[type[ModalScreen], Callable[[CnnApp], ModalScreen]]] = {
+    "a question": (
+        Confirm,
+        lambda app: Confirm(
+            f"Delete {LONG}?",
+            "Its config, metrics, checkpoints and weights are gone for good, and nothing brings "
+            "them back: neither undo nor the trash of the desktop has them.",
+            yes="quit without saving configs", no="not yet",
+        ),
+    ),
+    "a path": (
+        AskPath,
+        lambda app: AskPath(
+            "Export as npz", f"{LONG}, finished weights; where to?", value="x.npz", check=Path
+        ),
+    ),
+    "a path that is refused": (AskPath, lambda app: _refused()),
+    "what was copied": (
+        Copied,
+        lambda app: Copied(["cnn-tui", "--no-ui", *["--set", "train.lr=0.1"] * 8]),
+    ),
+    "a list": (
+        Choose,
+        lambda app: Choose(
+            f"{LONG} and more words than there is room for",
+            [(str(i), f"option {i}", "a remark") for i in range(50)], "30",
+        ),
+    ),
+    "help": (HelpScreen, lambda app: HelpScreen(app.screen)),  # type: ignore[arg-type]
+}  # fmt: skip
+
+
+def _refused() -> AskPath:
+    """A path that cannot be written, and the reason in the dialog."""
+
+    def refuse(typed: str) -> Path:
+        raise ConfigError(f"{typed}: a name may have 255 bytes, this one has 300; shorten it")
+
+    asked = AskPath("Save as", "Configs in ./configs are listed here.", value="x.npz", check=refuse)
+    asked.call_after_refresh(asked._submitted)
+    return asked
+
+
+def test_every_dialog_has_its_place_here() -> None:
+    ours = {one for one in ModalScreen.__subclasses__() if one.__module__.startswith("tui.")}
+    assert ours == {kind for kind, _ in DIALOGS.values()}
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("name", DIALOGS)
+async def test_every_dialog_is_usable(
+    app: CnnApp, until: Until, name: str, size: tuple[int, int]
+) -> None:
+    async with app.run_test(size=size) as pilot:
+        await settled(pilot, until)
+        await app.push_screen(DIALOGS[name][1](app))
+        await pilot.pause()
+        dialog = app.screen
+        assert isinstance(dialog, ModalScreen)
+        box = dialog.query_one(".dialog, Copied > VerticalScroll")
+        assert box.region == box.region.intersection(dialog.region), seen(app)
+        if name == "help":  # it scrolls
+            assert box.max_scroll_y > 0
+            assert "Train this config" in _scrolled_through(app, box)
+            return
+        for widget in dialog.query("Static, Button, Input, OptionList"):
+            inside = box.content_region.intersection(widget.region)
+            assert inside == widget.region, f"{widget} is cut\n{seen(app)}"
+        words = " ".join(seen(app).split())
+        assert name != "a path that is refused" or "shorten it" in words
+        for static in dialog.query(Static):
+            for word in str(static.content).split():
+                assert word in words, f"{word!r} is cut\n{seen(app)}"
+        for button in dialog.query(Button):
+            assert str(button.label) in seen(app)
+        assert not dialog.query(Input) or "x.npz" in words
+        assert name != "a list" or "● option 30" in words, "the chosen one is in sight"
+
+
+def _scrolled_through(app: CnnApp, box: Widget) -> str:
+    found = []
+    for y in range(0, int(box.max_scroll_y) + 1, 4):
+        box.scroll_to(y=y, animate=False, immediate=True)
+        app.screen._compositor.reflow(app.screen, app.screen.size)
+        found.append(seen(app))
+    return "\n".join(found)

@@ -1,0 +1,112 @@
+"""Which network is looked at."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from engine.errors import CheckpointError, ConfigError
+from engine.runs.listing import delete_run
+from engine.train.weights import list_weights
+from tests.support.app_pilot import Until, settled
+from tests.support.run_makers import make_run
+from tui.app import CnnApp
+from tui.screens import SCREENS
+from tui.screens.choosing import Choosing
+from tui.state.selection import find_dataset, of_config, of_run
+from tui.widgets.line import Line
+
+
+def test_a_finished_run_stands_for_its_finished_weights(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    subject = of_run(run)
+    assert (subject.name, subject.what) == (run.name, "finished weights")
+    assert subject.weights == run / "weights.npz"
+    best = list_weights(run)[1]
+    assert of_run(run, best).what == "best weights, epoch 3"
+
+
+def test_what_is_broken_is_passed_over(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    (run / "weights.npz").write_bytes(b"x")
+    assert of_run(run).weights == run / "checkpoints" / "best.npz"
+
+
+def test_runs_that_cannot_be_looked_at_say_why(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="no weights"):
+        of_run(make_run(tmp_path, weights=False))
+    run = make_run(tmp_path, "20260102-030405-other-00bb")
+    (run / "config.yaml").write_text("dataset: [b]\n")
+    with pytest.raises(ConfigError) as caught:
+        of_run(run)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(CheckpointError, match="not a run"):
+        of_run(tmp_path)
+
+
+async def test_the_chosen_config_is_followed_until_something_is_chosen(
+    make_app: Callable[..., CnnApp], home: Path
+) -> None:
+    app = make_app()
+    async with app.run_test():
+        subject = app.choice.current
+        assert subject is not None
+        assert (subject.name, subject.weights) == ("tiny", None)
+        document = app.workspace.document
+        document.type("dataset: nothing\n")
+        assert app.choice.current is None
+        document.undo()
+        assert app.choice.current is not None
+        chosen = of_run(make_run(home / "runs"))
+        app.choice.chosen = chosen
+        assert app.choice.current == chosen
+        assert chosen.run is not None
+        delete_run(chosen.run)
+        app.choice.forget(chosen.run)
+        assert app.choice.current == of_config(app.workspace)
+
+
+@pytest.mark.parametrize("status", ["finished", "stopped", "diverged"])
+async def test_after_a_restart_every_screen_is_about_the_newest_run(
+    make_app: Callable[..., CnnApp], home: Path, until: Until, status: str
+) -> None:
+    make_run(home / "runs", "20260101-030405-old-00aa")
+    make_run(home / "runs", "20260102-030405-new-00bb", status=status)
+    make_run(home / "runs", "20260103-030405-empty-00cc", weights=False)
+    app = make_app()
+    async with app.run_test() as pilot:
+        shown = {}
+        for spec in SCREENS:
+            await pilot.press(spec.key)
+            screen = app.screen
+            if isinstance(screen, Choosing):
+                await settled(pilot, until)
+                shown[spec.id] = screen.query_one("#subject", Line).render().plain
+        assert shown.keys() == {"inspect", "gradients", "evaluate"}
+        assert all("20260102-030405-new-00bb" in words for words in shown.values()), shown
+
+
+async def test_the_chosen_config_can_be_looked_at_beside_runs_and_is_followed(
+    make_app: Callable[..., CnnApp], home: Path
+) -> None:
+    make_run(home / "runs")
+    app = make_app()
+    async with app.run_test():
+        app.choice.chosen = of_config(app.workspace)
+        app.workspace.document.set("seed", 7)
+        current = app.choice.current
+        assert current is not None
+        assert (current.run, current.config.seed) == (None, 7)
+        assert app.choice.trained is not None, "what Evaluate takes: the config has no weights"
+
+
+async def test_data_is_never_downloaded_to_look_at_a_network(
+    make_app: Callable[..., CnnApp], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CNN_TUI_DATA", str(home / "nothing here"))
+    (home / "configs" / "far.yaml").write_text("dataset: cifar10\nmodel: mlp\n")
+    app = make_app("far")
+    async with app.run_test():
+        subject = app.choice.current
+        assert subject is not None
+        assert find_dataset(subject.config, app.training) is None

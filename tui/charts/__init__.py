@@ -1,0 +1,1 @@
+"""Curves and pictures as characters: scales, axes, braille dots and colours."""

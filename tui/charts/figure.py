@@ -1,0 +1,260 @@
+"""What a chart shows, and plotext's way to draw it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+import plotext._figure
+
+from tui.charts import scales
+from tui.charts.braille import Canvas
+from tui.charts.scales import Array
+
+Colour = tuple[int, int, int]
+
+Rgb = Callable[[str], Colour]
+"""A variable of the theme as red, green and blue."""
+
+Run = tuple[str, Colour | None]
+"""Characters and their colour; None is that of the axes."""
+
+_GUTTER = 6  # columns of tick labels and axis
+
+
+@dataclass(frozen=True)
+class Series:
+    """One line of a chart.
+
+    Attributes:
+        name: as in the legend.
+        colour: a variable of the theme, such as ``curve-train``.
+        x, y: points, x rising; y may hold anything.
+        marker: how the line is drawn: ``braille``, or a character for each point.
+        backdrop: it does not count for the range of the axis, and is cut off there.
+    """
+
+    name: str
+    colour: str
+    x: Array
+    y: Array
+    marker: str = "braille"
+    backdrop: bool = False
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A symbol at a point: the best epoch, a change of the learning rate, where it broke.
+
+    An infinite ``y`` puts it at the lower or upper edge.
+    """
+
+    symbol: str
+    colour: str
+    x: float
+    y: float
+
+
+@dataclass(frozen=True)
+class Picture:
+    """All that a chart shows.
+
+    Attributes:
+        series: drawn one over the other, the last on top.
+        marks: over all of them.
+        x_end: where the x axis ends; it begins at 0.
+        log: whether y is logarithmic; what is not above 0 is then missing.
+        y_limits: at least this is shown, or None.
+        settled: the x before which points do not count for the range of y: a loss begins high.
+        empty: what is said while there is nothing to draw.
+    """
+
+    series: tuple[Series, ...] = ()
+    marks: tuple[Mark, ...] = ()
+    x_end: float = 1.0
+    log: bool = False
+    y_limits: tuple[float, float] | None = None
+    settled: float = 0.0
+    empty: str = "nothing yet"
+
+    @property
+    def has_backdrop(self) -> bool:
+        """Whether there is a series behind the others."""
+        return any(series.backdrop for series in self.series)
+
+
+def new_figure() -> Any:
+    """A plotext figure that has nothing to do with the one that the whole module shares."""
+    return plotext._figure._figure_class()
+
+
+def fits(width: int, height: int) -> bool:
+    """Whether there is room for a chart."""
+    return width >= _GUTTER + 6 and height >= 3
+
+
+def plot(
+    figure: Any, picture: Picture, width: int, height: int, rgb: Rgb
+) -> list[list[Run]] | None:
+    """The lines of a chart, each in runs of one colour; None if there is nothing to draw.
+
+    Args:
+        figure: a plotext figure, used again and again.
+        picture: anything; what is not finite is a gap.
+        width, height: in cells.
+        rgb: the colours of the theme.
+    """
+    if not fits(width, height):
+        return None
+    frame = _Frame(picture, width - _GUTTER)
+    if frame.is_empty:
+        return None
+    frame.draw_on(figure, width, height, rgb)
+    # What ``figure.build`` does, but for joining the cells to text with escape sequences, which
+    # takes longer than all the rest and would only have to be taken apart again.
+    figure._set_sizes()
+    figure._build_matrix()
+    matrix = figure.monitor.matrix
+    frame.draw_lines_on(matrix, rgb)
+    return [
+        _runs("".join(characters), colours)
+        for characters, colours in zip(matrix.marker[::-1], matrix.fullground[::-1], strict=True)
+    ]
+
+
+def _runs(line: str, colours: list[Any]) -> list[Run]:
+    """A line in pieces of one colour, from the colour of every cell."""
+    runs: list[Run] = []
+    start = 0
+    for colour, cells in groupby(colours):
+        end = start + sum(1 for _ in cells)
+        runs.append((line[start:end], colour if type(colour) is tuple else None))
+        start = end
+    return runs
+
+
+class _Frame:
+    """The axes of a picture, and its series made fit for them."""
+
+    def __init__(self, picture: Picture, columns: int) -> None:
+        self.picture = picture
+        end = float(picture.x_end)
+        self.end = end if 1e-9 < end < 1e15 else 1.0
+        self.series: list[tuple[Series, list[tuple[Array, Array]]]] = []
+        counted: list[Array] = []
+        everything: list[Array] = []
+        for series in picture.series:
+            x, y = scales.finite(series.x), self._scaled(scales.finite(series.y))
+            n = min(len(x), len(y))
+            # plotext walks along a line pixel by pixel, however far outside it leads.
+            inside = (x[:n] >= 0) & (x[:n] <= self.end * (1 + 1e-9))
+            # Two for every cell, as a cell of braille has.
+            pieces = scales.thin(x[:n][inside], y[:n][inside], 2 * columns, self.end)
+            self.series.append((series, pieces))
+            everything += [piece[1] for piece in pieces]
+            if not series.backdrop:
+                counted += [piece[1][piece[0] >= picture.settled] for piece in pieces]
+        self.is_empty = not everything
+        known = any(len(values) for values in counted)
+        low, high = scales.limits(counted if known else everything)
+        if picture.y_limits is not None:
+            edges = self._scaled(scales.finite(picture.y_limits))
+            low, high = np.nanmin([low, edges[0]]), np.nanmax([high, edges[1]])
+        self.low, self.high = float(low), float(high)
+
+    def _scaled(self, values: Array) -> Array:
+        return scales.logarithm(values) if self.picture.log else values
+
+    def draw_on(self, figure: Any, width: int, height: int, rgb: Rgb) -> None:
+        """Put everything on a plotext figure."""
+        figure.clear_data()
+        figure._limit_size(False, False)  # or the size of the terminal would limit it
+        figure.plot_size(width, height)
+        figure.theme("clear")
+        figure.xaxes(True, False)
+        figure.yaxes(True, False)
+        figure.xlim(0.0, self.end)
+        figure.ylim(self.low, self.high)
+        labels = self._y_ticks(height)
+        gutter = max(_GUTTER - 1, *(len(label) for _, label in labels))
+        self.columns, self.rows = width - gutter - 1, height - 2
+        # Of ticks that share a cell, one is shown.
+        beside = {self._snap_y(place): f"{label:>{gutter}}" for place, label in labels}
+        figure.yticks(list(beside), list(beside.values()))
+        places = scales.ticks(0.0, self.end, max(2, (width - gutter) // 10))
+        below = {self._snap_x(t): scales.tick_label(t) for t in places}
+        figure.xticks(list(below), list(below.values()))
+        # plotext leaves out the axes where there is no point at all.
+        figure.scatter([0.0], [self.low], marker=" ")
+        for series, pieces in self.series:
+            if series.marker != "braille":
+                for x, y in pieces:
+                    points = zip(x.tolist(), y.tolist(), strict=True)
+                    self._put(figure, list(points), series.marker, rgb(series.colour))
+        for mark in self.picture.marks:
+            self._mark(figure, mark, rgb)
+
+    # plotext and our canvas round differently; everything is put in the middle of a cell that the
+    # canvas chose, so that points lie on their lines and ticks beside them.
+
+    def _snap_x(self, x: float) -> float:
+        column = Canvas.cell(x / self.end, self.columns, 2)
+        return column * self.end / max(self.columns - 1, 1)
+
+    def _snap_y(self, y: float) -> float:
+        span = self.high - self.low
+        row = Canvas.cell((y - self.low) / span, self.rows, 4)
+        return self.low + row * span / max(self.rows - 1, 1)
+
+    def _put(
+        self, figure: Any, points: list[tuple[float, float]], marker: str, colour: Colour
+    ) -> None:
+        figure.scatter(
+            [self._snap_x(x) for x, _ in points],
+            [self._snap_y(y) for _, y in points],
+            marker=marker,
+            color=colour,
+        )
+
+    def draw_lines_on(self, matrix: Any, rgb: Rgb) -> None:
+        """Draw the lines on a canvas of braille, and lay that into plotext's cells.
+
+        Handed to plotext as points, the lines would take more time than all the rest. Where it
+        has put a dot or a mark they are below.
+        """
+        canvas = Canvas(self.columns, self.rows)
+        for i, (series, pieces) in enumerate(self.series):
+            if series.marker == "braille":
+                for x, y in pieces:
+                    canvas.line(x / self.end, (y - self.low) / (self.high - self.low), i)
+        right, up = matrix.cols - self.columns, matrix.rows - self.rows
+        colours = [rgb(series.colour) for series, _ in self.series]
+        for column, row, i, character in canvas.cells():
+            if matrix.marker[up + row][right + column] == " ":
+                matrix.marker[up + row][right + column] = character
+                matrix.fullground[up + row][right + column] = colours[i]
+
+    def _mark(self, figure: Any, mark: Mark, rgb: Rgb) -> None:
+        x = scales.finite([mark.x])[0]
+        if np.isnan(x):
+            return
+        if np.isinf(mark.y):  # the lower or upper edge
+            y = self.low if mark.y < 0 else self.high
+        else:
+            y = self._scaled(scales.finite([mark.y]))[0]
+            y = self.high if np.isnan(y) else y
+        self._put(figure, [(float(x), float(y))], mark.symbol, rgb(mark.colour))
+
+    def _y_ticks(self, height: int) -> list[tuple[float, str]]:
+        """Places and labels."""
+        count = max(2, (height - 2) // 2 if height < 14 else height // 3)
+        if self.picture.log:
+            marks = scales.log_ticks(self.low, self.high, count)
+        else:
+            places = scales.ticks(self.low, self.high, count)
+            marks = list(zip(places, scales.tick_labels(places), strict=True))
+        if height < 4:  # one line: what is in its middle
+            middle = (self.low + self.high) / 2
+            return [(middle, scales.tick_label(10.0**middle if self.picture.log else middle))]
+        return marks or [(self.low, "")]

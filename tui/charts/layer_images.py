@@ -1,0 +1,192 @@
+"""What a layer looks like: its filters, and what it makes of an image, as small pictures."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.layers import Flatten, Sequential, shape_text
+from engine.layers.layer import Layer, Shape
+from engine.numbers import short
+from engine.train.snapshot import LayerSnapshot
+
+Array = np.ndarray
+
+NUMBER = 6
+"""Characters of a number in a picture's table."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A layer's place in its network.
+
+    Attributes:
+        name: full name (``3.body.0``).
+        kind: its class.
+        layer: class and arguments.
+        in_shape, out_shape: without the batch.
+        image_shape: the (C, H, W) that a flattening before it made its input of, or None.
+        parameters: how many numbers it trains.
+        sees_colours: whether its input are the images themselves, in red, green and blue.
+    """
+
+    name: str
+    kind: str
+    layer: str
+    in_shape: Shape
+    out_shape: Shape
+    image_shape: Shape | None
+    parameters: int
+    sees_colours: bool = False
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Pictures to be shown together.
+
+    Attributes:
+        pictures: (n, h, w), numbers around zero; or in colour (n, h, w, 3), 0 where all is grey.
+        captions: one for each.
+        limit: what gets the strongest colour: only a fiftieth of all numbers is larger.
+        title: what they are.
+        views: what there is to choose from: the input channels, and all together in colour.
+    """
+
+    pictures: Array
+    captions: tuple[str, ...]
+    limit: float
+    title: str
+    views: tuple[str, ...] = ("",)
+
+    @property
+    def in_colour(self) -> bool:
+        """Whether the pictures have red, green and blue."""
+        return self.pictures.ndim == 4
+
+
+def places(model: Sequential, in_shape: Shape) -> tuple[Place, ...]:
+    """Every layer that computes, in order."""
+    found: list[Place] = []
+    flattened: Shape | None = None
+    for i, (name, layer, inside, outside) in enumerate(model.named_shapes(in_shape)):
+        found.append(
+            Place(
+                name=name,
+                kind=type(layer).__name__,
+                layer=repr(layer),
+                in_shape=inside,
+                out_shape=outside,
+                image_shape=_image_shape(layer, inside, flattened),
+                parameters=layer.count_parameters(),
+                sees_colours=i == 0 and len(inside) == 3 and inside[0] == 3,
+            )
+        )
+        if isinstance(layer, Flatten):
+            flattened = inside
+    return tuple(found)
+
+
+def _image_shape(layer: Layer, inside: Shape, flattened: Shape | None) -> Shape | None:
+    """Only a layer right behind the flattening sees pixels; another has other features."""
+    is_dense = len(inside) == 1 and "weight" in layer.param_shapes()
+    if not is_dense or flattened is None or len(flattened) != 3:
+        return None
+    return flattened if math.prod(flattened) == inside[0] and flattened[1] > 1 else None
+
+
+def filters(place: Place, layer: LayerSnapshot, view: int) -> Gallery | None:
+    """The weight of a layer as pictures; None if it has none.
+
+    A convolution gives one picture a filter, of one input channel; if it sees the images, at
+    first of their three colours together. So does a dense layer behind a flattening; any other
+    dense layer is one picture, a row for each output.
+
+    Args:
+        place: the layer.
+        layer: its weights.
+        view: the input channel, from 0, behind the colours if there are some; beyond the last one
+            counts as the last.
+    """
+    weight = layer.weights.get("weight")
+    if weight is None:
+        return None
+    if weight.ndim == 2 and place.image_shape is not None:
+        weight = weight.reshape(len(weight), *place.image_shape)
+    if weight.ndim == 4:
+        channels = weight.shape[1]
+        views = tuple(f"input channel {i + 1}/{channels}" for i in range(channels))
+        if place.sees_colours:
+            views = ("in colour", *views)
+        chosen = min(max(view, 0), len(views) - 1)
+        size = shape_text(weight.shape[2:])
+        word = "filters" if place.kind == "Conv2D" else "neurons"
+        if place.sees_colours and chosen == 0:
+            pictures = np.moveaxis(weight, 1, 3)
+        else:
+            pictures = weight[:, chosen - place.sees_colours]
+        return Gallery(
+            pictures,
+            tuple(str(i) for i in range(len(weight))),
+            _strong(weight),
+            f"{len(weight)} {word} of {size}",
+            views,
+        )
+    if weight.ndim == 2:
+        title = f"weights, {weight.shape[0]} outputs down, {weight.shape[1]} inputs across"
+        return Gallery(weight[None], ("",), _strong(weight), title)
+    return Gallery(_as_rows(weight), ("",), _strong(weight), f"{weight.size} scales")
+
+
+def maps(place: Place, output: Array) -> Gallery:
+    """What a layer made of one image: a picture for every channel, or one of all features.
+
+    Args:
+        place: the layer.
+        output: without the batch.
+    """
+    if output.ndim == 3:
+        captions = tuple(str(i) for i in range(len(output)))
+        title = f"{len(output)} maps of {shape_text(output.shape[1:])}"
+        return Gallery(output, captions, _strong(output), title)
+    return Gallery(_as_rows(output), ("",), _strong(output), f"{output.size} features")
+
+
+def as_pictures(images: Array) -> Array:
+    """Images of a data set, uint8 (n, C, H, W), as ``Tiles`` shows them: from 0 to 1."""
+    scaled = images.astype(np.float32) / 255
+    return scaled[:, 0] if scaled.shape[1] == 1 else np.moveaxis(scaled[:, :3], 1, 3)
+
+
+def as_colours(shown: Gallery) -> Array:
+    """Numbers around zero in red, green and blue, as ``Tiles`` shows images: 0 is grey."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scaled = 0.5 + 0.5 * shown.pictures / shown.limit
+    return np.nan_to_num(scaled, nan=0.5).clip(0, 1)
+
+
+def numbers(picture: Array, width: int, height: int) -> list[str] | None:
+    """A picture's numbers as lines of text; None in colour, or if there is no room for them."""
+    if picture.ndim == 3:
+        return None
+    h, w = picture.shape
+    if h > height or w * (NUMBER + 1) - 1 > width:
+        return None
+    return [" ".join(f"{short(value):>{NUMBER}}" for value in row) for row in picture.tolist()]
+
+
+def _as_rows(vector: Array) -> Array:
+    """(F,) -> (1, rows, columns), wider than high; the last row is filled with zeros."""
+    columns = max(1, min(vector.size, math.ceil(2 * math.sqrt(vector.size))))
+    rows = -(-vector.size // columns)
+    picture = np.zeros(rows * columns, vector.dtype)
+    picture[: vector.size] = vector
+    return picture.reshape(1, rows, columns)
+
+
+def _strong(array: Array) -> float:
+    """The size that only a fiftieth of the numbers exceeds: one outlier must not dim the rest."""
+    sizes = np.abs(array.reshape(-1)[:: max(1, array.size >> 16)])
+    finite = sizes[np.isfinite(sizes)]
+    if not finite.size:
+        return 0.0
+    return float(np.percentile(finite, 98)) or float(finite.max())

@@ -1,0 +1,126 @@
+"""What the training thread tells the app, and the numbers that the app tells its screens."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from textual.message import Message
+
+from engine.events import Event, Logs
+from engine.train.session import TrainingSession
+from engine.train.snapshot import Snapshot
+
+Kind = Literal["info", "good", "warning", "error"]
+
+
+class TrainingTold(Message):
+    """The session emitted an event."""
+
+    bubble = False
+
+    def __init__(self, session: TrainingSession, event: Event) -> None:
+        super().__init__()
+        self.session, self.event = session, event
+
+
+class TrainingOver(Message):
+    """The thread is through; ``error`` is why, where it never got to an ``Ended`` event."""
+
+    bubble = False
+
+    def __init__(self, session: TrainingSession, error: Exception | None) -> None:
+        super().__init__()
+        self.session, self.error = session, error
+
+
+class SnapshotTaken(Message):
+    """A snapshot that somebody asked for."""
+
+    bubble = False
+
+    def __init__(self, callback: Callable[[Snapshot], None], snapshot: Snapshot) -> None:
+        super().__init__()
+        self.callback, self.snapshot = callback, snapshot
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the log that the Train screen shows."""
+
+    seconds: float
+    kind: Kind
+    text: str
+
+
+@dataclass(frozen=True)
+class View:
+    """Where the training is, in numbers.
+
+    Attributes:
+        phase: ``idle``, ``loading``, ``downloading``, ``training``, ``paused``, ``validating``,
+            ``testing``, or how it ended: ``finished``, ``stopped``, ``diverged``, ``failed``.
+        what: the file that is being downloaded; else empty.
+        done, total: within the phase: bytes, batches of the epoch, or samples.
+        epoch, epochs: the running epoch from 1, and how many there are to be.
+        step, steps_per_epoch: batches done of the running epoch.
+        fraction: of all batches, from 0 to 1.
+        samples_per_s: while training; 0 before the first batch.
+        seconds: time spent training.
+        eta_epoch, eta_total: seconds that are left; NaN where there is nothing to tell from.
+        lr: the current learning rate, or NaN.
+    """
+
+    phase: str
+    what: str = ""
+    done: int = 0
+    total: int = 0
+    epoch: int = 0
+    epochs: int = 0
+    step: int = 0
+    steps_per_epoch: int = 0
+    fraction: float = 0.0
+    samples_per_s: float = 0.0
+    seconds: float = 0.0
+    eta_epoch: float = float("nan")
+    eta_total: float = float("nan")
+    lr: float = float("nan")
+
+
+def progress_view(
+    phase: str,
+    session: TrainingSession,
+    *,
+    epochs: int,
+    last: Logs,
+    epoch_seconds: float,
+    lr: float,
+) -> View:
+    """Where a session is that has begun.
+
+    Args:
+        phase: as in ``View``.
+        session: the session.
+        epochs: how many there are to be.
+        last: the logs of the epoch before; empty in the first one.
+        epoch_seconds: that an epoch takes, with its validation; NaN where that is not known.
+        lr: the current learning rate.
+    """
+    progress, steps = session.progress, session.steps_per_epoch
+    epoch = min(progress.epoch + 1, epochs)
+    rate = progress.samples / progress.epoch_seconds if progress.step else 0.0
+    left = epoch_seconds * (1 - progress.step / max(steps, 1))
+    return View(
+        phase,
+        done=session.done,
+        total=session.total,
+        epoch=epoch,
+        epochs=epochs,
+        step=progress.step,
+        steps_per_epoch=steps,
+        fraction=min(1.0, progress.global_step / max(epochs * steps, 1)),
+        samples_per_s=rate or last.get("samples_per_s", 0.0),
+        seconds=progress.seconds,
+        eta_epoch=left,
+        eta_total=left + (epochs - epoch) * epoch_seconds,
+        lr=lr,
+    )

@@ -1,0 +1,1 @@
+"""Configs: choose, understand and edit a config."""

@@ -1,0 +1,300 @@
+"""Which rows the form of a config has, what each shows, and what a change of it means.
+
+The rows are made from the schema's fields; what a form can do better than single keys (switch a
+scheduler, a warm-up or a callback on and off) is said here.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from engine.config import ConfigProblems, Field, fields, inline, read_values
+from tui.state.document import DEFAULT, Document
+
+OFF = "off"
+_LAST = "machine"
+"""The section of what does not change the result."""
+_CALLBACKS = ("early_stopping", "checkpoint", "csv_logger")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the form.
+
+    Attributes:
+        path: of the key in this document: ``callbacks.0.early_stopping.patience``.
+        field: what the schema says.
+        label: how it is called.
+        section: the heading that it stands below.
+        options: of a choice; empty where it is typed in.
+        switch: it switches a section on or off, or to another kind.
+        depth: how far it is indented.
+    """
+
+    path: str
+    field: Field
+    label: str
+    section: str
+    options: tuple[str, ...] = ()
+    switch: bool = False
+    depth: int = 0
+
+
+def rows(document: Document) -> list[Row]:
+    """The rows that fit the document as it is, section by section."""
+    found = list(_rows(document))
+    sections = list(dict.fromkeys(row.section for row in found if row.section != _LAST))
+    return sorted(found, key=lambda row: [*sections, _LAST].index(row.section))
+
+
+def _rows(document: Document) -> Iterator[Row]:
+    scheduler = value_at(document.values, "train.scheduler.name")
+    kind = _SCHEDULER_ALIASES.get(scheduler, scheduler)
+    for field in fields():
+        path = field.path
+        if field.when and field.when != kind:
+            continue
+        if path.startswith("callbacks"):
+            if path == "callbacks":
+                yield from _callback_rows(document)
+            continue
+        if path == "train.scheduler":
+            names = next(f.choices for f in fields() if f.path == "train.scheduler.name")
+            yield Row(path, field, "scheduler", "schedule", (OFF, *names), switch=True)
+        elif path == "train.warmup":
+            yield Row(path, field, "warm-up", "schedule", (OFF, "on"), switch=True)
+        elif path == "train.scheduler.name" or field.kind == "section":
+            continue
+        elif path.startswith("train.warmup."):
+            if isinstance(value_at(document.values, "train.warmup"), dict):
+                yield _plain(field, "schedule", depth=1)
+        elif path.startswith("train.scheduler."):
+            yield _plain(field, "schedule", depth=1)
+        else:
+            yield _plain(field, _section(path))
+
+
+_SCHEDULER_ALIASES = {
+    "StepLR": "step",
+    "MultiStepLR": "multi_step",
+    "ExponentialLR": "exponential",
+    "CosineAnnealingLR": "cosine",
+    "OneCycleLR": "one_cycle",
+    "ReduceLROnPlateau": "plateau",
+}
+
+
+def _section(path: str) -> str:
+    if path.startswith("train.checkpoint_every") or path in ("train.workers",):
+        return _LAST
+    head = path.split(".")[0]
+    if head in ("runs_dir", "reports_dir"):
+        return _LAST
+    return head if "." in path else "experiment"
+
+
+def _plain(field: Field, section: str, depth: int = 0) -> Row:
+    options = field.choices
+    if field.kind == "boolean":
+        options = ("false", "true")
+    label = field.path.split(".")[-1]
+    if field.path.startswith("train.checkpoint_every."):
+        label = f"save every {label}"
+    return Row(field.path, field, label, section, options, depth=depth)
+
+
+def _callback_rows(document: Document) -> Iterator[Row]:
+    for name in _CALLBACKS:
+        base = next(f for f in fields() if f.path == f"callbacks.*.{name}")
+        yield Row(f"callbacks.{name}", base, name, "callbacks", (OFF, "on"), switch=True)
+        place = callback_index(document, name)
+        if place is None:
+            continue
+        for field in fields():
+            if field.path.startswith(f"callbacks.*.{name}."):
+                row = _plain(field, "callbacks", depth=1)
+                yield replace(row, path=field.path.replace("*", str(place)))
+
+
+def callback_index(document: Document, name: str) -> int | None:
+    """Where in the list a callback is; None if it is not."""
+    items = document.values.get("callbacks")
+    for i, item in enumerate(items if isinstance(items, list) else []):
+        if item == name or (isinstance(item, dict) and list(item) == [name]):
+            return i
+    return None
+
+
+# -- showing --------------------------------------------------------------------------------
+
+
+def shown(document: Document, row: Row) -> str:
+    """What is given for the row; of a choice also the default, else empty where that counts."""
+    if row.switch:
+        return _switch_state(document, row)
+    value = value_at(document.values, row.path)
+    if value is None:
+        return _word(row.field.default) if row.options else ""
+    if row.path == "layers":
+        return f"{len(value)} layers" if isinstance(value, list) else inline(value)
+    return _word(value)
+
+
+def placeholder(document: Document, row: Row) -> str:
+    """What is said where nothing is given: the default."""
+    if row.path == "name":
+        return document.config.name if document.config is not None else "the file's name"
+    if row.path == "layers":
+        return "in the YAML, instead of a model"
+    if row.field.default is None:
+        return "needed" if row.field.required else "–"
+    return _word(row.field.default)
+
+
+def help_text(document: Document, row: Row) -> str:
+    """What the key does and what is expected, in a line."""
+    field = row.field
+    parts = [f"{row.label}: {field.description}"]
+    if row.options and not row.switch:
+        parts.append(", ".join(row.options))
+    elif field.expected and not row.switch:
+        parts.append(field.expected)
+    if field.default is not None and not row.switch and row.path != "name":
+        parts.append(f"default {placeholder(document, row)}")
+    if field.live:
+        parts.append("+ and - change it while training")
+    return "; ".join(parts)
+
+
+def wrong(rows: Sequence[Row], paths: Iterable[str]) -> set[str]:
+    """The paths of the rows that problems are about.
+
+    A problem inside a value is that of its row; one of a whole section is that of all its rows.
+    """
+    found = set()
+    for path in paths:
+        above = [row.path for row in rows if f"{path}.".startswith(f"{row.path}.")]
+        below = [row.path for row in rows if path and row.path.startswith(f"{path}.")]
+        found.update([max(above, key=len)] if above else below)
+    return found
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return "" if value is None else inline(value)
+
+
+def _switch_state(document: Document, row: Row) -> str:
+    if row.path.startswith("callbacks."):
+        name = row.path.removeprefix("callbacks.")
+        return "on" if callback_index(document, name) is not None else OFF
+    value = value_at(document.values, row.path)
+    if value is None:
+        return OFF
+    if row.path == "train.warmup":
+        return "on"
+    name = value_at(value, "name")
+    return _SCHEDULER_ALIASES.get(name, name) if isinstance(name, str) else "?"
+
+
+def value_at(values: Any, path: str) -> Any:
+    """The value at a dotted path, None if there is none."""
+    for part in path.split("."):
+        if isinstance(values, dict):
+            values = values.get(part)
+        elif isinstance(values, list) and part.isdecimal() and int(part) < len(values):
+            values = values[int(part)]
+        else:
+            return None
+    return values
+
+
+# -- changing -------------------------------------------------------------------------------
+
+
+def is_text(row: Row) -> bool:
+    """Whether its value is typed; layers are written in the YAML."""
+    return not row.options and row.path != "layers"
+
+
+def parse(row: Row, text: str) -> Any:
+    """What was typed or chosen, as a value; ``DEFAULT`` for nothing."""
+    text = text.strip()
+    if not text:
+        return DEFAULT
+    if row.field.kind in ("text", "path", "choice") or text.startswith("#"):
+        return text
+    try:
+        return read_values(f"value: {text}")["value"]
+    except (ConfigProblems, KeyError, TypeError):
+        return text
+
+
+def change(document: Document, row: Row, text: str) -> None:
+    """Let the document follow a control; undo takes back all that was done to one row.
+
+    Raises:
+        ConfigError: the text is laid out so that it has to be done by hand.
+    """
+    if row.switch:
+        changes = _switched(document, row, text) if text != shown(document, row) else {}
+    elif row.path == "layers":
+        changes = {}
+    else:
+        value = parse(row, text)
+        if row.path == "model" and value is not DEFAULT:
+            changes = {"model": value, "layers": DEFAULT}
+        elif row.path.startswith("callbacks."):
+            changes = _callback_changed(document, row, value)
+        else:
+            changes = {row.path: value}
+    document.set_all(changes, row.path)
+
+
+def _switched(document: Document, row: Row, text: str) -> dict[str, Any]:
+    if row.path.startswith("callbacks."):
+        return _callback_switched(document, row.path.removeprefix("callbacks."), text == "on")
+    if text in (OFF, ""):
+        return {row.path: DEFAULT}
+    if row.path == "train.warmup":
+        return {row.path: {"steps": 200}}
+    return {row.path: {"name": text, **_needed(document, text)}}
+
+
+def _needed(document: Document, scheduler: str) -> dict[str, Any]:
+    """Values for what a scheduler cannot do without."""
+    epochs = value_at(document.values, "train.epochs")
+    epochs = epochs if isinstance(epochs, int) and epochs > 2 else 10
+    needed: dict[str, dict[str, Any]] = {
+        "step": {"step_size": max(1, epochs // 3)},
+        "multi_step": {"milestones": [max(1, epochs // 2), max(2, 3 * epochs // 4)]},
+        "exponential": {"gamma": 0.9},
+    }
+    return needed.get(scheduler, {})
+
+
+def _callback_switched(document: Document, name: str, on: bool) -> dict[str, Any]:
+    items = document.values.get("callbacks")
+    items = items if isinstance(items, list) else []
+    place = callback_index(document, name)
+    if not on and place is not None:
+        return {"callbacks" if len(items) == 1 else f"callbacks.{place}": DEFAULT}
+    if on and place is None:
+        options: dict[str, dict[str, Any]] = {
+            "early_stopping": {"monitor": "val_loss", "patience": 5},
+            "checkpoint": {"filepath": f"checkpoints/{document.name}.npz", "monitor": "val_acc"},
+            "csv_logger": {"filepath": f"reports/{document.name}.csv"},
+        }
+        item = {name: options[name]}
+        return {f"callbacks.{len(items)}": item} if items else {"callbacks": [item]}
+    return {}
+
+
+def _callback_changed(document: Document, row: Row, value: Any) -> dict[str, Any]:
+    _, place, name, key = row.path.split(".")
+    if isinstance(value_at(document.values, f"callbacks.{place}.{name}"), dict):
+        return {row.path: value}
+    if value is not DEFAULT:  # a bare name, or a name with nothing below it
+        return {f"callbacks.{place}": {name: {key: value}}}
+    return {}

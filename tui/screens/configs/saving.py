@@ -1,0 +1,85 @@
+"""Saving a config: what the list and the editor have in common."""
+
+import os
+from pathlib import Path
+
+from textual.screen import Screen
+
+from engine import paths
+from engine.errors import ConfigError
+from tui.screens.ask_file import ask_file, replaced_file
+from tui.state.document import Document
+from tui.state.workspace import is_read_only
+
+
+class Saving(Screen[None]):
+    """``action_save`` and ``action_save_as`` for a screen with a ``document`` and ``cnn``."""
+
+    @property
+    def document(self) -> Document:
+        """What is saved."""
+        raise NotImplementedError
+
+    def saved(self) -> None:
+        """Called after it was."""
+
+    def action_save(self) -> None:
+        """Save."""
+        if not self.cnn.config_watch.look():  # type: ignore[attr-defined]
+            return
+        path = self.document.path
+        if path is None or is_read_only(path):
+            self.action_save_as()
+        else:
+            self._save(path)
+
+    def action_save_as(self) -> None:
+        """Save under another name."""
+        own = self.document.path
+
+        def replaced(path: Path) -> list[Path]:
+            there = replaced_file(path)
+            is_own = own is not None and paths.real_path(path) == paths.real_path(own)
+            return [] if is_own else there
+
+        ask_file(
+            self.cnn,  # type: ignore[attr-defined]
+            "Save as",
+            "Configs in ./configs are listed here.",
+            value=paths.written(self._suggestion()),
+            suffixes=(".yaml", ".yml"),
+            replaced=replaced,
+            then=self._save,
+        )
+
+    def _suggestion(self) -> Path:
+        name = "".join(filter(str.isprintable, self.document.name)) or "config"
+        for number in range(2, 1000):
+            path = Path("configs", f"{name}-{number}.yaml")
+            if not os.path.lexists(path):
+                break
+        return path
+
+    def _save(self, path: Path) -> None:
+        if self.document.config is not None:
+            self._write(path)
+            return
+        self.cnn.ask(  # type: ignore[attr-defined]
+            f"{self.document.name} has errors. Save it all the same?",
+            f"{path} could not be run until they are corrected.",
+            yes="save",
+            no="not yet",
+            final=os.path.lexists(path),
+            then=lambda: self._write(path),
+        )
+
+    def _write(self, path: Path) -> None:
+        app = self.cnn  # type: ignore[attr-defined]
+        try:
+            self.document.save(path)
+        except ConfigError as error:
+            app.tell(str(error), "save it under another name", severity="error")
+            return
+        app.workspace.saved_as(self.document)
+        app.tell(f"saved {path}", timeout=3)
+        self.saved()

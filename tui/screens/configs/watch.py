@@ -1,0 +1,66 @@
+"""Open configs kept in step with their files, which others may change."""
+
+import time
+from typing import TYPE_CHECKING
+
+from tui.screens.base import BaseScreen
+from tui.state.document import Document
+
+if TYPE_CHECKING:
+    from tui.app import CnnApp
+
+_PAUSE = 1.0
+"""Seconds between two looks at the files."""
+
+
+class ConfigWatch:
+    """Looks at the files of the configs, now and then and before one of them is used.
+
+    Args:
+        app: whose configs they are.
+    """
+
+    def __init__(self, app: "CnnApp") -> None:
+        self._app = app
+        self._looked = time.monotonic()
+
+    def beat(self) -> None:
+        """Look, if it is time to; not while a question is open."""
+        due = time.monotonic() - self._looked >= _PAUSE
+        if due and isinstance(self._app.screen, BaseScreen):
+            self.look()
+
+    def look(self) -> bool:
+        """Look at all files, say what has become of them, and ask where both sides changed.
+
+        Returns:
+            False where something was asked: what was about to be done has to wait.
+        """
+        self._looked = time.monotonic()
+        news = self._app.workspace.look()
+        by_kind: dict[str, list[Document]] = {}
+        for document, what in news:
+            by_kind.setdefault(what, []).append(document)
+        for what, message, step in (
+            ("reloaded", "changed on disk: read again", ""),
+            ("removed", "removed on disk", "w on screen 1 saves it again; D drops it"),
+            ("unreadable", "cannot be read on disk any more", "W on screen 1 saves it elsewhere"),
+        ):
+            if documents := by_kind.get(what):
+                names = ", ".join(document.name for document in documents)
+                severity = "warning" if step else "information"
+                self._app.tell(f"{names}: {message}", step, severity=severity)  # type: ignore[arg-type]
+        changed = by_kind.get("changed", [])
+        for document in changed:
+            self._ask(document)
+        return not changed
+
+    def _ask(self, document: Document) -> None:
+        self._app.ask(
+            f"{document.name} was changed here and on disk. Which one?",
+            "Undo brings yours back. Keep yours, and saving it replaces what is on disk.",
+            yes="take theirs",
+            no="keep mine",
+            final=True,
+            then=document.revert,
+        )

@@ -1,0 +1,1 @@
+"""Evaluate: the test set, confusion matrix and mistakes."""

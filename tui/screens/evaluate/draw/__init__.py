@@ -1,0 +1,1 @@
+"""Draw: a digit drawn by hand, and what the network makes of it."""

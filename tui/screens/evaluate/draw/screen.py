@@ -1,0 +1,205 @@
+"""Draw a picture, and see at once what a network predicts."""
+
+import time
+from typing import ClassVar
+
+import numpy as np
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.widgets import Static
+
+from engine.data import DATASETS
+from engine.layers import Sequential, Softmax
+from engine.train.weights import load_model
+from tui import keymap, text
+from tui.screens.base import BaseScreen
+from tui.screens.evaluate.draw.canvas import Pad
+from tui.state.selection import Subject
+from tui.widgets.empty import hints
+from tui.widgets.line import Line, Part
+from tui.widgets.run_bar import meter
+from tui.widgets.tiles import Tiles
+
+Array = np.ndarray
+
+_SLOW = 0.03
+"""A network that takes more seconds for an image is asked only now and then while one draws."""
+
+
+class Guesses(Static):
+    """How likely the network takes the picture for each class."""
+
+    HELP_TEXT = "How likely the network takes the picture for each class, by its softmax."
+
+    def show(self, names: tuple[str, ...], shares: Array) -> None:
+        """Set the classes and their shares."""
+        wide = min(max(map(len, names)), 16)
+        room = max(self.size.width - wide - 10, 6)
+        best = int(shares.argmax())
+        lines = []
+        for i, (name, share) in enumerate(zip(names, shares.tolist(), strict=True)):
+            style = "bold $success" if i == best else "$foreground"
+            lines.append(
+                Content.assemble(
+                    (f" {text.line(name, wide):>{wide}} ", style),
+                    *meter(share, room),
+                    (f" {share:4.0%}", style),
+                )
+            )
+        self.update(Content("\n").join(lines))
+
+
+class Seen(Tiles, can_focus=False):
+    """The image as the network gets it; where there is room."""
+
+    def on_mount(self) -> None:
+        self.cursor = -1  # none of them is chosen
+
+
+class DrawScreen(BaseScreen):
+    """Paper at the left, the network's guesses at the right.
+
+    Args:
+        subject: the network, with weights.
+        samples: images of its test set, uint8 (N, 1, H, W), to begin from; None without any.
+    """
+
+    WHERE = "draw"
+    TAB = "evaluate"
+    BINDINGS = keymap.bindings(WHERE)
+    CSS_PATH = "screen.tcss"
+    HELP_TEXT: ClassVar[str] = (
+        "Draw something and see what the network predicts, while you draw. A digit is put in "
+        "the middle and brought to the size of MNIST's first, since the network knows no others. "
+        "Try what is no digit at all: it has an answer for everything."
+    )
+
+    def __init__(self, subject: Subject, samples: Array | None) -> None:
+        super().__init__()
+        self._subject, self._samples = subject, samples
+        self._info = DATASETS[subject.config.dataset]
+        self._model: Sequential | None = None
+        self._sample = -1
+        self._stale = True
+        self._took = 0.0
+        self._pen_shown = False
+
+    def compose_body(self) -> ComposeResult:
+        yield Line(id="subject")
+        with Horizontal(id="body"):
+            with Vertical(id="paper", classes="pane"):
+                yield Pad(*self._info.image_shape[1:], id="pad")
+            with Vertical(id="answers", classes="pane"):
+                yield Guesses(id="guesses", markup=False)
+                yield Seen(id="seen")
+
+    def on_mount(self) -> None:
+        self.query_one("#paper").border_title = Content("draw here")
+        self.query_one("#answers").border_title = Content("predicted as")
+        config, weights = self._subject.config, self._subject.weights
+        assert weights is not None
+        self.cnn.start_job(
+            lambda job: load_model(config, weights).eval(),
+            on_done=self._know,
+            on_error=self._failed,
+            name="draw",
+        )
+        self.query_one(Pad).focus()
+
+    def _know(self, model: Sequential) -> None:
+        self._model = model
+        self.beat()
+
+    def _failed(self, error: Exception) -> None:
+        self.app.pop_screen()
+        self.cnn.tell(str(error), "o chooses another run", severity="error")
+
+    # -- what is shown --------------------------------------------------------------------------
+
+    def tick(self) -> None:
+        name = text.line(self._subject.name, 44)
+        self.query_one("#subject", Line).show(
+            (
+                Part(" run ", "$muted"),
+                Part(f" {name}  ", "bold"),
+                Part(self._subject.what, "$muted"),
+            )
+        )
+        pad = self.query_one(Pad)
+        if pad.pen_down != self._pen_shown:
+            self._pen_shown = pad.pen_down
+            words = "the pen is down" if pad.pen_down else ""
+            self.query_one("#paper").border_subtitle = Content(words)
+        if self._stale and self._model is not None:
+            self._guess(self._model, pad)
+
+    def _guess(self, model: Sequential, pad: Pad) -> None:
+        self._stale = False
+        guesses = self.query_one(Guesses)
+        if pad.drawing.is_empty:
+            self.query_one(Seen).show(np.zeros((0, 1, 1)), [], None)
+            guesses.update(
+                hints(
+                    "",
+                    ["Draw a digit with the mouse,", "or with the arrows:"],
+                    [("space", "puts the pen down"), ("n", "takes an image of the test set")],
+                )
+            )
+            return
+        began = time.monotonic()
+        digits = self._subject.config.dataset in ("mnist", "mnist_mini")
+        ink = pad.drawing.as_digit() if digits and self._sample < 0 else pad.drawing.ink
+        self.query_one(Seen).show(ink[None], ["as the network gets it"], None)
+        (mean,), (std,) = self._info.mean, self._info.std
+        logits = model.forward(((ink - mean) / std).astype(np.float32)[None, None])
+        self._took = time.monotonic() - began
+        names = tuple(text.line(name) for name in self._info.classes)
+        if not np.isfinite(logits).all():
+            guesses.update(hints("", ["its answer is not a number"], []))
+            return
+        guesses.show(names, Softmax().eval().forward(logits)[0])
+
+    @on(Pad.Changed)
+    def _drawn(self) -> None:
+        self._stale = True
+        if self._took < _SLOW:
+            self.tick()
+
+    def on_resize(self) -> None:
+        super().on_resize()
+        self._stale = True
+
+    # -- actions --------------------------------------------------------------------------------
+
+    def refuse(self, action: str) -> str | None:
+        if action == "sample" and self._samples is None:
+            return "the test set is not here yet: e on the screen before evaluates on it"
+        return None
+
+    def key_label(self, key: keymap.Key) -> str:
+        if key.action == "pen" and self.query_one(Pad).pen_down:
+            return "lift pen"
+        return key.label
+
+    def action_pen(self) -> None:
+        """Pen down, or up."""
+        self.query_one(Pad).switch_pen()
+        self.refresh_bindings()
+        self.beat()
+
+    def action_clear(self) -> None:
+        """Clear the paper."""
+        self._sample = -1
+        self.query_one(Pad).clear()
+
+    def action_sample(self, step: int) -> None:
+        """An image of the test set."""
+        assert self._samples is not None
+        self._sample = (self._sample + step) % len(self._samples)
+        self.query_one(Pad).show(self._samples[self._sample, 0] / np.float32(255))
+
+    def action_leave(self) -> None:
+        """Back to the evaluation."""
+        self.dismiss(None)

@@ -1,0 +1,328 @@
+"""Evaluate: what a trained network gets right, and what it takes for what."""
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Static
+
+from engine.commands.evaluate import Measurement, measure
+from engine.data import DATASETS, FetchCancelledError
+from engine.errors import EngineError
+from tui import keymap, text
+from tui.jobs import Job
+from tui.screens.choosing import Choosing
+from tui.screens.evaluate.cell_images import CellImages, CellPane
+from tui.screens.evaluate.draw.screen import DrawScreen
+from tui.screens.evaluate.heatmap import Heatmap
+from tui.screens.evaluate.scores import ClassTable, MistakeTable, worst_mistakes
+from tui.screens.inspect.screen import InspectScreen
+from tui.state.selection import Subject
+from tui.widgets.empty import advice, hints
+from tui.widgets.line import Line
+from tui.widgets.run_bar import meter
+from tui.widgets.table import Table
+
+_TIGHT = 76
+"""Columns below which there is no room for the classes beside the matrix."""
+
+
+class EvaluateScreen(Choosing):
+    """A network on the test set."""
+
+    WHERE = "evaluate"
+    BINDINGS = keymap.bindings(WHERE)
+    CSS_PATH = "screen.tcss"
+    HELP_TEXT: ClassVar[str] = (
+        "How good a trained network is on images that it was not trained on, class by class, "
+        "and which classes it confuses. It is the run that was chosen, or trained last."
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: Measurement | None = None
+        self.error: Exception | None = None
+        self._of: Subject | None = None
+        self._job: Job | None = None
+        self._stop = False
+        self._seen: object = None
+        self._zoomed = False
+
+    def compose_body(self) -> ComposeResult:
+        yield Line(id="subject")
+        yield Static(id="verdict", markup=False)
+        yield Static(id="nothing", classes="empty", markup=False)
+        with Vertical(id="body"):
+            with Horizontal(id="upper"):
+                with Vertical(id="matrix-pane", classes="pane"):
+                    yield Heatmap(id="matrix")
+                yield ClassTable(id="classes")
+            with Horizontal(id="lower"):
+                yield MistakeTable(id="mistakes")
+                yield CellPane(id="images-pane")
+
+    @property
+    def running(self) -> bool:
+        """Whether an evaluation is under way."""
+        return self._job is not None
+
+    @property
+    def subject(self) -> Subject | None:
+        """What is evaluated: what is chosen if it has weights, else the newest run that has."""
+        current = self.cnn.choice.current
+        has_weights = current is not None and current.weights is not None
+        return current if has_weights else self.cnn.choice.trained
+
+    def on_resize(self) -> None:
+        super().on_resize()
+        self.set_class(self.size.width < _TIGHT, "-tight")
+
+    # -- drawing --------------------------------------------------------------------------------
+
+    def tick(self) -> None:
+        subject = self.subject
+        left = self.subject_parts(subject) if subject is not None else ()
+        self.query_one("#subject", Line).show(left)
+        job = self._job
+        progress = (job.label, job.done, job.total) if job else None
+        seen = (progress, id(self.found), self.error, subject, self._stop, self.size)
+        if seen == self._seen:
+            return
+        self._seen = seen
+        self.set_class(self._of is None, "-nothing")
+        self.set_class(self.found is None, "-no-result")
+        if self._of is None:
+            self._say_how_to_start(subject)
+            return
+        self._show_verdict()
+
+    def _say_how_to_start(self, subject: Subject | None) -> None:
+        nothing = self.query_one("#nothing", Static)
+        if subject is not None:
+            nothing.update(
+                hints(
+                    "How good is it on images that it has not seen?",
+                    [f"{text.line(subject.name, 50)}, {subject.what}"],
+                    [
+                        ("e", "evaluates it on the test set"),
+                        ("d", "draws an image for it"),
+                        ("o", "chooses another run"),
+                    ],
+                )
+            )
+            return
+        nothing.update(
+            hints(
+                "There is no trained network yet.",
+                [],
+                [
+                    ("2", "goes to Train, and r there trains one"),
+                    ("o", "chooses a run"),
+                ],
+            )
+        )
+
+    def _show_verdict(self) -> None:
+        verdict = self.query_one("#verdict", Static)
+        verdict.remove_class("-bad", "-good", "-running")
+        width = max(self.size.width - 6, 20)
+        if self._job is not None:
+            verdict.add_class("-running")
+            verdict.update(self._progress(self._job, width))
+        elif self.error is not None:
+            verdict.add_class("-bad")
+            if isinstance(self.error, FetchCancelledError):
+                verdict.update(advice("■ Stopped.", "e begins anew"))
+            else:
+                verdict.update(advice(f"✗ {self.error}", "o chooses another run"))
+        elif self.found is not None:
+            verdict.add_class("-good")
+            verdict.update(self._result(self.found))
+
+    def _progress(self, job: Job, width: int) -> Content:
+        share = job.done / job.total if job.total else 0.0
+        label = "stopping" if self._stop else text.line(job.label or "loading", 34)
+        after = f"  {job.done:,} of {job.total:,}" if job.total else ""
+        bar = meter(share, min(max(width - len(label) - len(after) - 2, 8), 60))
+        return Content.assemble((f"{label}  ", "$foreground"), *bar, (after, "$muted"))
+
+    def _result(self, found: Measurement) -> Content:
+        result, lost = found.result, len(found.result.labels) - int(found.confusion.sum())
+        parts = [
+            (f"test_acc {text.metric(result.acc)}", "bold $success"),
+            (f"  loss {text.metric(result.loss)}", "$foreground"),
+            (f"  top-5 {text.metric(result.top5)}", "$foreground"),
+            (f"  {len(result.labels):,} images", "$muted"),
+        ]
+        if lost:
+            parts.append((f"   ✗ {lost:,} without a prediction: NaN", "$error"))
+        if self._of is not None and self._of != self.subject:
+            parts.append((f"   of {text.line(self._of.name, 40)}; e evaluates anew", "$warning"))
+        return Content.assemble(*parts)
+
+    def _fill(self, found: Measurement) -> None:
+        names = tuple(text.line(name) for name in found.classes)
+        self.query_one(Heatmap).show(found.confusion, names)
+        self.query_one(ClassTable).show_scores(names, found.scores)
+        self.query_one(MistakeTable).show_mistakes(names, found.confusion)
+        mistakes = worst_mistakes(found.confusion)
+        if mistakes:
+            self.query_one(Heatmap).go(*mistakes[0])
+        self._show_cell()
+
+    def _show_cell(self) -> None:
+        found, heatmap = self.found, self.query_one(Heatmap)
+        if found is None:
+            return
+        row, column = heatmap.cursor
+        names = [text.line(name, 16) for name in found.classes]
+        count, total = int(found.confusion[row, column]), int(found.confusion[row].sum())
+        share = f" ({count / total:.1%})" if total else ""
+        words = (
+            f"{names[row]} predicted as {names[column]}" if row != column else f"{names[row]} right"
+        )
+        pane = self.query_one("#matrix-pane")
+        unit = "percent of the row" if heatmap.in_percent else "counts"
+        pane.border_title = Content(f"confusion matrix, {unit}")
+        pane.border_subtitle = Content(f"{words}: {count}/{total}{share}")
+        self.query_one(CellPane).show(found, row, column, words)
+        self.refresh_bindings()
+
+    # -- actions --------------------------------------------------------------------------------
+
+    def refuse(self, action: str) -> str | None:
+        if action == "stop" and self._job is None:
+            return "nothing to stop; e starts a test"
+        if action == "evaluate":
+            if self._job is not None:
+                return "it is under way; x stops it"
+            if self.subject is None:
+                return "there is no trained network yet; 2 trains one"
+        if action == "draw":
+            if self.subject is None:
+                return "there is no trained network yet; 2 trains one"
+            if DATASETS[self.subject.config.dataset].image_shape[0] != 1:
+                return "it knows images in colour; there is only a pencil"
+        if action in ("next_mistake", "percent", "zoom", "inspect") and self.found is None:
+            return "e evaluates first"
+        if action == "inspect" and self.query_one(CellPane).index is None:
+            return "there is no image of this; n goes to a mistake"
+        return None
+
+    def action_evaluate(self) -> None:
+        """Evaluate the network that is chosen."""
+        subject = self.subject
+        if subject is None or subject.weights is None:
+            return
+        weights = subject.weights
+        self._of, self.error, self._stop = subject, None, False
+
+        def work(job: Job) -> Measurement:
+            return measure(
+                subject.config,
+                weights,
+                progress=job.report,
+                cancelled=lambda: job.cancelled or self._stop,
+            )
+
+        self._job = self.cnn.start_job(
+            work, on_done=self._done, on_error=self._failed, name="evaluate"
+        )
+        self.refresh_bindings()
+        self.beat()
+
+    def _done(self, found: Measurement) -> None:
+        self._job, self.found = None, found
+        self.beat()
+        self._fill(found)
+        self.refresh_bindings()
+        if found.note:
+            self.cnn.tell(found.note, severity="warning")
+        if self.app.screen is self:
+            self.call_after_refresh(self.query_one(Heatmap).focus)
+        else:
+            self.cnn.tell(f"test_acc {text.metric(found.result.acc)}", "6 shows it")
+
+    def _failed(self, error: Exception) -> None:
+        self._job, self.error, self.found = None, error, None
+        if not isinstance(error, EngineError):
+            self.cnn.tell(f"{type(error).__name__}: {error}", severity="error")
+        self.refresh_bindings()
+        self.beat()
+
+    def action_stop(self) -> None:
+        """Stop evaluating."""
+        self._stop = True
+        self.beat()
+
+    def action_next_mistake(self) -> None:
+        """Go to the next most frequent mistake."""
+        assert self.found is not None
+        cells = worst_mistakes(self.found.confusion)
+        cursor = self.query_one(Heatmap).cursor
+        if cells:
+            place = cells.index(cursor) + 1 if cursor in cells else 0
+            self.query_one(Heatmap).go(*cells[place % len(cells)])
+
+    def action_percent(self) -> None:
+        """Counts, or shares of the row."""
+        heatmap = self.query_one(Heatmap)
+        heatmap.in_percent = not heatmap.in_percent
+        heatmap.refresh()
+        self._show_cell()
+
+    def action_zoom(self) -> None:
+        """The images alone, or all."""
+        self._show_alone(not self._zoomed)
+
+    def action_inspect(self) -> None:
+        """What the layers make of the chosen image."""
+        index = self.query_one(CellPane).index
+        assert index is not None
+        self.cnn.choice.chosen = self._of
+        self.cnn.action_go("inspect")
+        inspect = self.app.screen
+        assert isinstance(inspect, InspectScreen)
+        inspect.show_image(index)
+
+    def action_draw(self) -> None:
+        """Draw an image for the network."""
+        assert self.subject is not None
+        samples = self.found.test.images if self.found and self._of == self.subject else None
+        self.app.push_screen(DrawScreen(self.subject, samples))
+
+    def action_back(self) -> None:
+        """Back to the matrix."""
+        self._show_alone(False)
+        self.query_one(Heatmap).focus()
+
+    def _show_alone(self, alone: bool) -> None:
+        self._zoomed = alone
+        self.set_class(alone, "-images")
+        target: Widget = self.query_one(CellImages) if alone else self.query_one(Heatmap)
+        self.call_after_refresh(target.focus)
+
+    def on_heatmap_moved(self, event: Heatmap.Moved) -> None:
+        row, column = event.heatmap.cursor
+        self.query_one(MistakeTable).move_to(f"{row} {column}")
+        self.query_one(ClassTable).move_to(str(row))
+        self._show_cell()
+
+    def on_tiles_chosen(self, event: CellImages.Chosen) -> None:
+        self.action_inspect()
+
+    def on_heatmap_chosen(self, event: Heatmap.Chosen) -> None:
+        self._show_alone(True)
+
+    def on_table_moved(self, event: Table.Moved) -> None:
+        table = event.table
+        if isinstance(table, MistakeTable | ClassTable) and table.has_focus and table.cell:
+            self.query_one(Heatmap).go(*table.cell)
+
+    def on_table_chosen(self, event: Table.Chosen) -> None:
+        table = event.table
+        if isinstance(table, MistakeTable | ClassTable) and table.cell:
+            self.query_one(Heatmap).go(*table.cell)
+            self._show_alone(True)

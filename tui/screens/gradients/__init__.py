@@ -1,0 +1,1 @@
+"""Gradients: a gradient check, layer by layer."""

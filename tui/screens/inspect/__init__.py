@@ -1,0 +1,1 @@
+"""Inspect: the layers of a network in numbers and pictures."""

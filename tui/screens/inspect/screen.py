@@ -1,0 +1,394 @@
+"""Inspect: every layer in numbers, one of them in pictures."""
+
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+import numpy as np
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Static
+
+from engine.inspection.health import LayerFacts
+from engine.layers import shape_text
+from engine.layers.about import ABOUT
+from tui import keymap, text
+from tui.charts import layer_images
+from tui.charts.layer_images import Gallery, Place, as_pictures
+from tui.screens.choosing import Choosing
+from tui.screens.inspect.gallery import GalleryPane, Pictures
+from tui.screens.inspect.glossary import explained
+from tui.screens.inspect.histogram import Histogram
+from tui.state.network_inspector import Lookout, Samples
+from tui.widgets.empty import hints
+from tui.widgets.line import Line, Part
+from tui.widgets.table import Cell, Column, Table
+
+_LEVELS = {
+    "good": "success",
+    "note": "muted",
+    "warning": "bold warning",
+    "error": "bold error",
+    "none": "muted",
+}
+
+_COLUMNS = (
+    Column("layer", flexible=True, least=14),
+    Column("output", rank=2),
+    Column("params", right=True, rank=6),
+    Column("mean", right=True, rank=5, least=6),
+    Column("std", right=True, rank=4, least=5),
+    Column("grad rms", right=True, rank=1),
+    Column("step size", right=True, rank=1, least=6),
+    Column("silent", right=True, rank=3),
+    Column("health", least=9),
+)
+
+
+class LayerTable(Table):
+    """The layers."""
+
+    HELP_TEXT = (
+        "mean, std: of the weight. grad rms: root mean square of its gradient, for one weight. "
+        "step size: how much the last step changed it, in percent of its size; about 0.1% is "
+        "healthy. silent: share of a ReLU's channels that were 0 for every image; from 40% on it "
+        "is flagged. f goes to the next layer that is flagged. Without training the gradients are "
+        "those of the first batch, and there are no steps."
+    )
+
+
+class Histograms(Horizontal, can_focus=True):
+    """Weights and gradients of the chosen layer."""
+
+    HELP_TEXT = (
+        "How the weights of the chosen layer, and their gradients, are distributed: upwards now, "
+        "downwards before the first step. The axis is that of now, and the ends count what is "
+        "farther out. Weights that stay at their start learn nothing; gradients that are all 0 "
+        "mean dead units."
+    )
+
+
+class InspectScreen(Choosing):
+    """A network from the inside."""
+
+    WHERE = "inspect"
+    BINDINGS = keymap.bindings(WHERE)
+    CSS_PATH = "screen.tcss"
+    HELP_TEXT: ClassVar[str] = (
+        "Look inside the network while it trains, a few times a second, or inside a run or a "
+        "config that does not train. The last column says in a word what the numbers mean; "
+        "what to do about it stands below the table. "
+    ) + explained("filter", "feature map", "channel", "pool", "loss", "gradient")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.channel = 0
+        self.wants_maps = False
+        self._seen: object = None
+        self._zoomed: Widget | None = None
+        self._lookout: Lookout | None = None
+
+    @property
+    def lookout(self) -> Lookout:
+        """What is known about the network."""
+        if self._lookout is None:
+            self._lookout = Lookout(self.cnn)
+        return self._lookout
+
+    def compose_body(self) -> ComposeResult:
+        yield Line(id="subject")
+        yield Static(id="nothing", classes="empty", markup=False)
+        with Vertical(id="body"):
+            yield LayerTable(_COLUMNS, id="layers", classes="pane")
+            yield Static(id="about", markup=False)
+            with Horizontal(classes="bottom"):
+                yield GalleryPane(id="gallery")
+                with Histograms(id="histograms", classes="pane"):
+                    yield Histogram("weights", id="weights")
+                    yield Histogram("gradients", id="gradients")
+
+    # -- drawing --------------------------------------------------------------------------------
+
+    def tick(self) -> None:
+        self.lookout.poll()
+        self._show_subject()
+        table = self.query_one(LayerTable)
+        seen = (self.lookout.version, table.key, self.channel, self.wants_maps, self.size)
+        if seen == self._seen:
+            return
+        self._seen = seen
+        ground, look = self.lookout.ground, self.lookout.look
+        self.set_class(ground is None or look is None, "-nothing")
+        if look is not None and self.focused is None:
+            self.call_after_refresh(self.query_one(LayerTable).focus)
+        if ground is None or look is None:
+            self._say_nothing()
+            return
+        self._show_table(ground.places, look.facts)
+        place = self.place
+        if place is not None:
+            self._show_gallery(place)
+            self._show_histograms(place)
+        self.refresh_bindings()
+
+    def _say_nothing(self) -> None:
+        if self.lookout.problem is not None:
+            words = hints(f"✗ {self.lookout.problem}", [], [("o", "chooses another network")])
+        elif self.cnn.choice.current is None and not self.cnn.choice.live:
+            words = hints(
+                "",
+                ["The chosen config has errors."],
+                [("1", "shows them"), ("o", "chooses a run")],
+            )
+        else:
+            words = Content.styled("looking ...", "$muted")
+        self.query_one("#nothing", Static).update(words)
+
+    def _show_subject(self) -> None:
+        ground, look = self.lookout.ground, self.lookout.look
+        right: tuple[Part, ...] = ()
+        if ground is not None and ground.note:
+            right = (Part(f"{text.line(ground.note, 60)} ", "$warning"),)
+        elif ground is not None and look is not None and look.maps and ground.samples:
+            guess = _guess(look.maps[ground.places[-1].name], ground.samples, look.sample)
+            right = (*guess, Part(" n", "bold $accent", "sample(1)"), Part(" next ", "$muted"))
+        left = self.subject_parts()
+        while right and sum(len(part.text) for part in left + right) >= self.size.width:
+            right = right[:-1] if len(right) > 3 else right[1:]
+        self.query_one("#subject", Line).show(left, right)
+
+    def _show_table(self, places: tuple[Place, ...], facts: tuple[LayerFacts, ...]) -> None:
+        table = self.query_one(LayerTable)
+        rows = [_row(place, fact) for place, fact in zip(places, facts, strict=True)]
+        table.show(rows, [place.name for place in places])
+        table.styles.height = None if self._zoomed else len(rows) + 3
+        total = sum(place.parameters for place in places)
+        table.border_title = Content(f"{len(places)} layers, {text.count(total)} parameters")
+        table.border_subtitle = _flags(_flagged(facts))
+        self._show_about(next((fact for fact in facts if fact.name == table.key), None))
+
+    def _show_about(self, chosen: LayerFacts | None) -> None:
+        """What the chosen layer does, after what is to be done about it."""
+        lines = []
+        if chosen is not None and chosen.health.advice:
+            style = _LEVELS[chosen.health.level].split()[-1]
+            lines.append(
+                Content.styled(f"{chosen.health.symbol} {chosen.health.advice}", f"${style}")
+            )
+        about = ABOUT.get(chosen.kind) if chosen is not None else None
+        table = self.query_one(LayerTable)
+        table.HELP_TEXT = LayerTable.HELP_TEXT
+        if chosen is not None and about is not None:
+            table.HELP_TEXT = f"{chosen.kind} {about}\n\n{LayerTable.HELP_TEXT}"
+            if not self.has_class("-very-low"):
+                lines.append(Content.assemble((f"{chosen.kind} ", "bold"), (str(about), "$muted")))
+        self.query_one("#about", Static).update(Content("\n").join(lines))
+        self.set_class(bool(lines), "-about")
+
+    @property
+    def place(self) -> Place | None:
+        """The chosen layer."""
+        ground, key = self.lookout.ground, self.query_one(LayerTable).key
+        if ground is None:
+            return None
+        return next((place for place in ground.places if place.name == key), None)
+
+    def _gallery(self, place: Place) -> Gallery | None:
+        look = self.lookout.look
+        assert look is not None
+        if not self.shows_maps(place):
+            return layer_images.filters(place, look.layers[place.name], self.channel)
+        return layer_images.maps(place, look.maps[place.name]) if look.maps else None
+
+    def shows_maps(self, place: Place) -> bool:
+        """Whether feature maps are shown: if they are wanted, or there are no filters."""
+        return self.wants_maps or place.parameters == 0
+
+    def _show_gallery(self, place: Place) -> None:
+        shown, what = self._gallery(place), f"{place.name} {place.kind}"
+        note, subtitle = "", ""
+        if shown is None:
+            note = "The data set is not here,\nso there is no image to show to it."
+        elif self.shows_maps(place):
+            subtitle = "m filters" if place.parameters else ""
+        elif len(shown.views) > 1:
+            subtitle = f"[ ] {shown.views[min(self.channel, len(shown.views) - 1)]}   m maps"
+        else:
+            subtitle = "m feature maps"
+        title = f"{what}: {shown.title}" if shown else what
+        image = self._image() if self.shows_maps(place) else None
+        self.query_one(GalleryPane).show(shown, title, subtitle, note, image)
+
+    def _image(self) -> tuple[np.ndarray, str] | None:
+        """The image that the maps are of, and its caption."""
+        ground, look = self.lookout.ground, self.lookout.look
+        if ground is None or look is None or ground.samples is None:
+            return None
+        index = ground.samples.index(look.sample)
+        return as_pictures(ground.samples.split.images[index : index + 1]), f"#{index}"
+
+    def _show_histograms(self, place: Place) -> None:
+        ground, look = self.lookout.ground, self.lookout.look
+        assert ground is not None
+        assert look is not None
+        now = look.layers[place.name]
+        start = ground.start[place.name] if ground.start else None
+        without = "" if place.parameters else "this layer has no weights"
+        for name, arrays in (("weights", "weights"), ("gradients", "grads")):
+            histogram = self.query_one(f"#{name}", Histogram)
+            histogram.show(
+                getattr(now, arrays).get("weight"),
+                getattr(start, arrays).get("weight") if start else None,
+                without or ("no gradients without data" if name == "gradients" else ""),
+            )
+        self.query_one(Histograms).border_title = Content(f"{place.name} {place.kind}")
+
+    # -- actions --------------------------------------------------------------------------------
+
+    def show_image(self, index: int) -> None:
+        """Show what the layers make of an image of the test set."""
+        self.lookout.sample = index
+        self.wants_maps = True
+        self.action_back()
+
+    def refuse(self, action: str) -> str | None:
+        training, place = self.cnn.training, self.place
+        if action in ("pause", "step"):
+            if not self.cnn.choice.live or training.started is None:
+                return "nothing is training; 2 then r starts"
+            return "it is stopping" if training.stopping else None
+        if place is None:
+            return None if action == "choose_network" else "there is nothing to see yet"
+        if action == "flagged":
+            look = self.lookout.look
+            return None if look and _flagged(look.facts) else "no layer is flagged"
+        if action == "maps" and place.parameters == 0:
+            return "this layer has no filters, only feature maps"
+        if action == "channel" and (self.shows_maps(place) or place.kind == "BatchNorm2D"):
+            return "only filters have input channels; m shows them"
+        ground = self.lookout.ground
+        if action == "sample" and (ground is None or ground.samples is None):
+            return "the data set is not here; training downloads it"
+        return None
+
+    def key_label(self, key: keymap.Key) -> str:
+        if key.action == "maps" and self.wants_maps:
+            return "filters"
+        if key.action == "pause" and self.cnn.training.paused:
+            return "go on"
+        return key.label
+
+    def action_maps(self) -> None:
+        """Filters, or feature maps."""
+        self.wants_maps = not self.wants_maps
+        self.beat()
+
+    def action_channel(self, step: int) -> None:
+        """Another input channel of the filters."""
+        shown = self._gallery(self.place) if self.place else None
+        if shown is not None:
+            views = len(shown.views)
+            self.channel = (min(self.channel, views - 1) + step) % views
+        self.beat()
+
+    def action_sample(self, step: int) -> None:
+        """Another image."""
+        self.lookout.sample += step
+        self.beat()
+
+    def action_pause(self) -> None:
+        """Pause the training, or go on."""
+        self.cnn.training.toggle_pause()
+        self.refresh_bindings()
+
+    def action_step(self) -> None:
+        """Train one batch, and look."""
+        self.cnn.training.step()
+
+    def action_flagged(self) -> None:
+        """Go to the next layer that is flagged, after the last one to the first."""
+        look, table = self.lookout.look, self.query_one(LayerTable)
+        assert look is not None
+        names = [fact.name for fact in _flagged(look.facts)]
+        keys = [key for key in table.keys[table.cursor + 1 :] + table.keys if key in names]
+        table.move_to(keys[0])
+        self.beat()
+
+    def action_zoom(self) -> None:
+        """One pane alone, or all."""
+        panes: list[Widget] = [self.query_one(LayerTable), *self.query(".bottom > .pane")]
+        focused = self.focused
+        here = next((pane for pane in panes if focused in (pane, *pane.query("*"))), panes[1])
+        self._zoomed = here if self._zoomed is None else None
+        for pane in panes:
+            pane.set_class(self._zoomed is not None and pane is not self._zoomed, "zoomed-out")
+        self.query_one(".bottom").set_class(self._zoomed is panes[0], "zoomed-out")
+        self.set_class(self._zoomed is not None, "-zoomed")
+        self._seen = None
+        self.beat()
+
+    def action_back(self) -> None:
+        """All panes again."""
+        if self._zoomed is not None:
+            self.action_zoom()
+
+    def on_table_moved(self, event: Table.Moved) -> None:
+        self.beat()
+
+    def on_table_chosen(self, event: Table.Chosen) -> None:
+        self.query_one(Pictures).focus()
+
+
+def _flagged(facts: Sequence[LayerFacts]) -> list[LayerFacts]:
+    """The layers whose numbers are a warning or worse."""
+    return [fact for fact in facts if fact.health.level in ("warning", "error")]
+
+
+def _flags(flagged: Sequence[LayerFacts]) -> Content:
+    """Which layer is flagged and with what, how many more, and the key that goes there."""
+    if not flagged:
+        return Content("")
+    first, more = flagged[0], len(flagged) - 1
+    words = f"! layer {first.name}: {first.health.word}{f', {more} more' if more else ''}"
+    return Content.assemble((words, "$warning"), ("  f", "bold $accent"), (" goes there", "$muted"))
+
+
+def _row(place: Place, facts: LayerFacts) -> tuple[Cell, ...]:
+    dead = "" if facts.dead is None else f"{facts.dead:.0%}"
+    worry = "warning" if facts.health.word in ("dead", "dying") else "foreground"
+    return (
+        (f"{place.name} {place.layer.removesuffix('()')}", "foreground"),
+        (shape_text(place.out_shape), "muted"),
+        (f"{place.parameters:,}" if place.parameters else "", "muted"),
+        (_number(facts.mean, text.short), "foreground"),
+        (_number(facts.std, text.short), "foreground"),
+        (_number(facts.grad_rms, text.exponent), "foreground"),
+        (_number(facts.update_ratio, text.percent), "foreground"),
+        (dead, worry),
+        (f"{facts.health.symbol} {facts.health.word}", _LEVELS[facts.health.level]),
+    )
+
+
+def _number(value: float | None, write: Callable[[float], str]) -> str:
+    return "" if value is None else write(value)
+
+
+def _guess(logits: np.ndarray, samples: Samples, sample: int) -> tuple[Part, ...]:
+    """What the network says of the image, and whether it is right."""
+    label = samples.label(sample)
+    name = text.line(samples.classes[label], 12)
+    head = (
+        Part("image ", "$muted", "sample(1)"),
+        Part(f"#{samples.index(sample)}: {name}", "$muted", "sample(1)"),
+    )
+    if logits.shape != (len(samples.classes),) or not np.isfinite(logits).all():
+        return head
+    shares = np.exp(logits - logits.max(), dtype=np.float64)
+    best = int(logits.argmax())
+    right = best == label
+    words = f"  {'✓' if right else '✗'} says {text.line(samples.classes[best], 12)} "
+    return (
+        *head,
+        Part(f"{words}{shares[best] / shares.sum():.0%}", "$success" if right else "$error"),
+    )

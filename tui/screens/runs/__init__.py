@@ -1,0 +1,1 @@
+"""Runs: list, compare, resume and export."""

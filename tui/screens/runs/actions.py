@@ -1,0 +1,120 @@
+"""What can be done with a run: open, resume, export, delete."""
+
+from collections.abc import Callable
+
+from engine.errors import EngineError
+from engine.runs.listing import UNFINISHED, RunInfo, delete_run
+from tui.screens.evaluate.screen import EvaluateScreen
+from tui.screens.exporting import Exporting
+from tui.screens.runs import rows as run_rows
+from tui.screens.runs.facts import RunFacts
+from tui.state.runs_store import RunShelf
+from tui.state.selection import Subject, of_run
+
+
+class RunActions(Exporting):
+    """A screen with a chosen run, a ``RunShelf`` and ``RunFacts``."""
+
+    @property
+    def shelf(self) -> RunShelf:
+        """The runs, and what is known of them."""
+        raise NotImplementedError
+
+    @property
+    def chosen(self) -> RunInfo | None:
+        """The run of the cursor."""
+        raise NotImplementedError
+
+    def resumable(self, info: RunInfo) -> str | None:
+        """Why a run cannot be resumed, or None."""
+        if info.status not in UNFINISHED:
+            words = run_rows.STATES[info.status][0].split()[-1]
+            return f"only runs that were stopped can be resumed; this one is {words}"
+        if self.cnn.training.running:
+            return "a training is running; 2 shows it, x there stops it"
+        return None
+
+    def _open(self, screen: str, then: Callable[[], object] = lambda: None) -> None:
+        """Make the chosen weights what the other screens are about, and go to one."""
+        subject = self.subject()
+        if subject is not None:
+            self.cnn.choice.chosen = subject
+            self.cnn.action_go(screen)
+            self.app.call_later(then)
+
+    def subject(self) -> Subject | None:
+        """The chosen run with the chosen weights; None if it cannot be read, which is said."""
+        info = self.chosen
+        if info is None:
+            return None
+        try:
+            saved = self.query_one(RunFacts).saved
+            return of_run(info.path, saved if saved and saved.problem is None else None)
+        except EngineError as error:
+            self.cnn.tell(str(error), "choose another run or checkpoint", severity="error")
+            return None
+
+    def action_inspect(self) -> None:
+        """Look inside."""
+        self._open("inspect")
+
+    def action_gradients(self) -> None:
+        """Check its gradients."""
+        self._open("gradients")
+
+    def action_evaluate(self) -> None:
+        """Evaluate it."""
+
+        async def begin() -> None:
+            screen = self.app.screen
+            if isinstance(screen, EvaluateScreen) and screen.refuse("evaluate") is None:
+                screen.action_evaluate()
+
+        self._open("evaluate", begin)
+
+    def action_resume(self) -> None:
+        """Go on with it."""
+        info = self.chosen
+        if info is None:
+            return
+        try:
+            config = of_run(info.path).config
+        except EngineError as error:
+            self.cnn.tell(str(error), "it cannot be resumed", severity="error")
+            return
+        self.cnn.start_training(config, info.path)
+
+    def action_delete(self) -> None:
+        """Delete it, after a question."""
+        info = self.chosen
+        if info is None:
+            return
+        self.cnn.ask(
+            f"Delete {info.id}?",
+            "Its config, metrics, checkpoints and weights are gone for good.",
+            yes="delete",
+            no="keep",
+            final=True,
+            then=lambda: self.cnn.start_job(
+                lambda job: delete_run(info.path),
+                on_done=lambda result: self._deleted(info),
+                on_error=self._not_deleted,
+                name="delete",
+            ),
+        )
+
+    def _deleted(self, info: RunInfo) -> None:
+        self.said = (f"✓ deleted {info.id}", "$success")
+        self.cnn.choice.forget(info.path)
+        self.shelf.refresh()
+
+    def _not_deleted(self, error: Exception) -> None:
+        self.said = (f"✗ {error}", "$error")
+        self.cnn.tell(str(error), "r refreshes the list", severity="error")
+        self.shelf.refresh()
+
+    def action_export(self) -> None:
+        """Write its network for other programs."""
+        subject = self.subject()
+        if subject is not None:
+            self.export(subject)

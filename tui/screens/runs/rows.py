@@ -1,0 +1,269 @@
+"""What the Runs screen shows of runs: rows, curves and differences, as plain values."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from textual.content import Content
+
+from engine.config import MISSING, differences, inline, read_values
+from engine.errors import EngineError
+from engine.runs.directory import RunDir
+from engine.runs.listing import RunInfo
+from engine.runs.progress import rates_by_hand, shown_rates
+from engine.runs.provenance import RateChange
+from engine.train.weights import SavedWeights, list_weights
+from tui import text
+from tui.charts import scales
+from tui.widgets.curve import Mark, Picture, Series
+from tui.widgets.table import Cell, Column
+
+LETTERS = "abcdef"
+COLOURS = ("curve-train", "curve-val", "curve-lr", "success", "error", "foreground")
+"""Of the marked runs, in the order of their letters."""
+
+METRICS = ("val_acc", "val_loss", "acc", "loss", "lr")
+
+STATES = {
+    "running": ("▶ running", "bold success"),
+    "finished": ("✓ finished", "success"),
+    "stopped": ("■ stopped", "foreground"),
+    "interrupted": ("■ cut off", "warning"),
+    "diverged": ("✗ diverged", "error"),
+    "failed": ("✗ failed", "error"),
+    None: ("✗ broken", "bold error"),
+}
+
+COLUMNS = (
+    Column("", least=1),
+    Column("run", flexible=True, least=12),
+    Column("started", rank=3),
+    Column("status", least=10),
+    Column("epochs", right=True, rank=2),
+    Column("val_acc", right=True),
+    Column("test_acc", right=True, rank=1),
+    Column("dataset", rank=4),
+    Column("model", rank=5),
+    Column("seconds", right=True, rank=6),
+)
+WEIGHT_COLUMNS = (
+    Column("weights", flexible=True, least=8),
+    Column("epoch", right=True),
+    Column("val_acc", right=True),
+    Column("size", right=True, rank=1),
+)
+
+SORTS = ("newest", "val_acc", "test_acc")
+
+
+@dataclass(frozen=True)
+class Details:
+    """What is read of a run when it is looked at.
+
+    Attributes:
+        metrics: a row an epoch.
+        weights: its files of weights.
+        values: of its config; empty where it cannot be read.
+        rates: learning rates that were set by hand.
+        problem: what could not be read, in one line, or None.
+    """
+
+    metrics: Sequence[Mapping[str, Any]] = ()
+    weights: Sequence[SavedWeights] = ()
+    values: Mapping[str, Any] = field(default_factory=dict)
+    rates: Sequence[RateChange] = ()
+    problem: str | None = None
+
+
+def read_details(path: Path) -> Details:
+    """Read a run; what is broken is left out, and said."""
+    problems: list[str] = []
+    metrics: Sequence[Mapping[str, Any]] = ()
+    weights: Sequence[SavedWeights] = ()
+    values: Any = {}
+    try:
+        run = RunDir.view(path)
+    except EngineError as error:
+        return Details(problem=str(error))
+    try:
+        metrics = run.read_metrics()
+    except EngineError as error:
+        problems.append(str(error))
+    try:
+        weights = list_weights(path)
+    except EngineError as error:
+        problems.append(str(error))
+    try:
+        values = read_values(run.read_config())
+    except EngineError as error:
+        line = str(error).splitlines()[0]
+        problems.append(line.replace("<text>", str(path / "config.yaml"), 1))
+    if not isinstance(values, Mapping):
+        values = {}
+    problem = problems[0] if problems else None
+    return Details(metrics, weights, values, rates_by_hand(path), problem)
+
+
+def best(info: RunInfo) -> float | None:
+    """The best validation accuracy that the record says."""
+    return _number(info.record.get("best"), "val_acc")
+
+
+def tested(info: RunInfo) -> float | None:
+    """The accuracy on the test set that the record says."""
+    return _number(info.record.get("test"), "test_acc")
+
+
+def _number(section: Any, key: str) -> float | None:
+    value = section.get(key) if isinstance(section, Mapping) else None
+    return float(value) if isinstance(value, float | int) and not isinstance(value, bool) else None
+
+
+def ordered(runs: Sequence[RunInfo], sort: str, wanted: str) -> list[RunInfo]:
+    """The runs in which every word of ``wanted`` occurs, in an order of ``SORTS``."""
+    words = wanted.lower().split()
+    kept = [info for info in runs if all(word in _haystack(info) for word in words)]
+    if sort == "newest":
+        return kept
+    value = best if sort == "val_acc" else tested
+
+    def key(info: RunInfo) -> float:
+        number = value(info)
+        return -number if number is not None else 1.0
+
+    return sorted(kept, key=key)
+
+
+def _haystack(info: RunInfo) -> str:
+    parts = (info.id, info.status or "broken", info.record.get("dataset"), info.record.get("model"))
+    return " ".join(str(part) for part in parts).lower()
+
+
+def run_row(info: RunInfo, letter: str) -> tuple[Cell, ...]:
+    """A run in the list."""
+    record = info.record
+    word, style = STATES[info.status]
+    colour = f"bold {COLOURS[LETTERS.index(letter)]}" if letter else "muted"
+    seconds = record.get("seconds")
+    return (
+        (letter, colour),
+        (text.line(info.name, 64), "foreground"),
+        (f"{info.created.astimezone():%m-%d %H:%M}" if info.created else "", "muted"),
+        (word, style),
+        (text.line(record.get("epochs", ""), 6), "muted"),
+        (_metric(best(info)), "foreground"),
+        (_metric(tested(info)), "foreground"),
+        (text.line(record.get("dataset", ""), 16), "muted"),
+        (text.line(record.get("model", ""), 20), "muted"),
+        (text.duration(seconds) if isinstance(seconds, float | int) else "", "muted"),
+    )
+
+
+def facts(info: RunInfo, details: Details | None) -> Content:
+    """A run in a few lines; what went wrong comes first."""
+    record = info.record
+    word, style = STATES[info.status]
+    lines = [Content.styled(word, f"bold ${style.split()[-1]}")]
+    reason = info.problem or record.get("reason") or (details.problem if details else None)
+    if reason:
+        lines.append(Content.styled(text.line(reason, 300), "$warning"))
+    if info.problem is not None:
+        return Content("\n").join(lines)
+    what = f"{record.get('dataset', '?')}, {record.get('model', '?')}"
+    lines.append(Content(text.line(what, 60)))
+    size = record.get("parameters")
+    count = f"{size:,} parameters, " if isinstance(size, int) else ""
+    lines.append(Content.styled(f"{count}seed {text.line(record.get('seed'), 20)}", "$muted"))
+    if info.status == "running":
+        lines.append(Content.styled(f"epoch {_epochs(info, details)}", "$foreground"))
+    if details is not None and details.rates:
+        by_hand = text.line(shown_rates(details.rates), 200)
+        lines.append(Content.styled(f"lr by hand: {by_hand}", "$muted"))
+    if best(info) is not None or tested(info) is not None:
+        lines.append(
+            Content.assemble(
+                ("val_acc ", "$muted"),
+                (text.metric(best(info)), "$foreground"),
+                ("  test_acc ", "$muted"),
+                (text.metric(tested(info)), "$foreground"),
+            )
+        )
+    return Content("\n").join(lines)
+
+
+def _epochs(info: RunInfo, details: Details | None) -> str:
+    """Epochs that are done, and of how many."""
+    done = info.record.get("epochs") or 0
+    train = details.values.get("train") if details else None
+    total = train.get("epochs") if isinstance(train, Mapping) else None
+    return text.line(done if total is None else f"{done} of {total}", 20)
+
+
+def _metric(value: float | None) -> str:
+    return "" if value is None else text.metric(value)
+
+
+def weights_row(saved: SavedWeights) -> tuple[Cell, ...]:
+    """A file of weights in its list."""
+    if saved.problem is not None:
+        return ((f"✗ {saved.path.name}", "error"), ("", ""), ("broken", "error"), ("", ""))
+    word = saved.kind if saved.kind != "step" else f"step {saved.global_step}"
+    return (
+        (word, "foreground"),
+        ("" if saved.epoch is None else str(saved.epoch), "muted"),
+        (_metric(saved.logs.get("val_acc")), "foreground"),
+        (text.size(saved.size), "muted"),
+    )
+
+
+def overlay(shown: Sequence[tuple[str, Details]], metric: str, *, log: bool) -> Picture:
+    """One metric of several runs; the letter of each stands at the end of its curve.
+
+    Args:
+        shown: letter (or "" for a run that is not marked) and details of each.
+        metric: one of ``METRICS``.
+        log: whether the axis is logarithmic.
+    """
+    series, marks, end = [], [], 1.0
+    for letter, details in shown:
+        colour = COLOURS[LETTERS.index(letter)] if letter else COLOURS[0]
+        rows = [(row.get("epoch"), row.get(metric)) for row in details.metrics]
+        points = [(x, y) for x, y in rows if isinstance(x, int | float) and x > 0]
+        points.sort(key=lambda point: point[0])
+        if not points:
+            continue
+        x = np.array([float(p[0]) for p in points])
+        y = scales.finite([np.nan if p[1] is None else float(p[1]) for p in points])
+        end = max(end, float(x[-1]))
+        series.append(Series(letter or metric, colour, x, y))
+        if len(x) == 1:
+            series.append(Series(letter or metric, colour, x, y, marker="•"))
+        there = np.flatnonzero(np.isfinite(y))
+        if len(there):
+            last = there[-1]
+            marks.append(Mark(letter or "•", colour, float(x[last]), float(y[last])))
+    return Picture(tuple(series), tuple(marks), end, log, empty="no epoch is done yet")
+
+
+def compare(configs: Sequence[tuple[str, Details]]) -> list[tuple[Cell, ...]]:
+    """What differs between configs: the key, and its value in each."""
+    rows: list[tuple[Cell, ...]] = []
+    for path, values in differences([details.values for _, details in configs]).items():
+        cells: list[Cell] = [(text.line(path, 40), "bold foreground")]
+        for (letter, _), value in zip(configs, values, strict=True):
+            colour = COLOURS[LETTERS.index(letter)] if letter else "foreground"
+            if value is MISSING:
+                cells.append(("–", "muted"))
+            else:
+                cells.append((text.line(inline(value), 60), colour))
+        rows.append(tuple(cells))
+    if any(details.rates for _, details in configs):
+        by_hand: list[Cell] = [("lr by hand", "bold foreground")]
+        for letter, details in configs:
+            colour = COLOURS[LETTERS.index(letter)] if letter else "foreground"
+            words = text.line(shown_rates(details.rates), 60)
+            by_hand.append((words, colour) if words else ("–", "muted"))
+        rows.append(tuple(by_hand))
+    return rows

@@ -1,0 +1,346 @@
+"""Runs: what was trained, side by side; resume, inspect, export, delete."""
+
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.widgets import Input, Static
+
+from engine.runs.listing import RunInfo
+from tui import keymap, text
+from tui.screens.choose import Choose
+from tui.screens.runs import rows as run_rows
+from tui.screens.runs.actions import RunActions
+from tui.screens.runs.facts import DiffTable, RunFacts
+from tui.screens.runs.rows import COLOURS, LETTERS
+from tui.state.runs_store import RunShelf
+from tui.widgets.curve import Curve
+from tui.widgets.empty import hints
+from tui.widgets.line import Line, Part
+from tui.widgets.table import Table
+from tui.widgets.text_field import TextField
+
+_AGAIN = 2.0
+"""Seconds between two looks at runs that are under way."""
+
+
+class RunTable(Table):
+    """The runs."""
+
+    HELP_TEXT = (
+        "The runs, newest first; s sorts them otherwise, / filters. val_acc is the best of all "
+        "epochs. space marks a run: the curves of all that are marked are drawn together, with "
+        "their letters. enter says all that can be done with a run."
+    )
+
+
+class RunCurve(Curve):
+    """One metric of the marked runs."""
+
+    HELP_TEXT = (
+        "The curves of the marked runs over epochs, or of the chosen one; a letter at the end "
+        "says whose it is. m is the next metric, y a logarithmic axis, z makes room."
+    )
+
+
+class RunsScreen(RunActions):
+    """All runs of the runs folder."""
+
+    WHERE = "runs"
+    BINDINGS = keymap.bindings(WHERE)
+    CSS_PATH = "screen.tcss"
+    HELP_TEXT: ClassVar[str] = (
+        "Every training leaves a run: its config, metrics, checkpoints and finished weights. Mark "
+        "some to compare their curves and configs; open one in Inspect or Evaluate; resume "
+        "one that was stopped; export its network; delete it."
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.metric = "val_acc"
+        self.sort = "newest"
+        self.log_axis = False
+        self._shelf: RunShelf | None = None
+        self._seen: object = None
+        self._changes = 0
+
+    @property
+    def shelf(self) -> RunShelf:
+        """The runs, and what is known of them."""
+        if self._shelf is None:
+            self._shelf = RunShelf(self.cnn, self._changed)
+        return self._shelf
+
+    def compose_body(self) -> ComposeResult:
+        yield Line(id="subject")
+        yield TextField(
+            placeholder="filter: a name, data set, model or status",
+            id="filter",
+            compact=True,
+            disabled=True,  # or it would be the first to get the focus
+        )
+        yield Static(id="nothing", classes="empty", markup=False)
+        with Vertical(id="body"):
+            yield RunTable(run_rows.COLUMNS, id="runs", classes="pane")
+            with Horizontal(id="lower"):
+                yield RunCurve(id="curve")
+                yield RunFacts(id="facts-pane")
+            yield DiffTable(id="diff")
+
+    def on_screen_resume(self) -> None:
+        self.shelf.hurry()
+
+    def _changed(self) -> None:
+        self._changes += 1
+        self.refresh_bindings()
+        self.beat()
+
+    # -- what is shown --------------------------------------------------------------------------
+
+    @property
+    def chosen(self) -> RunInfo | None:
+        """The run of the cursor."""
+        key = self.query_one(RunTable).key
+        return next((info for info in self.shelf.known if str(info.path) == key), None)
+
+    def _shown_runs(self) -> list[RunInfo]:
+        """The chosen run, and those that are marked."""
+        runs = [info for info in self.shelf.known if info.path in self.shelf.marked]
+        runs.sort(key=lambda info: self.shelf.marked[info.path])
+        chosen = self.chosen
+        return runs if chosen is None or chosen in runs else [chosen, *runs]
+
+    def _compared(self) -> list[tuple[str, RunInfo]]:
+        """Letter and run of those that are compared: the marked ones, else the chosen one."""
+        runs = [(self.shelf.marked.get(info.path, ""), info) for info in self._shown_runs()]
+        return [pair for pair in runs if pair[0]] or runs
+
+    # -- drawing --------------------------------------------------------------------------------
+
+    def tick(self) -> None:
+        self.shelf.poll()
+        self._show_line()
+        table = self.query_one(RunTable)
+        room = self.query_one(RunCurve).size  # none while the differences are shown
+        seen = (self._changes, table.key, self.metric, self.log_axis, self.sort, self.size, room)
+        if seen == self._seen or self.shelf.runs is None:
+            return
+        self.set_class(not self.shelf.known, "-nothing")
+        if not self.shelf.known:
+            self._seen = seen
+            self._say_nothing()
+            return
+        self._show_runs(table)
+        self._seen = (self._changes, table.key, *seen[2:])
+        self.shelf.look_at(self._shown_runs())
+        self._show_curve()
+        self._show_facts()
+        if self.has_class("-diff"):
+            self._show_diff()
+        if self.focused is None:
+            self.call_after_refresh(table.focus)
+
+    def _say_nothing(self) -> None:
+        root = text.line(self.cnn.choice.runs_root, 60)
+        if self.shelf.problem:
+            words = hints(
+                f"✗ {self.shelf.problem}", [], [("1", "runs_dir of the config says where")]
+            )
+        else:
+            words = hints(
+                "No runs yet.",
+                [f"Every training leaves one in {root}/"],
+                [("2", "goes to Train, and r there trains")],
+            )
+        self.query_one("#nothing", Static).update(words)
+
+    def _show_line(self) -> None:
+        root = text.line(self.cnn.choice.runs_root, 40)
+        parts = [
+            Part(f" {root}/ ", "bold"),
+            Part(
+                f" {len(self.shelf.known)} run{'' if len(self.shelf.known) == 1 else 's'}", "$muted"
+            ),
+        ]
+        if self.shelf.marked:
+            parts.append(Part(f"  {len(self.shelf.marked)} marked", "$accent"))
+        if self.sort != "newest":
+            parts.append(Part(f"  by {self.sort}", "$accent", "sort"))
+        words, style = self.said
+        room = self.size.width - sum(len(part.text) for part in parts) - 2
+        self.query_one("#subject", Line).show(
+            tuple(parts), (Part(f"{text.line(words, max(room, 8))} ", style),) if words else ()
+        )
+
+    def _show_runs(self, table: RunTable) -> None:
+        wanted = self.query_one("#filter", Input).value
+        runs = run_rows.ordered(self.shelf.known, self.sort, wanted)
+        table.empty = "nothing fits the filter; esc takes it away"
+        table.show(
+            [run_rows.run_row(info, self.shelf.marked.get(info.path, "")) for info in runs],
+            [str(info.path) for info in runs],
+        )
+        table.border_title = Content(
+            f"runs {len(runs)}/{len(self.shelf.known)}" if wanted else "runs"
+        )
+        table.border_subtitle = Content("enter: what can be done" if runs else "")
+
+    def _show_curve(self) -> None:
+        curve, compared = self.query_one(RunCurve), self._compared()
+        known = [
+            (letter, self.shelf.details[info.path])
+            for letter, info in compared
+            if info.path in self.shelf.details
+        ]
+        curve.show(run_rows.overlay(known, self.metric, log=self.log_axis))
+        scale = " log" if self.log_axis else ""
+        legend: list[tuple[str, str]] = [(f"{self.metric}{scale}", "")]
+        names = [f"  {letter} {text.line(info.name, 16)}".rstrip() for letter, info in compared]
+        if sum(map(len, names)) + len(legend[0][0]) > curve.size.width - 4:
+            names = [f" {letter}" for letter, _ in compared]
+        for (letter, _), name in zip(compared, names, strict=True):
+            colour = COLOURS[LETTERS.index(letter)] if letter else "foreground"
+            legend.append((name, f"${colour}"))
+        curve.titles(Content.assemble(*legend), Content("m metric"))
+
+    def _show_facts(self) -> None:
+        info = self.chosen
+        details = self.shelf.details.get(info.path) if info else None
+        hint = "R goes on with it" if info and self.resumable(info) is None else ""
+        self.query_one(RunFacts).show(info, details, hint)
+
+    def _show_diff(self) -> None:
+        self.query_one(DiffTable).show_differences(
+            [
+                (letter, info.name, self.shelf.details[info.path])
+                for letter, info in self._compared()
+                if info.path in self.shelf.details
+            ]
+        )
+
+    # -- actions --------------------------------------------------------------------------------
+
+    def refuse(self, action: str) -> str | None:
+        if not self.shelf.known:
+            return None if action == "refresh" else "there are no runs yet; 2 trains one"
+        info = self.chosen
+        if action in ("sort", "metric", "log", "filter", "back", "unmark", "refresh", "zoom"):
+            return None
+        if action == "diff":
+            enough = len(self.shelf.marked) >= 2 or self.has_class("-diff")
+            return None if enough else "mark at least two runs first, with space"
+        if info is None:
+            return "no run is chosen"
+        if action == "mark":
+            full = len(self.shelf.marked) >= len(LETTERS) and info.path not in self.shelf.marked
+            return (
+                f"{len(LETTERS)} runs are marked; space on one takes its mark away"
+                if full
+                else None
+            )
+        if action == "resume":
+            return self.resumable(info)
+        if action == "delete" and info.status == "running":
+            return "it is running; stop it first"
+        if action in ("inspect", "evaluate", "gradients", "export"):
+            details = self.shelf.details.get(info.path)
+            if details is not None and not details.weights:
+                return "this run has saved no weights"
+        return None
+
+    def action_mark(self) -> None:
+        """Mark the chosen run, or take its mark away."""
+        info = self.chosen
+        if info is None:
+            return
+        self.shelf.toggle_mark(info.path)
+        if len(self.shelf.marked) < 2:
+            self.remove_class("-diff")
+        self._changed()
+
+    def action_unmark(self) -> None:
+        """Take all marks away."""
+        self.shelf.marked.clear()
+        self.remove_class("-diff")
+        self._changed()
+
+    def action_metric(self) -> None:
+        """The next metric."""
+        names = run_rows.METRICS
+        self.metric = names[(names.index(self.metric) + 1) % len(names)]
+        self.beat()
+
+    def action_log(self) -> None:
+        """Logarithmic axis, or not."""
+        self.log_axis = not self.log_axis
+        self.beat()
+
+    def action_sort(self) -> None:
+        """The next order."""
+        names = run_rows.SORTS
+        self.sort = names[(names.index(self.sort) + 1) % len(names)]
+        self.beat()
+
+    def action_refresh(self) -> None:
+        """Read everything again."""
+        self.shelf.details.clear()
+        self.shelf.refresh()
+
+    def action_zoom(self) -> None:
+        """The curves alone, or all."""
+        self.toggle_class("-zoomed")
+
+    def action_diff(self) -> None:
+        """Compare the configs of the marked runs, or go back to the curves."""
+        self.toggle_class("-diff")
+        self._changed()
+        if self.has_class("-diff"):
+            self.call_after_refresh(self.query_one(DiffTable).focus)
+        else:
+            self.call_after_refresh(self.query_one(RunTable).focus)
+
+    def action_filter(self) -> None:
+        """Type what the list is to be filtered by."""
+        self.add_class("-filter")
+        box = self.query_one("#filter", Input)
+        box.disabled = False
+        self.call_after_refresh(box.focus)
+
+    def action_back(self) -> None:
+        """Take filter and differences away."""
+        box = self.query_one("#filter", Input)
+        box.value, box.disabled = "", True
+        self.remove_class("-filter", "-diff", "-zoomed")
+        self.query_one(RunTable).focus()
+        self._changed()
+
+    @on(Input.Changed, "#filter")
+    def _filtered(self) -> None:
+        self._changed()
+
+    @on(Input.Submitted, "#filter")
+    def _filter_done(self) -> None:
+        self.query_one(RunTable).focus()
+
+    def on_table_moved(self, event: Table.Moved) -> None:
+        self.refresh_bindings()
+        self.beat()
+
+    def on_table_chosen(self, event: Table.Chosen) -> None:
+        if isinstance(event.table, DiffTable):
+            return
+        options = []
+        for key in keymap.keys_of(self.WHERE):
+            if key.group == "The run":
+                reason = self.refuse(key.action)
+                if reason is None:
+                    options.append((key.action, f"{key.first_shown}  {key.description}", ""))
+        title = text.line(self.chosen.id, 60) if self.chosen else ""
+
+        def answered(action: str | None) -> None:
+            if action is not None:
+                self.call_later(self.run_action, action)
+
+        self.app.push_screen(Choose(title, options), answered)

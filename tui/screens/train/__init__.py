@@ -1,0 +1,1 @@
+"""Train: curves, progress and controls of a training."""

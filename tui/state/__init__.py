@@ -1,0 +1,1 @@
+"""What the app knows, without a screen: configs, the training, runs, the chosen network."""

@@ -1,0 +1,277 @@
+"""Looks inside a network: again and again while it trains, once when it does not.
+
+Everything that takes time runs in jobs; what they found is here, for the screen that polls.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from engine.config import Config
+from engine.data import DATASETS, Batches, Dataset, Split
+from engine.errors import EngineError
+from engine.inspection.activations import activations, probe, restored
+from engine.inspection.health import LayerFacts, examine
+from engine.layers import Sequential
+from engine.train import factory
+from engine.train.snapshot import LayerSnapshot, Snapshot, weights_snapshot
+from engine.train.weights import load_model
+from tui.charts import layer_images
+from tui.charts.layer_images import Place
+from tui.jobs import Job
+from tui.state.selection import Subject, find_dataset
+
+if TYPE_CHECKING:
+    from tui.app import CnnApp
+
+Array = np.ndarray
+
+INTERVAL = 0.35
+"""Seconds between two looks at a training; what a look costs is added."""
+
+
+@dataclass(frozen=True)
+class Samples:
+    """The images of the test set, to be shown to a network; by their number there.
+
+    Attributes:
+        split: images and labels as they are.
+        batches: loads them as the network takes them.
+        classes: their names.
+    """
+
+    split: Split
+    batches: Batches
+    classes: tuple[str, ...]
+
+    def index(self, sample: int) -> int:
+        """The image for any number: after the last one comes the first."""
+        return sample % len(self.split)
+
+    def label(self, sample: int) -> int:
+        """Its class."""
+        return int(self.split.labels[self.index(sample)])
+
+
+@dataclass(frozen=True)
+class Look:
+    """A network at one moment.
+
+    Attributes:
+        facts: of every layer, in order.
+        layers: the same layers' weights and gradients, by name.
+        maps: what every layer makes of the sample, without the batch; None without samples.
+        sample: which sample that was.
+        step: the optimizer steps before it; None if it does not train.
+    """
+
+    facts: tuple[LayerFacts, ...]
+    layers: dict[str, LayerSnapshot]
+    maps: dict[str, Array] | None
+    sample: int
+    step: int | None
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What does not change from look to look.
+
+    Attributes:
+        places: every layer's.
+        model: a network to put weights into; only for jobs.
+        start: as it was before the first step; None where that is what is looked at.
+        samples: None where the data is not here.
+        note: why something is missing, in one line; empty if nothing is.
+    """
+
+    places: tuple[Place, ...]
+    model: Sequential
+    start: dict[str, LayerSnapshot] | None
+    samples: Samples | None
+    note: str = ""
+
+
+class Lookout:
+    """Follows what is looked at.
+
+    Attributes:
+        ground, look: what is known; None before the first look.
+        problem: why there is nothing to see, in one line, or None.
+        version: grows with every change.
+        sample: which image is shown to the network; may be set.
+    """
+
+    def __init__(self, app: "CnnApp") -> None:
+        self._app = app
+        self._key: object = None
+        self.sample = 0
+        self._jobs: set[Job] = set()
+        self.ground: Ground | None = None
+        self.look: Look | None = None
+        self.version = 0
+        self._turn()
+
+    def _turn(self) -> None:
+        """Turn to another network; the last look stays until there is one at the new."""
+        for job in self._jobs:
+            job.cancel()
+        self._jobs.clear()
+        self.problem: str | None = None
+        self._surveyed: Ground | None = None
+        self._snapshot: Snapshot | None = None
+        self._busy = False
+        self._next = 0.0
+        self._step: int | None = None
+        self.version += 1
+
+    # -- following ------------------------------------------------------------------------------
+
+    def poll(self) -> None:
+        """Look again, if there may be something new; called often while the screen is seen."""
+        live = self._app.choice.live and self._app.training.started is not None
+        subject = None if live else self._app.choice.current
+        key = ("live", id(self._app.training.session)) if live else subject
+        if key != self._key:
+            self._key = key
+            self._turn()
+            if live:
+                config = self._app.training.config
+                assert config is not None
+                self._run(lambda job: self._survey(job, config), self._grounded)
+            elif subject is not None:
+                self._run(lambda job: self._visit(job, subject), self._visited)
+            else:
+                self.ground = self.look = None
+        if self._busy or self._surveyed is None:
+            return
+        if self._snapshot is not None and self.look is not None and self.look.sample != self.sample:
+            self._examine(self._snapshot, self.look.step)
+        elif live:
+            self._follow()
+
+    def _follow(self) -> None:
+        """Ask for a snapshot, if there was a step since the last one."""
+        session = self._app.training.session
+        assert session is not None
+        if time.monotonic() < self._next or session.progress.global_step == self._step:
+            return
+        key = self._key
+        self._busy = self._app.training.request_snapshot(
+            lambda snapshot: self._taken(key, snapshot)
+        )
+
+    def _taken(self, key: object, snapshot: Snapshot) -> None:
+        session = self._app.training.session
+        if key != self._key or session is None:
+            return
+        self._step = session.progress.global_step
+        self._examine(snapshot, self._step)
+
+    def _examine(self, snapshot: Snapshot, step: int | None) -> None:
+        ground, sample = self._surveyed, self.sample
+        assert ground is not None
+        self._snapshot, self._busy = snapshot, True
+
+        def done(look: Look) -> None:
+            self._busy = False
+            self._next = time.monotonic() + INTERVAL
+            self.ground, self.look = ground, look
+            self.version += 1
+
+        self._run(lambda job: examined(snapshot, ground, sample, step), done)
+
+    # -- jobs -----------------------------------------------------------------------------------
+
+    def _run(self, work: Callable[[Job], Any], then: Callable[[Any], None]) -> None:
+        def done(result: Any) -> None:
+            self._jobs.discard(job)
+            then(result)
+
+        def failed(error: Exception) -> None:
+            self._jobs.discard(job)
+            self.problem = str(error) or type(error).__name__
+            self.ground = self.look = None
+            self.version += 1
+            self._app.tell(self.problem, "o chooses another network", severity="error")
+
+        job = self._app.start_job(work, on_done=done, on_error=failed, name="look")
+        self._jobs.add(job)
+
+    def _grounded(self, ground: Ground) -> None:
+        self._surveyed = ground
+
+    def _visited(self, found: tuple[Ground, Snapshot, Look]) -> None:
+        self._surveyed, self._snapshot, self.look = found
+        self.ground = self._surveyed
+        self.version += 1
+
+    def _survey(self, job: Job, config: Config) -> Ground:
+        """The ground of a config, from its fresh weights."""
+        dataset = find_dataset(config, self._app.training)
+        model = factory.make_model(config)
+        ground = Ground(
+            layer_images.places(model, DATASETS[config.dataset].image_shape),
+            model,
+            None,
+            _samples(dataset),
+            "" if dataset else f"{config.dataset} is not here: no gradients, no feature maps",
+        )
+        first, note = _first_look(job, config, factory.make_model(config), dataset)
+        return replace(ground, start=_by_name(first), note=note or ground.note)
+
+    def _visit(self, job: Job, subject: Subject) -> tuple[Ground, Snapshot, Look]:
+        """A network that does not train."""
+        ground = self._survey(job, subject.config)
+        if subject.weights is None:
+            assert ground.start is not None
+            snapshot = Snapshot(tuple(ground.start.values()))
+            ground = replace(ground, start=None)
+        else:
+            dataset = None if job.cancelled else find_dataset(subject.config, self._app.training)
+            model = load_model(subject.config, subject.weights)
+            snapshot, note = _first_look(job, subject.config, model, dataset)
+            ground = replace(ground, note=note or ground.note)
+        return ground, snapshot, examined(snapshot, ground, self.sample, None)
+
+
+def examined(snapshot: Snapshot, ground: Ground, sample: int, step: int | None) -> Look:
+    """Everything that is shown of a snapshot."""
+    maps = None
+    if ground.samples is not None:
+        x, _ = ground.samples.batches.load(np.array([ground.samples.index(sample)]))
+        with np.errstate(all="ignore"):
+            outputs = activations(restored(ground.model, snapshot.layers), x)
+        maps = {name: np.array(output[0]) for name, output in outputs.items()}
+    return Look(examine(snapshot), _by_name(snapshot), maps, sample, step)
+
+
+def _first_look(
+    job: Job, config: Config, model: Sequential, dataset: Dataset | None
+) -> tuple[Snapshot, str]:
+    """Weights, and gradients if they can be had; and else why not."""
+    weights = weights_snapshot(model)
+    if dataset is None:
+        return weights, ""
+
+    def check() -> None:
+        if job.cancelled:
+            raise InterruptedError
+
+    try:
+        return probe(config, model, dataset, check), ""
+    except EngineError as error:
+        return weights, str(error)
+
+
+def _samples(dataset: Dataset | None) -> Samples | None:
+    if dataset is None:
+        return None
+    batches = factory.evaluation_batches(dataset.test, dataset)
+    return Samples(dataset.test, batches, dataset.classes)
+
+
+def _by_name(snapshot: Snapshot) -> dict[str, LayerSnapshot]:
+    return {layer.name: layer for layer in snapshot.layers}

@@ -1,0 +1,131 @@
+"""The runs of a folder, and what is known of those that are looked at; read in jobs."""
+
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.runs.listing import RunInfo, list_runs
+from engine.runs.progress import up_to_date
+from tui.jobs import Job
+from tui.screens.runs import rows as run_rows
+from tui.screens.runs.rows import LETTERS, Details
+
+if TYPE_CHECKING:
+    from tui.app import CnnApp
+
+_AGAIN = 2.0
+"""Seconds between two looks at runs that are under way."""
+
+
+class RunShelf:
+    """Follows the runs of a folder.
+
+    Attributes:
+        runs: newest first; None before they were listed.
+        details: of the runs that were looked at, by path.
+        marked: the letter of every run that is marked, by path.
+        problem: why they cannot be listed, in one line; empty if they can.
+
+    Args:
+        app: starts the jobs.
+        changed: called when something is known that was not.
+    """
+
+    def __init__(self, app: "CnnApp", changed: Callable[[], None]) -> None:
+        self._app, self._notify = app, changed
+        self.runs: list[RunInfo] | None = None
+        self.details: dict[Path, Details] = {}
+        self.marked: dict[Path, str] = {}
+        self.problem = ""
+        self._reading: set[Path] = set()
+        self._stale: set[Path] = set()
+        self._listing = False
+        self._due = 0.0
+        self._version = -1
+
+    @property
+    def known(self) -> Sequence[RunInfo]:
+        """The runs, as far as they are known."""
+        return self.runs or ()
+
+    def poll(self) -> None:
+        """List the runs again, if there may be something new; called often."""
+        version = self._app.training.version
+        under_way = any(info.status == "running" for info in self.known)
+        news = under_way or version != self._version
+        if self.runs is None or (news and time.monotonic() > self._due):
+            self._version = version
+            self.refresh()
+
+    def hurry(self) -> None:
+        """List them at the next ``poll``, if anything happened."""
+        self._due, self._version = 0.0, -1
+
+    def refresh(self) -> None:
+        """List the runs, in a job."""
+        if self._listing:
+            return
+        self._listing = True
+        root = self._app.choice.runs_root
+        self._app.start_job(
+            lambda job: [up_to_date(info) for info in list_runs(root)],
+            on_done=self._listed,
+            on_error=self._unlisted,
+            name="runs",
+        )
+
+    def _listed(self, runs: list[RunInfo]) -> None:
+        before = {info.path: info for info in self.known}
+        now = {info.path: info for info in runs}
+        for path in list(self.details):
+            info = now.get(path)
+            if info is None:
+                del self.details[path]
+            elif info.status == "running" or info != before.get(path):
+                self._stale.add(path)  # shown until it is read again
+        self.marked = {path: letter for path, letter in self.marked.items() if path in now}
+        self._listing, self.runs, self.problem = False, runs, ""
+        self._due = time.monotonic() + _AGAIN
+        self._notify()
+
+    def _unlisted(self, error: Exception) -> None:
+        self._listing, self.runs, self.problem = False, [], str(error)
+        self._due = float("inf")
+        self._notify()
+
+    def look_at(self, runs: Sequence[RunInfo]) -> None:
+        """Read what is not known yet of some runs, one a job."""
+        for info in runs:
+            known = info.path in self.details and info.path not in self._stale
+            if not known and info.path not in self._reading:
+                self._stale.discard(info.path)
+                self._reading.add(info.path)
+                self._app.start_job(
+                    partial(_read, info.path),
+                    on_done=self._read,
+                    on_error=partial(self._unread, info.path),
+                    name="run",
+                )
+
+    def _read(self, found: tuple[Path, Details]) -> None:
+        path, details = found
+        self._reading.discard(path)
+        self.details[path] = details
+        self._notify()
+
+    def _unread(self, path: Path, error: Exception) -> None:
+        self._read((path, Details(problem=f"{type(error).__name__}: {error}")))
+
+    def toggle_mark(self, path: Path) -> None:
+        """Mark a run with the first free letter, or take its mark away."""
+        if path in self.marked:
+            del self.marked[path]
+        elif len(self.marked) < len(LETTERS):
+            free = next(letter for letter in LETTERS if letter not in self.marked.values())
+            self.marked[path] = free
+
+
+def _read(path: Path, job: Job) -> tuple[Path, Details]:
+    return path, run_rows.read_details(path)

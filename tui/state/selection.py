@@ -1,0 +1,173 @@
+"""Which network the screens Inspect, Gradients and Evaluate are about.
+
+It is a run's with the weights that it saved, or the chosen config's with fresh ones. A training
+that is under way is not a subject: it is looked at through snapshots.
+"""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine import data
+from engine.config import Config, ConfigProblems
+from engine.data import Dataset
+from engine.errors import CheckpointError, ConfigError, EngineError
+from engine.runs.listing import list_runs
+from engine.train import factory
+from engine.train.weights import SavedWeights, list_weights
+from tui.state.training import Training
+from tui.state.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A network that does not train.
+
+    Attributes:
+        name: of the config, or of the run's directory.
+        config: what it is.
+        weights: the file of its weights; None for fresh ones.
+        what: which weights these are, in a few words.
+        run: the run's directory; None for a config.
+    """
+
+    name: str
+    config: Config
+    weights: Path | None = None
+    what: str = "fresh weights"
+    run: Path | None = None
+
+
+def of_config(workspace: Workspace) -> Subject | None:
+    """The chosen config's network as it is before the first step; None while it has errors."""
+    document = workspace.document
+    if document.config is None:
+        return None
+    return Subject(document.name, document.config)
+
+
+def of_run(run: Path, saved: SavedWeights | None = None) -> Subject:
+    """A run's network.
+
+    Args:
+        run: its directory.
+        saved: which of its weights; default the finished ones, else the best, else the latest.
+
+    Raises:
+        ConfigError: its config cannot be read any more.
+        CheckpointError: it is not a run, or has no weights.
+    """
+    try:
+        config = factory.config_of(run)
+    except ConfigProblems as error:
+        raise ConfigError(str(error).splitlines()[0]) from None
+    if saved is None:
+        found = list_weights(run)
+        good = [item for item in found if item.problem is None]
+        if not good:
+            problem = found[0].problem if found else f"{run.name}: it has saved no weights"
+            raise CheckpointError(str(problem))
+        saved = good[0]
+    return Subject(run.name, config, saved.path, describe(saved), run)
+
+
+def describe(saved: SavedWeights) -> str:
+    """Which weights these are, in a few words."""
+    if saved.kind == "finished":
+        return "finished weights"
+    if saved.kind == "best":
+        return f"best weights, epoch {saved.epoch}" if saved.epoch else "best weights"
+    return f"step {saved.global_step}, epoch {saved.epoch}" if saved.epoch is not None else "a step"
+
+
+def find_dataset(config: Config, training: Training) -> Dataset | None:
+    """The config's data set, if it need not be downloaded; slow, so for a job.
+
+    That of the training is taken where it is the same one: it only ever is read.
+    """
+    session = training.session
+    same = session is not None and (config.dataset, config.data.root) == (
+        session.config.dataset,
+        session.config.data.root,
+    )
+    if session is not None and same and hasattr(session, "sources"):
+        return session.sources.dataset
+    if data.locate(config.dataset, config.data.root) is None:
+        return None
+    return factory.load_dataset(config)
+
+
+class Choice:
+    """What Inspect, Gradients and Evaluate are about; the same for all of them.
+
+    It is what was chosen by hand; else the training, or the run that it left; else the newest run
+    that has weights; else, where there is none, the chosen config with fresh weights.
+
+    Attributes:
+        chosen: set by hand. A subject without a run stands for the config that is chosen on the
+            Configs screen, as it is now; None is for no choice.
+    """
+
+    def __init__(self, training: Training, workspace: Workspace) -> None:
+        self.chosen: Subject | None = None
+        self._training, self._workspace = training, workspace
+        self._seen: object = None
+        self._trained: Subject | None = None
+
+    @property
+    def live(self) -> bool:
+        """Whether the training that is under way is what is looked at."""
+        return self.chosen is None and self._training.running
+
+    @property
+    def current(self) -> Subject | None:
+        """The network, with weights from a file or fresh ones; None if the config has errors.
+
+        While it trains, these are the best weights that its run has saved so far.
+        """
+        if self.chosen is not None:
+            return self.chosen if self.chosen.run is not None else of_config(self._workspace)
+        training = self._training
+        trained = self.trained
+        if training.running and training.config is not None:
+            same = trained is not None and trained.run == training.run_dir
+            return trained if same else Subject(training.config.name, training.config)
+        return trained or of_config(self._workspace)
+
+    @property
+    def trained(self) -> Subject | None:
+        """The run of the training, else the newest run that has weights; None without any."""
+        seen = (self._training.version, self.runs_root)
+        if seen != self._seen:
+            self._seen = seen
+            self._trained = self._find()
+        return self._trained
+
+    def refresh(self) -> None:
+        """Look at the runs again when next asked: others may have trained."""
+        self._seen = None
+
+    def forget(self, run: Path) -> None:
+        """A run is gone: whatever was known of it is found anew."""
+        if self.chosen is not None and self.chosen.run == run:
+            self.chosen = None
+        self._seen = None
+
+    @property
+    def runs_root(self) -> Path:
+        """Where the runs are: those of the chosen config."""
+        config = self._workspace.document.config
+        return Path(config.runs_dir if config is not None else "runs")
+
+    def _find(self) -> Subject | None:
+        if self._training.run_dir is not None:
+            with suppress(EngineError):
+                return of_run(self._training.run_dir)
+        try:
+            runs = list_runs(self.runs_root)
+        except EngineError:
+            return None  # screen 5 says what is wrong with them
+        for info in runs:
+            with suppress(EngineError):
+                return of_run(info.path)
+        return None

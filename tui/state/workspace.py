@@ -1,0 +1,124 @@
+"""The configs that can be chosen, those that are open, and the one that is chosen."""
+
+import os
+from pathlib import Path
+
+from engine.commands.config import DEFAULT, resolve
+from engine.config import list_configs
+from engine.paths import real_path
+from engine.resources import shipped
+from tui.state.disk_file import Stamp, stamp_of
+from tui.state.document import Document, News
+
+
+class Workspace:
+    """Which configs there are.
+
+    Attributes:
+        paths: of all configs, quickstart first.
+        document: the chosen one.
+        version: grows whenever one of their files is new, another one, or gone.
+    """
+
+    def __init__(self, paths: list[Path], chosen: Path) -> None:
+        self._folder = real_path(Path())  # it may be removed later; files keep their names
+        self._extra = [chosen]
+        self._open: dict[Path, Document] = {}
+        self._stamps: dict[Path, Stamp | None] = {}
+        self.version = 0
+        self.paths = paths
+        self.rescan()
+        self.document = self.choose(chosen)
+
+    @classmethod
+    def opened(cls, config: Path | None = None, last: str = "") -> "Workspace":
+        """All configs that are found.
+
+        Args:
+            config: which one to choose.
+            last: else the path of this one, if it still is there; else quickstart.
+        """
+        if config is None and last and os.path.isfile(last):
+            config = Path(last)
+        return cls([], config or resolve(DEFAULT))
+
+    def rescan(self) -> None:
+        """Look again which files there are."""
+        found = {self._key(path): path for path in list_configs()}
+        unsaved = [document.path for document in self.dirty if document.path is not None]
+        for path in [*self._extra, *unsaved]:
+            found.setdefault(self._key(path), path)
+        first = self._key(resolve(DEFAULT))
+        self.paths = sorted(found.values(), key=lambda path: self._key(path) != first)
+        self._stamps = {key: stamp_of(key) for key in found}
+        self.version += 1
+
+    def look(self) -> list[tuple[Document, News]]:
+        """Look what has become of all files; what is open and not changed here follows them.
+
+        Returns:
+            The open configs about which there is something to say.
+        """
+        news, dropped = [], False
+        for key, document in list(self._open.items()):
+            changed_here = document.dirty
+            if (what := document.look()) is None:
+                continue
+            if what == "removed" and not changed_here and document is not self.document:
+                del self._open[key]  # nothing is lost
+                dropped = True
+            else:
+                news.append((document, what))
+        there = {self._key(path) for path in list_configs()}
+        changed = any(stamp_of(key) != stamp for key, stamp in self._stamps.items())
+        if dropped or changed or not there <= self._stamps.keys():
+            self._extra = [path for path in self._extra if self._key(path) in self._open]
+            self.rescan()
+        return news
+
+    def forget(self, document: Document) -> None:
+        """A config whose file is gone is not wanted any more."""
+        self._open = {k: d for k, d in self._open.items() if d is not document}
+        self._extra = [path for path in self._extra if path != document.path]
+        self.rescan()
+        self.choose(self.paths[0])
+
+    def choose(self, path: Path) -> Document:
+        """Open a config; one that is open already keeps its unsaved changes."""
+        key = self._key(path)
+        if key not in self._open:
+            self._open[key] = Document.open(path)
+        self.document = self._open[key]
+        return self.document
+
+    def saved_as(self, document: Document) -> None:
+        """A document has another file now."""
+        assert document.path is not None
+        self._open = {k: d for k, d in self._open.items() if d is not document}
+        self._open[self._key(document.path)] = document
+        self._extra.append(document.path)
+        self.rescan()
+
+    def opened_document(self, path: Path) -> Document | None:
+        """A config with its unsaved changes; None if it was not opened yet."""
+        return self._open.get(self._key(path))
+
+    def is_dirty(self, path: Path) -> bool:
+        """Whether a config has unsaved changes."""
+        document = self.opened_document(path)
+        return document is not None and document.dirty
+
+    def _key(self, path: Path) -> Path:
+        """What a file is known by, however its path is written."""
+        return real_path(self._folder / path)
+
+    @property
+    def dirty(self) -> list[Document]:
+        """All that have unsaved changes."""
+        return [document for document in self._open.values() if document.dirty]
+
+
+def is_read_only(path: Path) -> bool:
+    """Whether a config is part of an installed package: it is copied, not changed."""
+    packed = shipped("configs")
+    return packed.parent.name == "_shipped" and real_path(path).is_relative_to(real_path(packed))

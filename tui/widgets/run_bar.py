@@ -1,0 +1,110 @@
+"""Two lines: which run it is, and how far."""
+
+from textual.content import Content
+from textual.widgets import Static
+
+from tui import text
+from tui.messages import View
+from tui.redraw import Pace
+from tui.state.training import Training
+from tui.widgets.header import STYLES, SYMBOLS
+
+_UNFINISHED = ("training", "paused", "validating", "testing", "saving")
+
+
+class RunBar(Static):
+    """What is trained, its phase, progress, time left and speed."""
+
+    DEFAULT_CSS = "RunBar { height: 2; padding: 0 1; }"
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id, markup=False)
+        self._shown: object = None
+        self._pace = Pace()
+
+    def show(self, training: Training, view: View) -> None:
+        """Draw, if anything changed; how far the training is, only now and then."""
+        step = view.step if view.phase == "paused" else None
+        state = training.session, view.phase, step, training.stopping, training.ended
+        if not self._pace.due((*state, self.size)):
+            return
+        content = Content("\n").join([self._who(training, view), self._how_far(training, view)])
+        if (content, self.size) != self._shown:
+            self._shown = (content, self.size)
+            self.update(content, layout=False)  # it is always two lines high
+
+    def _who(self, training: Training, view: View) -> Content:
+        config = training.config
+        if config is None:
+            return Content("")
+        parts = [
+            (text.line(config.name), "bold"),
+            (f"  {config.dataset}  {config.model or 'own layers'}", "$muted"),
+        ]
+        if training.started is not None:
+            parts.append((f"  {training.started.parameters:,} parameters", "$muted"))
+            if self.size.width >= 100:
+                parts.append((f"  run {training.started.run}", "$muted"))
+        speed = ""
+        if view.phase in _UNFINISHED and view.samples_per_s:
+            speed = f"  {view.samples_per_s:,.0f} samples/s"
+        width = max(self.size.width - 2 - len(speed), 0)
+        who = Content.assemble(*parts).truncate(width, ellipsis=True, pad=True)
+        return who.append_text(speed, "$muted")
+
+    def _how_far(self, training: Training, view: View) -> Content:
+        style = STYLES.get(view.phase, "$muted")
+        parts = [(f"{SYMBOLS.get(view.phase, '○')} {_word(training, view)}", f"bold {style}")]
+        width = max(self.size.width - 2, 20)
+        if view.phase == "downloading":
+            share = view.done / view.total if view.total else 0.0
+            after = f"  {share:4.0%}  {text.size(view.done)} of {text.size(view.total)}"
+            parts += [("  ", ""), *meter(share, width - len(parts[0][0]) - len(after) - 3)]
+            parts.append((after, "$muted"))
+        elif view.phase in _UNFINISHED:
+            after = f"  {view.fraction:4.0%}  {self._rest(view)}"
+            space = width - len(parts[0][0]) - len(after) - 3
+            parts += [("  ", ""), *meter(view.fraction, min(max(space, 8), 60))]
+            parts.append((after, "$muted"))
+        elif training.ended is not None:
+            parts.append((f"  {self._result(training)}", "$foreground"))
+        return Content.assemble(*parts).truncate(width, ellipsis=True)
+
+    def _rest(self, view: View) -> str:
+        if view.phase == "paused":
+            return f"batch {view.step}/{view.steps_per_epoch}  lr {text.significant(view.lr)}"
+        if self.size.width < 76:
+            return f"left {text.duration(view.eta_total)}"
+        epoch, everything = text.duration(view.eta_epoch), text.duration(view.eta_total)
+        return f"left: epoch {epoch:>5}, all {everything:>5}"
+
+    @staticmethod
+    def _result(training: Training) -> str:
+        ended = training.ended
+        assert ended is not None
+        epochs = f"{ended.epochs_done} epochs in {text.duration(ended.seconds)}"
+        speed = f"{ended.samples_per_s:,.0f} samples/s"
+        if "test_acc" in ended.test:
+            return f"test_acc {text.metric(ended.test['test_acc'])}  {epochs}  {speed}"
+        if "val_acc" in ended.best:
+            return f"best val_acc {text.metric(ended.best['val_acc'])}  {epochs}  {speed}"
+        return f"after {epochs}"
+
+
+def _word(training: Training, view: View) -> str:
+    if training.stopping:
+        return "stopping"
+    if view.phase == "downloading":
+        return text.line(view.what, 40)
+    if view.phase in ("training", "paused", "validating"):
+        return f"{view.phase}  epoch {view.epoch}/{view.epochs}"
+    return view.phase
+
+
+def meter(share: float, width: int) -> list[tuple[str, str]]:
+    """A bar of half cells, as styled pieces."""
+    share = min(max(share, 0.0), 1.0)
+    halves = round(share * 2 * max(width, 0))
+    full, half = divmod(halves, 2)
+    rest = max(width, 0) - full - half
+    return [("━" * full + "╸" * half, "$primary"), ("─" * rest, "$curve-axis")]
