@@ -7,8 +7,10 @@ import numpy as np
 from engine.kernels.scratch import scratch
 from engine.layers import arguments as check
 from engine.layers.layer import Array, Layer
+from engine.layers.registry import register
 
 
+@register
 class ReLU(Layer):
     """y = max(x, 0).
 
@@ -16,6 +18,11 @@ class ReLU(Layer):
 
     Source: Nair and Hinton, 'Rectified linear units improve restricted Boltzmann machines', 2010.
     """
+
+    about = (
+        "sets negative values to 0, which makes a stack of layers more than one linear map; "
+        "channels that are 0 for every image are dead"
+    )
 
     def forward(self, x: Array) -> Array:
         """y = max(x, 0)."""
@@ -30,6 +37,14 @@ class ReLU(Layer):
     def output_range(self, low: float, high: float) -> tuple[float, float]:
         return max(low, 0.0), max(high, 0.0)
 
+    def forward_only(self, owns_input: bool) -> Layer:
+        return _InPlaceReLU() if owns_input else self
+
+    def dead_share(self) -> float:
+        out = self.saved
+        alive = (out > 0).any(axis=(0, *range(2, out.ndim)))
+        return 1 - float(alive.mean())
+
     @staticmethod
     def zeros(x: Array) -> Array:
         """Zeros that x can be compared with.
@@ -42,12 +57,25 @@ class ReLU(Layer):
         return zeros.T if x.ndim == 2 else zeros.transpose(2, 0, 1)[:, :, None]
 
 
+class _InPlaceReLU(ReLU):
+    """A ReLU that writes over its input."""
+
+    def forward(self, x: Array) -> Array:
+        return np.maximum(x, self.zeros(x), out=x)
+
+
+@register
 class LeakyReLU(Layer):
     """y = x for x > 0, else negative_slope·x.
 
     Source: Maas, Hannun and Ng, 'Rectifier nonlinearities improve neural network acoustic
     models', 2013.
     """
+
+    about = (
+        "keeps positive values and a small part of negative ones, so that no channel dies; "
+        "strong maps are those that matter for this image"
+    )
 
     def __init__(self, negative_slope: float = 0.01) -> None:
         super().__init__()
@@ -73,12 +101,18 @@ class LeakyReLU(Layer):
         return max(low, slope * low), max(high, slope * high)
 
 
+@register
 class ELU(Layer):
     """y = x for x > 0, else alpha·(eˣ − 1).
 
     Source: Clevert, Unterthiner and Hochreiter, 'Fast and accurate deep network learning by
     exponential linear units', 2016.
     """
+
+    about = (
+        "keeps positive values and bends negative ones smoothly towards -1; "
+        "many values at -1 mean that it is saturated"
+    )
 
     def __init__(self, alpha: float = 1.0) -> None:
         super().__init__()
@@ -101,6 +135,7 @@ class ELU(Layer):
         return low if low > 0 else lowest, high if high > 0 else highest
 
 
+@register
 class GELU(Layer):
     """y = x·Φ(x), with the normal distribution function Φ approximated by a tanh.
 
@@ -108,6 +143,11 @@ class GELU(Layer):
 
     Source: Hendrycks and Gimpel, 'Gaussian error linear units', 2016, section 2.
     """
+
+    about = (
+        "keeps large values, and lets a little of what is just below 0 through; "
+        "maps that are 0 for every image are of no use"
+    )
 
     _SCALE = math.sqrt(2 / math.pi)
     _CUBIC = 0.044715
@@ -134,8 +174,14 @@ class GELU(Layer):
         return min(max(low, self._LOWEST), 0.0), max(high, 0.0)
 
 
+@register
 class Sigmoid(Layer):
     """y = 1/(1 + e⁻ˣ), computed as (1 + tanh(x/2))/2, which cannot overflow."""
+
+    about = (
+        "squeezes every number between 0 and 1; "
+        "values all near 0 or 1 let hardly any gradient through"
+    )
 
     def forward(self, x: Array) -> Array:
         """y = (1 + tanh(x/2))/2."""
@@ -152,8 +198,14 @@ class Sigmoid(Layer):
         return 0.0, 1.0
 
 
+@register
 class Tanh(Layer):
     """y = tanh(x)."""
+
+    about = (
+        "squeezes every number between -1 and 1; "
+        "values all near -1 or 1 let hardly any gradient through"
+    )
 
     def forward(self, x: Array) -> Array:
         """y = tanh(x)."""
@@ -170,6 +222,7 @@ class Tanh(Layer):
         return -1.0, 1.0
 
 
+@register
 class Softmax(Layer):
     """Turns the values along axis 1 into probabilities: y_i = e^{x_i} / Σ_j e^{x_j}.
 
@@ -178,6 +231,11 @@ class Softmax(Layer):
 
     Source: Goodfellow, Bengio and Courville, 'Deep Learning', 2016, chapter 6.2.2.3.
     """
+
+    about = (
+        "turns scores into probabilities: positive, with sum 1; "
+        "one bar near 1 is a confident answer, right or wrong"
+    )
 
     def forward(self, x: Array) -> Array:
         """Shifting by the maximum changes nothing and keeps e^x finite."""

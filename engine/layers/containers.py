@@ -1,11 +1,12 @@
-"""Layers one after the other, and around a shortcut."""
+"""Layers that hold layers: in a row, and around a shortcut."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self
 
 from engine.errors import ShapeError
 from engine.layers.arguments import ArgumentError
 from engine.layers.layer import Array, Layer, Shape
+from engine.layers.registry import register
 from engine.layers.summary import Summary, summarise
 
 
@@ -102,6 +103,7 @@ class Sequential(Layer):
         return f"Sequential({', '.join(map(repr, self.layers))})"
 
 
+@register
 class Residual(Layer):
     """y = body(x) + shortcut(x): the body only has to learn what differs from its input.
 
@@ -113,6 +115,13 @@ class Residual(Layer):
 
     Source: He, Zhang, Ren and Sun, 'Deep residual learning for image recognition', 2016.
     """
+
+    about = (
+        "adds its input to the output of its body, a shortcut for gradients; "
+        "gradients before it should not be much smaller than behind it"
+    )
+    branches = ("body", "shortcut")
+    makes_new_output = True
 
     def __init__(self, body: Sequence[Layer], shortcut: Sequence[Layer] = ()) -> None:
         super().__init__()
@@ -155,6 +164,9 @@ class Residual(Layer):
 
     def children(self) -> dict[str, Layer]:
         return {"body": self.body, "shortcut": self.shortcut}
+
+    def map_branches(self, change: Callable[[list[Layer]], list[Layer]]) -> Layer:
+        return Residual(change(self.body.layers), change(self.shortcut.layers))
 
     def replica(self) -> Self:
         twin = super().replica()

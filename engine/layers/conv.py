@@ -11,8 +11,10 @@ from engine.kernels import conv as kernel
 from engine.kernels.window import PaddingArgument, make_window, pair
 from engine.layers import arguments as check
 from engine.layers.layer import Array, Layer, Shape
+from engine.layers.registry import register
 
 
+@register
 class Conv2D(Layer):
     """Slides ``out_channels`` small filters over the image; each output is a weighted sum.
 
@@ -36,6 +38,14 @@ class Conv2D(Layer):
     Source: LeCun et al., 'Gradient-based learning applied to document recognition', 1998;
     Dumoulin and Visin, 'A guide to convolution arithmetic for deep learning', 2016.
     """
+
+    about = (
+        "slides small filters over the image; each makes a feature map of where its pattern is; "
+        "trained filters show edges and strokes, untrained ones noise"
+    )
+    has_filters = True
+    makes_new_output = True
+    folds_batchnorm = True
 
     def __init__(
         self,
@@ -130,6 +140,13 @@ class Conv2D(Layer):
         # The padded image, and the columns of one row of output.
         row = math.prod(self.window.kernel) * self.output_shape(in_shape)[2]
         return in_shape[0] * (self.window.padded_size(*in_shape[1:]) + row)
+
+    def forward_only(self, owns_input: bool) -> Layer:
+        """The weight in the memory order that the kernel multiplies, so that it copies none."""
+        twin = self.replica()
+        weight = np.ascontiguousarray(self.params["weight"].transpose(3, 0, 2, 1))  # ocij -> joic
+        twin.params = self.params | {"weight": weight.transpose(1, 3, 2, 0)}
+        return twin
 
     @classmethod
     def infer(cls, arguments: dict[str, Any], in_shape: Shape) -> dict[str, Any]:

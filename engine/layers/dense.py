@@ -7,8 +7,10 @@ import numpy as np
 from engine.initializers import INITS, fans, init_bias
 from engine.layers import arguments as check
 from engine.layers.layer import Array, Layer, Shape
+from engine.layers.registry import register
 
 
+@register
 class Dense(Layer):
     """Every output is a weighted sum of all inputs: y = x·wᵀ + b.
 
@@ -22,6 +24,13 @@ class Dense(Layer):
 
     Source: Goodfellow, Bengio and Courville, 'Deep Learning', 2016, chapter 6.5.
     """
+
+    about = (
+        "makes every output a weighted sum of all features; "
+        "weights that still have their initial values have learnt nothing"
+    )
+    makes_new_output = True
+    folds_batchnorm = True
 
     def __init__(
         self, in_features: int, out_features: int, bias: bool = True, init: str = "he"

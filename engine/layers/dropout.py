@@ -5,8 +5,10 @@ import numpy as np
 from engine.errors import NotReadyError
 from engine.layers import arguments as check
 from engine.layers.layer import Array, Layer
+from engine.layers.registry import register
 
 
+@register
 class Dropout(Layer):
     """Sets each value to 0 with probability p while training, and scales the rest by 1/(1 − p).
 
@@ -21,6 +23,11 @@ class Dropout(Layer):
     Source: Srivastava et al., 'Dropout: a simple way to prevent neural networks from
     overfitting', 2014.
     """
+
+    about = (
+        "sets random features to 0 while training, so that the network relies on none alone; "
+        "it does nothing to a test image"
+    )
 
     def __init__(self, p: float = 0.5) -> None:
         super().__init__()

@@ -1,9 +1,9 @@
-"""What every layer is: parameters, a forward pass, and the backward pass beside it."""
+"""The contract of a layer: parameters, a forward pass, and the backward pass beside it."""
 
 import copy
 import inspect
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -27,10 +27,17 @@ class Layer:
     argument as it is, may be called twice with the same result, and *overwrites* ``grads``.
 
     To write a layer: override ``forward``, ``backward`` and, where they change, ``output_shape``,
-    ``param_shapes`` and ``multiply_adds``; then name it in ``engine.layers.LAYERS`` and give it
-    a row in the conformance table of the tests.
+    ``param_shapes`` and ``multiply_adds``; say in ``about`` what it does; then decorate it with
+    ``engine.layers.register`` and give it a row in the conformance table of the tests.
 
     Attributes:
+        about: what it does, and what to look for in its numbers; goes on where its name ends.
+        has_filters: whether its weight is a set of small images, one for each output.
+        flattens: whether its output are the numbers of its input, in one row.
+        makes_new_output: whether its output is always a new array.
+        folds_batchnorm: whether its output is linear in ``weight`` (out, ...) and ``bias`` (out,),
+            so that a batch norm behind it can be folded into them.
+        branches: the constructor arguments that are lists of layers, in a config lists of specs.
         params: parameter arrays by PyTorch's names (``weight``, ``bias``), trained.
         grads: the loss's gradient for each of them, same names and shapes.
         buffers: arrays that are kept but not trained (``running_mean``).
@@ -40,6 +47,12 @@ class Layer:
         out_shape: of the last forward pass, with the batch; None before the first.
     """
 
+    about: ClassVar[str] = ""
+    has_filters: ClassVar[bool] = False
+    flattens: ClassVar[bool] = False
+    makes_new_output: ClassVar[bool] = False
+    folds_batchnorm: ClassVar[bool] = False
+    branches: ClassVar[tuple[str, ...]] = ()
     meets: ClassVar[bool] = False
 
     def __init__(self) -> None:
@@ -108,6 +121,26 @@ class Layer:
     def children(self) -> dict[str, "Layer"]:
         """The layers inside this one, by name."""
         return {}
+
+    def map_branches(self, change: "Callable[[list[Layer]], list[Layer]]") -> "Layer":
+        """This layer with each list of layers inside it changed; itself if it has none."""
+        return self
+
+    def fold_into(self, before: "Layer") -> "Layer | None":
+        """A twin of the layer before that computes what both do in evaluation; None if none can."""
+        return None
+
+    def forward_only(self, owns_input: bool) -> "Layer":
+        """A twin that computes the same output and keeps nothing for a backward pass.
+
+        Args:
+            owns_input: whether its input is an array that it may write over.
+        """
+        return self
+
+    def dead_share(self) -> float | None:
+        """Share of the channels that were 0 in all of the last output; None if it cannot die."""
+        return None
 
     # -- the same for all -------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from engine.kernels.layout import channel_blocks, from_channel_blocks
 from engine.kernels.scratch import scratch
 from engine.layers import arguments as check
 from engine.layers.layer import Array, Layer, Shape
+from engine.layers.registry import register
 
 SPAN_BYTES = 512 * 1024
 
@@ -157,6 +158,28 @@ class _BatchNorm(Layer):
     def multiply_adds(self, in_shape: Shape) -> int:
         return math.prod(in_shape)
 
+    def fold_into(self, before: Layer) -> Layer | None:
+        """The layer before with other weights, where it is linear.
+
+        With the scale s = γ / √(running_var + ε) of each output channel:
+
+            w' = s·w,    b' = β + s·(b − running_mean)
+
+        Source: Jacob et al., 'Quantization and training of neural networks for efficient
+        integer-arithmetic-only inference', 2018, section 3.2.
+        """
+        if not before.folds_batchnorm:
+            return None
+        weight, mean = before.params["weight"], self.buffers["running_mean"]
+        scale = self.params["weight"] / np.sqrt(self.buffers["running_var"] + self.eps)
+        twin = before.replica()
+        twin.bias = True  # type: ignore[attr-defined]
+        twin.params = {
+            "weight": weight * scale.reshape(-1, *(1,) * (weight.ndim - 1)),
+            "bias": self.params["bias"] + scale * (before.params.get("bias", 0) - mean),
+        }
+        return twin
+
     @classmethod
     def infer(cls, arguments: dict[str, Any], in_shape: Shape) -> dict[str, Any]:
         return {"num_features": in_shape[0], **arguments}
@@ -165,6 +188,7 @@ class _BatchNorm(Layer):
         return str(self.num_features)
 
 
+@register
 class BatchNorm2D(_BatchNorm):
     """Gives every channel of an image batch mean 0 and variance 1, then a learnt scale and shift.
 
@@ -183,11 +207,22 @@ class BatchNorm2D(_BatchNorm):
     Source: Ioffe and Szegedy, 'Batch normalization', 2015.
     """
 
+    about = (
+        "brings every feature map to mean 0 and variance 1 over the batch, then scales it; "
+        "scales near 0 switch maps off"
+    )
+
     input_rank = 3
 
 
+@register
 class BatchNorm1D(_BatchNorm):
     """``BatchNorm2D`` for features: (N, F) → the same, every feature normalised over N."""
+
+    about = (
+        "brings every feature to mean 0 and variance 1 over the batch, then scales and shifts it; "
+        "scales near 0 switch features off"
+    )
 
     input_rank = 1
 

@@ -10,6 +10,7 @@ from engine.kernels.layout import as_nchw
 from engine.kernels.window import make_window, pair
 from engine.layers import arguments as check
 from engine.layers.layer import Array, Layer, Shape
+from engine.layers.registry import register
 
 MAX_TAPS = 1 << 16
 """Pixels of a window: each takes a pass over the image, and its number has to fit into 16 bits."""
@@ -59,6 +60,7 @@ class _Pool2D(Layer):
         return in_shape[0] * self.window.padded_size(*in_shape[1:])
 
 
+@register
 class MaxPool2D(_Pool2D):
     """The largest pixel of every window.
 
@@ -71,6 +73,11 @@ class MaxPool2D(_Pool2D):
 
     Source: Goodfellow, Bengio and Courville, 'Deep Learning', 2016, chapter 9.3.
     """
+
+    about = (
+        "replaces each window of a feature map by its largest value; "
+        "the maps are smaller, and what stood out still does"
+    )
 
     def forward(self, x: Array) -> Array:
         """(N, C, H, W) → (N, C, H_out, W_out)."""
@@ -89,7 +96,19 @@ class MaxPool2D(_Pool2D):
         winner, shape = self.expect_saved(dout)
         return kernel.max_backward(dout, winner, shape, self.window)
 
+    def forward_only(self, owns_input: bool) -> Layer:
+        return _MaxPoolForward(self.kernel_size, self.stride, self.padding)
 
+
+class _MaxPoolForward(MaxPool2D):
+    """A max-pooling that does not remember where the maxima were."""
+
+    def forward(self, x: Array) -> Array:
+        self.check_input(x)
+        return kernel.max_values(x, self.window)
+
+
+@register
 class AvgPool2D(_Pool2D):
     """The mean of every window.
 
@@ -104,6 +123,11 @@ class AvgPool2D(_Pool2D):
 
     Source: LeCun et al., 'Gradient-based learning applied to document recognition', 1998.
     """
+
+    about = (
+        "replaces each window of a feature map by its mean; "
+        "the maps are smaller and blurred, and everything is still where it was"
+    )
 
     def __init__(
         self,
@@ -140,11 +164,17 @@ class AvgPool2D(_Pool2D):
         return kernel.window_counts(self.window, shape[2], shape[3], dtype)
 
 
+@register
 class GlobalAvgPool2D(Layer):
     """The mean of every channel: (N, C, H, W) → (N, C).
 
     Source: Lin, Chen and Yan, 'Network in network', 2014, section 3.2.
     """
+
+    about = (
+        "makes one number of every feature map, its mean: how much of the pattern there is; "
+        "where in the image it was is lost"
+    )
 
     def forward(self, x: Array) -> Array:
         """(N, C, H, W) → (N, C)."""

@@ -5,10 +5,19 @@ import math
 import numpy as np
 
 from engine.layers.layer import Array, Layer, Shape
+from engine.layers.registry import register
 
 
+@register
 class Flatten(Layer):
     """(N, C, H, W) → (N, C·H·W), in that order, as in PyTorch; features stay as they are."""
+
+    about = (
+        "lays the feature maps out as one long row of features, without any change; "
+        "its numbers are those of the layer before"
+    )
+
+    flattens = True
 
     def forward(self, x: Array) -> Array:
         """The same numbers in another order of memory: features outermost, the batch innermost."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from engine.errors import ShapeError, SpecError
-from engine.layers import LAYERS, ArgumentError, Layer, Residual, Sequential, Shape
+from engine.layers import LAYERS, ArgumentError, Layer, Sequential, Shape
 from engine.models.memory import MAX_SAMPLE_BYTES, gigabytes, layer_bytes, sample_bytes
 from engine.suggest import suggestion
 
@@ -104,10 +104,8 @@ def _build_layer(
 ) -> tuple[Layer | None, Shape | None]:
     name, arguments = _parse(spec, path)
     here = (*path, name)
-    if name == Residual.__name__:
-        layer = _build_residual(arguments, in_shape, here, problems)
-    else:
-        layer = _construct(LAYERS[name], arguments, in_shape, here, problems)
+    build_one = _build_branches if LAYERS[name].branches else _construct
+    layer = build_one(LAYERS[name], arguments, in_shape, here, problems)
     if layer is None or in_shape is None:
         return layer, None
     try:
@@ -187,27 +185,33 @@ def _divisible(arguments: dict[str, Any]) -> int:
     return math.prod(whole)
 
 
-def _build_residual(
-    arguments: dict[str, Any], in_shape: Shape | None, path: Path, problems: list[SpecError]
+def _build_branches(
+    cls: type[Layer],
+    arguments: dict[str, Any],
+    in_shape: Shape | None,
+    path: Path,
+    problems: list[SpecError],
 ) -> Layer | None:
+    """A layer that holds lists of layers; None if there are problems, each of which is noted."""
     before = len(problems)
-    signature = inspect.signature(Residual)
+    signature = inspect.signature(cls)
     problems += _unknown_names(signature, arguments, path)
-    if missing := _missing(signature, arguments):
-        if len(problems) == before:
-            raise SpecError(path, f"needs {missing}")
-    else:
-        body, _ = _build_chain(arguments["body"], in_shape, (*path, "body"), problems)
-    shortcut, _ = _build_chain(
-        arguments.get("shortcut") or [],
-        in_shape,
-        (*path, "shortcut"),
-        problems,
-        may_be_empty=True,
-    )
+    if (missing := _missing(signature, arguments)) and len(problems) == before:
+        raise SpecError(path, f"needs {missing}")
+    branches: dict[str, Any] = {}
+    for name in cls.branches:
+        optional = signature.parameters[name].default is not inspect.Parameter.empty
+        if name in arguments or optional:
+            branches[name], _ = _build_chain(
+                (arguments.get(name) or []) if optional else arguments[name],
+                in_shape,
+                (*path, name),
+                problems,
+                may_be_empty=optional,
+            )
     if len(problems) > before or in_shape is None:
         return None
-    return Residual(body, shortcut)
+    return cls(**branches)
 
 
 def _unknown_names(

@@ -1,30 +1,16 @@
-"""A trained network made ready for predictions alone."""
+"""Predictions of a trained network, without what only training needs."""
 
 import math
 from collections.abc import Iterable
 
 import numpy as np
 
-from engine.kernels import pooling
-from engine.layers import (
-    BatchNorm1D,
-    BatchNorm2D,
-    Conv2D,
-    Dense,
-    Layer,
-    MaxPool2D,
-    ReLU,
-    Residual,
-    Sequential,
-)
+from engine.layers import Layer, Sequential
 from engine.layers.layer import Array, Shape
 from engine.parallel.group import Crew, Numbered, in_order
 from engine.parallel.processes import Team
 from engine.parallel.shared_memory import shared_zeros
 from engine.parallel.workers import WORTH_A_TEAM, Workers, micro_batches
-
-FRESH = (Conv2D, Dense, Residual)
-"""Layers whose output is a new array."""
 
 
 class Predictor:
@@ -43,9 +29,6 @@ class Predictor:
 
     Raises:
         NotReadyError: the network has no weights yet.
-
-    Source of the folding: Jacob et al., 'Quantization and training of neural networks for
-    efficient integer-arithmetic-only inference', 2018, section 3.2.
     """
 
     def __init__(self, model: Sequential, workers: Workers) -> None:
@@ -92,74 +75,30 @@ class Predictor:
 
 
 def fold_batch_norms(layers: Iterable[Layer]) -> list[Layer]:
-    """The layers, each batch norm folded into the layer before it where that is linear.
-
-    With the scale s = γ / √(running_var + ε) of each output channel:
-
-        w' = s·w,    b' = β + s·(b − running_mean)
-    """
+    """The layers, each batch norm folded into the layer before it where that is linear."""
     folded: list[Layer] = []
     for layer in layers:
-        before = folded[-1] if folded else None
-        if isinstance(layer, Residual):
-            folded.append(Residual(fold_batch_norms(layer.body), fold_batch_norms(layer.shortcut)))
-        elif isinstance(layer, BatchNorm2D | BatchNorm1D) and isinstance(before, Conv2D | Dense):
-            weight, mean = before.params["weight"], layer.buffers["running_mean"]
-            scale = layer.params["weight"] / np.sqrt(layer.buffers["running_var"] + layer.eps)
-            twin = before.replica()
-            twin.bias = True
-            twin.params = {
-                "weight": weight * scale.reshape(-1, *(1,) * (weight.ndim - 1)),
-                "bias": layer.params["bias"] + scale * (before.params.get("bias", 0) - mean),
-            }
-            folded[-1] = twin
+        merged = layer.fold_into(folded[-1]) if folded else None
+        if merged is not None:
+            folded[-1] = merged
         else:
-            folded.append(layer)
+            folded.append(layer.map_branches(fold_batch_norms))
     return folded
 
 
-class _ReLUInPlace(ReLU):
-    """A ReLU whose input nobody else needs."""
-
-    def forward(self, x: Array) -> Array:
-        return np.maximum(x, self.zeros(x), out=x)
-
-
-class _MaxPoolOnly(MaxPool2D):
-    """A max-pooling that does not remember where the maxima were."""
-
-    def forward(self, x: Array) -> Array:
-        self.check_input(x)
-        return pooling.max_values(x, self.window)
-
-
-def _forward_only(layers: list[Layer]) -> list[Layer]:
-    """The layers, those of them replaced that do less when nothing is kept."""
+def _forward_only(layers: Iterable[Layer]) -> list[Layer]:
+    """The layers without what only a backward pass needs."""
     found: list[Layer] = []
     for layer in layers:
-        twin = layer
-        if isinstance(layer, Conv2D):
-            twin = layer.replica()
-            twin.params = layer.params | {"weight": _in_product_order(layer.params["weight"])}
-        elif isinstance(layer, ReLU) and found and isinstance(found[-1], FRESH):
-            twin = _ReLUInPlace()
-        elif isinstance(layer, MaxPool2D):
-            twin = _MaxPoolOnly(layer.kernel_size, layer.stride, layer.padding)
-        elif isinstance(layer, Residual):
-            twin = Residual(_forward_only(list(layer.body)), _forward_only(list(layer.shortcut)))
-        found.append(twin)
+        owns_input = bool(found) and found[-1].makes_new_output
+        found.append(layer.map_branches(_forward_only).forward_only(owns_input))
     return found
-
-
-def _in_product_order(weight: Array) -> Array:
-    """The same weights in the memory that ``kernels.conv`` multiplies, so that it need not copy."""
-    return np.ascontiguousarray(weight.transpose(3, 0, 2, 1)).transpose(1, 3, 2, 0)  # joic, ocij
 
 
 def _forward(model: Sequential, x: Array) -> Array:
     for layer in model:
         x = layer.forward(x)
-        if isinstance(layer, Residual):
+        if layer.branches:
             layer.release()
         else:
             layer.saved = None

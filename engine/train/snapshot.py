@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.layers import ReLU, Sequential
+from engine.layers import Sequential
 from engine.layers.layer import Layer
 from engine.optim.parameters import FlatParameters, rms
 
@@ -102,11 +102,6 @@ def _copies(arrays: dict[str, Array]) -> dict[str, Array]:
 
 
 def dead_shares(replica: Sequential) -> dict[str, float]:
-    """For every ReLU by full name, the share of its channels that its last output has only 0 of."""
-    shares = {}
-    for name, layer in replica.named_layers():
-        if isinstance(layer, ReLU):
-            out = layer.saved
-            alive = (out > 0).any(axis=(0, *range(2, out.ndim)))
-            shares[name] = 1 - float(alive.mean())
-    return shares
+    """Share of the channels of each ReLU, by full name, that are 0 in all of its last output."""
+    shares = ((name, layer.dead_share()) for name, layer in replica.named_layers())
+    return {name: share for name, share in shares if share is not None}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.layers import Flatten, Sequential, shape_text
+from engine.layers import Sequential, shape_text
 from engine.layers.layer import Layer, Shape
 from engine.numbers import short
 from engine.train.snapshot import LayerSnapshot
@@ -27,6 +27,7 @@ class Place:
         in_shape, out_shape: without the batch.
         image_shape: the (C, H, W) that a flattening before it made its input of, or None.
         parameters: how many numbers it trains.
+        has_filters: whether its weight is a set of small images.
         sees_colours: whether its input are the images themselves, in red, green and blue.
     """
 
@@ -37,7 +38,13 @@ class Place:
     out_shape: Shape
     image_shape: Shape | None
     parameters: int
+    has_filters: bool = False
     sees_colours: bool = False
+
+    @property
+    def shows_channels(self) -> bool:
+        """Whether its weight is shown for one input channel at a time."""
+        return self.has_filters or self.image_shape is not None
 
 
 @dataclass(frozen=True)
@@ -78,10 +85,11 @@ def places(model: Sequential, in_shape: Shape) -> tuple[Place, ...]:
                 out_shape=outside,
                 image_shape=_image_shape(layer, inside, flattened),
                 parameters=layer.count_parameters(),
+                has_filters=layer.has_filters,
                 sees_colours=i == 0 and len(inside) == 3 and inside[0] == 3,
             )
         )
-        if isinstance(layer, Flatten):
+        if layer.flattens:
             flattened = inside
     return tuple(found)
 
@@ -119,7 +127,7 @@ def filters(place: Place, layer: LayerSnapshot, view: int) -> Gallery | None:
             views = ("in colour", *views)
         chosen = min(max(view, 0), len(views) - 1)
         size = shape_text(weight.shape[2:])
-        word = "filters" if place.kind == "Conv2D" else "neurons"
+        word = "filters" if place.has_filters else "neurons"
         if place.sees_colours and chosen == 0:
             pictures = np.moveaxis(weight, 1, 3)
         else:

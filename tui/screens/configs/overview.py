@@ -9,8 +9,7 @@ from textual.widgets import Static
 
 from engine.config import Advice, Config
 from engine.data import DATASETS
-from engine.layers import shape_text
-from engine.layers.about import ABOUT
+from engine.layers import LAYERS, shape_text
 from tui import text
 from tui.screens.configs.layer_table import layer_table
 from tui.screens.configs.summary import Meaning, augment_words, introduction, training_words
@@ -119,8 +118,8 @@ def _meaning(
         lines.append(advice_line(advice))
     lines += [Content(""), layer_table(summary, width), Content("")]
     for kind in dict.fromkeys(row.kind for row in summary.rows):
-        if kind in ABOUT:
-            about = "\n".join(textwrap.wrap(f"{kind} {ABOUT[kind]}", max(width, 10)))
+        if kind in LAYERS:
+            about = "\n".join(textwrap.wrap(f"{kind} {LAYERS[kind].about}.", max(width, 10)))
             lines.append(Content.styled(about, "$muted").stylize("bold", 0, len(kind)))
     return Content("\n").join(lines)
 

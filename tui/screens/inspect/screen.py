@@ -11,8 +11,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from engine.inspection.health import LayerFacts
-from engine.layers import shape_text
-from engine.layers.about import ABOUT
+from engine.layers import LAYERS, shape_text
 from tui import keymap, text
 from tui.charts import layer_images
 from tui.charts.layer_images import Gallery, Place, as_pictures
@@ -176,13 +175,13 @@ class InspectScreen(Choosing):
             lines.append(
                 Content.styled(f"{chosen.health.symbol} {chosen.health.advice}", f"${style}")
             )
-        about = ABOUT.get(chosen.kind) if chosen is not None else None
         table = self.query_one(LayerTable)
         table.HELP_TEXT = LayerTable.HELP_TEXT
-        if chosen is not None and about is not None:
+        if chosen is not None and chosen.kind in LAYERS:
+            about = f"{LAYERS[chosen.kind].about}."
             table.HELP_TEXT = f"{chosen.kind} {about}\n\n{LayerTable.HELP_TEXT}"
             if not self.has_class("-very-low"):
-                lines.append(Content.assemble((f"{chosen.kind} ", "bold"), (str(about), "$muted")))
+                lines.append(Content.assemble((f"{chosen.kind} ", "bold"), (about, "$muted")))
         self.query_one("#about", Static).update(Content("\n").join(lines))
         self.set_class(bool(lines), "-about")
 
@@ -265,7 +264,7 @@ class InspectScreen(Choosing):
             return None if look and _flagged(look.facts) else "no layer is flagged"
         if action == "maps" and place.parameters == 0:
             return "this layer has no filters, only feature maps"
-        if action == "channel" and (self.shows_maps(place) or place.kind == "BatchNorm2D"):
+        if action == "channel" and (self.shows_maps(place) or not place.shows_channels):
             return "only filters have input channels; m shows them"
         ground = self.lookout.ground
         if action == "sample" and (ground is None or ground.samples is None):

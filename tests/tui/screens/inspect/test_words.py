@@ -9,7 +9,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from engine.inspection.health import Health
-from engine.layers.about import ABOUT
+from engine.layers import LAYERS
 from tests.support.app_pilot import Until, seen, settled
 from tests.support.run_makers import CONV
 from tui.app import CnnApp
@@ -58,8 +58,8 @@ async def test_inspect_explains_the_chosen_layer(
     async with app.run_test() as pilot:
         screen = await inspecting(app, pilot, until)
         for kind in ("Conv2D", "ReLU", "MaxPool2D", "Conv2D", "ReLU", "Flatten", "Dense"):
-            await until(pilot, lambda kind=kind: about(screen) == f"{kind} {ABOUT[kind]}")
-            assert str(ABOUT[kind]) in screen.query_one(LayerTable).HELP_TEXT
+            await until(pilot, lambda kind=kind: about(screen) == f"{kind} {LAYERS[kind].about}.")
+            assert LAYERS[kind].about in screen.query_one(LayerTable).HELP_TEXT
             await pilot.press("down")
 
 
@@ -87,7 +87,7 @@ async def test_advice_is_shown_whole_and_a_key_goes_to_each_flagged_layer(
             await settled(pilot, until)
             region = screen.query_one("#about", Static).region
             shown = " ".join(" ".join(seen(app).split("\n")[region.y : region.bottom]).split())
-            assert shown == f"! {advice} ReLU {ABOUT['ReLU']}"
+            assert shown == f"! {advice} ReLU {LAYERS['ReLU'].about}."
 
 
 async def test_nothing_flagged_is_said(make_app: MakeApp, home: Path, until: Until) -> None:
@@ -104,7 +104,7 @@ async def test_configs_explain_every_layer_of_the_network(make_app: MakeApp, unt
         await settled(pilot, until)
         shown = " ".join(str(app.screen.query_one("#overview-text", Static).render()).split())
         for kind in ("MaxPool2D", "Flatten", "Dense"):
-            assert f"{kind} {ABOUT[kind]}" in shown
+            assert f"{kind} {LAYERS[kind].about}." in shown
         assert app.screen.query_one(Overview).max_scroll_y >= 0
 
 
