@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
-from engine.config.types import Expected, Mode, Monitor, OutputFile, OutputFiles, Section
+from engine.options import Expected, Mode, Monitor, OutputFile, OutputFiles, Section
 
 
 class EarlyStopping(Section):

@@ -16,7 +16,7 @@ from engine.config.callbacks import Callbacks
 from engine.config.errors import KeyPath, value_at
 from engine.config.schedulers import SCHEDULERS
 from engine.config.schema import Config
-from engine.config.types import Expected, OneOf
+from engine.options import Expected, OneOf
 
 Kind = Literal["whole", "number", "boolean", "choice", "text", "path", "list", "section"]
 

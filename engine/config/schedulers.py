@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from engine.config.types import Expected, Milestones, Mode, Monitor, Section
+from engine.options import Expected, Milestones, Mode, Monitor, Section
 
 
 class StepLR(Section):

@@ -11,9 +11,9 @@ from pydantic import Field
 
 from engine.config.callbacks import Callbacks
 from engine.config.schedulers import Scheduler
-from engine.config.types import Betas, FilePath, LayerSpecs, OneOf, RunName, Section, Validation
 from engine.data import DATASETS
 from engine.models import PRESETS, LayerSpec, preset
+from engine.options import Betas, FilePath, LayerSpecs, OneOf, RunName, Section, Validation
 
 MAX_EPOCHS = 100_000
 """Of a run; what is kept for every epoch has room for so many."""

@@ -16,7 +16,7 @@ from engine.config.fields import (
     section_at,
 )
 from engine.config.schema import Config
-from engine.config.types import OWN_MESSAGE
+from engine.options import OWN_MESSAGE
 from engine.suggest import did_you_mean
 
 SCHEDULER: KeyPath = ("train", "scheduler")

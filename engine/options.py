@@ -1,4 +1,4 @@
-"""The types that the schema is made of, each with the words that describe it."""
+"""The types of configurable options, each with the words that describe it."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
