@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from engine.optim.base import Array, Optimizer
+from engine.optim.optimizer import Array, Optimizer
 
 
 class SGD(Optimizer):

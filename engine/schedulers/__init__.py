@@ -1,6 +1,5 @@
 """Learning rate schedules, with PyTorch's names, arguments and numbers."""
 
-from engine.schedulers.base import Scheduler
 from engine.schedulers.formulas import (
     CosineAnnealingLR,
     ExponentialLR,
@@ -10,6 +9,7 @@ from engine.schedulers.formulas import (
     StepLR,
 )
 from engine.schedulers.plateau import ReduceLROnPlateau
+from engine.schedulers.scheduler import Scheduler
 from engine.schedulers.warmup import Warmup
 
 SCHEDULERS: dict[str, type[Scheduler]] = {

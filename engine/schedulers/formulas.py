@@ -4,7 +4,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Sequence
 
-from engine.schedulers.base import ClosedFormScheduler, at_least_zero, count, positive
+from engine.schedulers.scheduler import ClosedFormScheduler, at_least_zero, count, positive
 
 
 class FixedLR(ClosedFormScheduler):

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from engine.schedulers.base import Scheduler, at_least_zero, count
+from engine.schedulers.scheduler import Scheduler, at_least_zero, count
 
 
 class ReduceLROnPlateau(Scheduler):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from engine.schedulers.base import Scheduler, count
+from engine.schedulers.scheduler import Scheduler, count
 
 
 class Warmup(Scheduler):

@@ -11,7 +11,7 @@ import pytest
 
 from engine.errors import CheckpointError, ShapeError
 from engine.optim import OPTIMIZERS
-from engine.optim.base import BLOCK
+from engine.optim.optimizer import BLOCK
 from tests.support.optim_problem import LR, Arrays, all_cases, every_rule, gradients, problem
 
 
