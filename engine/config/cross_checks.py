@@ -19,6 +19,7 @@ from engine.models.memory import (
     training_bytes,
 )
 from engine.optim import OPTIMIZERS
+from engine.optim.optimizer import parameters_of
 from engine.paths import real_path
 
 LONGEST_REASON = 400
@@ -169,14 +170,14 @@ def _augmentation(config: Config) -> Iterator[Finding]:
 
 def _optimizer(config: Config) -> Iterator[Finding]:
     train = config.train
-    if train.optimizer == "momentum" and train.momentum_or_default == 0:
+    if train.optimizer == "momentum" and train.momentum == 0:
         yield ("train", "momentum"), "expected more than 0 for the optimizer momentum, got 0"
-    elif train.nesterov and train.optimizer not in ("sgd", "momentum"):
+    elif train.nesterov and "nesterov" not in parameters_of(train.optimizer):
         yield (
             ("train", "nesterov"),
             f"expected false for {train.optimizer}; only sgd and momentum can look ahead",
         )
-    elif train.nesterov and train.momentum_or_default == 0:
+    elif train.nesterov and train.optimizer == "sgd" and not train.momentum:
         yield ("train", "nesterov"), "expected false, as there is no momentum to look ahead along"
 
 

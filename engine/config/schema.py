@@ -5,7 +5,7 @@ here and nowhere else. Keys marked ``live`` can be changed while a training runs
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -13,6 +13,8 @@ from engine.config.callbacks import Callbacks
 from engine.config.schedulers import Scheduler
 from engine.data import DATASETS
 from engine.models import PRESETS, LayerSpec, preset
+from engine.optim import OPTIMIZERS
+from engine.optim.optimizer import parameters_of
 from engine.options import Betas, FilePath, LayerSpecs, OneOf, RunName, Section, Validation
 
 MAX_EPOCHS = 100_000
@@ -69,6 +71,11 @@ class CheckpointEvery(Section):
     seconds: float | None = Field(default=600.0, gt=0, description="seconds; null is off")
 
 
+def _taken_by(parameter: str) -> str:
+    """The optimizers with a parameter, in a line."""
+    return ", ".join(name for name in OPTIMIZERS if parameter in parameters_of(name))
+
+
 class Train(Section):
     """How to train."""
 
@@ -86,30 +93,31 @@ class Train(Section):
         lt=1,
         description="share of the target that all classes get (cross_entropy)",
     )
-    optimizer: Literal["sgd", "momentum", "rmsprop", "adam", "adamw"] = Field(
+    optimizer: Annotated[str, OneOf(OPTIMIZERS)] = Field(
         default="sgd", description="how a gradient becomes a step"
     )
     momentum: float | None = Field(
         default=None,
         ge=0,
         lt=1,
-        description="share of the last step that is kept; null is 0.9 for momentum, 0 for sgd",
+        description="momentum coefficient; null is 0.9 for momentum, 0 for sgd",
     )
     nesterov: bool = Field(
-        default=False, description="look ahead along the momentum (sgd, momentum)"
+        default=False, description=f"look ahead along the momentum ({_taken_by('nesterov')})"
     )
     betas: Betas = Field(
-        default=(0.9, 0.999), description="smoothing of the two moments (adam, adamw)"
+        default=(0.9, 0.999), description=f"smoothing of the two moments ({_taken_by('betas')})"
     )
     eps: float = Field(
-        default=1e-8, gt=0, description="keeps from dividing by 0 (adam, adamw, rmsprop)"
+        default=1e-8, gt=0, description=f"keeps from dividing by 0 ({_taken_by('eps')})"
     )
     alpha: float = Field(
-        default=0.99, ge=0, lt=1, description="smoothing of squared gradients (rmsprop)"
+        default=0.99,
+        ge=0,
+        lt=1,
+        description=f"smoothing of squared gradients ({_taken_by('alpha')})",
     )
-    weight_decay: float = Field(
-        default=0.0, ge=0, description="pull of every weight towards 0; decoupled in adamw"
-    )
+    weight_decay: float = Field(default=0.0, ge=0, description="L2 penalty (decoupled in adamw)")
     clip_norm: float | None = Field(
         default=None, gt=0, description="largest norm of all gradients together; null is off"
     )
@@ -130,11 +138,10 @@ class Train(Section):
     )
 
     @property
-    def momentum_or_default(self) -> float:
-        """The momentum that ``sgd`` and ``momentum`` use."""
-        if self.momentum is not None:
-            return self.momentum
-        return 0.9 if self.optimizer == "momentum" else 0.0
+    def optimizer_arguments(self) -> dict[str, Any]:
+        """The keyword arguments of the optimizer; null stands for its own default."""
+        given = {key: getattr(self, key) for key in parameters_of(self.optimizer)}
+        return {key: value for key, value in given.items() if value is not None}
 
 
 class Config(Section):
@@ -150,7 +157,7 @@ class Config(Section):
     layers: LayerSpecs | None = Field(
         default=None, description="the network, layer by layer; or else name a model"
     )
-    seed: int = Field(default=42, ge=0, le=2**32 - 1, description="all chance follows from it")
+    seed: int = Field(default=42, ge=0, le=2**32 - 1, description="determines every random number")
     data: Data = Field(default=Data(), description="what is read, and how it is split")
     train: Train = Field(default=Train(), description="how to train")
     callbacks: Callbacks = Field(default=(), description="what happens after every epoch")

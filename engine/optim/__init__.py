@@ -1,18 +1,12 @@
-"""Optimizers: what to do with a gradient."""
+"""Optimizers: update rules that turn gradients into steps.
 
-from engine.optim.clipping import clip_grad_norm, global_norm
-from engine.optim.optimizer import Optimizer, OptimizerState
-from engine.optim.rules import OPTIMIZERS, SGD, Adam, AdamW, Momentum, RMSprop
+To add one, write its class in a new file, with ``@register("name")`` above it, and import it here.
+"""
 
-__all__ = [
-    "OPTIMIZERS",
-    "SGD",
-    "Adam",
-    "AdamW",
-    "Momentum",
-    "Optimizer",
-    "OptimizerState",
-    "RMSprop",
-    "clip_grad_norm",
-    "global_norm",
-]
+from engine.optim.optimizer import OPTIMIZERS as OPTIMIZERS
+from engine.optim.optimizer import Optimizer as Optimizer
+from engine.optim.rules import SGD as SGD
+from engine.optim.rules import Adam as Adam
+from engine.optim.rules import AdamW as AdamW
+from engine.optim.rules import Momentum as Momentum
+from engine.optim.rules import RMSprop as RMSprop

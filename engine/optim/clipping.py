@@ -1,7 +1,7 @@
-"""The size of a gradient: to watch it, and to keep it within bounds."""
+"""The norm of a gradient, and clipping by it."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -35,20 +35,8 @@ def norm_of(sums: Iterable[float]) -> float:
     return math.sqrt(total)
 
 
-def global_norm(grads: Mapping[str, NDArray[Any]]) -> float:
-    """The Euclidean norm of all gradients taken as one vector.
-
-    A NaN or an infinity gives a norm that is not finite, without a warning. Finite values never
-    overflow to infinity as long as float64 holds their squares.
-
-    Args:
-        grads: gradients by name; summed up in the mapping's order.
-    """
-    return norm_of(square for grad in grads.values() for square in square_sums(grad.reshape(-1)))
-
-
 def clip_factor(norm: float, max_norm: float) -> float:
-    """By what to multiply gradients of a norm so that it is at most ``max_norm``; 1 to leave them.
+    """The factor that scales gradients of a norm down to at most ``max_norm``; 1 leaves them.
 
     PyTorch's rule: ``min(1, max_norm / (norm + 1e-6))`` (Pascanu et al. 2013). Gradients whose
     norm is not finite have no direction to keep.
@@ -59,24 +47,3 @@ def clip_factor(norm: float, max_norm: float) -> float:
     if not max_norm > 0:
         raise ValueError(f"max_norm must be above 0, got {max_norm}")
     return min(1.0, max_norm / (norm + 1e-6)) if math.isfinite(norm) else 1.0
-
-
-def clip_grad_norm(grads: Mapping[str, NDArray[Any]], max_norm: float) -> float:
-    """Scale all gradients in place so that their global norm is at most ``max_norm``.
-
-    Args:
-        grads: gradients by name.
-        max_norm: the largest norm allowed, above 0; see ``clip_factor``.
-
-    Returns:
-        The norm before clipping.
-
-    Raises:
-        ValueError: ``max_norm`` is not above 0.
-    """
-    norm = global_norm(grads)
-    factor = clip_factor(norm, max_norm)
-    if factor < 1.0:
-        for grad in grads.values():
-            grad *= factor
-    return norm

@@ -1,4 +1,4 @@
-"""The contract of optimizers, and all that the rules share.
+"""The contract of optimizers: steps in place, block by block, over any update rule.
 
 Everything happens in place, element by element. Arrays are walked through in blocks that stay
 in a core's cache while the ten or so NumPy calls of one update pass over them, so that a step
@@ -9,15 +9,16 @@ into arrays changes a bit of the result: one flat vector of all parameters is th
 An optimizer belongs to one thread at a time: its steps share scratch memory.
 """
 
+import inspect
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import Any, ClassVar, TypedDict
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import CheckpointError, ShapeError
+from engine.errors import ShapeError
 
 Array = NDArray[Any]
 
@@ -26,16 +27,8 @@ BLOCK = 64 * 1024
 little enough for a cache, and enough work that NumPy's cost of a call does not show."""
 
 
-class OptimizerState(TypedDict):
-    """What an optimizer needs to go on as if it had never stopped."""
-
-    t: int
-    lr: float
-    slots: dict[str, dict[str, Array]]
-
-
 class Optimizer(ABC):
-    """The contract, and all that the rules share.
+    """Base of the update rules; ``t``, ``lr`` and ``slots`` are its whole state.
 
     Attributes:
         lr: the learning rate; a scheduler may set it at any time.
@@ -52,7 +45,7 @@ class Optimizer(ABC):
         ValueError: an argument is out of its range.
     """
 
-    slot_names: ClassVar[tuple[str, ...]] = ()
+    slot_names: tuple[str, ...] = ()
     decoupled_decay: ClassVar[bool] = False
     """Whether the rule applies the weight decay itself, instead of finding it in the gradient."""
 
@@ -81,14 +74,14 @@ class Optimizer(ABC):
         """Update every parameter in place; gradients are not changed.
 
         All arguments are checked before anything is updated. A gradient that is not finite
-        makes its parameter so, without a warning: watch the loss, or ``global_norm``.
+        makes its parameter so, without a warning: watch the loss, or the norm.
 
         Args:
             params: parameters by name, C-contiguous floats. A name is the same array's at
                 every step.
             grads: gradients under the same names, with the same shapes and dtypes. One that
                 is not C-contiguous is copied on the way.
-            part: which elements of each to update, as the others are somebody else's.
+            part: which elements of each to update, while other workers update the rest.
 
         Raises:
             ShapeError: a gradient or a restored slot has another shape than its parameter.
@@ -103,39 +96,6 @@ class Optimizer(ABC):
                 arrays += [self._slot(slot, name, param) for slot in self.slot_names]
                 p, g, *slots = (array.reshape(-1)[part] for array in arrays)
                 self._walk(p, g, slots)
-
-    def state_dict(self) -> OptimizerState:
-        """A copy of the state, which later steps do not change."""
-        slots = {
-            slot: {name: array.copy() for name, array in arrays.items()}
-            for slot, arrays in self.slots.items()
-        }
-        return {"t": self.t, "lr": self.lr, "slots": slots}
-
-    def load_state_dict(self, state: OptimizerState) -> None:
-        """Go on from a copy of a state; arguments of the rule are not part of it.
-
-        Arrays that are there already stay the same ones: others may share their memory.
-
-        Raises:
-            CheckpointError: the state is of another kind of optimizer, or incomplete.
-        """
-        missing = {"t", "lr", "slots"} - state.keys()
-        if missing:
-            raise CheckpointError(f"the optimizer's state lacks {', '.join(sorted(missing))}")
-        kind = type(self).__name__
-        if set(state["slots"]) != set(self.slot_names):
-            raise CheckpointError(
-                f"{kind} keeps {_names(self.slot_names)}, but the state has "
-                f"{_names(state['slots'])}: it is of another optimizer"
-            )
-        self.t, self.lr = int(state["t"]), float(state["lr"])
-        for slot in self.slot_names:
-            own = self.slots[slot]
-            self.slots[slot] = {
-                name: _restored(own.get(name), array)
-                for name, array in state["slots"][slot].items()
-            }
 
     def _prepare(self) -> None:  # noqa: B027  (most rules have none)
         """Compute the numbers that all blocks of a step share. ``t`` is already this step's."""
@@ -208,12 +168,31 @@ class Optimizer(ABC):
         return float(value)
 
 
-def _restored(own: Array | None, array: Array) -> Array:
-    if own is None or (own.shape, own.dtype) != (array.shape, array.dtype):
-        return np.array(array, order="C")
-    own[...] = array
-    return own
+OPTIMIZERS: dict[str, type[Optimizer]] = {}
+"""Every optimizer by its name in configs, in the order of every list."""
+
+Rule = TypeVar("Rule", bound=Optimizer)
 
 
-def _names(slots: Mapping[str, Any] | tuple[str, ...]) -> str:
-    return " and ".join(sorted(slots)) or "no slots"
+def register(name: str) -> Callable[[type[Rule]], type[Rule]]:
+    """Make an optimizer known by a name: to configs, ``--set``, the form and the JSON Schema.
+
+    Its constructor's parameters are keys of ``train`` in a config; a key that is null is left to
+    the constructor's own default.
+
+    Raises:
+        ValueError: the name is taken.
+    """
+
+    def add(cls: type[Rule]) -> type[Rule]:
+        if name in OPTIMIZERS:
+            raise ValueError(f"there are two optimizers named {name}")
+        OPTIMIZERS[name] = cls
+        return cls
+
+    return add
+
+
+def parameters_of(name: str) -> Mapping[str, inspect.Parameter]:
+    """The parameters of the constructor of an optimizer."""
+    return inspect.signature(OPTIMIZERS[name]).parameters

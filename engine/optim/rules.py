@@ -9,20 +9,12 @@ import math
 
 import numpy as np
 
-from engine.optim.optimizer import Array, Optimizer
+from engine.optim.optimizer import Array, Optimizer, register
 
 
+@register("sgd")
 class SGD(Optimizer):
-    """Stochastic gradient descent: a step against the gradient."""
-
-    def _update(self, p: Array, g: Array, scratch: Array, *slots: Array) -> None:
-        """``p = p - lr * g``."""
-        np.multiply(g, self.lr, out=scratch)
-        p -= scratch
-
-
-class Momentum(Optimizer):
-    """Gradient descent with a velocity, as in PyTorch's ``SGD(momentum=..., dampening=0)``.
+    """Stochastic gradient descent, plain or with a velocity, as in PyTorch with no dampening.
 
     PyTorch's velocity is a sum of gradients, multiplied by the learning rate only when it is
     applied: changing the learning rate acts at once on all of it (Sutskever et al. 2013 put
@@ -30,7 +22,7 @@ class Momentum(Optimizer):
 
     Args:
         lr: learning rate, above 0.
-        momentum: ``mu``, the share of the velocity that is kept, in ``[0, 1)``.
+        momentum: momentum coefficient ``mu`` of the velocity, in ``[0, 1)``; 0 keeps none.
         nesterov: look ahead along the velocity.
         weight_decay: L2 penalty, added to the gradient.
 
@@ -38,24 +30,29 @@ class Momentum(Optimizer):
         ValueError: an argument is out of its range.
     """
 
-    slot_names = ("momentum_buffer",)
-
     def __init__(
         self,
         lr: float,
-        momentum: float = 0.9,
+        momentum: float = 0.0,
         nesterov: bool = False,
         weight_decay: float = 0.0,
     ) -> None:
-        super().__init__(lr, weight_decay)
         self.momentum = self._fraction("momentum", momentum)
         self.nesterov = nesterov
+        if momentum > 0:
+            self.slot_names = ("momentum_buffer",)
+        super().__init__(lr, weight_decay)
 
     def _update(self, p: Array, g: Array, scratch: Array, *slots: Array) -> None:
-        """``v = mu * v + g``; then ``p = p - lr * v``, or with Nesterov ``lr * (g + mu * v)``."""
-        (v,) = slots
-        v *= self.momentum
-        v += g
+        """``v = mu * v + g``; then ``p = p - lr * v``, or with Nesterov ``lr * (g + mu * v)``.
+
+        Without momentum ``v`` is ``g``.
+        """
+        v = g
+        if slots:
+            (v,) = slots
+            v *= self.momentum
+            v += g
         if self.nesterov:
             np.multiply(v, self.momentum, out=scratch)
             scratch += g
@@ -65,6 +62,21 @@ class Momentum(Optimizer):
         p -= scratch
 
 
+@register("momentum")
+class Momentum(SGD):
+    """Gradient descent with a velocity: ``SGD`` whose momentum coefficient is 0.9 by default."""
+
+    def __init__(
+        self,
+        lr: float,
+        momentum: float = 0.9,
+        nesterov: bool = False,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(lr, momentum, nesterov, weight_decay)
+
+
+@register("rmsprop")
 class RMSprop(Optimizer):
     """Steps divided by the root of a running mean of squared gradients (Hinton 2012, lecture 6e).
 
@@ -101,6 +113,7 @@ class RMSprop(Optimizer):
         p -= scratch
 
 
+@register("adam")
 class Adam(Optimizer):
     """Adaptive moments (Kingma and Ba 2015, algorithm 1).
 
@@ -159,6 +172,7 @@ class Adam(Optimizer):
         p -= scratch
 
 
+@register("adamw")
 class AdamW(Adam):
     """Adam with decoupled weight decay (Loshchilov and Hutter 2019, algorithm 2).
 
@@ -187,12 +201,3 @@ class AdamW(Adam):
         """``p = (1 - lr * wd) * p``, then Adam's rule: the moments never see the decay."""
         p *= 1.0 - self.lr * self.weight_decay
         super()._update(p, g, scratch, *slots)
-
-
-OPTIMIZERS: dict[str, type[Optimizer]] = {
-    "sgd": SGD,
-    "momentum": Momentum,
-    "rmsprop": RMSprop,
-    "adam": Adam,
-    "adamw": AdamW,
-}

@@ -152,18 +152,9 @@ def make_loss(config: Config) -> Loss:
 
 
 def make_optimizer(config: Config) -> Optimizer:
-    """The config's optimizer; plain ``sgd`` with a momentum is ``Momentum``."""
+    """The config's optimizer."""
     train = config.train
-    momentum = {"momentum": train.momentum_or_default, "nesterov": train.nesterov}
-    adam = {"betas": train.betas, "eps": train.eps}
-    name = "momentum" if train.optimizer == "sgd" and train.momentum_or_default else train.optimizer
-    arguments: dict[str, dict[str, Any]] = {
-        "momentum": momentum,
-        "rmsprop": {"alpha": train.alpha, "eps": train.eps},
-        "adam": adam,
-        "adamw": adam,
-    }
-    return OPTIMIZERS[name](lr=train.lr, weight_decay=train.weight_decay, **arguments.get(name, {}))
+    return OPTIMIZERS[train.optimizer](**train.optimizer_arguments)
 
 
 def make_scheduler(config: Config, steps_per_epoch: int) -> schedulers.Scheduler:

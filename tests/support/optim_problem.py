@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from engine.optim import OPTIMIZERS
+from engine.optim.clipping import clip_factor, norm_of, square_sums
 
 Arrays = dict[str, np.ndarray]
 
@@ -51,3 +52,15 @@ def gradients(params: Arrays, step: int) -> Arrays:
         name: (0.5 * p.astype(np.float64) + 0.3 * noise[name]).astype(p.dtype)
         for name, p in params.items()
     }
+
+
+def norm(grads: Arrays) -> float:
+    """The norm of all gradients together."""
+    return norm_of(square_sums(np.concatenate([g.ravel() for g in grads.values()])))
+
+
+def clip(grads: Arrays, max_norm: float) -> None:
+    """Scale all gradients in place so that their norm together is at most ``max_norm``."""
+    factor = clip_factor(norm(grads), max_norm)
+    for g in grads.values():
+        g *= factor

@@ -1,5 +1,6 @@
 """What a step may touch, what a state holds, and errors that teach."""
 
+import copy
 import math
 import tracemalloc
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.errors import CheckpointError, ShapeError
+from engine.errors import ShapeError
 from engine.optim import OPTIMIZERS
 from engine.optim.optimizer import BLOCK
 from tests.support.optim_problem import LR, Arrays, all_cases, every_rule, gradients, problem
@@ -112,57 +113,15 @@ def test_a_restored_state_goes_on_bit_for_bit(
     for t in range(1, 8):
         optimizer.step(params, gradients(params, t))
     optimizer.lr = 0.003
-    state = optimizer.state_dict()
-    copy = {key: p.copy() for key, p in params.items()}
+    restored = OPTIMIZERS[name](LR, **options)
+    restored.t, restored.lr = optimizer.t, optimizer.lr
+    restored.slots = copy.deepcopy(optimizer.slots)
+    other = {key: p.copy() for key, p in params.items()}
     for t in range(8, 15):
         optimizer.step(params, gradients(params, t))
-
-    restored = OPTIMIZERS[name](LR, **options)
-    restored.load_state_dict(state)
-    assert (restored.t, restored.lr) == (7, 0.003)
-    for t in range(8, 15):
-        restored.step(copy, gradients(copy, t))
+        restored.step(other, gradients(other, t))
     for key, p in params.items():
-        np.testing.assert_array_equal(copy[key], p)
-    assert state["t"] == 7
-    for slot, arrays in optimizer.slots.items():
-        for key, array in arrays.items():
-            np.testing.assert_array_equal(restored.slots[slot][key], array)
-            assert not np.shares_memory(state["slots"][slot][key], array)
-            assert not np.shares_memory(state["slots"][slot][key], restored.slots[slot][key])
-
-
-@every_rule
-def test_restoring_keeps_the_arrays_whose_memory_others_share(name: str) -> None:
-    params = problem()
-    optimizer = OPTIMIZERS[name](LR)
-    optimizer.step(params, gradients(params, 1))
-    state = optimizer.state_dict()
-    arrays = {slot: dict(own) for slot, own in optimizer.slots.items()}
-    optimizer.step(params, gradients(params, 2))
-    optimizer.load_state_dict(state)
-    for slot, own in optimizer.slots.items():
-        for key, array in own.items():
-            assert array is arrays[slot][key]
-            np.testing.assert_array_equal(array, state["slots"][slot][key])
-
-
-def test_a_state_in_another_memory_order_is_the_same_state() -> None:
-    runs = []
-    for order in ("C", "F"):
-        params, optimizer = problem(), OPTIMIZERS["adam"](LR)
-        optimizer.step(params, gradients(params, 1))
-        state = optimizer.state_dict()
-        state["slots"] = {
-            slot: {key: np.asarray(a, order=order) for key, a in arrays.items()}
-            for slot, arrays in state["slots"].items()
-        }
-        optimizer.load_state_dict(state)
-        for t in range(2, 5):
-            optimizer.step(params, gradients(params, t))
-        runs.append(params)
-    for key, p in runs[0].items():
-        np.testing.assert_array_equal(runs[1][key], p)
+        np.testing.assert_array_equal(other[key], p)
 
 
 def test_a_gradient_in_another_memory_order_is_the_same_gradient() -> None:
@@ -174,21 +133,11 @@ def test_a_gradient_in_another_memory_order_is_the_same_gradient() -> None:
         np.testing.assert_array_equal(other[key], p)
 
 
-def test_states_of_another_optimizer_are_refused() -> None:
-    adam, momentum = OPTIMIZERS["adam"](LR), OPTIMIZERS["momentum"](LR)
-    with pytest.raises(CheckpointError, match=r"Momentum keeps momentum_buffer.*exp_avg and"):
-        momentum.load_state_dict(adam.state_dict())
-    with pytest.raises(CheckpointError, match="lacks lr, t"):
-        adam.load_state_dict({"slots": {}})  # type: ignore[typeddict-item]
-
-
 def test_a_state_of_another_network_is_refused_before_anything_is_updated() -> None:
     params = problem()
     optimizer = OPTIMIZERS["adam"](LR)
     optimizer.step(params, gradients(params, 1))
-    state = optimizer.state_dict()
-    state["slots"]["exp_avg"]["1.weight"] = np.zeros((7, 5))
-    optimizer.load_state_dict(state)
+    optimizer.slots["exp_avg"]["1.weight"] = np.zeros((7, 5))
     before = {key: p.copy() for key, p in params.items()}
     with pytest.raises(ShapeError, match=r"1.weight has shape \(5, 7\), its exp_avg \(7, 5\)"):
         optimizer.step(params, gradients(params, 2))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.optim import OPTIMIZERS, clip_grad_norm
+from engine.optim import OPTIMIZERS
 from tests.support.optim_problem import (
     LR,
     Arrays,
@@ -17,6 +17,7 @@ from tests.support.optim_problem import (
     precisions,
     problem,
 )
+from tests.support.optim_problem import clip as clip_gradients
 
 
 def textbook(name: str, options: dict[str, Any], clip: float | None = None) -> Arrays:
@@ -65,7 +66,7 @@ def twenty_steps(
     for t in range(1, 21):
         grads = gradients(params, t)
         if clip is not None:
-            clip_grad_norm(grads, clip)
+            clip_gradients(grads, clip)
         optimizer.step(params, grads)
     return params
 

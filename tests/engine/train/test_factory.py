@@ -24,8 +24,8 @@ def config(*overrides: str, text: str = PLAIN) -> Config:
 @pytest.mark.parametrize(
     ("overrides", "kind", "attributes"),
     [
-        (["train.optimizer=sgd", "train.momentum=0.8"], Momentum, {"momentum": 0.8}),
-        (["train.optimizer=sgd", "train.momentum=0"], SGD, {"weight_decay": 0.0}),
+        (["train.optimizer=sgd", "train.momentum=0.8"], SGD, {"momentum": 0.8}),
+        (["train.optimizer=sgd", "train.momentum=0"], SGD, {"momentum": 0.0, "weight_decay": 0.0}),
         (
             ["train.optimizer=momentum", "train.nesterov=true", "train.weight_decay=0.1"],
             Momentum,

@@ -1,5 +1,6 @@
 """One optimizer step and one evaluation, against the same arithmetic without micro-batches."""
 
+import copy
 import math
 from collections.abc import Callable
 from typing import Any
@@ -226,7 +227,7 @@ def run_turns(count: int, turn: int, clip_norm: float | None = None) -> tuple[by
                 results += done
                 step += len(done)
         assert trainer.optimizer.t == len(results) == 2 * batches.steps_per_epoch
-        arrays = trainer.model.state_dict() | trainer.optimizer.state_dict()["slots"]["exp_avg"]
+        arrays = trainer.model.state_dict() | trainer.optimizer.slots["exp_avg"]
         return b"".join(array.tobytes() for array in arrays.values()), results
 
 
@@ -337,12 +338,12 @@ def test_a_broken_network_predicts_nothing(two: Workers) -> None:
 
 def assert_unchanged_after_diverging(trainer: Trainer, batches: Batches, step: int = 0) -> Diverged:
     before, t = copy_state(trainer.model), trainer.optimizer.t
-    slots = trainer.optimizer.state_dict()["slots"]
+    slots = copy.deepcopy(trainer.optimizer.slots)
     with pytest.raises(Diverged) as caught:
         trainer.step(batches, 1, step)
     assert same_arrays(trainer.model.state_dict(), before)
     assert trainer.optimizer.t == t
-    for slot, arrays in trainer.optimizer.state_dict()["slots"].items():
+    for slot, arrays in trainer.optimizer.slots.items():
         assert same_arrays(arrays, slots[slot])
     assert "\n" not in str(caught.value)
     return caught.value
