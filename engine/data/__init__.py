@@ -1,8 +1,13 @@
-"""Data sets: reading, getting and checking them, and making batches of them.
+"""Data sets: descriptions, reading, downloads, checks, augmentation and batches.
 
-A new data set is one file that describes it and one line in ``registry.py``.
+A new data set is one file in this folder that describes it and calls ``register``: every module
+here is imported, and configs, forms, commands and the app list what is registered.
 """
 
+import pkgutil
+from importlib import import_module
+
+from engine.data.access import fetch, how_to_get, load, locate, verify
 from engine.data.augment import Augment
 from engine.data.batches import Batches, one_hot, split_validation
 from engine.data.dataset import (
@@ -13,7 +18,7 @@ from engine.data.dataset import (
     default_root,
 )
 from engine.data.download import FetchCancelledError
-from engine.data.registry import DATASETS, fetch, how_to_get, load, locate, verify
+from engine.data.registry import DATASETS, register
 
 __all__ = [
     "DATASETS",
@@ -30,6 +35,10 @@ __all__ = [
     "load",
     "locate",
     "one_hot",
+    "register",
     "split_validation",
     "verify",
 ]
+
+for _module in pkgutil.iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")

@@ -25,6 +25,7 @@ from engine.data.dataset import (
     file_status,
     unheard,
 )
+from engine.data.registry import register
 from engine.data.safe_read import check_labels, expect_end, fill, open_content, skip
 from engine.errors import DataError
 
@@ -146,39 +147,41 @@ class CifarDataset(DatasetInfo):
         return [file_status(self, path) for path in paths]
 
 
-CIFAR10 = CifarDataset(
-    name="cifar10",
-    title="CIFAR-10",
-    classes=(
-        "airplane",
-        "automobile",
-        "bird",
-        "cat",
-        "deer",
-        "dog",
-        "frog",
-        "horse",
-        "ship",
-        "truck",
-    ),
-    image_shape=(3, 32, 32),
-    train_size=50_000,
-    test_size=10_000,
-    mean=(0.4914, 0.4822, 0.4465),
-    std=(0.2470, 0.2435, 0.2616),
-    downloads=(
-        Download(
-            _ARCHIVE,
-            170_052_171,
-            "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+CIFAR10 = register(
+    CifarDataset(
+        name="cifar10",
+        title="CIFAR-10",
+        classes=(
+            "airplane",
+            "automobile",
+            "bird",
+            "cat",
+            "deer",
+            "dog",
+            "frog",
+            "horse",
+            "ship",
+            "truck",
         ),
-    ),
-    mirrors=("https://www.cs.toronto.edu/~kriz/",),
-    strangers=(
-        ("cifar-10-batches-py", f"the Python version, {PICKLED}"),
-        ("cifar-10-python.tar*", f"the Python version, {PICKLED}"),
-        ("cifar-10-batches-mat", "the Matlab version, which is not read"),
-        ("cifar-10-matlab.tar*", "the Matlab version, which is not read"),
-        ("cifar-100-*", "CIFAR-100, another data set"),
-    ),
+        image_shape=(3, 32, 32),
+        train_size=50_000,
+        test_size=10_000,
+        mean=(0.4914, 0.4822, 0.4465),
+        std=(0.2470, 0.2435, 0.2616),
+        downloads=(
+            Download(
+                _ARCHIVE,
+                170_052_171,
+                "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+            ),
+        ),
+        mirrors=("https://www.cs.toronto.edu/~kriz/",),
+        strangers=(
+            ("cifar-10-batches-py", f"the Python version, {PICKLED}"),
+            ("cifar-10-python.tar*", f"the Python version, {PICKLED}"),
+            ("cifar-10-batches-mat", "the Matlab version, which is not read"),
+            ("cifar-10-matlab.tar*", "the Matlab version, which is not read"),
+            ("cifar-100-*", "CIFAR-100, another data set"),
+        ),
+    )
 )

@@ -1,140 +1,28 @@
-"""The data sets by name: where they are, reading them, getting them, checking them."""
+"""The data sets by name."""
 
-from collections.abc import Sequence
-from pathlib import Path
+from typing import TypeVar
 
-from engine.data.cifar10 import CIFAR10
-from engine.data.dataset import (
-    Cancelled,
-    Dataset,
-    DatasetInfo,
-    FileStatus,
-    Progress,
-    default_root,
-)
-from engine.data.download import download as download_files
-from engine.data.fashion_mnist import FASHION_MNIST
-from engine.data.mnist import MNIST
-from engine.data.mnist_mini import MNIST_MINI
-from engine.errors import ConfigError, DataError
-from engine.suggest import suggestion
+from engine.data.dataset import DatasetInfo
 
-DATASETS: dict[str, DatasetInfo] = {
-    "mnist_mini": MNIST_MINI,
-    "mnist": MNIST,
-    "fashion_mnist": FASHION_MNIST,
-    "cifar10": CIFAR10,
-}
+DATASETS: dict[str, DatasetInfo] = {}
+"""Every data set by its name in configs, smallest download first: the order of every list."""
+
+Info = TypeVar("Info", bound=DatasetInfo)
 
 
-def _info(name: str) -> DatasetInfo:
-    if name in DATASETS:
-        return DATASETS[name]
-    hint = suggestion(name, DATASETS)
-    raise ConfigError(f"unknown data set '{name}', expected one of {', '.join(DATASETS)}.{hint}")
-
-
-def locate(name: str, root: Path | None = None) -> Path | None:
-    """The folder or archive that holds a data set, or None where it is not complete.
-
-    Args:
-        name: a key of ``DATASETS``.
-        root: the folder of the data sets; default ``$CNN_TUI_DATA``, else ``data/raw``.
+def register(info: Info) -> Info:
+    """Add a data set to ``DATASETS``: the one thing that makes it known everywhere.
 
     Raises:
-        ConfigError: there is no data set of that name.
+        ValueError: the name is taken.
     """
-    return _info(name).locate(root or default_root())
+    if info.name in DATASETS:
+        raise ValueError(f"there are two data sets named {info.name}")
+    DATASETS[info.name] = info
+    for name in sorted(DATASETS, key=_bytes_to_download):
+        DATASETS[name] = DATASETS.pop(name)
+    return info
 
 
-def how_to_get(name: str, root: Path | None = None) -> str:
-    """What to do where files of a data set are missing or damaged.
-
-    Raises:
-        ConfigError: there is no data set of that name.
-    """
-    info, root = _info(name), root or default_root()
-    return f"{info.stranger(root)}; {info.how_to_get(root)}".lstrip("; ")
-
-
-def load(
-    name: str,
-    root: Path | None = None,
-    *,
-    download: bool = False,
-    progress: Progress | None = None,
-    cancelled: Cancelled | None = None,
-) -> Dataset:
-    """Read a data set into memory.
-
-    Args:
-        name: a key of ``DATASETS``.
-        root: the folder of the data sets; default ``$CNN_TUI_DATA``, else ``data/raw``.
-        download: fetch it first if it is not there.
-        progress: told how far a download is.
-        cancelled: asked during a download; true gives it up.
-
-    Raises:
-        ConfigError: there is no data set of that name.
-        DataError: it is missing, incomplete or corrupt, or cannot be downloaded.
-    """
-    info, root = _info(name), root or default_root()
-    places = info.places(root)
-    if not places and download:
-        places = [fetch(name, root, progress=progress, cancelled=cancelled)]
-    if not places:
-        states = info.verify(root)
-        missing = [file.path.name for file in states if file.state == "missing"]
-        what = (
-            f"not found in {root}"
-            if len(missing) == len(states)
-            else (f"{', '.join(missing)} not found")
-        )
-        raise DataError(f"{name}: {what}{info.stranger(root)}; {info.how_to_get(root)}")
-    problems: list[DataError] = []
-    for place in places:
-        passed_over: list[str] = []
-        try:
-            train, test = info.read(place, passed_over.append)
-        except DataError as error:
-            problems.append(error)
-            continue
-        passed_over = [*(f"{one}; {place} was read instead" for one in problems), *passed_over]
-        return Dataset(name, train, test, info.classes, info.mean, info.std, tuple(passed_over))
-    raise DataError(f"{problems[0]}; {info.how_to_get(root)}")
-
-
-def fetch(
-    name: str,
-    root: Path | None = None,
-    *,
-    mirrors: Sequence[str] | None = None,
-    progress: Progress | None = None,
-    cancelled: Cancelled | None = None,
-) -> Path:
-    """Download what is missing or damaged of a data set; see ``engine.data.download.download``.
-
-    Raises:
-        ConfigError: there is no data set of that name.
-        DataError: it cannot be had; the message says which file to put where instead.
-        FetchCancelledError: ``cancelled`` returned true.
-    """
-    return download_files(
-        _info(name),
-        root or default_root(),
-        mirrors=mirrors,
-        progress=progress,
-        cancelled=cancelled,
-    )
-
-
-def verify(name: str, root: Path | None = None) -> list[FileStatus]:
-    """The state of every file of a data set.
-
-    Files in MNIST's format and CIFAR-10's archive are compared with pinned SHA-256 checksums,
-    CIFAR-10's unpacked files by size and labels.
-
-    Raises:
-        ConfigError: there is no data set of that name.
-    """
-    return _info(name).verify(root or default_root())
+def _bytes_to_download(name: str) -> int:
+    return sum(file.size for file in DATASETS[name].downloads)

@@ -1,14 +1,10 @@
-"""The registry, and the set that ships with the project."""
+"""The set that ships with the project."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
-import pytest
 
-from engine.data import DATASETS, load, locate, verify
-from engine.errors import ConfigError
+from engine.data import load, locate, verify
 
 ROOT = Path(__file__).parents[3]
 
@@ -48,37 +44,3 @@ def test_the_bundled_digits_are_small() -> None:
     place = locate("mnist_mini")
     assert place == ROOT / "data" / "mnist_mini"
     assert sum(path.stat().st_size for path in place.iterdir()) < 2_000_000
-
-
-def test_every_data_set_describes_itself() -> None:
-    assert list(DATASETS) == ["mnist_mini", "mnist", "fashion_mnist", "cifar10"]
-    for name, info in DATASETS.items():
-        assert info.name == name
-        assert info.title
-        assert len(info.classes) == 10
-        assert len(info.mean) == len(info.std) == info.image_shape[0]
-        assert info.mirrors or not info.downloads
-
-
-def test_fashion_mnist_is_looked_for_under_both_spellings(tmp_path: Path) -> None:
-    names = [file.name for file in DATASETS["fashion_mnist"].downloads]
-    for spelling in ("fashion-mnist", "fashion_mnist"):
-        (tmp_path / spelling).mkdir()
-        for name in names:
-            (tmp_path / spelling / name).touch()
-        assert locate("fashion_mnist", tmp_path) == tmp_path / spelling
-
-
-def test_an_unknown_name_gets_a_suggestion() -> None:
-    with pytest.raises(ConfigError, match=r"'minst'.*cifar10\. Did you mean 'mnist'\?"):
-        load("minst")
-    with pytest.raises(ConfigError, match=r"unknown data set 'imagenet', .*cifar10\.$"):
-        locate("imagenet")
-
-
-def test_importing_the_room_does_not_import_the_network() -> None:
-    code = "import sys, engine.data; print(sorted({'requests', 'urllib3'} & set(sys.modules)))"
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
-    )
-    assert done.stdout.strip() == "[]"
