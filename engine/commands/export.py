@@ -10,7 +10,7 @@ from engine.commands.signals import Signals
 from engine.config import Config
 from engine.data import DATASETS
 from engine.errors import ConfigError, RunError
-from engine.export import FORMATS, Architecture
+from engine.export import EXPORTERS, Architecture
 from engine.storage import atomic
 from engine.train.weights import find_weights, load_model, trained_on
 
@@ -24,7 +24,7 @@ def export(
     *,
     overwrite: bool = False,
 ) -> int:
-    """Write the network in a format of ``engine.export.FORMATS``.
+    """Write the network in a format of ``engine.export.EXPORTERS``.
 
     Raises:
         CheckpointError: the weights cannot be used.
@@ -51,7 +51,7 @@ def to_replace(file_format: str, output: Path) -> list[Path]:
         RunError: one of its files cannot be written.
     """
     paths.check_writable(output, RunError)
-    files = FORMATS[file_format].files(output)
+    files = EXPORTERS[file_format].files(output)
     return [path for path in files if paths.check_writable(path, RunError) == "file"]
 
 
@@ -68,7 +68,7 @@ def write_network(
     Args:
         config: the network's.
         weights: weights, a checkpoint or a run.
-        file_format: a key of ``engine.export.FORMATS``.
+        file_format: a key of ``engine.export.EXPORTERS``.
         output: the file to write; what there is of ``to_replace`` is replaced.
         ready: called before anything is written; may raise to stop.
 
@@ -95,7 +95,7 @@ def write_network(
     ready()
     try:
         atomic.make_folder(output.parent)
-        FORMATS[file_format].write(output, model, architecture)
+        EXPORTERS[file_format].write(output, model, architecture)
     except OSError as error:
         raise RunError(f"{output}: not written: {error.strerror or error}") from None
-    return FORMATS[file_format].files(output)
+    return EXPORTERS[file_format].files(output)

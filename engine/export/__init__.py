@@ -1,26 +1,17 @@
-"""Trained networks for other programs: one module a format, and one line in ``FORMATS``."""
+"""Trained networks for other programs.
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import NamedTuple
+A new format is one file in this folder with a function that writes it, decorated by ``register``:
+every module here is imported, and ``--format`` and the app list what is registered. NumPy and the
+format's own library are imported when a network is written, so that ``--help`` is quick.
+"""
+
+import pkgutil
+from importlib import import_module
 
 from engine.export.architecture import Architecture
-from engine.export.npz import npz_files, write_npz
-from engine.layers import Sequential
+from engine.export.registry import EXPORTERS, Exporter, register
 
+__all__ = ["EXPORTERS", "Architecture", "Exporter", "register"]
 
-class Format(NamedTuple):
-    """How a network is written.
-
-    Attributes:
-        files: all files that are made of an output path, which comes first.
-        write: writes them.
-    """
-
-    files: Callable[[Path], list[Path]]
-    write: Callable[[Path, Sequential, Architecture], None]
-
-
-FORMATS: dict[str, Format] = {"npz": Format(npz_files, write_npz)}
-
-__all__ = ["FORMATS", "Architecture", "Format"]
+for _module in pkgutil.iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")

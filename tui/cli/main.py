@@ -141,9 +141,11 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_export(parser: argparse.ArgumentParser) -> None:
+    from engine.export import EXPORTERS
+
     _add_config(parser, default="that of the run")
     _add_weights(parser)
-    parser.add_argument("--format", choices=["npz"], default="npz", help="default: npz")
+    parser.add_argument("--format", choices=list(EXPORTERS), default="npz", help="default: npz")
     parser.add_argument("--output", type=file, required=True, metavar="P", help="file to write")
     parser.add_argument(
         "--overwrite", action="store_true", help="replace the files that are there already"

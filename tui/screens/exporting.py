@@ -5,7 +5,7 @@ from pathlib import Path
 
 from engine import paths
 from engine.commands.export import to_replace, write_network
-from engine.export import FORMATS
+from engine.export import EXPORTERS
 from tui import text
 from tui.jobs import Job
 from tui.screens.ask_file import ask_file
@@ -21,10 +21,10 @@ class Exporting(BaseScreen):
 
     def export(self, subject: Subject) -> None:
         """Ask for a format, if there are several, and a path; then write."""
-        if len(FORMATS) == 1:
-            self._ask_path(subject, next(iter(FORMATS)))
+        if len(EXPORTERS) == 1:
+            self._ask_path(subject, next(iter(EXPORTERS)))
             return
-        options = [(name, name, "") for name in FORMATS]
+        options = [(name, name, "") for name in EXPORTERS]
         self.app.push_screen(Choose("Which format?", options), partial(self._ask_path, subject))
 
     def _ask_path(self, subject: Subject, file_format: str | None) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from engine import __version__
-from engine.export import FORMATS
+from engine.export import EXPORTERS
 from engine.resources import shipped
 from tests.support.command_line import SMALL, Done, Terminal
 from tui.cli import verbs
@@ -149,7 +149,7 @@ def test_help_lists_commands_and_exit_codes(capsys: pytest.CaptureFixture[str]) 
 def test_the_formats_of_the_help_are_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["export", "--help"])
-    assert "{" + ",".join(FORMATS) + "}" in capsys.readouterr().out
+    assert "{" + ",".join(EXPORTERS) + "}" in capsys.readouterr().out
 
 
 def exit_code(*arguments: str) -> object:
