@@ -18,7 +18,7 @@ from engine.config.callbacks import (
 from engine.config.catalog import list_configs
 from engine.config.diff import MISSING, differences
 from engine.config.dump import config_hash, dump, inline
-from engine.config.errors import ConfigProblems, Problem
+from engine.config.errors import ConfigProblems, Mark, Problem
 from engine.config.fields import Field, fields, json_schema
 from engine.config.loader import load, loads, locate, read_raw, read_stream, read_text
 from engine.config.schedulers import (
@@ -49,6 +49,7 @@ __all__ = [
     "EarlyStoppingItem",
     "ExponentialLR",
     "Field",
+    "Mark",
     "MultiStepLR",
     "OneCycleLR",
     "Problem",

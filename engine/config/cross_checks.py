@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine.config.errors import KeyPath, printable, shown
+from engine.config.errors import Finding, KeyPath, printable, shown
 from engine.config.schedulers import OneCycleLR
 from engine.config.schema import Config
 from engine.data import DATASETS
@@ -25,8 +25,6 @@ from engine.paths import real_path
 LONGEST_REASON = 400
 """Characters of why a layer cannot be; a value may be of any length."""
 
-Finding = tuple[KeyPath, str]
-
 
 @dataclass(frozen=True)
 class Check:
@@ -43,9 +41,11 @@ class Check:
 
 def _one_network(config: Config) -> Iterator[Finding]:
     if config.model is None and config.layers is None:
-        yield ("model",), "missing; expected a model by name, or its layers spelled out in 'layers'"
+        yield Finding(
+            ("model",), "missing; expected a model by name, or its layers spelled out in 'layers'"
+        )
     if config.model is not None and config.layers is not None:
-        yield ("layers",), "expected either 'model' or 'layers', got both; leave one out"
+        yield Finding(("layers",), "expected either 'model' or 'layers', got both; leave one out")
 
 
 def _shapes(config: Config) -> Iterator[Finding]:
@@ -57,19 +57,19 @@ def _shapes(config: Config) -> Iterator[Finding]:
         output = build(config.specs, info.image_shape).output_shape(info.image_shape)
     except SpecError as error:
         if config.model is not None:
-            yield (
+            yield Finding(
                 ("model",),
                 f"{config.model} does not fit the {shape_text(info.image_shape)} images of "
                 f"{config.dataset}: {error}",
             )
         elif not error.path:  # the others are found by check_layers
-            yield ("layers",), printable(error.reason, LONGEST_REASON)
+            yield Finding(("layers",), printable(error.reason, LONGEST_REASON))
         return
     if output != (classes,):
         end: KeyPath = ("model",)
         if config.layers is not None:
             end = ("layers", len(config.layers) - 1)
-        yield (
+        yield Finding(
             end,
             f"the network ends with shape {shape_text(output)}, expected {classes}: "
             f"one score for each class of {config.dataset}",
@@ -87,7 +87,7 @@ def _memory(config: Config) -> Iterator[Finding]:
     train = config.train
     size = training_bytes(model, shape, train.batch_size, train.workers)
     if size > MAX_TRAINING_BYTES:
-        yield (
+        yield Finding(
             ("train", "batch_size"),
             f"training with batches of {train.batch_size} takes about {gigabytes(size)} of memory; "
             f"more than {gigabytes(MAX_TRAINING_BYTES)} are refused, so take a smaller batch or a "
@@ -97,7 +97,7 @@ def _memory(config: Config) -> Iterator[Finding]:
     best = any(name == "early_stopping" for item in config.callbacks for name, _ in item)
     saved = saved_bytes(model, max(slots, 1) + best)
     if saved > MAX_SAVED_BYTES:
-        yield (
+        yield Finding(
             ("model",) if config.layers is None else ("layers",),
             f"a checkpoint of {model.count_parameters():,} parameters takes {gigabytes(saved)} "
             f"with {train.optimizer}; more than {gigabytes(MAX_SAVED_BYTES)} are refused",
@@ -108,7 +108,7 @@ def _amounts(config: Config) -> Iterator[Finding]:
     size = DATASETS[config.dataset].train_size
     limit = config.data.limit
     if limit is not None and limit > size:
-        yield (
+        yield Finding(
             ("data", "limit"),
             f"expected at most {size}, all training samples of {config.dataset}, got {limit}",
         )
@@ -117,7 +117,7 @@ def _amounts(config: Config) -> Iterator[Finding]:
     held_out = _held_out(config, samples)
     if not 0 < held_out < samples:
         hint = "; a fraction such as 0.1 goes with any data.limit"
-        yield (
+        yield Finding(
             ("data", "validation"),
             f"expected 1 to {samples - 1} of {samples} samples, got {held_out}"
             + (hint if isinstance(config.data.validation, int) else ""),
@@ -141,13 +141,13 @@ def _batch_size(config: Config) -> Iterator[Finding]:
     trained = samples - _held_out(config, samples)
     why = f"{layer!r} gets one value per channel from each sample, and a variance needs two"
     if config.train.batch_size < least:
-        yield (
+        yield Finding(
             ("train", "batch_size"),
             f"expected at least {least}, got {config.train.batch_size}: {why}",
         )
     elif 0 < trained < least:
         key: KeyPath = ("data", "limit") if config.data.limit else ("data", "validation")
-        yield key, f"expected at least {least} samples to train on, got {trained}: {why}"
+        yield Finding(key, f"expected at least {least} samples to train on, got {trained}: {why}")
 
 
 def _held_out(config: Config, samples: int) -> int:
@@ -162,7 +162,7 @@ def _augmentation(config: Config) -> Iterator[Finding]:
     for name in ("shift", "cutout"):
         value = getattr(config.data.augment, name)
         if value >= side:
-            yield (
+            yield Finding(
                 ("data", "augment", name),
                 f"expected less than {side} for images of {height}x{width}, got {value}",
             )
@@ -171,19 +171,23 @@ def _augmentation(config: Config) -> Iterator[Finding]:
 def _optimizer(config: Config) -> Iterator[Finding]:
     train = config.train
     if train.optimizer == "momentum" and train.momentum == 0:
-        yield ("train", "momentum"), "expected more than 0 for the optimizer momentum, got 0"
+        yield Finding(
+            ("train", "momentum"), "expected more than 0 for the optimizer momentum, got 0"
+        )
     elif train.nesterov and "nesterov" not in parameters_of(train.optimizer):
-        yield (
+        yield Finding(
             ("train", "nesterov"),
             f"expected false for {train.optimizer}; only sgd and momentum can look ahead",
         )
     elif train.nesterov and train.optimizer == "sgd" and not train.momentum:
-        yield ("train", "nesterov"), "expected false, as there is no momentum to look ahead along"
+        yield Finding(
+            ("train", "nesterov"), "expected false, as there is no momentum to look ahead along"
+        )
 
 
 def _smoothing(config: Config) -> Iterator[Finding]:
     if config.train.label_smoothing and config.train.loss != "cross_entropy":
-        yield (
+        yield Finding(
             ("train", "label_smoothing"),
             f"expected 0 for the loss {config.train.loss}; it belongs to cross_entropy",
         )
@@ -191,7 +195,9 @@ def _smoothing(config: Config) -> Iterator[Finding]:
 
 def _warmup(config: Config) -> Iterator[Finding]:
     if config.train.warmup and isinstance(config.train.scheduler, OneCycleLR):
-        yield ("train", "warmup"), "expected null for one_cycle, which has a warm-up of its own"
+        yield Finding(
+            ("train", "warmup"), "expected null for one_cycle, which has a warm-up of its own"
+        )
 
 
 def _files(config: Config) -> Iterator[Finding]:
@@ -203,7 +209,7 @@ def _files(config: Config) -> Iterator[Finding]:
                 continue
             first = seen.setdefault(str(real_path(path)), i)
             if first != i:
-                yield (
+                yield Finding(
                     ("callbacks", i, name, "filepath"),
                     f"expected a file of its own, got {shown(str(path))}, "
                     f"which callbacks.{first} writes",
@@ -248,7 +254,9 @@ def check_layers(data: dict[str, Any], wrong: Sequence[KeyPath]) -> Iterator[Fin
     for problem in spec_problems(layers, shape):
         path: KeyPath = ("layers", *problem.path)
         if not any(_overlap(path, other) for other in wrong):
-            yield path, printable(problem.reason, LONGEST_REASON)
+            reason = printable(problem.reason, LONGEST_REASON)
+            # A layer or an argument that is unknown is a key, not a value.
+            yield Finding(path, reason, at_key=reason.startswith("unknown"))
 
 
 def check(config: Config, wrong: set[KeyPath]) -> Iterator[Finding]:

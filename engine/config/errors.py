@@ -1,7 +1,7 @@
-"""What is wrong with a config: where, what was expected, and the error that carries it all."""
+"""Problems of a config: the place, what was expected, and the error that lists them all."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from engine.errors import ConfigError
@@ -51,23 +51,71 @@ def value_at(data: object, path: KeyPath) -> object:
     return data
 
 
+class Mark(NamedTuple):
+    """A place in a file or an override, ordered as problems are listed.
+
+    Attributes:
+        order: 0 for the file, then the overrides.
+        line: counted from 1; 0 for the whole file or an override.
+        column: counted from 1, in characters; 0 with ``line``.
+        source: the file's name, or the override as it was given.
+    """
+
+    order: int
+    line: int
+    column: int
+    source: str
+
+
+class Finding(NamedTuple):
+    """A key or a value that cannot be used, before its place in the text is looked up.
+
+    Attributes:
+        path: of the key or the value.
+        message: what was expected and what was got.
+        at_key: whether the key is wrong, rather than its value.
+        meant: the path that a misspelt key was meant to be.
+    """
+
+    path: KeyPath
+    message: str
+    at_key: bool = False
+    meant: KeyPath | None = None
+
+
 @dataclass(frozen=True)
 class Problem:
     """One thing that is wrong, and where.
 
     Attributes:
-        line: counted from 1; None if it is about the whole file or an override.
-        column: counted from 1, in characters; None with ``line``.
-        path: the key, dotted; empty if the problem is about the whole file.
+        keys: the path of the key; empty if the problem is about the whole file.
         message: what was expected and what was got.
-        source: the file's name, or the override as it was given.
+        mark: the place.
     """
 
-    line: int | None
-    column: int | None
-    path: str
+    keys: KeyPath
     message: str
-    source: str
+    mark: Mark
+
+    @property
+    def line(self) -> int | None:
+        """Line, counted from 1; None if it is about the whole file or an override."""
+        return self.mark.line or None
+
+    @property
+    def column(self) -> int | None:
+        """Column, counted from 1, in characters; None with ``line``."""
+        return self.mark.column or None
+
+    @property
+    def path(self) -> str:
+        """The key as it is shown and typed."""
+        return dotted(self.keys)
+
+    @property
+    def source(self) -> str:
+        """The file's name, or the override as it was given."""
+        return self.mark.source
 
     def __str__(self) -> str:
         """``file:line:column: key.path: message``."""
@@ -78,52 +126,22 @@ class Problem:
 class ConfigProblems(ConfigError):
     """A config that cannot be used, with everything that is wrong with it.
 
+    Args:
+        problems: at least one, in any order.
+
     Attributes:
-        problems: all of them, in the order of the file.
+        problems: all of them, the file's in the order of its lines, then those of the overrides;
+            the messages are safe to show.
     """
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = list(problems)
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = [
+            replace(problem, message="".join(filter(str.isprintable, problem.message)))
+            for problem in sorted(problems, key=lambda problem: problem.mark)
+        ]
         lines = [str(problem) for problem in self.problems[:SHOWN]]
         count = len(self.problems)
         if count > SHOWN:
             lines.append(f"... and {count - SHOWN} more")
         lines.append(f"{count} problem{'s' if count > 1 else ''}, nothing was run.")
         super().__init__("\n".join(lines))
-
-
-class Mark(NamedTuple):
-    """A place, in the order in which problems are listed: the file first, then the overrides."""
-
-    order: int
-    line: int
-    column: int
-
-
-class Found(NamedTuple):
-    """A problem before it is put into words for the user."""
-
-    path: KeyPath
-    message: str
-    mark: Mark
-
-
-def collect(found: Iterable[Found], sources: Sequence[str]) -> ConfigProblems:
-    """The error that carries problems, in the order of their marks.
-
-    Args:
-        found: at least one.
-        sources: the file's name, then the overrides; a mark's ``order`` counts in it.
-    """
-    return ConfigProblems(
-        [
-            Problem(
-                line=mark.line or None,
-                column=mark.column or None,
-                path=dotted(path),
-                message="".join(character for character in message if character.isprintable()),
-                source=sources[mark.order],
-            )
-            for path, message, mark in sorted(found, key=lambda problem: problem.mark)
-        ]
-    )

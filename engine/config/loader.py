@@ -11,15 +11,7 @@ from typing import Any, BinaryIO
 
 from engine.config import overrides as command_line
 from engine.config.cross_checks import check, check_layers
-from engine.config.errors import (
-    ConfigProblems,
-    Found,
-    KeyPath,
-    Problem,
-    collect,
-    printable,
-    shown,
-)
+from engine.config.errors import ConfigProblems, KeyPath, Mark, Problem, printable, shown
 from engine.config.schema import Config
 from engine.config.validation import SCHEDULER, validate
 from engine.config.yaml_reader import MAX_BYTES, Document, read
@@ -53,18 +45,17 @@ def loads(text: str, source: str = "<text>", overrides: Sequence[str] = ()) -> C
     Raises:
         ConfigProblems: everything that is wrong with the text and the overrides, all at once.
     """
-    labels = [printable(source, 200), *map(command_line.label, overrides)]
-    document, root = read(text, labels[0])
+    document, root = read(text, printable(source, 200))
     if not isinstance(document.data, dict):
         problem = "the file is empty" if root is None else f"got {shown(document.data)}"
         problem = f"{problem}; expected keys with values, such as 'dataset: mnist_mini'"
-        document.problems.append(Found((), problem, document.mark(())))
-        raise collect(document.problems, labels)
+        document.problems.append(Problem((), problem, document.mark(())))
+        raise ConfigProblems(document.problems)
     command_line.apply(document, overrides)
     document.data.setdefault("name", _name(source))
-    config, found = _check(document)
-    if config is None or found:
-        raise collect(found, labels)
+    config, problems = _check(document)
+    if config is None or problems:
+        raise ConfigProblems(problems)
     return config
 
 
@@ -140,7 +131,7 @@ def _open_now(path: str, flags: int) -> int:
 
 
 def _about_file(path: str | os.PathLike[str], message: str) -> ConfigProblems:
-    return ConfigProblems([Problem(None, None, "", message, printable(str(path), 200))])
+    return ConfigProblems([Problem((), message, Mark(0, 0, 0, printable(str(path), 200)))])
 
 
 def _name(source: str) -> str:
@@ -149,31 +140,29 @@ def _name(source: str) -> str:
     return stem[:64] or "config"
 
 
-def _check(document: Document) -> tuple[Config | None, list[Found]]:
-    config, complaints = validate(document.data)
+def _check(document: Document) -> tuple[Config | None, list[Problem]]:
+    config, findings = validate(document.data)
     spoilt = document.spoilt
-    complaints = [
-        complaint
-        for complaint in complaints
-        if not any(complaint.path[: len(path)] == path for path in spoilt)
+    findings = [
+        finding
+        for finding in findings
+        if not any(finding.path[: len(path)] == path for path in spoilt)
     ]
-    found = list(document.problems)
-    for complaint in complaints:
-        mark = document.mark(complaint.path, key=complaint.at_key)
-        found.append(Found(complaint.path, complaint.message, mark))
-    wrong = {_repairable(complaint.path) for complaint in complaints}
-    wrong |= {_repairable(complaint.meant) for complaint in complaints if complaint.meant}
+    wrong = {_repairable(finding.path) for finding in findings}
+    wrong |= {_repairable(finding.meant) for finding in findings if finding.meant}
     wrong |= {_repairable(path) for path in spoilt}
     mended = config if not wrong else _mend(document.data, wrong)
-    said = [*spoilt, *(complaint.path for complaint in complaints)]
-    findings = list(check_layers(document.data, said))
+    said = [*spoilt, *(finding.path for finding in findings)]
+    findings += check_layers(document.data, said)
     if mended is not None:
         findings += check(mended, wrong)
-    for path, message in findings:
-        # A layer or an argument that is unknown is a key, not a value.
-        mark = document.mark(path, key=message.startswith("unknown"))
-        found.append(Found(path, message, mark))
-    return config, found
+    return config, [
+        *document.problems,
+        *(
+            Problem(path, message, document.mark(path, key=at_key))
+            for path, message, at_key, _ in findings
+        ),
+    ]
 
 
 def _repairable(path: KeyPath) -> KeyPath:

@@ -8,19 +8,14 @@ from yaml.nodes import MappingNode, SequenceNode
 
 from engine.config.errors import (
     ConfigProblems,
-    Found,
     KeyPath,
     Mark,
+    Problem,
     dotted,
     printable,
     shown,
 )
 from engine.config.yaml_reader import INVISIBLE_KEY, Document, Place, read
-
-
-def label(override: str) -> str:
-    """What an override is called in messages."""
-    return f"--set {printable(override)}"
 
 
 def apply(document: Document, overrides: Sequence[str]) -> None:
@@ -34,21 +29,26 @@ def apply(document: Document, overrides: Sequence[str]) -> None:
         overrides: ``dotted.path=value``, the value in YAML. A list's items are numbered from 0.
     """
     for i, override in enumerate(overrides):
-        mark = Mark(i + 1, 0, 0)
+        mark = Mark(i + 1, 0, 0, _label(override))
         key, equals, text = override.partition("=")
         path = parse_path(key)
         if not equals or not path:
             hint = "expected KEY=VALUE, e.g. train.lr=0.1"
-            document.problems.append(Found((), hint, mark))
+            document.problems.append(Problem((), hint, mark))
             continue
         if not key.isprintable():
-            document.problems.append(Found(path, INVISIBLE_KEY, mark))
+            document.problems.append(Problem(path, INVISIBLE_KEY, mark))
             continue
         value = _read_value(text, path, mark, document)
         if value is not None:
             message = _put(document, path, value, mark)
             if message:
-                document.problems.append(Found(path, message, mark))
+                document.problems.append(Problem(path, message, mark))
+
+
+def _label(override: str) -> str:
+    """What an override is called in messages."""
+    return f"--set {printable(override)}"
 
 
 def parse_path(key: str) -> KeyPath:
@@ -64,11 +64,11 @@ def _read_value(text: str, path: KeyPath, mark: Mark, document: Document) -> Doc
         value, root = read(text, "", lambda _: mark)
     except ConfigProblems as error:
         reason = error.problems[0].message
-        document.problems.append(Found(path, f"{reason} (at {printable(text)!r})", mark))
+        document.problems.append(Problem(path, f"{reason} (at {printable(text)!r})", mark))
         return None
     if isinstance(root, (MappingNode, SequenceNode)) and not root.flow_style:
         message = "expected one value; write a mapping as {key: value}, a list as [a, b]"
-        document.problems.append(Found(path, message, mark))
+        document.problems.append(Problem(path, message, mark))
         return None
     return value
 
@@ -96,6 +96,6 @@ def _put(document: Document, path: KeyPath, value: Document, mark: Mark) -> str 
     document.places[path] = Place(mark, mark)  # an empty text has no places of its own
     for inner, place in value.places.items():
         document.places[path + inner] = place
-    document.problems += [Found(path + p.path, p.message, mark) for p in value.problems]
+    document.problems += [Problem(path + p.keys, p.message, mark) for p in value.problems]
     document.spoilt += [path + inner for inner in value.spoilt]
     return None

@@ -1,13 +1,12 @@
-"""Plain values against the schema: pydantic's errors, put into the words of this project."""
+"""Validation of plain values against the schema: pydantic's errors in this project's words."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from engine.config.errors import SHOWN, SHOWN_ITEMS, KeyPath, dotted, shown, value_at
+from engine.config.errors import SHOWN, SHOWN_ITEMS, Finding, KeyPath, dotted, shown, value_at
 from engine.config.fields import (
     callback_names,
     field_at,
@@ -22,45 +21,27 @@ from engine.suggest import did_you_mean
 SCHEDULER: KeyPath = ("train", "scheduler")
 
 
-@dataclass(frozen=True)
-class Complaint:
-    """Something that does not fit the schema.
-
-    Attributes:
-        path: of the key or the value.
-        message: what was expected and what was got.
-        at_key: whether it is the key that is wrong, rather than its value.
-        meant: the path that a misspelt key was meant to be.
-    """
-
-    path: KeyPath
-    message: str
-    at_key: bool = False
-    meant: KeyPath | None = None
-
-
-def validate(data: dict[str, Any]) -> tuple[Config | None, list[Complaint]]:
+def validate(data: dict[str, Any]) -> tuple[Config | None, list[Finding]]:
     """A config, or else everything that is wrong with the values."""
     try:
         return Config.model_validate(data), []
     except ValidationError as failed:
         errors = failed.errors(include_url=False, include_input=False)
-    complaints = [
+    findings = [
         # Good words take time; in a file with hundreds of problems few of them are ever read.
-        _complaint(error, data)
+        _finding(error, data)
         if i < 4 * SHOWN
-        else Complaint(_without_tags(error["loc"]), "not expected here", at_key=True)
+        else Finding(_without_tags(error["loc"]), "not expected here", at_key=True)
         for i, error in enumerate(errors)
     ]
-    meant = {complaint.meant for complaint in complaints}
+    meant = {finding.meant for finding in findings}
     missing = {_without_tags(error["loc"]) for error in errors if error["type"] == "missing"}
     # A problem inside a value is more exact than one about the whole value.
-    outer = {c.path[:end] for c in complaints for end in range(len(c.path))}
+    outer = {c.path[:end] for c in findings for end in range(len(c.path))}
     return None, [
-        complaint
-        for complaint in complaints
-        if complaint.path not in outer
-        and not (complaint.path in missing and complaint.path in meant)
+        finding
+        for finding in findings
+        if finding.path not in outer and not (finding.path in missing and finding.path in meant)
     ]
 
 
@@ -73,13 +54,13 @@ def _without_tags(loc: tuple[int | str, ...]) -> KeyPath:
     return loc
 
 
-def _complaint(error: ErrorDetails, data: dict[str, Any]) -> Complaint:
+def _finding(error: ErrorDetails, data: dict[str, Any]) -> Finding:
     path = _without_tags(error["loc"])
     kind = error["type"]
     if kind == OWN_MESSAGE:
-        return Complaint(path, error["msg"])
+        return Finding(path, error["msg"])
     if kind == "too_long" and (got := error["ctx"]["actual_length"]) > SHOWN_ITEMS:
-        return Complaint(path, f"expected at most {error['ctx']['max_length']} items, got {got}")
+        return Finding(path, f"expected at most {error['ctx']['max_length']} items, got {got}")
     if kind == "extra_forbidden":
         return _unknown_key(path, data)
     if path == SCHEDULER and kind.startswith("union_tag"):
@@ -89,7 +70,7 @@ def _complaint(error: ErrorDetails, data: dict[str, Any]) -> Complaint:
     field = field_at(path, data)
     assert field is not None  # all other errors are about a key of the schema
     if kind == "missing":
-        return Complaint(path, f"missing; expected {field.expected}", at_key=True)
+        return Finding(path, f"missing; expected {field.expected}", at_key=True)
     value = value_at(data, path)
     hint = ""
     if field.kind == "text" and isinstance(value, (bool, int, float)):
@@ -101,13 +82,13 @@ def _complaint(error: ErrorDetails, data: dict[str, Any]) -> Complaint:
 
 def _unexpected(
     path: KeyPath, expected: str, value: object, choices: Iterable[str] = (), hint: str = ""
-) -> Complaint:
+) -> Finding:
     close = did_you_mean(value, choices)
     hint = f". Did you mean '{close}'?" if close else hint
-    return Complaint(path, f"expected {expected}, got {shown(value)}{hint}")
+    return Finding(path, f"expected {expected}, got {shown(value)}{hint}")
 
 
-def _unknown_key(path: KeyPath, data: dict[str, Any]) -> Complaint:
+def _unknown_key(path: KeyPath, data: dict[str, Any]) -> Finding:
     parent, key = path[:-1], path[-1]
     section = section_at(parent, data)
     known = list(section.model_fields) if section else []
@@ -122,24 +103,24 @@ def _unknown_key(path: KeyPath, data: dict[str, Any]) -> Complaint:
         message += f" here. Did you mean '{place}'?"
     elif known:
         message += f"; expected one of {', '.join(known)}"
-    return Complaint(path, message, at_key=True, meant=meant)
+    return Finding(path, message, at_key=True, meant=meant)
 
 
-def _scheduler(data: dict[str, Any]) -> Complaint:
+def _scheduler(data: dict[str, Any]) -> Finding:
     expected = f"one of {', '.join(scheduler_names())}"
     path = (*SCHEDULER, "name")
     name = value_at(data, path)
     if name is None:
-        return Complaint(path, f"missing; expected {expected}", at_key=True)
+        return Finding(path, f"missing; expected {expected}", at_key=True)
     return _unexpected(path, expected, name, scheduler_names())
 
 
-def _callback(path: KeyPath, data: dict[str, Any]) -> Complaint:
+def _callback(path: KeyPath, data: dict[str, Any]) -> Finding:
     names = callback_names()
     value = value_at(data, path)
     if isinstance(value, dict) and len(value) > 1:
         first = next(iter(value))
-        return Complaint(
+        return Finding(
             path,
             f"expected one callback in a list item, got {len(value)} keys; the options of "
             f"{dotted([first])} belong below it, indented by two more spaces",

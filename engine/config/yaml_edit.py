@@ -13,7 +13,6 @@ from engine.config import yaml_splice
 from engine.config.errors import (
     ConfigProblems,
     KeyPath,
-    collect,
     dotted,
     printable,
     shown,
@@ -106,7 +105,7 @@ def _keys(path: str) -> KeyPath:
 def _read(text: str) -> tuple[Node | None, Any]:
     document, root = read(text, "<text>")
     if document.problems:
-        raise collect(document.problems, ["<text>"])
+        raise ConfigProblems(document.problems)
     return root, document.data
 
 

@@ -16,7 +16,6 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from engine.config.errors import (
     ConfigProblems,
-    Found,
     KeyPath,
     Mark,
     Problem,
@@ -72,15 +71,17 @@ class Document:
     """What was read.
 
     Attributes:
+        source: what messages call the text.
         data: dicts, lists, str, int, float, bool and None.
         places: where each value stands.
         problems: what was refused.
         spoilt: the paths whose value is not the user's, because it was refused.
     """
 
+    source: str
     data: Any = None
     places: dict[KeyPath, Place] = field(default_factory=dict)
-    problems: list[Found] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
     spoilt: list[KeyPath] = field(default_factory=list)
 
     def mark(self, path: KeyPath, *, key: bool = False) -> Mark:
@@ -93,7 +94,7 @@ class Document:
             place = self.places.get(path[:end])
             if place is not None:
                 return place.key if key or end < len(path) else place.value
-        return Mark(0, 1, 1)
+        return Mark(0, 1, 1, self.source)
 
 
 class UnreadableError(Exception):
@@ -217,9 +218,11 @@ def compose(text: str) -> tuple[Node | None, dict[Node, str]]:
 class _Builder:
     """Turns nodes into plain values, and notes the place of each."""
 
-    def __init__(self, refused: dict[Node, str], locate: Callable[[yaml.Mark], Mark]) -> None:
+    def __init__(
+        self, source: str, refused: dict[Node, str], locate: Callable[[yaml.Mark], Mark]
+    ) -> None:
         self.refused, self.locate = refused, locate
-        self.document = Document()
+        self.document = Document(source)
 
     def build(self, node: Node, path: KeyPath, key: Mark | None = None) -> Any:
         mark = self.locate(node.start_mark)
@@ -234,7 +237,7 @@ class _Builder:
         return self._mapping(node, path)
 
     def _spoil(self, path: KeyPath, message: str, mark: Mark) -> None:
-        self.document.problems.append(Found(path, message, mark))
+        self.document.problems.append(Problem(path, message, mark))
         self.document.spoilt.append(path)
 
     def _mapping(self, node: MappingNode, path: KeyPath) -> dict[str, Any]:
@@ -247,7 +250,7 @@ class _Builder:
                 message = f"given twice, first on line {first.line}"
             if message is not None:
                 name = (key_node.value,) if isinstance(key_node, ScalarNode) else ()
-                self.document.problems.append(Found((*path, *name), message, mark))
+                self.document.problems.append(Problem((*path, *name), message, mark))
                 continue
             inner = (*path, key_node.value)
             found[key_node.value] = self.build(value_node, inner, mark)
@@ -315,10 +318,10 @@ def read(
     try:
         root, refused = compose(text)
     except UnreadableError as error:
-        raise ConfigProblems(
-            [Problem(error.line, error.column, "", error.message, source)]
-        ) from None
-    builder = _Builder(refused, locate or (lambda mark: Mark(0, mark.line + 1, mark.column + 1)))
+        mark = Mark(0, error.line, error.column, source)
+        raise ConfigProblems([Problem((), error.message, mark)]) from None
+    locate = locate or (lambda mark: Mark(0, mark.line + 1, mark.column + 1, source))
+    builder = _Builder(source, refused, locate)
     if root is not None:
         builder.document.data = builder.build(root, ())
     return builder.document, root

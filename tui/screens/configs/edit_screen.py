@@ -9,7 +9,7 @@ from textual.content import Content
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from engine.config import Advice, Problem, locate
+from engine.config import Advice, Mark, Problem, locate
 from tui import keymap, text
 from tui.screens.base import BaseScreen
 from tui.screens.configs.form import Form
@@ -135,7 +135,7 @@ class EditScreen(Saving, BaseScreen):
             return
         found = document.advice[index - len(document.problems)]
         line, column = locate(document.text, found.path)
-        self._go_to(Problem(line, column, found.key, found.message, document.name))
+        self._go_to(Problem(found.path, found.message, Mark(0, line, column, document.name)))
 
     def _go_to(self, problem: Problem) -> None:
         self._show(yaml=True)
