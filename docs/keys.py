@@ -8,8 +8,8 @@ writes it anew, after a change of ``tui/keymap.py``.
 import sys
 from pathlib import Path
 
+import tui.screens  # noqa: F401, registers the screens and their keys
 from tui import keymap
-from tui.screens import SCREENS, TITLES
 
 README = Path(__file__).parents[1] / "README.md"
 START, END = "<!-- keys -->\n", "<!-- /keys -->"
@@ -17,14 +17,7 @@ START, END = "<!-- keys -->\n", "<!-- /keys -->"
 
 def table() -> str:
     """The keys of every screen, those of a screen over another behind the other's."""
-    titles = {keymap.APP: "everywhere"}
-    for spec in SCREENS:
-        titles[spec.id] = f"{spec.key} {spec.title}"
-        if spec.id == "configs":
-            titles["edit"] = TITLES["edit"]
-        if spec.id == "evaluate":
-            titles["draw"] = TITLES["draw"]
-    return keymap.markdown(titles) + "\n"
+    return keymap.markdown() + "\n"
 
 
 def written(readme: str) -> str:

@@ -19,7 +19,6 @@ from tui.driver import patient
 from tui.jobs import Job, JobEnded
 from tui.messages import SnapshotTaken, TrainingOver, TrainingTold
 from tui.palette import Actions
-from tui.screens import SCREENS
 from tui.screens.base import MIN_HEIGHT, MIN_WIDTH, BaseScreen
 from tui.screens.configs.watch import ConfigWatch
 from tui.screens.dialogs import Confirm
@@ -60,7 +59,7 @@ class CnnApp(App[int]):
 
     TITLE = "cnn-tui"
     CSS_PATH = "app.tcss"
-    MODES: ClassVar[dict[str, Any]] = {spec.id: spec.make for spec in SCREENS}
+    MODES: ClassVar[dict[str, Any]] = {spec.id: spec.make for spec in keymap.tabs()}
     DEFAULT_MODE = "configs"
     BINDINGS = keymap.bindings(keymap.APP)
     COMMANDS = {Actions}

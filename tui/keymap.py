@@ -1,16 +1,19 @@
-"""Every key of the app, in one table.
+"""All screens and all keys, each registered once.
 
-Bindings, the key bar, the command palette, the help screen and the table in the README are all
-made from it. A new action is one row here and one ``action_...`` method on its screen.
+Bindings, the key bar, the command palette, the help screen, the top line and the table of keys in
+the docs are all made from ``SCREENS`` and ``KEYS``. The keys that work everywhere are here; a
+screen registers itself and its keys in its folder's ``__init__.py``.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from textual.binding import Binding, BindingType
 
 if TYPE_CHECKING:
+    from textual.screen import Screen
     from textual.widget import Widget
 
 APP = "app"
@@ -25,22 +28,22 @@ class Key:
         action: the method ``action_<action>`` of the screen (or of the app), with arguments.
         label: one or two words, for the key bar.
         description: a whole sentence, for help and palette.
-        where: ``app``, or the id of the screen.
-        group: what it is listed under.
+        group: the heading that it is listed under.
         footer: whether the key bar shows it, if there is room.
         shown: the key as it is written, where that is not clear from ``keys``.
         priority: whether it works even while a text field has the focus.
+        where: the id of its screen, which ``register`` sets, or ``app``.
     """
 
     keys: str
     action: str
     label: str
     description: str
-    where: str
     group: str
     footer: bool = False
     shown: str = ""
     priority: bool = False
+    where: str = APP
 
     @property
     def id(self) -> str:
@@ -90,125 +93,75 @@ def written(key: str) -> str:
     return _WRITTEN.get(key, key)
 
 
-KEYS: tuple[Key, ...] = (
-    # -- everywhere -------------------------------------------------------------------------
-    Key("question_mark,f1", "help", "help", "Help for what has the focus", APP, "App", True),
-    Key(
-        "ctrl+p", "command_palette", "actions", "Search all actions by name", APP, "App", True,
-        priority=True,
-    ),
-    Key("q,ctrl+q", "quit", "quit", "Quit; asks while a training is running", APP, "App", True),
-    Key("t", "next_theme", "theme", "Next theme: dark, light, colour-blind", APP, "App"),
-    Key("1", "go('configs')", "configs", "Configs: choose, understand and edit", APP, "Screens"),
-    Key("2", "go('train')", "train", "Train: curves, progress and controls", APP, "Screens"),
-    Key("3", "go('inspect')", "inspect", "Inspect: layers, filters, gradients", APP, "Screens"),
-    Key("4", "go('gradients')", "gradients", "Gradients: check them", APP, "Screens"),
-    Key("5", "go('runs')", "runs", "Runs: compare, resume, export", APP, "Screens"),
-    Key("6", "go('evaluate')", "evaluate", "Evaluate: test set, confusion matrix", APP, "Screens"),
-    # -- 1 configs --------------------------------------------------------------------------
-    Key("r", "run", "run", "Train this config, unsaved changes too", "configs", "Run", True),
-    Key("y", "copy_command", "copy command", "Copy as a shell command", "configs", "Run"),
-    Key("e", "edit", "edit", "Edit as a form and as YAML", "configs", "Edit", True),
-    Key("v", "editor", "$EDITOR", "Edit in $EDITOR", "configs", "Edit"),
-    Key("u", "undo", "undo", "Undo the last change", "configs", "Edit"),
-    Key("U", "redo", "redo", "Redo it", "configs", "Edit"),
-    Key("w", "save", "save", "Save", "configs", "Edit", True),
-    Key("W", "save_as", "save as", "Save under another name", "configs", "Edit", True),
-    Key("D", "revert", "discard", "Discard unsaved changes; undo brings them back", "configs",
-        "Edit"),
-    Key("p", "preview", "yaml", "Show what it means, or the YAML", "configs", "View", True),
-    Key("l,right", "into", "look", "Into the preview, to scroll it", "configs", "View"),
-    Key("h,left", "back", "back", "Back to the list", "configs", "View"),
-    # -- the editor, over 1 -----------------------------------------------------------------
-    Key("escape", "leave", "done", "Back to the configs; changes are kept", "edit", "Edit", True),
-    Key("ctrl+s,f2", "save", "save", "Save", "edit", "Edit", True, priority=True),
-    Key("ctrl+t,f4", "switch", "form/yaml", "Between form and YAML", "edit", "Edit", True,
+KEYS: list[Key] = [
+    Key("question_mark,f1", "help", "help", "Help for what has the focus", "App", footer=True),
+    Key("ctrl+p", "command_palette", "actions", "Search all actions by name", "App", footer=True,
         priority=True),
-    Key("ctrl+z,f6", "undo", "undo", "Undo the last change", "edit", "Edit", True,
-        priority=True),
-    Key("ctrl+y,f7", "redo", "redo", "Redo it", "edit", "Edit", priority=True),
-    Key("ctrl+g,f8", "next_problem", "next error", "Go to the next error", "edit", "Edit",
-        priority=True),
-    Key("ctrl+r,f5", "run", "run", "Train it", "edit", "Run", True, priority=True),
-    # -- 2 train ----------------------------------------------------------------------------
-    Key("space", "pause", "pause", "Pause before the next batch, or go on", "train", "Run", True),
-    Key("s", "step", "one batch", "Train one batch, then hold", "train", "Run", True),
-    Key("x", "stop", "stop", "Stop, after saving a checkpoint; asks", "train", "Run", True),
-    Key("c", "checkpoint", "save now", "Save a checkpoint now", "train", "Run"),
-    Key("r", "run", "run", "Train the chosen config from its start", "train", "Run", True),
-    Key("R", "resume", "resume", "Resume the run that was stopped", "train", "Run"),
-    Key("plus,equals_sign", "lr(1)", "lr", "Learning rate up; ten presses make ten times", "train",
-        "Learning rate", True, shown="+ -"),
-    Key("minus", "lr(-1)", "lr down", "Learning rate down; ten presses make a tenth", "train",
-        "Learning rate"),
-    Key("y", "log", "log scale", "Logarithmic axis of the chart in focus, or not", "train", "View"),
-    Key("m", "smooth", "smoothing", "Smoothing of the curves: light, strong, off", "train", "View"),
-    Key("z", "zoom", "zoom", "One pane alone, or all", "train", "View", True),
-    Key("escape", "back", "all panes", "All panes again", "train", "View"),
-    Key("l,right", "app.focus_next", "next pane", "Next pane", "train", "View"),
-    Key("h,left", "app.focus_previous", "previous pane", "Previous pane", "train", "View"),
-    # -- 3 inspect --------------------------------------------------------------------------
-    Key("o", "choose_network", "network", "Choose the network to look at", "inspect", "Network",
-        True),
-    Key("m", "maps", "maps", "Filters, or feature maps of a sample", "inspect", "Pictures", True),
-    Key("right_square_bracket", "channel(1)", "input", "Next input channel of the filters",
-        "inspect", "Pictures", True, shown="[ ]"),
-    Key("left_square_bracket", "channel(-1)", "prev. input", "Previous input channel",
-        "inspect", "Pictures"),
-    Key("n", "sample(1)", "sample", "Next sample image", "inspect", "Pictures", True),
-    Key("N", "sample(-1)", "prev. sample", "Previous sample image", "inspect", "Pictures"),
-    Key("f", "flagged", "flagged", "Go to the next layer that is flagged", "inspect", "View"),
-    Key("z", "zoom", "zoom", "One pane alone, or all", "inspect", "View", True),
-    Key("escape", "back", "all panes", "All panes again", "inspect", "View"),
-    Key("space", "pause", "pause", "Pause the training, or go on", "inspect", "Training"),
-    Key("s", "step", "one batch", "Train one batch, hold, and look", "inspect", "Training"),
-    # -- 4 gradients ------------------------------------------------------------------------
-    Key("g", "check", "check", "Check the gradients of the network", "gradients", "Check", True),
-    Key("x", "stop", "stop", "Stop the check; what is known stays", "gradients", "Check", True),
-    Key("m", "mode", "mode", "Mode: every number by itself, or random directions", "gradients",
-        "Check", True),
-    Key("o", "choose_network", "network", "Choose the network to check", "gradients", "Network",
-        True),
-    # -- 5 runs -----------------------------------------------------------------------------
-    Key("space", "mark", "mark", "Mark it, to compare it with others", "runs", "Compare", True),
-    Key("d", "diff", "diff", "What differs between the configs of the marked runs", "runs",
-        "Compare", True),
-    Key("u", "unmark", "unmark all", "Clear all marks", "runs", "Compare"),
-    Key("i", "inspect", "inspect", "Look inside its network", "runs", "The run", True),
-    Key("v", "evaluate", "test", "Evaluate it on the test set", "runs", "The run", True),
-    Key("g", "gradients", "gradients", "Check its gradients", "runs", "The run"),
-    Key("R", "resume", "resume", "Resume it, exactly where it stopped", "runs", "The run"),
-    Key("x", "export", "export", "Export its network", "runs", "The run", True),
-    Key("D", "delete", "delete", "Delete it; asks", "runs", "The run"),
-    Key("m", "metric", "metric", "The next metric of the curves", "runs", "View"),
-    Key("y", "log", "log scale", "Logarithmic axis, or not", "runs", "View"),
-    Key("z", "zoom", "zoom", "The curves alone, or all", "runs", "View"),
-    Key("slash", "filter", "filter", "Show only runs that fit what is typed", "runs", "List"),
-    Key("s", "sort", "sort", "Sort: newest, val_acc, test_acc", "runs", "List"),
-    Key("r", "refresh", "refresh", "Read the runs again", "runs", "List"),
-    Key("escape", "back", "back", "Clear filter and differences", "runs", "List"),
-    # -- 6 evaluate -------------------------------------------------------------------------
-    Key("e", "evaluate", "test", "Evaluate the network on the test set", "evaluate", "Test",
-        True),
-    Key("x", "stop", "stop", "Stop the evaluation", "evaluate", "Test"),
-    Key("n", "next_mistake", "mistake", "Go to the next most frequent mistake", "evaluate",
-        "Matrix", True),
-    Key("p", "percent", "in %", "Counts, or percent of the row", "evaluate", "Matrix"),
-    Key("i", "inspect", "inspect", "What the layers make of the chosen image", "evaluate",
-        "Images", True),
-    Key("d", "draw", "draw", "Draw one, and see the prediction", "evaluate", "Images", True),
-    Key("z", "zoom", "images", "The images of the cell alone, or all", "evaluate", "Matrix"),
-    Key("escape", "back", "back", "Back to the matrix", "evaluate", "Matrix"),
-    Key("o", "choose_network", "network", "Choose the run to evaluate", "evaluate", "Network",
-        True),
-    # -- the paper, over 6 ------------------------------------------------------------------
-    Key("space", "pen", "pen", "Put the pen down, or lift it; the arrows move it", "draw", "Paper",
-        True),
-    Key("x", "clear", "clear", "Clear the paper", "draw", "Paper", True),
-    Key("n", "sample(1)", "sample", "An image of the test set, to draw on", "draw", "Paper", True),
-    Key("N", "sample(-1)", "prev. sample", "The previous image", "draw", "Paper"),
-    Key("escape", "leave", "back", "Back to the evaluation", "draw", "Paper", True),
-)  # fmt: skip
+    Key("q,ctrl+q", "quit", "quit", "Quit; asks while a training is running", "App", footer=True),
+    Key("t", "next_theme", "theme", "Next theme: dark, light, colour-blind", "App"),
+]  # fmt: skip
+"""The table: the keys of the app, then those of every registered screen."""
+
+
+@dataclass(frozen=True)
+class ScreenSpec:
+    """A screen, before it is imported.
+
+    Attributes:
+        id: its name in the keymap, and in actions: ``go('train')``.
+        place: its class as ``module:class``.
+        title: for the top line and the help.
+        key: its number key; empty for a screen that lies over another one.
+        hint: its purpose in a few words.
+        over: the id of the screen that it lies over; empty for one with a number key.
+    """
+
+    id: str
+    place: str
+    title: str
+    key: str = ""
+    hint: str = ""
+    over: str = ""
+
+    def load(self) -> "type[Screen[None]]":
+        """The class; its module is imported now."""
+        module, name = self.place.split(":")
+        return getattr(import_module(module), name)
+
+    def make(self) -> "Screen[None]":
+        """A new screen."""
+        return self.load()()
+
+
+SCREENS: dict[str, ScreenSpec] = {}
+"""All registered screens by id, in the order in which they are shown."""
+
+
+def register(
+    id: str,
+    place: str,
+    *,
+    title: str,
+    key: str = "",
+    hint: str = "",
+    over: str = "",
+    keys: Sequence[Key] = (),
+) -> None:
+    """Add a screen and its keys to the app.
+
+    Args:
+        id, place, title, key, hint, over: as in ``ScreenSpec``.
+        keys: the rows of its keys; their ``where`` is set here.
+    """
+    SCREENS[id] = ScreenSpec(id, place, title, key, hint, over)
+    KEYS.extend(replace(row, where=id) for row in keys)
+    if key:
+        KEYS.append(Key(key, f"go('{id}')", title.lower(), f"{title}: {hint}", "Screens"))
+
+
+def tabs() -> list[ScreenSpec]:
+    """The screens with a number key."""
+    return [spec for spec in SCREENS.values() if spec.key]
 
 
 def keys_of(where: str) -> tuple[Key, ...]:
@@ -254,14 +207,11 @@ def groups(where: str) -> Iterator[tuple[str, list[Key]]]:
         yield group, [key for key in rows if key.group == group]
 
 
-def markdown(titles: Mapping[str, str]) -> str:
-    """The table for the README.
-
-    Args:
-        titles: of the screens, by id, in the order in which they are listed.
-    """
+def markdown() -> str:
+    """The table of all keys for the docs."""
     lines = ["| where | key | what it does |", "|---|---|---|"]
-    for where, title in titles.items():
+    titles = {spec.id: f"{spec.key} {spec.title}".strip() for spec in SCREENS.values()}
+    for where, title in {APP: "everywhere", **titles}.items():
         for key in keys_of(where):
             keys = " ".join(f"`{written(one)}`" for one in key.keys.split(","))
             lines.append(f"| {title} | {keys} | {key.description} |")

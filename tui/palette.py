@@ -12,7 +12,6 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 from engine import paths
 from engine.storage import atomic
 from tui import keymap
-from tui.screens import SCREENS, TITLES
 from tui.screens.ask_file import ask_file
 from tui.screens.base import BaseScreen
 
@@ -35,12 +34,11 @@ def commands(app: "CnnApp", here: str) -> Iterator[Command]:
         app: the app.
         here: the screen that the palette was opened on.
     """
-    titles = TITLES | {keymap.APP: "everywhere"}
-    others = [spec.id for spec in SCREENS if spec.id != here]
+    others = [spec.id for spec in keymap.tabs() if spec.id != here]
     for where in (here, keymap.APP, *others):
         for key in keymap.keys_of(where):
             if key.action != "command_palette":
-                place = titles.get(where, where)
+                place = keymap.SCREENS[where].title if where in keymap.SCREENS else "everywhere"
                 run = partial(app.call_next, partial(_run, app, where, key.action))
                 yield Command(key.description, f"{place}, key {key.all_shown}", run)
     yield Command("Choose from every theme", "everywhere", app.action_change_theme)

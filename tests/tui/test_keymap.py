@@ -1,27 +1,13 @@
 from collections.abc import Callable
-from importlib import import_module
 
 import pytest
 from textual.binding import Binding
-from textual.screen import Screen
 
 from tui import keymap
 from tui.app import CnnApp
-from tui.screens import SCREENS
-from tui.screens.configs.edit_screen import EditScreen
-from tui.screens.evaluate.draw.screen import DrawScreen
 from tui.widgets.key_bar import KeyBar
 
-OVER_OTHERS = {"edit": EditScreen, "draw": DrawScreen}
-PLACES = [*(spec.id for spec in SCREENS), *OVER_OTHERS]
-
-
-def _screen(where: str) -> type[Screen]:
-    if where in OVER_OTHERS:
-        return OVER_OTHERS[where]
-    spec = next(spec for spec in SCREENS if spec.id == where)
-    module, name = spec.place.split(":")
-    return getattr(import_module(f"tui.screens.{module}"), name)
+PLACES = list(keymap.SCREENS)
 
 
 @pytest.mark.parametrize("where", PLACES)
@@ -47,7 +33,8 @@ def test_every_row_says_what_it_does_and_ids_are_unique() -> None:
 def test_every_action_exists() -> None:
     for row in keymap.KEYS:
         name = row.action.split("(")[0]
-        owner = CnnApp if row.where == keymap.APP or name.startswith("app.") else _screen(row.where)
+        of_app = row.where == keymap.APP or name.startswith("app.")
+        owner = CnnApp if of_app else keymap.SCREENS[row.where].load()
         assert hasattr(owner, f"action_{name.removeprefix('app.')}"), row.id
 
 
@@ -68,7 +55,7 @@ async def test_the_key_bar_shows_at_most_eight_and_fits(make_app: Callable[..., 
 def test_every_screen_has_the_bindings_of_its_rows() -> None:
     for where in PLACES:
         rows = keymap.keys_of(where)
-        bound = {b.id for b in _screen(where).BINDINGS if isinstance(b, Binding)}
+        bound = {b.id for b in keymap.SCREENS[where].load().BINDINGS if isinstance(b, Binding)}
         assert {row.id for row in rows} <= bound, where
 
 
@@ -87,13 +74,20 @@ def test_keys_are_written_as_people_know_them(key: str, written: str) -> None:
     assert keymap.written(key) == written
 
 
-def test_the_readmes_table_has_every_key() -> None:
-    titles = {
-        keymap.APP: "everywhere",
-        **{spec.id: spec.title for spec in SCREENS},
-        **{where: where for where in OVER_OTHERS},
-    }
-    table = keymap.markdown(titles)
+def test_the_table_for_the_docs_has_every_key() -> None:
+    table = keymap.markdown()
     for row in keymap.KEYS:
         assert row.description in table
         assert f"`{row.first_shown}`" in table or row.shown
+
+
+def test_a_registered_screen_gets_a_number_key_and_its_rows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(keymap, "SCREENS", dict(keymap.SCREENS))
+    monkeypatch.setattr(keymap, "KEYS", list(keymap.KEYS))
+    row = keymap.Key("n", "new", "new", "Begin a note", "Notes")
+    keymap.register("notes", "notes:Notes", title="Notes", key="7", hint="for later", keys=(row,))
+    assert keymap.tabs()[-1].id == "notes"
+    assert [key.id for key in keymap.keys_of("notes")] == ["notes.new"]
+    assert keymap.keys_of(keymap.APP)[-1].description == "Notes: for later"

@@ -31,8 +31,6 @@ class BaseScreen(Screen[None]):
     """
 
     WHERE: ClassVar[str] = ""
-    TAB: ClassVar[str] = ""
-    """The screen that the top line shows as active, where that is another one."""
     HELP_TEXT: ClassVar[str] = ""
     """What the screen is for, in a few sentences; the help screen shows it."""
 
@@ -92,4 +90,4 @@ class BaseScreen(Screen[None]):
         """Draw the top line, if anything changed."""
         view = self.cnn.training.view()
         header = self.query_one("#header", Header)
-        header.show_state(self.TAB or self.WHERE, view.phase, view.fraction)
+        header.show_state(keymap.SCREENS[self.WHERE].over or self.WHERE, view.phase, view.fraction)

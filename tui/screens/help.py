@@ -11,7 +11,6 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from tui import keymap
-from tui.screens import TITLES
 from tui.screens.base import BaseScreen
 
 
@@ -42,7 +41,7 @@ class HelpScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="dialog", id="help") as box:
-            box.border_title = f"Help: {TITLES[self._where]}"
+            box.border_title = f"Help: {keymap.SCREENS[self._where].title}"
             box.border_subtitle = "esc closes"
             for text in dict.fromkeys(self._texts):
                 if text:

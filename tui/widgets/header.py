@@ -1,7 +1,7 @@
 """The top line: the screens, and what the training is doing."""
 
+from tui import keymap
 from tui.redraw import Pace
-from tui.screens import SCREENS
 from tui.widgets.line import Line, Part
 
 SYMBOLS = {
@@ -44,7 +44,7 @@ class Header(Line):
         wide, narrow = self.size.width >= 100, self.size.width < 78
         gap = "  " if wide else ""
         parts = [Part(" cnn-tui " + gap, "bold $accent")]
-        for spec in SCREENS:
+        for spec in keymap.tabs():
             here = spec.id == active
             style = "bold $text on $primary-muted" if here else "$foreground"
             key = "bold $text on $primary-muted" if here else "bold $primary"

@@ -11,7 +11,6 @@ from tests.support.run_makers import make_run
 from tui import keymap
 from tui.app import CnnApp
 from tui.keymap import CHARACTERS
-from tui.screens import TITLES
 from tui.screens.base import BaseScreen
 from tui.screens.help import HelpScreen
 
@@ -23,8 +22,9 @@ WAYS = {
 
 
 def test_every_screen_has_a_title() -> None:
-    assert TITLES.keys() == {key.where for key in keymap.KEYS} - {keymap.APP}
-    assert WAYS.keys() == TITLES.keys()
+    assert keymap.SCREENS.keys() == {key.where for key in keymap.KEYS} - {keymap.APP}
+    assert WAYS.keys() == keymap.SCREENS.keys()
+    assert all(spec.title for spec in keymap.SCREENS.values())
 
 
 @pytest.mark.parametrize("where", WAYS)
@@ -42,7 +42,7 @@ async def test_help_has_the_name_of_its_screen_and_lists_keys_that_work(
         focused = screen.focused
         await pilot.press("f1")
         assert isinstance(app.screen, HelpScreen)
-        assert app.screen.query_one("#help").border_title == f"Help: {TITLES[where]}"
+        assert app.screen.query_one("#help").border_title == f"Help: {keymap.SCREENS[where].title}"
         table = str(app.screen.query_one("#help-keys", Static).render())
         rows = [line.split("  ")[1].split() for line in table.splitlines() if line[:2] == "  "]
         listed = {key for row in rows for key in row}

@@ -19,8 +19,8 @@ from tests.support.fakes import train_to
 from tests.support.patience import PATIENCE
 from tests.support.run_makers import make_run
 from tests.tui.screens.evaluate.test_screen import measurement
+from tui import keymap
 from tui.app import CnnApp
-from tui.screens import SCREENS
 from tui.screens.base import MIN_HEIGHT, MIN_WIDTH
 from tui.screens.choose import Choose
 from tui.screens.configs.copied import Copied
@@ -90,7 +90,7 @@ def _of_digits() -> object:
 
 
 def test_every_screen_has_its_place_here() -> None:
-    assert {spec.id for spec in SCREENS} <= {place.name for place in PLACES}
+    assert {spec.id for spec in keymap.tabs()} <= {place.name for place in PLACES}
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)

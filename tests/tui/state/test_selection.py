@@ -10,8 +10,8 @@ from engine.runs.listing import delete_run
 from engine.train.weights import list_weights
 from tests.support.app_pilot import Until, settled
 from tests.support.run_makers import make_run
+from tui import keymap
 from tui.app import CnnApp
-from tui.screens import SCREENS
 from tui.screens.choosing import Choosing
 from tui.state.selection import find_dataset, of_config, of_run
 from tui.widgets.line import Line
@@ -76,7 +76,7 @@ async def test_after_a_restart_every_screen_is_about_the_newest_run(
     app = make_app()
     async with app.run_test() as pilot:
         shown = {}
-        for spec in SCREENS:
+        for spec in keymap.tabs():
             await pilot.press(spec.key)
             screen = app.screen
             if isinstance(screen, Choosing):

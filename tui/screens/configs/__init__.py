@@ -1,1 +1,44 @@
 """Configs: choose, understand and edit a config."""
+
+from tui.keymap import Key, register
+
+register(
+    "configs",
+    "tui.screens.configs.screen:ConfigsScreen",
+    title="Configs",
+    key="1",
+    hint="choose, understand and edit",
+    keys=(
+        Key("r", "run", "run", "Train this config, unsaved changes too", "Run", footer=True),
+        Key("y", "copy_command", "copy command", "Copy as a shell command", "Run"),
+        Key("e", "edit", "edit", "Edit as a form and as YAML", "Edit", footer=True),
+        Key("v", "editor", "$EDITOR", "Edit in $EDITOR", "Edit"),
+        Key("u", "undo", "undo", "Undo the last change", "Edit"),
+        Key("U", "redo", "redo", "Redo it", "Edit"),
+        Key("w", "save", "save", "Save", "Edit", footer=True),
+        Key("W", "save_as", "save as", "Save under another name", "Edit", footer=True),
+        Key("D", "revert", "discard", "Discard unsaved changes; undo brings them back", "Edit"),
+        Key("p", "preview", "yaml", "Show what it means, or the YAML", "View", footer=True),
+        Key("l,right", "into", "look", "Into the preview, to scroll it", "View"),
+        Key("h,left", "back", "back", "Back to the list", "View"),
+    ),
+)  # fmt: skip
+register(
+    "edit",
+    "tui.screens.configs.edit_screen:EditScreen",
+    title="Editor",
+    over="configs",
+    keys=(
+        Key("escape", "leave", "done", "Back to the configs; changes are kept", "Edit",
+            footer=True),
+        Key("ctrl+s,f2", "save", "save", "Save", "Edit", footer=True, priority=True),
+        Key("ctrl+t,f4", "switch", "form/yaml", "Between form and YAML", "Edit", footer=True,
+            priority=True),
+        Key("ctrl+z,f6", "undo", "undo", "Undo the last change", "Edit",
+            footer=True, priority=True),
+        Key("ctrl+y,f7", "redo", "redo", "Redo it", "Edit", priority=True),
+        Key("ctrl+g,f8", "next_problem", "next error", "Go to the next error",
+            "Edit", priority=True),
+        Key("ctrl+r,f5", "run", "run", "Train it", "Run", footer=True, priority=True),
+    ),
+)  # fmt: skip

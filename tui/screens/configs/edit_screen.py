@@ -30,7 +30,6 @@ class EditScreen(Saving, BaseScreen):
     """Form and YAML side by side, or one at a time where it is narrow."""
 
     WHERE = "edit"
-    TAB = "configs"
     BINDINGS = keymap.bindings(WHERE)
     CSS_PATH = "edit_screen.tcss"
     HELP_TEXT: ClassVar[str] = (

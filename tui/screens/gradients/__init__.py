@@ -1,1 +1,19 @@
 """Gradients: a gradient check, layer by layer."""
+
+from tui.keymap import Key, register
+
+register(
+    "gradients",
+    "tui.screens.gradients.screen:GradientsScreen",
+    title="Gradients",
+    key="4",
+    hint="check the gradients",
+    keys=(
+        Key("g", "check", "check", "Check the gradients of the network", "Check", footer=True),
+        Key("x", "stop", "stop", "Stop the check; what is known stays", "Check", footer=True),
+        Key("m", "mode", "mode", "Mode: every number by itself, or random directions", "Check",
+            footer=True),
+        Key("o", "choose_network", "network", "Choose the network to check", "Network",
+            footer=True),
+    ),
+)  # fmt: skip

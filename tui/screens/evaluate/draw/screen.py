@@ -67,7 +67,6 @@ class DrawScreen(BaseScreen):
     """
 
     WHERE = "draw"
-    TAB = "evaluate"
     BINDINGS = keymap.bindings(WHERE)
     CSS_PATH = "screen.tcss"
     HELP_TEXT: ClassVar[str] = (
