@@ -35,6 +35,7 @@ from tests.fuzz.fuzzing import Target
 from tests.fuzz.mutations import mutate, mutate_json
 from tui.screens import choosing
 from tui.screens.runs import rows as run_rows
+from tui.state.run_details import read_details
 
 TINY = """
 dataset: mnist_mini
@@ -214,7 +215,7 @@ def folders(run: Run) -> Target:
             (run.path / other).write_bytes(content if other == name else good[other])
         list_weights(run.path)
         factory.config_of(run.path)
-        run_rows.facts(list_runs(run.root)[0], run_rows.read_details(run.path))
+        run_rows.facts(list_runs(run.root)[0], read_details(run.path))
         read_record(run)
 
     return Target("run folders", list(good.items()), bad, read, 2)

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 from engine.runs.listing import RunInfo, list_runs
 from engine.runs.progress import up_to_date
 from tui.jobs import Job
-from tui.screens.runs import rows as run_rows
-from tui.screens.runs.rows import LETTERS, Details
+from tui.state.run_details import RunDetails, read_details
 
 if TYPE_CHECKING:
     from tui.app import CnnApp
+
+LETTERS = "abcdef"
+"""Of the marked runs, and so how many can be marked."""
 
 _AGAIN = 2.0
 """Seconds between two looks at runs that are under way."""
@@ -36,7 +38,7 @@ class RunShelf:
     def __init__(self, app: "CnnApp", changed: Callable[[], None]) -> None:
         self._app, self._notify = app, changed
         self.runs: list[RunInfo] | None = None
-        self.details: dict[Path, Details] = {}
+        self.details: dict[Path, RunDetails] = {}
         self.marked: dict[Path, str] = {}
         self.problem = ""
         self._reading: set[Path] = set()
@@ -109,14 +111,14 @@ class RunShelf:
                     name="run",
                 )
 
-    def _read(self, found: tuple[Path, Details]) -> None:
+    def _read(self, found: tuple[Path, RunDetails]) -> None:
         path, details = found
         self._reading.discard(path)
         self.details[path] = details
         self._notify()
 
     def _unread(self, path: Path, error: Exception) -> None:
-        self._read((path, Details(problem=f"{type(error).__name__}: {error}")))
+        self._read((path, RunDetails(problem=f"{type(error).__name__}: {error}")))
 
     def toggle_mark(self, path: Path) -> None:
         """Mark a run with the first free letter, or take its mark away."""
@@ -127,5 +129,5 @@ class RunShelf:
             self.marked[path] = free
 
 
-def _read(path: Path, job: Job) -> tuple[Path, Details]:
-    return path, run_rows.read_details(path)
+def _read(path: Path, job: Job) -> tuple[Path, RunDetails]:
+    return path, read_details(path)

@@ -37,7 +37,7 @@ class CheckTable(Table):
     )
 
 
-class Details(VerticalScroll):
+class WorstEntries(VerticalScroll):
     """The worst entries of the chosen tensor."""
 
     HELP_TEXT = (
@@ -77,7 +77,7 @@ class GradientsScreen(Choosing):
         yield Static(id="nothing", classes="empty", markup=False)
         with Vertical(id="body"):
             yield CheckTable(check_rows.COLUMNS, id="tensors", classes="pane")
-            with Details(id="details", classes="pane"):
+            with WorstEntries(id="details", classes="pane"):
                 yield Static(id="entries", markup=False)
 
     @property
@@ -175,7 +175,7 @@ class GradientsScreen(Choosing):
 
     def _show_details(self, table: CheckTable) -> None:
         row = next((row for row in self._rows if row.name == table.key), None)
-        pane, entries = self.query_one(Details), self.query_one("#entries", Static)
+        pane, entries = self.query_one(WorstEntries), self.query_one("#entries", Static)
         if row is None:
             pane.border_title = Content("the worst entries")
             entries.update(

@@ -11,7 +11,7 @@ from engine.runs.listing import RunInfo
 from engine.train.weights import SavedWeights
 from tui import text
 from tui.screens.runs import rows as run_rows
-from tui.screens.runs.rows import Details
+from tui.state.run_details import RunDetails
 from tui.widgets.table import Column, Table
 
 
@@ -34,7 +34,7 @@ class DiffTable(Table):
         self.empty = "their configs are the same"
         self.border_subtitle = Content("d goes back to the curves")
 
-    def show_differences(self, configs: Sequence[tuple[str, str, Details]]) -> None:
+    def show_differences(self, configs: Sequence[tuple[str, str, RunDetails]]) -> None:
         """Set letter, name and details of every run."""
         rows = run_rows.compare([(letter, details) for letter, _, details in configs])
         names = [f"{letter} {text.line(name, 24)}" for letter, name, _ in configs]
@@ -68,7 +68,7 @@ class RunFacts(Vertical):
         key = self.query_one(WeightTable).key
         return next((item for item in self._weights if str(item.path) == key), None)
 
-    def show(self, info: RunInfo | None, details: Details | None, hint: str) -> None:
+    def show(self, info: RunInfo | None, details: RunDetails | None, hint: str) -> None:
         """Set the run; ``details`` is None until they are read."""
         facts, table = self.query_one("#facts", Static), self.query_one(WeightTable)
         self._weights = details.weights if details else ()

@@ -1,26 +1,22 @@
 """What the Runs screen shows of runs: rows, curves and differences, as plain values."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from textual.content import Content
 
-from engine.config import MISSING, differences, inline, read_values
-from engine.errors import EngineError
-from engine.runs.directory import RunDir
+from engine.config import MISSING, differences, inline
 from engine.runs.listing import RunInfo
-from engine.runs.progress import rates_by_hand, shown_rates
-from engine.runs.provenance import RateChange
-from engine.train.weights import SavedWeights, list_weights
+from engine.runs.progress import shown_rates
+from engine.train.weights import SavedWeights
 from tui import text
 from tui.charts import scales
+from tui.state.run_details import RunDetails
+from tui.state.runs_store import LETTERS
 from tui.widgets.curve import Mark, Picture, Series
 from tui.widgets.table import Cell, Column
 
-LETTERS = "abcdef"
 COLOURS = ("curve-train", "curve-val", "curve-lr", "success", "error", "foreground")
 """Of the marked runs, in the order of their letters."""
 
@@ -56,54 +52,6 @@ WEIGHT_COLUMNS = (
 )
 
 SORTS = ("newest", "val_acc", "test_acc")
-
-
-@dataclass(frozen=True)
-class Details:
-    """What is read of a run when it is looked at.
-
-    Attributes:
-        metrics: a row an epoch.
-        weights: its files of weights.
-        values: of its config; empty where it cannot be read.
-        rates: learning rates that were set by hand.
-        problem: what could not be read, in one line, or None.
-    """
-
-    metrics: Sequence[Mapping[str, Any]] = ()
-    weights: Sequence[SavedWeights] = ()
-    values: Mapping[str, Any] = field(default_factory=dict)
-    rates: Sequence[RateChange] = ()
-    problem: str | None = None
-
-
-def read_details(path: Path) -> Details:
-    """Read a run; what is broken is left out, and said."""
-    problems: list[str] = []
-    metrics: Sequence[Mapping[str, Any]] = ()
-    weights: Sequence[SavedWeights] = ()
-    values: Any = {}
-    try:
-        run = RunDir.view(path)
-    except EngineError as error:
-        return Details(problem=str(error))
-    try:
-        metrics = run.read_metrics()
-    except EngineError as error:
-        problems.append(str(error))
-    try:
-        weights = list_weights(path)
-    except EngineError as error:
-        problems.append(str(error))
-    try:
-        values = read_values(run.read_config())
-    except EngineError as error:
-        line = str(error).splitlines()[0]
-        problems.append(line.replace("<text>", str(path / "config.yaml"), 1))
-    if not isinstance(values, Mapping):
-        values = {}
-    problem = problems[0] if problems else None
-    return Details(metrics, weights, values, rates_by_hand(path), problem)
 
 
 def best(info: RunInfo) -> float | None:
@@ -161,7 +109,7 @@ def run_row(info: RunInfo, letter: str) -> tuple[Cell, ...]:
     )
 
 
-def facts(info: RunInfo, details: Details | None) -> Content:
+def facts(info: RunInfo, details: RunDetails | None) -> Content:
     """A run in a few lines; what went wrong comes first."""
     record = info.record
     word, style = STATES[info.status]
@@ -193,7 +141,7 @@ def facts(info: RunInfo, details: Details | None) -> Content:
     return Content("\n").join(lines)
 
 
-def _epochs(info: RunInfo, details: Details | None) -> str:
+def _epochs(info: RunInfo, details: RunDetails | None) -> str:
     """Epochs that are done, and of how many."""
     done = info.record.get("epochs") or 0
     train = details.values.get("train") if details else None
@@ -218,7 +166,7 @@ def weights_row(saved: SavedWeights) -> tuple[Cell, ...]:
     )
 
 
-def overlay(shown: Sequence[tuple[str, Details]], metric: str, *, log: bool) -> Picture:
+def overlay(shown: Sequence[tuple[str, RunDetails]], metric: str, *, log: bool) -> Picture:
     """One metric of several runs; the letter of each stands at the end of its curve.
 
     Args:
@@ -247,7 +195,7 @@ def overlay(shown: Sequence[tuple[str, Details]], metric: str, *, log: bool) -> 
     return Picture(tuple(series), tuple(marks), end, log, empty="no epoch is done yet")
 
 
-def compare(configs: Sequence[tuple[str, Details]]) -> list[tuple[Cell, ...]]:
+def compare(configs: Sequence[tuple[str, RunDetails]]) -> list[tuple[Cell, ...]]:
     """What differs between configs: the key, and its value in each."""
     rows: list[tuple[Cell, ...]] = []
     for path, values in differences([details.values for _, details in configs]).items():

@@ -14,16 +14,13 @@ from tui.screens.choose import Choose
 from tui.screens.runs import rows as run_rows
 from tui.screens.runs.actions import RunActions
 from tui.screens.runs.facts import DiffTable, RunFacts
-from tui.screens.runs.rows import COLOURS, LETTERS
-from tui.state.runs_store import RunShelf
+from tui.screens.runs.rows import COLOURS
+from tui.state.runs_store import LETTERS, RunShelf
 from tui.widgets.curve import Curve
 from tui.widgets.empty import hints
 from tui.widgets.line import Line, Part
 from tui.widgets.table import Table
 from tui.widgets.text_field import TextField
-
-_AGAIN = 2.0
-"""Seconds between two looks at runs that are under way."""
 
 
 class RunTable(Table):

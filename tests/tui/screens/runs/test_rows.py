@@ -11,7 +11,7 @@ from engine.runs.listing import RunInfo, list_runs
 from engine.train.weights import SavedWeights
 from tests.support.run_makers import CONV, make_run
 from tui.screens.runs import rows as run_rows
-from tui.screens.runs.rows import Details
+from tui.state.run_details import RunDetails, read_details
 
 
 def info(name: str = "net", status: str | None = "finished", **record: object) -> RunInfo:
@@ -71,9 +71,9 @@ def test_the_filter_wants_every_word_and_sorting_puts_unknowns_last() -> None:
 
 
 def test_curves_are_told_apart_by_letters() -> None:
-    one = Details(metrics=[{"epoch": 1, "val_acc": 0.5}, {"epoch": 2, "val_acc": None}])
-    two = Details(metrics=[{"epoch": 3, "val_acc": 0.7}, {"epoch": 1, "val_acc": 0.6}])
-    picture = run_rows.overlay([("a", one), ("b", two), ("c", Details())], "val_acc", log=False)
+    one = RunDetails(metrics=[{"epoch": 1, "val_acc": 0.5}, {"epoch": 2, "val_acc": None}])
+    two = RunDetails(metrics=[{"epoch": 3, "val_acc": 0.7}, {"epoch": 1, "val_acc": 0.6}])
+    picture = run_rows.overlay([("a", one), ("b", two), ("c", RunDetails())], "val_acc", log=False)
     assert [series.name for series in picture.series] == ["a", "b"]
     assert [(mark.symbol, mark.x, mark.y) for mark in picture.marks] == [
         ("a", 1.0, 0.5),
@@ -85,13 +85,13 @@ def test_curves_are_told_apart_by_letters() -> None:
 
 @pytest.mark.parametrize("value", [None, math.nan, math.inf, 1e308, -1e308])
 def test_curves_of_odd_numbers(value: float | None) -> None:
-    details = Details(metrics=[{"epoch": 1, "loss": value}, {"epoch": None, "loss": 1.0}])
+    details = RunDetails(metrics=[{"epoch": 1, "loss": value}, {"epoch": None, "loss": 1.0}])
     run_rows.overlay([("", details)], "loss", log=True)
 
 
 def test_only_what_differs_between_configs_is_listed() -> None:
-    one = Details(values={"seed": 1, "train": {"lr": 0.1, "epochs": 3}, "layers": ["Flatten"]})
-    two = Details(values={"seed": 1, "train": {"lr": 0.2, "epochs": 3}, "model": "mlp"})
+    one = RunDetails(values={"seed": 1, "train": {"lr": 0.1, "epochs": 3}, "layers": ["Flatten"]})
+    two = RunDetails(values={"seed": 1, "train": {"lr": 0.2, "epochs": 3}, "model": "mlp"})
     rows = [words(row) for row in run_rows.compare([("a", one), ("b", two)])]
     assert rows == [
         ["train.lr", "0.1", "0.2"],
@@ -102,8 +102,10 @@ def test_only_what_differs_between_configs_is_listed() -> None:
 
 
 def test_config_values_are_shown_as_text() -> None:
-    nasty = Details(values={"[b]k\x1b": "\u202e[red]v"})
-    ((key, value, _),) = (words(row) for row in run_rows.compare([("a", nasty), ("b", Details())]))
+    nasty = RunDetails(values={"[b]k\x1b": "\u202e[red]v"})
+    ((key, value, _),) = (
+        words(row) for row in run_rows.compare([("a", nasty), ("b", RunDetails())])
+    )
     assert "\x1b" not in key
     assert key.startswith("[b]k")
     assert "\u202e" not in value
@@ -116,7 +118,7 @@ def test_broken_weights_say_so() -> None:
 
 def test_a_run_is_read_with_all_that_it_has(tmp_path: Path) -> None:
     run = make_run(tmp_path)
-    details = run_rows.read_details(run)
+    details = read_details(run)
     assert details.problem is None
     assert [row["val_acc"] for row in details.metrics] == [0.5, 0.75, 0.875]
     assert [item.kind for item in details.weights] == ["finished", "best"]
@@ -127,12 +129,12 @@ def test_a_run_that_lacks_everything_says_what(tmp_path: Path) -> None:
     run = make_run(tmp_path, config=CONV)
     (run / "config.yaml").write_text("{")
     (run / "weights.npz").write_bytes(b"")
-    details = run_rows.read_details(run)
+    details = read_details(run)
     assert details.problem is not None
     assert "config" in details.problem
     assert "\n" not in details.problem
     assert details.weights[0].problem is not None
-    assert run_rows.read_details(tmp_path).problem is not None
+    assert read_details(tmp_path).problem is not None
 
 
 def test_a_broken_run_is_described_by_its_reason(tmp_path: Path) -> None:

@@ -1,0 +1,61 @@
+"""What is read of a run when it is looked at."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from engine.config import read_values
+from engine.errors import EngineError
+from engine.runs.directory import RunDir
+from engine.runs.progress import rates_by_hand
+from engine.runs.provenance import RateChange
+from engine.train.weights import SavedWeights, list_weights
+
+
+@dataclass(frozen=True)
+class RunDetails:
+    """Metrics, weights and config of a run.
+
+    Attributes:
+        metrics: a row an epoch.
+        weights: its files of weights.
+        values: of its config; empty where it cannot be read.
+        rates: learning rates that were set by hand.
+        problem: what could not be read, in one line, or None.
+    """
+
+    metrics: Sequence[Mapping[str, Any]] = ()
+    weights: Sequence[SavedWeights] = ()
+    values: Mapping[str, Any] = field(default_factory=dict)
+    rates: Sequence[RateChange] = ()
+    problem: str | None = None
+
+
+def read_details(path: Path) -> RunDetails:
+    """Read a run; what is broken is left out, and said."""
+    problems: list[str] = []
+    metrics: Sequence[Mapping[str, Any]] = ()
+    weights: Sequence[SavedWeights] = ()
+    values: Any = {}
+    try:
+        run = RunDir.view(path)
+    except EngineError as error:
+        return RunDetails(problem=str(error))
+    try:
+        metrics = run.read_metrics()
+    except EngineError as error:
+        problems.append(str(error))
+    try:
+        weights = list_weights(path)
+    except EngineError as error:
+        problems.append(str(error))
+    try:
+        values = read_values(run.read_config())
+    except EngineError as error:
+        line = str(error).splitlines()[0]
+        problems.append(line.replace("<text>", str(path / "config.yaml"), 1))
+    if not isinstance(values, Mapping):
+        values = {}
+    problem = problems[0] if problems else None
+    return RunDetails(metrics, weights, values, rates_by_hand(path), problem)
