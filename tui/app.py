@@ -5,16 +5,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
-from rich.text import Text
 from textual import events
-from textual.app import App
 from textual.driver import Driver
 from textual.notifications import SeverityLevel as Severity
 from textual.widgets import Input, TextArea
 
 from engine.commands.signals import Signals
 from engine.config import Config
-from tui import keymap, theme
+from tui import compat, keymap, theme
 from tui.driver import patient
 from tui.jobs import Job, JobEnded
 from tui.messages import SnapshotTaken, TrainingOver, TrainingTold
@@ -37,7 +35,7 @@ log = logging.getLogger("cnn_tui")
 _TICK = 0.235  # seconds; the loss is drawn with every one, at 4 Hz
 
 
-class CnnApp(App[int]):
+class CnnApp(compat.FaultApp):
     """Build, train and look inside small convolutional networks.
 
     Attributes:
@@ -116,7 +114,7 @@ class CnnApp(App[int]):
     def _tick(self) -> None:
         if self.signals is not None and self.signals.received is not None:
             self.leave(self.signals.exit_code or 0)
-        elif getattr(self._driver, "is_gone", False):
+        elif getattr(compat.driver_of(self), "is_gone", False):
             self.leave(HANGUP)
         if self.leaving.begun:
             with logged("drawing"):
@@ -334,7 +332,7 @@ class CnnApp(App[int]):
 
     def give_terminal_back(self) -> None:
         """Leave the terminal as it was; in any thread, right before the process is ended."""
-        give_back = getattr(self._driver, "give_back", None)
+        give_back = getattr(compat.driver_of(self), "give_back", None)
         if give_back is not None:
             give_back()
 
@@ -342,7 +340,5 @@ class CnnApp(App[int]):
         """Save what is running, and leave; does not ask."""
         self.leaving.begin(exit_code)
 
-    def _fatal_error(self) -> None:
-        """A fault of the program: restore the terminal, and say where the details are."""
-        assert self._exception is not None
-        self.panic(Text("\n".join(self.leaving.crash(self._exception))))
+    def fault_message(self, error: Exception) -> list[str]:
+        return self.leaving.crash(error)

@@ -21,6 +21,7 @@ from typing import Any, TextIO
 from textual.driver import Driver
 
 from engine.commands.output import write_if_possible
+from tui.compat import open_driver
 
 if sys.platform != "win32":
     import termios
@@ -59,14 +60,14 @@ class _Patient:
 def patient(driver: type[Driver]) -> type[Driver]:
     """The same driver, with a file that never complains, and never started twice."""
 
-    class PatientDriver(driver):  # type: ignore[misc, valid-type]
+    class PatientDriver(open_driver(driver)):  # type: ignore[misc]
         def __init__(self, *args: Any, **options: Any) -> None:
             super().__init__(*args, **options)
-            file = getattr(self, "_file", None)
-            if hasattr(self, "_file") and (file is None or not file.isatty()):
+            file = self.output
+            if self.has_output and (file is None or not file.isatty()):
                 file = sys.__stdout__  # Textual draws on stderr, which may be a log: ``2>log``
             if file is not None:
-                self._file = _Patient(file)
+                self.write_to(_Patient(file))
             self._at_work = self._has_taken = False
             self._had_terminal = self._has_terminal
 
@@ -87,25 +88,25 @@ def patient(driver: type[Driver]) -> type[Driver]:
             if sys.platform != "win32" and before is not None:
                 with suppress(termios.error):
                     termios.tcsetattr(self.fileno, termios.TCSANOW, before)
-            write_if_possible(self._file.fileno(), _NOT_OURS.encode())
+            write_if_possible(self.output.fileno(), _NOT_OURS.encode())
 
         def start_application_mode(self) -> None:
             again = self._at_work
-            resumed = again or getattr(self, "_must_signal_resume", False)  # on POSIX only
+            resumed = again or self.is_suspended_by_user
             if again:
                 self.suspend_application_mode()
             self._at_work = self._has_taken = True
             super().start_application_mode()
             if resumed:  # the screen is empty then, and Textual may draw only what has changed
-                self._app.call_later(self._app.refresh, layout=True)
+                self.owner.call_later(self.owner.refresh, layout=True)
 
         def stop_application_mode(self) -> None:
             self._at_work = False
             super().stop_application_mode()
             self._has_taken = False
 
-        def _sigcont_application(self, *arguments: Any) -> None:
-            if self._at_work or self._must_signal_resume:
-                super()._sigcont_application(*arguments)
+        def handle_continue(self, *arguments: Any) -> None:
+            if self._at_work or self.is_suspended_by_user:
+                super().handle_continue(*arguments)
 
     return PatientDriver

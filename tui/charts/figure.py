@@ -6,8 +6,8 @@ from itertools import groupby
 from typing import Any
 
 import numpy as np
-import plotext._figure
 
+from tui import compat
 from tui.charts import scales
 from tui.charts.braille import Canvas
 from tui.charts.scales import Array
@@ -84,11 +84,6 @@ class Picture:
         return any(series.backdrop for series in self.series)
 
 
-def new_figure() -> Any:
-    """A plotext figure that has nothing to do with the one that the whole module shares."""
-    return plotext._figure._figure_class()
-
-
 def fits(width: int, height: int) -> bool:
     """Whether there is room for a chart."""
     return width >= _GUTTER + 6 and height >= 3
@@ -111,11 +106,7 @@ def plot(
     if frame.is_empty:
         return None
     frame.draw_on(figure, width, height, rgb)
-    # What ``figure.build`` does, but for joining the cells to text with escape sequences, which
-    # takes longer than all the rest and would only have to be taken apart again.
-    figure._set_sizes()
-    figure._build_matrix()
-    matrix = figure.monitor.matrix
+    matrix = compat.built_cells(figure)
     frame.draw_lines_on(matrix, rgb)
     return [
         _runs("".join(characters), colours)
@@ -169,7 +160,7 @@ class _Frame:
     def draw_on(self, figure: Any, width: int, height: int, rgb: Rgb) -> None:
         """Put everything on a plotext figure."""
         figure.clear_data()
-        figure._limit_size(False, False)  # or the size of the terminal would limit it
+        compat.lift_size_limit(figure)
         figure.plot_size(width, height)
         figure.theme("clear")
         figure.xaxes(True, False)

@@ -11,7 +11,8 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.charts.figure import Colour, Mark, Picture, Series, fits, new_figure, plot
+from tui.charts.figure import Colour, Mark, Picture, Series, fits, plot
+from tui.compat import new_figure
 
 __all__ = ["Curve", "Mark", "Picture", "Series"]
 

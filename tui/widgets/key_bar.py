@@ -3,6 +3,7 @@
 from textual.screen import Screen
 
 from tui import keymap
+from tui.compat import action_is_enabled
 from tui.widgets.line import Line, Part
 
 MOST = 8
@@ -64,7 +65,7 @@ class KeyBar(Line):
 
     def _possible(self, key: keymap.Key) -> bool:
         node = self.app if key.where == keymap.APP else self.screen
-        return bool(self.app._check_action_state(key.action, node))
+        return action_is_enabled(self.app, key.action, node)
 
 
 def _width(keys: list[list[Part]]) -> int:

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from textual.app import App, ComposeResult
 
 from tui.charts import scales
-from tui.charts.figure import Mark, Picture, Series, new_figure, plot
+from tui.charts.figure import Mark, Picture, Series, plot
+from tui.compat import new_figure
 from tui.widgets.curve import Curve
 
 ODD = st.sampled_from(
