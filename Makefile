@@ -1,0 +1,26 @@
+# Run `make check` before a commit that others will see. PYTHON may be set: make test PYTHON=python3.13
+PYTHON ?= .venv/bin/python
+BIN := $(dir $(PYTHON))
+
+.PHONY: check test lint types docs bench
+
+check: lint types test  ## everything that must hold before a commit; .ci/run does more
+
+test:  ## the tests, in four processes
+	$(PYTHON) -m pytest -n 4
+
+lint:  ## style, format, and which room may import which
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(BIN)lint-imports
+
+types:
+	$(PYTHON) -m mypy
+
+docs:  ## write docs/keys.md and the pictures anew, and check the pages
+	$(PYTHON) -m docs.keys
+	$(PYTHON) -m docs.screenshots
+	$(PYTHON) -m pytest -q tests/docs
+
+bench:  ## seconds of a training step and of predictions on this machine; no PyTorch needed
+	$(BIN)cnn-tui bench
