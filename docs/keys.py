@@ -1,4 +1,4 @@
-"""The README's table of keys, which is the app's own.
+"""The table of keys in ``docs/keys.md``, which is the app's own.
 
     python -m docs.keys
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import tui.screens  # noqa: F401, registers the screens and their keys
 from tui import keymap
 
-README = Path(__file__).parents[1] / "README.md"
+PAGE = Path(__file__).with_name("keys.md")
 START, END = "<!-- keys -->\n", "<!-- /keys -->"
 
 
@@ -20,19 +20,20 @@ def table() -> str:
     return keymap.markdown() + "\n"
 
 
-def written(readme: str) -> str:
-    """A README with the table of today between its marks."""
-    before, found, rest = readme.partition(START)
+def written(page: str) -> str:
+    """The page with today's table between its marks."""
+    before, found, rest = page.partition(START)
     _, end, after = rest.partition(END)
     if not (found and end):
-        raise SystemExit(f"README.md: expected {START.strip()} and {END} around the table of keys")
+        raise SystemExit(
+            f"docs/keys.md: expected {START.strip()} and {END} around the table of keys"
+        )
     return before + START + table() + END + after
 
 
 def main() -> None:
-    readme = README.read_text(encoding="utf-8")
-    README.write_text(written(readme), encoding="utf-8")
-    print("README.md is up to date", file=sys.stderr)
+    PAGE.write_text(written(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    print("docs/keys.md is up to date", file=sys.stderr)
 
 
 if __name__ == "__main__":

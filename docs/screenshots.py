@@ -1,4 +1,4 @@
-"""The README's pictures, taken from the app itself while it trains on the bundled digits.
+"""The pictures of README and docs, taken from the app itself while it trains on the bundled digits.
 
     python -m docs.screenshots
 

@@ -1,7 +1,7 @@
 """All screens and all keys, each registered once.
 
-Bindings, the key bar, the command palette, the help screen, the top line and the table of keys in
-the docs are all made from ``SCREENS`` and ``KEYS``. The keys that work everywhere are here; a
+Bindings, the key bar, the command palette, the help screen, the top line and the table in
+docs/keys.md are all made from ``SCREENS`` and ``KEYS``. The keys that work everywhere are here; a
 screen registers itself and its keys in its folder's ``__init__.py``.
 """
 
@@ -208,7 +208,7 @@ def groups(where: str) -> Iterator[tuple[str, list[Key]]]:
 
 
 def markdown() -> str:
-    """The table of all keys for the docs."""
+    """The table of ``docs/keys.md``."""
     lines = ["| where | key | what it does |", "|---|---|---|"]
     titles = {spec.id: f"{spec.key} {spec.title}".strip() for spec in SCREENS.values()}
     for where, title in {APP: "everywhere", **titles}.items():

@@ -16,7 +16,7 @@ from tests.support.shipped_configs import SHIPPED_PATHS
 from tui.cli import main as command_line
 
 ROOT = Path(__file__).parents[2]
-PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+PAGES = (*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")))
 SOURCES = sorted(path for room in ("engine", "tui") for path in (ROOT / room).rglob("*.py"))
 STAND_IN = "RUN"
 """What stands where a message has a value that only the moment knows."""
@@ -141,8 +141,8 @@ def _parsed(words: str) -> argparse.Namespace:
     ):
         words = words.replace(stand_in, word)
     arguments = shlex.split(words)
-    if "--help" in arguments:
-        arguments.remove("--help")
+    for option in {"--help", "--version"}.intersection(arguments):
+        arguments.remove(option)  # they end the command
     if arguments and arguments[0] in command_line.COMMANDS:
         return command_line._command_parser(arguments[0]).parse_args(arguments[1:])
     return command_line._top_parser().parse_args(arguments)

@@ -5,9 +5,9 @@ against plain loops, and what all layers promise; and the comparison with PyTorc
 adds a row here, its plain formula to ``oracles``, and, if PyTorch has it too, a line to
 ``torch_twins``.
 
-Run as a script, it prints the table of the README:
+Run as a script, it prints the table of docs/gradient-check.md:
 
-    python tests/support/conformance.py [--full-grid]
+    python -m tests.support.conformance [--full-grid]
 """
 
 import sys
@@ -172,7 +172,7 @@ CASES: list[Case] = [
 
 
 def main(arguments: list[str]) -> None:
-    """Print the README's table: all rows, and the grid or a sample of it."""
+    """Print the table of docs/gradient-check.md: all rows, and the grid or a sample of it."""
     from tests.support.checks import measure
     from tests.support.grid import grid
 

@@ -1,0 +1,85 @@
+"""README, docs/app.md and docs/keys.md show the app as it is, and every link leads somewhere."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from docs import keys, screenshots
+from docs.svg import portable
+from tui.keymap import KEYS
+
+ROOT = Path(__file__).parents[2]
+PAGES = (*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")))
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_table_of_keys_is_the_apps() -> None:
+    page = keys.PAGE.read_text(encoding="utf-8")
+    assert keys.written(page) == page, "run: python -m docs.keys"
+    assert all(f"| {key.description} |" in page for key in KEYS)
+
+
+def test_a_page_without_the_marks_is_not_written() -> None:
+    with pytest.raises(SystemExit, match="expected <!-- keys -->"):
+        keys.written("# cnn-tui\n")
+
+
+def test_every_picture_is_there_and_shown() -> None:
+    tour = (ROOT / "docs" / "app.md").read_text(encoding="utf-8")
+    shown = set(re.findall(r"\(screenshots/(\w+)\.svg\)", tour))
+    taken = {path.stem for path in screenshots.TARGET.glob("*.svg")}
+    assert shown == taken == {take.__name__.strip("_") for take in screenshots.PICTURES}
+    assert "(docs/screenshots/train.svg)" in README
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        if "://" in target:
+            continue
+        path, _, anchor = target.partition("#")
+        linked = page.parent / path if path else page
+        assert linked.exists(), target
+        if anchor:
+            assert anchor in _anchors(linked), target
+
+
+def _anchors(page: Path) -> set[str]:
+    """The headings of a page as GitHub makes anchors of them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+def test_the_python_of_the_readme_runs() -> None:
+    for code in re.findall(r"^```python\n(.*?)^```", README, re.M | re.S):
+        names: dict[str, object] = {}
+        exec(compile(code, "README.md", "exec"), names)
+        assert names["y"].shape == (8, 16, 32, 32)
+        assert names["dx"].shape == (8, 3, 32, 32)
+
+
+TEXT = '<text class="r1" x="24.4" y="67.3" textLength="48.8" clip-path="url(#l)">{}</text>'
+
+
+def test_dots_and_blocks_are_drawn() -> None:
+    # The top dot of the left column, in the second cell of the third line.
+    assert portable(TEXT.format("&#160;⠁")) == '<path class="r1" d="M38.4 50.5h3v3h-3z"/>\n'
+    block = portable(TEXT.format("▀▀"))
+    assert block == '<path class="r1" d="M24.4 48.8h24.6v12.2h-24.6z"/>\n'
+
+
+def test_words_stay_words_beside_what_is_drawn() -> None:
+    assert portable(TEXT.format("a&lt;b")) == TEXT.format("a&lt;b") + "\n"
+    mixed = portable(TEXT.format("⠁★▄&lt;"))
+    assert mixed.startswith("<path ")
+    assert mixed.endswith(TEXT.format("\xa0★\xa0&lt;") + "\n")
+    assert "path" not in portable(TEXT.format("⠀⠀"))
+
+
+def test_no_picture_needs_the_network() -> None:
+    for path in screenshots.TARGET.glob("*.svg"):
+        svg = path.read_text(encoding="utf-8")
+        assert "@font-face" not in svg
+        assert not re.search(r"(href|src)=|url\(['\"]?http", svg)
+        assert len(svg) < 300_000, path.name
