@@ -1,12 +1,38 @@
 """Every error that the engine raises on purpose: one line that says what, where and what to do."""
 
 from collections.abc import Sequence
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """Exit codes of all commands and of the app; ``meaning`` is what ``--help`` says of each."""
+
+    meaning: str
+
+    def __new__(cls, number: int, meaning: str) -> "ExitCode":
+        member = int.__new__(cls, number)
+        member._value_ = number
+        member.meaning = meaning
+        return member
+
+    DONE = 0, "done"
+    FAILED = (
+        1,
+        "the run failed: it diverged, was not saved, or a gradient check or runs verify failed",
+    )
+    BAD_INPUT = 2, "the command line or the config is wrong"
+    BAD_FILE = 3, "a data set or checkpoint is missing or corrupt"
+
+    @staticmethod
+    def of_signal(number: int) -> int:
+        """128 + the signal's number, as shells have it: 130, 143 or 129."""
+        return 128 + number
 
 
 class EngineError(Exception):
     """Base of the errors that are shown to the user as one line, without a traceback."""
 
-    exit_code = 1
+    exit_code: int = ExitCode.FAILED
 
 
 class RunError(EngineError):
@@ -16,19 +42,19 @@ class RunError(EngineError):
 class UnreadableRunError(RunError):
     """A run directory, or a file in it, is missing or cannot be read."""
 
-    exit_code = 3
+    exit_code = ExitCode.BAD_FILE
 
 
 class ShapeError(EngineError, ValueError):
     """An array has a shape that does not fit; the message names both shapes."""
 
-    exit_code = 2
+    exit_code = ExitCode.BAD_INPUT
 
 
 class DTypeError(EngineError, TypeError):
     """An array has a dtype that cannot be computed with; the message names the one that can."""
 
-    exit_code = 2
+    exit_code = ExitCode.BAD_INPUT
 
 
 class NotReadyError(EngineError, RuntimeError):
@@ -38,7 +64,7 @@ class NotReadyError(EngineError, RuntimeError):
 class ConfigError(EngineError):
     """A config or a command line asks for something that cannot be."""
 
-    exit_code = 2
+    exit_code = ExitCode.BAD_INPUT
 
 
 class SpecError(ConfigError):
@@ -59,10 +85,10 @@ class SpecError(ConfigError):
 class DataError(EngineError):
     """A data set is missing, incomplete or corrupt."""
 
-    exit_code = 3
+    exit_code = ExitCode.BAD_FILE
 
 
 class CheckpointError(EngineError):
     """A checkpoint is missing, corrupt, or belongs to another network."""
 
-    exit_code = 3
+    exit_code = ExitCode.BAD_FILE

@@ -10,3 +10,8 @@ def printable(text: str, limit: int = 60) -> str:
     """
     clean = "".join(character for character in text[: 4 * limit] if character.isprintable())
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"
+
+
+def visible(text: str) -> str:
+    """Text without control characters, which would act on the terminal; lines stay lines."""
+    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)

@@ -10,8 +10,8 @@ from textual.driver import Driver
 from textual.notifications import SeverityLevel as Severity
 from textual.widgets import Input, TextArea
 
-from engine.commands.signals import Signals
 from engine.config import Config
+from engine.services.signals import Signals
 from tui import compat, keymap, theme
 from tui.driver import patient
 from tui.jobs import Job, JobEnded

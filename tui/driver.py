@@ -20,7 +20,7 @@ from typing import Any, TextIO
 
 from textual.driver import Driver
 
-from engine.commands.output import write_if_possible
+from engine.services.signals import write_if_possible
 from tui.compat import open_driver
 
 if sys.platform != "win32":

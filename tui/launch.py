@@ -8,9 +8,9 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from engine import paths
-from engine.commands.output import visible
-from engine.commands.signals import LastResort, Signals
 from engine.errors import ConfigError, RunError
+from engine.sanitize import visible
+from engine.services.signals import LastResort, Signals
 from tui.app import CnnApp
 from tui.state.settings import Settings, state_dir
 from tui.state.workspace import Workspace

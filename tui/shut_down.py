@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from engine.commands.train import resume_command
 from engine.paths import real_path
+from engine.services.resume import resume_command
 from tui.text import clean
 
 if TYPE_CHECKING:

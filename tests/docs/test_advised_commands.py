@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from engine.commands.config import resolve
 from engine.config import fields, load
+from engine.services.configs import resolve
 from tests.support.shipped_configs import SHIPPED_PATHS
 from tui.cli import main as command_line
+from tui.cli.commands import COMMANDS
 
 ROOT = Path(__file__).parents[2]
 PAGES = (*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")))
@@ -80,7 +81,7 @@ def commands() -> list[tuple[str, str]]:
         for match in _COMMAND.findall(text):
             words = match.strip().rstrip(".:)")
             first = words.split()[0]
-            if (first in command_line.COMMANDS or first.startswith("--")) and words not in PROSE:
+            if (first in COMMANDS or first.startswith("--")) and words not in PROSE:
                 found.append((where, words))
     return list(dict.fromkeys(found))
 
@@ -143,9 +144,9 @@ def _parsed(words: str) -> argparse.Namespace:
     arguments = shlex.split(words)
     for option in {"--help", "--version"}.intersection(arguments):
         arguments.remove(option)  # they end the command
-    if arguments and arguments[0] in command_line.COMMANDS:
-        return command_line._command_parser(arguments[0]).parse_args(arguments[1:])
-    return command_line._top_parser().parse_args(arguments)
+    if arguments and arguments[0] in COMMANDS:
+        return command_line.command_parser(arguments[0]).parse_args(arguments[1:])
+    return command_line.top_parser().parse_args(arguments)
 
 
 @pytest.mark.parametrize(("where", "words"), commands(), ids=_id)

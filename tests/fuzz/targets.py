@@ -16,9 +16,6 @@ import numpy as np
 
 from engine import data
 from engine.checkpoints import checkpoint
-from engine.commands.output import Output
-from engine.commands.runs import compare, list_all, show
-from engine.commands.verify import _differences, read_provenance
 from engine.config import config_hash, dump, list_configs, load, loads, read_values
 from engine.data.cifar10 import CIFAR10
 from engine.data.idx import read_idx
@@ -27,12 +24,15 @@ from engine.runs.environment import environment
 from engine.runs.listing import list_runs
 from engine.runs.metrics_csv import COLUMNS
 from engine.runs.provenance import Part
+from engine.services.verify import differing_facts, read_provenance
 from engine.storage import atomic
 from engine.train import factory
 from engine.train.session import TrainingSession
 from engine.train.weights import list_weights, load_model
 from tests.fuzz.fuzzing import Target
 from tests.fuzz.mutations import mutate, mutate_json
+from tui.cli.commands.runs import compare, list_all, show
+from tui.cli.output import Output
 from tui.screens import choosing
 from tui.screens.runs import rows as run_rows
 from tui.state.run_details import read_details
@@ -237,7 +237,7 @@ def read_record(run: Run) -> None:
     locations.settle(run.config, run.path, info.record)
     if info.problem is None:
         recorded = read_provenance(run.path).parts
-        _differences(run.config, recorded, Part(0, config_hash(run.config), environment()))
+        differing_facts(run.config, recorded, Part(0, config_hash(run.config), environment()))
 
 
 def states(run: Run) -> Target:

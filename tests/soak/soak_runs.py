@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from engine.checkpoints import checkpoint
-from engine.commands.verify import read_provenance
 from engine.errors import EngineError
 from engine.runs.directory import RunDir
 from engine.runs.listing import list_runs
+from engine.services.verify import read_provenance
 from engine.train.session import WEIGHTS
 
 ROOT = Path(__file__).parents[2]

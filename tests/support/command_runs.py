@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from engine.commands.output import Output
 from engine.config import Config, loads
 from engine.train.session import TrainingSession
+from tui.cli.output import Output
 
 TEXT = """
 name: small

@@ -86,8 +86,8 @@ FAULTS = {"raises": "raise RuntimeError('fell')", "hangs": "threading.Event().wa
 
 _SCRIPT = """
 import importlib, sys, threading
-import engine.commands.signals, tui.app, tui.launch, tui.shut_down
-engine.commands.signals.GRACE, tui.shut_down._LAST, tui.launch._LAST = 2.0, 1.0, 1.0
+import engine.services.signals, tui.app, tui.launch, tui.shut_down
+engine.services.signals.GRACE, tui.shut_down._LAST, tui.launch._LAST = 2.0, 1.0, 1.0
 step, number = sys.argv[1].split("."), 0
 for number in range(len(step), 0, -1):
     try:

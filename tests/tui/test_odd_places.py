@@ -11,14 +11,14 @@ import pytest
 from textual.widgets import Input
 
 from engine import paths
-from engine.commands.train import resume_command
+from engine.services.resume import resume_command
 from tests.support.app_pilot import Until
 from tests.support.privileges import ordinary_user
 from tests.support.typed_paths import TYPED, litter, unlock
 from tui import launch
 from tui.app import CnnApp
-from tui.cli import arguments
 from tui.cli import main as command_line
+from tui.cli.parser import path as typed_path
 from tui.screens.dialogs import AskPath
 from tui.state.document import Document
 from tui.state.settings import Settings, state_dir
@@ -150,9 +150,9 @@ def test_the_copied_command_opens_the_config(name: str, home: Path) -> None:
             check=True,
         )
         words = [os.fsdecode(word) for word in done.stdout.split(b"\0")[:-1]]
-        options = command_line._top_parser().parse_args(words)
+        options = command_line.top_parser().parse_args(words)
         assert options.no_ui
-        assert os.path.samefile(arguments.path(options.config), path)
+        assert os.path.samefile(typed_path(options.config), path)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from engine.commands.signals import Signals
 from engine.runs.listing import list_runs
+from engine.services.signals import Signals
 from engine.train.session import TrainingSession
 from tests.support.app_pilot import Until, tap, training
 from tui.app import CnnApp

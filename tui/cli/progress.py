@@ -1,22 +1,23 @@
-"""What headless commands look like on a terminal: Rich's progress bar on stderr."""
+"""The progress bar of commands: Rich's, on stderr."""
 
 import sys
 from typing import TextIO
 
-from engine.commands.output import NoProgress, Output, ProgressBar, write_if_possible
+from engine.services.signals import write_if_possible
+from tui.cli.output import NoProgress, Output, ProgressBar
 
 _SHOW_CURSOR = b"\x1b[?25h\n"
 
 
 def make_output(*, as_json: bool, quiet: bool) -> Output:
-    """An output that shows a live bar where stderr is a terminal, and none elsewhere."""
+    """The output of a command, with a progress bar where stderr is a terminal."""
     live = _is_terminal(sys.stderr) and not quiet
     progress: ProgressBar = RichProgress() if live else NoProgress()
     return Output(as_json=as_json, quiet=quiet, progress=progress)
 
 
 class RichProgress:
-    """A bar with percentage, elapsed and remaining time; another total starts another bar.
+    """A bar with percentage, elapsed and remaining time; a new total starts a new bar.
 
     A terminal that goes away (SIGHUP) takes the bar with it, not the work.
     """
@@ -42,8 +43,8 @@ class RichProgress:
             TimeRemainingColumn(),
             console=Console(stderr=True),
             transient=True,
-            # Rich prints what goes to stdout above the bar, which is on stderr: only where both
-            # are the terminal. Into a pipe or a file, data has to go where it belongs.
+            # Rich moves stdout above the bar, which is on stderr: right only where both are the
+            # terminal. Data for a pipe or a file has to stay on stdout.
             redirect_stdout=_is_terminal(sys.stdout),
         )
         self._task: TaskID | None = None
@@ -51,7 +52,7 @@ class RichProgress:
         self._gone = False
 
     def update(self, label: str, done: int, total: int) -> None:
-        """Move the bar; a different total means a different thing to show."""
+        """Show ``done`` of ``total``; a different total means a different task."""
         if self._gone:
             return
         try:
@@ -65,7 +66,7 @@ class RichProgress:
             self._gone = True
 
     def close(self) -> None:
-        """Take the bar off the screen."""
+        """Remove the bar."""
         try:
             self._bar.stop()
         except OSError:
@@ -78,7 +79,7 @@ class RichProgress:
         self._task = None
 
     def abandon(self) -> None:
-        """Show the cursor again, which the bar has hidden."""
+        """Show the cursor again, which the bar hides."""
         write_if_possible(2, _SHOW_CURSOR)
 
 

@@ -4,8 +4,8 @@ from functools import partial
 from pathlib import Path
 
 from engine import paths
-from engine.commands.export import to_replace, write_network
 from engine.export import EXPORTERS
+from engine.services.export import to_replace, write_network
 from tui import text
 from tui.jobs import Job
 from tui.screens.ask_file import ask_file

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from engine import paths
-from engine.commands.config import resolve
 from engine.config import (
     Advice,
     Config,
@@ -23,6 +22,7 @@ from engine.config import (
 )
 from engine.errors import ConfigError
 from engine.paths import real_path
+from engine.services.configs import resolve
 from engine.storage import atomic
 from tui.state import line_ends
 from tui.state.disk_file import DiskFile

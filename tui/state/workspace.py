@@ -3,10 +3,10 @@
 import os
 from pathlib import Path
 
-from engine.commands.config import DEFAULT, resolve
 from engine.config import list_configs
 from engine.paths import real_path
 from engine.resources import shipped
+from engine.services.configs import DEFAULT, resolve
 from tui.state.disk_file import Stamp, stamp_of
 from tui.state.document import Document, News
 

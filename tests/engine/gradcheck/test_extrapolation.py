@@ -5,14 +5,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.commands.gradcheck import gradcheck
-from engine.commands.output import Output
 from engine.config import loads
 from engine.gradcheck import Report, check_layer, check_network
 from engine.gradcheck.extrapolation import extrapolate, standard_deviation
 from engine.layers import Layer, Tanh
 from engine.losses import SoftmaxCrossEntropy
 from engine.models import build
+from engine.services.gradcheck import run_check
 
 Array = np.ndarray
 
@@ -88,14 +87,13 @@ def test_what_rounding_hides_is_neither_right_nor_wrong(
     assert report.rows[0].verdict == {"passed": "ok"}.get(outcome, outcome)
 
 
-def test_undecided_is_said_and_has_not_passed(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_undecided_is_said_and_has_not_passed(monkeypatch: pytest.MonkeyPatch) -> None:
     right = Tanh.forward
     monkeypatch.setattr(Tanh, "forward", lambda self, x: right(self, Rough(1e-5).forward(x)))
     layers = "[Flatten, {Dense: {out_features: 4}}, Tanh, {Dense: {out_features: 10}}]"
-    assert gradcheck(loads(f"dataset: mnist_mini\nlayers: {layers}", "test.yaml"), Output()) == 1
-    last = capsys.readouterr().out.splitlines()[-1]
+    report = run_check(loads(f"dataset: mnist_mini\nlayers: {layers}", "test.yaml"))
+    assert not report.passed
+    last = str(report).splitlines()[-1]
     assert last.startswith("undecided: ")
     assert "rounding hides 0.input, 1.weight" in last
     assert "more samples" in last

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 import engine.gradcheck.network
-from engine.commands.gradcheck import run_check
 from engine.config import loads
 from engine.gradcheck import Report
 from engine.gradcheck.deterministic import Gradients, gradients
+from engine.services.gradcheck import run_check
 from tests.support.mutation import Mutant, mutants_of
 
 # Sigmoids make the samples alike before a batch norm: of nearly all of its tensors, one step is

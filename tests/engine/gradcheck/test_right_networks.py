@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from engine.commands.gradcheck import run_check
 from engine.config import loads
 from engine.gradcheck import Report, check_network
 from engine.parallel.workers import Workers
+from engine.services.gradcheck import run_check
 from tests.support.random_networks import random_config, random_problem
 
 MAGNIFIERS = {

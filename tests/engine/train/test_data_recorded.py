@@ -10,9 +10,8 @@ import pytest
 
 from engine import data
 from engine.checkpoints import checkpoint
-from engine.commands.output import Output
-from engine.commands.verify import verify
 from engine.data import Dataset, Split
+from engine.services.verify import verify
 from engine.train import factory
 from tests.support.small_runs import Stop, make_config, train
 
@@ -98,7 +97,7 @@ def test_verify_names_the_data_that_differ(
 ) -> None:
     run = train(make_config(tmp_path))
     exchange(CHANGES[change][0])
-    assert verify(run.path.parent, run.path.name, Output(quiet=True)) == 1
+    assert not verify(run.path).verified
     said = capsys.readouterr().out
     assert "  train samples: recorded " in said
     assert "no recorded fact" not in said

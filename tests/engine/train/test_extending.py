@@ -5,12 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.commands.output import Output
-from engine.commands.train import resume
-from engine.commands.verify import verify
 from engine.config import ConfigProblems, fields
 from engine.errors import ConfigError
 from engine.runs.directory import RunDir
+from engine.services.verify import verify
 from engine.train import extending
 from engine.train.factory import config_of
 from engine.train.loop import Loop
@@ -26,6 +24,8 @@ from tests.support.small_runs import (
     saved_model,
     train,
 )
+from tui.cli.commands.resume import resume
+from tui.cli.output import Output
 
 STOPPING = """
 callbacks: [early_stopping: {monitor: val_loss, patience: 1, min_delta: 0.4}]
@@ -158,7 +158,7 @@ def test_the_change_is_recorded_and_the_run_can_be_verified(
     ]
     assert config_of(cut.path).train.epochs == 5
     assert finished.warnings == []
-    assert verify(cut.path.parent, cut.path.name, Output()) == 0
+    assert verify(cut.path).verified
     assert "verified: 6 of 6" in capsys.readouterr().out
 
 

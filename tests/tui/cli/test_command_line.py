@@ -12,8 +12,8 @@ from engine import __version__
 from engine.export import EXPORTERS
 from engine.resources import shipped
 from tests.support.command_line import SMALL, Done, Terminal
-from tui.cli import verbs
-from tui.cli.main import COMMANDS, main
+from tui.cli.commands import COMMANDS, runs
+from tui.cli.main import main
 
 
 @pytest.fixture(scope="module")
@@ -430,7 +430,7 @@ def test_any_error_is_one_line(
     def fail(options: object, out: object) -> int:
         raise error
 
-    monkeypatch.setattr(verbs, "run_runs", fail)
+    monkeypatch.setattr(runs, "run", fail)
     assert main(["runs", "list"]) == code
     captured = capsys.readouterr()
     assert captured.out == ""

@@ -198,7 +198,7 @@ def test_a_folder_that_may_not_be_written_to(public: Path) -> None:
     # All is imported before it gives up being root: the interpreter may lie in root's home.
     code = f"""
 import os, sys
-import encodings.utf_8_sig, engine.commands.train, http.client
+import encodings.utf_8_sig, engine.train.session, http.client
 from tui.cli.main import main
 assert main(["config", "show", "--quiet"]) == 0
 print("now")

@@ -9,8 +9,9 @@ import pytest
 
 from tests.support.privileges import ordinary_user
 from tests.support.typed_paths import TYPED, litter, unlock
-from tui.cli import arguments
 from tui.cli import main as command_line
+from tui.cli import parser as types
+from tui.cli.commands import COMMANDS
 
 LAYERS = "layers=[Flatten, Dense: {out_features: 10}]"
 CHECK = ("config", "check", "--set", "model=null", "--set", LAYERS)
@@ -75,7 +76,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("CNN_TUI_DATA", "")
-    monkeypatch.setattr("engine.commands.config._PATIENCE", 0.05)  # nobody writes to its pipe
+    monkeypatch.setattr("engine.services.configs._PATIENCE", 0.05)  # nobody writes to its pipe
     litter(tmp_path)
     with ordinary_user():
         yield tmp_path
@@ -169,8 +170,8 @@ def test_a_tilde_is_the_home_folder_in_every_door(
 
 def test_every_path_of_the_command_line_is_tried_here() -> None:
     tried = {f"{name.split()[0]} {name.split()[-1]}" for name in DOORS}
-    for name in command_line.COMMANDS:
-        for path in paths_of(command_line._command_parser(name)):
+    for name in COMMANDS:
+        for path in paths_of(command_line.command_parser(name)):
             assert f"{name} {path}" in tried
 
 
@@ -180,5 +181,5 @@ def paths_of(parser: argparse.ArgumentParser) -> Iterator[str]:
         if isinstance(action, argparse._SubParsersAction):
             for one in action.choices.values():
                 yield from paths_of(one)
-        elif action.type in (arguments.path, arguments.file) or action.metavar in NAMED:
+        elif action.type in (types.path, types.file) or action.metavar in NAMED:
             yield str(action.option_strings[0] if action.option_strings else action.metavar)

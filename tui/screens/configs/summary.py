@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.commands.config import network_summary
 from engine.config import Config
 from engine.data import DATASETS, locate
 from engine.errors import EngineError
 from engine.inspection.estimate import memory_bytes, split_sizes
 from engine.layers import Summary
+from engine.services.configs import network_summary
 from tui import text
 
 

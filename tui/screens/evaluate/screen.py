@@ -8,9 +8,9 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
-from engine.commands.evaluate import Measurement, measure
 from engine.data import DATASETS, FetchCancelledError
 from engine.errors import EngineError
+from engine.services.evaluate import Measurement, measure
 from tui import keymap, text
 from tui.jobs import Job
 from tui.screens.choosing import Choosing

@@ -8,10 +8,10 @@ from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from engine.commands.gradcheck import run_check
 from engine.data import FetchCancelledError
 from engine.gradcheck import Mode, Report, Row
 from engine.layers import shape_text
+from engine.services.gradcheck import run_check
 from tui import keymap, text
 from tui.jobs import Job
 from tui.screens.choosing import Choosing

@@ -352,6 +352,8 @@ def test_the_equal_command_trains_the_same(
         assert changes
         return
     found = []
-    monkeypatch.setattr("engine.commands.train.train", lambda config, out: found.append(config))
+    monkeypatch.setattr(
+        "tui.cli.commands.train.train", lambda config, out, resume: found.append(config)
+    )
     command_line.main(shlex.split(command)[1:])
     assert found == [document.config]

@@ -10,10 +10,10 @@ import pytest
 from textual.content import Content
 from textual.pilot import Pilot
 
-from engine.commands.evaluate import Measurement
 from engine.data import Split
 from engine.errors import CheckpointError
 from engine.metrics import confusion_matrix, per_class
+from engine.services.evaluate import Measurement
 from engine.train.results import Evaluation
 from tests.support.app_pilot import Until, tap
 from tests.support.run_makers import make_run

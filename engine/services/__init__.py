@@ -1,0 +1,1 @@
+"""What a command and a screen both do: the work itself, without a word of output."""

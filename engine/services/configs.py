@@ -1,0 +1,118 @@
+"""Find, read and summarise the config that an argument names."""
+
+import os
+import select
+import stat
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from io import BytesIO
+from pathlib import Path
+
+from engine.config import Config, list_configs, load, loads, read_stream
+from engine.config.yaml_reader import MAX_BYTES
+from engine.data import DATASETS
+from engine.errors import ConfigError
+from engine.layers import Summary
+from engine.models import build
+from engine.paths import look_at, parse
+from engine.suggest import suggestion
+
+DEFAULT = "quickstart"
+STDIN = "-"
+"""The argument that means standard input."""
+_PATIENCE = 3.0
+"""Seconds to wait for a writer to open the other end of a pipe."""
+
+
+def resolve(argument: str | None, others: Iterable[str] = ()) -> Path:
+    """The path of a config, given as a file or as a name that ``config list`` shows.
+
+    ``quickstart`` and ``configs/quickstart.yaml`` are found from any folder.
+
+    Args:
+        argument: a path or a name; None for the default.
+        others: other words that are valid in its place, suggested for a misspelt one.
+
+    Raises:
+        ConfigError: there is no such config.
+    """
+    path = parse(DEFAULT if argument is None else argument)
+    if look_at(path) != "missing":
+        return path
+    by_name = path.parent in (Path(), Path("configs"))
+    listed = list_configs() if by_name else _beside(path)
+    for one in reversed(listed) if by_name else ():  # the user's own before one that ships
+        if path.name in (one.stem, one.name):
+            return one
+    names = [one.stem if by_name else str(one) for one in listed]
+    word = path.name.removesuffix(path.suffix) if by_name else str(path)
+    raise ConfigError(
+        f"{path}: no such config.{suggestion(word, [*names, *others])} "
+        "'cnn-tui config list' shows those there are"
+    )
+
+
+def _beside(path: Path) -> list[Path]:
+    """The configs in the folder of a path."""
+    with suppress(OSError):
+        return sorted(path.parent.glob("*.y*ml"))
+    return []
+
+
+def open_config(argument: str | None, overrides: Sequence[str] = ()) -> Config:
+    """Read a config, given as a file, a name, a pipe, or ``-`` for standard input.
+
+    Raises:
+        ConfigError: there is none, or something is wrong with it.
+    """
+    if argument == STDIN:
+        return loads(_read_pipe(STDIN), "<stdin>", overrides)
+    path = resolve(argument)
+    if look_at(path) == "other":
+        return loads(_read_pipe(path), "<pipe>", overrides)
+    return load(path, overrides)
+
+
+def network_summary(config: Config) -> Summary:
+    """The layers, shapes and parameter counts of a config's network."""
+    shape = DATASETS[config.dataset].image_shape
+    return build(config.specs, shape).summary(shape)
+
+
+def _read_pipe(source: str | Path) -> str:
+    """The text from a pipe, a device or stdin; waits for its writer."""
+    try:
+        if source == STDIN and sys.stdin is None:
+            raise ConfigError("standard input is closed; expected a config there")
+        if source == STDIN:
+            return read_stream(sys.stdin.buffer, "<stdin>")
+        if stat.S_ISFIFO(os.stat(source).st_mode):
+            return read_stream(BytesIO(_read_fifo(source)), source)
+        with open(source, "rb") as file:
+            return read_stream(file, source)
+    except OSError as error:
+        raise ConfigError(f"{source}: cannot be read: {error.strerror or error}") from None
+
+
+def _read_fifo(path: str | Path) -> bytes:
+    """The bytes from a named pipe, up to the limit; empty if no process writes to it."""
+    content = b""
+    deadline = time.monotonic() + _PATIENCE
+    pipe = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # or a pipe without a writer would hang
+    try:
+        while len(content) <= MAX_BYTES:
+            try:
+                piece = os.read(pipe, MAX_BYTES)
+            except BlockingIOError:  # its writer has not written yet
+                select.select([pipe], [], [])
+                continue
+            content += piece
+            if not piece and (content or time.monotonic() > deadline):
+                break
+            if not piece:
+                time.sleep(0.02)
+    finally:
+        os.close(pipe)
+    return content

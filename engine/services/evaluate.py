@@ -1,0 +1,96 @@
+"""Evaluate a trained network on the test set."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from engine import metrics
+from engine.config import Config
+from engine.data import FetchCancelledError, Split
+from engine.parallel.workers import Workers
+from engine.train import factory
+from engine.train.results import Evaluation
+from engine.train.trainer import Trainer
+from engine.train.weights import load_model, normalised_for
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Results of a trained network on the test set.
+
+    Attributes:
+        result: loss, accuracy, and the prediction for every sample.
+        classes: names of the classes.
+        confusion: counts (C, C); rows are true classes, columns predicted ones.
+        scores: precision, recall, F1 and support of every class.
+        test: the samples.
+        mean, std: per channel, with which pixels divided by 255 were normalised.
+        note: one line on how these differ from the data set's own; empty if they do not.
+    """
+
+    result: Evaluation
+    classes: tuple[str, ...]
+    confusion: np.ndarray
+    scores: metrics.PerClass
+    test: Split
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    note: str
+
+
+def measure(
+    config: Config,
+    weights: Path,
+    *,
+    progress: Callable[[str, int, int], None] = lambda label, done, total: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Measurement:
+    """Loss, accuracy, scores per class and confusion matrix of a trained network.
+
+    Args:
+        config: network, loss and data set.
+        weights: weights, a checkpoint or a run.
+        progress: called with what is being done, how much of it is done, and the total.
+        cancelled: polled; true ends the evaluation.
+
+    Raises:
+        CheckpointError: the weights cannot be used.
+        DataError: the data set is missing or corrupt.
+        FetchCancelledError: ``cancelled`` returned true.
+    """
+    model = load_model(config, weights)
+    dataset, note = normalised_for(
+        factory.load_dataset(config, progress=progress, cancelled=cancelled), weights
+    )
+    note = "; ".join(filter(None, (*dataset.passed_over, note)))
+    with Workers(config.train.workers) as workers:
+        trainer = Trainer(
+            model,
+            factory.make_loss(config),
+            factory.make_optimizer(config),
+            seed=config.seed,
+            workers=workers,
+        )
+
+        def check() -> None:
+            if cancelled():
+                raise FetchCancelledError(f"{config.dataset}: evaluating was cancelled")
+
+        result = trainer.evaluate(
+            factory.evaluation_batches(dataset.test, dataset),
+            lambda done, total: progress("evaluating", done, total),
+            check,
+        )
+    confusion = metrics.confusion_matrix(result.labels, result.predictions, len(dataset.classes))
+    return Measurement(
+        result,
+        dataset.classes,
+        confusion,
+        metrics.per_class(confusion),
+        dataset.test,
+        dataset.mean,
+        dataset.std,
+        note,
+    )

@@ -1,0 +1,85 @@
+"""Find the run that a name or a path means."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from engine.errors import CheckpointError, ConfigError, EngineError, RunError
+from engine.paths import look_at, parse
+from engine.runs.directory import RECORD, check_path
+from engine.runs.listing import RunInfo, list_runs
+from engine.suggest import suggestion
+
+_LISTED = 6
+"""Runs that the message about an ambiguous name lists."""
+
+
+def runs_in(root: Path) -> list[RunInfo]:
+    """All runs in a folder, the newest first.
+
+    Raises:
+        CheckpointError: the folder cannot be read.
+    """
+    try:
+        return list_runs(root)
+    except RunError as error:
+        raise CheckpointError(str(error)) from None
+
+
+def find_run(root: Path, name: str) -> RunInfo:
+    """The run that a name means, in every command that takes one.
+
+    Args:
+        root: the folder of the runs.
+        name: a run's id, or a part of it; or a path of the run, or of a file in it.
+
+    Raises:
+        CheckpointError: there is none, or it cannot be read.
+        ConfigError: there are several; the message lists them.
+    """
+    path = run_at(name)
+    if path is not None:
+        root, name = path.parent, path.name
+    runs = runs_in(root)
+    matches = [info for info in runs if info.id == name] or [
+        info for info in runs if name and name in info.id
+    ]
+    if not matches:
+        if path is None and _holds_a_record(name):
+            raise CheckpointError(
+                f"{name}: it holds a run, and is not named like one; rename the folder to "
+                "<date>-<time>-<name>-<4 hex digits>, as runs are"
+            )
+        known = [part for info in runs for part in (info.id, info.record.get("name", ""))]
+        raise CheckpointError(
+            f"{root}: no run {name!r}.{suggestion(name, known)} "
+            "'cnn-tui runs list' shows those there are"
+        )
+    if len(matches) > 1:
+        listed = ", ".join(info.id for info in matches[:_LISTED])
+        more = f" and {len(matches) - _LISTED} more" if len(matches) > _LISTED else ""
+        raise ConfigError(
+            f"{name!r} is a part of the names of {len(matches)} runs: {listed}{more}; "
+            "write more of the name that you mean"
+        )
+    found = matches[0]
+    look_at(found.path / RECORD, CheckpointError)
+    return found
+
+
+def run_at(name: str) -> Path | None:
+    """The run directory at a path, or around the file at the path; None if there is none."""
+    with suppress(EngineError, OSError):
+        path = parse(name)
+        path = Path(os.path.realpath(path) if path.is_symlink() else os.path.abspath(path))
+        if look_at(path) in ("file", "folder"):
+            for folder in (path, *path.parents[:2]):
+                with suppress(EngineError):
+                    return check_path(folder)
+    return None
+
+
+def _holds_a_record(name: str) -> bool:
+    with suppress(EngineError):
+        return look_at(parse(name) / RECORD) == "file"
+    return False

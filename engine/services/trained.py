@@ -1,0 +1,56 @@
+"""Find a trained network, named by a run or a file of weights, and its config."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from engine.config import Config
+from engine.errors import CheckpointError, ConfigError
+from engine.paths import look_at, parse
+from engine.services.configs import open_config
+from engine.services.runs import find_run, run_at
+from engine.train import factory
+from engine.train.weights import find_weights
+
+
+def find_trained(
+    name: str, root: Path | None, config: str | None, overrides: Sequence[str]
+) -> tuple[Config, Path]:
+    """The config and the weights of a trained network.
+
+    Args:
+        name: a file or folder with weights; or a run, as ``find_run`` takes it.
+        root: the folder of the runs; None for that of the config.
+        config: the network's config, as ``open_config`` takes it; None for that of the run.
+        overrides: values on top of it.
+
+    Raises:
+        CheckpointError: there is no such file and no such run.
+        ConfigError: the name means several runs, or the network is not known.
+    """
+    given = None if config is None else open_config(config, overrides)
+    if root is None:
+        root = Path("runs") if given is None else given.runs_dir
+    weights = _find_weights(name, root)
+    if given is not None:
+        return given, weights
+    run = run_at(str(weights))
+    if run is None:
+        find_weights(weights)
+        raise ConfigError(
+            f"{weights}: it is in no run, so its network is not known; add --config CONFIG"
+        )
+    return factory.config_of(run, overrides), weights
+
+
+def _find_weights(name: str, root: Path) -> Path:
+    path = parse(name)
+    if look_at(path, CheckpointError) != "missing":
+        run = run_at(name)
+        return path if run is None or path.suffix == ".npz" else run
+    try:
+        return find_run(root, name).path
+    except CheckpointError:
+        raise CheckpointError(
+            f"{path}: no such file, and no run of that name in {root}; "
+            "'cnn-tui runs list' shows those there are"
+        ) from None

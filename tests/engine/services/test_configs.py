@@ -1,0 +1,121 @@
+"""Configs by name, by path, and from a pipe."""
+
+import os
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from engine.config import Config, ConfigProblems
+from engine.errors import ConfigError
+from engine.resources import shipped
+from engine.services import configs
+from tests.support.command_runs import TEXT
+
+
+def test_resolve_finds_shipped_configs_from_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ours = shipped("configs") / "quickstart.yaml"
+    for name in (None, "quickstart", "quickstart.yaml", "configs/quickstart.yaml"):
+        assert configs.resolve(name) == ours
+    Path("quickstart.yaml").write_text(TEXT)
+    assert configs.resolve("quickstart.yaml") == Path("quickstart.yaml")
+    for name in ("nothing", "other/quickstart.yaml", "quickstart.json", "", "x" * 5000):
+        with pytest.raises(ConfigError):
+            configs.resolve(name)
+
+
+def test_ones_own_config_comes_before_one_of_that_name_that_ships(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("configs").mkdir()
+    Path("configs/quickstart.yaml").write_text(TEXT)
+    assert configs.resolve("quickstart") == Path("configs/quickstart.yaml")
+    assert configs.resolve(None) == Path("configs/quickstart.yaml")
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("quickstrt", "quickstart"),
+        ("configs/quickstrt.yaml", "quickstart"),
+        ("Quickstart.yml", "quickstart"),
+        ("mien", "mine"),
+        ("own/othr.yaml", "own/other.yaml"),
+        ("trian", "train"),
+    ],
+)
+def test_a_misspelt_config_is_answered_with_the_one_that_was_meant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word: str, meant: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for path in (Path("configs/mine.yaml"), Path("own/other.yaml")):
+        path.parent.mkdir()
+        path.write_text(TEXT)
+    with pytest.raises(ConfigError, match=f"no such config. Did you mean '{meant}'"):
+        configs.resolve(word, ["train", "runs"])
+
+
+# -- pipes -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no named pipes")
+@pytest.mark.parametrize("kind", ["fifo", "descriptor", "stdin"])
+def test_a_config_may_come_from_a_pipe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr(configs, "_PATIENCE", 0.5)
+
+    def write(open_end: Callable[[], int], text: str) -> threading.Thread:
+        def work() -> None:
+            with suppress(BrokenPipeError), os.fdopen(open_end(), "w") as file:
+                file.write(text)
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        return thread
+
+    def opened(text: str) -> Config:
+        if kind == "fifo":
+            name = str(tmp_path / "pipe")
+            os.mkfifo(name)
+            writer = write(lambda: os.open(name, os.O_WRONLY), text)
+            try:
+                return configs.open_config(name, ["seed=3"])
+            finally:
+                writer.join()
+                os.unlink(name)
+        reader, end = os.pipe()
+        writer = write(lambda: end, text)
+        try:
+            with os.fdopen(reader) as file:
+                if kind == "descriptor":
+                    return configs.open_config(f"/dev/fd/{reader}", ["seed=3"])
+                monkeypatch.setattr("sys.stdin", file)
+                return configs.open_config("-", ["seed=3"])
+        finally:
+            writer.join()
+
+    assert opened(TEXT).seed == 3
+    for text, reason in (
+        ("", "the file is empty"),
+        ("dataset: mnst", ":1:10: dataset: expected"),
+        ("#" * 65_537, "more than 64 KB"),
+    ):
+        with pytest.raises(ConfigProblems, match=reason):
+            opened(text)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no named pipes")
+def test_a_pipe_that_nobody_writes_to_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(configs, "_PATIENCE", 0.05)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ConfigProblems, match="the file is empty"):
+        configs.open_config(str(tmp_path / "pipe"))

@@ -1,0 +1,150 @@
+"""``export`` of a run that is trained once."""
+
+import json
+import os
+import signal
+import stat
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.checkpoints import checkpoint
+from engine.data import DATASETS
+from engine.errors import ConfigError, RunError
+from engine.services import export as service
+from engine.services.signals import Interrupted
+from tests.support.command_runs import make_config, run, speak
+from tui.cli.commands.export import export
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return run(tmp_path_factory.mktemp("trained"))
+
+
+def test_export_writes_weights_and_architecture(
+    tmp_path: Path, trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "new" / "net.npz"
+    spoken = speak(capsys)
+    assert export(make_config(tmp_path), trained, "npz", target, spoken.out) == 0
+    out, _ = spoken.read()
+    assert [line.split()[0] for line in out.splitlines()] == [
+        str(target),
+        str(target.with_suffix(".json")),
+    ]
+    description = json.loads(target.with_suffix(".json").read_text())
+    assert description["layers"] == ["Flatten", {"Dense": {"in_features": 784, "out_features": 10}}]
+    assert description["input_shape"] == [1, 28, 28]
+    with np.load(target) as arrays:
+        assert arrays["1.weight"].shape == (10, 784)
+    spoken = speak(capsys, as_json=True)
+    export(make_config(tmp_path), trained, "npz", target, spoken.out, overwrite=True)
+    (line,) = spoken.lines()
+    assert line == {"format": "npz", "files": [str(target), str(target.with_suffix(".json"))]}
+
+
+def test_export_ends_at_a_signal_before_it_writes(
+    tmp_path: Path,
+    trained: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real = service.load_model
+
+    def load(*args: object, **kwargs: object) -> object:
+        os.kill(os.getpid(), signal.SIGHUP)
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(service, "load_model", load)
+    out = speak(capsys).out
+    old = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    try:
+        with pytest.raises(Interrupted) as caught:
+            export(make_config(tmp_path), trained, "npz", tmp_path / "net.npz", out)
+    finally:
+        signal.signal(signal.SIGHUP, old)
+    assert caught.value.exit_code == 129
+    assert not list(tmp_path.iterdir())
+
+
+def test_export_refuses_a_folder_and_a_file_for_a_folder(
+    tmp_path: Path, trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = speak(capsys).out
+    for target in (tmp_path, Path()):
+        with pytest.raises(RunError, match="it is a folder; expected the name of a file"):
+            export(make_config(tmp_path), trained, "npz", target, out)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match="file is not a folder"):
+        export(make_config(tmp_path), trained, "npz", tmp_path / "file" / "net.npz", out)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("name", ["net.npz", "net.json"])
+def test_export_replaces_nothing_without_being_told(
+    tmp_path: Path, trained: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config, out = make_config(tmp_path), speak(capsys).out
+    (tmp_path / name).write_text("mine")
+    (tmp_path / name).chmod(0o600)
+    with pytest.raises(ConfigError, match=f"{name}: there already; --overwrite"):
+        export(config, trained, "npz", tmp_path / "net.npz", out)
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [(name, "mine")]
+    assert export(config, trained, "npz", tmp_path / "net.npz", out, overwrite=True) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["net.json", "net.npz"]
+    assert (tmp_path / name).read_bytes() != b"mine"
+    assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("name", ["net.npz", "net.json"])
+@pytest.mark.parametrize("kind", ["folder", "pipe", "device"])
+def test_export_never_writes_over_what_is_no_plain_file(
+    tmp_path: Path, trained: Path, kind: str, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / name
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to(os.devnull)
+    before = os.lstat(path)
+    out = speak(capsys).out
+    with pytest.raises(RunError, match=f"{name}: (it is a folder|not a plain file)"):
+        export(make_config(tmp_path), trained, "npz", tmp_path / "net.npz", out, overwrite=True)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert os.path.samestat(before, os.lstat(path))
+
+
+def test_export_never_replaces_what_it_exports(
+    tmp_path: Path, trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (trained / "weights.npz").read_bytes()
+    link = tmp_path / "link.npz"
+    link.symlink_to(trained / "weights.npz")
+    for output in (trained / "weights.npz", link):
+        with pytest.raises(ConfigError, match="holds the weights that are exported"):
+            export(make_config(tmp_path), trained, "npz", output, speak(capsys).out, overwrite=True)
+    assert (trained / "weights.npz").read_bytes() == before
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, trained: Path) -> Path:
+    """The weights, as if they had been trained on another data set."""
+    saved = checkpoint.load(trained / "weights.npz")
+    path = tmp_path / "fashion.npz"
+    checkpoint.save(path, saved.arrays, saved.meta | {"dataset": "fashion_mnist"})
+    return path
+
+
+def test_an_export_describes_the_data_that_the_weights_were_trained_on(
+    tmp_path: Path, elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "net.npz"
+    export(make_config(tmp_path), elsewhere, "npz", target, speak(capsys).out)
+    description = json.loads(target.with_suffix(".json").read_text())
+    fashion = DATASETS["fashion_mnist"]
+    assert description["classes"] == [*fashion.classes]
+    assert (description["mean"], description["std"]) == ([*fashion.mean], [*fashion.std])

@@ -1,0 +1,141 @@
+"""``cnn-tui gradcheck`` on real samples: table, JSON lines, exit codes, weights."""
+
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.checkpoints import checkpoint
+from engine.config import Config, loads
+from engine.errors import CheckpointError, ConfigError
+from engine.layers import Dense
+from engine.services.gradcheck import run_check
+from engine.train import factory
+from tui.cli.commands.gradcheck import gradcheck
+from tui.cli.output import Output
+
+TEXT = """
+dataset: mnist_mini
+seed: 3
+layers:
+  - Conv2D: {out_channels: 4, kernel_size: 5, stride: 2}
+  - BatchNorm2D
+  - ReLU
+  - MaxPool2D: {kernel_size: 2}
+  - Flatten
+  - Dropout: {p: 0.3}
+  - Dense: {out_features: 10}
+"""
+TENSORS = [
+    "loss.input",
+    "0.weight",
+    "0.bias",
+    "0.input",
+    "1.weight",
+    "1.bias",
+    "6.weight",
+    "6.bias",
+]
+
+
+@pytest.fixture
+def config() -> Config:
+    return loads(TEXT, "test.yaml")
+
+
+@pytest.mark.parametrize("mode", ["directions", "exact"])
+def test_a_table_and_exit_code_0(
+    mode: Any, config: Config, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert gradcheck(config, Output(), mode=mode) == 0
+    said = capsys.readouterr()
+    lines = said.out.splitlines()
+    assert [line.split()[-1] for line in lines[1:-1]].count("FAILED") == 0
+    assert lines[-1].startswith("passed: ")
+    assert len(lines) == 2 + len(TENSORS) + 1
+    assert "4 test samples of mnist_mini" in said.err
+    assert ("all 100" in said.out) == (mode == "exact")
+
+
+def test_json_lines(config: Config, capsys: pytest.CaptureFixture[str]) -> None:
+    assert gradcheck(config, Output(as_json=True)) == 0
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [event["event"] for event in events] == ["tensor"] * (len(TENSORS) + 1) + ["end"]
+    assert [f"{event['layer']}.{event['tensor']}" for event in events[:-2]] == TENSORS
+    assert all(event["error"] <= 1e-6 for event in events[:-1])
+    assert events[-1]["passed"] is True
+
+
+def test_a_broken_backward_is_exit_code_1(
+    config: Config, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    right = Dense.backward
+
+    def wrong(self: Dense, dout: np.ndarray) -> np.ndarray | None:
+        dx = right(self, dout)
+        self.grads["bias"][3] = 0
+        return dx
+
+    monkeypatch.setattr(Dense, "backward", wrong)
+    assert gradcheck(config, Output(), mode="exact") == 1
+    table = capsys.readouterr().out
+    (failed,) = [line for line in table.splitlines() if line.startswith("6") and "FAILED" in line]
+    assert failed.split()[1:3] == ["Dense", "bias"]
+    assert "[3]" in failed
+    assert table.splitlines()[-1].startswith("FAILED: ")
+
+
+def test_the_same_every_time(config: Config) -> None:
+    assert str(run_check(config)) == str(run_check(config))
+
+
+def test_the_loss_is_that_of_the_config() -> None:
+    report = run_check(loads(TEXT + "train: {loss: mse}", "test.yaml"), samples=3)
+    assert report.passed
+    assert report.rows[0].kind == "MSE"
+    assert report.rows[0].shape == (3, 10)
+
+
+def test_trained_weights(config: Config, tmp_path: Path) -> None:
+    model = factory.make_model(config)
+    for array in model.named_parameters().values():
+        array *= 2
+    path = tmp_path / "w.npz"
+    checkpoint.save(path, {f"model/{k}": v for k, v in model.state_dict().items()}, {})
+    fresh, trained = run_check(config), run_check(config, weights=path)
+    assert trained.passed
+    assert trained.worst.analytic != fresh.worst.analytic
+    with pytest.raises(CheckpointError, match="no such file"):
+        run_check(config, weights=tmp_path / "missing.npz")
+
+
+@pytest.mark.parametrize("samples", [0, 1001])
+def test_samples_that_are_not_there(samples: int, config: Config) -> None:
+    with pytest.raises(ConfigError, match=f"expected 1 to 1000.*got {samples}"):
+        run_check(config, samples=samples)
+
+
+def test_a_sample_alone_is_refused_where_a_layer_needs_two() -> None:
+    config = loads(TEXT.replace("  - Dropout: {p: 0.3}\n", "  - BatchNorm1D\n"), "test.yaml")
+    with pytest.raises(ConfigError, match=r"expected 2 to 1000.*batch norm.*got 1"):
+        run_check(config, samples=1)
+    assert run_check(config, samples=2).rows
+
+
+def test_a_signal_stops_it(config: Config, capsys: pytest.CaptureFixture[str]) -> None:
+    class Interrupting:
+        def update(self, label: str, done: int, total: int) -> None:
+            if label.startswith("checking") and done == 50:
+                signal.raise_signal(signal.SIGINT)
+
+        def close(self) -> None:
+            pass
+
+        def abandon(self) -> None:
+            pass
+
+    assert gradcheck(config, Output(progress=Interrupting()), mode="exact") == 130
+    assert capsys.readouterr().out.endswith("nothing is proven\n")

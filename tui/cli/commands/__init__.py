@@ -1,0 +1,42 @@
+"""The commands: one module each, registered by one line in ``COMMANDS``.
+
+A module has two functions: ``add_arguments(parser)`` and ``run(options, out)``, which returns the
+exit code. It imports the engine inside of functions, so that ``--help`` stays fast.
+"""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # ``typing`` would take as long as the rest of --help
+    import argparse
+    from typing import Protocol
+
+    from tui.cli.output import Output
+    from tui.cli.parser import Parser
+
+    class Command(Protocol):
+        """What the module of a command has."""
+
+        def add_arguments(self, parser: Parser) -> None: ...
+
+        def run(self, options: argparse.Namespace, out: Output) -> int: ...
+
+
+COMMANDS = {
+    "train": "train headless (the same as --no-ui)",
+    "resume": "resume an interrupted run, exactly where it stopped",
+    "evaluate": "accuracy, per-class table and confusion matrix on the test set",
+    "export": "write a trained network for other programs",
+    "gradcheck": "prove the gradients of a network against numerical ones",
+    "data": "list, fetch or verify the data sets",
+    "runs": "list, show, compare or verify what was trained",
+    "config": "list, check or show configs, or print their JSON Schema",
+    "bench": "measure how fast networks train and predict on this machine",
+}
+"""Names, which are also those of the modules, and their lines in ``--help``."""
+
+
+def load_command(name: str) -> "Command":
+    """The module of a command."""
+    from importlib import import_module
+
+    module: Command = import_module(f"{__name__}.{name}")
+    return module

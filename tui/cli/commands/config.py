@@ -1,0 +1,124 @@
+"""``cnn-tui config``: list, check or show configs, or print their JSON Schema."""
+
+import argparse
+import json
+from collections.abc import Sequence
+
+from tui.cli.parser import CONFIG, Parser, add_overrides
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tui.cli.output import Output
+
+
+def add_arguments(parser: Parser) -> None:
+    verbs = parser.add_verbs(
+        {
+            "list": "the configs there are",
+            "check": "say whether they can be run, and show their networks",
+            "show": "one with every value spelled out",
+            "schema": "JSON Schema, for editors",
+        }
+    )
+    verbs["check"].add_argument("configs", nargs="*", metavar="CONFIG", help=CONFIG)
+    verbs["show"].add_argument("config", nargs="?", metavar="CONFIG", help=CONFIG)
+    for verb in ("check", "show"):
+        add_overrides(verbs[verb])
+
+
+def run(options: argparse.Namespace, out: "Output") -> int:
+    if options.verb == "list":
+        return list_all(out)
+    if options.verb == "schema":
+        return schema(out)
+    if options.verb == "check":
+        return check(options.configs, options.overrides, out)
+    return show(options.config, options.overrides, out)
+
+
+def list_all(out: "Output") -> int:
+    """Print the configs that ship with the project, and those in ./configs."""
+    from engine.config import ConfigProblems, list_configs, load
+    from tui.cli.output import table
+
+    rows = []
+    for path in list_configs():
+        try:
+            config = load(path)
+        except ConfigProblems as error:
+            rows.append((path.stem, "", "", str(error).splitlines()[0]))
+            out.json({"name": path.stem, "path": str(path), "problem": str(error)})
+            continue
+        rows.append((path.stem, config.dataset, config.model or "layers", str(path)))
+        out.json(
+            {
+                "name": path.stem,
+                "path": str(path),
+                "dataset": config.dataset,
+                "model": config.model,
+            }
+        )
+    out.text(table(("name", "dataset", "model", "file"), rows))
+    return 0
+
+
+def check(arguments: Sequence[str], overrides: Sequence[str], out: "Output") -> int:
+    """Check whether configs can be run, and print their networks.
+
+    Returns:
+        0 if all can be run, else 2.
+    """
+    from engine.config import advise
+    from engine.errors import EngineError
+    from engine.services.configs import DEFAULT, network_summary, open_config
+    from engine.train import factory
+
+    code = 0
+    for argument in arguments or [DEFAULT]:
+        try:
+            config = open_config(argument, overrides)
+            factory.check_files(config)
+        except EngineError as error:
+            out.json({"ok": False, "file": argument, "problem": str(error)})
+            out.complain(str(error))
+            code = error.exit_code
+            continue
+        summary, found = network_summary(config), advise(config)
+        out.json(
+            {
+                "ok": True,
+                "file": argument,
+                "parameters": summary.parameters,
+                "advice": [
+                    {"level": advice.level, "path": advice.key, "message": advice.message}
+                    for advice in found
+                ],
+                "config": json.loads(config.model_dump_json()),
+            }
+        )
+        out.text(str(summary))
+        for advice in found:
+            out.complain(f"{advice.level}: {argument}: {advice}")
+        out.say(f"{argument}: fine")
+    return code
+
+
+def show(argument: str | None, overrides: Sequence[str], out: "Output") -> int:
+    """Print a config with every value spelled out, as YAML."""
+    from engine.config import dump
+    from engine.services.configs import open_config
+
+    config = open_config(argument, overrides)
+    out.json(json.loads(config.model_dump_json()))
+    out.text(dump(config).rstrip())
+    return 0
+
+
+def schema(out: "Output") -> int:
+    """Print the JSON Schema of a config, for editors."""
+    from engine.config import json_schema
+
+    text = json.dumps(json_schema(), indent=None if out.as_json else 2)
+    out.json(json.loads(text))
+    out.text(text)
+    return 0

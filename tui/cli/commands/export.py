@@ -1,0 +1,68 @@
+"""``cnn-tui export``: write a trained network for other programs."""
+
+import argparse
+
+from tui.cli.parser import Parser, add_config, add_weights, file
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from engine.config import Config
+    from tui.cli.output import Output
+
+
+def add_arguments(parser: Parser) -> None:
+    from engine.export import EXPORTERS
+
+    add_config(parser, default="that of the run")
+    add_weights(parser)
+    parser.add_argument("--format", choices=list(EXPORTERS), default="npz", help="default: npz")
+    parser.add_argument("--output", type=file, required=True, metavar="P", help="file to write")
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace the files that are there already"
+    )
+
+
+def run(options: argparse.Namespace, out: "Output") -> int:
+    from engine.services.export import to_replace
+    from engine.services.trained import find_trained
+
+    to_replace(options.format, options.output)  # before weights are looked for in vain
+    config, weights = find_trained(
+        options.weights, options.runs_dir, options.config, options.overrides
+    )
+    return export(config, weights, options.format, options.output, out, overwrite=options.overwrite)
+
+
+def export(
+    config: "Config",
+    weights: "Path",
+    file_format: str,
+    output: "Path",
+    out: "Output",
+    *,
+    overwrite: bool = False,
+) -> int:
+    """Write the network in a format of ``engine.export.EXPORTERS``, and print the files' names.
+
+    Raises:
+        CheckpointError: the weights cannot be used.
+        ConfigError: a file exists, and it is not to be overwritten.
+        RunError: the output cannot be written.
+        Interrupted: by a signal, before anything was written.
+    """
+    from engine.errors import ConfigError
+    from engine.services.export import to_replace, write_network
+    from engine.services.signals import Signals
+
+    there = to_replace(file_format, output)
+    if there and not overwrite:
+        names = ", ".join(map(str, there))
+        raise ConfigError(f"{names}: there already; --overwrite replaces what is there")
+    with Signals() as signals:
+        written = write_network(config, weights, file_format, output, ready=signals.check)
+    out.json({"format": file_format, "files": [str(path) for path in written]})
+    for path in written:
+        out.text(f"{path}  {path.stat().st_size:,} bytes")
+    return 0

@@ -1,0 +1,238 @@
+"""``cnn-tui runs``: list, show, compare or verify what was trained."""
+
+import argparse
+from collections.abc import Sequence
+
+from tui.cli.parser import RUN, Parser, add_runs_dir, count
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Any
+
+    from engine.runs.listing import RunInfo
+    from engine.services.verify import Comparison
+    from engine.train.controls import Controls
+    from tui.cli.output import Output
+
+_SHOWN = (
+    "run",
+    "status",
+    "reason",
+    "dataset",
+    "model",
+    "parameters",
+    "seed",
+    "version",
+)
+_METRICS = ("loss", "acc", "val_loss", "val_acc", "lr")
+
+
+def add_arguments(parser: Parser) -> None:
+    verbs = parser.add_verbs(
+        {
+            "list": "all runs, the newest first",
+            "show": "the record and metrics of one",
+            "compare": "some side by side",
+            "verify": "train one again, and see whether its weights come out the same",
+        }
+    )
+    for verb, one in verbs.items():
+        if verb != "list":
+            several = "+" if verb == "compare" else 1
+            one.add_argument("names", nargs=several, metavar="RUN", help=RUN)
+        if verb == "verify":
+            one.add_argument("--epochs", type=count, metavar="N", help="the first N epochs only")
+        add_runs_dir(one)
+
+
+def run(options: argparse.Namespace, out: "Output") -> int:
+    if options.verb == "list":
+        return list_all(options.runs_dir, out)
+    if options.verb == "show":
+        return show(options.runs_dir, options.names[0], out)
+    if options.verb == "verify":
+        return verify(options.runs_dir, options.names[0], out, epochs=options.epochs)
+    return compare(options.runs_dir, options.names, out)
+
+
+def list_all(root: "Path", out: "Output") -> int:
+    """Print all runs, the newest first."""
+    from engine.runs.progress import up_to_date
+    from engine.services.runs import runs_in
+    from tui.cli.output import table
+
+    rows = []
+    for info in map(up_to_date, runs_in(root)):
+        record = info.record
+        best = record.get("best") or {}
+        test = record.get("test") or {}
+        rows.append(
+            (
+                info.id,
+                info.status or "broken",
+                str(record.get("dataset", "")),
+                str(record.get("model", "")),
+                str(record.get("epochs", "")),
+                _number(best.get("val_acc")),
+                _number(test.get("test_acc")),
+                info.problem or "",
+            )
+        )
+        out.json({**_facts(info), "problem": info.problem})
+    if not rows:
+        out.say(f"{root}: no runs yet")
+        return 0
+    header = ("run", "status", "dataset", "model", "epochs", "best val_acc", "test_acc", "")
+    out.text(table(header, rows, "llllrrrl"))
+    return 0
+
+
+def show(root: "Path", name: str, out: "Output") -> int:
+    """Print the record of a run, and its metrics by epoch.
+
+    Raises:
+        CheckpointError: there is no such run.
+    """
+    from engine.runs.directory import RunDir
+    from engine.runs.progress import rates_by_hand, shown_rates, up_to_date
+    from engine.services.runs import find_run
+    from tui.cli.output import table
+
+    info = up_to_date(find_run(root, name))
+    metrics = RunDir.view(info.path).read_metrics()
+    facts = _facts(info)
+    out.json({**facts, "epochs_log": metrics})
+    shown = [(key, str(facts[key])) for key in _SHOWN if facts.get(key) not in (None, "")]
+    shown += [(key, words) for key, words in _results(info) if words]
+    rates = rates_by_hand(info.path)
+    if rates:
+        shown.append(("lr by hand", shown_rates(rates)))
+    out.text("\n".join(f"{key:<11} {value}" for key, value in shown))
+    out.text("")
+    rows = [(str(row["epoch"]), *(_number(row[key]) for key in _METRICS)) for row in metrics]
+    out.text(table(("epoch", *_METRICS), rows, "r" * 6))
+    return 0
+
+
+def compare(root: "Path", names: Sequence[str], out: "Output") -> int:
+    """Print runs side by side, and the differences of their configs.
+
+    Raises:
+        CheckpointError: there is no such run.
+    """
+    import difflib
+
+    from engine.runs.directory import RunDir
+    from engine.runs.progress import rates_by_hand, shown_rates, up_to_date
+    from engine.services.runs import find_run
+    from tui.cli.output import table
+
+    infos = [up_to_date(find_run(root, name)) for name in names]
+    configs = [RunDir.view(info.path).read_config().splitlines() for info in infos]
+    rows = []
+    for info in infos:
+        final, best = info.record.get("final") or {}, info.record.get("best") or {}
+        test = info.record.get("test") or {}
+        row = (final.get("loss"), final.get("val_acc"), best.get("val_acc"), test.get("test_acc"))
+        rows.append((info.id, info.status or "broken", *map(_number, row)))
+        out.json(_facts(info))
+    header = ("run", "status", "loss", "val_acc", "best val_acc", "test_acc")
+    out.text(table(header, rows, "llrrrr"))
+    for info, config in zip(infos[1:], configs[1:], strict=True):
+        lines = list(
+            difflib.unified_diff(configs[0], config, infos[0].id, info.id, lineterm="", n=0)
+        )
+        out.text("\n" + "\n".join(lines) if lines else f"\n{info.id}: the same config")
+    by_hand = [(info.id, shown_rates(rates_by_hand(info.path))) for info in infos]
+    if any(rates for _, rates in by_hand):
+        out.text("\nlearning rates set by hand:")
+        for name, rates in by_hand:
+            out.text(f"  {name}: {rates or 'none'}")
+    return 0
+
+
+def verify(root: "Path", name: str, out: "Output", *, epochs: int | None = None) -> int:
+    """Train a run again from its own config, in a temporary folder, and compare its weights.
+
+    Args:
+        root: the folder of the runs.
+        name: see ``find_run``.
+        out: gets a line an epoch.
+        epochs: compare only the first epochs; None compares all, and the finished weights.
+
+    Returns:
+        0 if every hash is the recorded one, 1 if not.
+
+    Raises:
+        CheckpointError: there is no such run, or it has nothing recorded to compare with.
+        EngineError: it could not be trained here.
+        Interrupted: by a signal.
+    """
+    from engine.errors import ExitCode
+    from engine.services import verify as service
+    from engine.services.runs import find_run
+    from engine.services.signals import Signals
+
+    path = find_run(root, name).path
+
+    def begin(controls: "Controls") -> None:
+        out.say(f"training {path.name} again, to compare it with what is recorded")
+        signals.on_signal = controls.stop_from_signal
+        signals.check()
+
+    def show_comparison(one: "Comparison") -> None:
+        fields = {"recorded": one.recorded, "derived": one.derived, "same": one.same}
+        out.json({"event": "epoch" if one.epoch else "final", "epoch": one.epoch, **fields})
+        out.text(f"{one.what}: {'same' if one.same else 'differs'}  {one.derived[:16]}")
+
+    with Signals(on_leave=out.progress.abandon) as signals:
+        try:
+            verdict = service.verify(
+                path,
+                epochs=epochs,
+                on_begin=begin,
+                on_compared=show_comparison,
+                progress=out.progress.update,
+            )
+        finally:
+            out.progress.close()
+        signals.check()
+    facts = [fact._asdict() for fact in verdict.differs]
+    out.json({"event": "end", "run": path.name, "verified": verdict.verified, "differs": facts})
+    total = len(verdict.compared)
+    if verdict.verified:
+        out.text(f"verified: {total} of {total} hashes are the same")
+        return ExitCode.DONE
+    out.text(f"not verified: the first difference is in {verdict.compared[-1].what}")
+    for fact in verdict.differs:
+        out.text(f"  {fact.fact}: recorded {fact.recorded}, here {fact.here}")
+    if not verdict.differs:
+        out.text("  no recorded fact differs: not NumPy, BLAS, CPU, Python, engine, data or config")
+    return ExitCode.FAILED
+
+
+def _facts(info: "RunInfo") -> "dict[str, Any]":
+    """A run's record, with its present status in place of the one written last."""
+    return {**info.record, "run": info.id, "status": info.status}
+
+
+def _results(info: "RunInfo") -> list[tuple[str, str]]:
+    """Duration and results of a run, as labels and texts."""
+    from engine.numbers import duration
+
+    record, seconds = info.record, info.record.get("seconds")
+    found = [("time", duration(seconds) if isinstance(seconds, float | int) else "")]
+    for section, key, label in (
+        ("best", "val_acc", "val_acc"),
+        ("test", "test_acc", "test_acc"),
+        ("test", "test_loss", "test_loss"),
+    ):
+        found.append((label, _number((record.get(section) or {}).get(key))))
+    return found
+
+
+def _number(value: object) -> str:
+    from engine.numbers import significant
+
+    return significant(value, 4) if isinstance(value, float | int) else ""

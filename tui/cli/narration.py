@@ -1,0 +1,144 @@
+"""Training on the command line: the narration of a session, and its exit code."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from engine.config import Config
+from engine.errors import ExitCode
+from engine.events import (
+    CheckpointSaved,
+    Ended,
+    EpochEnded,
+    Event,
+    LearningRateChanged,
+    Remarked,
+    Started,
+    Warned,
+)
+from engine.numbers import duration, metric, significant
+from engine.services.resume import resume_command
+from engine.services.signals import Signals
+from engine.train.extending import Extension
+from engine.train.session import WEIGHTS, TrainingSession
+from tui.cli.output import Output
+
+_EVENT_NAMES = {
+    Started: "start",
+    EpochEnded: "epoch",
+    CheckpointSaved: "checkpoint",
+    LearningRateChanged: "lr",
+    Warned: "warning",
+    Remarked: "remark",
+    Ended: "end",
+}
+
+
+def run_session(
+    config: Config,
+    out: Output,
+    *,
+    resume: Path | None = None,
+    extension: Extension | None = None,
+    adopt: bool = False,
+) -> int:
+    """Train a config, or resume a run, and narrate it.
+
+    Args:
+        config, resume, extension, adopt: as for ``TrainingSession``.
+        out: gets every event.
+
+    Returns:
+        0 done, 1 diverged or not saved; 130, 143 or 129 after a signal.
+
+    Raises:
+        EngineError: it could not begin.
+    """
+    session = TrainingSession(
+        config,
+        resume=resume,
+        extension=extension,
+        adopt=adopt,
+        on_event=_Narrator(out).on_event,
+        on_progress=out.progress.update,
+    )
+    with Signals(session.controls.stop_from_signal, out.progress.abandon) as signals:
+        try:
+            ended = session.run()
+        finally:
+            out.progress.close()
+    if ended.status == "stopped":
+        return signals.exit_code or ExitCode.FAILED
+    return ExitCode.DONE if ended.status == "finished" else ExitCode.FAILED
+
+
+class _Narrator:
+    """Writes the events of a session."""
+
+    def __init__(self, out: Output) -> None:
+        self.out = out
+
+    def on_event(self, event: Event) -> None:
+        self.out.json({"event": _EVENT_NAMES[type(event)], **_fields(event)})
+        match event:
+            case Started():
+                self._started(event)
+            case EpochEnded():
+                self.out.text(epoch_line(event))
+            case Warned():
+                self.out.complain(f"warning: {event.message}")
+            case Remarked():
+                self.out.say(f"remark: {event.message}")
+            case Ended():
+                self._ended(event)
+
+    def _started(self, event: Started) -> None:
+        self.out.say(
+            f"{event.dataset}: {event.samples:,} samples, {event.parameters:,} parameters, "
+            f"seed {event.seed}"
+        )
+        self.out.say(f"run {event.run_dir}")
+        if event.resumed:
+            self.out.say(event.resumed)
+
+    def _ended(self, event: Ended) -> None:
+        out = self.out
+        out.progress.close()
+        if event.status in ("diverged", "failed"):
+            out.complain(event.reason)
+        elif event.status == "stopped":
+            out.complain(
+                f"stopped ({event.reason}) after epoch {event.epochs_done}; resume with:"
+                f"  {resume_command(event.run_dir)}"
+            )
+        elif event.reason:
+            out.say(event.reason)
+        if event.test:
+            out.text(
+                f"test_loss {metric(event.test['test_loss'])}  "
+                f"test_acc {metric(event.test['test_acc'])}  "
+                f"{duration(event.seconds)}  {event.samples_per_s:,.0f} samples/s"
+            )
+        if event.status == "finished":
+            out.say(f"weights {event.run_dir / WEIGHTS}")
+
+
+def epoch_line(event: EpochEnded) -> str:
+    """The metrics of an epoch in a line."""
+    logs = event.logs
+    width = len(str(event.epochs))
+    return (
+        f"epoch {event.epoch:{width}}/{event.epochs}"
+        f"  loss {metric(logs['loss'])}  acc {metric(logs['acc'])}"
+        f"  val_loss {metric(logs['val_loss'])}  val_acc {metric(logs['val_acc'])}"
+        f"  lr {significant(logs['lr'])}  {duration(logs['seconds'])}"
+        f"  {logs['samples_per_s']:,.0f} samples/s"
+    )
+
+
+def _fields(event: Event) -> dict[str, Any]:
+    """An event as JSON; an epoch's metrics stand beside its number."""
+    fields = asdict(event)
+    if isinstance(event, EpochEnded):
+        return fields | fields.pop("logs")
+    return fields
