@@ -1,6 +1,9 @@
-"""Losses: one number that says how wrong a batch is, and its gradient.
+"""Losses: the error of a batch as one number, and its gradient.
 
-Both losses are means over what they are given. A batch that is split into micro-batches
+To add a loss, write its class here and decorate it with ``register`` and its name in a config;
+``LOSSES``, the config schema, the form and the help follow.
+
+All losses are means over what they are given. A batch that is split into micro-batches
 therefore gets the gradient of the whole batch by weighting each part with its share of the
 samples, ``n_micro / N``, and adding.
 
@@ -8,7 +11,8 @@ A loss object keeps what its backward pass needs, so each thread uses one of its
 """
 
 from abc import ABC, abstractmethod
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +23,17 @@ Array = NDArray[Any]
 
 
 class Loss(ABC):
-    """The contract: ``forward`` gives the loss, ``backward`` its gradient for the same batch."""
+    """The contract: ``forward`` gives the loss, ``backward`` its gradient for the same batch.
+
+    Attributes:
+        takes_labels: whether the targets are class indices (N,), else one-hot rows (N, C).
+        takes_logits: whether it applies the softmax itself, so that scores must be unlimited.
+        smooths_labels: whether its constructor takes ``label_smoothing``.
+    """
+
+    takes_labels: ClassVar[bool] = False
+    takes_logits: ClassVar[bool] = False
+    smooths_labels: ClassVar[bool] = False
 
     @abstractmethod
     def forward(self, pred: Array, target: Array) -> float:
@@ -29,7 +43,43 @@ class Loss(ABC):
     def backward(self) -> Array:
         """The gradient of the last ``forward`` for its ``pred``: a new array of its dtype."""
 
+    def target(self, labels: Array, classes: int, dtype: np.typing.DTypeLike) -> Array:
+        """The target of ``forward`` for class labels.
 
+        Args:
+            labels: class indices ``(N,)``.
+            classes: how many there are, C.
+            dtype: of one-hot rows.
+
+        Returns:
+            The labels themselves, or one-hot rows ``(N, C)``.
+        """
+        return labels if self.takes_labels else np.eye(classes, dtype=dtype)[labels]
+
+
+L = TypeVar("L", bound=Loss)
+
+LOSSES: dict[str, type[Loss]] = {}
+"""Every registered loss by its name in a config."""
+
+
+def register(name: str) -> Callable[[type[L]], type[L]]:
+    """Class decorator: make a loss known by a name.
+
+    Raises:
+        ValueError: another loss has that name.
+    """
+
+    def add(loss: type[L]) -> type[L]:
+        if name in LOSSES:
+            raise ValueError(f"two losses are called {name}")
+        LOSSES[name] = loss
+        return loss
+
+    return add
+
+
+@register("cross_entropy")
 class SoftmaxCrossEntropy(Loss):
     r"""Softmax and cross-entropy in one, for logits ``(N, C)`` and class indices ``(N,)``.
 
@@ -50,6 +100,10 @@ class SoftmaxCrossEntropy(Loss):
     Raises:
         ValueError: ``label_smoothing`` is not in ``[0, 1]``.
     """
+
+    takes_labels = True
+    takes_logits = True
+    smooths_labels = True
 
     def __init__(self, label_smoothing: float = 0.0) -> None:
         if not 0.0 <= label_smoothing <= 1.0:
@@ -128,6 +182,7 @@ class SoftmaxCrossEntropy(Loss):
             return np.log(sums[:, 0]) - expected, probabilities
 
 
+@register("mse")
 class MSE(Loss):
     r"""Mean squared error: the mean of ``(pred - target)^2`` over all elements, as in PyTorch.
 
@@ -171,9 +226,6 @@ class MSE(Loss):
             raise NotReadyError("MSE.backward needs a forward before it")
         with np.errstate(over="ignore"):
             return self._difference * (2.0 / self._difference.size)
-
-
-LOSSES: dict[str, type[Loss]] = {"cross_entropy": SoftmaxCrossEntropy, "mse": MSE}
 
 
 def _check_floats(loss: str, pred: Array) -> None:

@@ -9,6 +9,7 @@ from engine.config.errors import KeyPath, dotted
 from engine.config.schedulers import CosineAnnealingLR
 from engine.config.schema import Config
 from engine.data import DATASETS
+from engine.losses import LOSSES
 from engine.models import build
 
 
@@ -41,8 +42,8 @@ def advise(config: Config) -> list[Advice]:
 
 
 def _scores(config: Config) -> Iterator[Advice]:
-    """An activation that limits the scores, before a cross-entropy on logits."""
-    if config.train.loss != "cross_entropy":
+    """An activation that limits the scores, before a loss on logits."""
+    if not LOSSES[config.train.loss].takes_logits:
         return
     low, high, last = -math.inf, math.inf, None
     for i, layer in enumerate(build(config.specs, DATASETS[config.dataset].image_shape)):
@@ -57,8 +58,8 @@ def _scores(config: Config) -> Iterator[Advice]:
     where: KeyPath = ("model",) if config.model is not None else ("layers", index, name)
     yield Advice(
         where,
-        f"{name} limits the scores to {_words(low, high)}, but cross_entropy expects unlimited "
-        "scores, as it applies the softmax itself; remove it",
+        f"{name} limits the scores to {_words(low, high)}, but {config.train.loss} expects "
+        "unlimited scores, as it applies the softmax itself; remove it",
     )
 
 

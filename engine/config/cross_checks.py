@@ -10,6 +10,7 @@ from engine.config.schema import Config
 from engine.data import DATASETS
 from engine.errors import SpecError
 from engine.layers import shape_text
+from engine.losses import LOSSES
 from engine.models import build, spec_problems
 from engine.models.memory import (
     MAX_SAVED_BYTES,
@@ -186,10 +187,11 @@ def _optimizer(config: Config) -> Iterator[Finding]:
 
 
 def _smoothing(config: Config) -> Iterator[Finding]:
-    if config.train.label_smoothing and config.train.loss != "cross_entropy":
+    if config.train.label_smoothing and not LOSSES[config.train.loss].smooths_labels:
+        able = " or ".join(name for name, loss in LOSSES.items() if loss.smooths_labels)
         yield Finding(
             ("train", "label_smoothing"),
-            f"expected 0 for the loss {config.train.loss}; it belongs to cross_entropy",
+            f"expected 0 for the loss {config.train.loss}; it belongs to {able}",
         )
 
 

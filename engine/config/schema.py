@@ -12,6 +12,7 @@ from pydantic import Field
 from engine.config.callbacks import Callbacks
 from engine.config.schedulers import Scheduler
 from engine.data import DATASETS
+from engine.losses import LOSSES
 from engine.models import PRESETS, LayerSpec, preset
 from engine.optim import OPTIMIZERS
 from engine.optim.optimizer import parameters_of
@@ -84,7 +85,7 @@ class Train(Section):
     lr: float = Field(
         default=0.01, gt=0, description="learning rate", json_schema_extra={"live": True}
     )
-    loss: Literal["cross_entropy", "mse"] = Field(
+    loss: Annotated[str, OneOf(LOSSES)] = Field(
         default="cross_entropy", description="what is minimised; mse compares with one-hot targets"
     )
     label_smoothing: float = Field(

@@ -9,7 +9,7 @@ from importlib import import_module
 
 from engine.data.access import fetch, how_to_get, load, locate, verify
 from engine.data.augment import Augment
-from engine.data.batches import Batches, one_hot, split_validation
+from engine.data.batches import Batches, split_validation
 from engine.data.dataset import (
     Dataset,
     DatasetInfo,
@@ -34,7 +34,6 @@ __all__ = [
     "how_to_get",
     "load",
     "locate",
-    "one_hot",
     "register",
     "split_validation",
     "verify",

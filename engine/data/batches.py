@@ -181,10 +181,3 @@ def split_validation(
         members = np.flatnonzero(labels == label)
         held_out[rng.permutation(members)[:share]] = True
     return np.flatnonzero(~held_out), np.flatnonzero(held_out)
-
-
-def one_hot(labels: np.ndarray, num_classes: int) -> np.ndarray:
-    """Labels (N,) as rows of float32 (N, num_classes) with a single 1."""
-    encoded = np.zeros((len(labels), num_classes), np.float32)
-    encoded[np.arange(len(labels)), labels] = 1
-    return encoded

@@ -6,10 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from engine.config import Config
-from engine.data import Dataset, one_hot
+from engine.data import Dataset
 from engine.errors import ConfigError
 from engine.gradcheck import Mode, Report, Row, check_network
-from engine.losses import SoftmaxCrossEntropy
 from engine.parallel.workers import Workers
 from engine.rng import Purpose, stream
 from engine.train import factory
@@ -67,9 +66,7 @@ def run_check(
     rng = stream(Purpose.GRADCHECK, config.seed)
     x, labels = _real_samples(dataset, samples, rng)
     loss = factory.make_loss(config)
-    target = labels
-    if not isinstance(loss, SoftmaxCrossEntropy):
-        target = one_hot(labels, len(dataset.classes)).astype(np.float64)
+    target = loss.target(labels, len(dataset.classes), np.float64)
     say(
         f"{samples} test samples of {dataset.name}, {model.count_parameters():,} parameters "
         f"in float64, {type(loss).__name__}, mode {mode}"

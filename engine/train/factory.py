@@ -14,7 +14,7 @@ from engine.data import Batches, Dataset, FetchCancelledError, split_validation
 from engine.data.dataset import Cancelled, Progress
 from engine.errors import CheckpointError, ConfigError, RunError
 from engine.layers import Sequential
-from engine.losses import MSE, Loss, SoftmaxCrossEntropy
+from engine.losses import LOSSES, Loss
 from engine.models import build
 from engine.optim import OPTIMIZERS, Optimizer
 from engine.rng import Purpose, stream
@@ -146,9 +146,9 @@ def _network(config: Config) -> Sequential:
 
 def make_loss(config: Config) -> Loss:
     """The config's loss."""
-    if config.train.loss == "mse":
-        return MSE()
-    return SoftmaxCrossEntropy(config.train.label_smoothing)
+    loss = LOSSES[config.train.loss]
+    options = {"label_smoothing": config.train.label_smoothing} if loss.smooths_labels else {}
+    return loss(**options)
 
 
 def make_optimizer(config: Config) -> Optimizer:

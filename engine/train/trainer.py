@@ -20,7 +20,7 @@ import numpy as np
 from engine import metrics
 from engine.data import Batches
 from engine.layers import Layer, Sequential
-from engine.losses import Loss, SoftmaxCrossEntropy
+from engine.losses import Loss
 from engine.optim import Optimizer
 from engine.optim.clipping import DOT_LENGTH, clip_factor, norm_of, square_sums
 from engine.optim.parameters import FlatParameters, share_buffers, share_slots
@@ -287,7 +287,7 @@ class Trainer:
             piece, share = self._piece(order, step, i)
             x, labels = self._begin(order, step, i, rank, piece)
             logits = replica.forward(x)
-            value = loss.forward(logits, self._target(logits, labels))
+            value = loss.forward(logits, loss.target(labels, logits.shape[1], logits.dtype))
             replica.backward(loss.backward() * share)
             dead = dead_shares(replica) if order.inspect and i == 0 else {}
             replica.release()
@@ -304,8 +304,10 @@ class Trainer:
             x, labels = self._sources[order.source].load(piece)
             logits = replica.forward(x)
             replica.release()
-            loss = self._losses[i].forward(logits, self._target(logits, labels))
-        return logits, labels, loss * len(labels)
+            loss = self._losses[i]
+            target = loss.target(labels, logits.shape[1], logits.dtype)
+            value = loss.forward(logits, target)
+        return logits, labels, value * len(labels)
 
     def _put_back(self, buffers: Sequence[Array]) -> None:
         for array, before in zip(self._buffers, buffers, strict=True):
@@ -331,11 +333,6 @@ class Trainer:
             layer.rank = rank
             layer.use_rng(rng)
         return self._sources[order.source].load(piece, stream(Purpose.AUGMENT, *where))
-
-    def _target(self, logits: Array, labels: Array) -> Array:
-        if isinstance(self._loss, SoftmaxCrossEntropy):
-            return labels
-        return np.eye(logits.shape[1], dtype=logits.dtype)[labels]
 
     def _source(self, batches: Batches) -> int:
         """The number by which an order names these batches."""

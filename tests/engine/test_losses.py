@@ -6,24 +6,27 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from engine.errors import ShapeError
-from engine.losses import LOSSES, MSE, Loss, SoftmaxCrossEntropy
+from engine.config import loads
+from engine.errors import ConfigError, ShapeError
+from engine.losses import LOSSES, MSE, Loss, SoftmaxCrossEntropy, register
+from engine.train.factory import make_loss
 
 SMOOTHING = [0.0, 0.1, 0.5, 1.0]
 CASES = [
-    pytest.param(lambda: SoftmaxCrossEntropy(), "labels", id="cross_entropy"),
-    pytest.param(lambda: SoftmaxCrossEntropy(0.1), "labels", id="cross_entropy smoothed"),
-    pytest.param(lambda: SoftmaxCrossEntropy(1.0), "labels", id="cross_entropy all smoothing"),
-    pytest.param(lambda: MSE(), "values", id="mse"),
+    *(pytest.param(loss, id=name) for name, loss in LOSSES.items()),
+    pytest.param(lambda: SoftmaxCrossEntropy(0.1), id="cross_entropy smoothed"),
+    pytest.param(lambda: SoftmaxCrossEntropy(1.0), id="cross_entropy all smoothing"),
 ]
+"""Every registered loss, and other ways to make one."""
+
 Make = Callable[[], Loss]
 
 
 def batch(
-    kind: str, rng: np.random.Generator, dtype: type = np.float64, n: int = 7, f: int = 5
+    loss: Loss, rng: np.random.Generator, dtype: type = np.float64, n: int = 7, f: int = 5
 ) -> tuple[np.ndarray, np.ndarray]:
     pred = (3 * rng.standard_normal((n, f))).astype(dtype)
-    if kind == "labels":
+    if loss.takes_labels:
         return pred, rng.integers(0, f, n)
     return pred, rng.standard_normal((n, f)).astype(dtype)
 
@@ -46,11 +49,9 @@ def relative_error(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.abs(a - b).max() / max(np.abs(a).max(), np.abs(b).max()))
 
 
-@pytest.mark.parametrize(("make", "kind"), CASES)
-def test_gradient_against_finite_differences(
-    make: Make, kind: str, rng: np.random.Generator
-) -> None:
-    pred, target = batch(kind, rng)
+@pytest.mark.parametrize("make", CASES)
+def test_gradient_against_finite_differences(make: Make, rng: np.random.Generator) -> None:
+    pred, target = batch(make(), rng)
     loss = make()
     numeric = numeric_gradient(loss, pred, target)
     loss.forward(pred, target)
@@ -80,7 +81,7 @@ class Mutant(SoftmaxCrossEntropy):
 def test_bug_20_the_check_of_gradients_sees_a_broken_backward(
     mutation: Callable[[np.ndarray, np.ndarray], np.ndarray], rng: np.random.Generator
 ) -> None:
-    pred, target = batch("labels", rng)
+    pred, target = batch(SoftmaxCrossEntropy(), rng)
     loss = Mutant(mutation)
     numeric = numeric_gradient(loss, pred, target)
     loss.forward(pred, target)
@@ -91,7 +92,7 @@ def test_bug_20_the_check_of_gradients_sees_a_broken_backward(
 def test_cross_entropy_is_that_of_the_definition(
     smoothing: float, rng: np.random.Generator
 ) -> None:
-    logits, labels = batch("labels", rng)
+    logits, labels = batch(SoftmaxCrossEntropy(), rng)
     expected = []
     for row, label in zip(logits.tolist(), labels.tolist(), strict=True):
         total = math.fsum(math.exp(z) for z in row)
@@ -108,11 +109,43 @@ def test_cross_entropy_of_a_network_that_knows_nothing_is_log_of_the_classes() -
     np.testing.assert_allclose(loss.backward()[0], [(0.1 - 1) / 4] + [0.1 / 4] * 9, rtol=1e-14)
 
 
+def test_cross_entropy_by_hand() -> None:
+    """Probabilities (1, 2, 3)/6, of which the third counts, and (1, 1, 1)/3, the first."""
+    loss = SoftmaxCrossEntropy()
+    logits = np.log([[1.0, 2.0, 3.0], [1.0, 1.0, 1.0]])
+    assert loss.forward(logits, np.array([2, 0])) == pytest.approx((math.log(2) + math.log(3)) / 2)
+    np.testing.assert_allclose(
+        loss.backward(), [[1 / 12, 2 / 12, -3 / 12], [-4 / 12, 2 / 12, 2 / 12]], rtol=1e-14
+    )
+
+
 def test_mse_by_hand() -> None:
+    """Differences (1, 0, -2) and (0, 3, -1): squares 1 + 4 + 9 + 1 over 6, slopes 2/6 of each."""
     loss = MSE()
-    pred, target = np.array([[1.0, 2.0], [3.0, 5.0]]), np.array([[0.0, 2.0], [5.0, 4.0]])
-    assert loss.forward(pred, target) == (1 + 0 + 4 + 1) / 4
-    np.testing.assert_array_equal(loss.backward(), [[0.5, 0.0], [-1.0, 0.5]])
+    pred, target = np.array([[1.0, 2, 3], [0, 5, 1]]), np.array([[0.0, 2, 5], [0, 2, 2]])
+    assert loss.forward(pred, target) == 15 / 6
+    np.testing.assert_allclose(loss.backward(), [[1 / 3, 0, -2 / 3], [0, 1, -1 / 3]], rtol=1e-15)
+
+
+def test_targets_of_class_labels_are_labels_or_one_hot_rows() -> None:
+    labels = np.array([2, 0, 2])
+    assert SoftmaxCrossEntropy().target(labels, 3, np.float32) is labels
+    rows = MSE().target(labels, 3, np.float32)
+    assert rows.dtype == np.float32
+    assert rows.tolist() == [[0, 0, 1], [1, 0, 0], [0, 0, 1]]
+
+
+def test_a_config_may_name_every_registered_loss_and_no_other() -> None:
+    text = "dataset: mnist_mini\nmodel: mlp\ntrain: {loss: %s}\n"
+    for name, loss in LOSSES.items():
+        assert type(make_loss(loads(text % name))) is loss
+    with pytest.raises(ConfigError, match="expected one of cross_entropy, mse"):
+        loads(text % "hinge")
+
+
+def test_two_losses_of_one_name_are_refused() -> None:
+    with pytest.raises(ValueError, match="two losses are called mse"):
+        register("mse")(MSE)
 
 
 @pytest.mark.parametrize("size", [1e3, 1e30, 3e38])
@@ -128,11 +161,11 @@ def test_a_confident_mistake_costs_its_margin() -> None:
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-@pytest.mark.parametrize(("make", "kind"), CASES)
+@pytest.mark.parametrize("make", CASES)
 def test_a_diverged_network_gives_a_loss_that_is_not_finite_and_no_warning(
-    make: Make, kind: str, bad: float, rng: np.random.Generator
+    make: Make, bad: float, rng: np.random.Generator
 ) -> None:
-    pred, target = batch(kind, rng, np.float32)
+    pred, target = batch(make(), rng, np.float32)
     pred[2, 3] = bad
     loss = make()
     assert not math.isfinite(loss.forward(pred, target))
@@ -148,11 +181,11 @@ def test_mse_that_overflows_is_infinite_without_a_warning(size: float) -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize(("make", "kind"), CASES)
+@pytest.mark.parametrize("make", CASES)
 def test_bug_18_dtype_is_that_of_the_prediction(
-    make: Make, kind: str, dtype: type, rng: np.random.Generator
+    make: Make, dtype: type, rng: np.random.Generator
 ) -> None:
-    pred, target = batch(kind, rng, dtype)
+    pred, target = batch(make(), rng, dtype)
     loss = make()
     assert type(loss.forward(pred, target)) is float
     assert loss.backward().dtype == dtype
@@ -170,11 +203,11 @@ def test_mse_takes_targets_of_another_dtype_without_leaving_float32(
         assert loss.backward().dtype == np.float32
 
 
-@pytest.mark.parametrize(("make", "kind"), CASES)
+@pytest.mark.parametrize("make", CASES)
 def test_bug_12_and_13_nothing_is_changed_and_backward_repeats(
-    make: Make, kind: str, rng: np.random.Generator
+    make: Make, rng: np.random.Generator
 ) -> None:
-    pred, target = batch(kind, rng)
+    pred, target = batch(make(), rng)
     before = pred.copy(), target.copy()
     loss = make()
     loss.forward(pred, target)
@@ -192,9 +225,9 @@ def test_bug_12_and_13_nothing_is_changed_and_backward_repeats(
     np.testing.assert_array_equal(target, before[1])
 
 
-@pytest.mark.parametrize(("make", "kind"), CASES)
-def test_micro_batches_add_up_to_the_batch(make: Make, kind: str, rng: np.random.Generator) -> None:
-    pred, target = batch(kind, rng, n=10)
+@pytest.mark.parametrize("make", CASES)
+def test_micro_batches_add_up_to_the_batch(make: Make, rng: np.random.Generator) -> None:
+    pred, target = batch(make(), rng, n=10)
     whole, part = make(), make()
     total = whole.forward(pred, target)
     losses, grads = 0.0, []
@@ -207,7 +240,7 @@ def test_micro_batches_add_up_to_the_batch(make: Make, kind: str, rng: np.random
 
 
 def test_per_sample_does_not_disturb_backward(rng: np.random.Generator) -> None:
-    logits, labels = batch("labels", rng)
+    logits, labels = batch(SoftmaxCrossEntropy(), rng)
     loss = SoftmaxCrossEntropy()
     loss.forward(logits, labels)
     expected = loss.backward()
@@ -217,7 +250,7 @@ def test_per_sample_does_not_disturb_backward(rng: np.random.Generator) -> None:
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.int64])
 def test_any_integer_dtype_is_a_label(dtype: type, rng: np.random.Generator) -> None:
-    logits, labels = batch("labels", rng)
+    logits, labels = batch(SoftmaxCrossEntropy(), rng)
     loss = SoftmaxCrossEntropy()
     expected = loss.forward(logits, labels)
     assert loss.forward(logits, labels.astype(dtype)) == expected
@@ -282,7 +315,7 @@ def test_cross_entropy_like_pytorch(
 ) -> None:
     import torch
 
-    logits, labels = batch("labels", rng, dtype, n=16, f=10)
+    logits, labels = batch(SoftmaxCrossEntropy(), rng, dtype, n=16, f=10)
     x = torch.from_numpy(logits.copy()).requires_grad_()
     expected = torch.nn.functional.cross_entropy(
         x, torch.from_numpy(labels), label_smoothing=smoothing
@@ -298,7 +331,7 @@ def test_cross_entropy_like_pytorch(
 def test_mse_like_pytorch(dtype: type, tolerance: float, rng: np.random.Generator) -> None:
     import torch
 
-    pred, target = batch("values", rng, dtype, n=16, f=10)
+    pred, target = batch(MSE(), rng, dtype, n=16, f=10)
     x = torch.from_numpy(pred.copy()).requires_grad_()
     expected = torch.nn.functional.mse_loss(x, torch.from_numpy(target))
     expected.backward()

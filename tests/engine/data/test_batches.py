@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.data import Augment, Batches, Split, one_hot, split_validation
+from engine.data import Augment, Batches, Split, split_validation
 from engine.errors import ConfigError, ShapeError
 
 
@@ -271,11 +271,3 @@ def test_validation_is_chosen_by_the_seed() -> None:
 def test_validation_must_leave_something_on_both_sides(validation: float) -> None:
     with pytest.raises(ConfigError, match=r"^validation: .* expected 1 to 9$"):
         split_validation(10, validation, 0)
-
-
-def test_one_hot() -> None:
-    encoded = one_hot(np.array([2, 0, 2]), 4)
-    assert encoded.dtype == np.float32
-    assert encoded.tolist() == [[0, 0, 1, 0], [1, 0, 0, 0], [0, 0, 1, 0]]
-    with pytest.raises(IndexError):
-        one_hot(np.array([4]), 4)
