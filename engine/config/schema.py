@@ -5,7 +5,7 @@ here and nowhere else. Keys marked ``live`` can be changed while a training runs
 """
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field
 
