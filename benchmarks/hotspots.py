@@ -23,7 +23,8 @@ from engine.inspection.profiler import (
     product_share,
     still_trainer,
 )
-from engine.parallel.workers import MICRO_BATCH, Workers
+from engine.parallel.micro_batches import MICRO_BATCH
+from engine.parallel.workers import Workers
 
 BATCH = 128
 T = TypeVar("T")

@@ -11,7 +11,8 @@ from engine.config import Config
 from engine.data import DATASETS, Batches, Split
 from engine.models import build
 from engine.models.memory import training_bytes
-from engine.parallel.workers import MICRO_BATCH, Workers
+from engine.parallel.micro_batches import MICRO_BATCH
+from engine.parallel.workers import Workers
 from engine.train import factory
 from engine.train.trainer import Trainer
 

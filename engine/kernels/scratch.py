@@ -1,4 +1,4 @@
-"""Scratch memory that is reused, one set for each that computes.
+"""Scratch memory that is reused, a set for every thread that computes.
 
 A fresh array of a megabyte costs a page fault per 4 KB the first time it is written; a kernel
 that asks here gets the same memory every time, still warm in the cache.
@@ -15,9 +15,9 @@ _local = threading.local()
 
 
 def scratch(name: str, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """An uninitialised array, valid until this name is asked for again, or a meeting (``Rank``).
+    """An uninitialised array, valid until this name is asked for again, or an all-gather.
 
-    At a meeting whoever computes next takes over the thread's workspace.
+    In an all-gather the next thread that computes takes over the thread's workspace.
     """
     buffers: Workspace = _local.__dict__.setdefault("buffers", {})
     size = math.prod(shape)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from engine.errors import DTypeError, NotReadyError, ShapeError
-from engine.parallel.threads import Alone, Rank
+from engine.parallel.threads import Group, SoloGroup
 
 Array = np.ndarray
 Shape = tuple[int, ...]
@@ -42,7 +42,7 @@ class Layer:
         grads: the loss's gradient for each of them, same names and shapes.
         buffers: arrays that are kept but not trained (``running_mean``).
         training: True in training mode, False when evaluating.
-        meets: whether, in training, the micro-batches of a batch meet in it (``rank``).
+        needs_sync: whether, in training, the micro-batches of a batch meet in it (``group``).
         needs_dx: False for a network's first layer: its ``backward`` may return None.
         out_shape: of the last forward pass, with the batch; None before the first.
     """
@@ -53,7 +53,7 @@ class Layer:
     makes_new_output: ClassVar[bool] = False
     folds_batchnorm: ClassVar[bool] = False
     branches: ClassVar[tuple[str, ...]] = ()
-    meets: ClassVar[bool] = False
+    needs_sync: ClassVar[bool] = False
 
     def __init__(self) -> None:
         self.params: dict[str, Array] = {}
@@ -63,7 +63,7 @@ class Layer:
         self.needs_dx = True
         self.saved: Any = None
         self.out_shape: Shape | None = None
-        self.rank: Rank = Alone()
+        self.group: Group = SoloGroup()
 
     # -- to override ------------------------------------------------------------------------
 

@@ -20,13 +20,13 @@ class _BatchNorm(Layer):
     """What both batch normalisations share: one row of memory per channel, normalised.
 
     Inside, the input is (H, C, P): blocks of P = W·N numbers of each channel. Where a batch is
-    split into micro-batches, their sums meet (``rank.all_gather``), so that the statistics are
+    split into micro-batches, their sums meet (``group.all_gather``), so that the statistics are
     those of the whole batch.
     """
 
     input_rank = 0
 
-    meets = True
+    needs_sync = True
 
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float = 0.1) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ class _BatchNorm(Layer):
         for rows in _spans(blocks):
             centred = np.subtract(blocks[rows], mean_row, out=_scratch(blocks[rows]))
             own_squares += _channel_dots(centred, centred)
-        parts = self.rank.all_gather((own_count, own_mean, own_squares))
+        parts = self.group.all_gather((own_count, own_mean, own_squares))
         count, mean, squares = parts[0]
         for n, other_mean, other_squares in parts[1:]:
             delta = other_mean - mean
@@ -80,7 +80,7 @@ class _BatchNorm(Layer):
                 f"{self!r} got one value a channel, which has no variance; train it with more "
                 "than one sample a batch"
             )
-        if self.rank.index == 0:
+        if self.group.index == 0:
             for name, value in (("mean", mean), ("var", squares / (count - 1))):
                 running = self.buffers[f"running_{name}"]
                 running *= 1 - self.momentum
@@ -117,7 +117,7 @@ class _BatchNorm(Layer):
         scale = self.params["weight"] * inverse_std
         if not trained:
             return from_channel_blocks(dblocks * scale[:, None], x.shape)
-        parts = self.rank.all_gather((dblocks.shape[0] * dblocks.shape[2], dbeta, dgamma))
+        parts = self.group.all_gather((dblocks.shape[0] * dblocks.shape[2], dbeta, dgamma))
         count = sum(n for n, _, _ in parts)
         mean_dbeta = sum((b for _, b, _ in parts), np.zeros_like(dbeta)) / count
         mean_dgamma = sum((g for _, _, g in parts), np.zeros_like(dgamma)) / count

@@ -7,10 +7,11 @@ import numpy as np
 
 from engine.layers import Layer, Sequential
 from engine.layers.layer import Array, Shape
-from engine.parallel.group import Crew, Numbered, in_order
-from engine.parallel.processes import Team
+from engine.parallel.group import Numbered, ProcessGroup, in_order
+from engine.parallel.micro_batches import micro_batches
+from engine.parallel.processes import WorkerPool
 from engine.parallel.shared_memory import shared_zeros
-from engine.parallel.workers import WORTH_A_TEAM, Workers, micro_batches
+from engine.parallel.workers import WORTH_PROCESSES, Workers
 
 
 class Predictor:
@@ -37,17 +38,17 @@ class Predictor:
         self._workers = workers
         self._model = Sequential(_forward_only(fold_batch_norms(model))).replica().eval()
         self._multiply_adds: dict[Shape, int] = {}
-        self._team: Team[list[Numbered[Array]]] | None = None
+        self._pool: WorkerPool[list[Numbered[Array]]] | None = None
         self._shared = np.empty(0)
 
     def logits(self, x: Array) -> Array:
         """(N, C, H, W) → (N, classes)."""
         pieces = micro_batches(len(x))
-        if len(pieces) > 1 and self._work(x.shape) >= WORTH_A_TEAM:
-            team = self._team_for(x)
-            if team is not None:
+        if len(pieces) > 1 and self._work(x.shape) >= WORTH_PROCESSES:
+            pool = self._pool_for(x)
+            if pool is not None:
                 self._shared[: x.size].reshape(x.shape)[...] = x
-                return np.concatenate(in_order(*team.run(x.shape, len(pieces))))
+                return np.concatenate(in_order(*pool.run(x.shape, len(pieces))))
         return np.concatenate([_forward(self._model, x[piece]) for piece in pieces])
 
     def _work(self, shape: Shape) -> int:
@@ -58,20 +59,20 @@ class Predictor:
             self._multiply_adds[in_shape] = self._model.multiply_adds(in_shape)
         return n * self._multiply_adds[in_shape]
 
-    def _team_for(self, x: Array) -> Team[list[Numbered[Array]]] | None:
+    def _pool_for(self, x: Array) -> WorkerPool[list[Numbered[Array]]] | None:
         """Workers that see an input of this size and type."""
         if x.size > self._shared.size or x.dtype != self._shared.dtype:
-            if self._team is not None:
-                self._team.close()
+            if self._pool is not None:
+                self._pool.close()
             self._shared = shared_zeros(x.size, x.dtype, "the images")
-        if self._team is None or self._team.closed:
-            self._team = self._workers.team(self._task)
-        return self._team
+        if self._pool is None or self._pool.closed:
+            self._pool = self._workers.pool(self._task)
+        return self._pool
 
-    def _task(self, shape: Shape, crew: Crew) -> list[Numbered[Array]]:
+    def _task(self, shape: Shape, group: ProcessGroup) -> list[Numbered[Array]]:
         x = self._shared[: math.prod(shape)].reshape(shape)
         pieces = micro_batches(len(x))
-        return crew.each(lambda i, rank: _forward(self._model, x[pieces[i]]), len(pieces))
+        return group.map(lambda i, _: _forward(self._model, x[pieces[i]]), len(pieces))
 
 
 def fold_batch_norms(layers: Iterable[Layer]) -> list[Layer]:

@@ -3,7 +3,7 @@
 import math
 
 from engine.layers import Layer, Shape
-from engine.parallel.workers import MICRO_BATCH, micro_batches
+from engine.parallel.micro_batches import MICRO_BATCH, micro_batches
 
 FLOAT = 4
 """Bytes of a number while training."""
@@ -44,7 +44,7 @@ def training_bytes(model: Layer, in_shape: Shape, batch_size: int, workers: int 
     # Weights, two slots of an optimizer, scratch; and a gradient for every micro-batch.
     weights = FLOAT * model.count_parameters() * (4 + pieces)
     together = workers or 2
-    joined = any(layer.meets for layer in model.walk())
+    joined = any(layer.needs_sync for layer in model.walk())
     trained = batch_size if joined else min(together, pieces) * -(-batch_size // pieces)
     # Every activation has a gradient; none has where the network is evaluated.
     samples = max(2 * trained, together * MICRO_BATCH)

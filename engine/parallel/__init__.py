@@ -1,7 +1,8 @@
 """Several processors on one batch, with the same bits for any number of them.
 
-* ``workers`` - the micro-batches of a batch, and how many workers compute them.
-* ``group`` - what each of the processes of a group does; ``processes`` - the processes themselves.
-* ``threads`` - where micro-batches that are computed at once wait for each other.
-* ``shared_memory`` - arrays that all processes see.
+* ``micro_batches`` - the fixed split of a batch, and the fixed tree of sums.
+* ``workers`` - how many compute, in processes or threads; ``blas`` - its limit meanwhile.
+* ``processes`` - the pool of worker processes; ``group`` - what one of them sees of the others.
+* ``threads`` - micro-batches that wait for each other in an all-gather.
+* ``shared_memory`` - arrays, orders and values that all processes see.
 """

@@ -1,8 +1,7 @@
-"""Those who carry out the same order together, each with a share of the work.
+"""A process group: processes that run the same program, each on its share of the data (SPMD).
 
-It is how programs for many processors are usually written (SPMD): all run the same program, each
-on its own part of the data, and where one needs what the others have, all gather it. With one
-member it is an ordinary program.
+Where one needs the values of the others, all of them call ``all_gather``. With one member it is
+an ordinary program.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -11,98 +10,98 @@ from typing import Any, Protocol, TypeVar
 
 from engine.errors import RunError
 from engine.kernels.partition import equal_parts
-from engine.parallel.threads import MeetingThreads, Rank, Swap
+from engine.parallel.threads import Gather, Group, MicroBatchThreads
 
 T = TypeVar("T")
 
 
 Numbered = tuple[int, T]
-"""The number of a micro-batch, and what was made of it."""
+"""The number of a micro-batch and its result."""
 
 
-class Piles(Protocol):
-    """The members' shares of the micro-batches, from which others may take."""
+class WorkQueue(Protocol):
+    """The micro-batches of all members; one without work steals from the others."""
 
     def take(self, shares: Sequence[range], member: int) -> Iterator[int]:
-        """Numbers from a member's own share, then from others'; each is given to only one."""
+        """Numbers from a member's own share, then from others'; each is given out once."""
         ...
 
 
-class Crew:
-    """The place of one process among those that carry out an order.
+class ProcessGroup:
+    """One process's view of the group that it is a member of.
 
     Args:
-        threads: what it computes micro-batches with.
-        index: which member it is.
+        threads: compute its micro-batches.
+        index: the number of this member, from 0.
         members: how many there are.
-        swap: from this member's values to those of all, in order; None for the only member.
-        piles: where members take micro-batches from; None for the only member.
+        gather: the all-gather of the members; None for the only member.
+        queue: the micro-batches of all members; None for the only member.
 
     Attributes:
-        index: which member this is, from 0.
+        index: the number of this member, from 0.
     """
 
     def __init__(
         self,
-        threads: MeetingThreads,
+        threads: MicroBatchThreads,
         index: int = 0,
         members: int = 1,
-        swap: Swap | None = None,
-        piles: Piles | None = None,
+        gather: Gather | None = None,
+        queue: WorkQueue | None = None,
     ) -> None:
         self.index = index
         self._threads = threads
         self._members = members
-        self._swap = swap
-        self._piles = piles
+        self._gather = gather
+        self._queue = queue
 
     def share(self, size: int) -> range:
-        """This member's of 0 to size − 1; empty if there are fewer than members."""
+        """This member's part of the range from 0 to size; empty if there are more members."""
         return self._shares(size)[self.index]
 
     def _shares(self, size: int) -> list[range]:
         return [range(part.start, part.stop) for part in equal_parts(size, self._members)]
 
-    def each(
-        self, task: Callable[[int, Rank], T], size: int, *, meet: bool = False
+    def map(
+        self, task: Callable[[int, Group], T], size: int, *, sync: bool = False
     ) -> list[Numbered[T]]:
-        """Run ``task(number, rank)`` for the micro-batches of this member's share.
+        """Run ``task(number, group)`` for the micro-batches of this member's share.
 
-        Who is done with them takes some of another's, whose processor somebody else may need for
-        a moment, instead of waiting for it. Callers see to it that all gather between two calls.
+        A member that has finished its share steals from another's, whose processor may be busy
+        with something else. Callers all-gather between two calls.
 
         Args:
-            task: what to do with one.
-            size: how many there are.
-            meet: whether they meet: all of a share must then be there at once, so nobody takes
-                of another's. No share may be empty.
+            task: the work of one micro-batch.
+            size: the number of micro-batches.
+            sync: whether the tasks all-gather: a whole share must then run at once, so that there
+                is no stealing. No share may be empty.
 
         Returns:
-            The results of this member. An exception of a task is raised here, when none of this
-            member's is under way any more.
+            The results of this member. An exception of a task is raised here, once no other task
+            of this member runs any more.
 
         Raises:
-            RunError: they meet, and nobody said so.
+            RunError: a task all-gathers without ``sync``.
         """
-        if meet or self._piles is None:
+        if sync or self._queue is None:
             share = self.share(size)
-            return list(zip(share, self._threads.map(task, share, self._swap), strict=True))
+            return list(zip(share, self._threads.map(task, share, self._gather), strict=True))
         return [
             (i, result)
-            for i in self._piles.take(self._shares(size), self.index)
-            for result in self._threads.map(task, range(i, i + 1), _no_meeting)
+            for i in self._queue.take(self._shares(size), self.index)
+            for result in self._threads.map(task, range(i, i + 1), _no_sync)
         ]
 
-    def gather(self, values: list[T]) -> list[T]:
-        """Everybody's values in the order of the members. Waits for all of them."""
-        return values if self._swap is None else self._swap(values)
+    def all_gather(self, values: list[T]) -> list[T]:
+        """The values of all members, in their order. Waits for all of them."""
+        return values if self._gather is None else self._gather(values)
 
 
-def _no_meeting(values: list[Any]) -> list[Any]:
-    raise RunError("micro-batches meet in a layer that does not say so (its ``meets``)")
+def _no_sync(values: list[Any]) -> list[Any]:
+    raise RunError("micro-batches all-gather in a layer whose ``needs_sync`` is False")
 
 
 def in_order(*shares: Iterable[Numbered[T]]) -> list[T]:
-    """The results of all micro-batches, from those who made them."""
+    """The results of all micro-batches in order, from the members' shares."""
     parts = chain.from_iterable(shares)
     return [result for _, result in sorted(parts, key=lambda part: part[0])]

@@ -1,18 +1,18 @@
-"""Worker processes that carry out orders together.
+"""A pool of worker processes that carry out orders together.
 
-Python's threads share one interpreter lock. NumPy lets go of it inside its loops, but the
-operations of a small network take 5 to 100 microseconds each, and to wake a thread that waits
+Python's threads share one interpreter lock. NumPy releases it inside its loops, but the
+operations of a small network take 5 to 100 microseconds each, and waking a thread that waits
 for the lock takes as long. On two cores, two threads were 1.1 times as fast as one in batch
 norm and 1.5 times in convolutions; two processes 1.9 times in both.
 
 A worker is a fork of this process: it has the network and the data set as they are at that
 moment, without a copy. What changes afterwards lies in shared memory (``shared_zeros``):
-parameters, gradients, statistics, and what is to be done next. Results come back through a pipe.
+parameters, gradients, statistics, and the next order. Results come back through a pipe.
 There is nothing in the file system.
 
-Workers end with their parent, however it dies: the end of the pipe tells them, and one that waits
-for others looks for itself. A worker that somebody stopped (SIGSTOP) would hold up all the others,
-and its parent with them: who waits for it makes it continue. When the parent ends, the kernel does.
+Workers end with their parent, however it dies: they see the end of the pipe, and one that waits
+for others polls for it. A stopped worker (SIGSTOP) would hold up all others and its parent, so
+whatever waits for it makes it continue. When the parent ends, the kernel does.
 """
 
 import ctypes
@@ -31,52 +31,51 @@ from typing import Any, Generic, NoReturn, TypeVar
 import numpy as np
 
 from engine.errors import RunError
-from engine.parallel.group import Crew
-from engine.parallel.shared_memory import Exchange, Orders, SharedPiles
-from engine.parallel.threads import MeetingThreads
+from engine.parallel.group import ProcessGroup
+from engine.parallel.shared_memory import AllGather, Mailbox, SharedWorkQueue
+from engine.parallel.threads import MicroBatchThreads
 
 T = TypeVar("T")
 
-Task = Callable[[Any, Crew], T]
-"""From an order and one's place among those who carry it out to a result. Orders and results
-can be pickled."""
+Task = Callable[[Any, ProcessGroup], T]
+"""From an order and the process group to a result. Orders and results can be pickled."""
 
-_LOOK = 0.05
-"""Seconds between two looks at whether to stop."""
-_GREETING = 10.0
-"""Seconds that a worker has to say that it is there."""
+_POLL = 0.05
+"""Seconds between two checks whether to stop."""
+_START_TIMEOUT = 10.0
+"""Seconds that a worker has to start."""
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None  # a fork may not load it any more
 
 
 def can_fork() -> bool:
-    """Whether this system has what a team needs; elsewhere threads must do."""
+    """Whether this system has what a pool needs; elsewhere threads compute."""
     return sys.platform == "linux"
 
 
-class Team(Generic[T]):
-    """Some worker processes, with all that this process has in memory now.
+class WorkerPool(Generic[T]):
+    """Worker processes, with all that this process has in memory now.
 
     Args:
-        task: what they do, again and again. Of the objects that it reads, those that change
-            after this moment must be in shared memory.
-        count: how many.
+        task: carries out an order. Of the objects that it reads, those that change after this
+            moment must be in shared memory.
+        count: how many processes.
 
     Raises:
         OSError: the system has no process or no memory left, or a worker does not start: at the
-            moment of the fork another thread held a lock, in BLAS say, that nobody will release
-            in the worker. Another try will do.
+            moment of the fork another thread held a lock, in BLAS say, that stays locked in the
+            worker. Another try helps.
     """
 
     def __init__(self, task: Task[T], count: int) -> None:
         self._processes: list[int] = []
         self._pipes: list[Connection] = []
-        with ExitStack() as opened:  # one may find no descriptors left
-            self._orders = Orders(count)
-            opened.callback(self._orders.close_bells)
-            self._piles = SharedPiles(count)
-            opened.callback(self._piles.close)
-            exchange = Exchange(count)
+        with ExitStack() as opened:  # there may be no descriptors left
+            self._mailbox = Mailbox(count)
+            opened.callback(self._mailbox.close_eventfds)
+            self._queue = SharedWorkQueue(count)
+            opened.callback(self._queue.close)
+            all_gather = AllGather(count)
             opened.pop_all()
         try:
             for index in range(count):
@@ -84,20 +83,20 @@ class Team(Generic[T]):
                 self._pipes.append(ours)
                 pid = os.fork()
                 if pid == 0:
-                    _live(_Worker(task, index, theirs, self._orders, exchange, self._piles))
+                    _run(_Worker(task, index, theirs, self._mailbox, all_gather, self._queue))
                 theirs.close()
                 self._processes.append(pid)
-            self._await_greetings()
+            self._await_start()
         except BaseException:
             self.close()
             raise
         finally:
-            exchange.close_bells()
+            all_gather.close_eventfds()
 
-    def _await_greetings(self) -> None:
-        deadline = time.monotonic() + _GREETING
+    def _await_start(self) -> None:
+        deadline = time.monotonic() + _START_TIMEOUT
         for pipe in self._pipes:
-            while not pipe.poll(_LOOK):
+            while not pipe.poll(_POLL):
                 self._continue()
                 if time.monotonic() > deadline:
                     raise TimeoutError("a worker process does not start")
@@ -105,24 +104,24 @@ class Team(Generic[T]):
                 pipe.recv()
 
     def run(self, order: Any, members: int, check: Callable[[], None] = lambda: None) -> list[T]:
-        """Have ``task(order, crew)`` done by some workers and return their results in order.
+        """Run ``task(order, group)`` in some workers and return their results in order.
 
         Args:
-            order: what to do; the same for all.
-            members: how many can have something to do; all workers, if it is more.
-            check: called now and then while waiting; may raise to stop at once.
+            order: the argument of the task; the same for all.
+            members: how many workers take part; all of them, if there are fewer.
+            check: called about 20 times a second while waiting; may raise to stop at once.
 
         Raises:
             RunError: a worker died.
-            Exception: what a task raised. After any exception the team is closed.
+            Exception: what a task raised. After any exception the pool is closed.
         """
         pipes = self._pipes[:members]
         results: dict[Connection, T] = {}
         try:
-            self._piles.restart()
-            self._orders.give((order, len(pipes)), len(pipes))
+            self._queue.restart()
+            self._mailbox.post((order, len(pipes)), len(pipes))
             while len(results) < len(pipes):
-                ready = wait([pipe for pipe in pipes if pipe not in results], _LOOK)
+                ready = wait([pipe for pipe in pipes if pipe not in results], _POLL)
                 for pipe in ready:
                     results[pipe] = self._reply(pipe)  # type: ignore[index]
                 if not ready:
@@ -134,7 +133,7 @@ class Team(Generic[T]):
         return [results[pipe] for pipe in pipes]
 
     def _continue(self) -> None:
-        """Let workers go on that somebody has stopped; the others do not notice."""
+        """Continue workers that were stopped (SIGSTOP); the others do not notice."""
         for pid in self._processes:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
@@ -164,21 +163,21 @@ class Team(Generic[T]):
         for pid in self._processes:
             with suppress(ChildProcessError):
                 os.waitpid(pid, 0)
-        self._orders.close_bells()
-        self._piles.close()
+        self._mailbox.close_eventfds()
+        self._queue.close()
         self._pipes, self._processes = [], []
 
 
 class _Worker:
-    """What a worker process does until its parent closes the pipe.
+    """The program of a worker process, until its parent closes the pipe.
 
     Args:
-        task: see ``Team``.
-        index: which worker it is.
+        task: see ``WorkerPool``.
+        index: the number of the worker.
         pipe: replies go there; closed by the parent when there is no more to do.
-        orders: come from there.
-        exchange: the meeting place of the team.
-        piles: where micro-batches are taken from.
+        orders: the mailbox of the orders.
+        all_gather: of the workers.
+        queue: of the micro-batches.
     """
 
     def __init__(
@@ -186,31 +185,31 @@ class _Worker:
         task: Task[Any],
         index: int,
         pipe: Connection,
-        orders: Orders,
-        exchange: Exchange,
-        piles: SharedPiles,
+        orders: Mailbox,
+        all_gather: AllGather,
+        queue: SharedWorkQueue,
     ) -> None:
         self.task = task
         self.index = index
         self.pipe = pipe
         self.orders = orders
-        self.exchange = exchange
-        self.piles = piles
-        self.threads = MeetingThreads(1)
+        self.all_gather = all_gather
+        self.queue = queue
+        self.threads = MicroBatchThreads(1)
 
     @property
     def files(self) -> set[int]:
-        """What it needs open."""
-        bells = {self.orders.bells[self.index], *self.exchange.bells}
-        return {self.pipe.fileno(), *bells, *self.piles.files}
+        """File descriptors that it needs."""
+        eventfds = {self.orders.eventfds[self.index], *self.all_gather.eventfds}
+        return {self.pipe.fileno(), *eventfds, *self.queue.files}
 
-    def greet(self) -> None:
-        """Say that it computes."""
+    def report_start(self) -> None:
+        """Tell the parent that this process computes."""
         product = np.ones((64, 64), np.float32) @ np.ones((64, 64), np.float32)
         self.pipe.send(float(product[0, 0]))
 
     def serve(self) -> None:
-        """Carry out orders until there are no more."""
+        """Carry out orders until there are none left."""
         while (order := self.orders.wait(self.index, self.pipe)) is not None:
             reply: tuple[bool, Any]
             try:
@@ -220,41 +219,41 @@ class _Worker:
             self.pipe.send(reply)
 
     def _work(self, order: Any, members: int) -> Any:
-        # Some workers may have had nothing to do the last time.
-        self.exchange.turn = self.piles.turn = 0
+        # Some workers may have taken no part in the last order.
+        self.all_gather.turn = self.queue.turn = 0
 
-        def swap(values: list[Any]) -> list[Any]:
-            return self.exchange.swap(self.index, members, values)
+        def gather(values: list[Any]) -> list[Any]:
+            return self.all_gather.gather(self.index, members, values)
 
         if members == 1:
-            return self.task(order, Crew(self.threads))
-        return self.task(order, Crew(self.threads, self.index, members, swap, self.piles))
+            return self.task(order, ProcessGroup(self.threads))
+        return self.task(order, ProcessGroup(self.threads, self.index, members, gather, self.queue))
 
 
-def _live(worker: _Worker) -> NoReturn:
-    """The life of a forked process: it never returns to what its parent was doing."""
+def _run(worker: _Worker) -> NoReturn:
+    """Main function of a forked process: never returns to what its parent was doing."""
     try:
-        _end_with(worker.exchange.parent)
+        _die_with(worker.all_gather.parent)
         signal.set_wakeup_fd(-1)
         for number in signal.valid_signals():
             if callable(signal.getsignal(number)):  # the parent's, about its terminal
                 signal.signal(number, signal.SIG_DFL)
-        # Those who send these to the whole group mean the parent, which knows what to do.
+        # Sent to the whole group, they are meant for the parent, which knows what to do.
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
-        gc.freeze()  # what the parent left behind is not this process's to tidy up
-        _let_go_of_files(worker.files)
-        worker.greet()
+        gc.freeze()  # the objects of the parent are not collected here
+        _close_files(worker.files)
+        worker.report_start()
         worker.serve()
     finally:
         os._exit(0)
 
 
-def _end_with(parent: int) -> None:
+def _die_with(parent: int) -> None:
     """Have the kernel continue this process when its parent ends, so that it notices.
 
-    For the kernel that is the thread which forked it. One that goes on without that thread does
-    not notice: therefore it is not SIGKILL.
+    For the kernel the parent is the thread that forked it. It may end before its process does:
+    therefore the signal is not SIGKILL.
     """
     if _LIBC is not None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGCONT)
@@ -262,8 +261,8 @@ def _end_with(parent: int) -> None:
         os._exit(0)
 
 
-def _let_go_of_files(keep: set[int]) -> None:
-    """Close the parent's files, so that locks and pipes end with the parent; no terminal either."""
+def _close_files(keep: set[int]) -> None:
+    """Close the parent's files, so that locks and pipes end with it, and leave the terminal."""
     nothing = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(nothing, standard)
@@ -274,7 +273,7 @@ def _let_go_of_files(keep: set[int]) -> None:
 
 
 def _portable(error: BaseException) -> BaseException:
-    """The error in a form that gets through a pipe, with the place where it was raised."""
+    """The error in a form that can be pickled, with the traceback as a note."""
     error.add_note("in a worker process:\n" + "".join(traceback.format_exception(error)).rstrip())
     try:
         pickle.loads(pickle.dumps(error))

@@ -1,4 +1,4 @@
-"""What several processes share: arrays, orders, and what they tell each other.
+"""Memory that processes share: arrays, a mailbox for orders, an all-gather, a work queue.
 
 All of it is made before the fork, lies in memory, and ends with the last process that has it.
 """
@@ -17,22 +17,22 @@ import numpy as np
 from engine.errors import RunError
 
 _ORDER = 4 << 20
-"""Bytes of an order: what to do, never the data. Address space, memory only where it is used."""
+"""Bytes of an order at most, which holds no data. Address space; memory only where it is used."""
 _CHUNK = 4 << 20
-"""Bytes that a worker hands over at a time; what is larger takes several turns."""
+"""Bytes that a worker writes at a time; larger values take several turns."""
 _LENGTH = 8
 """Bytes before a chunk that say how much there is in all."""
 _PATIENCE = 1000
-"""Milliseconds between two looks at whether there still is a parent."""
+"""Milliseconds between two checks whether the parent still runs."""
 
 
 def shared_zeros(size: int, dtype: np.typing.DTypeLike, what: str = "an array") -> np.ndarray:
-    """A vector of zeros that this process and all forked from it afterwards read and write.
+    """A vector of zeros that this process and its later forks read and write.
 
     Args:
-        size: how many numbers.
-        dtype: of what type.
-        what: what they are, for the error.
+        size: the number of elements.
+        dtype: their type.
+        what: a name for the error.
 
     Raises:
         RunError: there is not enough memory.
@@ -49,27 +49,27 @@ def shared_zeros(size: int, dtype: np.typing.DTypeLike, what: str = "an array") 
     return np.frombuffer(memory, dtype, size)
 
 
-class _Place:
-    """Shared memory, and a bell for each worker."""
+class _SharedBuffer:
+    """Shared memory, and an eventfd for each worker to wait on."""
 
     def __init__(self, count: int, size: int) -> None:
         self.memory = mmap.mmap(-1, size)
-        self.bells: list[int] = []
+        self.eventfds: list[int] = []
         try:
-            while len(self.bells) < count:
-                self.bells.append(os.eventfd(0, os.EFD_SEMAPHORE))
+            while len(self.eventfds) < count:
+                self.eventfds.append(os.eventfd(0, os.EFD_SEMAPHORE))
         except OSError:
-            self.close_bells()
+            self.close_eventfds()
             raise
 
-    def close_bells(self) -> None:
-        """Close this process's ends."""
-        while self.bells:
-            os.close(self.bells.pop())
+    def close_eventfds(self) -> None:
+        """Close this process's descriptors."""
+        while self.eventfds:
+            os.close(self.eventfds.pop())
 
 
-class Orders(_Place):
-    """Where a team finds what it is to do.
+class Mailbox(_SharedBuffer):
+    """The order that a pool is to carry out.
 
     Not the pipe: Linux takes a write to it for a sign that the writer is about to sleep, and
     gives the reader its processor, which would put all workers on the same one.
@@ -78,28 +78,28 @@ class Orders(_Place):
     def __init__(self, count: int) -> None:
         super().__init__(count, _ORDER)
 
-    def give(self, order: Any, count: int) -> None:
-        """Call the first ``count`` workers."""
+    def post(self, order: Any, count: int) -> None:
+        """Hand an order to the first ``count`` workers."""
         content = pickle.dumps(order)
         self.memory[: len(content)] = content
-        for bell in self.bells[:count]:
-            os.eventfd_write(bell, 1)
+        for eventfd in self.eventfds[:count]:
+            os.eventfd_write(eventfd, 1)
 
     def wait(self, worker: int, pipe: Connection) -> Any:
         """The next order; None when the pipe is closed at the other end."""
-        for ready in wait([self.bells[worker], pipe]):
+        for ready in wait([self.eventfds[worker], pipe]):
             if ready is not pipe:
-                os.eventfd_read(self.bells[worker])
+                os.eventfd_read(self.eventfds[worker])
                 return pickle.loads(self.memory)
         return None
 
 
-class Exchange(_Place):
-    """Where workers swap what their micro-batches bring to a meeting, whatever its size.
+class AllGather(_SharedBuffer):
+    """An all-gather of the workers, for values of any size.
 
-    Each has two slots of shared memory, used in turn, and a bell that the others ring when their
-    own slot is written. Nobody is more than one turn ahead, since the next one needs all, so the
-    slots of the turn before are never written while somebody reads them.
+    Each worker has two slots of shared memory, used in turn, and an eventfd that the others
+    write to when their own slot is written. No worker is more than one turn ahead, since a turn
+    needs all of them, so a slot of the turn before is never written while another reads it.
     """
 
     def __init__(self, count: int) -> None:
@@ -108,16 +108,16 @@ class Exchange(_Place):
         self.turn = 0
         self.parent = os.getpid()
 
-    def swap(self, own: int, members: int, values: list[Any]) -> list[Any]:
-        """Everybody's values, in the order of the workers."""
-        contents = self._swap_bytes(own, members, pickle.dumps(values, pickle.HIGHEST_PROTOCOL))
-        everybody: list[Any] = []
+    def gather(self, own: int, members: int, values: list[Any]) -> list[Any]:
+        """The values of all workers, in their order."""
+        contents = self._gather_bytes(own, members, pickle.dumps(values, pickle.HIGHEST_PROTOCOL))
+        gathered: list[Any] = []
         for worker, content in enumerate(contents):
-            everybody += values if worker == own else pickle.loads(content)
-        return everybody
+            gathered += values if worker == own else pickle.loads(content)
+        return gathered
 
-    def _swap_bytes(self, own: int, members: int, content: bytes) -> list[bytearray]:
-        """What everybody brings, in as many turns as the longest takes."""
+    def _gather_bytes(self, own: int, members: int, content: bytes) -> list[bytearray]:
+        """The bytes of all workers, in as many turns as the longest take."""
         contents = [bytearray() for _ in range(members)]
         done, longest = 0, len(content)
         while done == 0 or done < longest:
@@ -125,23 +125,23 @@ class Exchange(_Place):
             self._write(own, len(content), content[done : done + self.chunk])
             for other in range(members):
                 if other != own:
-                    os.eventfd_write(self.bells[other], 1)
+                    os.eventfd_write(self.eventfds[other], 1)
             for _ in range(members - 1):
-                self._await(self.bells[own])
+                self._await(self.eventfds[own])
             for worker, received in enumerate(contents):
                 if worker != own:
                     longest = max(longest, self._read(worker, received))
             done += self.chunk
         return contents
 
-    def _await(self, bell: int) -> None:
-        """Wait for a bell; not for ever, if the others were killed together with the parent."""
-        ringing = select.poll()
-        ringing.register(bell, select.POLLIN)
-        while not ringing.poll(_PATIENCE):
+    def _await(self, eventfd: int) -> None:
+        """Wait for an eventfd; not for ever, if the others were killed together with the parent."""
+        poll = select.poll()
+        poll.register(eventfd, select.POLLIN)
+        while not poll.poll(_PATIENCE):
             if self.parent not in (os.getpid(), os.getppid()):
                 raise RunError("the process that gave the order is gone")
-        os.eventfd_read(bell)
+        os.eventfd_read(eventfd)
 
     def _slot(self, worker: int) -> memoryview:
         size = _LENGTH + self.chunk
@@ -154,7 +154,7 @@ class Exchange(_Place):
         slot[_LENGTH : _LENGTH + len(part)] = part
 
     def _read(self, worker: int, received: bytearray) -> int:
-        """Add a worker's next part to what was received; returns how much it will be in all."""
+        """Append a worker's next part to what was received; returns the length of the whole."""
         slot = self._slot(worker)
         length = int.from_bytes(slot[:_LENGTH], "little")
         size = min(length - len(received), self.chunk)
@@ -162,15 +162,15 @@ class Exchange(_Place):
         return length
 
 
-class SharedPiles:
-    """The ``Piles`` of several processes: see ``crew``.
+class SharedWorkQueue:
+    """The ``WorkQueue`` of several processes.
 
-    A file that was open before the fork is read at one place by all of them: whoever reads a byte
-    gets the next one, and Linux sees to it that nobody else does (read(2), 'Bugs'). Each member
-    has two, used in turn, since the place in one can only be set back when nobody reads there.
+    A file that was open before the fork has one offset in all of them: a process that reads a byte
+    gets the next one, and Linux gives it to no other (read(2), 'Bugs'). Each member has two, used
+    in turn, since an offset can only be set back while no other process reads there.
 
     Args:
-        count: how many members there can be.
+        count: the largest number of members.
     """
 
     def __init__(self, count: int) -> None:
@@ -181,8 +181,8 @@ class SharedPiles:
         try:
             os.write(memory, bytes(range(256)))
             for _ in range(2 * count):
-                # Opened by name: of what memfd_create itself returns, Linux gives the same byte
-                # to two who read at once.
+                # Opened by name: two processes that read at once from the descriptor which
+                # memfd_create returned may get the same byte.
                 self.files.append(os.open(f"/proc/self/fd/{memory}", os.O_RDONLY))
         except OSError:
             self.close()
@@ -191,15 +191,15 @@ class SharedPiles:
             os.close(memory)
 
     def restart(self) -> None:
-        """Begin anew, while nobody takes any."""
+        """Begin anew, while no process takes any."""
         for file in self.files:
             os.lseek(file, 0, os.SEEK_SET)
 
     def take(self, shares: Sequence[range], member: int) -> Iterator[int]:
-        """Numbers from shares of at most 255, its own first, each given to only one who asks."""
+        """Numbers from shares of at most 255, the own one first; each is given out once."""
         files = self._files_of_turn()
         self.turn ^= 1
-        # All are through with the round before, where this one was emptied.
+        # All have finished the round before, in which this one was emptied.
         os.lseek(self._files_of_turn()[member], 0, os.SEEK_SET)
         owners = (*range(member, len(shares)), *range(member))
         return chain.from_iterable(_taken(files[owner], shares[owner]) for owner in owners)
@@ -214,6 +214,6 @@ class SharedPiles:
 
 
 def _taken(file: int, share: range) -> Iterator[int]:
-    """What this process gets of a share, as long as there is any."""
+    """The numbers that this process gets of a share, as long as there are any."""
     while (place := os.read(file, 1)) and place[0] < len(share):
         yield share[place[0]]

@@ -1,8 +1,8 @@
-"""Micro-batches that meet: threads, and a place where all of them wait for one another.
+"""Threads that compute micro-batches, with an all-gather between them.
 
-Batch normalisation needs statistics of the whole batch in the middle of the network. There the
-micro-batches meet: ``Rank.all_gather`` hands over the ticket to compute while it waits for the
-others. It is the protocol of data-parallel training with synchronised batch norm.
+Batch normalisation needs statistics of the whole batch in the middle of the network. There each
+micro-batch calls ``Group.all_gather``, which lets another one compute while it waits. It is the
+protocol of data-parallel training with synchronised batch norm.
 """
 
 import threading
@@ -14,22 +14,22 @@ from engine.kernels.scratch import Workspace, swap_workspace
 
 T = TypeVar("T")
 
-Swap = Callable[[list[Any]], list[Any]]
-"""From the values of this process's micro-batches, in order, to those of all processes'."""
+Gather = Callable[[list[Any]], list[Any]]
+"""An all-gather of processes: from the values of this one's micro-batches to those of all."""
 
 
-class Rank(Protocol):
-    """One micro-batch's place among those of its batch."""
+class Group(Protocol):
+    """The micro-batches of a batch, as one of them sees them: its index, and an all-gather."""
 
     index: int
 
     def all_gather(self, value: T) -> list[T]:
-        """Everybody's values, in the order of the micro-batches. Waits for all of them."""
+        """The values of all micro-batches, in their order. Waits for all of them."""
         ...
 
 
-class Alone:
-    """The rank of a batch that is not split."""
+class SoloGroup:
+    """The group of a batch that is not split."""
 
     index = 0
 
@@ -42,7 +42,7 @@ class _Aborted(Exception):
 
 
 class _Tickets:
-    """Who may compute. A ticket comes with a workspace, still warm from the one who had it."""
+    """A semaphore for the threads that compute; each ticket comes with warm scratch memory."""
 
     def __init__(self, count: int) -> None:
         self._free = threading.Semaphore(count)
@@ -63,19 +63,19 @@ class _Tickets:
         self.release()
 
 
-class _Meeting:
-    """Where the micro-batches of one process wait for each other, and together for the others."""
+class _Barrier:
+    """The all-gather of the micro-batches of one process, and then of all processes."""
 
     def __init__(
         self,
         size: int,
         tickets: _Tickets,
-        swap: Swap | None,
+        gather: Gather | None,
         on_wait: Callable[[], None],
     ) -> None:
         self.size = size
         self.tickets = tickets
-        self.swap = swap
+        self.gather = gather
         self.on_wait = on_wait
         self.changed = threading.Condition()
         self.values: list[Any] = [None] * size
@@ -84,14 +84,14 @@ class _Meeting:
         self.round = 0
         self.aborted = False
 
-    def gather(self, place: int, value: T) -> list[T]:
+    def all_gather(self, place: int, value: T) -> list[T]:
         with self.changed:
             here = self.round
             self.values[place] = value
             self.arrived += 1
             if self.arrived == self.size:
                 own, self.values = self.values, [None] * self.size
-                self.results = own if self.swap is None else self.swap(own)
+                self.results = own if self.gather is None else self.gather(own)
                 self.arrived = 0
                 self.round += 1
                 self.changed.notify_all()
@@ -104,7 +104,7 @@ class _Meeting:
                 # The next round cannot end without this member, so these are its own results.
                 results = self.results
         finally:
-            self.tickets.acquire()  # outside the lock, which the ticket's holder may need
+            self.tickets.acquire()  # outside the lock, which the holder of the ticket may need
         if self.aborted:
             raise _Aborted
         return results
@@ -116,25 +116,25 @@ class _Meeting:
 
 
 class _Member:
-    """A ``Rank`` of a meeting."""
+    """A ``Group`` whose micro-batches share a barrier."""
 
-    def __init__(self, meeting: _Meeting, place: int, index: int) -> None:
-        self.meeting = meeting
+    def __init__(self, barrier: _Barrier, place: int, index: int) -> None:
+        self.barrier = barrier
         self.place = place
         self.index = index
 
     def all_gather(self, value: T) -> list[T]:
-        return self.meeting.gather(self.place, value)
+        return self.barrier.all_gather(self.place, value)
 
 
-class MeetingThreads:
-    """Runs the micro-batches of a batch, in as few threads as they can do with.
+class MicroBatchThreads:
+    """Threads that run the micro-batches of a batch, no more of them than needed.
 
-    A thread computes one micro-batch after the other. Only where one waits at a meeting another
-    thread goes on with the next: waking it takes as long as some of a small network's layers.
+    A thread computes one micro-batch after the other. Only where one waits in an all-gather does
+    another thread go on with the next: to wake it takes as long as a layer of a small network.
 
     Args:
-        tickets: how many of them compute at once.
+        tickets: how many compute at once.
     """
 
     def __init__(self, tickets: int) -> None:
@@ -144,16 +144,16 @@ class MeetingThreads:
         self._pool_size = 0
 
     def map(
-        self, task: Callable[[int, Rank], T], indices: range, swap: Swap | None = None
+        self, task: Callable[[int, Group], T], indices: range, gather: Gather | None = None
     ) -> list[T]:
-        """Run ``task(index, rank)`` for every index and return their results in order.
+        """Run ``task(index, group)`` for every index and return their results in order.
 
         Args:
             task: the work of a micro-batch.
             indices: the micro-batches of this process.
-            swap: how their values at a meeting get to those of other processes, and back.
+            gather: the all-gather of the processes; None for only one.
 
-        An exception of a task is raised here, after all the others have come to an end.
+        An exception of a task is raised here, after all others have ended.
         """
         size = len(indices)
         places = iter(range(size))  # taken one by one: ``next`` holds the interpreter lock
@@ -166,11 +166,11 @@ class MeetingThreads:
                 for place in places:
                     try:
                         results[place] = task(
-                            indices[place], _Member(meeting, place, indices[place])
+                            indices[place], _Member(barrier, place, indices[place])
                         )
                     except BaseException as error:
                         errors.append(error)
-                        meeting.abort()
+                        barrier.abort()
                     if errors:
                         return
 
@@ -178,7 +178,7 @@ class MeetingThreads:
             if len(threads) < size - 1:
                 threads.append(self._threads(size).submit(run))
 
-        meeting = _Meeting(size, self._tickets, swap, on_wait=start)
+        barrier = _Barrier(size, self._tickets, gather, on_wait=start)
         for _ in range(self._count - 1):
             start()
         run()
@@ -189,7 +189,7 @@ class MeetingThreads:
         return [results[place] for place in range(size)]
 
     def _threads(self, size: int) -> ThreadPoolExecutor:
-        # All but one must be able to wait at a meeting at once.
+        # All but one may wait in an all-gather at once.
         if self._pool is None or self._pool_size < size - 1:
             self.close()
             self._pool_size = max(size - 1, 1)

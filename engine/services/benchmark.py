@@ -22,7 +22,8 @@ from engine.inspection.profiler import (
 from engine.layers import Sequential, Shape
 from engine.models import PRESETS, build, preset
 from engine.models.inference import Predictor
-from engine.parallel.workers import MICRO_BATCH, Workers, usable_cores
+from engine.parallel.micro_batches import MICRO_BATCH
+from engine.parallel.workers import Workers, usable_cores
 from engine.runs.environment import environment
 
 CLASSES = 10

@@ -24,10 +24,11 @@ from engine.losses import Loss
 from engine.optim import Optimizer
 from engine.optim.clipping import DOT_LENGTH, clip_factor, norm_of, square_sums
 from engine.optim.parameters import FlatParameters, share_buffers, share_slots
-from engine.parallel.group import Crew, in_order
-from engine.parallel.processes import Team
-from engine.parallel.threads import Rank
-from engine.parallel.workers import WORTH_A_TEAM, Workers, micro_batches, tree_sum
+from engine.parallel.group import ProcessGroup, in_order
+from engine.parallel.micro_batches import micro_batches, tree_sum
+from engine.parallel.processes import WorkerPool
+from engine.parallel.threads import Group
+from engine.parallel.workers import WORTH_PROCESSES, Workers
 from engine.rng import Purpose, stream
 from engine.train.results import Diverged, Evaluation, StepResult
 from engine.train.snapshot import Snapshot, dead_shares, take_snapshot
@@ -102,7 +103,7 @@ class Trainer:
         self.clip_norm = clip_norm
         self.parameters = FlatParameters(model)
         model.layers[0].needs_dx = False
-        self._meets = any(layer.meets for layer in model.walk())
+        self._needs_sync = any(layer.needs_sync for layer in model.walk())
         self._loss = loss
         self._buffers = share_buffers(model)
         share_slots(optimizer, self.parameters)
@@ -112,7 +113,7 @@ class Trainer:
         self._gradients: list[Array] = []
         self._sources: list[Batches] = []
         self._multiply_adds: list[int] = []  # of one image of each source, forward
-        self._team: Team[Any] | None = None
+        self._pool: WorkerPool[Any] | None = None
 
     def step(
         self,
@@ -228,26 +229,28 @@ class Trainer:
         size = len(micro_batches(len(samples)))
         self._grow(size)
         work = len(samples) * self._multiply_adds[order.source]
-        if work * (3 if order.rates else 1) >= WORTH_A_TEAM and size > 1:
-            if self._team is None or self._team.closed:
-                self._team = self.workers.team(self._task)
-            if self._team is not None:
-                return self._team.run(order, size, check)
-        return [self._task(order, self.workers.crew, check)]
+        if work * (3 if order.rates else 1) >= WORTH_PROCESSES and size > 1:
+            if self._pool is None or self._pool.closed:
+                self._pool = self.workers.pool(self._task)
+            if self._pool is not None:
+                return self._pool.run(order, size, check)
+        return [self._task(order, self.workers.group, check)]
 
-    def _task(self, order: _Order, crew: Crew, check: Callable[[], None] = lambda: None) -> Any:
-        """An order as every member of a crew carries it out."""
+    def _task(
+        self, order: _Order, group: ProcessGroup, check: Callable[[], None] = lambda: None
+    ) -> Any:
+        """An order as every member of a group carries it out."""
         if order.rates:
-            return self._train(order, crew, check)
+            return self._train(order, group, check)
         pieces = micro_batches(len(self._samples(order, order.first)))
-        return crew.each(partial(self._evaluate, order, check), len(pieces))
+        return group.map(partial(self._evaluate, order, check), len(pieces))
 
-    def _train(self, order: _Order, crew: Crew, check: Callable[[], None]) -> _Trained:
+    def _train(self, order: _Order, group: ProcessGroup, check: Callable[[], None]) -> _Trained:
         """Train on batch after batch: gradients of the micro-batches, their sum, the update."""
         done = _Trained()
         optimizer, vector = self.optimizer, self.parameters.vector
         optimizer.t = order.t
-        own = crew.share(-(-vector.size // DOT_LENGTH))
+        own = group.share(-(-vector.size // DOT_LENGTH))
         part = slice(own.start * DOT_LENGTH, own.stop * DOT_LENGTH)
         for step, lr in enumerate(order.rates, order.first):
             optimizer.lr = lr
@@ -255,13 +258,13 @@ class Trainer:
             pieces = micro_batches(len(samples))
             buffers = [array.copy() for array in self._buffers]
             learn = partial(self._learn, order, step, check)
-            parts = in_order(crew.gather(crew.each(learn, len(pieces), meet=self._meets)))
+            parts = in_order(group.all_gather(group.map(learn, len(pieces), sync=self._needs_sync)))
             total = math.fsum(loss for loss, _, _ in parts)
             with np.errstate(over="ignore", invalid="ignore"):
                 gradient = tree_sum([vector[part] for vector in self._gradients[: len(pieces)]])
-            norm = norm_of(crew.gather(square_sums(gradient)))
+            norm = norm_of(group.all_gather(square_sums(gradient)))
             if not (math.isfinite(total) and math.isfinite(norm)):
-                if crew.index == 0:
+                if group.index == 0:
                     self._put_back(buffers)
                 done.bad = total
                 break
@@ -270,11 +273,11 @@ class Trainer:
             optimizer.step({"": vector}, {"": self._gradients[0]}, part)
             done.results.append(StepResult(total, sum(n for _, n, _ in parts), len(samples), norm))
             done.dead = parts[0][2]
-            crew.gather([])  # nobody goes on before all parameters are updated
+            group.all_gather([])  # nobody goes on before all parameters are updated
         return done
 
     def _learn(
-        self, order: _Order, step: int, check: Callable[[], None], i: int, rank: Rank
+        self, order: _Order, step: int, check: Callable[[], None], i: int, group: Group
     ) -> tuple[float, int, dict[str, float]]:
         """One micro-batch: its part of the loss, how many are correct, the share of dead ReLUs.
 
@@ -285,7 +288,7 @@ class Trainer:
         # In here, since what errstate says holds for the thread that says it.
         with _numbers_of_any_kind():
             piece, share = self._piece(order, step, i)
-            x, labels = self._begin(order, step, i, rank, piece)
+            x, labels = self._begin(order, step, i, group, piece)
             logits = replica.forward(x)
             value = loss.forward(logits, loss.target(labels, logits.shape[1], logits.dtype))
             replica.backward(loss.backward() * share)
@@ -294,7 +297,7 @@ class Trainer:
         return value * share, int(metrics.correct(logits, labels).sum()), dead
 
     def _evaluate(
-        self, order: _Order, check: Callable[[], None], i: int, rank: Rank
+        self, order: _Order, check: Callable[[], None], i: int, group: Group
     ) -> tuple[Array, Array, float]:
         """One micro-batch: its logits, labels and summed loss."""
         check()
@@ -324,13 +327,13 @@ class Trainer:
         return piece, len(piece) / len(indices)
 
     def _begin(
-        self, order: _Order, step: int, i: int, rank: Rank, piece: Array
+        self, order: _Order, step: int, i: int, group: Group, piece: Array
     ) -> tuple[Array, Array]:
         """Images and labels of a training micro-batch, its replica ready for them."""
         where = self.seed, order.epoch, step, i
         rng = stream(Purpose.DROPOUT, *where)
         for layer in self._layers[i]:
-            layer.rank = rank
+            layer.group = group
             layer.use_rng(rng)
         return self._sources[order.source].load(piece, stream(Purpose.AUGMENT, *where))
 
@@ -355,19 +358,19 @@ class Trainer:
             self._disband()
 
     def _disband(self) -> None:
-        """The next batch needs a team that knows more than this one."""
-        if self._team is not None:
-            self._team.close()
+        """The next batch needs a pool that knows more than this one."""
+        if self._pool is not None:
+            self._pool.close()
 
     def _first_non_finite(self, order: _Order) -> str | None:
         """What first is not finite when its first batch is run forward once more."""
         layers = list(self.model)
         buffers = [array.copy() for array in self._buffers]
 
-        def task(i: int, rank: Rank) -> int:
+        def task(i: int, group: Group) -> int:
             piece, _ = self._piece(order, order.first, i)
             with _numbers_of_any_kind():
-                x, _ = self._begin(order, order.first, i, rank, piece)
+                x, _ = self._begin(order, order.first, i, group, piece)
                 first = len(layers) if np.isfinite(x).all() else -1
                 for k, layer in enumerate(self._replicas[i].train()):  # all: others may wait
                     x = layer.forward(x)
@@ -377,7 +380,7 @@ class Trainer:
             return first
 
         pieces = micro_batches(len(self._samples(order, order.first)))
-        first = min(in_order(self.workers.crew.each(task, len(pieces), meet=True)))
+        first = min(in_order(self.workers.group.map(task, len(pieces), sync=True)))
         self._put_back(buffers)
         if first == len(layers):
             return None

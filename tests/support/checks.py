@@ -16,7 +16,7 @@ from engine.gradcheck import Report, check_layer
 from engine.layers import Dropout, Layer, MaxPool2D
 from engine.models import build
 from engine.parallel.group import in_order
-from engine.parallel.threads import Rank
+from engine.parallel.threads import Group
 from engine.parallel.workers import Workers
 from tests.support import oracles
 from tests.support.bounds import least_samples, output_range
@@ -269,22 +269,22 @@ def micro_batches(case: Case) -> None:
     met: list[int] = []
 
     class Watched:
-        def __init__(self, rank: Rank) -> None:
-            self.rank, self.index = rank, rank.index
+        def __init__(self, group: Group) -> None:
+            self.group, self.index = group, group.index
 
         def all_gather(self, value: T) -> list[T]:
             met.append(self.index)
-            return self.rank.all_gather(value)
+            return self.group.all_gather(value)
 
-    def task(i: int, rank: Rank) -> dict[str, Array]:
+    def task(i: int, group: Group) -> dict[str, Array]:
         for each in twins[i].walk():
-            each.rank = Watched(rank)
+            each.group = Watched(group)
         return run(twins[i], x[pieces[i]], dout[pieces[i]])
 
     with Workers(2) as workers:
-        parts = in_order(workers.crew.each(task, len(pieces)))
-    says_so = any(each.meets and each.training for each in layer.walk())
-    assert bool(met) == says_so, "``meets`` says whether micro-batches meet in a layer"
+        parts = in_order(workers.group.map(task, len(pieces)))
+    says_so = any(each.needs_sync and each.training for each in layer.walk())
+    assert bool(met) == says_so, "``needs_sync`` says whether micro-batches meet in a layer"
     found = {name: np.concatenate([part[name] for part in parts]) for name in ("output", "input")}
     found |= {
         f"d {name}": np.sum([part[f"d {name}"] for part in parts], axis=0)

@@ -72,7 +72,7 @@ def test_every_preset_can_be_predicted_with(name: str, rng: np.random.Generator)
 def test_the_bits_do_not_depend_on_the_workers(
     rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.models.inference.WORTH_A_TEAM", 1)  # however small the network
+    monkeypatch.setattr("engine.models.inference.WORTH_PROCESSES", 1)  # however small the network
     model = trained(SPECS, SHAPE, rng)
     x = images(150, rng)
     logits = []

@@ -9,7 +9,8 @@ from engine.data import Augment, Batches, Split
 from engine.losses import SoftmaxCrossEntropy
 from engine.models import build, preset
 from engine.optim import Adam
-from engine.parallel.workers import Workers, micro_batches
+from engine.parallel.micro_batches import micro_batches
+from engine.parallel.workers import Workers
 from engine.train.trainer import Trainer
 
 NETWORKS = {

@@ -8,8 +8,9 @@ import pytest
 from engine.kernels import malloc, scratch
 from engine.parallel import workers as module
 from engine.parallel.group import in_order
-from engine.parallel.threads import Alone, MeetingThreads, Rank
-from engine.parallel.workers import Workers, micro_batches, tree_sum, usable_cores
+from engine.parallel.micro_batches import micro_batches, tree_sum
+from engine.parallel.threads import Group, MicroBatchThreads, SoloGroup
+from engine.parallel.workers import Workers, usable_cores
 
 
 @pytest.mark.parametrize("n", [1, 15, 16, 17, 32, 33, 64, 65, 100, 1000])
@@ -43,36 +44,36 @@ def test_the_tree_has_one_shape(count: int) -> None:
 
 @pytest.mark.parametrize("count", [1, 2, 4])
 def test_results_and_meetings_keep_the_order(count: int) -> None:
-    def task(i: int, rank: Rank) -> tuple[int, list[int], list[str]]:
-        return i, rank.all_gather(10 * i), rank.all_gather(str(i))
+    def task(i: int, group: Group) -> tuple[int, list[int], list[str]]:
+        return i, group.all_gather(10 * i), group.all_gather(str(i))
 
     with Workers(count) as workers:
         for size in (1, 3, 6, 2):
             everybody = [10 * i for i in range(size)], [str(i) for i in range(size)]
-            assert in_order(workers.crew.each(task, size)) == [(i, *everybody) for i in range(size)]
-    assert Alone().all_gather(7) == [7]
+            assert in_order(workers.group.map(task, size)) == [(i, *everybody) for i in range(size)]
+    assert SoloGroup().all_gather(7) == [7]
 
 
 @pytest.mark.parametrize("count", [1, 2, 4])
 @pytest.mark.parametrize("culprit", [0, 2, 4])
 def test_one_error_ends_the_batch_and_not_the_workers(count: int, culprit: int) -> None:
-    def task(i: int, rank: Rank) -> list[int]:
-        rank.all_gather(i)
+    def task(i: int, group: Group) -> list[int]:
+        group.all_gather(i)
         if i == culprit:
             raise ZeroDivisionError(f"micro-batch {i}")
-        return rank.all_gather(i)
+        return group.all_gather(i)
 
     with Workers(count) as workers:
         with pytest.raises(ZeroDivisionError, match=f"micro-batch {culprit}"):
-            workers.crew.each(task, 5)
-        parts = workers.crew.each(lambda i, rank: rank.all_gather(i), 3)
+            workers.group.map(task, 5)
+        parts = workers.group.map(lambda i, group: group.all_gather(i), 3)
         assert in_order(parts) == [[0, 1, 2]] * 3
 
 
 def test_no_more_compute_at_once_than_there_are_workers() -> None:
     running, most, lock = 0, 0, threading.Lock()
 
-    def task(i: int, rank: Rank) -> None:
+    def task(i: int, group: Group) -> None:
         nonlocal running, most
         for turn in range(20):
             with lock:
@@ -81,10 +82,10 @@ def test_no_more_compute_at_once_than_there_are_workers() -> None:
             sum(range(500))
             with lock:
                 running -= 1
-            rank.all_gather(turn)
+            group.all_gather(turn)
 
     with Workers(2) as workers:
-        workers.crew.each(task, 6)
+        workers.group.map(task, 6)
     assert 1 <= most <= 2
 
 
@@ -115,14 +116,14 @@ def test_scratch_memory_is_reused_and_no_other_thread_s() -> None:
 
 @pytest.mark.parametrize("tickets", [1, 2])
 def test_scratch_memory_goes_with_the_ticket(tickets: int) -> None:
-    def task(i: int, rank: Rank) -> list[np.ndarray]:
+    def task(i: int, group: Group) -> list[np.ndarray]:
         own = scratch.scratch("test", (5,), np.dtype(np.float32))
         own[:] = i
         held = own.copy()  # nobody else writes to it while this one computes
-        rank.all_gather(i)
+        group.all_gather(i)
         return [own, held]
 
-    threads = MeetingThreads(tickets)
+    threads = MicroBatchThreads(tickets)
     parts = threads.map(task, range(6))
     threads.close()
     assert [held.tolist() for _, held in parts] == [[i] * 5 for i in range(6)]

@@ -110,7 +110,7 @@ def test_a_micro_batch_of_one_sample_is_normalised_with_the_others(tmp_path: Pat
     weights = []
     for pieces in (1, 16):
         with (
-            Workers(2) as crew,
+            Workers(2) as workers,
             patch("engine.train.trainer.micro_batches", lambda n, p=pieces: equal_parts(n, p)),
         ):
             trainer = Trainer(
@@ -118,7 +118,7 @@ def test_a_micro_batch_of_one_sample_is_normalised_with_the_others(tmp_path: Pat
                 factory.make_loss(config),
                 factory.make_optimizer(config),
                 seed=1,
-                workers=crew,
+                workers=workers,
             )
             trainer.step(batches, 0, 0)
             weights.append(trainer.parameters.vector.copy())

@@ -129,7 +129,7 @@ def test_hooks_are_called_as_in_keras(tmp_path: Path) -> None:
 def test_any_number_of_workers_gives_the_same_weights(
     tmp_path: Path, rich: Run, workers: int, worth: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.train.trainer.WORTH_A_TEAM", worth)
+    monkeypatch.setattr("engine.train.trainer.WORTH_PROCESSES", worth)
     run = train(make_config(tmp_path, RICH, f"train.workers={workers}"))
     assert run.weights == rich.weights
     assert run.metrics == rich.metrics

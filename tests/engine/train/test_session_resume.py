@@ -138,7 +138,7 @@ def test_resumed_with_other_workers(
     worth: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("engine.train.trainer.WORTH_A_TEAM", worth)
+    monkeypatch.setattr("engine.train.trainer.WORTH_PROCESSES", worth)
     kind = "batch norm, dropout, augmentation"
     first, second = (make_config(tmp_path, RICH, f"train.workers={count}") for count in workers)
     cut = train(first, stop=Stop((1, 1)))
@@ -204,7 +204,7 @@ def test_a_worker_killed_while_it_updates_the_weights_costs_only_its_steps(
             os.kill(os.getpid(), signal.SIGKILL)  # its part is updated, others' may not be
 
     with monkeypatch.context() as patch:
-        patch.setattr(trainer, "WORTH_A_TEAM", 0)
+        patch.setattr(trainer, "WORTH_PROCESSES", 0)
         patch.setattr(Optimizer, "step", die)
         with pytest.raises(RunError, match="worker process was killed"):
             train(config)

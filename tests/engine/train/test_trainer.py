@@ -66,7 +66,7 @@ def make_trainer(
 def two(request: pytest.FixtureRequest) -> Any:
     with pytest.MonkeyPatch.context() as patch, Workers(2) as workers:
         if request.param == "processes":
-            patch.setattr(trainer_module, "WORTH_A_TEAM", 0)
+            patch.setattr(trainer_module, "WORTH_PROCESSES", 0)
         yield workers
 
 
@@ -115,7 +115,7 @@ def run_steps(count: int, specs: list[Any], **kwargs: Any) -> bytes:
 def test_workers_never_change_the_bits(
     specs: list[Any], worth: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trainer_module, "WORTH_A_TEAM", worth)
+    monkeypatch.setattr(trainer_module, "WORTH_PROCESSES", worth)
     reference = run_steps(1, specs)
     for count in (2, 3, 4):
         assert run_steps(count, specs) == reference
@@ -125,7 +125,7 @@ def test_what_batch_norm_exchanges_may_be_larger_than_what_is_handed_over_at_a_t
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The fewer workers, the more micro-batches' statistics each of them brings."""
-    monkeypatch.setattr(trainer_module, "WORTH_A_TEAM", 0)
+    monkeypatch.setattr(trainer_module, "WORTH_PROCESSES", 0)
     monkeypatch.setattr(shared_memory, "_CHUNK", 1000)
     specs: list[Any] = [
         {"Conv2D": {"out_channels": 16, "kernel_size": 1}},
@@ -236,7 +236,7 @@ def run_turns(count: int, turn: int, clip_norm: float | None = None) -> tuple[by
 def test_turns_never_change_the_bits(
     worth: int, clip_norm: float | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trainer_module, "WORTH_A_TEAM", worth)
+    monkeypatch.setattr(trainer_module, "WORTH_PROCESSES", worth)
     # Pieces so small that every worker has some of the parameters.
     monkeypatch.setattr(trainer_module, "DOT_LENGTH", 16)
     monkeypatch.setattr(clipping, "DOT_LENGTH", 16)

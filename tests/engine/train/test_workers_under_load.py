@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from engine.parallel.group import in_order
-from engine.parallel.threads import Rank
+from engine.parallel.threads import Group
 from engine.parallel.workers import Workers
 
 LIMIT = 60.0
@@ -41,12 +41,12 @@ def test_many_rounds_of_every_size(count: int) -> None:
             for turn in range(150):
                 size, meetings = chance.randint(1, 20), chance.randint(0, 6)
 
-                def task(i: int, rank: Rank, meetings: int = meetings, turn: int = turn) -> Any:
-                    assert rank.index == i
-                    seen = [rank.all_gather((turn, m, i)) for m in range(meetings)]
+                def task(i: int, group: Group, meetings: int = meetings, turn: int = turn) -> Any:
+                    assert group.index == i
+                    seen = [group.all_gather((turn, m, i)) for m in range(meetings)]
                     return i, seen
 
-                for i, (index, seen) in workers.crew.each(task, size):
+                for i, (index, seen) in workers.group.map(task, size):
                     assert index == i
                     assert seen == [[(turn, m, j) for j in range(size)] for m in range(meetings)]
 
@@ -62,19 +62,19 @@ def test_an_error_anywhere_is_the_one_that_is_raised(count: int) -> None:
                 size = chance.randint(1, 12)
                 bad, when = chance.randrange(size), chance.randint(0, 3)
 
-                def task(i: int, rank: Rank, bad: int = bad, when: int = when) -> int:
+                def task(i: int, group: Group, bad: int = bad, when: int = when) -> int:
                     for meeting in range(3):
                         if (i, meeting) == (bad, when):
                             raise KeyError(i)
-                        rank.all_gather(i)
+                        group.all_gather(i)
                     if (i, 3) == (bad, when):
                         raise KeyError(i)
                     return i
 
                 with pytest.raises(KeyError) as caught:
-                    workers.crew.each(task, size)
+                    workers.group.map(task, size)
                 assert caught.value.args == (bad,), f"turn {turn}"
-                parts = workers.crew.each(lambda i, rank: i, size)
+                parts = workers.group.map(lambda i, group: i, size)
                 assert in_order(parts) == list(range(size))
 
     within_the_limit(work)
@@ -84,7 +84,7 @@ def test_no_more_compute_at_once_than_there_are_workers() -> None:
     running, most = 0, 0
     lock = threading.Lock()
 
-    def task(i: int, rank: Rank) -> None:
+    def task(i: int, group: Group) -> None:
         nonlocal running, most
         for _ in range(3):
             with lock:
@@ -93,12 +93,12 @@ def test_no_more_compute_at_once_than_there_are_workers() -> None:
             np.dot(np.ones((60, 60)), np.ones((60, 60)))
             with lock:
                 running -= 1
-            rank.all_gather(i)
+            group.all_gather(i)
 
     def work() -> None:
         with Workers(2) as workers:
             for _ in range(20):
-                workers.crew.each(task, 10)
+                workers.group.map(task, 10)
 
     within_the_limit(work)
     assert most <= 2
