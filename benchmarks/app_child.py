@@ -28,7 +28,7 @@ from textual.pilot import Pilot
 
 import tui.state.training
 from benchmarks.timing import percentile
-from engine.train.callbacks import Callback, Logs
+from engine.callbacks import Callback, Logs
 from tui.app import CnnApp
 from tui.state.workspace import Workspace
 from tui.widgets.curve import Curve

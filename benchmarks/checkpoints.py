@@ -12,10 +12,10 @@ import time
 from pathlib import Path
 
 from engine import data
+from engine.callbacks import Callback, Logs
 from engine.config import load
 from engine.events import EpochEnded, Event
 from engine.resources import shipped
-from engine.train.callbacks import Callback, Logs
 from engine.train.session import TrainingSession
 
 GOAL = 0.01

@@ -217,3 +217,18 @@ Mode = Annotated[
     Literal["auto", "min", "max"],
     Field(description="which way is better; auto knows: a loss down, an accuracy up"),
 ]
+
+
+def maximises(monitor: str, mode: str) -> bool:
+    """Whether a larger value of a metric is the better one.
+
+    Args:
+        monitor: the metric's name.
+        mode: min, max, or auto (a loss down, an accuracy up).
+
+    Raises:
+        ConfigError: there is no such mode.
+    """
+    if mode not in ("auto", "min", "max"):
+        raise ConfigError(f"mode: expected auto, min or max, got {mode!r}")
+    return mode == "max" or (mode == "auto" and monitor.endswith("acc"))

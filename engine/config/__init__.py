@@ -1,34 +1,16 @@
-"""Configs: the schema, reading with line numbers, comment-keeping edits, and what they add up to.
+"""Configs: the schema, reading with line numbers, comment-keeping edits, and dumps.
 
-A new key is one line in ``schema.py`` (or ``schedulers.py``, ``callbacks.py``): checks, messages,
-forms, help and JSON Schema follow from it.
+A new key is one line in ``schema.py``, or among the options of a schedule or a callback beside
+its class: checks, messages, forms, help and JSON Schema follow from it.
 """
 
 from engine.config.advice import Advice, advise
-from engine.config.callbacks import (
-    Checkpoint,
-    CheckpointItem,
-    CSVLogger,
-    CSVLoggerItem,
-    EarlyStopping,
-    EarlyStoppingItem,
-    TerminateOnNaN,
-    TerminateOnNaNItem,
-)
 from engine.config.catalog import list_configs
 from engine.config.diff import MISSING, differences
 from engine.config.dump import config_hash, dump, inline
 from engine.config.errors import ConfigProblems, Mark, Problem
 from engine.config.fields import Field, fields, json_schema
 from engine.config.loader import load, loads, locate, read_raw, read_stream, read_text
-from engine.config.schedulers import (
-    CosineAnnealingLR,
-    ExponentialLR,
-    MultiStepLR,
-    OneCycleLR,
-    ReduceLROnPlateau,
-    StepLR,
-)
 from engine.config.schema import Augment, CheckpointEvery, Config, Data, Train, Warmup
 from engine.config.yaml_edit import read_values, remove_value, set_value
 
@@ -36,27 +18,13 @@ __all__ = [
     "MISSING",
     "Advice",
     "Augment",
-    "CSVLogger",
-    "CSVLoggerItem",
-    "Checkpoint",
     "CheckpointEvery",
-    "CheckpointItem",
     "Config",
     "ConfigProblems",
-    "CosineAnnealingLR",
     "Data",
-    "EarlyStopping",
-    "EarlyStoppingItem",
-    "ExponentialLR",
     "Field",
     "Mark",
-    "MultiStepLR",
-    "OneCycleLR",
     "Problem",
-    "ReduceLROnPlateau",
-    "StepLR",
-    "TerminateOnNaN",
-    "TerminateOnNaNItem",
     "Train",
     "Warmup",
     "advise",

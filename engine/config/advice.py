@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from engine.config.errors import KeyPath, dotted
-from engine.config.schedulers import CosineAnnealingLR
 from engine.config.schema import Config
 from engine.data import DATASETS
 from engine.losses import LOSSES
 from engine.models import build
+from engine.schedulers import CosineAnnealingLR
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def _validation(config: Config) -> Iterator[Advice]:
 
 def _cosine(config: Config) -> Iterator[Advice]:
     scheduler, epochs = config.train.scheduler, config.train.epochs
-    if not isinstance(scheduler, CosineAnnealingLR) or scheduler.T_max is None:
+    if not isinstance(scheduler, CosineAnnealingLR.Options) or scheduler.T_max is None:
         return
     if scheduler.T_max < epochs - 1:
         yield Advice(

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.config.errors import Finding, KeyPath, printable, shown
-from engine.config.schedulers import OneCycleLR
 from engine.config.schema import Config
 from engine.data import DATASETS
 from engine.errors import SpecError
@@ -22,6 +21,7 @@ from engine.models.memory import (
 from engine.optim import OPTIMIZERS
 from engine.optim.optimizer import parameters_of
 from engine.paths import real_path
+from engine.schedulers import SCHEDULERS
 
 LONGEST_REASON = 400
 """Characters of why a layer cannot be; a value may be of any length."""
@@ -95,8 +95,8 @@ def _memory(config: Config) -> Iterator[Finding]:
             "smaller network",
         )
     slots = len(OPTIMIZERS[train.optimizer].slot_names)
-    best = any(name == "early_stopping" for item in config.callbacks for name, _ in item)
-    saved = saved_bytes(model, max(slots, 1) + best)
+    copies = sum(item.callback.keeps_weights for item in config.callbacks)
+    saved = saved_bytes(model, max(slots, 1) + copies)
     if saved > MAX_SAVED_BYTES:
         yield Finding(
             ("model",) if config.layers is None else ("layers",),
@@ -196,9 +196,11 @@ def _smoothing(config: Config) -> Iterator[Finding]:
 
 
 def _warmup(config: Config) -> Iterator[Finding]:
-    if config.train.warmup and isinstance(config.train.scheduler, OneCycleLR):
+    scheduler = config.train.scheduler
+    if config.train.warmup and scheduler and SCHEDULERS[scheduler.name].interval == "step":
         yield Finding(
-            ("train", "warmup"), "expected null for one_cycle, which has a warm-up of its own"
+            ("train", "warmup"),
+            f"expected null for {scheduler.name}, which goes by steps and has a start of its own",
         )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from engine.callbacks import CALLBACKS
 from engine.config.schema import Config
 from engine.config.yaml_reader import resolvers
 
@@ -56,7 +57,7 @@ def config_hash(config: Config) -> str:
         {name: {key: value for key, value in options.items() if key != "filepath"}}
         for item in values["callbacks"]
         for name, options in item.items()
-        if name not in ("csv_logger", "terminate_on_nan")
+        if CALLBACKS[name].shapes_result
     ]
     canonical = json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()

@@ -12,11 +12,11 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
-from engine.config.callbacks import Callbacks
+from engine.callbacks import CALLBACKS
 from engine.config.errors import KeyPath, value_at
-from engine.config.schedulers import SCHEDULERS
 from engine.config.schema import Config
 from engine.options import Expected, OneOf
+from engine.schedulers import SCHEDULERS
 
 Kind = Literal["whole", "number", "boolean", "choice", "text", "path", "list", "section"]
 
@@ -164,12 +164,12 @@ def _choose(models: list[type[BaseModel]], value: object) -> type[BaseModel] | N
 
 def scheduler_names() -> tuple[str, ...]:
     """The names of the schedulers, without PyTorch's class names, which are accepted too."""
-    return tuple(_scheduler_name(model) for model in SCHEDULERS)
+    return tuple(SCHEDULERS)
 
 
 def callback_names() -> tuple[str, ...]:
     """The names of the callbacks."""
-    return tuple(name for model in models_of(Callbacks) for name in model.model_fields)
+    return tuple(CALLBACKS)
 
 
 def _scheduler_name(model: type[BaseModel]) -> str:

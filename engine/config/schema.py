@@ -9,8 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from engine.config.callbacks import Callbacks
-from engine.config.schedulers import Scheduler
+from engine.config.registered import Callbacks, OneScheduler
 from engine.data import DATASETS
 from engine.losses import LOSSES
 from engine.models import PRESETS, LayerSpec, preset
@@ -122,7 +121,7 @@ class Train(Section):
     clip_norm: float | None = Field(
         default=None, gt=0, description="largest norm of all gradients together; null is off"
     )
-    scheduler: Scheduler | None = Field(
+    scheduler: OneScheduler | None = Field(
         default=None, description="how the learning rate changes; null keeps it"
     )
     warmup: Warmup | None = Field(

@@ -1,35 +1,16 @@
-"""Learning rate schedules, with PyTorch's names, arguments and numbers."""
+"""Learning rate schedules, with PyTorch's names, arguments and numbers.
 
-from engine.schedulers.formulas import (
-    CosineAnnealingLR,
-    ExponentialLR,
-    FixedLR,
-    MultiStepLR,
-    OneCycleLR,
-    StepLR,
-)
-from engine.schedulers.plateau import ReduceLROnPlateau
-from engine.schedulers.scheduler import Scheduler
-from engine.schedulers.warmup import Warmup
+To add one, write its class in a new file, with ``@register("name")`` above it, and import it here.
+"""
 
-SCHEDULERS: dict[str, type[Scheduler]] = {
-    "step": StepLR,
-    "multi_step": MultiStepLR,
-    "exponential": ExponentialLR,
-    "cosine": CosineAnnealingLR,
-    "one_cycle": OneCycleLR,
-    "plateau": ReduceLROnPlateau,
-}
-
-__all__ = [
-    "SCHEDULERS",
-    "CosineAnnealingLR",
-    "ExponentialLR",
-    "FixedLR",
-    "MultiStepLR",
-    "OneCycleLR",
-    "ReduceLROnPlateau",
-    "Scheduler",
-    "StepLR",
-    "Warmup",
-]
+from engine.schedulers.formulas import CosineAnnealingLR as CosineAnnealingLR
+from engine.schedulers.formulas import ExponentialLR as ExponentialLR
+from engine.schedulers.formulas import FixedLR as FixedLR
+from engine.schedulers.formulas import MultiStepLR as MultiStepLR
+from engine.schedulers.formulas import OneCycleLR as OneCycleLR
+from engine.schedulers.formulas import StepLR as StepLR
+from engine.schedulers.plateau import ReduceLROnPlateau as ReduceLROnPlateau
+from engine.schedulers.scheduler import SCHEDULERS as SCHEDULERS
+from engine.schedulers.scheduler import Scheduler as Scheduler
+from engine.schedulers.scheduler import SchedulerOptions as SchedulerOptions
+from engine.schedulers.warmup import Warmup as Warmup

@@ -3,8 +3,19 @@
 import math
 from bisect import bisect_right
 from collections.abc import Sequence
+from typing import Any
 
-from engine.schedulers.scheduler import ClosedFormScheduler, at_least_zero, count, positive
+from pydantic import Field
+
+from engine.options import Milestones
+from engine.schedulers.scheduler import (
+    ClosedFormScheduler,
+    SchedulerOptions,
+    at_least_zero,
+    count,
+    positive,
+    register,
+)
 
 
 class FixedLR(ClosedFormScheduler):
@@ -14,6 +25,7 @@ class FixedLR(ClosedFormScheduler):
         return self.base_lr
 
 
+@register("step")
 class StepLR(ClosedFormScheduler):
     """``base_lr * gamma^floor(k / step_size)``: a drop every ``step_size`` epochs.
 
@@ -26,6 +38,16 @@ class StepLR(ClosedFormScheduler):
         ValueError: an argument is out of its range.
     """
 
+    class Options(SchedulerOptions):
+        """Multiply the learning rate by gamma every step_size epochs."""
+
+        step_size: int = Field(ge=1, le=100_000, description="epochs between two reductions")
+        gamma: float = Field(default=0.1, gt=0, le=1, description="factor of each reduction")
+
+        @classmethod
+        def starting_values(cls, epochs: int) -> dict[str, Any]:
+            return {"step_size": max(1, epochs // 3)}
+
     def __init__(self, base_lr: float, step_size: int, gamma: float = 0.1) -> None:
         super().__init__(base_lr)
         self.step_size = count("step_size", step_size, 1)
@@ -35,6 +57,7 @@ class StepLR(ClosedFormScheduler):
         return self.base_lr * self.gamma ** (k // self.step_size)
 
 
+@register("multi_step")
 class MultiStepLR(ClosedFormScheduler):
     """``base_lr * gamma^(milestones up to k)``: a drop at each of the given epochs.
 
@@ -48,6 +71,16 @@ class MultiStepLR(ClosedFormScheduler):
         ValueError: an argument is out of its range.
     """
 
+    class Options(SchedulerOptions):
+        """Multiply the learning rate by gamma at each of the milestones."""
+
+        milestones: Milestones = Field(description="epochs after which the rate is reduced")
+        gamma: float = Field(default=0.1, gt=0, le=1, description="factor of each reduction")
+
+        @classmethod
+        def starting_values(cls, epochs: int) -> dict[str, Any]:
+            return {"milestones": [max(1, epochs // 2), max(2, 3 * epochs // 4)]}
+
     def __init__(self, base_lr: float, milestones: Sequence[int], gamma: float = 0.1) -> None:
         super().__init__(base_lr)
         self.milestones = sorted(count("a milestone", epoch, 1) for epoch in milestones)
@@ -57,6 +90,7 @@ class MultiStepLR(ClosedFormScheduler):
         return self.base_lr * self.gamma ** bisect_right(self.milestones, k)
 
 
+@register("exponential")
 class ExponentialLR(ClosedFormScheduler):
     """``base_lr * gamma^k``: a drop every epoch.
 
@@ -68,6 +102,15 @@ class ExponentialLR(ClosedFormScheduler):
         ValueError: an argument is out of its range.
     """
 
+    class Options(SchedulerOptions):
+        """Multiply the learning rate by gamma every epoch."""
+
+        gamma: float = Field(gt=0, le=1, description="factor of every epoch")
+
+        @classmethod
+        def starting_values(cls, epochs: int) -> dict[str, Any]:
+            return {"gamma": 0.9}
+
     def __init__(self, base_lr: float, gamma: float) -> None:
         super().__init__(base_lr)
         self.gamma = positive("gamma", gamma)
@@ -76,6 +119,7 @@ class ExponentialLR(ClosedFormScheduler):
         return self.base_lr * self.gamma**k
 
 
+@register("cosine")
 class CosineAnnealingLR(ClosedFormScheduler):
     r"""``eta_min + (base_lr - eta_min) * (1 + cos(pi * k / T_max)) / 2``.
 
@@ -91,6 +135,21 @@ class CosineAnnealingLR(ClosedFormScheduler):
         ValueError: an argument is out of its range.
     """
 
+    class Options(SchedulerOptions):
+        """Let the learning rate fall along half a cosine (Loshchilov and Hutter 2017)."""
+
+        T_max: int | None = Field(
+            default=None,
+            ge=1,
+            le=100_000,
+            description="epochs until the bottom; null is train.epochs",
+        )
+        eta_min: float = Field(default=0.0, ge=0, description="learning rate at the bottom")
+
+        def arguments(self, lr: float, epochs: int, steps_per_epoch: int) -> dict[str, Any]:
+            given = super().arguments(lr, epochs, steps_per_epoch)
+            return given | {"T_max": epochs if self.T_max is None else self.T_max}
+
     def __init__(self, base_lr: float, T_max: int, eta_min: float = 0.0) -> None:
         super().__init__(base_lr)
         self.T_max = count("T_max", T_max, 1)
@@ -100,6 +159,7 @@ class CosineAnnealingLR(ClosedFormScheduler):
         return _cosine(self.base_lr, self.eta_min, k / self.T_max)
 
 
+@register("one_cycle")
 class OneCycleLR(ClosedFormScheduler):
     r"""Up to ``base_lr`` and down to almost nothing, both along a cosine, within one run.
 
@@ -118,6 +178,26 @@ class OneCycleLR(ClosedFormScheduler):
     Raises:
         ValueError: an argument is out of its range.
     """
+
+    class Options(SchedulerOptions):
+        """Up to max_lr and down again, step by step (Smith and Topin 2018)."""
+
+        max_lr: float | None = Field(default=None, gt=0, description="the peak; null is train.lr")
+        pct_start: float = Field(
+            default=0.3, gt=0, lt=1, description="share of the steps that go up"
+        )
+        div_factor: float = Field(
+            default=25.0, ge=1, description="the first rate is max_lr divided by this"
+        )
+        final_div_factor: float = Field(
+            default=1e4, ge=1, description="the last rate is the first one divided by this"
+        )
+
+        def arguments(self, lr: float, epochs: int, steps_per_epoch: int) -> dict[str, Any]:
+            peak = lr if self.max_lr is None else self.max_lr
+            given = super().arguments(peak, epochs, steps_per_epoch)
+            del given["max_lr"]
+            return given | {"total_steps": epochs * steps_per_epoch}
 
     interval = "step"
 

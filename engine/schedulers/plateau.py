@@ -4,9 +4,19 @@ import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from engine.schedulers.scheduler import Scheduler, at_least_zero, count
+from pydantic import Field
+
+from engine.options import Mode, Monitor, maximises
+from engine.schedulers.scheduler import (
+    Scheduler,
+    SchedulerOptions,
+    at_least_zero,
+    count,
+    register,
+)
 
 
+@register("plateau")
 class ReduceLROnPlateau(Scheduler):
     """A drop whenever a metric has not improved for more than ``patience`` epochs.
 
@@ -25,6 +35,31 @@ class ReduceLROnPlateau(Scheduler):
     Raises:
         ValueError: an argument is out of its range.
     """
+
+    class Options(SchedulerOptions):
+        """Multiply the learning rate by factor when a metric no longer gets better."""
+
+        monitor: Monitor = "val_loss"
+        mode: Mode = "auto"
+        factor: float = Field(default=0.1, gt=0, lt=1, description="factor of each reduction")
+        patience: int = Field(
+            default=10,
+            ge=0,
+            le=100_000,
+            description="epochs without improvement before a reduction",
+        )
+        threshold: float = Field(
+            default=1e-4, ge=0, description="relative change that counts as an improvement"
+        )
+        cooldown: int = Field(
+            default=0, ge=0, le=100_000, description="epochs to wait after a reduction"
+        )
+        min_lr: float = Field(default=0.0, ge=0, description="never go below this")
+
+        def arguments(self, lr: float, epochs: int, steps_per_epoch: int) -> dict[str, Any]:
+            given = super().arguments(lr, epochs, steps_per_epoch)
+            del given["monitor"]
+            return given | {"mode": "max" if maximises(self.monitor, self.mode) else "min"}
 
     SMALLEST_DROP: ClassVar[float] = 1e-8
     """A drop that changes the learning rate by no more than this is left out (PyTorch's eps)."""

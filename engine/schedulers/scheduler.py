@@ -10,14 +10,42 @@ while the first batch is trained. A schedule looks at one of them, which its ``i
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Literal, TypeVar
+
+from pydantic import Field
 
 from engine.errors import CheckpointError
+from engine.options import Section
+
+
+class SchedulerOptions(Section):
+    """What a config can say about a schedule.
+
+    Attributes:
+        name: of the schedule; its class's name, as in PyTorch, is read too.
+    """
+
+    name: str = Field(description="which scheduler")
+
+    def arguments(self, lr: float, epochs: int, steps_per_epoch: int) -> dict[str, Any]:
+        """The keyword arguments of the schedule's constructor in a run.
+
+        Args:
+            lr: the config's learning rate.
+            epochs: of the run.
+            steps_per_epoch: optimizer steps in each.
+        """
+        return {"base_lr": lr, **self.model_dump(exclude={"name"})}
+
+    @classmethod
+    def starting_values(cls, epochs: int) -> dict[str, Any]:
+        """The values that a form writes, in a run of so many epochs, for what has no default."""
+        return {}
 
 
 class Scheduler(ABC):
-    """The contract: a learning rate for every moment of a run.
+    """Base of the schedules: a learning rate for every moment of a run.
 
     Args:
         base_lr: what the schedule scales, above 0.
@@ -25,6 +53,9 @@ class Scheduler(ABC):
     Raises:
         ValueError: an argument is out of its range.
     """
+
+    class Options(SchedulerOptions):
+        """The options of a schedule without any."""
 
     interval: ClassVar[Literal["epoch", "step"]] = "epoch"
 
@@ -82,6 +113,28 @@ class ClosedFormScheduler(Scheduler):
 
     def lr(self, epoch: int, step: int) -> float:
         return self.lr_at(epoch if self.interval == "epoch" else step)
+
+
+SCHEDULERS: dict[str, type[Scheduler]] = {}
+"""Every schedule by its name in configs, in the order of every list."""
+
+Schedule = TypeVar("Schedule", bound=Scheduler)
+
+
+def register(name: str) -> Callable[[type[Schedule]], type[Schedule]]:
+    """Make a schedule known by a name: to configs, ``--set``, the form and the JSON Schema.
+
+    Raises:
+        ValueError: the name is taken.
+    """
+
+    def add(cls: type[Schedule]) -> type[Schedule]:
+        if name in SCHEDULERS:
+            raise ValueError(f"there are two schedules named {name}")
+        SCHEDULERS[name] = cls
+        return cls
+
+    return add
 
 
 def positive(name: str, value: float) -> float:

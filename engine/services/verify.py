@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from engine.callbacks import Callback, Logs
 from engine.checkpoints import checkpoint
 from engine.config import CheckpointEvery, Config, config_hash
 from engine.data import FetchCancelledError
@@ -15,14 +16,11 @@ from engine.runs.directory import RunDir
 from engine.runs.progress import read_recorded
 from engine.runs.provenance import KEY, Part, Provenance, RateChange, weights_hash
 from engine.train import factory
-from engine.train.callbacks import Callback, Logs
 from engine.train.controls import Controls
 from engine.train.session import WEIGHTS, TrainingSession
 
 _NEVER_MATTERS = {"cores"}
 """Recorded facts on which the bits do not depend."""
-_WRITERS = {"checkpoint", "csv_logger"}
-"""Callbacks that only write the user's files, and change nothing in training."""
 _ENOUGH = "compared"
 
 
@@ -198,7 +196,7 @@ def _writing_only_to(folder: Path, config: Config) -> Config:
             "reports_dir": folder / "reports",
             "train": train,
             "callbacks": tuple(
-                item for item in config.callbacks if not _WRITERS & item.model_dump().keys()
+                item for item in config.callbacks if not hasattr(item.options, "filepath")
             ),
         }
     )

@@ -11,13 +11,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from engine.callbacks import EarlyStopping
 from engine.config import Config, differences, loads
 from engine.errors import ConfigError
 from engine.paths import absolute
 from engine.runs.directory import CONFIG, RunDir
 from engine.runs.provenance import weights_hash
 from engine.runs.record import format_time
-from engine.train.callbacks import EarlyStopping
 from engine.train.run_state import RunState
 
 KEY = "changes"
@@ -83,13 +83,12 @@ def _values(config: Config) -> dict[str, Any]:
 
 
 def _effective(config: Config) -> dict[str, Any]:
-    """The values, with the length of the schedule where it is that of the run."""
-    values = _values(config)
-    match values["train"]["scheduler"]:
-        case {"T_max": None} as scheduler:
-            scheduler["T_max"] = config.train.epochs
-        case {"name": "one_cycle"} as scheduler:
-            scheduler["epochs"] = config.train.epochs
+    """The values, with those of the schedule that follow from the length of the run."""
+    values, train = _values(config), config.train
+    if train.scheduler is not None:
+        arguments = train.scheduler.arguments(train.lr, train.epochs, steps_per_epoch=1)
+        del arguments["base_lr"]
+        values["train"]["scheduler"] |= arguments
     return values
 
 
@@ -99,16 +98,12 @@ def _reason_against(key: str, old: Any, new: Any, before: Config) -> tuple[str, 
         return None if new > old else (key, f"with less than {old} it might have ended before")
     if _FREE.fullmatch(key):
         return None
-    if key == "train.scheduler.T_max" and getattr(before.train.scheduler, "T_max", old) is None:
-        if new < old:
-            reason = f"the cosine of what was trained falls over {old} epochs, and not over {new}"
-            return "train.epochs", reason
-        return "train.epochs", (
-            f"the cosine of what was trained ends after {old} epochs; "
-            f"to keep it so, and have it rise again, add --set {key}={old}"
-        )
-    if key == "train.scheduler.epochs":
-        return "train.epochs", f"the one_cycle of what was trained ends after {old} epochs"
+    scheduler, option = before.train.scheduler, key.removeprefix("train.scheduler.")
+    if scheduler is not None and option != key and getattr(scheduler, option, None) is None:
+        reason = f"the {scheduler.name} of what was trained spans {old} epochs, not {new}"
+        if option in type(scheduler).model_fields:
+            reason += f"; to keep it so, add --set {key}={old}"
+        return "train.epochs", reason
     if key.startswith("callbacks."):
         return key, "the checkpoints hold the state of the callbacks that it was started with"
     return key, _ADVICE.get(key, "what was trained depends on it")

@@ -1,6 +1,6 @@
 """From a config to the objects that train."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from engine import data, path_templates, paths, schedulers
+from engine.callbacks import CALLBACKS, Callback
 from engine.config import Config, loads
 from engine.data import Batches, Dataset, FetchCancelledError, split_validation
 from engine.data.dataset import Cancelled, Progress
@@ -20,17 +21,9 @@ from engine.optim import OPTIMIZERS, Optimizer
 from engine.rng import Purpose, stream
 from engine.runs import locations
 from engine.runs.directory import CONFIG, RunDir
-from engine.train import callbacks as hooks
-from engine.train.callbacks import Callback
 
 EVALUATION_BATCH = 512
 """Samples evaluated between two looks at whether to stop."""
-
-CALLBACKS: dict[str, Callable[..., Callback]] = {
-    "early_stopping": hooks.EarlyStopping,
-    "checkpoint": hooks.ModelCheckpoint,
-    "csv_logger": hooks.CSVLogger,
-}
 
 
 @dataclass(frozen=True)
@@ -170,18 +163,8 @@ def _inner_scheduler(config: Config, steps_per_epoch: int) -> schedulers.Schedul
     train = config.train
     if train.scheduler is None:
         return schedulers.FixedLR(train.lr)
-    arguments = train.scheduler.model_dump()
-    name = arguments.pop("name")
-    if name == "cosine" and arguments["T_max"] is None:
-        arguments["T_max"] = train.epochs
-    if name == "plateau":
-        maximise = hooks.maximises(arguments.pop("monitor"), arguments["mode"])
-        arguments["mode"] = "max" if maximise else "min"
-    if name == "one_cycle":
-        peak = arguments.pop("max_lr")
-        arguments["total_steps"] = train.epochs * steps_per_epoch
-        return schedulers.OneCycleLR(train.lr if peak is None else peak, **arguments)
-    return schedulers.SCHEDULERS[name](train.lr, **arguments)
+    arguments = train.scheduler.arguments(train.lr, train.epochs, steps_per_epoch)
+    return schedulers.SCHEDULERS[train.scheduler.name](**arguments)
 
 
 def check_files(config: Config) -> None:
@@ -201,10 +184,10 @@ def check_files(config: Config) -> None:
 
 
 def make_callbacks(config: Config) -> list[Callback]:
-    """The config's callbacks in its order, after the one that every run has."""
-    made: list[Callback] = [hooks.TerminateOnNaN()]
+    """The config's callbacks in its order, after those that every run has."""
+    made = [cls() for cls in CALLBACKS.values() if cls.always_on]
     for item in config.callbacks:
-        ((name, arguments),) = item.model_dump().items()
-        if name != "terminate_on_nan":
-            made.append(CALLBACKS[name](**arguments))
+        if not item.callback.always_on:
+            arguments: dict[str, Any] = item.options.model_dump()
+            made.append(item.callback(**arguments))
     return made

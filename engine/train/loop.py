@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
+from engine.callbacks import Callback
 from engine.config import Config
 from engine.data import Batches
 from engine.errors import RunError
@@ -13,7 +14,6 @@ from engine.events import EpochEnded, Event, LearningRateChanged, Logs, Remarked
 from engine.numbers import metric
 from engine.runs.directory import RunDir
 from engine.runs.provenance import RateChange, weights_hash
-from engine.train.callbacks import Callback
 from engine.train.controls import Controls
 from engine.train.factory import Sources
 from engine.train.metric_buffer import MetricRing

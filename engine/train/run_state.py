@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from engine.callbacks import Callback
 from engine.checkpoints.checkpoint import Checkpoint
 from engine.errors import CheckpointError
 from engine.runs.provenance import KEY, Provenance
 from engine.schedulers import Scheduler
 from engine.storage.untrusted_json import check_alike, check_logs, check_rates
-from engine.train.callbacks import Callback
 from engine.train.results import StepResult
 from engine.train.trainer import Trainer
 

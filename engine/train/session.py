@@ -10,9 +10,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from engine.callbacks import Callback
 from engine.config import Config, advise, config_hash, dump
 from engine.data import Dataset
-from engine.errors import CheckpointError, EngineError, RunError
+from engine.errors import CheckpointError, Diverged, EngineError, RunError
 from engine.events import (
     Ended,
     Event,
@@ -31,12 +32,11 @@ from engine.runs.listing import delete_run
 from engine.runs.provenance import KEY, Part, RateChange, weights_hash
 from engine.runs.results_csv import append_result
 from engine.train import extending, factory
-from engine.train.callbacks import Callback
 from engine.train.controls import Controls
 from engine.train.extending import Extension
 from engine.train.loop import Loop, Stopped
 from engine.train.metric_buffer import MetricRing
-from engine.train.results import Diverged, late_divergence
+from engine.train.results import late_divergence
 from engine.train.run_state import Progress, RunState
 from engine.train.saver import Saver
 from engine.train.trainer import Trainer

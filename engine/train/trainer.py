@@ -19,6 +19,7 @@ import numpy as np
 
 from engine import metrics
 from engine.data import Batches
+from engine.errors import Diverged
 from engine.layers import Layer, Sequential
 from engine.losses import Loss
 from engine.optim import Optimizer
@@ -30,7 +31,7 @@ from engine.parallel.processes import WorkerPool
 from engine.parallel.threads import Group
 from engine.parallel.workers import WORTH_PROCESSES, Workers
 from engine.rng import Purpose, stream
-from engine.train.results import Diverged, Evaluation, StepResult
+from engine.train.results import Evaluation, StepResult
 from engine.train.snapshot import Snapshot, dead_shares, take_snapshot
 
 Array = np.ndarray

@@ -10,11 +10,11 @@ from unittest.mock import patch
 
 import numpy as np
 
+from engine.callbacks import Callback, Logs
 from engine.checkpoints.checkpoint import load
 from engine.config import Config, loads
 from engine.events import Ended, Event, Started, Warned
 from engine.storage import atomic
-from engine.train.callbacks import Callback, Logs
 from engine.train.extending import Extension
 from engine.train.session import WEIGHTS, TrainingSession
 

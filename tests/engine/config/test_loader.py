@@ -4,14 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.config import (
-    CheckpointItem,
-    EarlyStoppingItem,
-    StepLR,
-    TerminateOnNaNItem,
-    load,
-    loads,
-)
+from engine.callbacks import EarlyStopping, ModelCheckpoint, TerminateOnNaN
+from engine.config import load, loads
+from engine.schedulers import StepLR
 from tests.support.config_text import BASE, EXAMPLE, train_of
 
 
@@ -21,13 +16,14 @@ def test_the_example_loads_as_it_stands() -> None:
     train = config.train
     assert (train.epochs, train.batch_size, train.lr) == (10, 128, 0.01)
     assert (train.optimizer, train.momentum, train.weight_decay) == ("momentum", 0.9, 5e-4)
-    assert train.scheduler == StepLR(name="step", step_size=5, gamma=0.5)
+    assert isinstance(train.scheduler, StepLR.Options)
+    assert train.scheduler.model_dump() == {"name": "step", "step_size": 5, "gamma": 0.5}
     first, second = config.callbacks
-    assert isinstance(first, EarlyStoppingItem)
-    assert (first.early_stopping.monitor, first.early_stopping.patience) == ("val_loss", 5)
-    assert isinstance(second, CheckpointItem)
-    assert second.checkpoint.filepath == Path("checkpoints/lenet_best.npz")
-    assert (second.checkpoint.monitor, second.checkpoint.mode) == ("val_acc", "max")
+    assert isinstance(first.options, EarlyStopping.Options)
+    assert (first.options.monitor, first.options.patience) == ("val_loss", 5)
+    assert isinstance(second.options, ModelCheckpoint.Options)
+    assert second.options.filepath == Path("checkpoints/lenet_best.npz")
+    assert (second.options.monitor, second.options.mode) == ("val_acc", "max")
 
 
 def test_defaults() -> None:
@@ -93,9 +89,9 @@ def test_pytorch_names_of_schedulers() -> None:
 def test_a_callback_without_options() -> None:
     config = loads(f"{BASE}callbacks:\n- terminate_on_nan\n- early_stopping\n- early_stopping:\n")
     nan, first, second = config.callbacks
-    assert isinstance(nan, TerminateOnNaNItem)
-    assert isinstance(first, EarlyStoppingItem)
-    assert first.early_stopping.patience == 5
+    assert nan.callback is TerminateOnNaN
+    assert isinstance(first.options, EarlyStopping.Options)
+    assert first.options.patience == 5
     assert first == second
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from engine.config import CheckpointItem, EarlyStoppingItem, loads
+from engine.callbacks import EarlyStopping, ModelCheckpoint
+from engine.config import loads
 from tests.support.config_text import BASE, EXAMPLE, problems_of
 
 # override: the line of the error
@@ -80,10 +81,10 @@ def test_values() -> None:
     assert train.warmup.steps == 5
     assert (config.name, config.seed) == ("2024", 7)
     first, second = config.callbacks
-    assert isinstance(first, EarlyStoppingItem)
-    assert isinstance(second, CheckpointItem)
-    assert first.early_stopping.patience == 3
-    assert str(second.checkpoint.filepath) == "a=b.npz"
+    assert isinstance(first.options, EarlyStopping.Options)
+    assert isinstance(second.options, ModelCheckpoint.Options)
+    assert first.options.patience == 3
+    assert str(second.options.filepath) == "a=b.npz"
     assert train.epochs == 10  # the rest is the file's
 
 

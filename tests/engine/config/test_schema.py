@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from engine.config import ConfigProblems, fields, json_schema, loads, set_value
-from engine.config.schedulers import SCHEDULERS as SCHEMAS
+from engine.config import ConfigProblems, fields, inline, json_schema, loads, set_value
+from engine.config.registered import SCHEDULER_MODELS
 from engine.config.yaml_reader import read
 from engine.data import DATASETS, Augment
 from engine.models import PRESETS
@@ -62,10 +62,9 @@ def test_choices_are_those_of_the_registries() -> None:
 
 
 def test_schedulers_take_what_the_schema_offers() -> None:
-    for model in SCHEMAS:
-        offered = set(model.model_fields) - {"name", "monitor", "max_lr"}
-        name = next(name for name, cls in SCHEDULERS.items() if cls.__name__ == model.__name__)
-        assert offered <= set(inspect.signature(SCHEDULERS[name]).parameters), name
+    for name, cls in SCHEDULERS.items():
+        options = SCHEDULER_MODELS[name](name=name, **cls.Options.starting_values(10))
+        assert cls(**options.arguments(0.1, 10, 7)).lr(0, 0) <= 0.1
     warmup = {path.split(".")[-1] for path, _ in ROWS if path.startswith("train.warmup.")}
     assert warmup <= set(inspect.signature(Warmup).parameters)
     augment = {path.split(".")[-1] for path, _ in ROWS if path.startswith("data.augment.")}
@@ -80,9 +79,9 @@ def test_every_default_can_be_written(field: Any) -> None:
     text = BASE
     if field.path in ("model", "layers"):
         text = "dataset: mnist\nlayers: [Flatten, Dense: {out_features: 10}]\n"
-    needed = {"step": "step_size: 5", "multi_step": "milestones: [5]", "exponential": "gamma: 0.9"}
     if field.when:
-        text += f"train: {{scheduler: {{name: {field.when}, {needed.get(field.when, '')}}}}}\n"
+        needed = SCHEDULERS[field.when].Options.starting_values(10)
+        text += f"train: {{scheduler: {inline({'name': field.when, **needed})}}}\n"
     if field.path == "layers":
         text = BASE
     loads(set_value(text, field.path, field.default))

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engine import callbacks
 from engine.config import Config
 from engine.data import FetchCancelledError
 from engine.errors import DataError
 from engine.losses import MSE, SoftmaxCrossEntropy
 from engine.optim import SGD, Adam, AdamW, Momentum, RMSprop
 from engine.schedulers import OneCycleLR, ReduceLROnPlateau, Warmup
-from engine.train import callbacks, factory
+from engine.train import factory
 from tests.support.small_runs import PLAIN, make_config
 
 

@@ -10,12 +10,12 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
+from engine.callbacks import Callback
 from engine.config import load
 from engine.data import FetchCancelledError
 from engine.events import CheckpointSaved, Ended, EpochEnded, Started
 from engine.runs.directory import RunDir
 from engine.train import loop
-from engine.train.callbacks import Callback
 from engine.train.loop import Loop
 from engine.train.session import WEIGHTS, TrainingSession
 from engine.train.trainer import Trainer

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
+from engine.callbacks import Callback
 from engine.config import Config, config_hash
 from engine.errors import CheckpointError, RunError
 from engine.optim import Optimizer
 from engine.parallel.processes import can_fork
 from engine.runs.directory import RunDir
 from engine.train import trainer
-from engine.train.callbacks import Callback
 from engine.train.factory import config_of as config_in
 from engine.train.session import TrainingSession
 from tests.support.small_runs import (

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine.callbacks import Callback, Logs
 from engine.config import Config
 from engine.events import Ended, LearningRateChanged
 from engine.layers import Sequential
 from engine.runs.directory import RunDir
 from engine.train import loop
-from engine.train.callbacks import Callback, Logs
 from engine.train.session import TrainingSession
 from engine.train.snapshot import Snapshot
 from tests.support.patience import PATIENCE, wait_until

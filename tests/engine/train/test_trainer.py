@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from engine.data import Augment, Batches, Split
+from engine.errors import Diverged
 from engine.layers import Dropout, ReLU, Sequential
 from engine.losses import MSE, Loss, SoftmaxCrossEntropy
 from engine.models import build
@@ -16,7 +17,6 @@ from engine.optim import SGD, Adam, Optimizer, clipping
 from engine.parallel import shared_memory
 from engine.parallel.workers import Workers
 from engine.train import trainer as trainer_module
-from engine.train.results import Diverged
 from engine.train.trainer import Trainer
 from tests.support.small_runs import copy_state, same_arrays
 

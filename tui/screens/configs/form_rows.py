@@ -8,13 +8,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from engine.callbacks import CALLBACKS
 from engine.config import ConfigProblems, Field, fields, inline, read_values
+from engine.schedulers import SCHEDULERS
 from tui.state.document import DEFAULT, Document
 
 OFF = "off"
 _LAST = "machine"
 """The section of what does not change the result."""
-_CALLBACKS = ("early_stopping", "checkpoint", "csv_logger")
+_CALLBACKS = tuple(name for name, cls in CALLBACKS.items() if not cls.always_on)
 
 
 @dataclass(frozen=True)
@@ -74,14 +76,7 @@ def _rows(document: Document) -> Iterator[Row]:
             yield _plain(field, _section(path))
 
 
-_SCHEDULER_ALIASES = {
-    "StepLR": "step",
-    "MultiStepLR": "multi_step",
-    "ExponentialLR": "exponential",
-    "CosineAnnealingLR": "cosine",
-    "OneCycleLR": "one_cycle",
-    "ReduceLROnPlateau": "plateau",
-}
+_SCHEDULER_ALIASES = {cls.__name__: name for name, cls in SCHEDULERS.items()}
 
 
 def _section(path: str) -> str:
@@ -266,12 +261,7 @@ def _needed(document: Document, scheduler: str) -> dict[str, Any]:
     """Values for what a scheduler cannot do without."""
     epochs = value_at(document.values, "train.epochs")
     epochs = epochs if isinstance(epochs, int) and epochs > 2 else 10
-    needed: dict[str, dict[str, Any]] = {
-        "step": {"step_size": max(1, epochs // 3)},
-        "multi_step": {"milestones": [max(1, epochs // 2), max(2, 3 * epochs // 4)]},
-        "exponential": {"gamma": 0.9},
-    }
-    return needed.get(scheduler, {})
+    return SCHEDULERS[scheduler].Options.starting_values(epochs)
 
 
 def _callback_switched(document: Document, name: str, on: bool) -> dict[str, Any]:
@@ -281,12 +271,7 @@ def _callback_switched(document: Document, name: str, on: bool) -> dict[str, Any
     if not on and place is not None:
         return {"callbacks" if len(items) == 1 else f"callbacks.{place}": DEFAULT}
     if on and place is None:
-        options: dict[str, dict[str, Any]] = {
-            "early_stopping": {"monitor": "val_loss", "patience": 5},
-            "checkpoint": {"filepath": f"checkpoints/{document.name}.npz", "monitor": "val_acc"},
-            "csv_logger": {"filepath": f"reports/{document.name}.csv"},
-        }
-        item = {name: options[name]}
+        item = {name: CALLBACKS[name].Options.starting_values(document.name)}
         return {f"callbacks.{len(items)}": item} if items else {"callbacks": [item]}
     return {}
 

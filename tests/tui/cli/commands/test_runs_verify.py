@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engine.callbacks import Callback, Logs
 from engine.checkpoints import checkpoint
 from engine.errors import CheckpointError
 from engine.runs import environment
 from engine.services.signals import Interrupted
 from engine.services.verify import read_provenance
-from engine.train.callbacks import Callback, Logs
 from engine.train.factory import config_of
 from engine.train.session import TrainingSession
 from tests.support.command_runs import make_config, run, speak

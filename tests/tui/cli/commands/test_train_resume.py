@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from engine.callbacks import Callback, Logs
 from engine.config import Config
 from engine.storage.locks import Lock
-from engine.train.callbacks import Callback, Logs
 from engine.train.session import TrainingSession
 from tests.support.command_runs import Spoken, make_config, run, speak
 from tui.cli.commands.train import train

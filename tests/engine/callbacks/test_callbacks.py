@@ -8,19 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.errors import ConfigError, RunError
-from engine.models import build
-from engine.train.callbacks import (
+from engine.callbacks import (
     Callback,
     CSVLogger,
     EarlyStopping,
-    History,
-    LearningRateLog,
     ModelCheckpoint,
     TerminateOnNaN,
-    maximises,
 )
-from engine.train.results import Diverged
+from engine.errors import ConfigError, Diverged, RunError
+from engine.models import build
+from engine.options import maximises
 from tests.support.small_runs import copy_state, same_arrays
 
 NAN = math.nan
@@ -227,16 +224,6 @@ def test_csv_logger_goes_on_when_it_cannot_write(tmp_path: Path) -> None:
     run.epoch()
     (warning,) = run.warnings
     assert warning.startswith(f"{tmp_path}/file/table.csv: the metrics were not written: ")
-
-
-def test_logs_of_rates_and_epochs() -> None:
-    rates, history = LearningRateLog(), History()
-    run = Play(rates, history)
-    for lr in (0.1, 0.2):
-        rates.on_train_batch_end(0, {"loss": 1.0, "lr": lr})
-    run.epoch(loss=2.0)
-    assert rates.rates == [0.1, 0.2]
-    assert history.epochs == run.history
 
 
 @pytest.mark.parametrize(("name", "value"), [("val_loss", NAN), ("loss", math.inf)])

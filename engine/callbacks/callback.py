@@ -1,0 +1,138 @@
+"""The contract of callbacks: Keras' hooks, called in the thread that trains.
+
+``logs`` holds the metrics by the names that are the same everywhere: ``loss``, ``acc``,
+``val_loss``, ``val_acc``, ``lr``. Epochs count from 0 in the hooks, as in Keras.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, TypeVar
+
+import numpy as np
+
+from engine.layers import Sequential
+from engine.options import Section
+
+Array = np.ndarray
+Logs = Mapping[str, float]
+
+
+class Run(Protocol):
+    """What a callback sees of the session that calls it."""
+
+    history: list[dict[str, float]]
+
+    @property
+    def model(self) -> Sequential:
+        """The network, between two batches."""
+        ...
+
+    @property
+    def stop_reason(self) -> str | None:
+        """Why training is to end, or None. Set it, and it ends after this batch or epoch."""
+        ...
+
+    @stop_reason.setter
+    def stop_reason(self, reason: str | None) -> None: ...
+
+    def save_weights(self, path: Path, latest_of: Path | None = None) -> bool:
+        """Write the current weights with the network's architecture; False if it failed."""
+        ...
+
+    def warn(self, message: str) -> None:
+        """Say that something went wrong that training survives."""
+        ...
+
+
+class CallbackOptions(Section):
+    """What a config can say below the name of a callback."""
+
+    @classmethod
+    def starting_values(cls, name: str) -> dict[str, Any]:
+        """The values that a form writes when it switches the callback on.
+
+        Args:
+            name: of the config, for the names of files.
+        """
+        return {}
+
+
+class Callback:
+    """Base of the callbacks; every hook does nothing.
+
+    The constructor takes the options, by name. A callback that remembers something across epochs
+    gives it to ``state_dict`` (JSON values) and ``arrays`` (arrays of a shape that does not
+    change), so that a resumed run continues exactly.
+    """
+
+    class Options(CallbackOptions):
+        """The options of a callback without any."""
+
+    summary: ClassVar[str] = ""
+    """What it does, in a few words for the form; set by ``register``."""
+    always_on: ClassVar[bool] = False
+    """Whether every run has it, named in its config or not; it then has no options."""
+    shapes_result: ClassVar[bool] = True
+    """Whether ``config_hash`` covers it: what is trained may depend on it."""
+    keeps_weights: ClassVar[bool] = False
+    """Whether it adds a copy of the weights to every checkpoint."""
+
+    run: Run
+
+    def on_train_begin(self) -> None:
+        """Before the first batch, also of a resumed run."""
+
+    def on_epoch_begin(self, epoch: int) -> None:
+        """Before an epoch's first batch."""
+
+    def on_train_batch_end(self, batch: int, logs: Logs) -> None:
+        """After an optimizer step; ``batch`` counts within the epoch."""
+
+    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
+        """After an epoch's validation."""
+
+    def on_train_end(self) -> None:
+        """After the last epoch, not if the run is only interrupted.
+
+        What it changes is in the finished weights, not in the last checkpoint: a run that is
+        resumed for more epochs goes on from what its last epoch made, and a finished run that is
+        resumed comes here again.
+        """
+
+    def state_dict(self) -> dict[str, Any]:
+        """What to remember, as JSON values."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """The inverse of ``state_dict``."""
+
+    def arrays(self) -> dict[str, Array]:
+        """Arrays to remember; they are written to when a run is resumed."""
+        return {}
+
+
+CALLBACKS: dict[str, type[Callback]] = {}
+"""Every callback by its name in configs, in the order of every list."""
+
+Hook = TypeVar("Hook", bound=Callback)
+
+
+def register(name: str, summary: str) -> Callable[[type[Hook]], type[Hook]]:
+    """Make a callback known by a name: to configs, ``--set``, the form and the JSON Schema.
+
+    Args:
+        name: the key in a config's ``callbacks``.
+        summary: what it does, in a few words.
+
+    Raises:
+        ValueError: the name is taken.
+    """
+
+    def add(cls: type[Hook]) -> type[Hook]:
+        if name in CALLBACKS:
+            raise ValueError(f"there are two callbacks named {name}")
+        cls.summary = summary
+        CALLBACKS[name] = cls
+        return cls
+
+    return add
