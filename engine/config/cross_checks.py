@@ -200,7 +200,7 @@ def _warmup(config: Config) -> Iterator[Finding]:
     if config.train.warmup and scheduler and SCHEDULERS[scheduler.name].interval == "step":
         yield Finding(
             ("train", "warmup"),
-            f"expected null for {scheduler.name}, which goes by steps and has a start of its own",
+            f"expected null for {scheduler.name}, which sets the rate of every step",
         )
 
 

@@ -1,5 +1,8 @@
-"""A small problem for every optimizer, and every option of every rule."""
+"""A small problem for every optimizer, and a row for each: its textbook step and its options."""
 
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,26 +12,77 @@ from engine.optim import OPTIMIZERS
 from engine.optim.clipping import clip_factor, norm_of, square_sums
 
 Arrays = dict[str, np.ndarray]
+LR = 0.01
 
-# (name, arguments): every option of every rule, alone and together.
-CASES: list[tuple[str, dict[str, Any]]] = [
-    ("sgd", {}),
-    ("sgd", {"weight_decay": 0.1}),
-    ("momentum", {}),
-    ("momentum", {"momentum": 0.0}),
-    ("momentum", {"momentum": 0.5, "weight_decay": 0.1}),
-    ("momentum", {"nesterov": True}),
-    ("momentum", {"nesterov": True, "weight_decay": 0.1}),
-    ("rmsprop", {}),
-    ("rmsprop", {"alpha": 0.9, "eps": 1e-3, "weight_decay": 0.1}),
-    ("adam", {}),
-    ("adam", {"weight_decay": 0.1}),
-    ("adam", {"betas": (0.5, 0.9), "eps": 1e-3}),
-    ("adam", {"betas": (0.0, 0.9)}),
-    ("adamw", {}),
-    ("adamw", {"weight_decay": 0.0}),
-    ("adamw", {"weight_decay": 0.5, "betas": (0.5, 0.9), "eps": 1e-3}),
-]
+
+@dataclass(frozen=True)
+class Row:
+    """One optimizer under test: all that a new one has to say of itself.
+
+    Attributes:
+        textbook: a step of one number as the paper gives it, from the number, its gradient, the
+            memory of the steps before (zeros at first, changed in place), the number of the step
+            from 1, and all options; returns the new number.
+        torch: its name in ``torch.optim``, and the options that it needs there; None if PyTorch
+            has none.
+        options: every option, alone and together, beside the defaults.
+    """
+
+    textbook: Callable[[float, float, list[float], int, dict[str, Any]], float]
+    torch: tuple[str, dict[str, Any]] | None = None
+    options: tuple[dict[str, Any], ...] = ()
+
+
+def sgd(p: float, g: float, memory: list[float], t: int, o: dict[str, Any]) -> float:
+    g += o["weight_decay"] * p
+    memory[0] = o["momentum"] * memory[0] + g
+    return p - LR * (g + o["momentum"] * memory[0] if o["nesterov"] else memory[0])
+
+
+def rmsprop(p: float, g: float, memory: list[float], t: int, o: dict[str, Any]) -> float:
+    g += o["weight_decay"] * p
+    memory[0] = o["alpha"] * memory[0] + (1 - o["alpha"]) * g**2
+    return p - LR * g / (math.sqrt(memory[0]) + o["eps"])
+
+
+def adam(p: float, g: float, memory: list[float], t: int, o: dict[str, Any]) -> float:
+    return adamw(p, g + o["weight_decay"] * p, memory, t, o | {"weight_decay": 0.0})
+
+
+def adamw(p: float, g: float, memory: list[float], t: int, o: dict[str, Any]) -> float:
+    p -= LR * o["weight_decay"] * p
+    b1, b2 = o["betas"]
+    memory[0] = b1 * memory[0] + (1 - b1) * g
+    memory[1] = b2 * memory[1] + (1 - b2) * g**2
+    mean, square = memory[0] / (1 - b1**t), memory[1] / (1 - b2**t)
+    return p - LR * mean / (math.sqrt(square) + o["eps"])
+
+
+ROWS: dict[str, Row] = {
+    "sgd": Row(sgd, ("SGD", {}), ({"weight_decay": 0.1}, {"momentum": 0.5, "nesterov": True})),
+    "momentum": Row(
+        sgd,
+        ("SGD", {"momentum": 0.9}),
+        (
+            {"momentum": 0.0},
+            {"momentum": 0.5, "weight_decay": 0.1},
+            {"nesterov": True},
+            {"nesterov": True, "weight_decay": 0.1},
+        ),
+    ),
+    "rmsprop": Row(rmsprop, ("RMSprop", {}), ({"alpha": 0.9, "eps": 1e-3, "weight_decay": 0.1},)),
+    "adam": Row(
+        adam,
+        ("Adam", {}),
+        ({"weight_decay": 0.1}, {"betas": (0.5, 0.9), "eps": 1e-3}, {"betas": (0.0, 0.9)}),
+    ),
+    "adamw": Row(
+        adamw,
+        ("AdamW", {}),
+        ({"weight_decay": 0.0}, {"weight_decay": 0.5, "betas": (0.5, 0.9), "eps": 1e-3}),
+    ),
+}
+CASES = [(name, options) for name, row in ROWS.items() for options in ({}, *row.options)]
 all_cases = pytest.mark.parametrize(
     ("name", "options"), CASES, ids=[f"{name} {options}" for name, options in CASES]
 )
@@ -36,7 +90,6 @@ every_rule = pytest.mark.parametrize("name", OPTIMIZERS)
 precisions = pytest.mark.parametrize(
     ("dtype", "tolerance"), [(np.float64, 1e-12), (np.float32, 1e-6)]
 )
-LR = 0.01
 
 
 def problem(dtype: type = np.float64, seed: int = 0) -> Arrays:

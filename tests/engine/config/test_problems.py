@@ -194,7 +194,7 @@ CONFLICTS = {
     ),
     "two warm-ups": (
         "train: {warmup: {steps: 5}, scheduler: {name: one_cycle}}\n",
-        "3:9: train.warmup: expected null for one_cycle, which goes by steps and has a start of its own",
+        "3:9: train.warmup: expected null for one_cycle, which sets the rate of every step",
     ),
     "one file for two": (
         "callbacks: [checkpoint: {filepath: a}, csv_logger: {filepath: a}]\n",

@@ -12,7 +12,7 @@ import pytest
 
 from engine.errors import ShapeError
 from engine.optim import OPTIMIZERS
-from engine.optim.optimizer import BLOCK
+from engine.optim.optimizer import BLOCK, register
 from tests.support.optim_problem import LR, Arrays, all_cases, every_rule, gradients, problem
 
 
@@ -222,3 +222,8 @@ def test_gradients_that_are_not_finite_print_no_warnings(name: str, bad: float) 
     for _ in range(2):
         optimizer.step(params, {"w": np.array([bad, -bad, 1.0, 1.0], np.float32)})
     assert np.isfinite(params["w"][2:]).all()
+
+
+def test_a_name_is_registered_once() -> None:
+    with pytest.raises(ValueError, match="there are two optimizers named sgd"):
+        register("sgd")(OPTIMIZERS["adam"])

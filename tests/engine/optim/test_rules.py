@@ -1,15 +1,16 @@
 """Update rules: trajectories against textbook loops and PyTorch."""
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
 from engine.optim import OPTIMIZERS
+from engine.optim.optimizer import parameters_of
 from tests.support.optim_problem import (
     LR,
+    ROWS,
     Arrays,
     all_cases,
     every_rule,
@@ -22,9 +23,7 @@ from tests.support.optim_problem import clip as clip_gradients
 
 def textbook(name: str, options: dict[str, Any], clip: float | None = None) -> Arrays:
     """Twenty steps, number by number in Python floats, in the form the papers give."""
-    defaults = {"alpha": 0.99, "eps": 1e-8, "betas": (0.9, 0.999), "momentum": 0.9}
-    defaults |= {"nesterov": False, "weight_decay": 0.01 if name == "adamw" else 0.0}
-    o = defaults | options
+    given = {key: p.default for key, p in parameters_of(name).items() if key != "lr"} | options
     params = problem()
     memory: dict[tuple[str, int], list[float]] = {}
     for t in range(1, 21):
@@ -35,26 +34,8 @@ def textbook(name: str, options: dict[str, Any], clip: float | None = None) -> A
                 p, g = float(param.flat[i]), float(grads[key].flat[i])
                 if clip is not None:
                     g *= min(1.0, clip / (norm + 1e-6))
-                first, second = memory.setdefault((key, i), [0.0, 0.0])
-                if name == "adamw":
-                    p -= LR * o["weight_decay"] * p
-                else:
-                    g += o["weight_decay"] * p
-                if name == "sgd":
-                    p -= LR * g
-                elif name == "momentum":
-                    first = o["momentum"] * first + g
-                    p -= LR * (g + o["momentum"] * first if o["nesterov"] else first)
-                elif name == "rmsprop":
-                    first = o["alpha"] * first + (1 - o["alpha"]) * g**2
-                    p -= LR * g / (math.sqrt(first) + o["eps"])
-                else:
-                    b1, b2 = o["betas"]
-                    first = b1 * first + (1 - b1) * g
-                    second = b2 * second + (1 - b2) * g**2
-                    p -= LR * (first / (1 - b1**t)) / (math.sqrt(second / (1 - b2**t)) + o["eps"])
-                memory[key, i] = [first, second]
-                param.flat[i] = p
+                own = memory.setdefault((key, i), [0.0, 0.0])
+                param.flat[i] = ROWS[name].textbook(p, g, own, t, given)
     return params
 
 
@@ -69,6 +50,10 @@ def twenty_steps(
             clip_gradients(grads, clip)
         optimizer.step(params, grads)
     return params
+
+
+def test_every_optimizer_has_a_row() -> None:
+    assert ROWS.keys() == OPTIMIZERS.keys()
 
 
 @precisions
@@ -99,15 +84,12 @@ def test_trajectory_like_pytorch(
 ) -> None:
     import torch
 
-    rules: dict[str, Callable[..., torch.optim.Optimizer]] = {
-        "sgd": torch.optim.SGD,
-        "momentum": lambda p, **o: torch.optim.SGD(p, **({"momentum": 0.9} | o)),
-        "rmsprop": torch.optim.RMSprop,
-        "adam": torch.optim.Adam,
-        "adamw": torch.optim.AdamW,
-    }
+    theirs = ROWS[name].torch
+    if theirs is None:
+        pytest.skip("PyTorch has no such optimizer")
+    kind, needed = theirs
     params = {key: torch.nn.Parameter(torch.from_numpy(p)) for key, p in problem(dtype).items()}
-    optimizer = rules[name](list(params.values()), lr=LR, **options)
+    optimizer = getattr(torch.optim, kind)(list(params.values()), lr=LR, **(needed | options))
     for t in range(1, 21):
         grads = gradients({key: p.detach().numpy() for key, p in params.items()}, t)
         for key, p in params.items():

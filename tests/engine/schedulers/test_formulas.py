@@ -20,6 +20,7 @@ from engine.schedulers import (
     StepLR,
     Warmup,
 )
+from engine.schedulers.scheduler import register
 
 MAKE: dict[str, Callable[[float], Scheduler]] = {
     "fixed": FixedLR,
@@ -47,12 +48,23 @@ def close(expected: list[float]) -> Any:
     return pytest.approx(expected, rel=1e-12, abs=1e-15)
 
 
-def test_the_registry_has_the_names_of_the_config() -> None:
-    assert set(SCHEDULERS) == {
-        "step", "multi_step", "exponential", "cosine", "one_cycle", "plateau",
-    }  # fmt: skip
+def test_every_schedule_has_a_row() -> None:
     for name, kind in SCHEDULERS.items():
         assert type(MAKE[name](0.1)) is kind
+
+
+@pytest.mark.parametrize("name", SCHEDULERS)
+def test_a_schedule_can_be_made_from_the_values_that_a_form_starts_with(name: str) -> None:
+    kind = SCHEDULERS[name]
+    options = kind.Options(name=name, **kind.Options.starting_values(epochs=10))
+    schedule = kind(**options.arguments(lr=0.1, epochs=10, steps_per_epoch=4))
+    assert schedule.base_lr == 0.1
+    assert all(0 <= schedule.lr(epoch, 4 * epoch) <= 0.1 for epoch in range(10))
+
+
+def test_a_name_is_registered_once() -> None:
+    with pytest.raises(ValueError, match="there are two schedules named step"):
+        register("step")(FixedLR)
 
 
 def test_step_by_hand() -> None:
