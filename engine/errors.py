@@ -111,6 +111,12 @@ class DataError(EngineError):
     exit_code = ExitCode.BAD_FILE
 
 
+class Cancelled(EngineError):
+    """Work was cancelled at the caller's request, before it had a result."""
+
+    exit_code = 3
+
+
 class CheckpointError(EngineError):
     """A checkpoint is missing, corrupt, or belongs to another network."""
 

@@ -17,7 +17,6 @@ from engine.data.dataset import (
     Split,
     default_root,
 )
-from engine.data.download import FetchCancelledError
 from engine.data.registry import DATASETS, register
 
 __all__ = [
@@ -26,7 +25,6 @@ __all__ = [
     "Batches",
     "Dataset",
     "DatasetInfo",
-    "FetchCancelledError",
     "FileStatus",
     "Split",
     "default_root",

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from engine.data.dataset import (
-    Cancelled,
     Dataset,
     DatasetInfo,
     FileStatus,
+    IsCancelled,
     Progress,
     default_root,
 )
@@ -53,7 +53,7 @@ def load(
     *,
     download: bool = False,
     progress: Progress | None = None,
-    cancelled: Cancelled | None = None,
+    cancelled: IsCancelled | None = None,
 ) -> Dataset:
     """Read a data set into memory.
 
@@ -100,14 +100,14 @@ def fetch(
     *,
     mirrors: Sequence[str] | None = None,
     progress: Progress | None = None,
-    cancelled: Cancelled | None = None,
+    cancelled: IsCancelled | None = None,
 ) -> Path:
     """Download what is missing or damaged of a data set; see ``engine.data.download.download``.
 
     Raises:
         ConfigError: there is no data set of that name.
         DataError: it cannot be had; the message says which file to put where instead.
-        FetchCancelledError: ``cancelled`` returned true.
+        Cancelled: ``cancelled`` returned true.
     """
     return download_files(
         _info(name),

@@ -20,8 +20,8 @@ _ROOT_VARIABLE = "CNN_TUI_DATA"
 Progress = Callable[[str, int, int], None]
 """Called with a file's name, the bytes that are done, and the bytes in all."""
 
-Cancelled = Callable[[], bool]
-"""Asked every now and then; true means stop."""
+IsCancelled = Callable[[], bool]
+"""Asked every now and then; true cancels the work."""
 
 Warn = Callable[[str], None]
 """Told in a line which damaged file was passed over, and which one was read instead."""

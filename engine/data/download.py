@@ -12,8 +12,8 @@ from queue import Empty, Full, Queue
 from typing import BinaryIO
 from urllib.parse import urlsplit
 
-from engine.data.dataset import Cancelled, DatasetInfo, Download, Progress
-from engine.errors import DataError
+from engine.data.dataset import DatasetInfo, Download, IsCancelled, Progress
+from engine.errors import Cancelled, DataError
 
 _TIMEOUT = 15.0
 _CHUNK = 1 << 16
@@ -21,10 +21,6 @@ _LOOK = 0.1
 """Seconds between two looks at whether to give up."""
 _STAGING = ".fetch-"
 _STALE_SECONDS = 24 * 3600.0
-
-
-class FetchCancelledError(DataError):
-    """A download was given up because the caller asked for it."""
 
 
 class _BadMirrorError(Exception):
@@ -37,7 +33,7 @@ def download(
     *,
     mirrors: Sequence[str] | None = None,
     progress: Progress | None = None,
-    cancelled: Cancelled | None = None,
+    cancelled: IsCancelled | None = None,
 ) -> Path:
     """Make sure that a data set is there and whole; download what is not.
 
@@ -57,7 +53,7 @@ def download(
 
     Raises:
         DataError: no mirror has a file, or it cannot be written.
-        FetchCancelledError: ``cancelled`` returned true.
+        Cancelled: ``cancelled`` returned true.
     """
     place = info.locate(root)
     if place is not None and all(file.state == "ok" for file in info.verify(root)):
@@ -110,7 +106,7 @@ class _Sink:
         out: BinaryIO,
         file: Download,
         progress: Progress | None,
-        cancelled: Cancelled | None,
+        cancelled: IsCancelled | None,
     ) -> None:
         self._out = out
         self._file = file
@@ -119,9 +115,9 @@ class _Sink:
         self.done = 0
 
     def check(self) -> None:
-        """Raise FetchCancelledError if the caller wants no more."""
+        """Raise Cancelled if the caller wants no more."""
         if self._cancelled is not None and self._cancelled():
-            raise FetchCancelledError(f"{self._file.name}: the download was cancelled")
+            raise Cancelled(f"{self._file.name}: the download was cancelled")
 
     def write(self, data: bytes) -> None:
         self.done += len(data)
@@ -139,7 +135,7 @@ def _from_any(
     mirrors: Sequence[str],
     staged: Path,
     progress: Progress | None,
-    cancelled: Cancelled | None,
+    cancelled: IsCancelled | None,
 ) -> None:
     """Download a file to ``staged`` from the first mirror that has the right one."""
     reasons = []

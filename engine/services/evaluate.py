@@ -8,7 +8,8 @@ import numpy as np
 
 from engine import metrics
 from engine.config import Config
-from engine.data import FetchCancelledError, Split
+from engine.data import Split
+from engine.errors import Cancelled
 from engine.parallel.workers import Workers
 from engine.train import factory
 from engine.train.results import Evaluation
@@ -58,7 +59,7 @@ def measure(
     Raises:
         CheckpointError: the weights cannot be used.
         DataError: the data set is missing or corrupt.
-        FetchCancelledError: ``cancelled`` returned true.
+        Cancelled: ``cancelled`` returned true.
     """
     model = load_model(config, weights)
     dataset, note = normalised_for(
@@ -76,7 +77,7 @@ def measure(
 
         def check() -> None:
             if cancelled():
-                raise FetchCancelledError(f"{config.dataset}: evaluating was cancelled")
+                raise Cancelled(f"{config.dataset}: evaluating was cancelled")
 
         result = trainer.evaluate(
             factory.evaluation_batches(dataset.test, dataset),

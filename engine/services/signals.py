@@ -15,8 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType, TracebackType
 
-from engine.data import FetchCancelledError
-from engine.errors import EngineError, ExitCode
+from engine.errors import Cancelled, EngineError, ExitCode
 
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 
@@ -177,7 +176,7 @@ class Signals:
             signal.signal(number, handler)
         signal.set_wakeup_fd(self._wakeup)
         self.last_resort.call_off()
-        if isinstance(value, FetchCancelledError) and self.received is not None:
+        if isinstance(value, Cancelled) and self.received is not None:
             raise Interrupted(self.received) from None
 
     def _is_ours(self, number: int) -> bool:

@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 from engine.callbacks import Callback, Logs
 from engine.checkpoints import checkpoint
 from engine.config import CheckpointEvery, Config, config_hash
-from engine.data import FetchCancelledError
-from engine.errors import CheckpointError, RunError
+from engine.errors import Cancelled, CheckpointError, RunError
 from engine.events import EpochEnded, Event
 from engine.runs.directory import RunDir
 from engine.runs.progress import read_recorded
@@ -92,7 +91,7 @@ def verify(
     Raises:
         CheckpointError: the run has nothing recorded to compare with.
         EngineError: it could not be trained here.
-        FetchCancelledError: it was stopped through its controls.
+        Cancelled: it was stopped through its controls.
     """
     config = factory.config_of(run)
     recorded = read_provenance(run)
@@ -129,7 +128,7 @@ def verify(
         on_begin(session.controls)
         ended = session.run()
     if ended.status == "stopped" and ended.reason != _ENOUGH:
-        raise FetchCancelledError(f"{run}: verifying was cancelled")
+        raise Cancelled(f"{run}: verifying was cancelled")
     if ended.status == "failed":
         raise RunError(f"the run could not be trained again: {ended.reason}")
     derived = session.state.provenance

@@ -11,9 +11,9 @@ import numpy as np
 from engine import data, path_templates, paths, schedulers
 from engine.callbacks import CALLBACKS, Callback
 from engine.config import Config, loads
-from engine.data import Batches, Dataset, FetchCancelledError, split_validation
-from engine.data.dataset import Cancelled, Progress
-from engine.errors import CheckpointError, ConfigError, RunError
+from engine.data import Batches, Dataset, split_validation
+from engine.data.dataset import IsCancelled, Progress
+from engine.errors import Cancelled, CheckpointError, ConfigError, RunError
 from engine.layers import Sequential
 from engine.losses import LOSSES, Loss
 from engine.models import build
@@ -73,19 +73,19 @@ def load_dataset(
     config: Config,
     *,
     progress: Progress | None = None,
-    cancelled: Cancelled | None = None,
+    cancelled: IsCancelled | None = None,
 ) -> Dataset:
     """The config's data set, downloaded if it is not there.
 
     Raises:
         DataError: it cannot be had, or is damaged.
-        FetchCancelledError: ``cancelled`` returned true.
+        Cancelled: ``cancelled`` returned true.
     """
     dataset = data.load(
         config.dataset, config.data.root, download=True, progress=progress, cancelled=cancelled
     )
     if cancelled is not None and cancelled():
-        raise FetchCancelledError(f"{config.dataset}: loading was cancelled")
+        raise Cancelled(f"{config.dataset}: loading was cancelled")
     return dataset
 
 

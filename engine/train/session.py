@@ -110,7 +110,7 @@ class TrainingSession:
         Raises:
             ConfigError, DataError, CheckpointError, RunError: before anything was trained. There is
                 then no new run directory.
-            FetchCancelledError: it was told to stop before the data was there.
+            Cancelled: it was told to stop before the data was there.
         """
         try:
             if self._resume is None:

@@ -15,8 +15,7 @@ from pathlib import Path
 from textual.message_pump import MessagePump
 
 from engine.config import Config
-from engine.data import FetchCancelledError
-from engine.errors import EngineError
+from engine.errors import Cancelled, EngineError
 from engine.events import (
     CheckpointSaved,
     Ended,
@@ -211,7 +210,7 @@ class Training:
         self._running = False
         self.version += 1
         error = message.error
-        if isinstance(error, FetchCancelledError):
+        if isinstance(error, Cancelled):
             self.error = error
             self._note("info", "download stopped; what is whole is kept")
         elif error is not None:
@@ -306,7 +305,7 @@ class Training:
             return self.session.phase if self.session.phase != "ended" else "saving"
         if self.ended is not None:
             return self.ended.status
-        return "stopped" if isinstance(self.error, FetchCancelledError) else "failed"
+        return "stopped" if isinstance(self.error, Cancelled) else "failed"
 
     @property
     def sample_seconds(self) -> float | None:

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.data import DATASETS, FetchCancelledError, fetch, load, verify
-from engine.errors import DataError
+from engine.data import DATASETS, fetch, load, verify
+from engine.errors import Cancelled, DataError
 from tests.support.data_files import gzipped, idx_bytes, tar_bytes, write_mnist
 from tests.support.loopback import (
     Answer,
@@ -223,7 +223,7 @@ def test_cancelling_in_the_middle_of_a_file_leaves_nothing_of_it(
     tmp_path: Path, mirrors: tuple[Mirror, Mirror]
 ) -> None:
     started = threading.Event()
-    with pytest.raises(FetchCancelledError, match="cancelled"):
+    with pytest.raises(Cancelled, match="cancelled"):
         fetch(
             "mnist",
             tmp_path,
@@ -264,7 +264,7 @@ def test_cancelling_does_not_wait_for_a_slow_server(
 
     mirrors[0].answer[IMAGES] = drip
     try:
-        with pytest.raises(FetchCancelledError, match="cancelled"):
+        with pytest.raises(Cancelled, match="cancelled"):
             fetch("mnist", tmp_path, mirrors=urls(mirrors), cancelled=asked.is_set)
     finally:
         through.set()
@@ -273,7 +273,7 @@ def test_cancelling_does_not_wait_for_a_slow_server(
 
 
 def test_cancelled_before_it_starts(tmp_path: Path, mirrors: tuple[Mirror, Mirror]) -> None:
-    with pytest.raises(FetchCancelledError):
+    with pytest.raises(Cancelled):
         fetch("mnist", tmp_path, mirrors=urls(mirrors), cancelled=lambda: True)
     assert mirrors[0].asked == []
 

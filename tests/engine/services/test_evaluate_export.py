@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.data import FetchCancelledError
+from engine.errors import Cancelled
 from engine.services.evaluate import measure
 from engine.services.export import write_network
 from tests.support.command_runs import make_config, run
@@ -36,7 +36,7 @@ def test_it_stops_within_a_micro_batch(tmp_path: Path, trained: Path) -> None:
         return asked > 3
 
     seen: list[int] = []
-    with pytest.raises(FetchCancelledError):
+    with pytest.raises(Cancelled):
         measure(
             make_config(tmp_path),
             trained,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from engine.data import FetchCancelledError
+from engine.errors import Cancelled
 from engine.services.signals import Interrupted, Signals
 from tests.support.patience import PATIENCE
 
@@ -48,9 +48,9 @@ def leave(error: Exception, *, after_a_signal: bool) -> None:
 
 def test_a_download_that_was_given_up_is_an_interruption() -> None:
     with pytest.raises(Interrupted):
-        leave(FetchCancelledError("given up"), after_a_signal=True)
-    with pytest.raises(FetchCancelledError):
-        leave(FetchCancelledError("by somebody else"), after_a_signal=False)
+        leave(Cancelled("given up"), after_a_signal=True)
+    with pytest.raises(Cancelled):
+        leave(Cancelled("by somebody else"), after_a_signal=False)
     with pytest.raises(KeyError):
         leave(KeyError(), after_a_signal=True)
 

@@ -9,8 +9,7 @@ import pytest
 
 from engine import callbacks
 from engine.config import Config
-from engine.data import FetchCancelledError
-from engine.errors import DataError
+from engine.errors import Cancelled, DataError
 from engine.losses import MSE, SoftmaxCrossEntropy
 from engine.optim import SGD, Adam, AdamW, Momentum, RMSprop
 from engine.schedulers import OneCycleLR, ReduceLROnPlateau, Warmup
@@ -141,7 +140,7 @@ def test_weights_follow_from_the_seed() -> None:
 
 
 def test_loading_can_be_cancelled() -> None:
-    with pytest.raises(FetchCancelledError, match="mnist_mini: loading was cancelled"):
+    with pytest.raises(Cancelled, match="mnist_mini: loading was cancelled"):
         factory.load_dataset(config(), cancelled=lambda: True)
 
 

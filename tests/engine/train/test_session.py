@@ -12,7 +12,7 @@ import pytest
 
 from engine.callbacks import Callback
 from engine.config import load
-from engine.data import FetchCancelledError
+from engine.errors import Cancelled
 from engine.events import CheckpointSaved, Ended, EpochEnded, Started
 from engine.runs.directory import RunDir
 from engine.train import loop
@@ -391,7 +391,7 @@ def test_a_callback_may_end_training_inside_an_epoch(tmp_path: Path) -> None:
 def test_a_stop_while_loading_runs_nothing(tmp_path: Path) -> None:
     session = TrainingSession(make_config(tmp_path))
     session.controls.stop()
-    with pytest.raises(FetchCancelledError):
+    with pytest.raises(Cancelled):
         session.run()
     assert session.phase == "ended"
     assert not list(tmp_path.iterdir())

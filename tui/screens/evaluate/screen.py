@@ -8,8 +8,8 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
-from engine.data import DATASETS, FetchCancelledError
-from engine.errors import EngineError
+from engine.data import DATASETS
+from engine.errors import Cancelled, EngineError
 from engine.services.evaluate import Measurement, measure
 from tui import keymap, text
 from tui.jobs import Job
@@ -133,7 +133,7 @@ class EvaluateScreen(Choosing):
             verdict.update(self._progress(self._job, width))
         elif self.error is not None:
             verdict.add_class("-bad")
-            if isinstance(self.error, FetchCancelledError):
+            if isinstance(self.error, Cancelled):
                 verdict.update(advice("■ Stopped.", "e begins anew"))
             else:
                 verdict.update(advice(f"✗ {self.error}", "o chooses another run"))

@@ -8,7 +8,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from engine.data import FetchCancelledError
+from engine.errors import Cancelled
 from engine.gradcheck import Mode, Report, Row
 from engine.layers import shape_text
 from engine.services.gradcheck import run_check
@@ -134,7 +134,7 @@ class GradientsScreen(Choosing):
             verdict.update(self._progress(self._job, width))
         elif self.error is not None:
             verdict.add_class("-bad")
-            stopped = isinstance(self.error, FetchCancelledError)
+            stopped = isinstance(self.error, Cancelled)
             words = "stopped before anything was checked" if stopped else str(self.error)
             step = "g begins anew, o chooses another network"
             verdict.update(advice(f"✗ {words}", step))

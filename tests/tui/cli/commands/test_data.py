@@ -9,8 +9,8 @@ from unittest.mock import patch
 
 import pytest
 
-from engine.data import DATASETS, FetchCancelledError
-from engine.errors import ConfigError
+from engine.data import DATASETS
+from engine.errors import Cancelled, ConfigError
 from engine.resources import shipped
 from engine.services.signals import Interrupted
 from tests.support.command_runs import speak
@@ -49,7 +49,7 @@ def test_fetch_ends_at_a_signal(tmp_path: Path, capsys: pytest.CaptureFixture[st
         os.kill(os.getpid(), signal.SIGTERM)
         assert callable(cancelled)
         if cancelled():
-            raise FetchCancelledError("given up")
+            raise Cancelled("given up")
         return root
 
     spoken = speak(capsys)
