@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from engine.errors import ConfigError, EngineError
+from engine.sanitize import STAND_IN, visible
 
 Kind = Literal["file", "folder", "other", "missing"]
 """What is at a path, links followed; ``other`` is a device, a pipe or a socket."""
@@ -192,4 +193,4 @@ def _shown(path: str | Path) -> str:
     text = str(path)
     if len(text) > _LONGEST:
         text = f"{text[: _LONGEST // 2]}…{text[-_LONGEST // 2 :]}"
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return visible(text).replace("\n", STAND_IN)

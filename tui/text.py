@@ -4,8 +4,6 @@ Names, messages and config values come from anywhere. They are shown as plain te
 markup, and without the characters that move the cursor, change colours or reverse the line.
 """
 
-import unicodedata
-
 from rich.cells import cell_len, chop_cells
 from textual.content import Content
 
@@ -19,6 +17,7 @@ from engine.numbers import (
     significant,
     size,
 )
+from engine.sanitize import visible
 
 __all__ = [
     "cell_len",
@@ -36,8 +35,6 @@ __all__ = [
     "wrapped",
 ]
 
-STAND_IN = "\N{REPLACEMENT CHARACTER}"
-
 
 def clean(text: object, limit: int | None = None) -> str:
     """One line or several, without control, escape, bidi or other invisible characters.
@@ -46,9 +43,7 @@ def clean(text: object, limit: int | None = None) -> str:
         text: anything; ``str`` of it is shown. Tabs become spaces, the others ``\ufffd``.
         limit: longer text is cut, with an ellipsis.
     """
-    raw = str(text).replace("\r\n", "\n").expandtabs(4)
-    if not raw.isprintable():
-        raw = "".join(c if c == "\n" or _harmless(c) else STAND_IN for c in raw)
+    raw = visible(str(text).replace("\r\n", "\n").expandtabs(4))
     return raw if limit is None or len(raw) <= limit else raw[: max(limit - 1, 0)] + "…"
 
 
@@ -60,11 +55,6 @@ def plain(text: object, style: str = "") -> Content:
 def line(text: object, limit: int | None = None) -> str:
     """As ``clean``, in one line."""
     return clean(str(text).replace("\n", " "), limit)
-
-
-def _harmless(character: str) -> bool:
-    # Cc: control and escape; Cf: bidi and zero width; Cs, Co, Cn: not characters; Zl, Zp: breaks.
-    return unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 
 
 def wrapped(text: object, width: int) -> list[str]:

@@ -25,6 +25,8 @@ from typing import Any
 
 import numpy as np
 
+from engine.sanitize import literal
+
 # ``Any`` stands for JSON again: recursive aliases reject dict[str, float] where JSON is wanted.
 JSON = None | bool | int | float | str | Sequence[Any] | Mapping[str, Any]
 
@@ -100,11 +102,11 @@ class Layout:
 def check_name(name: object) -> str:
     """The name of an array, if it can be one."""
     if not isinstance(name, str) or len(name) > _MAX_NAME or not _NAME.fullmatch(name):
-        raise FormatError(f"{_shown(name)} cannot be the name of an array")
+        raise FormatError(f"{literal(name)} cannot be the name of an array")
     # ``np.load`` takes '.npy' off, and unzip must stay in its folder.
     parts = name.split("/")
     if name.endswith(".npy") or name == MANIFEST or "." in parts or ".." in parts:
-        raise FormatError(f"{_shown(name)} cannot be the name of an array")
+        raise FormatError(f"{literal(name)} cannot be the name of an array")
     return name
 
 
@@ -166,7 +168,7 @@ def decode_manifest(content: bytes) -> tuple[dict[str, Any], list[Entry]]:
         raise FormatError(f"its manifest is not that of a {FORMAT}")
     version = manifest.get("version")
     if type(version) is not int or version != VERSION:
-        raise FormatError(f"format version {_shown(version)}, this program reads {VERSION}")
+        raise FormatError(f"format version {literal(version)}, this program reads {VERSION}")
     meta, rows = manifest.get("meta"), manifest.get("arrays")
     known = {"format", "version", "meta", "arrays"}
     if not (same and set(manifest) == known and isinstance(meta, dict) and isinstance(rows, list)):
@@ -256,7 +258,7 @@ def _entry(row: object) -> Entry:
     name, dtype, shape, crc32, sha256 = row
     check_name(name)
     if not isinstance(dtype, str) or dtype not in DTYPES:
-        raise FormatError(f"array {name!r} has dtype {_shown(dtype)}, not one of {_choices()}")
+        raise FormatError(f"array {name!r} has dtype {literal(dtype)}, not one of {_choices()}")
     if not isinstance(shape, list) or len(shape) > _MAX_DIMENSIONS:
         raise FormatError(f"array {name!r} has no valid shape")
     if not all(type(length) is int and 0 <= length < 1 << 63 for length in shape):
@@ -280,7 +282,7 @@ def _check_json(value: object, where: str) -> None:
     if isinstance(value, dict):
         for key, item in value.items():
             if not isinstance(key, str):
-                raise FormatError(f"{where} has the key {_shown(key)}, which is not a string")
+                raise FormatError(f"{where} has the key {literal(key)}, which is not a string")
             _check_json(item, f"{where}.{key}")
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
@@ -294,8 +296,3 @@ def _check_json(value: object, where: str) -> None:
 
 def _choices() -> str:
     return ", ".join(DTYPES)
-
-
-def _shown(value: object) -> str:
-    text = ascii(value)
-    return text if len(text) <= 60 else text[:57] + "..."

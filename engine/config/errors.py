@@ -136,7 +136,7 @@ class ConfigProblems(ConfigError):
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = [
-            replace(problem, message="".join(filter(str.isprintable, problem.message)))
+            replace(problem, message=printable(problem.message, None))
             for problem in sorted(problems, key=lambda problem: problem.mark)
         ]
         lines = [str(problem) for problem in self.problems[:SHOWN]]

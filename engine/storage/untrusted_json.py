@@ -10,9 +10,12 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
+from engine.sanitize import literal
+
 METRICS = ("loss", "acc", "val_loss", "val_acc", "lr")
 """What the logs of every epoch have."""
 
+_LONGEST = 40  # characters of a value in a message
 _LARGEST = 1e300  # no metric, rate or time that we write comes near it
 _MOST = 2**53
 """The largest count: what a float, and other programs' JSON, can still hold exactly."""
@@ -67,7 +70,9 @@ def check_type(kind: Any, value: Any, where: str) -> Any:
         message = first["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
         message = re.sub(r" or (an )?instance of \w+", "", message)
         colon = ": " if place else ""
-        raise ValueError(f"{place}{colon}{message}, got {_shown(first['input'])}") from None
+        raise ValueError(
+            f"{place}{colon}{message}, got {literal(first['input'], _LONGEST)}"
+        ) from None
 
 
 @cache
@@ -77,7 +82,11 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 
 def _shown_part(part: str | int) -> str:
     text = str(part)
-    return text if text.isascii() and text.isprintable() and len(text) < 40 else _shown(text)
+    return (
+        text
+        if text.isascii() and text.isprintable() and len(text) < _LONGEST
+        else literal(text, _LONGEST)
+    )
 
 
 def check_alike(value: Any, like: Any, where: str) -> None:
@@ -100,7 +109,7 @@ def check_alike(value: Any, like: Any, where: str) -> None:
                 check_alike(value[key], like[key], f"{where}.{key}")
         case bool():
             if not isinstance(value, bool):
-                raise ValueError(f"{where}: expected true or false, got {_shown(value)}")
+                raise ValueError(f"{where}: expected true or false, got {literal(value, _LONGEST)}")
         case int():
             check_type(Count, value, where)
         case _:
@@ -128,8 +137,3 @@ def check_logs(value: Any, where: str) -> None:
     if not isinstance(value, Mapping) or not value.keys() >= set(METRICS):
         raise ValueError(f"{where}: expected metrics, {', '.join(METRICS)} among them")
     check_type(Metrics, value, where)
-
-
-def _shown(value: Any) -> str:
-    text = ascii(value)
-    return text if len(text) < 40 else f"{text[:37]}..."

@@ -7,6 +7,8 @@ from textual import events
 from textual.widget import Widget
 from textual.widgets import Input
 
+from engine.sanitize import printable
+
 _PATIENCE = 2.0  # seconds; only a widget that is ending, or has failed, takes no more keys
 
 
@@ -37,7 +39,7 @@ async def taken(widget: Widget) -> None:
 def one_line(text: str) -> str:
     """The first line that is not empty, without what cannot be seen."""
     lines = (line for line in text.splitlines() if line.strip())
-    return "".join(c for c in next(lines, text) if c.isprintable())
+    return printable(next(lines, text), None)
 
 
 class TextField(Input):

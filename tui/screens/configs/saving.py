@@ -7,6 +7,7 @@ from textual.screen import Screen
 
 from engine import paths
 from engine.errors import ConfigError
+from engine.sanitize import printable
 from tui.screens.ask_file import ask_file, replaced_file
 from tui.state.document import Document
 from tui.state.workspace import is_read_only
@@ -53,7 +54,7 @@ class Saving(Screen[None]):
         )
 
     def _suggestion(self) -> Path:
-        name = "".join(filter(str.isprintable, self.document.name)) or "config"
+        name = printable(self.document.name, None) or "config"
         for number in range(2, 1000):
             path = Path("configs", f"{name}-{number}.yaml")
             if not os.path.lexists(path):
