@@ -298,7 +298,7 @@ class CnnApp(compat.FaultApp):
             begun = self.training.started is not None
             detail = "It is saved first, and can be resumed exactly where it stopped."
             self.ask(
-                "Training is running. Quit?" if begun else "Training is about to begin. Quit?",
+                "Training is running. Quit?" if begun else "Training is about to start. Quit?",
                 (detail if begun else "There is nothing to save yet.")
                 + (f"\nNot saved: {unsaved}" if unsaved else ""),
                 yes="quit without saving configs"

@@ -94,10 +94,10 @@ def written(key: str) -> str:
 
 
 KEYS: list[Key] = [
-    Key("question_mark,f1", "help", "help", "Help for what has the focus", "App", footer=True),
+    Key("question_mark,f1", "help", "help", "Help on the focused pane", "App", footer=True),
     Key("ctrl+p", "command_palette", "actions", "Search all actions by name", "App", footer=True,
         priority=True),
-    Key("q,ctrl+q", "quit", "quit", "Quit; asks while a training is running", "App", footer=True),
+    Key("q,ctrl+q", "quit", "quit", "Quit; asks first while training", "App", footer=True),
     Key("t", "next_theme", "theme", "Next theme: dark, light, colour-blind", "App"),
 ]  # fmt: skip
 """The table: the keys of the app, then those of every registered screen."""

@@ -41,8 +41,8 @@ def commands(app: "CnnApp", here: str) -> Iterator[Command]:
                 place = keymap.SCREENS[where].title if where in keymap.SCREENS else "everywhere"
                 run = partial(app.call_next, partial(_run, app, where, key.action))
                 yield Command(key.description, f"{place}, key {key.all_shown}", run)
-    yield Command("Choose from every theme", "everywhere", app.action_change_theme)
-    yield Command("Save a picture (SVG) of the screen", "everywhere", partial(_picture, app))
+    yield Command("Choose a theme", "everywhere", app.action_change_theme)
+    yield Command("Save a screenshot (SVG)", "everywhere", partial(_picture, app))
 
 
 async def _run(app: "CnnApp", where: str, action: str) -> None:
@@ -73,8 +73,8 @@ def _ask_for_picture(app: "CnnApp") -> None:
 
     ask_file(
         app,
-        "Save a picture",
-        "The screen as it is now, as SVG; into the current folder, or another.",
+        "Save a screenshot",
+        "The screen as it is now, as an SVG file.",
         value=f"cnn-tui-{datetime.now():%Y%m%d-%H%M%S}.svg",
         suffixes=(".svg",),
         then=save,

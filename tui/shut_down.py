@@ -80,7 +80,7 @@ class Leaving:
                 break
             if waited > 0.4 and not told:
                 told = True
-                self._app.tell("saving the checkpoint ...", "q again leaves at once", timeout=30)
+                self._app.tell("saving the checkpoint ...", "q again quits at once", timeout=30)
             await asyncio.sleep(0.02)
         await asyncio.sleep(0)  # let the last messages of the training arrive
 
@@ -112,7 +112,7 @@ class Leaving:
             deadline = time.monotonic() + _LAST
             while training.thread_alive and time.monotonic() < deadline:
                 time.sleep(0.02)
-        lines = [f"cnn-tui: a fault of the program: {type(error).__name__}: {clean(error, 300)}"]
+        lines = [f"cnn-tui: internal error: {type(error).__name__}: {clean(error, 300)}"]
         if self._app.log_path is not None:
             lines.append(f"details in {self._app.log_path}")
         if training.run_dir is not None:

@@ -92,7 +92,7 @@ def test_a_crash_restores_the_terminal_and_names_the_log(terminal: Tmux) -> None
     terminal.wait(lambda: "actions" in terminal.screen)
     terminal.press("t")
     terminal.wait(lambda: "CODE=1" in terminal.screen)
-    assert "a fault of the program: RuntimeError: fell [over" in terminal.screen
+    assert "internal error: RuntimeError: fell [over" in terminal.screen
     assert "cnn-tui.log" in terminal.screen.replace("\n", "")
     assert terminal.state == "0 0 1"
     log = (terminal.folder / "state" / "cnn-tui" / "cnn-tui.log").read_text()

@@ -48,7 +48,7 @@ class Choose(ModalScreen[str | None]):
         with Vertical(classes="dialog"):
             yield Static(plain(self._title), classes="question")
             yield OptionList(*(self._option(*option) for option in self._options), markup=False)
-            yield Static("enter chooses, esc goes back", classes="detail", markup=False)
+            yield Static("enter selects, esc cancels", classes="detail", markup=False)
 
     def _option(self, key: str, words: str, remark: str) -> Option:
         mark = "● " if key == self._chosen else "  "

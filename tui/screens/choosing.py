@@ -95,8 +95,8 @@ class Choosing(BaseScreen):
 def _followed(app: "CnnApp") -> tuple[str, str]:
     training = app.training
     if training.running and training.config is not None:
-        return f"the training: {training.config.name}", "follows it while it runs"
-    return "the newest run", "or the training, while there is one"
+        return f"current training: {training.config.name}", "follows it while it runs"
+    return "the newest run", "or the current training, while it runs"
 
 
 def _config(app: "CnnApp") -> list[tuple[str, str, str]]:

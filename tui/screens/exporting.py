@@ -57,4 +57,4 @@ class Exporting(BaseScreen):
 
     def _not_exported(self, error: Exception) -> None:
         self.said = (f"✗ {error}", "$error")
-        self.cnn.tell(str(error), "x asks for another path", severity="error")
+        self.cnn.tell(str(error), "x exports to another path", severity="error")

@@ -78,8 +78,8 @@ def _table(where: str, focused: Widget | None) -> Content:
                 lines += rows
     lines.append(Content.styled("\nPanes", "bold $primary"))
     for shown, text in (
-        ("tab", "Next pane; shift+tab the one before"),
-        ("↑ ↓ ← →", "Move; so do h j k l in lists and tables"),
+        ("tab", "Next pane; shift+tab: previous pane"),
+        ("↑ ↓ ← →", "Move; h j k l do the same in lists and tables"),
     ):
         lines.append(Content.assemble((f"  {shown:12} ", "bold $accent"), (text, "$foreground")))
     return Content("\n").join(lines)

@@ -171,7 +171,7 @@ class Document:
         if self._file is not None and real_path(target) == real_path(self._file.path):
             there = DiskFile(target)
             if there.raw != self._file.raw or (there.raw is None and there.is_there):
-                raise ConfigError(f"{target}: not saved: there is another content in it by now")
+                raise ConfigError(f"{target}: not saved: the file has changed on disk")
         try:
             atomic.make_folder(paths.absolute(target).parent)
             atomic.write_atomic(target, self._raw.encode("utf-8"), follow_symlinks=True)

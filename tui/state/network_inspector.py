@@ -217,7 +217,7 @@ class Lookout:
             model,
             None,
             _samples(dataset),
-            "" if dataset else f"{config.dataset} is not here: no gradients, no feature maps",
+            "" if dataset else f"{config.dataset} is not downloaded: no gradients, no feature maps",
         )
         first, note = _first_look(job, config, factory.make_model(config), dataset)
         return replace(ground, start=_by_name(first), note=note or ground.note)

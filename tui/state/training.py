@@ -212,13 +212,13 @@ class Training:
         error = message.error
         if isinstance(error, Cancelled):
             self.error = error
-            self._note("info", "download stopped; what is whole is kept")
+            self._note("info", "download stopped; complete files are kept")
         elif error is not None:
             self.error = error
             self._note("error", str(error) or type(error).__name__)
             log.error("training did not begin", exc_info=error)
             if not isinstance(error, EngineError | MemoryError):
-                self._note("error", f"a fault of the program ({type(error).__name__}); see the log")
+                self._note("error", f"internal error ({type(error).__name__}); see the log")
 
     def _note(self, kind: Kind, text: str) -> None:
         self.entries.append(Entry(time.monotonic() - self._began, kind, clean(text)))

@@ -88,7 +88,7 @@ class Curve(Widget, can_focus=True):
             return []
         lines = plot(self._figure, self.picture, width, height, self._rgb)
         if lines is None:
-            words = self.picture.empty if fits(width, height) else "no room: z makes some"
+            words = self.picture.empty if fits(width, height) else "no room: z maximizes"
             return self._say(words, width, height)
         base = self.rich_style
         axis = base + RichStyle(color=self._hex("curve-axis"))

@@ -39,7 +39,7 @@ class RunBar(Static):
             return Content("")
         parts = [
             (text.line(config.name), "bold"),
-            (f"  {config.dataset}  {config.model or 'own layers'}", "$muted"),
+            (f"  {config.dataset}  {config.model or 'custom layers'}", "$muted"),
         ]
         if training.started is not None:
             parts.append((f"  {training.started.parameters:,} parameters", "$muted"))

@@ -222,7 +222,7 @@ async def test_only_the_lines_that_changed_are_rendered_anew() -> None:
 
 @pytest.mark.parametrize(
     ("height", "series", "words"),
-    [(2, (LINE,), "no room: z makes some"), (9, (), "nothing yet"), (9, (LINE,), "┤")],
+    [(2, (LINE,), "no room: z maximizes"), (9, (), "nothing yet"), (9, (LINE,), "┤")],
 )
 async def test_a_pane_without_a_chart_says_why(
     height: int, series: tuple[Series, ...], words: str

@@ -54,7 +54,7 @@ async def save_picture(pilot: Pilot, until: Until) -> None:
     command.run()
 
 
-DIALOGS = {"Save as": save_as, "Export": export, "Save a picture": save_picture}
+DIALOGS = {"Save as": save_as, "Export": export, "Save a screenshot": save_picture}
 
 
 @asynccontextmanager
@@ -141,7 +141,7 @@ def files_like(folder: str, name: str) -> list[str]:
         ("Save as", "file", "file.yaml"),
         ("Export", "file.npz", "file.npz"),
         ("Export", "file.npz", "file.json"),
-        ("Save a picture", "file", "file.svg"),
+        ("Save a screenshot", "file", "file.svg"),
     ],
 )
 async def test_nothing_is_replaced_without_a_question(

@@ -38,8 +38,8 @@ class Copied(ModalScreen[None]):
         with VerticalScroll():
             yield Static(id="command", markup=False)
             yield Static(
-                "Sent to the terminal's clipboard, if it allows that. Else select it here: drag "
-                "with shift held down, on macOS with option. esc closes.",
+                "Copied to the clipboard, if your terminal allows it. Otherwise select it here: "
+                "drag with shift held down (macOS: option). esc closes.",
                 classes="detail",
                 markup=False,
             )

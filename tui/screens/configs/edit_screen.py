@@ -23,7 +23,7 @@ from tui.state.document import Document
 class Problems(OptionList):
     """What is wrong; enter goes there."""
 
-    HELP_TEXT = "What is wrong, with line and column. Enter goes there."
+    HELP_TEXT = "The errors, with line and column. enter jumps to one."
 
 
 class EditScreen(Saving, BaseScreen):
@@ -98,7 +98,7 @@ class EditScreen(Saving, BaseScreen):
             return
         about = total_words(config, seconds)
         words = ", ".join(part for part in (training_words(config), about) if part)
-        line = Content.assemble(("✓ can be run", "bold $success"), (f"  {words}", "$muted"))
+        line = Content.assemble(("✓ ready to run", "bold $success"), (f"  {words}", "$muted"))
         fine = self.query_one("#fine", Static)
         if line != getattr(self, "_fine", None):
             self._fine = line
@@ -147,10 +147,10 @@ class EditScreen(Saving, BaseScreen):
         if action == "save" and not document.dirty:
             return "there is nothing to save"
         if action == "next_problem" and not document.problems:
-            return "nothing is wrong"
+            return "there are no errors"
         if action == "run":
             if document.config is None:
-                return "it has errors; ^g goes to the next"
+                return "the config has errors; ^g goes to the next"
             if self.cnn.training.running:
                 return "a training is running; esc, then 2 shows it"
         return None
@@ -174,14 +174,14 @@ class EditScreen(Saving, BaseScreen):
             self.query_one(Form).focus()
 
     def action_undo(self) -> None:
-        """Take the last change back."""
+        """Undo."""
         if not self._document.undo():
             self.cnn.tell("there is nothing to undo", timeout=2)
 
     def action_redo(self) -> None:
-        """Bring it back again."""
+        """Redo."""
         if not self._document.redo():
-            self.cnn.tell("there is nothing to bring back", timeout=2)
+            self.cnn.tell("there is nothing to redo", timeout=2)
 
     def action_next_problem(self) -> None:
         """To the first problem behind the cursor."""

@@ -146,7 +146,7 @@ class Form(VerticalScroll, can_focus=False, inherit_bindings=False):
         style = "$error" if wrong else "$foreground"
         style = "bold $primary" if current and self.field.has_focus else style
         label = f"{'  ' * line.depth}{line.label}"
-        hint = "✗ wrong" if wrong else _hint(line)
+        hint = "✗ error" if wrong else _hint(line)
         hint = hint if len(hint) < self.hint_width else ""
         value = self._value(line)
         fill = " " * max(width - _LABEL - value.cell_length - len(hint), 0)
@@ -308,7 +308,9 @@ def _unreadable(document: Document) -> Content:
     for problem in document.problems[:1]:
         place = f"{problem.line}:{problem.column}  " if problem.line is not None else ""
         parts.append(Content.assemble((place, "$accent"), text.line(problem.message)))
-    parts.append(Content.styled("→ correct it there, and the form is back; ^z undoes", "$muted"))
+    parts.append(
+        Content.styled("→ correct it in the YAML, and the form returns; ^z undoes", "$muted")
+    )
     return Content("\n\n").join(parts)
 
 

@@ -142,7 +142,7 @@ def placeholder(document: Document, row: Row) -> str:
     if row.path == "layers":
         return "in the YAML, instead of a model"
     if row.field.default is None:
-        return "needed" if row.field.required else "–"
+        return "required" if row.field.required else "–"
     return _word(row.field.default)
 
 

@@ -17,7 +17,7 @@ def layer_table(summary: Summary, width: int) -> Content:
     head = ["", "layer", "output", "params", *(["memory"] if wide else []), "mult-adds"]
     rows = [_cells(row, wide) for row in summary.rows]
     memory = [text.size(summary.activation_bytes)] if wide else []
-    total = ["", "a sample", "", text.count(summary.parameters), *memory]
+    total = ["", "per sample", "", text.count(summary.parameters), *memory]
     total.append(text.count(summary.multiply_adds))
     lines = [head, *rows, total]
     sizes = [max(len(line[i]) for line in lines) for i in range(len(head))]

@@ -22,8 +22,8 @@ class Overview(VerticalScroll):
     """The meaning of a document, or what is wrong with it; ``show`` follows it."""
 
     HELP_TEXT = (
-        "What the config adds up to. Multiply-adds and memory are for one sample; the time of an "
-        "epoch is measured here on a few batches of noise, so it is only about right."
+        "What the config amounts to. In the table, multiply-adds and memory are for one sample. "
+        "The time of an epoch is measured on a few batches of noise, so it is approximate."
     )
 
     def __init__(self, *, id: str | None = None, classes: str = "pane") -> None:
@@ -70,7 +70,7 @@ def problem_list(document: Document, width: int) -> Content:
     """Everything that is wrong with it, with line and column."""
     problems = document.problems
     count = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}"
-    lines = [Content.styled(f"✗ {count}, it cannot be run", "bold $error")]
+    lines = [Content.styled(f"✗ {count}: this config cannot be run", "bold $error")]
     for problem in problems:
         place = f"{problem.line}:{problem.column}" if problem.line is not None else "file"
         key = text.line(problem.path)
@@ -101,7 +101,7 @@ def _meaning(
         ("", f"{symbol} {data.words}", style),
         (
             "network",
-            f"{config.model or 'own layers'}, {text.count(summary.parameters)} parameters, "
+            f"{config.model or 'custom layers'}, {text.count(summary.parameters)} parameters, "
             f"{text.count(summary.multiply_adds)} mult-adds",
             "",
         ),
@@ -140,7 +140,7 @@ def time_words(config: Config, epoch_seconds: float | None) -> str:
         return "measuring ..."
     total = total_words(config, epoch_seconds)
     if not total:
-        return "not known"
+        return "unknown"
     return f"about {text.duration(epoch_seconds)} an epoch, {total.removeprefix('about ')} in all"
 
 

@@ -66,8 +66,8 @@ class Saving(Screen[None]):
             self._write(path)
             return
         self.cnn.ask(  # type: ignore[attr-defined]
-            f"{self.document.name} has errors. Save it all the same?",
-            f"{path} could not be run until they are corrected.",
+            f"{self.document.name} has errors. Save it anyway?",
+            f"{path} cannot be run until they are corrected.",
             yes="save",
             no="not yet",
             final=os.path.lexists(path),

@@ -37,9 +37,9 @@ class ConfigsScreen(Saving, BaseScreen):
     BINDINGS = keymap.bindings(WHERE)
     CSS_PATH = "screen.tcss"
     HELP_TEXT: ClassVar[str] = (
-        "Choose a config, see what it adds up to, and run it with r. Changes that are not saved "
-        "count too, for this run. A config that is changed on disk is read again; one that is "
-        "changed on both sides is asked about."
+        "Choose a config, see what it amounts to, and train it with r, unsaved changes included. "
+        "A config that changes on disk is reloaded; if it has unsaved changes too, you are asked "
+        "which version to keep."
     )
 
     def __init__(self) -> None:
@@ -179,15 +179,15 @@ class ConfigsScreen(Saving, BaseScreen):
         self.app.push_screen(EditScreen(self.document))
 
     def action_undo(self) -> None:
-        """Take the last change back."""
+        """Undo."""
         if not self.document.undo():
             self.cnn.tell("there is nothing to undo", timeout=2)
         self.beat()
 
     def action_redo(self) -> None:
-        """Bring it back again."""
+        """Redo."""
         if not self.document.redo():
-            self.cnn.tell("there is nothing to bring back", timeout=2)
+            self.cnn.tell("there is nothing to redo", timeout=2)
         self.beat()
 
     def action_revert(self) -> None:

@@ -40,7 +40,7 @@ def data_state(config: Config) -> DataState:
     if here:
         return DataState(True, False, "here")
     total = sum(file.size for file in info.downloads)
-    return DataState(False, False, f"fetched first, {text.size(total)}")
+    return DataState(False, False, f"downloaded first, {text.size(total)}")
 
 
 @dataclass(frozen=True)

@@ -42,9 +42,9 @@ class ConfigWatch:
         for document, what in news:
             by_kind.setdefault(what, []).append(document)
         for what, message, step in (
-            ("reloaded", "changed on disk: read again", ""),
-            ("removed", "removed on disk", "w on screen 1 saves it again; D drops it"),
-            ("unreadable", "cannot be read on disk any more", "W on screen 1 saves it elsewhere"),
+            ("reloaded", "changed on disk: reloaded", ""),
+            ("removed", "removed on disk", "w on screen 1 saves it again; D discards it"),
+            ("unreadable", "can no longer be read from disk", "W on screen 1 saves it elsewhere"),
         ):
             if documents := by_kind.get(what):
                 names = ", ".join(document.name for document in documents)
@@ -57,9 +57,9 @@ class ConfigWatch:
 
     def _ask(self, document: Document) -> None:
         self._app.ask(
-            f"{document.name} was changed here and on disk. Which one?",
-            "Undo brings yours back. Keep yours, and saving it replaces what is on disk.",
-            yes="take theirs",
+            f"{document.name} was changed here and on disk. Which version?",
+            "Undo restores yours. If you keep yours, saving replaces the file on disk.",
+            yes="use the file",
             no="keep mine",
             final=True,
             then=document.revert,

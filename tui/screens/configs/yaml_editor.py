@@ -23,8 +23,8 @@ class YamlEditor(TextArea):
     """``follow`` shows the config, and keeps the cursor; what is typed changes the config."""
 
     HELP_TEXT = (
-        "The config as it is in its file. What is wrong is underlined, and listed below with "
-        "line and column. tab goes to the next pane."
+        "The config as in its file. Errors are underlined, and listed below with line and column. "
+        "tab goes to the next pane."
     )
 
     def __init__(self, config: Document, *, id: str | None = None) -> None:

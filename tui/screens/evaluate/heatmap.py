@@ -29,9 +29,9 @@ class Heatmap(Inked, can_focus=True):
 
     DEFAULT_CSS = "Heatmap { width: 1fr; height: 1fr; }"
     HELP_TEXT = (
-        "Rows are the true classes, columns what the network said. The diagonal (blue) is right, "
-        "everything else (orange) a mistake; a dot is none at all. Arrows choose a cell, n goes to "
-        "the next most frequent mistake, enter shows the images, p changes to shares of the row."
+        "Rows are the true classes, columns the predicted ones. The diagonal (blue) is right, "
+        "everything else (orange) a mistake; a dot is zero. Arrows choose a cell, n goes to the "
+        "next most frequent mistake, enter shows the images, p switches to percent of the row."
     )
     ALLOW_SELECT = False
     BINDINGS = [

@@ -60,7 +60,7 @@ class MistakeTable(Table):
         super().__init__(_MISTAKES, id=id, classes="pane")
         self.border_title = Content("most frequent mistakes")
         self.border_subtitle = Content("enter shows them")
-        self.empty = "not a single mistake"
+        self.empty = "no mistakes"
 
     def show_mistakes(self, names: Sequence[str], confusion: Array) -> None:
         """Set the mistakes of a confusion matrix."""

@@ -37,7 +37,7 @@ class EvaluateScreen(Choosing):
     CSS_PATH = "screen.tcss"
     HELP_TEXT: ClassVar[str] = (
         "How good a trained network is on images that it was not trained on, class by class, "
-        "and which classes it confuses. It is the run that was chosen, or trained last."
+        "and which classes it confuses. It evaluates the chosen run, or the one trained last."
     )
 
     def __init__(self) -> None:
@@ -134,7 +134,7 @@ class EvaluateScreen(Choosing):
         elif self.error is not None:
             verdict.add_class("-bad")
             if isinstance(self.error, Cancelled):
-                verdict.update(advice("■ Stopped.", "e begins anew"))
+                verdict.update(advice("■ Stopped.", "e starts over"))
             else:
                 verdict.update(advice(f"✗ {self.error}", "o chooses another run"))
         elif self.found is not None:
@@ -159,7 +159,7 @@ class EvaluateScreen(Choosing):
         if lost:
             parts.append((f"   ✗ {lost:,} without a prediction: NaN", "$error"))
         if self._of is not None and self._of != self.subject:
-            parts.append((f"   of {text.line(self._of.name, 40)}; e evaluates anew", "$warning"))
+            parts.append((f"   of {text.line(self._of.name, 40)}; e evaluates again", "$warning"))
         return Content.assemble(*parts)
 
     def _fill(self, found: Measurement) -> None:
@@ -194,19 +194,19 @@ class EvaluateScreen(Choosing):
 
     def refuse(self, action: str) -> str | None:
         if action == "stop" and self._job is None:
-            return "nothing to stop; e starts a test"
+            return "no evaluation is running; e starts one"
         if action == "evaluate":
             if self._job is not None:
-                return "it is under way; x stops it"
+                return "an evaluation is running; x stops it"
             if self.subject is None:
                 return "there is no trained network yet; 2 trains one"
         if action == "draw":
             if self.subject is None:
                 return "there is no trained network yet; 2 trains one"
             if DATASETS[self.subject.config.dataset].image_shape[0] != 1:
-                return "it knows images in colour; there is only a pencil"
+                return "it expects colour images; drawings are in grey"
         if action in ("next_mistake", "percent", "zoom", "inspect") and self.found is None:
-            return "e evaluates first"
+            return "press e to evaluate first"
         if action == "inspect" and self.query_one(CellPane).index is None:
             return "there is no image of this; n goes to a mistake"
         return None

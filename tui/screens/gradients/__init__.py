@@ -10,8 +10,8 @@ register(
     hint="check the gradients",
     keys=(
         Key("g", "check", "check", "Check the gradients of the network", "Check", footer=True),
-        Key("x", "stop", "stop", "Stop the check; what is known stays", "Check", footer=True),
-        Key("m", "mode", "mode", "Mode: every number by itself, or random directions", "Check",
+        Key("x", "stop", "stop", "Stop the check; results so far stay", "Check", footer=True),
+        Key("m", "mode", "mode", "Switch between random directions and every entry", "Check",
             footer=True),
         Key("o", "choose_network", "network", "Choose the network to check", "Network",
             footer=True),

@@ -31,10 +31,11 @@ COLUMNS = (
 )
 
 EXPLAINED = {
-    "ok": "Both agree: what backward computes is what was measured.",
+    "ok": "Analytic and numeric gradient agree.",
     "zero": (
-        "Both are 0 as far as can be measured. That is right where the loss cannot depend on it, "
-        "as on the bias of a convolution before a batch norm, and suspicious elsewhere."
+        "Both are 0 within the accuracy of the measurement. That is right where the loss cannot "
+        "depend on the tensor, as on the bias of a convolution before a batch norm, and suspicious "
+        "elsewhere."
     ),
     "undecided": (
         "Rounding inside the network hides whether they agree, as where a batch norm divides by a "
@@ -42,8 +43,8 @@ EXPLAINED = {
         "or more samples (cnn-tui gradcheck --samples 32)."
     ),
     "FAILED": (
-        "They disagree. Look at the layer's backward; the entries below, and where they are, "
-        "often say what is missing: a border, a stride, a factor."
+        "Analytic and numeric gradient disagree. Look at the layer's backward; the entries above, "
+        "and where they are, often show what is missing: a border, a stride, a factor."
     ),
 }
 
@@ -55,7 +56,7 @@ HEAD = f"{'at':<16}{'analytic':>14}{'numeric':>14}{'error':>10}"
 def tensor_row(row: Row, tolerance: float) -> tuple[Cell, ...]:
     """A tensor in the list."""
     word, style = _VERDICTS[row.verdict]
-    layer = f"{row.layer} {row.kind}" if row.kind != "network" else "everything at once"
+    layer = f"{row.layer} {row.kind}" if row.kind != "network" else "whole network"
     checked = f"{row.checked:,}" + ("" if row.index is not None else " dir.")
     return (
         (layer, "foreground"),
@@ -104,7 +105,7 @@ def verdict(report: Report) -> Content:
     """What came out, and what to do next."""
     counts = f"{sum(row.checked for row in report.rows):,} gradients of {len(report.rows)} tensors"
     if report.cancelled:
-        return advice(f"■ Stopped after {counts}: nothing is proven.", "g begins anew")
+        return advice(f"■ Stopped after {counts}: nothing is proven.", "g starts over")
     worst = f"worst error {text.exponent(report.worst.error)}"
     if report.passed:
         return advice(

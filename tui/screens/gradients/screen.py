@@ -31,9 +31,9 @@ class CheckTable(Table):
 
     HELP_TEXT = (
         "A row for every tensor, with the worst of its relative errors, |a - n| / max(|a|, |n|): "
-        "analytic is what backward computes, numeric what was measured by moving the numbers a "
-        "little to both sides. The bar is the error's power of ten; full is the tolerance. 'loss' "
-        "is the loss by itself, 'all' everything at once. Below: the worst entries of the row."
+        "analytic is what backward computes, numeric is measured by moving the entries a "
+        "little up and down. The bar is the error's power of ten; full is the tolerance. 'loss' "
+        "is the loss by itself, 'all' the whole network. Below: the worst entries of the row."
     )
 
 
@@ -42,7 +42,7 @@ class WorstEntries(VerticalScroll):
 
     HELP_TEXT = (
         "The entries of the chosen tensor with the largest errors. A kink is a place where there "
-        "is no derivative, as where a ReLU switches; it is skipped, and too many of them fail."
+        "is no derivative, as where a ReLU switches; it is skipped, and too many kinks fail."
     )
 
 
@@ -55,8 +55,9 @@ class GradientsScreen(Choosing):
     HELP_TEXT: ClassVar[str] = (
         "A network with half of its gradients missing still learns, only worse; so no accuracy "
         "proves a gradient. This does: every gradient is compared with one that is measured, in "
-        "float64, on real images. Directions: two random ones a tensor, each of which sees all "
-        "its numbers; fast. Exact: every number by itself; slow, and says where it is wrong."
+        "float64, on real images. Directions: two random directions per tensor, each of which "
+        "covers all its entries; fast. Exact: every entry by itself; slow, and shows where it is "
+        "wrong."
     )
 
     def __init__(self) -> None:
@@ -108,14 +109,12 @@ class GradientsScreen(Choosing):
     def _say_how_to_start(self) -> None:
         subject = self.cnn.choice.current
         name = f"{text.line(subject.name, 40)}, {subject.what}" if subject else "the network"
-        other = (
-            "random directions, fast" if self.mode == "exact" else "every number by itself, slower"
-        )
+        other = "random directions, fast" if self.mode == "exact" else "every entry, slower"
         words = hints(
             "Are the gradients right?",
             [
                 "Every gradient that backward computes is compared with one",
-                "that is measured: move a number, see what the loss does.",
+                "that is measured: move an entry, see how the loss changes.",
             ],
             [
                 ("g", f"checks {name}"),
@@ -136,7 +135,7 @@ class GradientsScreen(Choosing):
             verdict.add_class("-bad")
             stopped = isinstance(self.error, Cancelled)
             words = "stopped before anything was checked" if stopped else str(self.error)
-            step = "g begins anew, o chooses another network"
+            step = "g starts over, o chooses another network"
             verdict.update(advice(f"✗ {words}", step))
         elif self.report is not None:
             looks = {"passed": "-good", "FAILED": "-bad"}
@@ -179,7 +178,7 @@ class GradientsScreen(Choosing):
         if row is None:
             pane.border_title = Content("the worst entries")
             entries.update(
-                Content.styled("of a tensor are shown here, once it is checked", "$muted")
+                Content.styled("of a tensor are shown here once it is checked", "$muted")
             )
             return
         pane.border_title = Content(f"{row.name} {shape_text(row.shape)}")

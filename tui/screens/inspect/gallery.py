@@ -21,7 +21,7 @@ class Pictures(Tiles):
         "nearer to zero; the scale is in the line below, and the numbers of the chosen picture "
         "beside it. Filters that see a colour image are in colour themselves: grey is 0. Arrows "
         "choose a picture, m changes between filters and feature maps, [ and ] choose the input "
-        "channel of filters, n another sample for feature maps, z makes room. "
+        "channel of filters, n another sample for feature maps, z maximizes the pane. "
     ) + explained("filter", "feature map")
 
 
@@ -109,7 +109,7 @@ class GalleryPane(Vertical):
         limit = text.short(shown.limit)
         parts: list[tuple[str, str]] = []
         if shown.in_colour:
-            parts.append(("grey is 0; colours are those it looks for", "$muted"))
+            parts.append(("grey is 0; colours are what the filter looks for", "$muted"))
         else:
             shades = colours.diverging(self.query_one(Pictures).palette)
             step = 4 if self.size.width < 60 else 1

@@ -1,17 +1,17 @@
 """The words that the screens use for the insides of a network, each in a sentence."""
 
 GLOSSARY = {
-    "filter": "a small picture of weights that a convolution slides over its input: it answers "
+    "filter": "a small picture of weights that a convolution slides over its input: it responds "
     "strongly where the input looks like it",
-    "feature map": "what a filter answers, as a picture: bright where its pattern was found",
+    "feature map": "the response of a filter, as a picture: bright where its pattern was found",
     "channel": "one of the pictures in a stack: red, green and blue of an image, or the feature "
     "maps of a layer, which are the input channels of the next one",
     "pool": "a layer that makes feature maps smaller, by the largest value or the mean of each "
     "window",
     "loss": "one number for how wrong the network is; training moves the weights to where it is "
     "smaller",
-    "gradient": "for every weight, how the loss changes as the weight does: the way down is the "
-    "other way",
+    "gradient": "for every weight, how the loss changes as the weight grows: training moves the "
+    "weight the other way",
 }
 
 

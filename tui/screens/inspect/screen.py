@@ -49,11 +49,11 @@ class LayerTable(Table):
     """The layers."""
 
     HELP_TEXT = (
-        "mean, std: of the weight. grad rms: root mean square of its gradient, for one weight. "
-        "step size: how much the last step changed it, in percent of its size; about 0.1% is "
-        "healthy. silent: share of a ReLU's channels that were 0 for every image; from 40% on it "
-        "is flagged. f goes to the next layer that is flagged. Without training the gradients are "
-        "those of the first batch, and there are no steps."
+        "mean, std: of the layer's weights. grad rms: root mean square of their gradients. step "
+        "size: how much the last step changed the weights, relative to their size; about 0.1% is "
+        "healthy. silent: share of a ReLU's channels that were 0 for every image; flagged from 40% "
+        "on. f goes to the next flagged layer. Without a training the gradients are those of the "
+        "first batch, and there is no step."
     )
 
 
@@ -61,10 +61,10 @@ class Histograms(Horizontal, can_focus=True):
     """Weights and gradients of the chosen layer."""
 
     HELP_TEXT = (
-        "How the weights of the chosen layer, and their gradients, are distributed: upwards now, "
-        "downwards before the first step. The axis is that of now, and the ends count what is "
-        "farther out. Weights that stay at their start learn nothing; gradients that are all 0 "
-        "mean dead units."
+        "The distribution of the chosen layer's weights, and of their gradients: upwards now, "
+        "downwards before the first step. The axis fits the values of now; the bars at its ends "
+        "count everything beyond. Weights that stay where they started learn nothing; gradients "
+        "that are all 0 mean dead units."
     )
 
 
@@ -76,8 +76,8 @@ class InspectScreen(Choosing):
     CSS_PATH = "screen.tcss"
     HELP_TEXT: ClassVar[str] = (
         "Look inside the network while it trains, a few times a second, or inside a run or a "
-        "config that does not train. The last column says in a word what the numbers mean; "
-        "what to do about it stands below the table. "
+        "config that does not train. The last column sums up the numbers in a word; advice "
+        "is below the table. "
     ) + explained("filter", "feature map", "channel", "pool", "loss", "gradient")
 
     def __init__(self) -> None:
@@ -141,7 +141,7 @@ class InspectScreen(Choosing):
                 [("1", "shows them"), ("o", "chooses a run")],
             )
         else:
-            words = Content.styled("looking ...", "$muted")
+            words = Content.styled("inspecting ...", "$muted")
         self.query_one("#nothing", Static).update(words)
 
     def _show_subject(self) -> None:
@@ -208,7 +208,7 @@ class InspectScreen(Choosing):
         shown, what = self._gallery(place), f"{place.name} {place.kind}"
         note, subtitle = "", ""
         if shown is None:
-            note = "The data set is not here,\nso there is no image to show to it."
+            note = "The data set is not downloaded,\nso there is no image to show."
         elif self.shows_maps(place):
             subtitle = "m filters" if place.parameters else ""
         elif len(shown.views) > 1:
@@ -256,9 +256,9 @@ class InspectScreen(Choosing):
         if action in ("pause", "step"):
             if not self.cnn.choice.live or training.started is None:
                 return "nothing is training; 2 then r starts"
-            return "it is stopping" if training.stopping else None
+            return "training is stopping" if training.stopping else None
         if place is None:
-            return None if action == "choose_network" else "there is nothing to see yet"
+            return None if action == "choose_network" else "there is nothing to inspect yet"
         if action == "flagged":
             look = self.lookout.look
             return None if look and _flagged(look.facts) else "no layer is flagged"
@@ -268,14 +268,14 @@ class InspectScreen(Choosing):
             return "only filters have input channels; m shows them"
         ground = self.lookout.ground
         if action == "sample" and (ground is None or ground.samples is None):
-            return "the data set is not here; training downloads it"
+            return "the data set is not downloaded; training downloads it"
         return None
 
     def key_label(self, key: keymap.Key) -> str:
         if key.action == "maps" and self.wants_maps:
             return "filters"
         if key.action == "pause" and self.cnn.training.paused:
-            return "go on"
+            return "resume"
         return key.label
 
     def action_maps(self) -> None:
@@ -386,7 +386,7 @@ def _guess(logits: np.ndarray, samples: Samples, sample: int) -> tuple[Part, ...
     shares = np.exp(logits - logits.max(), dtype=np.float64)
     best = int(logits.argmax())
     right = best == label
-    words = f"  {'✓' if right else '✗'} says {text.line(samples.classes[best], 12)} "
+    words = f"  {'✓' if right else '✗'} predicted {text.line(samples.classes[best], 12)} "
     return (
         *head,
         Part(f"{words}{shares[best] / shares.sum():.0%}", "$success" if right else "$error"),

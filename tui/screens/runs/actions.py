@@ -73,7 +73,7 @@ class RunActions(Exporting):
         self._open("evaluate", begin)
 
     def action_resume(self) -> None:
-        """Go on with it."""
+        """Resume it."""
         info = self.chosen
         if info is None:
             return
@@ -91,7 +91,7 @@ class RunActions(Exporting):
             return
         self.cnn.ask(
             f"Delete {info.id}?",
-            "Its config, metrics, checkpoints and weights are gone for good.",
+            "Its config, metrics, checkpoints and weights are deleted for good.",
             yes="delete",
             no="keep",
             final=True,

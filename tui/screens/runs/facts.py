@@ -19,19 +19,21 @@ class WeightTable(Table):
     """The weights of the chosen run."""
 
     HELP_TEXT = (
-        "The files of weights of this run: finished, those of its best epoch, and checkpoints to "
-        "go on from. Inspect, evaluate, check and export take the one that is chosen here."
+        "The saved weights of this run: finished, those of its best epoch, and checkpoints to "
+        "resume from. Inspect, Evaluate, Gradients and export use the chosen ones."
     )
 
 
 class DiffTable(Table):
     """What differs between the configs."""
 
-    HELP_TEXT = "The keys in which the configs of the marked runs differ; – is: not in this one."
+    HELP_TEXT = (
+        "The keys in which the configs of the marked runs differ; – means: not set in this one."
+    )
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__([Column("key")], id=id, classes="pane")
-        self.empty = "their configs are the same"
+        self.empty = "the configs are the same"
         self.border_subtitle = Content("d goes back to the curves")
 
     def show_differences(self, configs: Sequence[tuple[str, str, RunDetails]]) -> None:

@@ -192,7 +192,7 @@ def overlay(shown: Sequence[tuple[str, RunDetails]], metric: str, *, log: bool) 
         if len(there):
             last = there[-1]
             marks.append(Mark(letter or "•", colour, float(x[last]), float(y[last])))
-    return Picture(tuple(series), tuple(marks), end, log, empty="no epoch is done yet")
+    return Picture(tuple(series), tuple(marks), end, log, empty="no epoch is complete yet")
 
 
 def compare(configs: Sequence[tuple[str, RunDetails]]) -> list[tuple[Cell, ...]]:

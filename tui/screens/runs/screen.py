@@ -27,9 +27,9 @@ class RunTable(Table):
     """The runs."""
 
     HELP_TEXT = (
-        "The runs, newest first; s sorts them otherwise, / filters. val_acc is the best of all "
-        "epochs. space marks a run: the curves of all that are marked are drawn together, with "
-        "their letters. enter says all that can be done with a run."
+        "The runs, newest first; s changes the order, / filters. val_acc is the best of all "
+        "epochs. space marks a run: the curves of all marked runs are drawn together, each with "
+        "its letter. enter lists the actions for a run."
     )
 
 
@@ -37,8 +37,8 @@ class RunCurve(Curve):
     """One metric of the marked runs."""
 
     HELP_TEXT = (
-        "The curves of the marked runs over epochs, or of the chosen one; a letter at the end "
-        "says whose it is. m is the next metric, y a logarithmic axis, z makes room."
+        "The curves of the marked runs over epochs, or of the chosen one; the letter at the end "
+        "of a curve names its run. m: next metric, y: logarithmic axis, z: maximize."
     )
 
 
@@ -49,7 +49,7 @@ class RunsScreen(RunActions):
     BINDINGS = keymap.bindings(WHERE)
     CSS_PATH = "screen.tcss"
     HELP_TEXT: ClassVar[str] = (
-        "Every training leaves a run: its config, metrics, checkpoints and finished weights. Mark "
+        "Every training saves a run: its config, metrics, checkpoints and finished weights. Mark "
         "some to compare their curves and configs; open one in Inspect or Evaluate; resume "
         "one that was stopped; export its network; delete it."
     )
@@ -143,12 +143,12 @@ class RunsScreen(RunActions):
         root = text.line(self.cnn.choice.runs_root, 60)
         if self.shelf.problem:
             words = hints(
-                f"✗ {self.shelf.problem}", [], [("1", "runs_dir of the config says where")]
+                f"✗ {self.shelf.problem}", [], [("1", "the config: its runs_dir says where")]
             )
         else:
             words = hints(
                 "No runs yet.",
-                [f"Every training leaves one in {root}/"],
+                [f"Every training saves one in {root}/"],
                 [("2", "goes to Train, and r there trains")],
             )
         self.query_one("#nothing", Static).update(words)
@@ -174,7 +174,7 @@ class RunsScreen(RunActions):
     def _show_runs(self, table: RunTable) -> None:
         wanted = self.query_one("#filter", Input).value
         runs = run_rows.ordered(self.shelf.known, self.sort, wanted)
-        table.empty = "nothing fits the filter; esc takes it away"
+        table.empty = "no run matches the filter; esc clears it"
         table.show(
             [run_rows.run_row(info, self.shelf.marked.get(info.path, "")) for info in runs],
             [str(info.path) for info in runs],
@@ -182,7 +182,7 @@ class RunsScreen(RunActions):
         table.border_title = Content(
             f"runs {len(runs)}/{len(self.shelf.known)}" if wanted else "runs"
         )
-        table.border_subtitle = Content("enter: what can be done" if runs else "")
+        table.border_subtitle = Content("enter: actions" if runs else "")
 
     def _show_curve(self) -> None:
         curve, compared = self.query_one(RunCurve), self._compared()
@@ -205,7 +205,7 @@ class RunsScreen(RunActions):
     def _show_facts(self) -> None:
         info = self.chosen
         details = self.shelf.details.get(info.path) if info else None
-        hint = "R goes on with it" if info and self.resumable(info) is None else ""
+        hint = "R resumes it" if info and self.resumable(info) is None else ""
         self.query_one(RunFacts).show(info, details, hint)
 
     def _show_diff(self) -> None:
@@ -232,11 +232,7 @@ class RunsScreen(RunActions):
             return "no run is chosen"
         if action == "mark":
             full = len(self.shelf.marked) >= len(LETTERS) and info.path not in self.shelf.marked
-            return (
-                f"{len(LETTERS)} runs are marked; space on one takes its mark away"
-                if full
-                else None
-            )
+            return f"{len(LETTERS)} runs are marked; space on one unmarks it" if full else None
         if action == "resume":
             return self.resumable(info)
         if action == "delete" and info.status == "running":
@@ -248,7 +244,7 @@ class RunsScreen(RunActions):
         return None
 
     def action_mark(self) -> None:
-        """Mark the chosen run, or take its mark away."""
+        """Mark or unmark the chosen run."""
         info = self.chosen
         if info is None:
             return
@@ -258,7 +254,7 @@ class RunsScreen(RunActions):
         self._changed()
 
     def action_unmark(self) -> None:
-        """Take all marks away."""
+        """Clear marks."""
         self.shelf.marked.clear()
         self.remove_class("-diff")
         self._changed()
@@ -306,7 +302,7 @@ class RunsScreen(RunActions):
         self.call_after_refresh(box.focus)
 
     def action_back(self) -> None:
-        """Take filter and differences away."""
+        """Clear the filter and close the comparison."""
         box = self.query_one("#filter", Input)
         box.value, box.disabled = "", True
         self.remove_class("-filter", "-diff", "-zoomed")

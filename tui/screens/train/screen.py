@@ -27,11 +27,11 @@ class LossCurve(Curve):
     """The loss."""
 
     HELP_TEXT = (
-        "The loss says how wrong the network is: 0 would be sure and right on every image. The "
-        "line is that of training, smoothed (m); the grey cloud ⠿ behind it are the single "
-        "batches that it is the mean of. • is validation after each epoch, ★ its best, ▴ a change "
-        "of the learning rate, ✗ where it diverged. Validation that rises while training falls is "
-        "overfitting. y makes the axis logarithmic."
+        "The loss measures how wrong the network is: 0 means certain and right on every image. "
+        "The line is the training loss, smoothed (m); the grey cloud ⠿ behind it shows the single "
+        "batches. • is the validation loss after each epoch, ★ its best, ▴ a change of the "
+        "learning rate, ✗ where training diverged. Validation loss that rises while training loss "
+        "falls is overfitting. y makes the axis logarithmic."
     )
 
 
@@ -40,8 +40,8 @@ class AccCurve(Curve):
 
     pause = 0.6
     HELP_TEXT = (
-        "The share of images that are classified correctly: of training, smoothed, with the "
-        "single batches as a grey cloud behind it, and • of validation. ★ is the best epoch."
+        "The share of images that are classified correctly: in training, smoothed, with the "
+        "single batches as a grey cloud ⠿ behind it, and • in validation. ★ is the best epoch."
     )
 
 
@@ -50,7 +50,7 @@ class LrCurve(Curve):
 
     pause = 1.0
     HELP_TEXT = (
-        "The learning rate of every batch: the schedule's, scaled by your + and -. "
+        "The learning rate of every batch: the schedule, scaled by your + and -. "
         "▲ marks a change by hand."
     )
 
@@ -62,8 +62,8 @@ class TrainScreen(BaseScreen):
     BINDINGS = keymap.bindings(WHERE)
     CSS_PATH = "screen.tcss"
     HELP_TEXT: ClassVar[str] = (
-        "Watch a network learn, and steer it while it does. Training goes on in the "
-        "background, whatever screen you look at."
+        "Watch a network learn, and adjust it while it does. Training continues in the "
+        "background, whichever screen is shown."
     )
 
     def __init__(self) -> None:
@@ -194,7 +194,7 @@ class TrainScreen(BaseScreen):
         training = self.cnn.training
         if training.error is not None:
             first = text.clean(training.error) or type(training.error).__name__
-            return _advice("✗ It could not begin.", first, self._where_log()), "error"
+            return _advice("✗ Training could not start.", first, self._where_log()), "error"
         ended = training.ended
         if ended is None or training.running:
             return Content(""), ""
@@ -204,7 +204,7 @@ class TrainScreen(BaseScreen):
         if ended.status == "failed":
             return _advice("✗ Not saved.", _sentence(ended.reason), self._where_log()), "error"
         if ended.status == "stopped":
-            return _advice("■ Stopped and saved.", "", "R resumes it, r begins anew"), "info"
+            return _advice("■ Stopped and saved.", "", "R resumes it, r starts over"), "info"
         step = "5 compares runs, 6 shows its mistakes, r trains again"
         return _advice("✓ Finished.", _sentence(ended.reason), step), "good"
 
@@ -220,20 +220,20 @@ class TrainScreen(BaseScreen):
             if not training.running:
                 return "nothing is training; r starts"
             if training.started is None:
-                return "it is still loading; wait a moment"
+                return "training is still loading; wait a moment"
             if training.stopping:
-                return "it is stopping"
+                return "training is stopping"
         if action == "stop" and not training.running:
             return "nothing is training"
         if action in ("run", "resume") and training.running:
-            return "it is training already; x stops it"
+            return "a training is running already; x stops it"
         if action == "run" and self.cnn.workspace.document.config is None:
             return "the config has errors; 1 shows them"
         return None
 
     def key_label(self, key: keymap.Key) -> str:
         if key.action == "pause" and self.cnn.training.paused:
-            return "go on"
+            return "resume"
         return key.label
 
     def action_pause(self) -> None:
@@ -250,9 +250,9 @@ class TrainScreen(BaseScreen):
         """Stop, after a question."""
         self.cnn.ask(
             "Stop training?",
-            "A checkpoint is saved; R goes on from it.",
+            "A checkpoint is saved first; R resumes from it.",
             yes="stop",
-            no="train on",
+            no="keep training",
             then=lambda: self.cnn.training.stop("stopped by hand"),
         )
 

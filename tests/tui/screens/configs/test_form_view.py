@@ -88,18 +88,18 @@ async def test_nothing_covers_the_word_for_what_is_wrong(
             form = await to_row(pilot, path)
             width = form.query_one("#lines").size.width
             line = form.line(form.cursor, width)
-            assert line.plain.endswith("✗ wrong")
+            assert line.plain.endswith("✗ error")
             assert line.cell_length == width
-            assert form.field.region.right <= form.query_one("#lines").region.right - len("✗ wrong")
+            assert form.field.region.right <= form.query_one("#lines").region.right - len("✗ error")
 
 
 async def test_what_is_wrong_is_marked_beside_its_row(make_app: MakeApp) -> None:
     async with make_app().run_test(size=(120, 40)) as pilot:
         form = await to_row(pilot, "train.lr")
         await burst(pilot, "ctrl+u", *"fast")
-        assert "✗ wrong" in form.line(form.cursor, 56).plain
+        assert "✗ error" in form.line(form.cursor, 56).plain
         await burst(pilot, "ctrl+z")
-        assert "✗ wrong" not in form.line(form.cursor, 56).plain
+        assert "✗ error" not in form.line(form.cursor, 56).plain
 
 
 # -- YAML that cannot be read ---------------------------------------------------------------------

@@ -191,7 +191,7 @@ async def test_the_command_is_copied(make_app: MakeApp) -> None:
         await pilot.pause()
         assert isinstance(app.screen, Copied)
         assert str(app.screen.query_one("#command", Static).render()) == app.clipboard
-        assert "if it allows that" in str(app.screen.query_one(".detail", Static).render())
+        assert "if your terminal" in str(app.screen.query_one(".detail", Static).render())
         await pilot.press("escape")
         assert not isinstance(app.screen, Copied)
 

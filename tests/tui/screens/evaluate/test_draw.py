@@ -151,7 +151,7 @@ async def test_images_of_the_test_set_can_be_drawn_on(
     app = make_app()
     async with app.run_test(size=(80, 24)) as pilot:
         screen = await drawing_on(app, pilot, until, run)
-        assert "e on the screen before" in str(screen.refuse("sample"))
+        assert "esc, then e evaluates" in str(screen.refuse("sample"))
         await tap(pilot, "escape", "e")
         evaluate = app.screen
         assert isinstance(evaluate, EvaluateScreen)

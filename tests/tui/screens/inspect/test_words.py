@@ -20,8 +20,9 @@ from tui.screens.inspect.screen import InspectScreen, LayerTable
 MakeApp = Callable[..., CnnApp]
 SOURCES = sorted((Path(__file__).parents[4] / "tui").rglob("*.py"))
 RIDDLES = (
-    "equal headless command", "enter takes it", "; e does", "upd/w",
-    "to look at\"", "whole story", "gone on with", "go on with", "Bring it back", "new sheet",
+    "equal headless command", "enter takes it", "; e does", "upd/w", "whole story",
+    "gone on with", "go on", "goes on", "Bring it back", "bring back", "new sheet", "levers",
+    "take its mark away", "takes it away", "begins anew", "a fault of the program",
 )  # fmt: skip
 
 

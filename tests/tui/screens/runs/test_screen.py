@@ -397,7 +397,7 @@ async def test_the_list_is_filtered_and_sorted(make_app: MakeApp, runs: Path, un
         await until(pilot, lambda: column(screen, 1) == ["two", "one"])
         await pilot.press(*"xyz")
         await until(pilot, lambda: column(screen, 1) == [])
-        assert "esc takes it away" in screen.query_one(RunTable).empty
+        assert "esc clears it" in screen.query_one(RunTable).empty
         await pilot.press("escape")
         await until(pilot, lambda: len(column(screen, 1)) == 4)
         assert isinstance(screen.focused, RunTable)

@@ -28,17 +28,17 @@ class Drawing:
         return not self.ink.any()
 
     def clear(self) -> None:
-        """Take all ink away."""
+        """Clear."""
         self.ink[:] = 0
 
     def stroke(
         self, start: tuple[float, float], end: tuple[float, float], *, erase: bool = False
     ) -> None:
-        """Draw a line, or take ink away along it.
+        """Draw or erase along a line.
 
         Args:
             start, end: row and column; pixels have whole numbers.
-            erase: whether ink is taken away.
+            erase: whether to erase.
         """
         rows, columns = np.indices(self.ink.shape)
         (a, b), (c, d) = start, end

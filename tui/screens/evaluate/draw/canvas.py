@@ -24,7 +24,7 @@ class Pad(Inked, can_focus=True):
     """
 
     HELP_TEXT = (
-        "Draw with the mouse, left button; the right one takes ink away. From the keyboard: the "
+        "Draw with the mouse, left button; the right one erases. From the keyboard: the "
         "arrows move the pen, space puts it down and lifts it."
     )
     DEFAULT_CSS = "Pad { height: 1fr; width: 1fr; }"
@@ -54,7 +54,7 @@ class Pad(Inked, can_focus=True):
         self._changed()
 
     def clear(self) -> None:
-        """Take a new sheet."""
+        """Clear."""
         self.drawing.clear()
         self.pen_down = False
         self._changed()

@@ -29,9 +29,9 @@ _SLOW = 0.03
 
 
 class Guesses(Static):
-    """How likely the network takes the picture for each class."""
+    """The predicted probability of each class."""
 
-    HELP_TEXT = "How likely the network takes the picture for each class, by its softmax."
+    HELP_TEXT = "The predicted probability of each class (softmax)."
 
     def show(self, names: tuple[str, ...], shares: Array) -> None:
         """Set the classes and their shares."""
@@ -70,9 +70,9 @@ class DrawScreen(BaseScreen):
     BINDINGS = keymap.bindings(WHERE)
     CSS_PATH = "screen.tcss"
     HELP_TEXT: ClassVar[str] = (
-        "Draw something and see what the network predicts, while you draw. A digit is put in "
-        "the middle and brought to the size of MNIST's first, since the network knows no others. "
-        "Try what is no digit at all: it has an answer for everything."
+        "Draw something and see what the network predicts, while you draw. A digit is first "
+        "centred and scaled like those of MNIST, as the network knows no others. Try something "
+        "that is not a digit: the network has an answer for everything."
     )
 
     def __init__(self, subject: Subject, samples: Array | None) -> None:
@@ -143,20 +143,20 @@ class DrawScreen(BaseScreen):
                 hints(
                     "",
                     ["Draw a digit with the mouse,", "or with the arrows:"],
-                    [("space", "puts the pen down"), ("n", "takes an image of the test set")],
+                    [("space", "puts the pen down"), ("n", "loads an image of the test set")],
                 )
             )
             return
         began = time.monotonic()
         digits = self._subject.config.dataset in ("mnist", "mnist_mini")
         ink = pad.drawing.as_digit() if digits and self._sample < 0 else pad.drawing.ink
-        self.query_one(Seen).show(ink[None], ["as the network gets it"], None)
+        self.query_one(Seen).show(ink[None], ["network input"], None)
         (mean,), (std,) = self._info.mean, self._info.std
         logits = model.forward(((ink - mean) / std).astype(np.float32)[None, None])
         self._took = time.monotonic() - began
         names = tuple(text.line(name) for name in self._info.classes)
         if not np.isfinite(logits).all():
-            guesses.update(hints("", ["its answer is not a number"], []))
+            guesses.update(hints("", ["the prediction is not a number (NaN)"], []))
             return
         guesses.show(names, Softmax().eval().forward(logits)[0])
 
@@ -174,7 +174,7 @@ class DrawScreen(BaseScreen):
 
     def refuse(self, action: str) -> str | None:
         if action == "sample" and self._samples is None:
-            return "the test set is not here yet: e on the screen before evaluates on it"
+            return "the test set is not loaded yet: esc, then e evaluates on it"
         return None
 
     def key_label(self, key: keymap.Key) -> str:
