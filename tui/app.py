@@ -131,7 +131,7 @@ class CnnApp(compat.FaultApp):
 
     # -- what screens use -----------------------------------------------------------------------
 
-    def tell(
+    def show_message(
         self,
         message: str,
         next_step: str = "",
@@ -145,7 +145,7 @@ class CnnApp(compat.FaultApp):
             log.log(logging.ERROR if severity == "error" else logging.WARNING, "%s", text)
         self.notify(text, severity=severity, timeout=timeout, markup=False)
 
-    def ask(
+    def confirm(
         self,
         question: str,
         detail: str = "",
@@ -195,7 +195,7 @@ class CnnApp(compat.FaultApp):
         if self.leaving.begun:
             return False
         if self.training.running:
-            self.tell(
+            self.show_message(
                 "a training is running already",
                 "press 2 to watch it; x there stops it",
                 severity="warning",
@@ -213,7 +213,7 @@ class CnnApp(compat.FaultApp):
             return False
         config = self.workspace.document.config
         if config is None:
-            self.tell("the config has errors", "correct them first", severity="warning")
+            self.show_message("the config has errors", "correct them first", severity="warning")
             return False
         return self.start_training(config)
 
@@ -245,7 +245,7 @@ class CnnApp(compat.FaultApp):
             job.on_error(job.error)
         else:
             log.error("a job failed", exc_info=job.error)
-            self.tell(str(job.error) or type(job.error).__name__, severity="error")
+            self.show_message(str(job.error) or type(job.error).__name__, severity="error")
 
     # -- actions --------------------------------------------------------------------------------
 
@@ -259,7 +259,7 @@ class CnnApp(compat.FaultApp):
         screen = self.screen
         reason = screen.refuse(name) if isinstance(screen, BaseScreen) else None
         if reason:
-            self.tell(reason, severity="warning", timeout=3)
+            self.show_message(reason, severity="warning", timeout=3)
         return bool(reason)
 
     def action_go(self, screen: str) -> None:
@@ -273,7 +273,7 @@ class CnnApp(compat.FaultApp):
         names = [one.name for one in theme.THEMES]
         place = names.index(self.theme) if self.theme in names else -1
         self.theme = names[(place + 1) % len(names)]
-        self.tell(f"theme: {self.theme}", timeout=2)
+        self.show_message(f"theme: {self.theme}", timeout=2)
 
     def action_help(self) -> None:
         """Help for what has the focus."""
@@ -284,7 +284,7 @@ class CnnApp(compat.FaultApp):
 
     def action_help_quit(self) -> None:
         """Ctrl-C, where nothing is selected: it does not quit, but it should say what does."""
-        self.tell("q quits", timeout=3)
+        self.show_message("q quits", timeout=3)
 
     async def action_quit(self) -> None:
         """Quit; asks only while training."""
@@ -297,7 +297,7 @@ class CnnApp(compat.FaultApp):
         if self.training.running:
             begun = self.training.started is not None
             detail = "It is saved first, and can be resumed exactly where it stopped."
-            self.ask(
+            self.confirm(
                 "Training is running. Quit?" if begun else "Training is about to start. Quit?",
                 (detail if begun else "There is nothing to save yet.")
                 + (f"\nNot saved: {unsaved}" if unsaved else ""),
@@ -308,7 +308,7 @@ class CnnApp(compat.FaultApp):
                 then=self.leave,
             )
         elif unsaved:
-            self.ask(
+            self.confirm(
                 "Quit without saving?",
                 f"Not saved: {unsaved}. On screen 1, w saves.",
                 yes="quit",

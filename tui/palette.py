@@ -67,9 +67,9 @@ def _ask_for_picture(app: "CnnApp") -> None:
             atomic.write_atomic(path, picture.encode(), follow_symlinks=True)
         except OSError as error:
             reason = f"{path}: not saved: {paths.reason(error)}"
-            app.tell(reason, "save it in another folder", severity="error")
+            app.show_message(reason, "save it in another folder", severity="error")
             return
-        app.tell(f"saved {os.path.abspath(path)}")
+        app.show_message(f"saved {os.path.abspath(path)}")
 
     ask_file(
         app,

@@ -80,7 +80,9 @@ class Leaving:
                 break
             if waited > 0.4 and not told:
                 told = True
-                self._app.tell("saving the checkpoint ...", "q again quits at once", timeout=30)
+                self._app.show_message(
+                    "saving the checkpoint ...", "q again quits at once", timeout=30
+                )
             await asyncio.sleep(0.02)
         await asyncio.sleep(0)  # let the last messages of the training arrive
 

@@ -57,7 +57,7 @@ def ask_file(
             return
         names = " and ".join(map(str, there))
         verb = "is" if len(there) == 1 else "are"
-        app.ask(
+        app.confirm(
             f"{names} {verb} there already. Replace {'it' if len(there) == 1 else 'them'}?",
             yes="replace",
             no="keep",

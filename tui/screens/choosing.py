@@ -52,7 +52,7 @@ class Choosing(BaseScreen):
             try:
                 self.cnn.choice.chosen = of_run(Path(key))
             except EngineError as error:
-                self.cnn.tell(str(error), "choose another run", severity="error")
+                self.cnn.show_message(str(error), "choose another run", severity="error")
                 return
         self.refresh_bindings()
         self.beat()

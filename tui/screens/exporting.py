@@ -53,8 +53,8 @@ class Exporting(BaseScreen):
         sizes = ", ".join(f"{path.name} {text.size(path.stat().st_size)}" for path in files)
         words = f"wrote {sizes} to {files[0].absolute().parent}"
         self.said = (f"✓ {words}", "$success")
-        self.cnn.tell(words, timeout=6)
+        self.cnn.show_message(words, timeout=6)
 
     def _not_exported(self, error: Exception) -> None:
         self.said = (f"✗ {error}", "$error")
-        self.cnn.tell(str(error), "x exports to another path", severity="error")
+        self.cnn.show_message(str(error), "x exports to another path", severity="error")

@@ -33,10 +33,12 @@ def resume_newest(app: "CnnApp") -> None:
 
     def found(info: RunInfo | None) -> None:
         if info is None:
-            app.tell("no run can be resumed", "r trains; 5 shows all runs", severity="warning")
+            app.show_message(
+                "no run can be resumed", "r trains; 5 shows all runs", severity="warning"
+            )
             return
         words = f"{info.id} was {'cut off' if info.status == 'interrupted' else info.status}"
-        app.ask(
+        app.confirm(
             f"Resume {info.name}?",
             f"{words}; it continues exactly where it was saved. 5 shows all runs.",
             yes="resume",
@@ -81,6 +83,6 @@ def _resume(app: "CnnApp", info: RunInfo) -> None:
     try:
         config = config_of(info.path)
     except EngineError as error:
-        app.tell(str(error), "it cannot be resumed; 5 shows all runs", severity="error")
+        app.show_message(str(error), "it cannot be resumed; 5 shows all runs", severity="error")
         return
     app.start_training(config, info.path)

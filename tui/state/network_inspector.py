@@ -195,7 +195,7 @@ class Lookout:
             self.problem = str(error) or type(error).__name__
             self.ground = self.look = None
             self.version += 1
-            self._app.tell(self.problem, "o chooses another network", severity="error")
+            self._app.show_message(self.problem, "o chooses another network", severity="error")
 
         job = self._app.start_job(work, on_done=done, on_error=failed, name="look")
         self._jobs.add(job)

@@ -168,7 +168,7 @@ async def test_the_picture_is_of_the_screen_and_its_place_is_said(
 
     app = make_app()
     said: list[str] = []
-    app.tell = lambda message, *rest, **more: said.append(message)  # type: ignore[method-assign]
+    app.show_message = lambda message, *rest, **more: said.append(message)  # type: ignore[method-assign]
     async with app.run_test(size=(100, 30)) as pilot:
         await pilot.press("ctrl+p")
         await pilot.press(*"save a picture")

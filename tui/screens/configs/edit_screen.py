@@ -176,12 +176,12 @@ class EditScreen(Saving, BaseScreen):
     def action_undo(self) -> None:
         """Undo."""
         if not self._document.undo():
-            self.cnn.tell("there is nothing to undo", timeout=2)
+            self.cnn.show_message("there is nothing to undo", timeout=2)
 
     def action_redo(self) -> None:
         """Redo."""
         if not self._document.redo():
-            self.cnn.tell("there is nothing to redo", timeout=2)
+            self.cnn.show_message("there is nothing to redo", timeout=2)
 
     def action_next_problem(self) -> None:
         """To the first problem behind the cursor."""

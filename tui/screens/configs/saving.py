@@ -65,7 +65,7 @@ class Saving(Screen[None]):
         if self.document.config is not None:
             self._write(path)
             return
-        self.cnn.ask(  # type: ignore[attr-defined]
+        self.cnn.confirm(  # type: ignore[attr-defined]
             f"{self.document.name} has errors. Save it anyway?",
             f"{path} cannot be run until they are corrected.",
             yes="save",
@@ -79,8 +79,8 @@ class Saving(Screen[None]):
         try:
             self.document.save(path)
         except ConfigError as error:
-            app.tell(str(error), "save it under another name", severity="error")
+            app.show_message(str(error), "save it under another name", severity="error")
             return
         app.workspace.saved_as(self.document)
-        app.tell(f"saved {path}", timeout=3)
+        app.show_message(f"saved {path}", timeout=3)
         self.saved()

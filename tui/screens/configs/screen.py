@@ -181,13 +181,13 @@ class ConfigsScreen(Saving, BaseScreen):
     def action_undo(self) -> None:
         """Undo."""
         if not self.document.undo():
-            self.cnn.tell("there is nothing to undo", timeout=2)
+            self.cnn.show_message("there is nothing to undo", timeout=2)
         self.beat()
 
     def action_redo(self) -> None:
         """Redo."""
         if not self.document.redo():
-            self.cnn.tell("there is nothing to redo", timeout=2)
+            self.cnn.show_message("there is nothing to redo", timeout=2)
         self.beat()
 
     def action_revert(self) -> None:
@@ -224,7 +224,7 @@ class ConfigsScreen(Saving, BaseScreen):
         """Edit in the editor that the environment names."""
         command = (os.environ.get("VISUAL") or os.environ.get("EDITOR") or "").strip()
         if not command:
-            self.cnn.tell("$EDITOR is not set", "e edits here", severity="warning")
+            self.cnn.show_message("$EDITOR is not set", "e edits here", severity="warning")
             return
         if not self.cnn.config_watch.look():
             return
@@ -232,12 +232,12 @@ class ConfigsScreen(Saving, BaseScreen):
         try:
             changed = self._edited_outside(shlex.split(command), document.text)
         except SuspendNotSupported:
-            self.cnn.tell("this terminal cannot start an editor", "e edits here")
+            self.cnn.show_message("this terminal cannot start an editor", "e edits here")
             return
         except (OSError, ValueError, ConfigProblems) as error:
             reason = error.strerror if isinstance(error, OSError) else None
             problem = text.line(f"{command}: {reason or error}".splitlines()[0], 200)
-            self.cnn.tell(problem, "nothing was changed; e edits here", severity="error")
+            self.cnn.show_message(problem, "nothing was changed; e edits here", severity="error")
             return
         document.type(line_ends.plain(changed))
         self.beat()

@@ -49,14 +49,14 @@ class ConfigWatch:
             if documents := by_kind.get(what):
                 names = ", ".join(document.name for document in documents)
                 severity = "warning" if step else "information"
-                self._app.tell(f"{names}: {message}", step, severity=severity)  # type: ignore[arg-type]
+                self._app.show_message(f"{names}: {message}", step, severity=severity)  # type: ignore[arg-type]
         changed = by_kind.get("changed", [])
         for document in changed:
             self._ask(document)
         return not changed
 
     def _ask(self, document: Document) -> None:
-        self._app.ask(
+        self._app.confirm(
             f"{document.name} was changed here and on disk. Which version?",
             "Undo restores yours. If you keep yours, saving replaces the file on disk.",
             yes="use the file",

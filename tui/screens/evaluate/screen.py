@@ -239,16 +239,16 @@ class EvaluateScreen(Choosing):
         self._fill(found)
         self.refresh_bindings()
         if found.note:
-            self.cnn.tell(found.note, severity="warning")
+            self.cnn.show_message(found.note, severity="warning")
         if self.app.screen is self:
             self.call_after_refresh(self.query_one(Heatmap).focus)
         else:
-            self.cnn.tell(f"test_acc {text.metric(found.result.acc)}", "6 shows it")
+            self.cnn.show_message(f"test_acc {text.metric(found.result.acc)}", "6 shows it")
 
     def _failed(self, error: Exception) -> None:
         self._job, self.error, self.found = None, error, None
         if not isinstance(error, EngineError):
-            self.cnn.tell(f"{type(error).__name__}: {error}", severity="error")
+            self.cnn.show_message(f"{type(error).__name__}: {error}", severity="error")
         self.refresh_bindings()
         self.beat()
 

@@ -6,6 +6,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
+from textual.notifications import SeverityLevel as Severity
 from textual.widgets import Static
 
 from engine.errors import Cancelled
@@ -235,8 +236,10 @@ class GradientsScreen(Choosing):
     def _done(self, report: Report) -> None:
         self._job, self.report = None, report
         if self.app.screen is not self and not report.cancelled:
-            severity = "information" if report.passed else "error"
-            self.cnn.tell(f"gradients {report.summary()}", "4 shows them", severity=severity)  # type: ignore[arg-type]
+            severity: Severity = "information" if report.passed else "error"
+            self.cnn.show_message(
+                f"gradients {report.summary()}", "4 shows them", severity=severity
+            )
         if report.rows:
             self._rows = list(report.rows)
         self.refresh_bindings()

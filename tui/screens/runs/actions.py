@@ -51,7 +51,7 @@ class RunActions(Exporting):
             saved = self.query_one(RunFacts).saved
             return of_run(info.path, saved if saved and saved.problem is None else None)
         except EngineError as error:
-            self.cnn.tell(str(error), "choose another run or checkpoint", severity="error")
+            self.cnn.show_message(str(error), "choose another run or checkpoint", severity="error")
             return None
 
     def action_inspect(self) -> None:
@@ -80,7 +80,7 @@ class RunActions(Exporting):
         try:
             config = of_run(info.path).config
         except EngineError as error:
-            self.cnn.tell(str(error), "it cannot be resumed", severity="error")
+            self.cnn.show_message(str(error), "it cannot be resumed", severity="error")
             return
         self.cnn.start_training(config, info.path)
 
@@ -89,7 +89,7 @@ class RunActions(Exporting):
         info = self.chosen
         if info is None:
             return
-        self.cnn.ask(
+        self.cnn.confirm(
             f"Delete {info.id}?",
             "Its config, metrics, checkpoints and weights are deleted for good.",
             yes="delete",
@@ -110,7 +110,7 @@ class RunActions(Exporting):
 
     def _not_deleted(self, error: Exception) -> None:
         self.said = (f"✗ {error}", "$error")
-        self.cnn.tell(str(error), "r refreshes the list", severity="error")
+        self.cnn.show_message(str(error), "r refreshes the list", severity="error")
         self.shelf.refresh()
 
     def action_export(self) -> None:

@@ -248,7 +248,7 @@ class TrainScreen(BaseScreen):
 
     def action_stop(self) -> None:
         """Stop, after a question."""
-        self.cnn.ask(
+        self.cnn.confirm(
             "Stop training?",
             "A checkpoint is saved first; R resumes from it.",
             yes="stop",
@@ -259,7 +259,7 @@ class TrainScreen(BaseScreen):
     def action_checkpoint(self) -> None:
         """Save now."""
         self.cnn.training.checkpoint()
-        self.cnn.tell("a checkpoint is being saved", timeout=2)
+        self.cnn.show_message("a checkpoint is being saved", timeout=2)
 
     def action_lr(self, direction: int) -> None:
         """Change the learning rate."""
@@ -290,7 +290,7 @@ class TrainScreen(BaseScreen):
         """The next kind of smoothing."""
         names = list(curves.SMOOTHING)
         self.smoothing = names[(names.index(self.smoothing) + 1) % len(names)]
-        self.cnn.tell(f"smoothing: {self.smoothing}", timeout=2)
+        self.cnn.show_message(f"smoothing: {self.smoothing}", timeout=2)
         self._redraw()
 
     def action_zoom(self) -> None:

@@ -315,7 +315,7 @@ async def test_a_removed_config_is_said_and_can_be_saved_again_or_dropped(
 ) -> None:
     app = make_app()
     told: list[str] = []
-    monkeypatch.setattr(app, "tell", lambda message, *_, **__: told.append(message))
+    monkeypatch.setattr(app, "show_message", lambda message, *_, **__: told.append(message))
     async with app.run_test() as pilot:
         tiny.unlink()
         await until(pilot, lambda: told == ["tiny: removed on disk"])

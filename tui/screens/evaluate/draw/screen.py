@@ -113,7 +113,7 @@ class DrawScreen(BaseScreen):
 
     def _failed(self, error: Exception) -> None:
         self.app.pop_screen()
-        self.cnn.tell(str(error), "o chooses another run", severity="error")
+        self.cnn.show_message(str(error), "o chooses another run", severity="error")
 
     # -- what is shown --------------------------------------------------------------------------
 
