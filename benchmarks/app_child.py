@@ -163,7 +163,7 @@ def soak(result: Path, config: Path, minutes: float) -> None:
             }
             with result.open("a") as file:
                 file.write(json.dumps(line) + "\n")
-        app.leave()
+        app.shut_down()
 
     slow = partial(tui.state.training.TrainingSession, extra_callbacks=[Throttle()])
     with watch.charts(), patch.object(tui.state.training, "TrainingSession", slow):

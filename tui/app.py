@@ -21,7 +21,7 @@ from tui.screens.base import MIN_HEIGHT, MIN_WIDTH, BaseScreen
 from tui.screens.configs.watch import ConfigWatch
 from tui.screens.dialogs import Confirm
 from tui.screens.resume_prompt import offer_to_resume
-from tui.shut_down import HANGUP, Leaving, logged
+from tui.shut_down import HANGUP, ExitSequence, logged
 from tui.state.selection import Choice
 from tui.state.settings import Settings
 from tui.state.speed import Speedometer
@@ -91,7 +91,7 @@ class CnnApp(compat.FaultApp):
         self.jobs: set[Job] = set()
         self.signals: Signals | None = None
         self.config_watch = ConfigWatch(self)
-        self.leaving = Leaving(self)
+        self.exit_sequence = ExitSequence(self)
         for one in theme.THEMES:
             self.register_theme(one)
         known = self.settings.theme in self.available_themes
@@ -113,10 +113,10 @@ class CnnApp(compat.FaultApp):
 
     def _tick(self) -> None:
         if self.signals is not None and self.signals.received is not None:
-            self.leave(self.signals.exit_code or 0)
+            self.shut_down(self.signals.exit_code or 0)
         elif getattr(compat.driver_of(self), "is_gone", False):
-            self.leave(HANGUP)
-        if self.leaving.begun:
+            self.shut_down(HANGUP)
+        if self.exit_sequence.begun:
             with logged("drawing"):
                 self._beat()
         else:
@@ -192,7 +192,7 @@ class CnnApp(compat.FaultApp):
         Returns:
             False if a training is running already, which is said, or the app is being left.
         """
-        if self.leaving.begun:
+        if self.exit_sequence.begun:
             return False
         if self.training.running:
             self.show_message(
@@ -251,7 +251,7 @@ class CnnApp(compat.FaultApp):
 
     async def run_action(self, action: Any, *args: Any, **kwargs: Any) -> bool:
         """Run an action; one that is refused says why. Who is leaving begins nothing new."""
-        if self.leaving.begun and action not in ("quit", "app.quit"):
+        if self.exit_sequence.begun and action not in ("quit", "app.quit"):
             return False
         if await super().run_action(action, *args, **kwargs):
             return True
@@ -288,7 +288,7 @@ class CnnApp(compat.FaultApp):
 
     async def action_quit(self) -> None:
         """Quit; asks only while training."""
-        if self.leaving.begun:
+        if self.exit_sequence.begun:
             self.exit(0)
             return
         if isinstance(self.screen, Confirm):
@@ -305,7 +305,7 @@ class CnnApp(compat.FaultApp):
                 if unsaved
                 else ("save the run and quit" if begun else "quit"),
                 no="stay",
-                then=self.leave,
+                then=self.shut_down,
             )
         elif unsaved:
             self.confirm(
@@ -313,10 +313,10 @@ class CnnApp(compat.FaultApp):
                 f"Not saved: {unsaved}. On screen 1, w saves.",
                 yes="quit",
                 no="stay",
-                then=self.leave,
+                then=self.shut_down,
             )
         else:
-            self.leave()
+            self.shut_down()
 
     def get_driver_class(self) -> type[Driver]:
         """A driver that bears the loss of its terminal."""
@@ -336,9 +336,9 @@ class CnnApp(compat.FaultApp):
         if give_back is not None:
             give_back()
 
-    def leave(self, exit_code: int = 0) -> None:
+    def shut_down(self, exit_code: int = 0) -> None:
         """Save what is running, and leave; does not ask."""
-        self.leaving.begin(exit_code)
+        self.exit_sequence.begin(exit_code)
 
     def fault_message(self, error: Exception) -> list[str]:
-        return self.leaving.crash(error)
+        return self.exit_sequence.crash(error)

@@ -41,7 +41,7 @@ def launch(config: Path | None, overrides: Sequence[str] = ()) -> int:
     code = _run(app)
     LastResort().begin(code, _LAST)  # a thread that does not end would keep the process
     with suppress(OSError):  # the terminal may be gone
-        for line in app.leaving.farewell:
+        for line in app.exit_sequence.exit_message:
             print(visible(line), file=sys.stderr)
     return code
 
@@ -51,7 +51,7 @@ def _run(app: CnnApp) -> int:
         try:
             code = app.run()
         except Exception as error:  # on the way out: all before that is shown by the app itself
-            app.leaving.farewell = app.leaving.crash(error)
+            app.exit_sequence.exit_message = app.exit_sequence.crash(error)
             return app.signals.exit_code or 1
         finally:
             app.give_terminal_back()

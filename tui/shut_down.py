@@ -26,7 +26,7 @@ _LAST = 5.0
 """Seconds from there to the end, at most."""
 
 
-class Leaving:
+class ExitSequence:
     """Each step of leaving may fail: that is logged, and the next one follows.
 
     Args:
@@ -34,13 +34,13 @@ class Leaving:
 
     Attributes:
         begun: whether it is being left.
-        farewell: what is printed once the terminal is itself again.
+        exit_message: lines printed once the terminal is itself again.
     """
 
     def __init__(self, app: "CnnApp") -> None:
         self._app = app
         self.begun = False
-        self.farewell: list[str] = []
+        self.exit_message: list[str] = []
 
     def begin(self, exit_code: int) -> None:
         """Stop what is running, and leave when it is saved."""
@@ -61,8 +61,8 @@ class Leaving:
                 await self._wait_for_training()
             with logged("the session is not remembered"):
                 self._remember()
-            with logged("there is no farewell"):
-                self._say_farewell()
+            with logged("there is no exit message"):
+                self._compose_exit_message()
         finally:
             self._end_in_any_case(exit_code, _LAST)
             self._app.exit(exit_code)
@@ -92,13 +92,13 @@ class Leaving:
         settings.theme = self._app.theme
         settings.save()
 
-    def _say_farewell(self) -> None:
+    def _compose_exit_message(self) -> None:
         training = self._app.training
         run = training.run_dir
         if run is None or training.session is None:
             return
         if training.session.controls.stop_reason is not None:
-            self.farewell.append(f"stopped and saved; resume with:  {resume_command(run)}")
+            self.exit_message.append(f"stopped and saved; resume with:  {resume_command(run)}")
 
     def crash(self, error: Exception) -> list[str]:
         """Save what is running, after a fault of the program.

@@ -194,9 +194,9 @@ async def test_a_training_that_is_left_is_resumed_by_what_is_printed(
     async with app.run_test() as pilot:
         await pilot.press("r")
         await until(pilot, lambda: app.training.started)
-        app.leave()
+        app.shut_down()
         await until(pilot, lambda: not app.is_running)
     assert app.training.run_dir is not None
-    (line,) = app.leaving.farewell
+    (line,) = app.exit_sequence.exit_message
     assert line.endswith(f"cnn-tui resume {paths.quote(str(app.training.run_dir))}")
     assert "'" in line

@@ -33,7 +33,7 @@ async def test_quitting_asks_only_while_training_and_saves(slow_app: CnnApp, unt
         await until(pilot, lambda: not app.is_running)
     assert app.return_value == 0
     assert not app.training.thread_alive
-    assert "cnn-tui resume" in app.leaving.farewell[0]
+    assert "cnn-tui resume" in app.exit_sequence.exit_message[0]
     (run,) = list_runs("runs")
     assert run.status == "stopped"
     assert list((run.path / "checkpoints").iterdir())
@@ -43,7 +43,7 @@ async def test_who_leaves_begins_nothing_new(make_app: MakeApp) -> None:
     """Keys that were typed behind the q, faster than it could be carried out."""
     app = make_app()
     async with app.run_test():
-        app.leave()
+        app.shut_down()
         assert not app.run_document()
         assert not await app.run_action("run", app.screen)
     assert not app.training.thread_alive
@@ -81,7 +81,7 @@ async def test_quitting_does_not_ask_when_nothing_is_going_on(
     async with app.run_test() as pilot:
         await tap(pilot, "q")
         await until(pilot, lambda: not app.is_running)
-    assert app.leaving.farewell == []
+    assert app.exit_sequence.exit_message == []
 
 
 async def test_the_next_session_opens_with_the_same_config_and_theme(

@@ -315,7 +315,7 @@ def test_the_last_words_of_the_app_are_cleaned(terminal: Terminal) -> None:
         "import sys\n"
         "import tui.launch\n"
         "from tui.app import CnnApp\n"
-        f"CnnApp.run = lambda app: app.leaving.farewell.append({HOSTILE!r}) or 0\n"
+        f"CnnApp.run = lambda app: app.exit_sequence.exit_message.append({HOSTILE!r}) or 0\n"
         "sys.exit(tui.launch.launch(None))\n"
     )
     assert done.code == 0
