@@ -118,15 +118,15 @@ class CnnApp(compat.FaultApp):
             self.shut_down(HANGUP)
         if self.exit_sequence.begun:
             with logged("drawing"):
-                self._beat()
+                self._refresh_screen()
         else:
-            self.config_watch.beat()
-            self._beat()
+            self.config_watch.refresh_tick()
+            self._refresh_screen()
 
-    def _beat(self) -> None:
+    def _refresh_screen(self) -> None:
         for screen in reversed(self.screen_stack):
             if isinstance(screen, BaseScreen):
-                screen.beat()  # also while a dialog lies over it
+                screen.refresh_tick()  # also while a dialog lies over it
                 break
 
     # -- what screens use -----------------------------------------------------------------------

@@ -91,7 +91,7 @@ def test_gradients(snap_compare: Compare, make_app: MakeApp, size: tuple[int, in
         )
         screen._checked, screen._rows = (subject, "exact"), list(rows)
         screen.report = Report(rows, (), 1e-6, 1e-6)
-        screen.beat()
+        screen.refresh_tick()
         screen.query_one("#tensors").move_to("3.weight")  # type: ignore[attr-defined]
         await settle(pilot, lambda: True)
 

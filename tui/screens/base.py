@@ -42,9 +42,9 @@ class BaseScreen(Screen[None]):
 
     def _begin(self) -> None:
         self.ready = True
-        self.beat()
+        self.refresh_tick()
 
-    def beat(self) -> None:
+    def refresh_tick(self) -> None:
         """Draw what has changed, top line and all."""
         if self.ready and self.app.is_running:
             self.update_header()
@@ -81,10 +81,10 @@ class BaseScreen(Screen[None]):
         return None if self.is_mounted and self.refuse(action) else True
 
     def on_screen_resume(self) -> None:
-        self.beat()
+        self.refresh_tick()
 
     def on_resize(self) -> None:
-        self.call_after_refresh(self.beat)
+        self.call_after_refresh(self.refresh_tick)
 
     def update_header(self) -> None:
         """Draw the top line, if anything changed."""

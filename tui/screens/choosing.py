@@ -55,7 +55,7 @@ class Choosing(BaseScreen):
                 self.cnn.show_message(str(error), "choose another run", severity="error")
                 return
         self.refresh_bindings()
-        self.beat()
+        self.refresh_tick()
 
     def subject_parts(self, subject: Subject | None = None) -> tuple[Part, ...]:
         """What the screen is about, for its first line; a click asks for another.

@@ -74,7 +74,7 @@ class EditScreen(Saving, BaseScreen):
             self._show(yaml=True)  # the form has nothing to edit then
         form.follow()
         self.query_one(YamlEditor).follow()
-        self.beat()
+        self.refresh_tick()
 
     def tick(self) -> None:
         document = self._document
@@ -204,4 +204,4 @@ class EditScreen(Saving, BaseScreen):
 
     def saved(self) -> None:
         self._seen = -1
-        self.beat()
+        self.refresh_tick()

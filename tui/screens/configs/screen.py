@@ -71,7 +71,7 @@ class ConfigsScreen(Saving, BaseScreen):
     @on(ConfigList.Chosen)
     def _chosen(self, event: ConfigList.Chosen) -> None:
         self.cnn.workspace.choose(event.path)
-        self.beat()
+        self.refresh_tick()
 
     @on(ConfigList.OptionSelected)
     def _entered(self) -> None:
@@ -182,13 +182,13 @@ class ConfigsScreen(Saving, BaseScreen):
         """Undo."""
         if not self.document.undo():
             self.cnn.show_message("there is nothing to undo", timeout=2)
-        self.beat()
+        self.refresh_tick()
 
     def action_redo(self) -> None:
         """Redo."""
         if not self.document.redo():
             self.cnn.show_message("there is nothing to redo", timeout=2)
-        self.beat()
+        self.refresh_tick()
 
     def action_revert(self) -> None:
         """Discard unsaved changes."""
@@ -196,7 +196,7 @@ class ConfigsScreen(Saving, BaseScreen):
             self.document.revert()
         else:
             self.cnn.workspace.forget(self.document)
-        self.beat()
+        self.refresh_tick()
 
     def action_preview(self) -> None:
         """Meaning or YAML."""
@@ -215,7 +215,7 @@ class ConfigsScreen(Saving, BaseScreen):
     def saved(self) -> None:
         """The list may have a new line."""
         self._seen = self._drawn = None
-        self.beat()
+        self.refresh_tick()
 
     def on_screen_resume(self) -> None:
         self.refresh_bindings()
@@ -240,7 +240,7 @@ class ConfigsScreen(Saving, BaseScreen):
             self.cnn.show_message(problem, "nothing was changed; e edits here", severity="error")
             return
         document.type(line_ends.plain(changed))
-        self.beat()
+        self.refresh_tick()
 
     def _edited_outside(self, command: list[str], content: str) -> str:
         with tempfile.TemporaryDirectory(prefix="cnn-tui-") as folder:

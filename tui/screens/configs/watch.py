@@ -24,7 +24,7 @@ class ConfigWatch:
         self._app = app
         self._looked = time.monotonic()
 
-    def beat(self) -> None:
+    def refresh_tick(self) -> None:
         """Look, if it is time to; not while a question is open."""
         due = time.monotonic() - self._looked >= _PAUSE
         if due and isinstance(self._app.screen, BaseScreen):

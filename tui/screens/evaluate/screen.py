@@ -231,11 +231,11 @@ class EvaluateScreen(Choosing):
             work, on_done=self._done, on_error=self._failed, name="evaluate"
         )
         self.refresh_bindings()
-        self.beat()
+        self.refresh_tick()
 
     def _done(self, found: Measurement) -> None:
         self._job, self.found = None, found
-        self.beat()
+        self.refresh_tick()
         self._fill(found)
         self.refresh_bindings()
         if found.note:
@@ -250,12 +250,12 @@ class EvaluateScreen(Choosing):
         if not isinstance(error, EngineError):
             self.cnn.show_message(f"{type(error).__name__}: {error}", severity="error")
         self.refresh_bindings()
-        self.beat()
+        self.refresh_tick()
 
     def action_stop(self) -> None:
         """Stop evaluating."""
         self._stop = True
-        self.beat()
+        self.refresh_tick()
 
     def action_next_mistake(self) -> None:
         """Go to the next most frequent mistake."""

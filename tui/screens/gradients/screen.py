@@ -230,7 +230,7 @@ class GradientsScreen(Choosing):
             work, on_done=self._done, on_error=self._failed, name="gradcheck"
         )
         self.refresh_bindings()
-        self.beat()
+        self.refresh_tick()
         self.call_after_refresh(self.query_one(CheckTable).focus)
 
     def _done(self, report: Report) -> None:
@@ -243,27 +243,27 @@ class GradientsScreen(Choosing):
         if report.rows:
             self._rows = list(report.rows)
         self.refresh_bindings()
-        self.beat()
+        self.refresh_tick()
         if report.rows:
             self.query_one(CheckTable).move_to(report.worst.name)
-            self.beat()
+            self.refresh_tick()
 
     def _failed(self, error: Exception) -> None:
         self._job, self.error = None, error
         self.refresh_bindings()
-        self.beat()
+        self.refresh_tick()
 
     def action_stop(self) -> None:
         """Stop the check; what is known stays."""
         self._stop = True
-        self.beat()
+        self.refresh_tick()
 
     def action_mode(self) -> None:
         """Directions, or every number."""
         self.mode = "exact" if self.mode == "directions" else "directions"
         self.refresh_bindings()
         self._seen = None
-        self.beat()
+        self.refresh_tick()
 
     def on_table_moved(self, event: Table.Moved) -> None:
-        self.beat()
+        self.refresh_tick()

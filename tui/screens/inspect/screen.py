@@ -281,7 +281,7 @@ class InspectScreen(Choosing):
     def action_maps(self) -> None:
         """Filters, or feature maps."""
         self.wants_maps = not self.wants_maps
-        self.beat()
+        self.refresh_tick()
 
     def action_channel(self, step: int) -> None:
         """Another input channel of the filters."""
@@ -289,12 +289,12 @@ class InspectScreen(Choosing):
         if shown is not None:
             views = len(shown.views)
             self.channel = (min(self.channel, views - 1) + step) % views
-        self.beat()
+        self.refresh_tick()
 
     def action_sample(self, step: int) -> None:
         """Another image."""
         self.lookout.sample += step
-        self.beat()
+        self.refresh_tick()
 
     def action_pause(self) -> None:
         """Pause the training, or go on."""
@@ -312,7 +312,7 @@ class InspectScreen(Choosing):
         names = [fact.name for fact in _flagged(look.facts)]
         keys = [key for key in table.keys[table.cursor + 1 :] + table.keys if key in names]
         table.move_to(keys[0])
-        self.beat()
+        self.refresh_tick()
 
     def action_zoom(self) -> None:
         """One pane alone, or all."""
@@ -325,7 +325,7 @@ class InspectScreen(Choosing):
         self.query_one(".bottom").set_class(self._zoomed is panes[0], "zoomed-out")
         self.set_class(self._zoomed is not None, "-zoomed")
         self._seen = None
-        self.beat()
+        self.refresh_tick()
 
     def action_back(self) -> None:
         """All panes again."""
@@ -333,7 +333,7 @@ class InspectScreen(Choosing):
             self.action_zoom()
 
     def on_table_moved(self, event: Table.Moved) -> None:
-        self.beat()
+        self.refresh_tick()
 
     def on_table_chosen(self, event: Table.Chosen) -> None:
         self.query_one(Pictures).focus()

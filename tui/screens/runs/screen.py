@@ -92,7 +92,7 @@ class RunsScreen(RunActions):
     def _changed(self) -> None:
         self._changes += 1
         self.refresh_bindings()
-        self.beat()
+        self.refresh_tick()
 
     # -- what is shown --------------------------------------------------------------------------
 
@@ -263,18 +263,18 @@ class RunsScreen(RunActions):
         """The next metric."""
         names = run_rows.METRICS
         self.metric = names[(names.index(self.metric) + 1) % len(names)]
-        self.beat()
+        self.refresh_tick()
 
     def action_log(self) -> None:
         """Logarithmic axis, or not."""
         self.log_axis = not self.log_axis
-        self.beat()
+        self.refresh_tick()
 
     def action_sort(self) -> None:
         """The next order."""
         names = run_rows.SORTS
         self.sort = names[(names.index(self.sort) + 1) % len(names)]
-        self.beat()
+        self.refresh_tick()
 
     def action_refresh(self) -> None:
         """Read everything again."""
@@ -319,7 +319,7 @@ class RunsScreen(RunActions):
 
     def on_table_moved(self, event: Table.Moved) -> None:
         self.refresh_bindings()
-        self.beat()
+        self.refresh_tick()
 
     def on_table_chosen(self, event: Table.Chosen) -> None:
         if isinstance(event.table, DiffTable):

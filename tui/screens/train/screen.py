@@ -172,7 +172,7 @@ class TrainScreen(BaseScreen):
         self._seen = None
         self._stale.clear()
         self._due.clear()
-        self.beat()
+        self.refresh_tick()
 
     def on_resize(self) -> None:
         self._seen = None

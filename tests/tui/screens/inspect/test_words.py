@@ -79,7 +79,7 @@ async def test_advice_is_shown_whole_and_a_key_goes_to_each_flagged_layer(
         for index in (1, 4):
             object.__setattr__(look.facts[index], "health", Health("!", "dying", "warning", advice))
         screen.lookout.version += 1
-        screen.beat()
+        screen.refresh_tick()
         title = Content.from_markup(str(table.border_subtitle)).plain
         assert title == "! layer 1: dying, 1 more  f goes there"
         for key in ("1", "4", "1"):

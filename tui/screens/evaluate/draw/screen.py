@@ -109,7 +109,7 @@ class DrawScreen(BaseScreen):
 
     def _know(self, model: Sequential) -> None:
         self._model = model
-        self.beat()
+        self.refresh_tick()
 
     def _failed(self, error: Exception) -> None:
         self.app.pop_screen()
@@ -186,7 +186,7 @@ class DrawScreen(BaseScreen):
         """Pen down, or up."""
         self.query_one(Pad).switch_pen()
         self.refresh_bindings()
-        self.beat()
+        self.refresh_tick()
 
     def action_clear(self) -> None:
         """Clear the paper."""
