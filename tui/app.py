@@ -201,7 +201,7 @@ class CnnApp(compat.FaultApp):
                 severity="warning",
             )
             return False
-        self.speed.rest()
+        self.speed.cancel()
         self.choice.chosen = None
         self.training.start(config, resume)
         self.action_go("train")

@@ -61,7 +61,7 @@ class RunShelf:
             self._version = version
             self.refresh()
 
-    def hurry(self) -> None:
+    def invalidate(self) -> None:
         """List them at the next ``poll``, if anything happened."""
         self._due, self._version = 0.0, -1
 

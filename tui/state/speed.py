@@ -34,12 +34,12 @@ class Speedometer:
             return None
         return Speed.of(per_sample, *split_sizes(config)).epoch_seconds
 
-    def want(self, config: Config) -> None:
+    def measure(self, config: Config) -> None:
         """Measure it, instead of what is being measured now."""
         key = _key(config)
         if key in self._known or key == self._measuring or self._app.training.running:
             return
-        self.rest()
+        self.cancel()
         self._measuring = key
 
         def done(speed: Speed | None) -> None:
@@ -57,7 +57,7 @@ class Speedometer:
             name="speed",
         )
 
-    def rest(self) -> None:
+    def cancel(self) -> None:
         """Stop measuring: the machine is needed."""
         if self._job is not None:
             self._job.cancel()

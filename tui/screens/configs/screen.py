@@ -94,7 +94,7 @@ class ConfigsScreen(Saving, BaseScreen):
             self.refresh_bindings()
         seconds = speed.epoch_seconds(document.config) if document.config else None
         if document.config and seconds is None and time.monotonic() - self._since > _REST:
-            speed.want(document.config)
+            speed.measure(document.config)
         drawn = (seen, seconds, self.cnn.training.running, self.size)
         if drawn == self._drawn:
             return

@@ -87,7 +87,7 @@ class RunsScreen(RunActions):
             yield DiffTable(id="diff")
 
     def on_screen_resume(self) -> None:
-        self.shelf.hurry()
+        self.shelf.invalidate()
 
     def _changed(self) -> None:
         self._changes += 1
