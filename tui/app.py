@@ -15,7 +15,7 @@ from engine.services.signals import Signals
 from tui import compat, keymap, theme
 from tui.driver import patient
 from tui.jobs import Job, JobEnded
-from tui.messages import SnapshotTaken, TrainingOver, TrainingTold
+from tui.messages import SnapshotTaken, TrainingEvent, TrainingFinished
 from tui.palette import Actions
 from tui.screens.base import MIN_HEIGHT, MIN_WIDTH, BaseScreen
 from tui.screens.configs.watch import ConfigWatch
@@ -46,7 +46,7 @@ class CnnApp(compat.FaultApp):
         speed: how long epochs take.
         settings: what is remembered.
         log_path: the file that errors are told in full; None where there is none.
-        leaving: the way out.
+        exit_sequence: saves what is running, and quits.
         signals: open signal handlers, whose first signal makes the app save and leave.
 
     Args:
@@ -219,12 +219,12 @@ class CnnApp(compat.FaultApp):
 
     # -- messages -------------------------------------------------------------------------------
 
-    def on_training_told(self, message: TrainingTold) -> None:
-        self.training.told(message)
+    def on_training_event(self, message: TrainingEvent) -> None:
+        self.training.on_training_event(message)
         self._refresh_bindings()
 
-    def on_training_over(self, message: TrainingOver) -> None:
-        self.training.over(message)
+    def on_training_finished(self, message: TrainingFinished) -> None:
+        self.training.on_training_finished(message)
         self._refresh_bindings()
 
     def _refresh_bindings(self) -> None:

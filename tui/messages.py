@@ -13,7 +13,7 @@ from engine.train.snapshot import Snapshot
 Kind = Literal["info", "good", "warning", "error"]
 
 
-class TrainingTold(Message):
+class TrainingEvent(Message):
     """The session emitted an event."""
 
     bubble = False
@@ -23,7 +23,7 @@ class TrainingTold(Message):
         self.session, self.event = session, event
 
 
-class TrainingOver(Message):
+class TrainingFinished(Message):
     """The thread is through; ``error`` is why, where it never got to an ``Ended`` event."""
 
     bubble = False

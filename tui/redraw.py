@@ -3,11 +3,11 @@
 import time
 
 TURN = 0.47
-"""Seconds; two beats of the app."""
+"""Seconds; two ticks of the app."""
 
 
 class Pace:
-    """At once when it is something else, and every other beat while only its numbers change.
+    """At once when it is something else, and every other tick while only its numbers change.
 
     Every drawing while a network trains takes something from the training, and nobody reads
     numbers that change four times a second. All go by one clock: what shows the same number in

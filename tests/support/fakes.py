@@ -11,7 +11,7 @@ from engine.train.controls import Controls
 from engine.train.metric_buffer import MetricRing
 from engine.train.run_state import Progress
 from tui.app import CnnApp
-from tui.messages import TrainingTold
+from tui.messages import TrainingEvent
 
 STEPS, EPOCHS = 113, 12
 RUN = "20260314-150926-quickstart-3fa2"
@@ -85,7 +85,7 @@ def train_to(app: CnnApp, epoch: float, *, phase: str = "training", status: str 
     training._running = not status
 
     def told(event: Any) -> None:
-        training.told(TrainingTold(session, event))
+        training.on_training_event(TrainingEvent(session, event))
 
     training._note("info", "starting quickstart")
     told(Started(RUN, Path("runs") / RUN, 0, 0, EPOCHS, STEPS, 3600, 61706, "mnist_mini", 42))

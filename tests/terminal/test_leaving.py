@@ -98,13 +98,13 @@ for number in range(len(step), 0, -1):
 for name in step[number:-1]:
     place = getattr(place, name)
 whole = getattr(place, step[-1])
-leave = tui.app.CnnApp.leave
+leave = tui.app.CnnApp.shut_down
 def fault(*arguments, **options):
     {fault}
 def leave_from_now_on(app, *arguments):
     setattr(place, step[-1], property(fault) if isinstance(whole, property) else fault)
     return leave(app, *arguments)
-tui.app.CnnApp.leave = leave_from_now_on
+tui.app.CnnApp.shut_down = leave_from_now_on
 sys.exit(tui.launch.launch(None))
 """
 

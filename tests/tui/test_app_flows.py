@@ -15,7 +15,7 @@ from tests.support.app_pilot import Until, seen, tap, training, write_slow
 from tests.support.patience import PATIENCE
 from tui import keymap
 from tui.app import CnnApp
-from tui.messages import TrainingTold
+from tui.messages import TrainingEvent
 from tui.palette import commands
 from tui.screens.configs.screen import ConfigsScreen
 from tui.screens.configs.yaml_editor import YamlEditor
@@ -93,7 +93,7 @@ async def test_a_training_that_is_quicker_than_the_screen_is_told_once(make_app:
         events += [EpochEnded(epoch, 4, logs) for epoch in (2, 3, 4)]
         session.history = [logs] * 4
         for event in events:
-            training.told(TrainingTold(session, event))  # type: ignore[arg-type]
+            training.on_training_event(TrainingEvent(session, event))  # type: ignore[arg-type]
         assert len(training.history) == 4
         training.session = None
         await pilot.pause()

@@ -35,8 +35,8 @@ from tui.messages import (
     Entry,
     Kind,
     SnapshotTaken,
-    TrainingOver,
-    TrainingTold,
+    TrainingEvent,
+    TrainingFinished,
     View,
     progress_view,
 )
@@ -62,7 +62,7 @@ class Training:
         version: grows with everything that happened, for whoever polls.
 
     Args:
-        pump: who gets the messages: the app, which hands them to ``told``, ``over``.
+        pump: who gets the messages: the app, which hands them to ``on_training_event`` and ``on_training_finished``.
     """
 
     def __init__(self, pump: MessagePump) -> None:
@@ -90,7 +90,7 @@ class Training:
         """Train a config, or resume an interrupted run; refused while one is running."""
         assert not self._running, "one training at a time"
         session = TrainingSession(
-            config, resume=resume, on_event=self._told, on_progress=self._progressed
+            config, resume=resume, on_event=self._post_event, on_progress=self._progressed
         )
         self._clear(config, session)
         self._running = True
@@ -133,19 +133,19 @@ class Training:
             session.run()
         except Exception as error:  # whatever it is, the app lives on and shows it
             problem = error
-        self._pump.post_message(TrainingOver(session, problem))
+        self._pump.post_message(TrainingFinished(session, problem))
 
-    def _told(self, event: Event) -> None:
+    def _post_event(self, event: Event) -> None:
         session = self.session
         assert session is not None
-        self._pump.post_message(TrainingTold(session, event))
+        self._pump.post_message(TrainingEvent(session, event))
 
     def _progressed(self, label: str, done: int, total: int) -> None:
         self._what = label  # an assignment, safe from another thread
 
     # -- messages, in the app's thread ----------------------------------------------------------
 
-    def told(self, message: TrainingTold) -> None:
+    def on_training_event(self, message: TrainingEvent) -> None:
         """Take note of an event."""
         if message.session is not self.session:
             return
@@ -203,7 +203,7 @@ class Training:
         if event.test:
             self._note("good", f"test_acc {metric(event.test['test_acc'])} test set")
 
-    def over(self, message: TrainingOver) -> None:
+    def on_training_finished(self, message: TrainingFinished) -> None:
         """The thread is through."""
         if message.session is not self.session:
             return
