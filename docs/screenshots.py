@@ -87,7 +87,7 @@ async def _inspect(app: CnnApp) -> None:
     await _press(app, "3")
     screen = app.screen
     assert isinstance(screen, InspectScreen)
-    await _until(lambda: screen.lookout.look)
+    await _until(lambda: screen.inspector.inspection)
     screen.show_image(IMAGE)
     await _until(lambda: screen.query_one(Sample).captions == (f"#{IMAGE}",))
     await asyncio.sleep(0.5)

@@ -22,7 +22,7 @@ from tui.screens.evaluate.screen import EvaluateScreen
 from tui.screens.gradients.screen import GradientsScreen
 from tui.screens.inspect.screen import InspectScreen
 from tui.screens.runs.screen import RunsScreen
-from tui.state.network_inspector import Look
+from tui.state.network_inspector import Inspection
 from tui.state.selection import of_run
 
 SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
@@ -48,14 +48,18 @@ def test_inspect(
         await pilot.press("3")
         screen = pilot.app.screen
         assert isinstance(screen, InspectScreen)
-        lookout = screen.lookout
-        await settle(pilot, lambda: lookout.look)
-        assert lookout.look is not None
+        inspector = screen.inspector
+        await settle(pilot, lambda: inspector.inspection)
+        assert inspector.inspection is not None
         chance = np.random.default_rng(0)
-        layers = tuple(_as_if_trained(layer, chance) for layer in lookout.look.layers.values())
+        layers = tuple(
+            _as_if_trained(layer, chance) for layer in inspector.inspection.layers.values()
+        )
         facts = examine(Snapshot(layers))
-        lookout.look = Look(facts, {layer.name: layer for layer in layers}, None, 0, None)
-        lookout.version += 1
+        inspector.inspection = Inspection(
+            facts, {layer.name: layer for layer in layers}, None, 0, None
+        )
+        inspector.version += 1
         await settle(pilot, lambda: True)
 
     assert snap_compare(make_app("lenet"), terminal_size=size, run_before=prepare)

@@ -1,4 +1,4 @@
-"""Looks inside a network: again and again while it trains, once when it does not.
+"""The inspector of a network: at intervals while it trains, once when it does not.
 
 Everything that takes time runs in jobs; what they found is here, for the screen that polls.
 """
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 Array = np.ndarray
 
 INTERVAL = 0.35
-"""Seconds between two looks at a training; what a look costs is added."""
+"""Seconds between two inspections of a training, plus what one takes."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,8 @@ class Samples:
 
 
 @dataclass(frozen=True)
-class Look:
-    """A network at one moment.
+class Inspection:
+    """What was found in a network at one moment.
 
     Attributes:
         facts: of every layer, in order.
@@ -76,8 +76,8 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Ground:
-    """What does not change from look to look.
+class InspectionContext:
+    """What stays the same from inspection to inspection.
 
     Attributes:
         places: every layer's.
@@ -94,11 +94,11 @@ class Ground:
     note: str = ""
 
 
-class Lookout:
-    """Follows what is looked at.
+class NetworkInspector:
+    """Follows the network that is inspected.
 
     Attributes:
-        ground, look: what is known; None before the first look.
+        context, inspection: what is known; None before the first inspection.
         problem: why there is nothing to see, in one line, or None.
         version: grows with every change.
         sample: which image is shown to the network; may be set.
@@ -109,18 +109,18 @@ class Lookout:
         self._key: object = None
         self.sample = 0
         self._jobs: set[Job] = set()
-        self.ground: Ground | None = None
-        self.look: Look | None = None
+        self.context: InspectionContext | None = None
+        self.inspection: Inspection | None = None
         self.version = 0
-        self._turn()
+        self._reset()
 
-    def _turn(self) -> None:
-        """Turn to another network; the last look stays until there is one at the new."""
+    def _reset(self) -> None:
+        """Turn to another network; the last inspection stays until there is a new one."""
         for job in self._jobs:
             job.cancel()
         self._jobs.clear()
         self.problem: str | None = None
-        self._surveyed: Ground | None = None
+        self._prepared: InspectionContext | None = None
         self._snapshot: Snapshot | None = None
         self._busy = False
         self._next = 0.0
@@ -130,25 +130,29 @@ class Lookout:
     # -- following ------------------------------------------------------------------------------
 
     def poll(self) -> None:
-        """Look again, if there may be something new; called often while the screen is seen."""
+        """Inspect again, if there may be something new; called often while the screen is shown."""
         live = self._app.choice.live and self._app.training.started is not None
         subject = None if live else self._app.choice.current
         key = ("live", id(self._app.training.session)) if live else subject
         if key != self._key:
             self._key = key
-            self._turn()
+            self._reset()
             if live:
                 config = self._app.training.config
                 assert config is not None
-                self._run(lambda job: self._survey(job, config), self._grounded)
+                self._run(lambda job: self._prepare(job, config), self._on_prepared)
             elif subject is not None:
-                self._run(lambda job: self._visit(job, subject), self._visited)
+                self._run(lambda job: self._inspect_still(job, subject), self._on_inspected)
             else:
-                self.ground = self.look = None
-        if self._busy or self._surveyed is None:
+                self.context = self.inspection = None
+        if self._busy or self._prepared is None:
             return
-        if self._snapshot is not None and self.look is not None and self.look.sample != self.sample:
-            self._examine(self._snapshot, self.look.step)
+        if (
+            self._snapshot is not None
+            and self.inspection is not None
+            and self.inspection.sample != self.sample
+        ):
+            self._examine(self._snapshot, self.inspection.step)
         elif live:
             self._follow()
 
@@ -171,17 +175,17 @@ class Lookout:
         self._examine(snapshot, self._step)
 
     def _examine(self, snapshot: Snapshot, step: int | None) -> None:
-        ground, sample = self._surveyed, self.sample
-        assert ground is not None
+        context, sample = self._prepared, self.sample
+        assert context is not None
         self._snapshot, self._busy = snapshot, True
 
-        def done(look: Look) -> None:
+        def done(inspection: Inspection) -> None:
             self._busy = False
             self._next = time.monotonic() + INTERVAL
-            self.ground, self.look = ground, look
+            self.context, self.inspection = context, inspection
             self.version += 1
 
-        self._run(lambda job: examined(snapshot, ground, sample, step), done)
+        self._run(lambda job: inspect_snapshot(snapshot, context, sample, step), done)
 
     # -- jobs -----------------------------------------------------------------------------------
 
@@ -193,62 +197,66 @@ class Lookout:
         def failed(error: Exception) -> None:
             self._jobs.discard(job)
             self.problem = str(error) or type(error).__name__
-            self.ground = self.look = None
+            self.context = self.inspection = None
             self.version += 1
             self._app.show_message(self.problem, "o chooses another network", severity="error")
 
-        job = self._app.start_job(work, on_done=done, on_error=failed, name="look")
+        job = self._app.start_job(work, on_done=done, on_error=failed, name="inspect")
         self._jobs.add(job)
 
-    def _grounded(self, ground: Ground) -> None:
-        self._surveyed = ground
+    def _on_prepared(self, context: InspectionContext) -> None:
+        self._prepared = context
 
-    def _visited(self, found: tuple[Ground, Snapshot, Look]) -> None:
-        self._surveyed, self._snapshot, self.look = found
-        self.ground = self._surveyed
+    def _on_inspected(self, found: tuple[InspectionContext, Snapshot, Inspection]) -> None:
+        self._prepared, self._snapshot, self.inspection = found
+        self.context = self._prepared
         self.version += 1
 
-    def _survey(self, job: Job, config: Config) -> Ground:
-        """The ground of a config, from its fresh weights."""
+    def _prepare(self, job: Job, config: Config) -> InspectionContext:
+        """The context of a config, from its fresh weights."""
         dataset = find_dataset(config, self._app.training)
         model = factory.make_model(config)
-        ground = Ground(
+        context = InspectionContext(
             layer_images.places(model, DATASETS[config.dataset].image_shape),
             model,
             None,
             _samples(dataset),
             "" if dataset else f"{config.dataset} is not downloaded: no gradients, no feature maps",
         )
-        first, note = _first_look(job, config, factory.make_model(config), dataset)
-        return replace(ground, start=_by_name(first), note=note or ground.note)
+        first, note = _first_snapshot(job, config, factory.make_model(config), dataset)
+        return replace(context, start=_by_name(first), note=note or context.note)
 
-    def _visit(self, job: Job, subject: Subject) -> tuple[Ground, Snapshot, Look]:
+    def _inspect_still(
+        self, job: Job, subject: Subject
+    ) -> tuple[InspectionContext, Snapshot, Inspection]:
         """A network that does not train."""
-        ground = self._survey(job, subject.config)
+        context = self._prepare(job, subject.config)
         if subject.weights is None:
-            assert ground.start is not None
-            snapshot = Snapshot(tuple(ground.start.values()))
-            ground = replace(ground, start=None)
+            assert context.start is not None
+            snapshot = Snapshot(tuple(context.start.values()))
+            context = replace(context, start=None)
         else:
             dataset = None if job.cancelled else find_dataset(subject.config, self._app.training)
             model = load_model(subject.config, subject.weights)
-            snapshot, note = _first_look(job, subject.config, model, dataset)
-            ground = replace(ground, note=note or ground.note)
-        return ground, snapshot, examined(snapshot, ground, self.sample, None)
+            snapshot, note = _first_snapshot(job, subject.config, model, dataset)
+            context = replace(context, note=note or context.note)
+        return context, snapshot, inspect_snapshot(snapshot, context, self.sample, None)
 
 
-def examined(snapshot: Snapshot, ground: Ground, sample: int, step: int | None) -> Look:
+def inspect_snapshot(
+    snapshot: Snapshot, context: InspectionContext, sample: int, step: int | None
+) -> Inspection:
     """Everything that is shown of a snapshot."""
     maps = None
-    if ground.samples is not None:
-        x, _ = ground.samples.batches.load(np.array([ground.samples.index(sample)]))
+    if context.samples is not None:
+        x, _ = context.samples.batches.load(np.array([context.samples.index(sample)]))
         with np.errstate(all="ignore"):
-            outputs = activations(restored(ground.model, snapshot.layers), x)
+            outputs = activations(restored(context.model, snapshot.layers), x)
         maps = {name: np.array(output[0]) for name, output in outputs.items()}
-    return Look(examine(snapshot), _by_name(snapshot), maps, sample, step)
+    return Inspection(examine(snapshot), _by_name(snapshot), maps, sample, step)
 
 
-def _first_look(
+def _first_snapshot(
     job: Job, config: Config, model: Sequential, dataset: Dataset | None
 ) -> tuple[Snapshot, str]:
     """Weights, and gradients if they can be had; and else why not."""

@@ -62,7 +62,8 @@ class Training:
         version: grows with everything that happened, for whoever polls.
 
     Args:
-        pump: who gets the messages: the app, which hands them to ``on_training_event`` and ``on_training_finished``.
+        pump: gets the messages: the app, which hands them to ``on_training_event`` and
+            ``on_training_finished``.
     """
 
     def __init__(self, pump: MessagePump) -> None:

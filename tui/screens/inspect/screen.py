@@ -19,7 +19,7 @@ from tui.screens.choosing import Choosing
 from tui.screens.inspect.gallery import GalleryPane, Pictures
 from tui.screens.inspect.glossary import explained
 from tui.screens.inspect.histogram import Histogram
-from tui.state.network_inspector import Lookout, Samples
+from tui.state.network_inspector import NetworkInspector, Samples
 from tui.widgets.empty import hints
 from tui.widgets.line import Line, Part
 from tui.widgets.table import Cell, Column, Table
@@ -86,14 +86,14 @@ class InspectScreen(Choosing):
         self.wants_maps = False
         self._seen: object = None
         self._zoomed: Widget | None = None
-        self._lookout: Lookout | None = None
+        self._inspector: NetworkInspector | None = None
 
     @property
-    def lookout(self) -> Lookout:
+    def inspector(self) -> NetworkInspector:
         """What is known about the network."""
-        if self._lookout is None:
-            self._lookout = Lookout(self.cnn)
-        return self._lookout
+        if self._inspector is None:
+            self._inspector = NetworkInspector(self.cnn)
+        return self._inspector
 
     def compose_body(self) -> ComposeResult:
         yield Line(id="subject")
@@ -110,21 +110,21 @@ class InspectScreen(Choosing):
     # -- drawing --------------------------------------------------------------------------------
 
     def tick(self) -> None:
-        self.lookout.poll()
+        self.inspector.poll()
         self._show_subject()
         table = self.query_one(LayerTable)
-        seen = (self.lookout.version, table.key, self.channel, self.wants_maps, self.size)
+        seen = (self.inspector.version, table.key, self.channel, self.wants_maps, self.size)
         if seen == self._seen:
             return
         self._seen = seen
-        ground, look = self.lookout.ground, self.lookout.look
-        self.set_class(ground is None or look is None, "-nothing")
-        if look is not None and self.focused is None:
+        context, inspection = self.inspector.context, self.inspector.inspection
+        self.set_class(context is None or inspection is None, "-nothing")
+        if inspection is not None and self.focused is None:
             self.call_after_refresh(self.query_one(LayerTable).focus)
-        if ground is None or look is None:
+        if context is None or inspection is None:
             self._say_nothing()
             return
-        self._show_table(ground.places, look.facts)
+        self._show_table(context.places, inspection.facts)
         place = self.place
         if place is not None:
             self._show_gallery(place)
@@ -132,8 +132,8 @@ class InspectScreen(Choosing):
         self.refresh_bindings()
 
     def _say_nothing(self) -> None:
-        if self.lookout.problem is not None:
-            words = hints(f"✗ {self.lookout.problem}", [], [("o", "chooses another network")])
+        if self.inspector.problem is not None:
+            words = hints(f"✗ {self.inspector.problem}", [], [("o", "chooses another network")])
         elif self.cnn.choice.current is None and not self.cnn.choice.live:
             words = hints(
                 "",
@@ -145,12 +145,14 @@ class InspectScreen(Choosing):
         self.query_one("#nothing", Static).update(words)
 
     def _show_subject(self) -> None:
-        ground, look = self.lookout.ground, self.lookout.look
+        context, inspection = self.inspector.context, self.inspector.inspection
         right: tuple[Part, ...] = ()
-        if ground is not None and ground.note:
-            right = (Part(f"{text.line(ground.note, 60)} ", "$warning"),)
-        elif ground is not None and look is not None and look.maps and ground.samples:
-            guess = _guess(look.maps[ground.places[-1].name], ground.samples, look.sample)
+        if context is not None and context.note:
+            right = (Part(f"{text.line(context.note, 60)} ", "$warning"),)
+        elif context is not None and inspection is not None and inspection.maps and context.samples:
+            guess = _guess(
+                inspection.maps[context.places[-1].name], context.samples, inspection.sample
+            )
             right = (*guess, Part(" n", "bold $accent", "sample(1)"), Part(" next ", "$muted"))
         left = self.subject_parts()
         while right and sum(len(part.text) for part in left + right) >= self.size.width:
@@ -188,17 +190,17 @@ class InspectScreen(Choosing):
     @property
     def place(self) -> Place | None:
         """The chosen layer."""
-        ground, key = self.lookout.ground, self.query_one(LayerTable).key
-        if ground is None:
+        context, key = self.inspector.context, self.query_one(LayerTable).key
+        if context is None:
             return None
-        return next((place for place in ground.places if place.name == key), None)
+        return next((place for place in context.places if place.name == key), None)
 
     def _gallery(self, place: Place) -> Gallery | None:
-        look = self.lookout.look
-        assert look is not None
+        inspection = self.inspector.inspection
+        assert inspection is not None
         if not self.shows_maps(place):
-            return layer_images.filters(place, look.layers[place.name], self.channel)
-        return layer_images.maps(place, look.maps[place.name]) if look.maps else None
+            return layer_images.filters(place, inspection.layers[place.name], self.channel)
+        return layer_images.maps(place, inspection.maps[place.name]) if inspection.maps else None
 
     def shows_maps(self, place: Place) -> bool:
         """Whether feature maps are shown: if they are wanted, or there are no filters."""
@@ -221,18 +223,18 @@ class InspectScreen(Choosing):
 
     def _image(self) -> tuple[np.ndarray, str] | None:
         """The image that the maps are of, and its caption."""
-        ground, look = self.lookout.ground, self.lookout.look
-        if ground is None or look is None or ground.samples is None:
+        context, inspection = self.inspector.context, self.inspector.inspection
+        if context is None or inspection is None or context.samples is None:
             return None
-        index = ground.samples.index(look.sample)
-        return as_pictures(ground.samples.split.images[index : index + 1]), f"#{index}"
+        index = context.samples.index(inspection.sample)
+        return as_pictures(context.samples.split.images[index : index + 1]), f"#{index}"
 
     def _show_histograms(self, place: Place) -> None:
-        ground, look = self.lookout.ground, self.lookout.look
-        assert ground is not None
-        assert look is not None
-        now = look.layers[place.name]
-        start = ground.start[place.name] if ground.start else None
+        context, inspection = self.inspector.context, self.inspector.inspection
+        assert context is not None
+        assert inspection is not None
+        now = inspection.layers[place.name]
+        start = context.start[place.name] if context.start else None
         without = "" if place.parameters else "this layer has no weights"
         for name, arrays in (("weights", "weights"), ("gradients", "grads")):
             histogram = self.query_one(f"#{name}", Histogram)
@@ -247,7 +249,7 @@ class InspectScreen(Choosing):
 
     def show_image(self, index: int) -> None:
         """Show what the layers make of an image of the test set."""
-        self.lookout.sample = index
+        self.inspector.sample = index
         self.wants_maps = True
         self.action_back()
 
@@ -260,14 +262,14 @@ class InspectScreen(Choosing):
         if place is None:
             return None if action == "choose_network" else "there is nothing to inspect yet"
         if action == "flagged":
-            look = self.lookout.look
-            return None if look and _flagged(look.facts) else "no layer is flagged"
+            inspection = self.inspector.inspection
+            return None if inspection and _flagged(inspection.facts) else "no layer is flagged"
         if action == "maps" and place.parameters == 0:
             return "this layer has no filters, only feature maps"
         if action == "channel" and (self.shows_maps(place) or not place.shows_channels):
             return "only filters have input channels; m shows them"
-        ground = self.lookout.ground
-        if action == "sample" and (ground is None or ground.samples is None):
+        context = self.inspector.context
+        if action == "sample" and (context is None or context.samples is None):
             return "the data set is not downloaded; training downloads it"
         return None
 
@@ -293,7 +295,7 @@ class InspectScreen(Choosing):
 
     def action_sample(self, step: int) -> None:
         """Another image."""
-        self.lookout.sample += step
+        self.inspector.sample += step
         self.refresh_tick()
 
     def action_pause(self) -> None:
@@ -302,14 +304,14 @@ class InspectScreen(Choosing):
         self.refresh_bindings()
 
     def action_step(self) -> None:
-        """Train one batch, and look."""
+        """Train one batch, and inspect."""
         self.cnn.training.step()
 
     def action_flagged(self) -> None:
         """Go to the next layer that is flagged, after the last one to the first."""
-        look, table = self.lookout.look, self.query_one(LayerTable)
-        assert look is not None
-        names = [fact.name for fact in _flagged(look.facts)]
+        inspection, table = self.inspector.inspection, self.query_one(LayerTable)
+        assert inspection is not None
+        names = [fact.name for fact in _flagged(inspection.facts)]
         keys = [key for key in table.keys[table.cursor + 1 :] + table.keys if key in names]
         table.move_to(keys[0])
         self.refresh_tick()

@@ -33,7 +33,7 @@ async def opened(app: CnnApp, pilot: Pilot, until: Until) -> InspectScreen:
     await tap(pilot, "3")
     screen = app.screen
     assert isinstance(screen, InspectScreen)
-    await until(pilot, lambda: screen.lookout.look and screen.query_one(Table).rows)
+    await until(pilot, lambda: screen.inspector.inspection and screen.query_one(Table).rows)
     await until(pilot, lambda: screen.focused is screen.query_one(Table))
     return screen
 
@@ -87,11 +87,11 @@ async def test_pictures_follow_the_chosen_layer(make_app: MakeApp, conv: str, un
         await until(pilot, lambda: "input channel 4/4" in str(pane.border_subtitle))
         await tap(pilot, "m")
         await until(pilot, lambda: pictures(screen) == (6, 4, 4))
-        before = screen.lookout.look
+        before = screen.inspector.inspection
         await tap(pilot, "n")
-        await until(pilot, lambda: screen.lookout.look is not before)
-        assert screen.lookout.look is not None
-        assert screen.lookout.look.sample == 1
+        await until(pilot, lambda: screen.inspector.inspection is not before)
+        assert screen.inspector.inspection is not None
+        assert screen.inspector.inspection.sample == 1
         await until(pilot, lambda: "image #1" in line(screen))
         sample = screen.query_one(Sample)
         assert (sample.display, sample.captions) == (True, ("#1",))
@@ -120,32 +120,32 @@ async def test_a_training_is_followed_and_its_levers_are_here_too(
         screen = await opened(app, pilot, until)
         await until(pilot, lambda: "live" in line(screen))
         await until(pilot, lambda: all(column(screen, "step size")[i] for i in (0, 3, 6)))
-        assert screen.lookout.ground is not None
-        assert screen.lookout.ground.start is not None
-        first = screen.lookout.version
-        await until(pilot, lambda: screen.lookout.version > first + 2)
+        assert screen.inspector.context is not None
+        assert screen.inspector.context.start is not None
+        first = screen.inspector.version
+        await until(pilot, lambda: screen.inspector.version > first + 2)
         await tap(pilot, "space")
         await until(pilot, lambda: app.training.phase == "paused")
         session = app.training.session
         assert session is not None
         step = session.progress.global_step
-        await until(pilot, lambda: screen.lookout.look.step == step)  # type: ignore[union-attr]
+        await until(pilot, lambda: screen.inspector.inspection.step == step)  # type: ignore[union-attr]
         await until(pilot, lambda: "paused" in line(screen) and not app.jobs)
-        seen = screen.lookout.version
+        seen = screen.inspector.version
         await asyncio.sleep(0.6)
-        assert screen.lookout.version == seen, "nothing new, so nothing is looked at"
+        assert screen.inspector.version == seen, "nothing new, so nothing is looked at"
         await tap(pilot, "s")
-        await until(pilot, lambda: screen.lookout.version > seen)
+        await until(pilot, lambda: screen.inspector.version > seen)
         await tap(pilot, "1")
         await until(pilot, lambda: not app.jobs)
-        seen = screen.lookout.version
+        seen = screen.inspector.version
         await tap(pilot, "2", "space")
         await asyncio.sleep(0.5)
-        assert screen.lookout.version == seen, "a screen that nobody sees asks for nothing"
+        assert screen.inspector.version == seen, "a screen that nobody sees asks for nothing"
         app.training.stop()
         await until(pilot, lambda: not app.training.running)
         await tap(pilot, "3")
-        await until(pilot, lambda: "run" in line(screen) and screen.lookout.version > seen)
+        await until(pilot, lambda: "run" in line(screen) and screen.inspector.version > seen)
         await until(pilot, lambda: column(screen, "step size") == [""] * 7)
 
 

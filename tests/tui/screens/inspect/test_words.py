@@ -43,7 +43,7 @@ async def inspecting(app: CnnApp, pilot: object, until: Until) -> InspectScreen:
     screen = app.screen
     assert isinstance(screen, InspectScreen)
     table = screen.query_one(LayerTable)
-    await until(pilot, lambda: screen.lookout.look and table.has_focus and not app.jobs)  # type: ignore[arg-type]
+    await until(pilot, lambda: screen.inspector.inspection and table.has_focus and not app.jobs)  # type: ignore[arg-type]
     return screen
 
 
@@ -73,12 +73,14 @@ async def test_advice_is_shown_whole_and_a_key_goes_to_each_flagged_layer(
     async with app.run_test(size=(width, 24)) as pilot:
         screen = await inspecting(app, pilot, until)
         table = screen.query_one(LayerTable)
-        look = screen.lookout.look
-        assert look is not None
+        inspection = screen.inspector.inspection
+        assert inspection is not None
         advice = "52% of its channels are 0 for every sample: lower train.lr, or LeakyReLU"
         for index in (1, 4):
-            object.__setattr__(look.facts[index], "health", Health("!", "dying", "warning", advice))
-        screen.lookout.version += 1
+            object.__setattr__(
+                inspection.facts[index], "health", Health("!", "dying", "warning", advice)
+            )
+        screen.inspector.version += 1
         screen.refresh_tick()
         title = Content.from_markup(str(table.border_subtitle)).plain
         assert title == "! layer 1: dying, 1 more  f goes there"
