@@ -115,12 +115,12 @@ def test_runs(snap_compare: Compare, make_app: MakeApp, home: Path, size: tuple[
         await pilot.press("5")
         screen = pilot.app.screen
         assert isinstance(screen, RunsScreen)
-        await settle(pilot, lambda: screen.shelf.runs)
+        await settle(pilot, lambda: screen.store.runs)
         for _ in range(3):
             await pilot.press("down", "space")
             await settle(pilot, lambda: True)
         await pilot.press("up", "up")
-        await settle(pilot, lambda: len(screen.shelf.details) == 4)
+        await settle(pilot, lambda: len(screen.store.details) == 4)
 
     assert snap_compare(make_app(), terminal_size=size, run_before=prepare)
 

@@ -21,7 +21,7 @@ _AGAIN = 2.0
 """Seconds between two looks at runs that are under way."""
 
 
-class RunShelf:
+class RunsStore:
     """Follows the runs of a folder.
 
     Attributes:

@@ -8,15 +8,15 @@ from tui.screens.evaluate.screen import EvaluateScreen
 from tui.screens.exporting import Exporting
 from tui.screens.runs import rows as run_rows
 from tui.screens.runs.facts import RunFacts
-from tui.state.runs_store import RunShelf
+from tui.state.runs_store import RunsStore
 from tui.state.selection import Subject, of_run
 
 
 class RunActions(Exporting):
-    """A screen with a chosen run, a ``RunShelf`` and ``RunFacts``."""
+    """A screen with a chosen run, a ``RunsStore`` and ``RunFacts``."""
 
     @property
-    def shelf(self) -> RunShelf:
+    def store(self) -> RunsStore:
         """The runs, and what is known of them."""
         raise NotImplementedError
 
@@ -106,12 +106,12 @@ class RunActions(Exporting):
     def _deleted(self, info: RunInfo) -> None:
         self.said = (f"✓ deleted {info.id}", "$success")
         self.cnn.choice.forget(info.path)
-        self.shelf.refresh()
+        self.store.refresh()
 
     def _not_deleted(self, error: Exception) -> None:
         self.said = (f"✗ {error}", "$error")
         self.cnn.show_message(str(error), "r refreshes the list", severity="error")
-        self.shelf.refresh()
+        self.store.refresh()
 
     def action_export(self) -> None:
         """Write its network for other programs."""

@@ -15,7 +15,7 @@ from tui.screens.runs import rows as run_rows
 from tui.screens.runs.actions import RunActions
 from tui.screens.runs.facts import DiffTable, RunFacts
 from tui.screens.runs.rows import COLOURS
-from tui.state.runs_store import LETTERS, RunShelf
+from tui.state.runs_store import LETTERS, RunsStore
 from tui.widgets.curve import Curve
 from tui.widgets.empty import hints
 from tui.widgets.line import Line, Part
@@ -59,16 +59,16 @@ class RunsScreen(RunActions):
         self.metric = "val_acc"
         self.sort = "newest"
         self.log_axis = False
-        self._shelf: RunShelf | None = None
+        self._store: RunsStore | None = None
         self._seen: object = None
         self._changes = 0
 
     @property
-    def shelf(self) -> RunShelf:
+    def store(self) -> RunsStore:
         """The runs, and what is known of them."""
-        if self._shelf is None:
-            self._shelf = RunShelf(self.cnn, self._changed)
-        return self._shelf
+        if self._store is None:
+            self._store = RunsStore(self.cnn, self._changed)
+        return self._store
 
     def compose_body(self) -> ComposeResult:
         yield Line(id="subject")
@@ -87,7 +87,7 @@ class RunsScreen(RunActions):
             yield DiffTable(id="diff")
 
     def on_screen_resume(self) -> None:
-        self.shelf.invalidate()
+        self.store.invalidate()
 
     def _changed(self) -> None:
         self._changes += 1
@@ -100,38 +100,38 @@ class RunsScreen(RunActions):
     def chosen(self) -> RunInfo | None:
         """The run of the cursor."""
         key = self.query_one(RunTable).key
-        return next((info for info in self.shelf.known if str(info.path) == key), None)
+        return next((info for info in self.store.known if str(info.path) == key), None)
 
     def _shown_runs(self) -> list[RunInfo]:
         """The chosen run, and those that are marked."""
-        runs = [info for info in self.shelf.known if info.path in self.shelf.marked]
-        runs.sort(key=lambda info: self.shelf.marked[info.path])
+        runs = [info for info in self.store.known if info.path in self.store.marked]
+        runs.sort(key=lambda info: self.store.marked[info.path])
         chosen = self.chosen
         return runs if chosen is None or chosen in runs else [chosen, *runs]
 
     def _compared(self) -> list[tuple[str, RunInfo]]:
         """Letter and run of those that are compared: the marked ones, else the chosen one."""
-        runs = [(self.shelf.marked.get(info.path, ""), info) for info in self._shown_runs()]
+        runs = [(self.store.marked.get(info.path, ""), info) for info in self._shown_runs()]
         return [pair for pair in runs if pair[0]] or runs
 
     # -- drawing --------------------------------------------------------------------------------
 
     def tick(self) -> None:
-        self.shelf.poll()
+        self.store.poll()
         self._show_line()
         table = self.query_one(RunTable)
         room = self.query_one(RunCurve).size  # none while the differences are shown
         seen = (self._changes, table.key, self.metric, self.log_axis, self.sort, self.size, room)
-        if seen == self._seen or self.shelf.runs is None:
+        if seen == self._seen or self.store.runs is None:
             return
-        self.set_class(not self.shelf.known, "-nothing")
-        if not self.shelf.known:
+        self.set_class(not self.store.known, "-nothing")
+        if not self.store.known:
             self._seen = seen
             self._say_nothing()
             return
         self._show_runs(table)
         self._seen = (self._changes, table.key, *seen[2:])
-        self.shelf.look_at(self._shown_runs())
+        self.store.look_at(self._shown_runs())
         self._show_curve()
         self._show_facts()
         if self.has_class("-diff"):
@@ -141,9 +141,9 @@ class RunsScreen(RunActions):
 
     def _say_nothing(self) -> None:
         root = text.line(self.cnn.choice.runs_root, 60)
-        if self.shelf.problem:
+        if self.store.problem:
             words = hints(
-                f"✗ {self.shelf.problem}", [], [("1", "the config: its runs_dir says where")]
+                f"✗ {self.store.problem}", [], [("1", "the config: its runs_dir says where")]
             )
         else:
             words = hints(
@@ -158,11 +158,11 @@ class RunsScreen(RunActions):
         parts = [
             Part(f" {root}/ ", "bold"),
             Part(
-                f" {len(self.shelf.known)} run{'' if len(self.shelf.known) == 1 else 's'}", "$muted"
+                f" {len(self.store.known)} run{'' if len(self.store.known) == 1 else 's'}", "$muted"
             ),
         ]
-        if self.shelf.marked:
-            parts.append(Part(f"  {len(self.shelf.marked)} marked", "$accent"))
+        if self.store.marked:
+            parts.append(Part(f"  {len(self.store.marked)} marked", "$accent"))
         if self.sort != "newest":
             parts.append(Part(f"  by {self.sort}", "$accent", "sort"))
         words, style = self.said
@@ -173,23 +173,23 @@ class RunsScreen(RunActions):
 
     def _show_runs(self, table: RunTable) -> None:
         wanted = self.query_one("#filter", Input).value
-        runs = run_rows.ordered(self.shelf.known, self.sort, wanted)
+        runs = run_rows.ordered(self.store.known, self.sort, wanted)
         table.empty = "no run matches the filter; esc clears it"
         table.show(
-            [run_rows.run_row(info, self.shelf.marked.get(info.path, "")) for info in runs],
+            [run_rows.run_row(info, self.store.marked.get(info.path, "")) for info in runs],
             [str(info.path) for info in runs],
         )
         table.border_title = Content(
-            f"runs {len(runs)}/{len(self.shelf.known)}" if wanted else "runs"
+            f"runs {len(runs)}/{len(self.store.known)}" if wanted else "runs"
         )
         table.border_subtitle = Content("enter: actions" if runs else "")
 
     def _show_curve(self) -> None:
         curve, compared = self.query_one(RunCurve), self._compared()
         known = [
-            (letter, self.shelf.details[info.path])
+            (letter, self.store.details[info.path])
             for letter, info in compared
-            if info.path in self.shelf.details
+            if info.path in self.store.details
         ]
         curve.show(run_rows.overlay(known, self.metric, log=self.log_axis))
         scale = " log" if self.log_axis else ""
@@ -204,41 +204,41 @@ class RunsScreen(RunActions):
 
     def _show_facts(self) -> None:
         info = self.chosen
-        details = self.shelf.details.get(info.path) if info else None
+        details = self.store.details.get(info.path) if info else None
         hint = "R resumes it" if info and self.resumable(info) is None else ""
         self.query_one(RunFacts).show(info, details, hint)
 
     def _show_diff(self) -> None:
         self.query_one(DiffTable).show_differences(
             [
-                (letter, info.name, self.shelf.details[info.path])
+                (letter, info.name, self.store.details[info.path])
                 for letter, info in self._compared()
-                if info.path in self.shelf.details
+                if info.path in self.store.details
             ]
         )
 
     # -- actions --------------------------------------------------------------------------------
 
     def refuse(self, action: str) -> str | None:
-        if not self.shelf.known:
+        if not self.store.known:
             return None if action == "refresh" else "there are no runs yet; 2 trains one"
         info = self.chosen
         if action in ("sort", "metric", "log", "filter", "back", "unmark", "refresh", "zoom"):
             return None
         if action == "diff":
-            enough = len(self.shelf.marked) >= 2 or self.has_class("-diff")
+            enough = len(self.store.marked) >= 2 or self.has_class("-diff")
             return None if enough else "mark at least two runs first, with space"
         if info is None:
             return "no run is chosen"
         if action == "mark":
-            full = len(self.shelf.marked) >= len(LETTERS) and info.path not in self.shelf.marked
+            full = len(self.store.marked) >= len(LETTERS) and info.path not in self.store.marked
             return f"{len(LETTERS)} runs are marked; space on one unmarks it" if full else None
         if action == "resume":
             return self.resumable(info)
         if action == "delete" and info.status == "running":
             return "it is running; stop it first"
         if action in ("inspect", "evaluate", "gradients", "export"):
-            details = self.shelf.details.get(info.path)
+            details = self.store.details.get(info.path)
             if details is not None and not details.weights:
                 return "this run has saved no weights"
         return None
@@ -248,14 +248,14 @@ class RunsScreen(RunActions):
         info = self.chosen
         if info is None:
             return
-        self.shelf.toggle_mark(info.path)
-        if len(self.shelf.marked) < 2:
+        self.store.toggle_mark(info.path)
+        if len(self.store.marked) < 2:
             self.remove_class("-diff")
         self._changed()
 
     def action_unmark(self) -> None:
         """Clear marks."""
-        self.shelf.marked.clear()
+        self.store.marked.clear()
         self.remove_class("-diff")
         self._changed()
 
@@ -278,8 +278,8 @@ class RunsScreen(RunActions):
 
     def action_refresh(self) -> None:
         """Read everything again."""
-        self.shelf.details.clear()
-        self.shelf.refresh()
+        self.store.details.clear()
+        self.store.refresh()
 
     def action_zoom(self) -> None:
         """The curves alone, or all."""

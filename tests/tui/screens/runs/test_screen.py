@@ -53,13 +53,13 @@ async def opened(app: CnnApp, pilot: Pilot, until: Until) -> RunsScreen:
     await tap(pilot, "5")
     screen = app.screen
     assert isinstance(screen, RunsScreen)
-    await until(pilot, lambda: screen.ready and screen.shelf.runs is not None and not app.jobs)
+    await until(pilot, lambda: screen.ready and screen.store.runs is not None and not app.jobs)
     return screen
 
 
 async def go_to(screen: RunsScreen, run: Path, pilot: Pilot, until: Until) -> None:
     screen.query_one(RunTable).move_to(str(run))
-    await until(pilot, lambda: run in screen.shelf.details and not screen.app.jobs)  # type: ignore[attr-defined]
+    await until(pilot, lambda: run in screen.store.details and not screen.app.jobs)  # type: ignore[attr-defined]
     await until(pilot, lambda: str(screen.query_one("#facts-pane").border_title) == run.name)
 
 
@@ -136,7 +136,7 @@ async def test_marked_runs_are_compared(make_app: MakeApp, runs: Path, until: Un
         await pilot.press("escape")
         assert not screen.query_one(DiffTable).display
         await pilot.press("u")
-        assert screen.shelf.marked == {}
+        assert screen.store.marked == {}
 
 
 @pytest.mark.parametrize("keys", ["dd", "zz", "dzzd", "d escape", "resize"])
@@ -250,7 +250,7 @@ async def test_no_more_runs_are_marked_than_there_are_letters(
         screen = await opened(app, pilot, until)
         for _ in range(7):
             await pilot.press("space", "down")
-        assert sorted(screen.shelf.marked.values()) == list("abcdef")
+        assert sorted(screen.store.marked.values()) == list("abcdef")
         assert any("6 runs are marked" in n.message for n in app._notifications)
 
 
