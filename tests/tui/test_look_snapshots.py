@@ -82,8 +82,8 @@ def test_gradients(snap_compare: Compare, make_app: MakeApp, size: tuple[int, in
         await pilot.press("4")
         screen = pilot.app.screen
         assert isinstance(screen, GradientsScreen)
-        subject = screen.cnn.choice.current
-        assert subject is not None
+        selection = screen.cnn.choice.current
+        assert selection is not None
         bad = tuple(
             Measured((0, 0, 1, i), -0.25 + i / 10, 0.25, 1.0 - i / 4, kink=i == 3) for i in range(4)
         )
@@ -93,7 +93,7 @@ def test_gradients(snap_compare: Compare, make_app: MakeApp, size: tuple[int, in
             row(layer="0", tensor="bias", shape=(4,), error=0.0, verdict="zero", index=(2,)),
             row(verdict="FAILED", error=1.0, numeric=0.25, measured=bad),
         )
-        screen._checked, screen._rows = (subject, "exact"), list(rows)
+        screen._checked, screen._rows = (selection, "exact"), list(rows)
         screen.report = Report(rows, (), 1e-6, 1e-6)
         screen.refresh_tick()
         screen.query_one("#tensors").move_to("3.weight")  # type: ignore[attr-defined]

@@ -8,7 +8,7 @@ from engine.runs.listing import RunInfo, list_runs
 from tui import text
 from tui.screens.base import BaseScreen
 from tui.screens.choose import Choose
-from tui.state.selection import Subject, of_config, of_run
+from tui.state.selection import Selection, of_config, of_run
 from tui.widgets.line import Part
 
 if TYPE_CHECKING:
@@ -57,14 +57,14 @@ class Choosing(BaseScreen):
         self.refresh_bindings()
         self.refresh_tick()
 
-    def subject_parts(self, subject: Subject | None = None) -> tuple[Part, ...]:
+    def selection_parts(self, selection: Selection | None = None) -> tuple[Part, ...]:
         """What the screen is about, for its first line; a click asks for another.
 
         Args:
-            subject: it; default what is chosen, or the training while it runs.
+            selection: it; default what is chosen, or the training while it runs.
         """
         choice, training = self.cnn.choice, self.cnn.training
-        if choice.live and subject is None:
+        if choice.live and selection is None:
             view = training.view()
             symbol = "‖" if view.phase == "paused" else "●"
             word = "paused" if view.phase == "paused" else "live"
@@ -77,18 +77,18 @@ class Choosing(BaseScreen):
                 Part(f" {name}  ", "bold", "choose_network"),
                 Part(where if view.epochs else view.phase, "$muted"),
             )
-        subject = subject or choice.current
-        if subject is None:
+        selection = selection or choice.current
+        if selection is None:
             return (
                 Part(
                     " ✗ the chosen config has errors; 1 shows them", "$error", "app.go('configs')"
                 ),
             )
-        word = "run" if subject.run else "config"
+        word = "run" if selection.run else "config"
         return (
             Part(f" {word} ", "$muted", "choose_network"),
-            Part(f" {text.line(subject.name, 44)}  ", "bold", "choose_network"),
-            Part(subject.what, "$muted"),
+            Part(f" {text.line(selection.name, 44)}  ", "bold", "choose_network"),
+            Part(selection.what, "$muted"),
         )
 
 

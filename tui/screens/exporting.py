@@ -11,7 +11,7 @@ from tui.jobs import Job
 from tui.screens.ask_file import ask_file
 from tui.screens.base import BaseScreen
 from tui.screens.choose import Choose
-from tui.state.selection import Subject
+from tui.state.selection import Selection
 
 
 class Exporting(BaseScreen):
@@ -19,32 +19,32 @@ class Exporting(BaseScreen):
 
     said: tuple[str, str] = ("", "")
 
-    def export(self, subject: Subject) -> None:
+    def export(self, selection: Selection) -> None:
         """Ask for a format, if there are several, and a path; then write."""
         if len(EXPORTERS) == 1:
-            self._ask_path(subject, next(iter(EXPORTERS)))
+            self._ask_path(selection, next(iter(EXPORTERS)))
             return
         options = [(name, name, "") for name in EXPORTERS]
-        self.app.push_screen(Choose("Which format?", options), partial(self._ask_path, subject))
+        self.app.push_screen(Choose("Which format?", options), partial(self._ask_path, selection))
 
-    def _ask_path(self, subject: Subject, file_format: str | None) -> None:
+    def _ask_path(self, selection: Selection, file_format: str | None) -> None:
         if file_format is None:
             return
         ask_file(
             self.cnn,
             f"Export as {file_format}",
-            f"{subject.name}, {subject.what}; where to?",
-            value=paths.written(Path(f"{subject.config.name}.{file_format}")),
+            f"{selection.name}, {selection.what}; where to?",
+            value=paths.written(Path(f"{selection.config.name}.{file_format}")),
             replaced=partial(to_replace, file_format),
-            then=partial(self._write, subject, file_format),
+            then=partial(self._write, selection, file_format),
         )
 
-    def _write(self, subject: Subject, file_format: str, path: Path) -> None:
-        weights = subject.weights
+    def _write(self, selection: Selection, file_format: str, path: Path) -> None:
+        weights = selection.weights
         assert weights is not None
 
         def work(job: Job) -> list[Path]:
-            return write_network(subject.config, weights, file_format, path)
+            return write_network(selection.config, weights, file_format, path)
 
         self.said = (f"writing {path} ...", "$muted")
         self.cnn.start_job(work, on_done=self._exported, on_error=self._not_exported, name="export")

@@ -22,7 +22,7 @@ from engine.train.weights import load_model
 from tui.charts import layer_images
 from tui.charts.layer_images import Place
 from tui.jobs import Job
-from tui.state.selection import Subject, find_dataset
+from tui.state.selection import Selection, find_dataset
 
 if TYPE_CHECKING:
     from tui.app import CnnApp
@@ -132,8 +132,8 @@ class NetworkInspector:
     def poll(self) -> None:
         """Inspect again, if there may be something new; called often while the screen is shown."""
         live = self._app.choice.live and self._app.training.started is not None
-        subject = None if live else self._app.choice.current
-        key = ("live", id(self._app.training.session)) if live else subject
+        selection = None if live else self._app.choice.current
+        key = ("live", id(self._app.training.session)) if live else selection
         if key != self._key:
             self._key = key
             self._reset()
@@ -141,8 +141,8 @@ class NetworkInspector:
                 config = self._app.training.config
                 assert config is not None
                 self._run(lambda job: self._prepare(job, config), self._on_prepared)
-            elif subject is not None:
-                self._run(lambda job: self._inspect_still(job, subject), self._on_inspected)
+            elif selection is not None:
+                self._run(lambda job: self._inspect_still(job, selection), self._on_inspected)
             else:
                 self.context = self.inspection = None
         if self._busy or self._prepared is None:
@@ -227,18 +227,18 @@ class NetworkInspector:
         return replace(context, start=_by_name(first), note=note or context.note)
 
     def _inspect_still(
-        self, job: Job, subject: Subject
+        self, job: Job, selection: Selection
     ) -> tuple[InspectionContext, Snapshot, Inspection]:
         """A network that does not train."""
-        context = self._prepare(job, subject.config)
-        if subject.weights is None:
+        context = self._prepare(job, selection.config)
+        if selection.weights is None:
             assert context.start is not None
             snapshot = Snapshot(tuple(context.start.values()))
             context = replace(context, start=None)
         else:
-            dataset = None if job.cancelled else find_dataset(subject.config, self._app.training)
-            model = load_model(subject.config, subject.weights)
-            snapshot, note = _first_snapshot(job, subject.config, model, dataset)
+            dataset = None if job.cancelled else find_dataset(selection.config, self._app.training)
+            model = load_model(selection.config, selection.weights)
+            snapshot, note = _first_snapshot(job, selection.config, model, dataset)
             context = replace(context, note=note or context.note)
         return context, snapshot, inspect_snapshot(snapshot, context, self.sample, None)
 

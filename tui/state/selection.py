@@ -1,7 +1,7 @@
 """Which network the screens Inspect, Gradients and Evaluate are about.
 
 It is a run's with the weights that it saved, or the chosen config's with fresh ones. A training
-that is under way is not a subject: it is looked at through snapshots.
+that is under way is not a selection: it is looked at through snapshots.
 """
 
 from contextlib import suppress
@@ -20,7 +20,7 @@ from tui.state.workspace import Workspace
 
 
 @dataclass(frozen=True)
-class Subject:
+class Selection:
     """A network that does not train.
 
     Attributes:
@@ -38,15 +38,15 @@ class Subject:
     run: Path | None = None
 
 
-def of_config(workspace: Workspace) -> Subject | None:
+def of_config(workspace: Workspace) -> Selection | None:
     """The chosen config's network as it is before the first step; None while it has errors."""
     document = workspace.document
     if document.config is None:
         return None
-    return Subject(document.name, document.config)
+    return Selection(document.name, document.config)
 
 
-def of_run(run: Path, saved: SavedWeights | None = None) -> Subject:
+def of_run(run: Path, saved: SavedWeights | None = None) -> Selection:
     """A run's network.
 
     Args:
@@ -68,7 +68,7 @@ def of_run(run: Path, saved: SavedWeights | None = None) -> Subject:
             problem = found[0].problem if found else f"{run.name}: it has saved no weights"
             raise CheckpointError(str(problem))
         saved = good[0]
-    return Subject(run.name, config, saved.path, describe(saved), run)
+    return Selection(run.name, config, saved.path, describe(saved), run)
 
 
 def describe(saved: SavedWeights) -> str:
@@ -104,15 +104,15 @@ class Choice:
     that has weights; else, where there is none, the chosen config with fresh weights.
 
     Attributes:
-        chosen: set by hand. A subject without a run stands for the config that is chosen on the
+        chosen: set by hand. A selection without a run stands for the config that is chosen on the
             Configs screen, as it is now; None is for no choice.
     """
 
     def __init__(self, training: Training, workspace: Workspace) -> None:
-        self.chosen: Subject | None = None
+        self.chosen: Selection | None = None
         self._training, self._workspace = training, workspace
         self._seen: object = None
-        self._trained: Subject | None = None
+        self._trained: Selection | None = None
 
     @property
     def live(self) -> bool:
@@ -120,7 +120,7 @@ class Choice:
         return self.chosen is None and self._training.running
 
     @property
-    def current(self) -> Subject | None:
+    def current(self) -> Selection | None:
         """The network, with weights from a file or fresh ones; None if the config has errors.
 
         While it trains, these are the best weights that its run has saved so far.
@@ -131,11 +131,11 @@ class Choice:
         trained = self.trained
         if training.running and training.config is not None:
             same = trained is not None and trained.run == training.run_dir
-            return trained if same else Subject(training.config.name, training.config)
+            return trained if same else Selection(training.config.name, training.config)
         return trained or of_config(self._workspace)
 
     @property
-    def trained(self) -> Subject | None:
+    def trained(self) -> Selection | None:
         """The run of the training, else the newest run that has weights; None without any."""
         seen = (self._training.version, self.runs_root)
         if seen != self._seen:
@@ -159,7 +159,7 @@ class Choice:
         config = self._workspace.document.config
         return Path(config.runs_dir if config is not None else "runs")
 
-    def _find(self) -> Subject | None:
+    def _find(self) -> Selection | None:
         if self._training.run_dir is not None:
             with suppress(EngineError):
                 return of_run(self._training.run_dir)

@@ -19,9 +19,9 @@ from tui.widgets.line import Line
 
 def test_a_finished_run_stands_for_its_finished_weights(tmp_path: Path) -> None:
     run = make_run(tmp_path)
-    subject = of_run(run)
-    assert (subject.name, subject.what) == (run.name, "finished weights")
-    assert subject.weights == run / "weights.npz"
+    selection = of_run(run)
+    assert (selection.name, selection.what) == (run.name, "finished weights")
+    assert selection.weights == run / "weights.npz"
     best = list_weights(run)[1]
     assert of_run(run, best).what == "best weights, epoch 3"
 
@@ -49,9 +49,9 @@ async def test_the_chosen_config_is_followed_until_something_is_chosen(
 ) -> None:
     app = make_app()
     async with app.run_test():
-        subject = app.choice.current
-        assert subject is not None
-        assert (subject.name, subject.weights) == ("tiny", None)
+        selection = app.choice.current
+        assert selection is not None
+        assert (selection.name, selection.weights) == ("tiny", None)
         document = app.workspace.document
         document.type("dataset: nothing\n")
         assert app.choice.current is None
@@ -107,6 +107,6 @@ async def test_data_is_never_downloaded_to_look_at_a_network(
     (home / "configs" / "far.yaml").write_text("dataset: cifar10\nmodel: mlp\n")
     app = make_app("far")
     async with app.run_test():
-        subject = app.choice.current
-        assert subject is not None
-        assert find_dataset(subject.config, app.training) is None
+        selection = app.choice.current
+        assert selection is not None
+        assert find_dataset(selection.config, app.training) is None

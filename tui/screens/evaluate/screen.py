@@ -19,7 +19,7 @@ from tui.screens.evaluate.draw.screen import DrawScreen
 from tui.screens.evaluate.heatmap import Heatmap
 from tui.screens.evaluate.scores import ClassTable, MistakeTable, worst_mistakes
 from tui.screens.inspect.screen import InspectScreen
-from tui.state.selection import Subject
+from tui.state.selection import Selection
 from tui.widgets.empty import advice, hints
 from tui.widgets.line import Line
 from tui.widgets.run_bar import meter
@@ -44,7 +44,7 @@ class EvaluateScreen(Choosing):
         super().__init__()
         self.found: Measurement | None = None
         self.error: Exception | None = None
-        self._of: Subject | None = None
+        self._of: Selection | None = None
         self._job: Job | None = None
         self._stop = False
         self._seen: object = None
@@ -69,7 +69,7 @@ class EvaluateScreen(Choosing):
         return self._job is not None
 
     @property
-    def subject(self) -> Subject | None:
+    def selection(self) -> Selection | None:
         """What is evaluated: what is chosen if it has weights, else the newest run that has."""
         current = self.cnn.choice.current
         has_weights = current is not None and current.weights is not None
@@ -82,29 +82,29 @@ class EvaluateScreen(Choosing):
     # -- drawing --------------------------------------------------------------------------------
 
     def tick(self) -> None:
-        subject = self.subject
-        left = self.subject_parts(subject) if subject is not None else ()
+        selection = self.selection
+        left = self.selection_parts(selection) if selection is not None else ()
         self.query_one("#subject", Line).show(left)
         job = self._job
         progress = (job.label, job.done, job.total) if job else None
-        seen = (progress, id(self.found), self.error, subject, self._stop, self.size)
+        seen = (progress, id(self.found), self.error, selection, self._stop, self.size)
         if seen == self._seen:
             return
         self._seen = seen
         self.set_class(self._of is None, "-nothing")
         self.set_class(self.found is None, "-no-result")
         if self._of is None:
-            self._say_how_to_start(subject)
+            self._say_how_to_start(selection)
             return
         self._show_verdict()
 
-    def _say_how_to_start(self, subject: Subject | None) -> None:
+    def _say_how_to_start(self, selection: Selection | None) -> None:
         nothing = self.query_one("#nothing", Static)
-        if subject is not None:
+        if selection is not None:
             nothing.update(
                 hints(
                     "How good is it on images that it has not seen?",
-                    [f"{text.line(subject.name, 50)}, {subject.what}"],
+                    [f"{text.line(selection.name, 50)}, {selection.what}"],
                     [
                         ("e", "evaluates it on the test set"),
                         ("d", "draws an image for it"),
@@ -158,7 +158,7 @@ class EvaluateScreen(Choosing):
         ]
         if lost:
             parts.append((f"   ✗ {lost:,} without a prediction: NaN", "$error"))
-        if self._of is not None and self._of != self.subject:
+        if self._of is not None and self._of != self.selection:
             parts.append((f"   of {text.line(self._of.name, 40)}; e evaluates again", "$warning"))
         return Content.assemble(*parts)
 
@@ -198,12 +198,12 @@ class EvaluateScreen(Choosing):
         if action == "evaluate":
             if self._job is not None:
                 return "an evaluation is running; x stops it"
-            if self.subject is None:
+            if self.selection is None:
                 return "there is no trained network yet; 2 trains one"
         if action == "draw":
-            if self.subject is None:
+            if self.selection is None:
                 return "there is no trained network yet; 2 trains one"
-            if DATASETS[self.subject.config.dataset].image_shape[0] != 1:
+            if DATASETS[self.selection.config.dataset].image_shape[0] != 1:
                 return "it expects colour images; drawings are in grey"
         if action in ("next_mistake", "percent", "zoom", "inspect") and self.found is None:
             return "press e to evaluate first"
@@ -213,15 +213,15 @@ class EvaluateScreen(Choosing):
 
     def action_evaluate(self) -> None:
         """Evaluate the network that is chosen."""
-        subject = self.subject
-        if subject is None or subject.weights is None:
+        selection = self.selection
+        if selection is None or selection.weights is None:
             return
-        weights = subject.weights
-        self._of, self.error, self._stop = subject, None, False
+        weights = selection.weights
+        self._of, self.error, self._stop = selection, None, False
 
         def work(job: Job) -> Measurement:
             return measure(
-                subject.config,
+                selection.config,
                 weights,
                 progress=job.report,
                 cancelled=lambda: job.cancelled or self._stop,
@@ -289,9 +289,9 @@ class EvaluateScreen(Choosing):
 
     def action_draw(self) -> None:
         """Draw an image for the network."""
-        assert self.subject is not None
-        samples = self.found.test.images if self.found and self._of == self.subject else None
-        self.app.push_screen(DrawScreen(self.subject, samples))
+        assert self.selection is not None
+        samples = self.found.test.images if self.found and self._of == self.selection else None
+        self.app.push_screen(DrawScreen(self.selection, samples))
 
     def action_back(self) -> None:
         """Back to the matrix."""

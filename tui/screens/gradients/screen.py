@@ -17,7 +17,7 @@ from tui import keymap, text
 from tui.jobs import Job
 from tui.screens.choosing import Choosing
 from tui.screens.gradients import rows as check_rows
-from tui.state.selection import Subject
+from tui.state.selection import Selection
 from tui.widgets.empty import advice, hints
 from tui.widgets.line import Line, Part
 from tui.widgets.run_bar import meter
@@ -69,7 +69,7 @@ class GradientsScreen(Choosing):
         self._job: Job | None = None
         self._stop = False
         self._rows: list[Row] = []
-        self._checked: tuple[Subject, Mode] | None = None
+        self._checked: tuple[Selection, Mode] | None = None
         self._began = 0.0
         self._seen: object = None
 
@@ -91,7 +91,7 @@ class GradientsScreen(Choosing):
 
     def tick(self) -> None:
         right = (Part(f"mode: {_MODES[self.mode]} ", "$foreground", "mode"),)
-        self.query_one("#subject", Line).show(self.subject_parts(self.cnn.choice.current), right)
+        self.query_one("#subject", Line).show(self.selection_parts(self.cnn.choice.current), right)
         table = self.query_one(CheckTable)
         job = self._job
         progress = (job.label, job.done, job.total) if job else None
@@ -108,8 +108,8 @@ class GradientsScreen(Choosing):
         self._show_details(table)
 
     def _say_how_to_start(self) -> None:
-        subject = self.cnn.choice.current
-        name = f"{text.line(subject.name, 40)}, {subject.what}" if subject else "the network"
+        selection = self.cnn.choice.current
+        name = f"{text.line(selection.name, 40)}, {selection.what}" if selection else "the network"
         other = "random directions, fast" if self.mode == "exact" else "every entry, slower"
         words = hints(
             "Are the gradients right?",
@@ -169,8 +169,8 @@ class GradientsScreen(Choosing):
         table.show(cells, keys)
         if follows and self._job is not None:
             table.move_to("...")
-        subject, mode = self._checked
-        title = f"{text.line(subject.name, 40)}, {subject.what}: {mode}, {SAMPLES} samples"
+        selection, mode = self._checked
+        title = f"{text.line(selection.name, 40)}, {selection.what}: {mode}, {SAMPLES} samples"
         table.border_title = Content(title)
 
     def _show_details(self, table: CheckTable) -> None:
@@ -209,16 +209,16 @@ class GradientsScreen(Choosing):
 
     def action_check(self) -> None:
         """Check the network that is chosen."""
-        subject, mode, rows = self.cnn.choice.current, self.mode, list[Row]()
-        if subject is None:
+        selection, mode, rows = self.cnn.choice.current, self.mode, list[Row]()
+        if selection is None:
             return
         self._rows, self.report, self.error, self._stop = rows, None, None, False
-        self._checked, self._began = (subject, mode), time.monotonic()
+        self._checked, self._began = (selection, mode), time.monotonic()
 
         def work(job: Job) -> Report:
             return run_check(
-                subject.config,
-                weights=subject.weights,
+                selection.config,
+                weights=selection.weights,
                 mode=mode,
                 samples=SAMPLES,
                 progress=job.report,

@@ -111,7 +111,7 @@ class InspectScreen(Choosing):
 
     def tick(self) -> None:
         self.inspector.poll()
-        self._show_subject()
+        self._show_selection()
         table = self.query_one(LayerTable)
         seen = (self.inspector.version, table.key, self.channel, self.wants_maps, self.size)
         if seen == self._seen:
@@ -144,7 +144,7 @@ class InspectScreen(Choosing):
             words = Content.styled("inspecting ...", "$muted")
         self.query_one("#nothing", Static).update(words)
 
-    def _show_subject(self) -> None:
+    def _show_selection(self) -> None:
         context, inspection = self.inspector.context, self.inspector.inspection
         right: tuple[Part, ...] = ()
         if context is not None and context.note:
@@ -154,7 +154,7 @@ class InspectScreen(Choosing):
                 inspection.maps[context.places[-1].name], context.samples, inspection.sample
             )
             right = (*guess, Part(" n", "bold $accent", "sample(1)"), Part(" next ", "$muted"))
-        left = self.subject_parts()
+        left = self.selection_parts()
         while right and sum(len(part.text) for part in left + right) >= self.size.width:
             right = right[:-1] if len(right) > 3 else right[1:]
         self.query_one("#subject", Line).show(left, right)

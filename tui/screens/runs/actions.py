@@ -9,7 +9,7 @@ from tui.screens.exporting import Exporting
 from tui.screens.runs import rows as run_rows
 from tui.screens.runs.facts import RunFacts
 from tui.state.runs_store import RunsStore
-from tui.state.selection import Subject, of_run
+from tui.state.selection import Selection, of_run
 
 
 class RunActions(Exporting):
@@ -36,13 +36,13 @@ class RunActions(Exporting):
 
     def _open(self, screen: str, then: Callable[[], object] = lambda: None) -> None:
         """Make the chosen weights what the other screens are about, and go to one."""
-        subject = self.subject()
-        if subject is not None:
-            self.cnn.choice.chosen = subject
+        selection = self.selection()
+        if selection is not None:
+            self.cnn.choice.chosen = selection
             self.cnn.action_go(screen)
             self.app.call_later(then)
 
-    def subject(self) -> Subject | None:
+    def selection(self) -> Selection | None:
         """The chosen run with the chosen weights; None if it cannot be read, which is said."""
         info = self.chosen
         if info is None:
@@ -115,6 +115,6 @@ class RunActions(Exporting):
 
     def action_export(self) -> None:
         """Write its network for other programs."""
-        subject = self.subject()
-        if subject is not None:
-            self.export(subject)
+        selection = self.selection()
+        if selection is not None:
+            self.export(selection)

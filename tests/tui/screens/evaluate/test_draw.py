@@ -178,9 +178,9 @@ async def test_weights_that_are_gone_are_said(make_app: MakeApp, home: Path, unt
     async with app.run_test(size=(80, 24)) as pilot:
         app.choice.chosen = of_run(run)
         screen = await opened(app, pilot, until)
-        subject = screen.subject
-        assert subject is not None
-        assert subject.weights is not None
-        subject.weights.unlink()
+        selection = screen.selection
+        assert selection is not None
+        assert selection.weights is not None
+        selection.weights.unlink()
         await tap(pilot, "d")
         await until(pilot, lambda: app.screen is screen and app._notifications)

@@ -89,8 +89,8 @@ async def test_the_newest_run_with_weights_is_evaluated(
     app = make_app()
     async with app.run_test() as pilot:
         screen = await opened(app, pilot, until)
-        assert screen.subject is not None
-        assert screen.subject.name == "20260102-000000-new-00cc"
+        assert screen.selection is not None
+        assert screen.selection.name == "20260102-000000-new-00cc"
         await tap(pilot, "e")
         await until(pilot, lambda: screen.found)
         assert screen.found is not None

@@ -199,9 +199,9 @@ async def test_a_config_with_errors_and_a_broken_file_say_what_to_do(
         screen = app.screen
         await until(pilot, lambda: "has errors" in str(screen.query_one("#nothing").render()))
         run = make_run(home / "runs")
-        subject = of_run(run)
+        selection = of_run(run)
         (run / "weights.npz").write_bytes(b"damaged")
-        app.choice.chosen = subject
+        app.choice.chosen = selection
         await until(pilot, lambda: "weights.npz" in str(screen.query_one("#nothing").render()))
         assert "chooses another" in str(screen.query_one("#nothing").render())
 

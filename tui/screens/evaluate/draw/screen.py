@@ -16,7 +16,7 @@ from engine.train.weights import load_model
 from tui import keymap, text
 from tui.screens.base import BaseScreen
 from tui.screens.evaluate.draw.canvas import Pad
-from tui.state.selection import Subject
+from tui.state.selection import Selection
 from tui.widgets.empty import hints
 from tui.widgets.line import Line, Part
 from tui.widgets.run_bar import meter
@@ -62,7 +62,7 @@ class DrawScreen(BaseScreen):
     """Paper at the left, the network's guesses at the right.
 
     Args:
-        subject: the network, with weights.
+        selection: the network, with weights.
         samples: images of its test set, uint8 (N, 1, H, W), to begin from; None without any.
     """
 
@@ -75,10 +75,10 @@ class DrawScreen(BaseScreen):
         "that is not a digit: the network has an answer for everything."
     )
 
-    def __init__(self, subject: Subject, samples: Array | None) -> None:
+    def __init__(self, selection: Selection, samples: Array | None) -> None:
         super().__init__()
-        self._subject, self._samples = subject, samples
-        self._info = DATASETS[subject.config.dataset]
+        self._selection, self._samples = selection, samples
+        self._info = DATASETS[selection.config.dataset]
         self._model: Sequential | None = None
         self._sample = -1
         self._stale = True
@@ -97,7 +97,7 @@ class DrawScreen(BaseScreen):
     def on_mount(self) -> None:
         self.query_one("#paper").border_title = Content("draw here")
         self.query_one("#answers").border_title = Content("predicted as")
-        config, weights = self._subject.config, self._subject.weights
+        config, weights = self._selection.config, self._selection.weights
         assert weights is not None
         self.cnn.start_job(
             lambda job: load_model(config, weights).eval(),
@@ -118,12 +118,12 @@ class DrawScreen(BaseScreen):
     # -- what is shown --------------------------------------------------------------------------
 
     def tick(self) -> None:
-        name = text.line(self._subject.name, 44)
+        name = text.line(self._selection.name, 44)
         self.query_one("#subject", Line).show(
             (
                 Part(" run ", "$muted"),
                 Part(f" {name}  ", "bold"),
-                Part(self._subject.what, "$muted"),
+                Part(self._selection.what, "$muted"),
             )
         )
         pad = self.query_one(Pad)
@@ -148,7 +148,7 @@ class DrawScreen(BaseScreen):
             )
             return
         began = time.monotonic()
-        digits = self._subject.config.dataset in ("mnist", "mnist_mini")
+        digits = self._selection.config.dataset in ("mnist", "mnist_mini")
         ink = pad.drawing.as_digit() if digits and self._sample < 0 else pad.drawing.ink
         self.query_one(Seen).show(ink[None], ["network input"], None)
         (mean,), (std,) = self._info.mean, self._info.std
