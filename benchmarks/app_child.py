@@ -31,7 +31,7 @@ from benchmarks.timing import percentile
 from engine.callbacks import Callback, Logs
 from tui.app import CnnApp
 from tui.state.workspace import Workspace
-from tui.widgets.curve import Curve
+from tui.widgets.chart import Chart
 
 BEAT = 0.01
 """Seconds that the event loop is asked to sleep; what it takes longer is lag."""
@@ -77,9 +77,9 @@ class Watch:
     @contextmanager
     def charts(self) -> Iterator[None]:
         """Take the time of every drawing."""
-        draw = Curve._draw
+        draw = Chart._draw
 
-        def timed(curve: Curve, width: int, height: int) -> Any:
+        def timed(curve: Chart, width: int, height: int) -> Any:
             began = time.perf_counter()
             try:
                 return draw(curve, width, height)
@@ -87,7 +87,7 @@ class Watch:
                 took = time.perf_counter() - began
                 self.seen.drawn.setdefault(curve.id or "", []).append(took)
 
-        with patch.object(Curve, "_draw", timed):
+        with patch.object(Chart, "_draw", timed):
             yield
 
     def stops(self) -> None:

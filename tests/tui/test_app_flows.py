@@ -22,7 +22,7 @@ from tui.screens.configs.yaml_editor import YamlEditor
 from tui.screens.dialogs import Confirm
 from tui.screens.help import HelpScreen
 from tui.screens.train import curves
-from tui.screens.train.screen import LossCurve, TrainScreen
+from tui.screens.train.screen import LossChart, TrainScreen
 from tui.state.workspace import Workspace
 
 MakeApp = Callable[..., CnnApp]
@@ -64,7 +64,7 @@ async def test_the_titles_of_a_zoomed_chart_use_its_room(
         await tap(pilot, "r")
         await until(pilot, lambda: app.training.ended is not None)
         screen = app.screen
-        curve = screen.query_one(LossCurve)
+        curve = screen.query_one(LossChart)
         await until(pilot, lambda: curve.border_title)
         curve.focus()
         for key in keys:

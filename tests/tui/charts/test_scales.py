@@ -9,7 +9,7 @@ from textual.app import App, ComposeResult
 from tui.charts import scales
 from tui.charts.figure import Mark, Picture, Series, plot
 from tui.compat import new_figure
-from tui.widgets.curve import Curve
+from tui.widgets.chart import Chart
 
 ODD = st.sampled_from(
     [math.nan, math.inf, -math.inf, 1e308, -1e308, 1e100, 5e-324, 0.0, -0.0, 1.0, -1.0, 2.3]
@@ -189,7 +189,7 @@ def test_a_chart_of_one_line_says_what_is_on_it() -> None:
 async def test_only_the_lines_that_changed_are_rendered_anew() -> None:
     class Pane(App[None]):
         def compose(self) -> ComposeResult:
-            yield Curve(classes="")
+            yield Chart(classes="")
 
     def rising(count: int) -> Picture:
         x = np.arange(count) / 100
@@ -198,7 +198,7 @@ async def test_only_the_lines_that_changed_are_rendered_anew() -> None:
 
     app = Pane()
     async with app.run_test(size=(40, 20)) as pilot:
-        curve = app.query_one(Curve)
+        curve = app.query_one(Chart)
         curve.show(rising(50))
         await pilot.pause()
         rendered: list[int] = []
@@ -212,7 +212,7 @@ async def test_only_the_lines_that_changed_are_rendered_anew() -> None:
         curve.show(rising(60))
         await pilot.pause()
         assert not rendered
-        fresh = Curve(classes="")
+        fresh = Chart(classes="")
         await app.mount(fresh)
         await curve.remove()
         fresh.show(rising(60))
@@ -229,11 +229,11 @@ async def test_a_pane_without_a_chart_says_why(
 ) -> None:
     class Pane(App[None]):
         def compose(self) -> ComposeResult:
-            yield Curve(classes="")
+            yield Chart(classes="")
 
     app = Pane()
     async with app.run_test(size=(40, height)) as pilot:
-        curve = app.query_one(Curve)
+        curve = app.query_one(Chart)
         curve.show(Picture(series))
         await pilot.pause()
         assert any(words in curve.render_line(y).text for y in range(height))

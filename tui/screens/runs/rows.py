@@ -14,7 +14,7 @@ from tui import text
 from tui.charts import scales
 from tui.state.run_details import RunDetails
 from tui.state.runs_store import LETTERS
-from tui.widgets.curve import Mark, Picture, Series
+from tui.widgets.chart import Mark, Picture, Series
 from tui.widgets.table import Cell, Column
 
 COLOURS = ("curve-train", "curve-val", "curve-lr", "success", "error", "foreground")

@@ -16,7 +16,7 @@ from tui.screens.runs.actions import RunActions
 from tui.screens.runs.facts import DiffTable, RunFacts
 from tui.screens.runs.rows import COLOURS
 from tui.state.runs_store import LETTERS, RunsStore
-from tui.widgets.curve import Curve
+from tui.widgets.chart import Chart
 from tui.widgets.empty import hints
 from tui.widgets.line import Line, Part
 from tui.widgets.table import Table
@@ -33,7 +33,7 @@ class RunTable(Table):
     )
 
 
-class RunCurve(Curve):
+class RunChart(Chart):
     """One metric of the marked runs."""
 
     HELP_TEXT = (
@@ -82,7 +82,7 @@ class RunsScreen(RunActions):
         with Vertical(id="body"):
             yield RunTable(run_rows.COLUMNS, id="runs", classes="pane")
             with Horizontal(id="lower"):
-                yield RunCurve(id="curve")
+                yield RunChart(id="curve")
                 yield RunFacts(id="facts-pane")
             yield DiffTable(id="diff")
 
@@ -120,7 +120,7 @@ class RunsScreen(RunActions):
         self.store.poll()
         self._show_line()
         table = self.query_one(RunTable)
-        room = self.query_one(RunCurve).size  # none while the differences are shown
+        room = self.query_one(RunChart).size  # none while the differences are shown
         seen = (self._changes, table.key, self.metric, self.log_axis, self.sort, self.size, room)
         if seen == self._seen or self.store.runs is None:
             return
@@ -185,7 +185,7 @@ class RunsScreen(RunActions):
         table.border_subtitle = Content("enter: actions" if runs else "")
 
     def _show_curve(self) -> None:
-        curve, compared = self.query_one(RunCurve), self._compared()
+        curve, compared = self.query_one(RunChart), self._compared()
         known = [
             (letter, self.store.details[info.path])
             for letter, info in compared

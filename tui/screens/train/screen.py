@@ -19,11 +19,11 @@ from tui.screens.train import curves
 from tui.screens.train.curves import Points
 from tui.screens.train.event_log import EventLog
 from tui.state.training import LR_FACTOR
-from tui.widgets.curve import Curve
+from tui.widgets.chart import Chart
 from tui.widgets.run_bar import RunBar
 
 
-class LossCurve(Curve):
+class LossChart(Chart):
     """The loss."""
 
     HELP_TEXT = (
@@ -35,7 +35,7 @@ class LossCurve(Curve):
     )
 
 
-class AccCurve(Curve):
+class AccChart(Chart):
     """The accuracy."""
 
     pause = 0.6
@@ -45,7 +45,7 @@ class AccCurve(Curve):
     )
 
 
-class LrCurve(Curve):
+class LrChart(Chart):
     """The learning rate."""
 
     pause = 1.0
@@ -73,9 +73,9 @@ class TrainScreen(BaseScreen):
         self._zoomed: Widget | None = None
         self._said = Content("")
         self._seen: object = None
-        self._curves: list[Curve] = []
-        self._stale: set[Curve] = set()
-        self._due: dict[Curve, float] = {}
+        self._curves: list[Chart] = []
+        self._stale: set[Chart] = set()
+        self._due: dict[Chart, float] = {}
 
     def compose_body(self) -> ComposeResult:
         yield RunBar(id="runbar")
@@ -83,14 +83,14 @@ class TrainScreen(BaseScreen):
         yield Static(id="nothing", classes="empty", markup=False)
         with Vertical(id="body"):
             with Horizontal(classes="top"):
-                yield LossCurve(id="loss")
-                yield AccCurve(id="acc")
+                yield LossChart(id="loss")
+                yield AccChart(id="acc")
             with Horizontal(classes="bottom"):
-                yield LrCurve(id="lr")
+                yield LrChart(id="lr")
                 yield EventLog(id="events")
 
     def on_mount(self) -> None:
-        self._curves = list(self.query(Curve))
+        self._curves = list(self.query(Chart))
 
     # -- drawing --------------------------------------------------------------------------------
 
@@ -147,24 +147,24 @@ class TrainScreen(BaseScreen):
             for curve in waiting:
                 self._draw(curve, points)
 
-    def _draw(self, curve: Curve, points: Points) -> None:
+    def _draw(self, curve: Chart, points: Points) -> None:
         self._stale.discard(curve)
         self._due[curve] = time.monotonic() + curve.pause
         log = (curve.id or "") in self.log_axes
-        if isinstance(curve, LrCurve):
+        if isinstance(curve, LrChart):
             curve.show(curves.lr_picture(points, log=log))
         else:
-            name = "loss" if isinstance(curve, LossCurve) else "acc"
+            name = "loss" if isinstance(curve, LossChart) else "acc"
             picture = curves.metric_picture(points, name, log=log, smoothing=self.smoothing)
             curve.show(picture)
         curve.titles(*self._titles(curve, points, log))
 
-    def _titles(self, curve: Curve, points: Points, log: bool) -> tuple[Content, Content]:
+    def _titles(self, curve: Chart, points: Points, log: bool) -> tuple[Content, Content]:
         scale = " log" if log else ""
-        if isinstance(curve, LrCurve):
+        if isinstance(curve, LrChart):
             now = text.significant(points.lr[-1]) if len(points.lr) else ""
             return Content(f"learning rate{scale}"), Content.styled(now, "$curve-lr")
-        name = "loss" if isinstance(curve, LossCurve) else "acc"
+        name = "loss" if isinstance(curve, LossChart) else "acc"
         room = curve.size.width - 2
         return _legend(name, scale, curve.picture, room), _figures(name, points, room)
 
@@ -281,8 +281,8 @@ class TrainScreen(BaseScreen):
 
     def action_log(self) -> None:
         """Logarithmic axis, or not."""
-        curve = self.focused if isinstance(self.focused, Curve) else self._zoomed
-        name = (curve.id if isinstance(curve, Curve) else None) or "loss"
+        curve = self.focused if isinstance(self.focused, Chart) else self._zoomed
+        name = (curve.id if isinstance(curve, Chart) else None) or "loss"
         self.log_axes ^= {name}
         self._redraw()
 

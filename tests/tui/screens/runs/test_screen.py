@@ -23,7 +23,7 @@ from tui.screens.gradients.screen import GradientsScreen
 from tui.screens.help import HelpScreen
 from tui.screens.inspect.screen import InspectScreen
 from tui.screens.runs.facts import DiffTable, WeightTable
-from tui.screens.runs.screen import RunCurve, RunsScreen, RunTable
+from tui.screens.runs.screen import RunChart, RunsScreen, RunTable
 from tui.screens.train import curves
 from tui.widgets.line import Line
 
@@ -88,7 +88,7 @@ async def test_all_runs_are_listed_the_broken_ones_with_their_reason(
         assert "1,234 parameters, seed 7" in facts(screen)
         weights = [row[0][0] for row in screen.query_one(WeightTable).rows]
         assert weights == ["finished", "best"]
-        assert screen.query_one(RunCurve).picture.series[0].y.tolist() == [0.6, 0.9]
+        assert screen.query_one(RunChart).picture.series[0].y.tolist() == [0.6, 0.9]
         assert isinstance(screen.focused, RunTable)
         await pilot.press("question_mark")
         assert isinstance(app.screen, HelpScreen)
@@ -123,7 +123,7 @@ async def test_marked_runs_are_compared(make_app: MakeApp, runs: Path, until: Un
             await go_to(screen, runs / run, pilot, until)
             await pilot.press("space")
         assert column(screen, 0) == ["", "", "a", "b"]
-        curve = screen.query_one(RunCurve)
+        curve = screen.query_one(RunChart)
         assert [series.name for series in curve.picture.series] == ["a", "b"]
         await pilot.press("m")
         assert curve.picture.series[0].y == pytest.approx(np.array([0.5, 0.2]))
@@ -149,7 +149,7 @@ async def test_the_legend_keeps_its_names(
         for run in (TWO, ONE):
             await go_to(screen, runs / run, pilot, until)
             await pilot.press("space")
-        curve = screen.query_one(RunCurve)
+        curve = screen.query_one(RunChart)
 
         def legend() -> str:
             return str(curve.border_title)
@@ -207,7 +207,7 @@ async def test_a_run_under_way_is_followed(make_app: MakeApp, home: Path, until:
                 return [column(screen, index)[0] for index in (3, 4, 5)]
 
             def curve() -> list[float]:
-                series = screen.query_one(RunCurve).picture.series
+                series = screen.query_one(RunChart).picture.series
                 return series[0].y.tolist() if series else []
 
             await until(pilot, lambda: shown() == ["▶ running", "2", "0.5000"])

@@ -13,7 +13,7 @@ from tui import text
 from tui.app import CnnApp
 from tui.messages import Entry
 from tui.screens.train.event_log import EventLog
-from tui.widgets.curve import Curve
+from tui.widgets.chart import Chart
 
 MakeApp = Callable[..., CnnApp]
 REMARK = (
@@ -63,7 +63,7 @@ async def test_the_lines_and_figures_of_a_chart_are_named(
         train_to(app, 6.6)
         await pilot.press("2")
         for name, train, val in (("#loss", "0.1015", "0.0708"), ("#acc", "0.9716", "0.9823")):
-            curve = app.screen.query_one(name, Curve)
+            curve = app.screen.query_one(name, Chart)
             await until(pilot, lambda curve=curve: curve.picture.has_backdrop)
             await until(pilot, lambda curve=curve: "⠿" in str(curve.border_title))
             title, figures = _plain(curve.border_title), _plain(curve.border_subtitle)

@@ -14,16 +14,16 @@ from textual.widget import Widget
 from tui.charts.figure import Colour, Mark, Picture, Series, fits, plot
 from tui.compat import new_figure
 
-__all__ = ["Curve", "Mark", "Picture", "Series"]
+__all__ = ["Chart", "Mark", "Picture", "Series"]
 
 
-class Curve(Widget, can_focus=True):
+class Chart(Widget, can_focus=True):
     """Curves over a common x axis; ``show`` sets them.
 
     It is drawn once for every change of the picture, the size or the theme.
     """
 
-    DEFAULT_CSS = "Curve { height: 1fr; width: 1fr; }"
+    DEFAULT_CSS = "Chart { height: 1fr; width: 1fr; }"
     ALLOW_SELECT = False
 
     pause: ClassVar[float] = 0.0
