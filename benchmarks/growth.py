@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.report import Chart, Section, markdown_table, milliseconds
+from benchmarks.report import Curve, Section, markdown_table, milliseconds
 from benchmarks.timing import FULL, Effort, compare
 from benchmarks.twins import Work, preset_work, step_ways
 
@@ -79,8 +79,8 @@ def growth(effort: Effort) -> Section:
             ours.append(result.median(result.best("ours")))
             theirs.append(result.median(result.best("PyTorch")))
         section.curves += [
-            Chart(axis.name, "ours", sizes, ours),
-            Chart(axis.name, "PyTorch", sizes, theirs),
+            Curve(axis.name, "ours", sizes, ours),
+            Curve(axis.name, "PyTorch", sizes, theirs),
         ]
         section.text.append(_table(axis, sizes, {"ours": ours, "PyTorch": theirs}))
     return section

@@ -41,7 +41,7 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Chart:
+class Curve:
     """Seconds against a size, for the picture."""
 
     axis: str
@@ -57,7 +57,7 @@ class Section:
     title: str
     text: list[str] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
-    curves: list[Chart] = field(default_factory=list)
+    curves: list[Curve] = field(default_factory=list)
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

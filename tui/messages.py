@@ -44,7 +44,7 @@ class SnapshotTaken(Message):
 
 
 @dataclass(frozen=True)
-class Entry:
+class LogEntry:
     """One line of the log that the Train screen shows."""
 
     seconds: float

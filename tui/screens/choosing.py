@@ -9,7 +9,7 @@ from tui import text
 from tui.screens.base import BaseScreen
 from tui.screens.choose import Choose
 from tui.state.selection import Selection, of_config, of_run
-from tui.widgets.line import Part
+from tui.widgets.line import TextPart
 
 if TYPE_CHECKING:
     from tui.app import CnnApp
@@ -57,7 +57,7 @@ class Choosing(BaseScreen):
         self.refresh_bindings()
         self.refresh_tick()
 
-    def selection_parts(self, selection: Selection | None = None) -> tuple[Part, ...]:
+    def selection_parts(self, selection: Selection | None = None) -> tuple[TextPart, ...]:
         """What the screen is about, for its first line; a click asks for another.
 
         Args:
@@ -73,22 +73,22 @@ class Choosing(BaseScreen):
             where = f"epoch {view.epoch}/{view.epochs}  batch {view.step}/{view.steps_per_epoch}"
             style = "$warning" if view.phase == "paused" else "$success"
             return (
-                Part(f" {symbol} {word} ", f"bold {style}", "choose_network"),
-                Part(f" {name}  ", "bold", "choose_network"),
-                Part(where if view.epochs else view.phase, "$muted"),
+                TextPart(f" {symbol} {word} ", f"bold {style}", "choose_network"),
+                TextPart(f" {name}  ", "bold", "choose_network"),
+                TextPart(where if view.epochs else view.phase, "$muted"),
             )
         selection = selection or choice.current
         if selection is None:
             return (
-                Part(
+                TextPart(
                     " ✗ the chosen config has errors; 1 shows them", "$error", "app.go('configs')"
                 ),
             )
         word = "run" if selection.run else "config"
         return (
-            Part(f" {word} ", "$muted", "choose_network"),
-            Part(f" {text.line(selection.name, 44)}  ", "bold", "choose_network"),
-            Part(selection.what, "$muted"),
+            TextPart(f" {word} ", "$muted", "choose_network"),
+            TextPart(f" {text.line(selection.name, 44)}  ", "bold", "choose_network"),
+            TextPart(selection.what, "$muted"),
         )
 
 

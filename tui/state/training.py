@@ -32,8 +32,8 @@ from engine.train.metric_buffer import Curve, MetricRing
 from engine.train.session import TrainingSession
 from engine.train.snapshot import Snapshot
 from tui.messages import (
-    Entry,
     Kind,
+    LogEntry,
     SnapshotTaken,
     TrainingEvent,
     TrainingFinished,
@@ -80,7 +80,7 @@ class Training:
         self.error: Exception | None = None
         self.history: list[Logs] = []
         self.lr_changes: list[tuple[int, float]] = []
-        self.entries: list[Entry] = []
+        self.entries: list[LogEntry] = []
         self._what = ""
         self._began = time.monotonic()
         self._wanted_lr: float | None = None
@@ -222,7 +222,7 @@ class Training:
                 self._note("error", f"internal error ({type(error).__name__}); see the log")
 
     def _note(self, kind: Kind, text: str) -> None:
-        self.entries.append(Entry(time.monotonic() - self._began, kind, clean(text)))
+        self.entries.append(LogEntry(time.monotonic() - self._began, kind, clean(text)))
         del self.entries[:-500]
         self.version += 1
 

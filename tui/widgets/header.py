@@ -2,7 +2,7 @@
 
 from tui import keymap
 from tui.redraw import Pace
-from tui.widgets.line import Line, Part
+from tui.widgets.line import Line, TextPart
 
 SYMBOLS = {
     "idle": "○",
@@ -43,19 +43,19 @@ class Header(Line):
             return
         wide, narrow = self.size.width >= 100, self.size.width < 78
         gap = "  " if wide else ""
-        parts = [Part(" cnn-tui " + gap, "bold $accent")]
+        parts = [TextPart(" cnn-tui " + gap, "bold $accent")]
         for spec in keymap.tabs():
             here = spec.id == active
             style = "bold $text on $primary-muted" if here else "$foreground"
             key = "bold $text on $primary-muted" if here else "bold $primary"
             action = f"app.go('{spec.id}')"
             title = f" {spec.title} " if here or not narrow else " "
-            parts.append(Part(f" {spec.key}", key, action, spec.hint))
-            parts.append(Part(f"{title}{gap if not here else ''}", style, action, spec.hint))
+            parts.append(TextPart(f" {spec.key}", key, action, spec.hint))
+            parts.append(TextPart(f"{title}{gap if not here else ''}", style, action, spec.hint))
             if here and gap:
-                parts.append(Part(gap))
+                parts.append(TextPart(gap))
         status = self._status(phase, fraction, wide)
-        self.show(tuple(parts), (Part(status, STYLES.get(phase, "$muted")),))
+        self.show(tuple(parts), (TextPart(status, STYLES.get(phase, "$muted")),))
 
     @staticmethod
     def _status(phase: str, fraction: float, wide: bool) -> str:

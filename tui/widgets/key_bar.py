@@ -4,7 +4,7 @@ from textual.screen import Screen
 
 from tui import keymap
 from tui.compat import action_is_enabled
-from tui.widgets.line import Line, Part
+from tui.widgets.line import Line, TextPart
 
 MOST = 8
 """Keys at a time."""
@@ -43,10 +43,10 @@ class KeyBar(Line):
             own.pop()
         self.show(
             tuple(part for parts in own for part in parts),
-            (*(part for parts in everywhere for part in parts), Part(" ")),
+            (*(part for parts in everywhere for part in parts), TextPart(" ")),
         )
 
-    def _parts(self, key: keymap.Key) -> list[Part]:
+    def _parts(self, key: keymap.Key) -> list[TextPart]:
         screen = self.screen
         usable = keymap.usable(key, screen.focused)
         if not usable:
@@ -57,8 +57,8 @@ class KeyBar(Line):
         label = screen.key_label(key) if hasattr(screen, "key_label") else key.label
         action = f"app.simulate_key('{pressed}')"
         return [
-            Part(f" {shown}", "bold $accent" if possible else "$muted 60%", action),
-            Part(
+            TextPart(f" {shown}", "bold $accent" if possible else "$muted 60%", action),
+            TextPart(
                 f" {label} ", "$foreground" if possible else "$muted 60%", action, key.description
             ),
         ]
@@ -68,5 +68,5 @@ class KeyBar(Line):
         return action_is_enabled(self.app, key.action, node)
 
 
-def _width(keys: list[list[Part]]) -> int:
+def _width(keys: list[list[TextPart]]) -> int:
     return sum(len(part.text) for parts in keys for part in parts)

@@ -8,7 +8,7 @@ from textual.widget import Widget
 
 
 @dataclass(frozen=True)
-class Part:
+class TextPart:
     """A piece of the line.
 
     Attributes:
@@ -32,19 +32,19 @@ class Line(Widget):
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
-        self._left: tuple[Part, ...] = ()
-        self._right: tuple[Part, ...] = ()
+        self._left: tuple[TextPart, ...] = ()
+        self._right: tuple[TextPart, ...] = ()
 
-    def show(self, left: tuple[Part, ...], right: tuple[Part, ...] = ()) -> None:
+    def show(self, left: tuple[TextPart, ...], right: tuple[TextPart, ...] = ()) -> None:
         """Set the parts."""
         if (left, right) != (self._left, self._right):
             self._left, self._right = left, right
             self.refresh()
 
-    def _layout(self) -> list[Part]:
+    def _layout(self) -> list[TextPart]:
         width = self.size.width
         used = sum(_cells(part.text) for part in self._left + self._right)
-        gap = Part(" " * max(width - used, 1))
+        gap = TextPart(" " * max(width - used, 1))
         return [*self._left, gap, *self._right] if self._right else [*self._left]
 
     def render(self) -> Content:
@@ -52,7 +52,7 @@ class Line(Widget):
             self.size.width, ellipsis=False
         )
 
-    def part_at(self, x: int) -> Part | None:
+    def part_at(self, x: int) -> TextPart | None:
         """What is at a column of the widget."""
         for part in self._layout():
             x -= _cells(part.text)

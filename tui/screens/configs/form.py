@@ -19,8 +19,8 @@ from textual.widgets import Static
 from engine.errors import ConfigError
 from tui import text
 from tui.screens.configs import form_rows
-from tui.screens.configs.form_field import Field
-from tui.screens.configs.form_rows import Row
+from tui.screens.configs.form_field import ValueField
+from tui.screens.configs.form_rows import FormRow
 from tui.state.document import Document
 
 _LABEL = 20  # columns, with the mark before it
@@ -41,12 +41,12 @@ class Form(VerticalScroll, can_focus=False, inherit_bindings=False):
     def __init__(self, document: Document, *, id: str | None = None) -> None:
         super().__init__(id=id, classes="pane")
         self._document = document
-        self._lines: list[Row | str] = []
+        self._lines: list[FormRow | str] = []
         self.cursor = 0  # a line, always that of a row
         self._changing = False
         self._wrong: set[str] = set()
         self._drawn = _Lines(self)
-        self.field = Field(self)
+        self.field = ValueField(self)
         self.border_title = "form"
 
     def compose(self) -> ComposeResult:
@@ -71,7 +71,7 @@ class Form(VerticalScroll, can_focus=False, inherit_bindings=False):
         places = self._places
         same = [i for i in places if getattr(self._lines[i], "path", "") == path]
         self.cursor = same[0] if same else min(places, key=lambda i: abs(i - self.cursor))
-        rows = [line for line in self._lines if isinstance(line, Row)]
+        rows = [line for line in self._lines if isinstance(line, FormRow)]
         self._wrong = form_rows.wrong(rows, [problem.path for problem in document.problems])
         if not self._changing:
             self.field.show(self.row, form_rows.shown(document, self.row))
@@ -97,13 +97,13 @@ class Form(VerticalScroll, can_focus=False, inherit_bindings=False):
 
     @property
     def _places(self) -> list[int]:
-        return [i for i, line in enumerate(self._lines) if isinstance(line, Row)]
+        return [i for i, line in enumerate(self._lines) if isinstance(line, FormRow)]
 
     @property
-    def row(self) -> Row:
+    def row(self) -> FormRow:
         """The row with the cursor."""
         line = self._lines[self.cursor]
-        assert isinstance(line, Row)
+        assert isinstance(line, FormRow)
         return line
 
     def focus(self, scroll_visible: bool = True) -> "Form":
@@ -158,7 +158,7 @@ class Form(VerticalScroll, can_focus=False, inherit_bindings=False):
         )
         return found.stylize_before("on $surface") if current else found
 
-    def _value(self, row: Row) -> Content:
+    def _value(self, row: FormRow) -> Content:
         if row.options:
             return self.choice(row).truncate(self.choice_width)
         given = form_rows.shown(self._document, row)
@@ -168,7 +168,7 @@ class Form(VerticalScroll, can_focus=False, inherit_bindings=False):
             value = Content.styled(form_rows.placeholder(self._document, row), "$muted 70%")
         return value.truncate(self.value_width, ellipsis=True)
 
-    def choice(self, row: Row, active: bool = False) -> Content:
+    def choice(self, row: FormRow, active: bool = False) -> Content:
         """All options side by side where there is room, else the chosen one between arrows."""
         explicit = row.switch or form_rows.value_at(self._document.values, row.path) is not None
         chosen = "bold $accent" if explicit else "$foreground"
@@ -185,7 +185,7 @@ class Form(VerticalScroll, can_focus=False, inherit_bindings=False):
             parts.append((f" {text.line(value)} ", "$error"))
         return Content.assemble(*parts)
 
-    def _fits(self, row: Row) -> bool:
+    def _fits(self, row: FormRow) -> bool:
         return sum(len(option) + 2 for option in row.options) <= self.choice_width
 
     # -- keys and clicks ------------------------------------------------------------------------
@@ -239,7 +239,7 @@ class Form(VerticalScroll, can_focus=False, inherit_bindings=False):
 
     def click(self, place: int, x: int) -> None:
         """Take a click on a column of the value of a line."""
-        if place >= len(self._lines) or not isinstance(self._lines[place], Row):
+        if place >= len(self._lines) or not isinstance(self._lines[place], FormRow):
             return
         again = place == self.cursor
         self.focus()
@@ -290,9 +290,9 @@ class _Lines(Widget):
         self._form.click(event.y, event.x - _LABEL)
 
 
-def _lines(document: Document) -> list[Row | str]:
+def _lines(document: Document) -> list[FormRow | str]:
     """The rows with their headings, an empty line before each heading but the first."""
-    lines: list[Row | str] = []
+    lines: list[FormRow | str] = []
     section = ""
     for row in form_rows.rows(document):
         if row.section != section:
@@ -314,7 +314,7 @@ def _unreadable(document: Document) -> Content:
     return Content("\n\n").join(parts)
 
 
-def _hint(row: Row) -> str:
+def _hint(row: FormRow) -> str:
     return "" if row.options else row.field.range.removeprefix("from ")
 
 

@@ -9,14 +9,14 @@ from textual.visual import Visual
 
 from tui import text
 from tui.screens.configs import form_rows
-from tui.screens.configs.form_rows import Row
+from tui.screens.configs.form_rows import FormRow
 from tui.widgets.text_field import TextField
 
 if TYPE_CHECKING:
     from tui.screens.configs.form import Form
 
 
-class Field(TextField):
+class ValueField(TextField):
     """The value of the chosen row; of one with options, the options."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -35,11 +35,11 @@ class Field(TextField):
     def __init__(self, form: "Form") -> None:
         super().__init__(compact=True, select_on_focus=False)
         self._form = form
-        self._row: Row | None = None
+        self._row: FormRow | None = None
         self._showing = False
         self.cursor_blink = False
 
-    def show(self, row: Row, value: str) -> None:
+    def show(self, row: FormRow, value: str) -> None:
         """Show a row and what is given for it, with the cursor behind it."""
         value = "" if row.options else text.line(value)
         if row == self._row and value == self.value:

@@ -20,7 +20,7 @@ _CALLBACKS = tuple(name for name, cls in CALLBACKS.items() if not cls.always_on)
 
 
 @dataclass(frozen=True)
-class Row:
+class FormRow:
     """One line of the form.
 
     Attributes:
@@ -42,14 +42,14 @@ class Row:
     depth: int = 0
 
 
-def rows(document: Document) -> list[Row]:
+def rows(document: Document) -> list[FormRow]:
     """The rows that fit the document as it is, section by section."""
     found = list(_rows(document))
     sections = list(dict.fromkeys(row.section for row in found if row.section != _LAST))
     return sorted(found, key=lambda row: [*sections, _LAST].index(row.section))
 
 
-def _rows(document: Document) -> Iterator[Row]:
+def _rows(document: Document) -> Iterator[FormRow]:
     scheduler = value_at(document.values, "train.scheduler.name")
     kind = _SCHEDULER_ALIASES.get(scheduler, scheduler)
     for field in fields():
@@ -62,9 +62,9 @@ def _rows(document: Document) -> Iterator[Row]:
             continue
         if path == "train.scheduler":
             names = next(f.choices for f in fields() if f.path == "train.scheduler.name")
-            yield Row(path, field, "scheduler", "schedule", (OFF, *names), switch=True)
+            yield FormRow(path, field, "scheduler", "schedule", (OFF, *names), switch=True)
         elif path == "train.warmup":
-            yield Row(path, field, "warm-up", "schedule", (OFF, "on"), switch=True)
+            yield FormRow(path, field, "warm-up", "schedule", (OFF, "on"), switch=True)
         elif path == "train.scheduler.name" or field.kind == "section":
             continue
         elif path.startswith("train.warmup."):
@@ -88,20 +88,20 @@ def _section(path: str) -> str:
     return head if "." in path else "experiment"
 
 
-def _plain(field: Field, section: str, depth: int = 0) -> Row:
+def _plain(field: Field, section: str, depth: int = 0) -> FormRow:
     options = field.choices
     if field.kind == "boolean":
         options = ("false", "true")
     label = field.path.split(".")[-1]
     if field.path.startswith("train.checkpoint_every."):
         label = f"save every {label}"
-    return Row(field.path, field, label, section, options, depth=depth)
+    return FormRow(field.path, field, label, section, options, depth=depth)
 
 
-def _callback_rows(document: Document) -> Iterator[Row]:
+def _callback_rows(document: Document) -> Iterator[FormRow]:
     for name in _CALLBACKS:
         base = next(f for f in fields() if f.path == f"callbacks.*.{name}")
-        yield Row(f"callbacks.{name}", base, name, "callbacks", (OFF, "on"), switch=True)
+        yield FormRow(f"callbacks.{name}", base, name, "callbacks", (OFF, "on"), switch=True)
         place = callback_index(document, name)
         if place is None:
             continue
@@ -123,7 +123,7 @@ def callback_index(document: Document, name: str) -> int | None:
 # -- showing --------------------------------------------------------------------------------
 
 
-def shown(document: Document, row: Row) -> str:
+def shown(document: Document, row: FormRow) -> str:
     """What is given for the row; of a choice also the default, else empty where that counts."""
     if row.switch:
         return _switch_state(document, row)
@@ -135,7 +135,7 @@ def shown(document: Document, row: Row) -> str:
     return _word(value)
 
 
-def placeholder(document: Document, row: Row) -> str:
+def placeholder(document: Document, row: FormRow) -> str:
     """What is said where nothing is given: the default."""
     if row.path == "name":
         return document.config.name if document.config is not None else "the file's name"
@@ -146,7 +146,7 @@ def placeholder(document: Document, row: Row) -> str:
     return _word(row.field.default)
 
 
-def help_text(document: Document, row: Row) -> str:
+def help_text(document: Document, row: FormRow) -> str:
     """What the key does and what is expected, in a line."""
     field = row.field
     parts = [f"{row.label}: {field.description}"]
@@ -161,7 +161,7 @@ def help_text(document: Document, row: Row) -> str:
     return "; ".join(parts)
 
 
-def wrong(rows: Sequence[Row], paths: Iterable[str]) -> set[str]:
+def wrong(rows: Sequence[FormRow], paths: Iterable[str]) -> set[str]:
     """The paths of the rows that problems are about.
 
     A problem inside a value is that of its row; one of a whole section is that of all its rows.
@@ -180,7 +180,7 @@ def _word(value: Any) -> str:
     return "" if value is None else inline(value)
 
 
-def _switch_state(document: Document, row: Row) -> str:
+def _switch_state(document: Document, row: FormRow) -> str:
     if row.path.startswith("callbacks."):
         name = row.path.removeprefix("callbacks.")
         return "on" if callback_index(document, name) is not None else OFF
@@ -208,12 +208,12 @@ def value_at(values: Any, path: str) -> Any:
 # -- changing -------------------------------------------------------------------------------
 
 
-def is_text(row: Row) -> bool:
+def is_text(row: FormRow) -> bool:
     """Whether its value is typed; layers are written in the YAML."""
     return not row.options and row.path != "layers"
 
 
-def parse(row: Row, text: str) -> Any:
+def parse(row: FormRow, text: str) -> Any:
     """What was typed or chosen, as a value; ``DEFAULT`` for nothing."""
     text = text.strip()
     if not text:
@@ -226,7 +226,7 @@ def parse(row: Row, text: str) -> Any:
         return text
 
 
-def change(document: Document, row: Row, text: str) -> None:
+def change(document: Document, row: FormRow, text: str) -> None:
     """Let the document follow a control; undo takes back all that was done to one row.
 
     Raises:
@@ -247,7 +247,7 @@ def change(document: Document, row: Row, text: str) -> None:
     document.set_all(changes, row.path)
 
 
-def _switched(document: Document, row: Row, text: str) -> dict[str, Any]:
+def _switched(document: Document, row: FormRow, text: str) -> dict[str, Any]:
     if row.path.startswith("callbacks."):
         return _callback_switched(document, row.path.removeprefix("callbacks."), text == "on")
     if text in (OFF, ""):
@@ -276,7 +276,7 @@ def _callback_switched(document: Document, name: str, on: bool) -> dict[str, Any
     return {}
 
 
-def _callback_changed(document: Document, row: Row, value: Any) -> dict[str, Any]:
+def _callback_changed(document: Document, row: FormRow, value: Any) -> dict[str, Any]:
     _, place, name, key = row.path.split(".")
     if isinstance(value_at(document.values, f"callbacks.{place}.{name}"), dict):
         return {row.path: value}

@@ -25,7 +25,7 @@ from tui.screens.configs.summary import data_state
 from tui.screens.configs.yaml_text import highlighted
 from tui.state import line_ends
 from tui.state.document import Document
-from tui.widgets.line import Line, Part
+from tui.widgets.line import Line, TextPart
 
 _REST = 0.4  # seconds without a change before a config is measured
 
@@ -108,10 +108,17 @@ class ConfigsScreen(Saving, BaseScreen):
         config = document.config
         go.set_class(config is None, "-cannot")
         if config is None:
-            go.show((Part("e", "bold $accent", "edit"), Part("  correct it first", "bold", "edit")))
+            go.show(
+                (
+                    TextPart("e", "bold $accent", "edit"),
+                    TextPart("  correct it first", "bold", "edit"),
+                )
+            )
             return
         if self.cnn.training.running:
-            go.show((Part("2", "bold $accent", "app.go('train')"), Part("  watch the training")))
+            go.show(
+                (TextPart("2", "bold $accent", "app.go('train')"), TextPart("  watch the training"))
+            )
             return
         data = data_state(config)
         about = total_words(config, seconds)
@@ -119,9 +126,9 @@ class ConfigsScreen(Saving, BaseScreen):
         words = ", ".join(part for part in (about, ready) if part)
         go.show(
             (
-                Part("r", "bold $accent", "run"),
-                Part(f"  train {text.line(document.name, 24)} now", "bold $success", "run"),
-                Part(f"   {words}", "$foreground", "run"),
+                TextPart("r", "bold $accent", "run"),
+                TextPart(f"  train {text.line(document.name, 24)} now", "bold $success", "run"),
+                TextPart(f"   {words}", "$foreground", "run"),
             )
         )
 
@@ -131,14 +138,17 @@ class ConfigsScreen(Saving, BaseScreen):
         if command is None:
             broken = self.document.config is None
             why = "while the config has errors" if broken else "before it is saved"
-            line.show((Part(" $ ", "$muted"), Part(f"no shell command {why}", "$muted")))
+            line.show((TextPart(" $ ", "$muted"), TextPart(f"no shell command {why}", "$muted")))
             return
         line.show(
             (
-                Part(" $ ", "$muted"),
-                Part(text.line(command, room), "$foreground", "copy_command"),
+                TextPart(" $ ", "$muted"),
+                TextPart(text.line(command, room), "$foreground", "copy_command"),
             ),
-            (Part("y", "bold $accent", "copy_command"), Part(" copies ", "$muted", "copy_command")),
+            (
+                TextPart("y", "bold $accent", "copy_command"),
+                TextPart(" copies ", "$muted", "copy_command"),
+            ),
         )
 
     # -- actions --------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from tui.screens.choosing import Choosing
 from tui.screens.gradients import rows as check_rows
 from tui.state.selection import Selection
 from tui.widgets.empty import advice, hints
-from tui.widgets.line import Line, Part
+from tui.widgets.line import Line, TextPart
 from tui.widgets.run_bar import meter
 from tui.widgets.table import Table
 
@@ -90,7 +90,7 @@ class GradientsScreen(Choosing):
     # -- drawing --------------------------------------------------------------------------------
 
     def tick(self) -> None:
-        right = (Part(f"mode: {_MODES[self.mode]} ", "$foreground", "mode"),)
+        right = (TextPart(f"mode: {_MODES[self.mode]} ", "$foreground", "mode"),)
         self.query_one("#subject", Line).show(self.selection_parts(self.cnn.choice.current), right)
         table = self.query_one(CheckTable)
         job = self._job

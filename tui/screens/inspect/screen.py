@@ -21,7 +21,7 @@ from tui.screens.inspect.glossary import explained
 from tui.screens.inspect.histogram import Histogram
 from tui.state.network_inspector import NetworkInspector, Samples
 from tui.widgets.empty import hints
-from tui.widgets.line import Line, Part
+from tui.widgets.line import Line, TextPart
 from tui.widgets.table import Cell, Column, Table
 
 _LEVELS = {
@@ -146,14 +146,18 @@ class InspectScreen(Choosing):
 
     def _show_selection(self) -> None:
         context, inspection = self.inspector.context, self.inspector.inspection
-        right: tuple[Part, ...] = ()
+        right: tuple[TextPart, ...] = ()
         if context is not None and context.note:
-            right = (Part(f"{text.line(context.note, 60)} ", "$warning"),)
+            right = (TextPart(f"{text.line(context.note, 60)} ", "$warning"),)
         elif context is not None and inspection is not None and inspection.maps and context.samples:
             guess = _guess(
                 inspection.maps[context.places[-1].name], context.samples, inspection.sample
             )
-            right = (*guess, Part(" n", "bold $accent", "sample(1)"), Part(" next ", "$muted"))
+            right = (
+                *guess,
+                TextPart(" n", "bold $accent", "sample(1)"),
+                TextPart(" next ", "$muted"),
+            )
         left = self.selection_parts()
         while right and sum(len(part.text) for part in left + right) >= self.size.width:
             right = right[:-1] if len(right) > 3 else right[1:]
@@ -375,13 +379,13 @@ def _number(value: float | None, write: Callable[[float], str]) -> str:
     return "" if value is None else write(value)
 
 
-def _guess(logits: np.ndarray, samples: Samples, sample: int) -> tuple[Part, ...]:
+def _guess(logits: np.ndarray, samples: Samples, sample: int) -> tuple[TextPart, ...]:
     """What the network says of the image, and whether it is right."""
     label = samples.label(sample)
     name = text.line(samples.classes[label], 12)
     head = (
-        Part("image ", "$muted", "sample(1)"),
-        Part(f"#{samples.index(sample)}: {name}", "$muted", "sample(1)"),
+        TextPart("image ", "$muted", "sample(1)"),
+        TextPart(f"#{samples.index(sample)}: {name}", "$muted", "sample(1)"),
     )
     if logits.shape != (len(samples.classes),) or not np.isfinite(logits).all():
         return head
@@ -391,5 +395,5 @@ def _guess(logits: np.ndarray, samples: Samples, sample: int) -> tuple[Part, ...
     words = f"  {'✓' if right else '✗'} predicted {text.line(samples.classes[best], 12)} "
     return (
         *head,
-        Part(f"{words}{shares[best] / shares.sum():.0%}", "$success" if right else "$error"),
+        TextPart(f"{words}{shares[best] / shares.sum():.0%}", "$success" if right else "$error"),
     )

@@ -18,7 +18,7 @@ from tui.screens.runs.rows import COLOURS
 from tui.state.runs_store import LETTERS, RunsStore
 from tui.widgets.chart import Chart
 from tui.widgets.empty import hints
-from tui.widgets.line import Line, Part
+from tui.widgets.line import Line, TextPart
 from tui.widgets.table import Table
 from tui.widgets.text_field import TextField
 
@@ -156,19 +156,19 @@ class RunsScreen(RunActions):
     def _show_line(self) -> None:
         root = text.line(self.cnn.choice.runs_root, 40)
         parts = [
-            Part(f" {root}/ ", "bold"),
-            Part(
+            TextPart(f" {root}/ ", "bold"),
+            TextPart(
                 f" {len(self.store.known)} run{'' if len(self.store.known) == 1 else 's'}", "$muted"
             ),
         ]
         if self.store.marked:
-            parts.append(Part(f"  {len(self.store.marked)} marked", "$accent"))
+            parts.append(TextPart(f"  {len(self.store.marked)} marked", "$accent"))
         if self.sort != "newest":
-            parts.append(Part(f"  by {self.sort}", "$accent", "sort"))
+            parts.append(TextPart(f"  by {self.sort}", "$accent", "sort"))
         words, style = self.said
         room = self.size.width - sum(len(part.text) for part in parts) - 2
         self.query_one("#subject", Line).show(
-            tuple(parts), (Part(f"{text.line(words, max(room, 8))} ", style),) if words else ()
+            tuple(parts), (TextPart(f"{text.line(words, max(room, 8))} ", style),) if words else ()
         )
 
     def _show_runs(self, table: RunTable) -> None:

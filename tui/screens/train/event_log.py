@@ -9,7 +9,7 @@ from textual.strip import Strip
 from textual.visual import Visual
 
 from tui import text
-from tui.messages import Entry
+from tui.messages import LogEntry
 
 _STYLES = {"info": "$foreground", "good": "$success", "warning": "$warning", "error": "$error"}
 _MARGIN = 8
@@ -26,12 +26,12 @@ class EventLog(ScrollView, can_focus=True):
     def __init__(self, *, id: str | None = None, classes: str = "pane") -> None:
         super().__init__(id=id, classes=classes)
         self.border_title = "events"
-        self._entries: list[Entry] = []
-        self._lines: list[tuple[Entry, bool, str]] = []
+        self._entries: list[LogEntry] = []
+        self._lines: list[tuple[LogEntry, bool, str]] = []
         self._following = True
         self._at = 0
 
-    def show(self, entries: Sequence[Entry]) -> None:
+    def show(self, entries: Sequence[LogEntry]) -> None:
         """Draw, if anything changed; called with every tick."""
         if round(self.scroll_y) != self._at:  # somebody scrolled
             self._at = round(self.scroll_y)

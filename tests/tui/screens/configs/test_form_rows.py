@@ -4,7 +4,7 @@ import pytest
 
 from tests.support import TINY_CONFIG
 from tui.screens.configs import form_rows
-from tui.screens.configs.form_rows import Row
+from tui.screens.configs.form_rows import FormRow
 from tui.state.document import Document
 
 TINY = TINY_CONFIG.read_text()
@@ -15,7 +15,7 @@ def document() -> Document:
     return Document(Path("tiny.yaml"), TINY)
 
 
-def _row(document: Document, path: str) -> Row:
+def _row(document: Document, path: str) -> FormRow:
     return next(row for row in form_rows.rows(document) if row.path == path)
 
 

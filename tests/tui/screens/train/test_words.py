@@ -11,7 +11,7 @@ from tests.support.app_pilot import Until, seen
 from tests.support.fakes import train_to
 from tui import text
 from tui.app import CnnApp
-from tui.messages import Entry
+from tui.messages import LogEntry
 from tui.screens.train.event_log import EventLog
 from tui.widgets.chart import Chart
 
@@ -33,7 +33,11 @@ async def test_a_remark_is_shown_whole(width: int, height: int) -> None:
     async with LogApp().run_test(size=(width, height)) as pilot:
         log = pilot.app.query_one(EventLog)
         log.show(
-            [Entry(1.5, "info", "x"), Entry(75.0, "warning", REMARK), Entry(80.0, "good", "y")]
+            [
+                LogEntry(1.5, "info", "x"),
+                LogEntry(75.0, "warning", REMARK),
+                LogEntry(80.0, "good", "y"),
+            ]
         )
         await pilot.pause()
         height = log.virtual_size.height

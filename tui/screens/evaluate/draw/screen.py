@@ -18,7 +18,7 @@ from tui.screens.base import BaseScreen
 from tui.screens.evaluate.draw.canvas import Pad
 from tui.state.selection import Selection
 from tui.widgets.empty import hints
-from tui.widgets.line import Line, Part
+from tui.widgets.line import Line, TextPart
 from tui.widgets.run_bar import meter
 from tui.widgets.tiles import Tiles
 
@@ -121,9 +121,9 @@ class DrawScreen(BaseScreen):
         name = text.line(self._selection.name, 44)
         self.query_one("#subject", Line).show(
             (
-                Part(" run ", "$muted"),
-                Part(f" {name}  ", "bold"),
-                Part(self._selection.what, "$muted"),
+                TextPart(" run ", "$muted"),
+                TextPart(f" {name}  ", "bold"),
+                TextPart(self._selection.what, "$muted"),
             )
         )
         pad = self.query_one(Pad)
