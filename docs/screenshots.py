@@ -21,7 +21,7 @@ from engine.config import load
 from engine.resources import shipped
 from engine.train.session import TrainingSession
 from tui.app import CnnApp
-from tui.screens.evaluate.draw.canvas import Pad
+from tui.screens.evaluate.draw.canvas import DrawingCanvas
 from tui.screens.evaluate.draw.screen import DrawScreen
 from tui.screens.evaluate.screen import EvaluateScreen
 from tui.screens.gradients.screen import GradientsScreen
@@ -127,7 +127,7 @@ async def _draw(app: CnnApp) -> None:
     screen = app.screen
     assert isinstance(screen, DrawScreen)
     await _until(lambda: screen.ready and not app.jobs)
-    pad = screen.query_one(Pad)
+    pad = screen.query_one(DrawingCanvas)
     for start, end in pairwise(THREE):
         pad.drawing.stroke(start, end)
     pad.cursor = THREE[-1]

@@ -23,7 +23,7 @@ from tui.screens.dialogs import Confirm
 from tui.screens.resume_prompt import offer_to_resume
 from tui.shut_down import HANGUP, ExitSequence, logged
 from tui.state.selection import Choice
-from tui.state.settings import Settings
+from tui.state.settings import AppSettings
 from tui.state.speed import Speedometer
 from tui.state.training import Training
 from tui.state.workspace import Workspace
@@ -78,11 +78,11 @@ class CnnApp(compat.FaultApp):
         self,
         workspace: Workspace | None = None,
         *,
-        settings: Settings | None = None,
+        settings: AppSettings | None = None,
         log_path: Path | None = None,
     ) -> None:
         super().__init__()
-        self.settings = settings or Settings()
+        self.settings = settings or AppSettings()
         self.workspace = workspace or Workspace.opened()
         self.log_path = log_path
         self.training = Training(self)

@@ -12,7 +12,7 @@ from engine.errors import ConfigError, RunError
 from engine.sanitize import visible
 from engine.services.signals import LastResort, Signals
 from tui.app import CnnApp
-from tui.state.settings import Settings, state_dir
+from tui.state.settings import AppSettings, state_dir
 from tui.state.workspace import Workspace
 
 _LAST = 5.0
@@ -30,7 +30,7 @@ def launch(config: Path | None, overrides: Sequence[str] = ()) -> int:
         0, 1 after a crash, 2 where an override is wrong, 130, 143 or 129 after a signal.
     """
     log_path = open_log()
-    settings = Settings.load()
+    settings = AppSettings.load()
     workspace = Workspace.opened(config, settings.config)
     try:
         workspace.document.override(overrides)

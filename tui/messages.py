@@ -53,7 +53,7 @@ class LogEntry:
 
 
 @dataclass(frozen=True)
-class View:
+class TrainingView:
     """Where the training is, in numbers.
 
     Attributes:
@@ -94,11 +94,11 @@ def progress_view(
     last: Logs,
     epoch_seconds: float,
     lr: float,
-) -> View:
+) -> TrainingView:
     """Where a session is that has begun.
 
     Args:
-        phase: as in ``View``.
+        phase: as in ``TrainingView``.
         session: the session.
         epochs: how many there are to be.
         last: the logs of the epoch before; empty in the first one.
@@ -109,7 +109,7 @@ def progress_view(
     epoch = min(progress.epoch + 1, epochs)
     rate = progress.samples / progress.epoch_seconds if progress.step else 0.0
     left = epoch_seconds * (1 - progress.step / max(steps, 1))
-    return View(
+    return TrainingView(
         phase,
         done=session.done,
         total=session.total,

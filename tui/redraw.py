@@ -6,7 +6,7 @@ TURN = 0.47
 """Seconds; two ticks of the app."""
 
 
-class Pace:
+class RedrawTimer:
     """At once when it is something else, and every other tick while only its numbers change.
 
     Every drawing while a network trains takes something from the training, and nobody reads

@@ -5,7 +5,7 @@ from textual.pilot import Pilot
 from tui.app import CnnApp
 from tui.screens.configs.edit_screen import EditScreen
 from tui.screens.configs.form import Form
-from tui.state.document import Document
+from tui.state.document import ConfigDocument
 
 
 async def to_row(pilot: Pilot, path: str = "") -> Form:
@@ -21,13 +21,13 @@ async def to_row(pilot: Pilot, path: str = "") -> Form:
     return form
 
 
-def document_of(pilot: Pilot) -> Document:
+def document_of(pilot: Pilot) -> ConfigDocument:
     app = pilot.app
     assert isinstance(app, CnnApp)
     return app.workspace.document
 
 
-def all_rows_on(document: Document) -> None:
+def all_rows_on(document: ConfigDocument) -> None:
     """Switch on all that brings rows of its own."""
     document.set("train.warmup", {"steps": 10})
     document.set("train.scheduler", {"name": "one_cycle"})

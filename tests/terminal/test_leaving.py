@@ -72,7 +72,7 @@ def test_it_can_be_left_when_its_folder_is_gone(terminal: Tmux, place: str, way:
 STEPS = [
     "tui.state.training.Training.stop",
     "tui.state.training.Training.thread_alive",
-    "tui.state.settings.Settings.save",
+    "tui.state.settings.AppSettings.save",
     "tui.app.CnnApp.exit",
     "textual.app.App._shutdown",
     "textual.screen.Screen._on_screen_suspend",

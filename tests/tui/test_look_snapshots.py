@@ -16,7 +16,7 @@ from tests.tui.screens.evaluate.test_screen import measurement
 from tests.tui.screens.gradients.test_screen import row
 from tui.app import CnnApp
 from tui.screens.evaluate import screen
-from tui.screens.evaluate.draw.canvas import Pad
+from tui.screens.evaluate.draw.canvas import DrawingCanvas
 from tui.screens.evaluate.draw.screen import DrawScreen, Guesses
 from tui.screens.evaluate.screen import EvaluateScreen
 from tui.screens.gradients.screen import GradientsScreen
@@ -160,7 +160,7 @@ def test_draw(snap_compare: Compare, make_app: MakeApp, home: Path, size: tuple[
         await settle(pilot, lambda: pilot.app.screen.ready and not pilot.app.jobs)
         await pilot.press("d")
         await settle(pilot, lambda: isinstance(pilot.app.screen, DrawScreen))
-        pad = pilot.app.screen.query_one(Pad)
+        pad = pilot.app.screen.query_one(DrawingCanvas)
         for start, end in (((5, 7), (5, 20)), ((5, 20), (23, 11))):
             pad.drawing.stroke(start, end)
         await pilot.press("space")

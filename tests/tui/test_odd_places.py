@@ -20,8 +20,8 @@ from tui.app import CnnApp
 from tui.cli import main as command_line
 from tui.cli.parser import path as typed_path
 from tui.screens.dialogs import AskPath
-from tui.state.document import Document
-from tui.state.settings import Settings, state_dir
+from tui.state.document import ConfigDocument
+from tui.state.settings import AppSettings, state_dir
 from tui.state.workspace import Workspace
 
 MakeApp = Callable[..., CnnApp]
@@ -101,10 +101,10 @@ async def test_configs_that_may_not_be_read_are_no_trouble(home: Path) -> None:
 
 async def test_without_a_home_folder_nothing_is_remembered(nobody: None, until: Until) -> None:
     assert state_dir() is None
-    Settings(theme="x").save()
-    assert Settings.load() == Settings()
+    AppSettings(theme="x").save()
+    assert AppSettings.load() == AppSettings()
     assert launch.open_log() is None
-    app = CnnApp(Workspace.opened(None, Settings.load().config))
+    app = CnnApp(Workspace.opened(None, AppSettings.load().config))
     async with app.run_test() as pilot:
         await pilot.press("q")
         await until(pilot, lambda: not app.is_running)
@@ -140,7 +140,7 @@ def test_a_printed_command_means_the_same_path_to_a_shell(name: str, tmp_path: P
 def test_the_copied_command_opens_the_config(name: str, home: Path) -> None:
     path = home / f"{name}.yaml"
     path.write_text((home / "configs" / "tiny.yaml").read_text())
-    for document in (Document.open(path), Document.open(Path(path.name))):
+    for document in (ConfigDocument.open(path), ConfigDocument.open(Path(path.name))):
         command = document.command()
         assert command is not None
         assert command.isprintable()

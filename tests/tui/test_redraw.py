@@ -1,7 +1,7 @@
 import pytest
 
 from tui import redraw
-from tui.redraw import Pace
+from tui.redraw import RedrawTimer
 
 
 def test_at_once_for_something_else_and_now_and_then_for_the_same(
@@ -9,7 +9,7 @@ def test_at_once_for_something_else_and_now_and_then_for_the_same(
 ) -> None:
     now = 100 * redraw.TURN + 0.01
     monkeypatch.setattr(redraw.time, "monotonic", lambda: now)
-    one, other = Pace(), Pace()
+    one, other = RedrawTimer(), RedrawTimer()
     assert one.due("training")
     assert not one.due("training")
     assert one.due("paused")

@@ -12,7 +12,7 @@ from engine.train.session import TrainingSession
 from tests.support.app_pilot import Until, tap, training
 from tui.app import CnnApp
 from tui.screens.dialogs import Confirm
-from tui.state.settings import Settings
+from tui.state.settings import AppSettings
 from tui.state.workspace import Workspace
 
 MakeApp = Callable[..., CnnApp]
@@ -93,7 +93,7 @@ async def test_the_next_session_opens_with_the_same_config_and_theme(
         theme = app.theme
         await tap(pilot, "q")
         await until(pilot, lambda: not app.is_running)
-    settings = Settings.load()
+    settings = AppSettings.load()
     assert settings.theme == theme
     assert Workspace.opened(None, settings.config).document.name == "tiny"
     assert CnnApp(settings=settings).theme == theme

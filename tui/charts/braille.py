@@ -16,7 +16,7 @@ _DOTS = np.array([[0x40, 0x80], [0x04, 0x20], [0x02, 0x10], [0x01, 0x08]], dtype
 _FIRST = 0x2800
 
 
-class Canvas:
+class BrailleCanvas:
     """Cells with dots; a line covers the cells of those before it.
 
     Args:

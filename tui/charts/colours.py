@@ -68,6 +68,6 @@ def image_levels(images: Array) -> Array:
     return (red * _CUBE + green) * _CUBE + blue
 
 
-def ink(background: str) -> str:
+def text_colour(background: str) -> str:
     """Black or white, whichever can be read on a colour."""
     return "#000000" if Color.parse(background).brightness > 0.45 else "#ffffff"

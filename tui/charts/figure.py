@@ -9,7 +9,7 @@ import numpy as np
 
 from tui import compat
 from tui.charts import scales
-from tui.charts.braille import Canvas
+from tui.charts.braille import BrailleCanvas
 from tui.charts.scales import Array
 
 Colour = tuple[int, int, int]
@@ -44,7 +44,7 @@ class Series:
 
 
 @dataclass(frozen=True)
-class Mark:
+class Marker:
     """A symbol at a point: the best epoch, a change of the learning rate, where it broke.
 
     An infinite ``y`` puts it at the lower or upper edge.
@@ -71,7 +71,7 @@ class Picture:
     """
 
     series: tuple[Series, ...] = ()
-    marks: tuple[Mark, ...] = ()
+    marks: tuple[Marker, ...] = ()
     x_end: float = 1.0
     log: bool = False
     y_limits: tuple[float, float] | None = None
@@ -190,12 +190,12 @@ class _Frame:
     # canvas chose, so that points lie on their lines and ticks beside them.
 
     def _snap_x(self, x: float) -> float:
-        column = Canvas.cell(x / self.end, self.columns, 2)
+        column = BrailleCanvas.cell(x / self.end, self.columns, 2)
         return column * self.end / max(self.columns - 1, 1)
 
     def _snap_y(self, y: float) -> float:
         span = self.high - self.low
-        row = Canvas.cell((y - self.low) / span, self.rows, 4)
+        row = BrailleCanvas.cell((y - self.low) / span, self.rows, 4)
         return self.low + row * span / max(self.rows - 1, 1)
 
     def _put(
@@ -214,7 +214,7 @@ class _Frame:
         Handed to plotext as points, the lines would take more time than all the rest. Where it
         has put a dot or a mark they are below.
         """
-        canvas = Canvas(self.columns, self.rows)
+        canvas = BrailleCanvas(self.columns, self.rows)
         for i, (series, pieces) in enumerate(self.series):
             if series.marker == "braille":
                 for x, y in pieces:
@@ -226,7 +226,7 @@ class _Frame:
                 matrix.marker[up + row][right + column] = character
                 matrix.fullground[up + row][right + column] = colours[i]
 
-    def _mark(self, figure: Any, mark: Mark, rgb: Rgb) -> None:
+    def _mark(self, figure: Any, mark: Marker, rgb: Rgb) -> None:
         x = scales.finite([mark.x])[0]
         if np.isnan(x):
             return

@@ -17,7 +17,7 @@ NUMBER = 6
 
 
 @dataclass(frozen=True)
-class Place:
+class LayerPlace:
     """A layer's place in its network.
 
     Attributes:
@@ -71,13 +71,13 @@ class Gallery:
         return self.pictures.ndim == 4
 
 
-def places(model: Sequential, in_shape: Shape) -> tuple[Place, ...]:
+def places(model: Sequential, in_shape: Shape) -> tuple[LayerPlace, ...]:
     """Every layer that computes, in order."""
-    found: list[Place] = []
+    found: list[LayerPlace] = []
     flattened: Shape | None = None
     for i, (name, layer, inside, outside) in enumerate(model.named_shapes(in_shape)):
         found.append(
-            Place(
+            LayerPlace(
                 name=name,
                 kind=type(layer).__name__,
                 layer=repr(layer),
@@ -102,7 +102,7 @@ def _image_shape(layer: Layer, inside: Shape, flattened: Shape | None) -> Shape 
     return flattened if math.prod(flattened) == inside[0] and flattened[1] > 1 else None
 
 
-def filters(place: Place, layer: LayerSnapshot, view: int) -> Gallery | None:
+def filters(place: LayerPlace, layer: LayerSnapshot, view: int) -> Gallery | None:
     """The weight of a layer as pictures; None if it has none.
 
     A convolution gives one picture a filter, of one input channel; if it sees the images, at
@@ -145,7 +145,7 @@ def filters(place: Place, layer: LayerSnapshot, view: int) -> Gallery | None:
     return Gallery(_as_rows(weight), ("",), _strong(weight), f"{weight.size} scales")
 
 
-def maps(place: Place, output: Array) -> Gallery:
+def maps(place: LayerPlace, output: Array) -> Gallery:
     """What a layer made of one image: a picture for every channel, or one of all features.
 
     Args:

@@ -38,7 +38,7 @@ DEFAULT = object()
 """In place of a value: the key is taken out, so that its default counts."""
 
 
-class Document:
+class ConfigDocument:
     """A config's text with its meaning; form and YAML are two views of it.
 
     Attributes:
@@ -69,7 +69,7 @@ class Document:
         self._understand()
 
     @classmethod
-    def open(cls, path: Path) -> "Document":
+    def open(cls, path: Path) -> "ConfigDocument":
         """Read a file; one that cannot be read is an empty document with that problem."""
         document = cls(path, "")
         file = document._file

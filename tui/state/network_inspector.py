@@ -20,7 +20,7 @@ from engine.train import factory
 from engine.train.snapshot import LayerSnapshot, Snapshot, weights_snapshot
 from engine.train.weights import load_model
 from tui.charts import layer_images
-from tui.charts.layer_images import Place
+from tui.charts.layer_images import LayerPlace
 from tui.jobs import Job
 from tui.state.selection import Selection, find_dataset
 
@@ -87,7 +87,7 @@ class InspectionContext:
         note: why something is missing, in one line; empty if nothing is.
     """
 
-    places: tuple[Place, ...]
+    places: tuple[LayerPlace, ...]
     model: Sequential
     start: dict[str, LayerSnapshot] | None
     samples: Samples | None

@@ -26,7 +26,7 @@ def state_dir() -> Path | None:
 
 
 @dataclass
-class Settings:
+class AppSettings:
     """The last session.
 
     Attributes:
@@ -40,7 +40,7 @@ class Settings:
     declined: str = ""
 
     @classmethod
-    def load(cls) -> "Settings":
+    def load(cls) -> "AppSettings":
         """Those of the last session; the defaults where there is no file, or not a good one."""
         folder = state_dir()
         if folder is None:

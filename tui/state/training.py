@@ -37,7 +37,7 @@ from tui.messages import (
     SnapshotTaken,
     TrainingEvent,
     TrainingFinished,
-    View,
+    TrainingView,
     progress_view,
 )
 from tui.text import clean, metric, significant
@@ -299,7 +299,7 @@ class Training:
 
     @property
     def phase(self) -> str:
-        """As in ``View``."""
+        """As in ``TrainingView``."""
         if self.session is None:
             return "idle"
         if self._running:
@@ -322,12 +322,12 @@ class Training:
             return float("nan")
         return Speed.of(sample, *split_sizes(self.config)).epoch_seconds
 
-    def view(self) -> View:
+    def view(self) -> TrainingView:
         """Where it is, now."""
         session, phase = self.session, self.phase
         if session is None or self.started is None:
             done, total = (session.done, session.total) if session else (0, 0)
-            return View(phase, what=self._what, done=done, total=total)
+            return TrainingView(phase, what=self._what, done=done, total=total)
         return progress_view(
             phase,
             session,

@@ -8,7 +8,7 @@ from engine.paths import real_path
 from engine.resources import shipped
 from engine.services.configs import DEFAULT, resolve
 from tui.state.disk_file import Stamp, stamp_of
-from tui.state.document import Document, News
+from tui.state.document import ConfigDocument, News
 
 
 class Workspace:
@@ -23,7 +23,7 @@ class Workspace:
     def __init__(self, paths: list[Path], chosen: Path) -> None:
         self._folder = real_path(Path())  # it may be removed later; files keep their names
         self._extra = [chosen]
-        self._open: dict[Path, Document] = {}
+        self._open: dict[Path, ConfigDocument] = {}
         self._stamps: dict[Path, Stamp | None] = {}
         self.version = 0
         self.paths = paths
@@ -53,7 +53,7 @@ class Workspace:
         self._stamps = {key: stamp_of(key) for key in found}
         self.version += 1
 
-    def look(self) -> list[tuple[Document, News]]:
+    def look(self) -> list[tuple[ConfigDocument, News]]:
         """Look what has become of all files; what is open and not changed here follows them.
 
         Returns:
@@ -76,22 +76,22 @@ class Workspace:
             self.rescan()
         return news
 
-    def forget(self, document: Document) -> None:
+    def forget(self, document: ConfigDocument) -> None:
         """A config whose file is gone is not wanted any more."""
         self._open = {k: d for k, d in self._open.items() if d is not document}
         self._extra = [path for path in self._extra if path != document.path]
         self.rescan()
         self.choose(self.paths[0])
 
-    def choose(self, path: Path) -> Document:
+    def choose(self, path: Path) -> ConfigDocument:
         """Open a config; one that is open already keeps its unsaved changes."""
         key = self._key(path)
         if key not in self._open:
-            self._open[key] = Document.open(path)
+            self._open[key] = ConfigDocument.open(path)
         self.document = self._open[key]
         return self.document
 
-    def saved_as(self, document: Document) -> None:
+    def saved_as(self, document: ConfigDocument) -> None:
         """A document has another file now."""
         assert document.path is not None
         self._open = {k: d for k, d in self._open.items() if d is not document}
@@ -99,7 +99,7 @@ class Workspace:
         self._extra.append(document.path)
         self.rescan()
 
-    def opened_document(self, path: Path) -> Document | None:
+    def opened_document(self, path: Path) -> ConfigDocument | None:
         """A config with its unsaved changes; None if it was not opened yet."""
         return self._open.get(self._key(path))
 
@@ -113,7 +113,7 @@ class Workspace:
         return real_path(self._folder / path)
 
     @property
-    def dirty(self) -> list[Document]:
+    def dirty(self) -> list[ConfigDocument]:
         """All that have unsaved changes."""
         return [document for document in self._open.values() if document.dirty]
 

@@ -11,10 +11,10 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.charts.figure import Colour, Mark, Picture, Series, fits, plot
+from tui.charts.figure import Colour, Marker, Picture, Series, fits, plot
 from tui.compat import new_figure
 
-__all__ = ["Chart", "Mark", "Picture", "Series"]
+__all__ = ["Chart", "Marker", "Picture", "Series"]
 
 
 class Chart(Widget, can_focus=True):

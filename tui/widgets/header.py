@@ -1,7 +1,7 @@
 """The top line: the screens, and what the training is doing."""
 
 from tui import keymap
-from tui.redraw import Pace
+from tui.redraw import RedrawTimer
 from tui.widgets.line import Line, TextPart
 
 SYMBOLS = {
@@ -35,11 +35,11 @@ class Header(Line):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._pace = Pace()
+        self._redraw_timer = RedrawTimer()
 
     def show_state(self, active: str, phase: str, fraction: float) -> None:
         """Draw, if anything changed; how far the training is, only now and then."""
-        if not self._pace.due((active, phase, self.size)):
+        if not self._redraw_timer.due((active, phase, self.size)):
             return
         wide, narrow = self.size.width >= 100, self.size.width < 78
         gap = "  " if wide else ""

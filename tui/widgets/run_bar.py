@@ -4,8 +4,8 @@ from textual.content import Content
 from textual.widgets import Static
 
 from tui import text
-from tui.messages import View
-from tui.redraw import Pace
+from tui.messages import TrainingView
+from tui.redraw import RedrawTimer
 from tui.state.training import Training
 from tui.widgets.header import STYLES, SYMBOLS
 
@@ -20,20 +20,20 @@ class RunBar(Static):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id, markup=False)
         self._shown: object = None
-        self._pace = Pace()
+        self._redraw_timer = RedrawTimer()
 
-    def show(self, training: Training, view: View) -> None:
+    def show(self, training: Training, view: TrainingView) -> None:
         """Draw, if anything changed; how far the training is, only now and then."""
         step = view.step if view.phase == "paused" else None
         state = training.session, view.phase, step, training.stopping, training.ended
-        if not self._pace.due((*state, self.size)):
+        if not self._redraw_timer.due((*state, self.size)):
             return
         content = Content("\n").join([self._who(training, view), self._how_far(training, view)])
         if (content, self.size) != self._shown:
             self._shown = (content, self.size)
             self.update(content, layout=False)  # it is always two lines high
 
-    def _who(self, training: Training, view: View) -> Content:
+    def _who(self, training: Training, view: TrainingView) -> Content:
         config = training.config
         if config is None:
             return Content("")
@@ -52,7 +52,7 @@ class RunBar(Static):
         who = Content.assemble(*parts).truncate(width, ellipsis=True, pad=True)
         return who.append_text(speed, "$muted")
 
-    def _how_far(self, training: Training, view: View) -> Content:
+    def _how_far(self, training: Training, view: TrainingView) -> Content:
         style = STYLES.get(view.phase, "$muted")
         parts = [(f"{SYMBOLS.get(view.phase, '○')} {_word(training, view)}", f"bold {style}")]
         width = max(self.size.width - 2, 20)
@@ -70,7 +70,7 @@ class RunBar(Static):
             parts.append((f"  {self._result(training)}", "$foreground"))
         return Content.assemble(*parts).truncate(width, ellipsis=True)
 
-    def _rest(self, view: View) -> str:
+    def _rest(self, view: TrainingView) -> str:
         if view.phase == "paused":
             return f"batch {view.step}/{view.steps_per_epoch}  lr {text.significant(view.lr)}"
         if self.size.width < 76:
@@ -91,7 +91,7 @@ class RunBar(Static):
         return f"after {epochs}"
 
 
-def _word(training: Training, view: View) -> str:
+def _word(training: Training, view: TrainingView) -> str:
     if training.stopping:
         return "stopping"
     if view.phase == "downloading":

@@ -1,4 +1,4 @@
-"""What widgets share that draw their own lines: styles by the theme's names, made only once."""
+"""Cached styles by the names of the theme, for widgets that draw their own lines."""
 
 from rich.segment import Segment
 from rich.style import Style as RichStyle
@@ -13,25 +13,25 @@ def half_blocks(upper: str, lower: str, length: int) -> Segment:
     return Segment("▀" * length, RichStyle(color=upper, bgcolor=lower))
 
 
-class Inked(Widget):
-    """Colours are asked for hundreds of times a second; Textual computes them anew every time.
+class ThemedWidget(Widget):
+    """A widget that caches its styles, which Textual would compute anew for every line.
 
     Beside another base class it comes last: Textual takes the CSS of the first.
     """
 
-    _inks: dict[str, RichStyle]
-    _ink_key: tuple[object, ...] = ()
+    _styles_by_words: dict[str, RichStyle]
+    _style_key: tuple[object, ...] = ()
 
     def notify_style_update(self) -> None:
-        self._ink_key = ()
+        self._style_key = ()
         super().notify_style_update()
 
     @property
     def base(self) -> RichStyle:
         """The widget's own style, as ``rich_style`` is."""
-        return self.ink("")
+        return self.style_for("")
 
-    def ink(self, words: str) -> RichStyle:
+    def style_for(self, words: str) -> RichStyle:
         """The widget's own style with other colours.
 
         Args:
@@ -39,20 +39,27 @@ class Inked(Widget):
                 ``on`` that of the background. ``bold error on panel``.
         """
         key = (self.app.theme, self.has_focus)
-        if key != self._ink_key:
-            self._ink_key, self._inks = key, {"": self.rich_style}
-        if words not in self._inks:
-            self._inks[words] = self._mixed(words)
-        return self._inks[words]
+        if key != self._style_key:
+            self._style_key, self._styles_by_words = key, {"": self.rich_style}
+        if words not in self._styles_by_words:
+            self._styles_by_words[words] = self._mixed(words)
+        return self._styles_by_words[words]
 
     def colour(self, variable: str) -> str:
         """A variable of the theme, as ``#rrggbb``."""
         return Color.parse(self.app.theme_variables.get(variable, "#888888")).hex6
 
+    @property
+    def palette(self) -> str:
+        """Which colours are used, as in ``colours.diverging``."""
+        if self.app.no_color:
+            return "grey"
+        return "dark" if self.app.current_theme.dark else "light"
+
     def _mixed(self, words: str) -> RichStyle:
         front, _, back = words.partition(" on ")
         names = [name for name in front.split() if name != "bold"]
-        return self._inks[""] + RichStyle(
+        return self._styles_by_words[""] + RichStyle(
             color=self.colour(names[0]) if names else None,
             bgcolor=self.colour(back) if back else None,
             bold="bold" in front.split() or None,

@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tui.widgets.styles import Inked
+from tui.widgets.styles import ThemedWidget
 
 Cell = tuple[str, str]
 """What is written, and its style: a variable of the theme, with ``bold`` before it or not."""
@@ -37,7 +37,7 @@ class Column:
     least: int = 0
 
 
-class Table(ScrollView, Inked, can_focus=True):
+class Table(ScrollView, ThemedWidget, can_focus=True):
     """Rows under a fixed first line, with a cursor; ``show`` sets them.
 
     Text is shown as it stands; whoever shows text from files cleans it before (``tui.text``).
@@ -191,20 +191,20 @@ class Table(ScrollView, Inked, can_focus=True):
             return self._line(self.rows[row], "▸", width, back)
         if not self.rows and self.empty and y == 2:
             text = set_cell_size(f"  {self.empty}", width)
-            return Strip([Segment(text, self.ink("muted"))], width)
+            return Strip([Segment(text, self.style_for("muted"))], width)
         return Strip.blank(width, self.base)
 
     def _line(self, cells: Sequence[Cell], mark: str, width: int, back: str) -> Strip:
-        segments = [Segment(mark, self.ink(f"bold primary{back}"))]
+        segments = [Segment(mark, self.style_for(f"bold primary{back}"))]
         for column, (text, style), space in zip(
             self.columns, cells, self._layout(width), strict=True
         ):
             if space < 0:
                 continue
-            ink = self.ink(f"{style or 'foreground'}{back}")
+            ink = self.style_for(f"{style or 'foreground'}{back}")
             segments.append(Segment(_fit(text, space, column.right), ink))
-            segments.append(Segment("  ", self.ink(back)))
-        return Strip(segments).adjust_cell_length(width, self.ink(back))
+            segments.append(Segment("  ", self.style_for(back)))
+        return Strip(segments).adjust_cell_length(width, self.style_for(back))
 
     def _layout(self, width: int) -> list[int]:
         """The width of every column; -1 for those that are left out."""

@@ -14,7 +14,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui.charts import colours
-from tui.widgets.styles import Inked, half_blocks
+from tui.widgets.styles import ThemedWidget, half_blocks
 
 Array = np.ndarray
 
@@ -95,7 +95,7 @@ def shrunk(pictures: Array, factor: int, *, mean: bool = False) -> Array:
     return np.take_along_axis(flat, chosen[..., None], axis=3)[..., 0]
 
 
-class Tiles(ScrollView, Inked, can_focus=True):
+class Tiles(ScrollView, ThemedWidget, can_focus=True):
     """Pictures with captions, one of them chosen; ``show`` sets them.
 
     A line of the screen is made when it is first looked at, and kept until something changes.
@@ -272,7 +272,7 @@ class Tiles(ScrollView, Inked, can_focus=True):
             words = self.empty.split("\n")
             first = max((self.scrollable_content_region.height - len(words)) // 2, 0)
             if first <= y < first + len(words):
-                style = self.ink("muted")
+                style = self.style_for("muted")
                 text = words[y - first][:width].center(width)
                 return Strip([Segment(text, style)]).adjust_cell_length(width, self.base)
         return Strip.blank(width, self.base)
@@ -297,21 +297,14 @@ class Tiles(ScrollView, Inked, can_focus=True):
         return half_blocks(shades[top], shades[bottom], length)
 
     def _captions(self, row: int) -> list[Segment]:
-        muted = self.ink("muted")
-        chosen = self.ink("bold primary")
+        muted = self.style_for("muted")
+        chosen = self.style_for("bold primary")
         first, space = row * self._grid.columns, self._grid.width + 1
         segments = []
         for index in range(first, min(first + self._grid.columns, len(self.pictures))):
             here = index == self.cursor
             text = f"▴{self.captions[index]}" if here else self.captions[index]
             if here and not self.has_focus:
-                chosen = self.ink("foreground")
+                chosen = self.style_for("foreground")
             segments.append(Segment(text[:space].ljust(space), chosen if here else muted))
         return segments
-
-    @property
-    def palette(self) -> str:
-        """Which colours are used, as in ``colours.diverging``."""
-        if self.app.no_color:
-            return "grey"
-        return "dark" if self.app.current_theme.dark else "light"

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from textual.app import App, ComposeResult
 
 from tui.charts import scales
-from tui.charts.figure import Mark, Picture, Series, plot
+from tui.charts.figure import Marker, Picture, Series, plot
 from tui.compat import new_figure
 from tui.widgets.chart import Chart
 
@@ -41,7 +41,7 @@ def test_a_chart_of_anything_of_any_size_is_drawn(
         Series("a", "red", np.array(x), np.array(y)),
         Series("b", "red", np.sort(np.array(x)), np.array(y), marker="•", backdrop=True),
     )
-    marks = tuple(Mark("★", "red", a, b) for a, b in zip(x, y, strict=False))
+    marks = tuple(Marker("★", "red", a, b) for a, b in zip(x, y, strict=False))
     picture = Picture(series, marks, x_end=end, log=log, y_limits=limits)
     lines = plot(new_figure(), picture, width, height, lambda name: (255, 0, 0))
     assert lines is None or len(lines) <= height

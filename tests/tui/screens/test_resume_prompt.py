@@ -15,7 +15,7 @@ from engine.train.session import TrainingSession
 from tests.support.app_pilot import Until
 from tui.app import CnnApp
 from tui.screens.dialogs import Confirm
-from tui.state.settings import Settings
+from tui.state.settings import AppSettings
 
 MakeApp = Callable[..., CnnApp]
 
@@ -65,13 +65,13 @@ async def test_esc_at_the_offer_is_no_answer(home: Path, make_app: MakeApp, unti
     cut(home)
     for _ in range(2):
         app = make_app()
-        app.settings = Settings.load()
+        app.settings = AppSettings.load()
         async with app.run_test() as pilot:
             assert await looked(app, pilot, until)
             await pilot.press("escape")
             await until(pilot, lambda app=app: not isinstance(app.screen, Confirm))
             assert not app.training.running
-    assert Settings.load().declined == ""
+    assert AppSettings.load().declined == ""
 
 
 @pytest.mark.parametrize("final", [False, True])
@@ -132,14 +132,14 @@ async def test_a_run_that_was_declined_is_not_offered_again(
         await pilot.press("n")
         await pilot.pause()
         assert not app.training.running
-    assert Settings.load().declined == path.name
+    assert AppSettings.load().declined == path.name
     again = make_app()
-    again.settings = Settings.load()
+    again.settings = AppSettings.load()
     async with again.run_test() as pilot:
         assert not await looked(again, pilot, until)
     path.rename(path.with_name("20990101-000000-tiny-0001"))
     other = make_app()
-    other.settings = Settings.load()
+    other.settings = AppSettings.load()
     async with other.run_test() as pilot:
         assert await looked(other, pilot, until)
 

@@ -48,8 +48,8 @@ def test_levels_are_symmetrical_and_end_at_the_limit() -> None:
 
 
 def test_ink_can_be_read_on_every_colour() -> None:
-    assert colours.ink("#000000") == "#ffffff"
-    assert colours.ink("#ffffff") == "#000000"
+    assert colours.text_colour("#000000") == "#ffffff"
+    assert colours.text_colour("#ffffff") == "#000000"
 
 
 def test_images_are_greys_or_a_cube_of_colours() -> None:

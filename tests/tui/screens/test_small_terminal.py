@@ -26,7 +26,7 @@ from tui.screens.choose import Choose
 from tui.screens.configs.copied import Copied
 from tui.screens.dialogs import AskPath, Confirm
 from tui.screens.evaluate import screen
-from tui.screens.evaluate.draw.canvas import Pad
+from tui.screens.evaluate.draw.canvas import DrawingCanvas
 from tui.screens.help import HelpScreen
 from tui.screens.inspect.gallery import GalleryPane
 
@@ -131,7 +131,7 @@ async def _check(app: CnnApp, place: Place) -> None:
         if widget.focusable and widget.display and widget.region.area:
             rows = _rows_in_sight(widget)
             assert rows >= 2 or rows == widget.size.height, f"{widget}\n{seen(app)}"
-    pads = app.screen.query(Pad)
+    pads = app.screen.query(DrawingCanvas)
     assert not pads or _rows_in_sight(pads.first()) >= 14, "all of the paper"
 
 

@@ -3,12 +3,12 @@ from pathlib import Path
 
 import pytest
 
-from tui.state.settings import Settings, state_dir
+from tui.state.settings import AppSettings, state_dir
 
 
 def test_what_is_saved_is_there_the_next_time(home: Path) -> None:
-    Settings(config="configs/tiny.yaml", theme="cnn-light").save()
-    assert Settings.load() == Settings(config="configs/tiny.yaml", theme="cnn-light")
+    AppSettings(config="configs/tiny.yaml", theme="cnn-light").save()
+    assert AppSettings.load() == AppSettings(config="configs/tiny.yaml", theme="cnn-light")
 
 
 @pytest.mark.parametrize(
@@ -17,19 +17,19 @@ def test_what_is_saved_is_there_the_next_time(home: Path) -> None:
 def test_a_bad_file_is_ignored(home: Path, content: str) -> None:
     state_dir().mkdir(parents=True)
     (state_dir() / "session.json").write_text(content)
-    assert Settings.load() == Settings()
+    assert AppSettings.load() == AppSettings()
 
 
 def test_unknown_keys_are_dropped(home: Path) -> None:
     state_dir().mkdir(parents=True)
     (state_dir() / "session.json").write_text(json.dumps({"theme": "x", "newer": "y"}))
-    assert Settings.load().theme == "x"
+    assert AppSettings.load().theme == "x"
 
 
 def test_a_folder_that_cannot_be_written_is_no_trouble(home: Path) -> None:
     (home / "state").write_text("a file where the folder should be")
-    Settings(theme="x").save()
-    assert Settings.load() == Settings()
+    AppSettings(theme="x").save()
+    assert AppSettings.load() == AppSettings()
 
 
 def test_a_relative_state_folder_is_not_used(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

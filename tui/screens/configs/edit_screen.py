@@ -17,7 +17,7 @@ from tui.screens.configs.overview import advice_line, total_words
 from tui.screens.configs.saving import Saving
 from tui.screens.configs.summary import training_words
 from tui.screens.configs.yaml_editor import YamlEditor
-from tui.state.document import Document
+from tui.state.document import ConfigDocument
 
 
 class Problems(OptionList):
@@ -37,13 +37,13 @@ class EditScreen(Saving, BaseScreen):
         "other follows, and comments stay. Nothing is written before you save."
     )
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: ConfigDocument) -> None:
         super().__init__(classes="-form")
         self._document = document
         self._seen = -1
 
     @property
-    def document(self) -> Document:
+    def document(self) -> ConfigDocument:
         """What is edited."""
         return self._document
 

@@ -21,7 +21,7 @@ from tui import text
 from tui.screens.configs import form_rows
 from tui.screens.configs.form_field import ValueField
 from tui.screens.configs.form_rows import FormRow
-from tui.state.document import Document
+from tui.state.document import ConfigDocument
 
 _LABEL = 20  # columns, with the mark before it
 _VALUE = 24  # columns that a value gets before there is more room for the hint
@@ -38,7 +38,7 @@ class Form(VerticalScroll, can_focus=False, inherit_bindings=False):
             super().__init__()
             self.help = help
 
-    def __init__(self, document: Document, *, id: str | None = None) -> None:
+    def __init__(self, document: ConfigDocument, *, id: str | None = None) -> None:
         super().__init__(id=id, classes="pane")
         self._document = document
         self._lines: list[FormRow | str] = []
@@ -290,7 +290,7 @@ class _Lines(Widget):
         self._form.click(event.y, event.x - _LABEL)
 
 
-def _lines(document: Document) -> list[FormRow | str]:
+def _lines(document: ConfigDocument) -> list[FormRow | str]:
     """The rows with their headings, an empty line before each heading but the first."""
     lines: list[FormRow | str] = []
     section = ""
@@ -302,7 +302,7 @@ def _lines(document: Document) -> list[FormRow | str]:
     return lines
 
 
-def _unreadable(document: Document) -> Content:
+def _unreadable(document: ConfigDocument) -> Content:
     """That the YAML cannot be read, why, and what to do."""
     parts = [Content.styled("✗ The YAML cannot be read", "bold $error")]
     for problem in document.problems[:1]:

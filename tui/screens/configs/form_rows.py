@@ -11,7 +11,7 @@ from typing import Any
 from engine.callbacks import CALLBACKS
 from engine.config import ConfigProblems, Field, fields, inline, read_values
 from engine.schedulers import SCHEDULERS
-from tui.state.document import DEFAULT, Document
+from tui.state.document import DEFAULT, ConfigDocument
 
 OFF = "off"
 _LAST = "machine"
@@ -42,14 +42,14 @@ class FormRow:
     depth: int = 0
 
 
-def rows(document: Document) -> list[FormRow]:
+def rows(document: ConfigDocument) -> list[FormRow]:
     """The rows that fit the document as it is, section by section."""
     found = list(_rows(document))
     sections = list(dict.fromkeys(row.section for row in found if row.section != _LAST))
     return sorted(found, key=lambda row: [*sections, _LAST].index(row.section))
 
 
-def _rows(document: Document) -> Iterator[FormRow]:
+def _rows(document: ConfigDocument) -> Iterator[FormRow]:
     scheduler = value_at(document.values, "train.scheduler.name")
     kind = _SCHEDULER_ALIASES.get(scheduler, scheduler)
     for field in fields():
@@ -98,7 +98,7 @@ def _plain(field: Field, section: str, depth: int = 0) -> FormRow:
     return FormRow(field.path, field, label, section, options, depth=depth)
 
 
-def _callback_rows(document: Document) -> Iterator[FormRow]:
+def _callback_rows(document: ConfigDocument) -> Iterator[FormRow]:
     for name in _CALLBACKS:
         base = next(f for f in fields() if f.path == f"callbacks.*.{name}")
         yield FormRow(f"callbacks.{name}", base, name, "callbacks", (OFF, "on"), switch=True)
@@ -111,7 +111,7 @@ def _callback_rows(document: Document) -> Iterator[FormRow]:
                 yield replace(row, path=field.path.replace("*", str(place)))
 
 
-def callback_index(document: Document, name: str) -> int | None:
+def callback_index(document: ConfigDocument, name: str) -> int | None:
     """Where in the list a callback is; None if it is not."""
     items = document.values.get("callbacks")
     for i, item in enumerate(items if isinstance(items, list) else []):
@@ -123,7 +123,7 @@ def callback_index(document: Document, name: str) -> int | None:
 # -- showing --------------------------------------------------------------------------------
 
 
-def shown(document: Document, row: FormRow) -> str:
+def shown(document: ConfigDocument, row: FormRow) -> str:
     """What is given for the row; of a choice also the default, else empty where that counts."""
     if row.switch:
         return _switch_state(document, row)
@@ -135,7 +135,7 @@ def shown(document: Document, row: FormRow) -> str:
     return _word(value)
 
 
-def placeholder(document: Document, row: FormRow) -> str:
+def placeholder(document: ConfigDocument, row: FormRow) -> str:
     """What is said where nothing is given: the default."""
     if row.path == "name":
         return document.config.name if document.config is not None else "the file's name"
@@ -146,7 +146,7 @@ def placeholder(document: Document, row: FormRow) -> str:
     return _word(row.field.default)
 
 
-def help_text(document: Document, row: FormRow) -> str:
+def help_text(document: ConfigDocument, row: FormRow) -> str:
     """What the key does and what is expected, in a line."""
     field = row.field
     parts = [f"{row.label}: {field.description}"]
@@ -180,7 +180,7 @@ def _word(value: Any) -> str:
     return "" if value is None else inline(value)
 
 
-def _switch_state(document: Document, row: FormRow) -> str:
+def _switch_state(document: ConfigDocument, row: FormRow) -> str:
     if row.path.startswith("callbacks."):
         name = row.path.removeprefix("callbacks.")
         return "on" if callback_index(document, name) is not None else OFF
@@ -226,7 +226,7 @@ def parse(row: FormRow, text: str) -> Any:
         return text
 
 
-def change(document: Document, row: FormRow, text: str) -> None:
+def change(document: ConfigDocument, row: FormRow, text: str) -> None:
     """Let the document follow a control; undo takes back all that was done to one row.
 
     Raises:
@@ -247,7 +247,7 @@ def change(document: Document, row: FormRow, text: str) -> None:
     document.set_all(changes, row.path)
 
 
-def _switched(document: Document, row: FormRow, text: str) -> dict[str, Any]:
+def _switched(document: ConfigDocument, row: FormRow, text: str) -> dict[str, Any]:
     if row.path.startswith("callbacks."):
         return _callback_switched(document, row.path.removeprefix("callbacks."), text == "on")
     if text in (OFF, ""):
@@ -257,14 +257,14 @@ def _switched(document: Document, row: FormRow, text: str) -> dict[str, Any]:
     return {row.path: {"name": text, **_needed(document, text)}}
 
 
-def _needed(document: Document, scheduler: str) -> dict[str, Any]:
+def _needed(document: ConfigDocument, scheduler: str) -> dict[str, Any]:
     """Values for what a scheduler cannot do without."""
     epochs = value_at(document.values, "train.epochs")
     epochs = epochs if isinstance(epochs, int) and epochs > 2 else 10
     return SCHEDULERS[scheduler].Options.starting_values(epochs)
 
 
-def _callback_switched(document: Document, name: str, on: bool) -> dict[str, Any]:
+def _callback_switched(document: ConfigDocument, name: str, on: bool) -> dict[str, Any]:
     items = document.values.get("callbacks")
     items = items if isinstance(items, list) else []
     place = callback_index(document, name)
@@ -276,7 +276,7 @@ def _callback_switched(document: Document, name: str, on: bool) -> dict[str, Any
     return {}
 
 
-def _callback_changed(document: Document, row: FormRow, value: Any) -> dict[str, Any]:
+def _callback_changed(document: ConfigDocument, row: FormRow, value: Any) -> dict[str, Any]:
     _, place, name, key = row.path.split(".")
     if isinstance(value_at(document.values, f"callbacks.{place}.{name}"), dict):
         return {row.path: value}

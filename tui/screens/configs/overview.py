@@ -13,7 +13,7 @@ from engine.layers import LAYERS, shape_text
 from tui import text
 from tui.screens.configs.layer_table import layer_table
 from tui.screens.configs.summary import Meaning, augment_words, introduction, training_words
-from tui.state.document import Document
+from tui.state.document import ConfigDocument
 
 _LABEL = 10
 
@@ -29,13 +29,13 @@ class Overview(VerticalScroll):
     def __init__(self, *, id: str | None = None, classes: str = "pane") -> None:
         super().__init__(id=id, classes=classes)
         self._shown: object = None
-        self._last: tuple[Document, float | None] | None = None
+        self._last: tuple[ConfigDocument, float | None] | None = None
         self._meaning: tuple[object, Meaning] | None = None
 
     def compose(self) -> ComposeResult:
         yield Static(markup=False, id="overview-text")
 
-    def show(self, document: Document, epoch_seconds: float | None) -> None:
+    def show(self, document: ConfigDocument, epoch_seconds: float | None) -> None:
         """Draw, if anything changed."""
         self._last = document, epoch_seconds
         width = self.scrollable_content_region.width
@@ -59,14 +59,14 @@ class Overview(VerticalScroll):
         if self._last is not None:
             self.show(*self._last)
 
-    def _understood(self, document: Document, config: Config) -> Meaning:
+    def _understood(self, document: ConfigDocument, config: Config) -> Meaning:
         key = (id(document), document.version)
         if self._meaning is None or self._meaning[0] != key:
             self._meaning = key, Meaning.of(config)
         return self._meaning[1]
 
 
-def problem_list(document: Document, width: int) -> Content:
+def problem_list(document: ConfigDocument, width: int) -> Content:
     """Everything that is wrong with it, with line and column."""
     problems = document.problems
     count = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}"
@@ -84,7 +84,7 @@ def problem_list(document: Document, width: int) -> Content:
 
 
 def _meaning(
-    document: Document,
+    document: ConfigDocument,
     config: Config,
     meaning: Meaning,
     epoch_seconds: float | None,

@@ -9,7 +9,7 @@ from engine import paths
 from engine.errors import ConfigError
 from engine.sanitize import printable
 from tui.screens.ask_file import ask_file, replaced_file
-from tui.state.document import Document
+from tui.state.document import ConfigDocument
 from tui.state.workspace import is_read_only
 
 
@@ -17,7 +17,7 @@ class Saving(Screen[None]):
     """``action_save`` and ``action_save_as`` for a screen with a ``document`` and ``cnn``."""
 
     @property
-    def document(self) -> Document:
+    def document(self) -> ConfigDocument:
         """What is saved."""
         raise NotImplementedError
 

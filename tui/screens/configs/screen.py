@@ -24,7 +24,7 @@ from tui.screens.configs.saving import Saving
 from tui.screens.configs.summary import data_state
 from tui.screens.configs.yaml_text import highlighted
 from tui.state import line_ends
-from tui.state.document import Document
+from tui.state.document import ConfigDocument
 from tui.widgets.line import Line, TextPart
 
 _REST = 0.4  # seconds without a change before a config is measured
@@ -64,7 +64,7 @@ class ConfigsScreen(Saving, BaseScreen):
         self.query_one(ConfigList).focus()
 
     @property
-    def document(self) -> Document:
+    def document(self) -> ConfigDocument:
         """The chosen config."""
         return self.cnn.workspace.document
 

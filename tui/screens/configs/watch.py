@@ -4,7 +4,7 @@ import time
 from typing import TYPE_CHECKING
 
 from tui.screens.base import BaseScreen
-from tui.state.document import Document
+from tui.state.document import ConfigDocument
 
 if TYPE_CHECKING:
     from tui.app import CnnApp
@@ -38,7 +38,7 @@ class ConfigWatch:
         """
         self._looked = time.monotonic()
         news = self._app.workspace.look()
-        by_kind: dict[str, list[Document]] = {}
+        by_kind: dict[str, list[ConfigDocument]] = {}
         for document, what in news:
             by_kind.setdefault(what, []).append(document)
         for what, message, step in (
@@ -55,7 +55,7 @@ class ConfigWatch:
             self._ask(document)
         return not changed
 
-    def _ask(self, document: Document) -> None:
+    def _ask(self, document: ConfigDocument) -> None:
         self._app.confirm(
             f"{document.name} was changed here and on disk. Which version?",
             "Undo restores yours. If you keep yours, saving replaces the file on disk.",

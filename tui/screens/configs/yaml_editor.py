@@ -13,7 +13,7 @@ from textual.widgets.text_area import Edit, EditResult
 from engine.config import Problem
 from tui import text
 from tui.screens.configs import yaml_text
-from tui.state.document import Document
+from tui.state.document import ConfigDocument
 from tui.widgets.text_field import take_in_order
 
 _OPENS_BLOCK = re.compile(r":\s*(#.*)?$")
@@ -27,7 +27,7 @@ class YamlEditor(TextArea):
         "tab goes to the next pane."
     )
 
-    def __init__(self, config: Document, *, id: str | None = None) -> None:
+    def __init__(self, config: ConfigDocument, *, id: str | None = None) -> None:
         super().__init__(
             config.text,
             id=id,

@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.strip import Strip
 
 from tui.charts import colours
-from tui.widgets.styles import Inked
+from tui.widgets.styles import ThemedWidget
 
 Array = np.ndarray
 
@@ -20,7 +20,7 @@ _NARROWEST, _COMFORTABLE, _WIDEST = 3, 4, 7
 _LABEL = 10
 
 
-class Heatmap(Inked, can_focus=True):
+class Heatmap(ThemedWidget, can_focus=True):
     """Counts with a cursor: rows are true classes, columns what was predicted.
 
     The diagonal is coloured by its share of the row, in the colour below zero; every other cell
@@ -140,7 +140,7 @@ class Heatmap(Inked, can_focus=True):
         if not len(self.counts) or y >= size + head:
             return Strip.blank(self.size.width, base)
         label, width = self._layout()
-        muted = self.ink("muted")
+        muted = self.style_for("muted")
         if y < head - 1:
             segments = [Segment("true ↓  predicted →", muted)]
         elif y == head - 1:
@@ -165,7 +165,7 @@ class Heatmap(Inked, can_focus=True):
         return Segment(f"{'▸' if here else ' '}{text} ", self._label_style(here))
 
     def _label_style(self, here: bool) -> RichStyle:
-        return self.ink("bold primary" if here else "muted")
+        return self.style_for("bold primary" if here else "muted")
 
     def _row(self, row: int, width: int) -> list[Segment]:
         total = max(int(self.counts[row].sum()), 1)
@@ -184,7 +184,7 @@ class Heatmap(Inked, can_focus=True):
             if len(text) > width:
                 text = f"{count // 1000}k"
             text = f"{text:>{width - 1}} " if len(text) < width else text[:width]
-            colour = colours.ink(background) if count else self.colour("muted")
+            colour = colours.text_colour(background) if count else self.colour("muted")
             style = RichStyle(color=colour, bgcolor=background, bold=here or row == column)
             if here:
                 style += RichStyle(reverse=True)
@@ -200,13 +200,6 @@ class Heatmap(Inked, can_focus=True):
         values = np.sqrt(shares / largest).clip(0, 1)
         values[row] = -shares[row]
         return colours.levels(values, 1.0)
-
-    @property
-    def palette(self) -> str:
-        """Which colours are used, as in ``colours.diverging``."""
-        if self.app.no_color:
-            return "grey"
-        return "dark" if self.app.current_theme.dark else "light"
 
 
 def _right(text: str, width: int) -> str:

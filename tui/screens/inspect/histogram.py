@@ -10,7 +10,7 @@ from textual.strip import Strip
 
 from tui import text
 from tui.charts import scales
-from tui.widgets.styles import Inked
+from tui.widgets.styles import ThemedWidget
 
 Array = np.ndarray
 
@@ -76,7 +76,7 @@ def _count(sample: Array | None, limit: float, bins: int) -> Array | None:
     return counts / sample.size
 
 
-class Histogram(Inked):
+class Histogram(ThemedWidget):
     """Bars upwards for now and downwards for the start, over one axis; ``show`` sets them."""
 
     DEFAULT_CSS = "Histogram { width: 1fr; height: 1fr; }"

@@ -14,7 +14,7 @@ from engine.inspection.health import LayerFacts
 from engine.layers import LAYERS, shape_text
 from tui import keymap, text
 from tui.charts import layer_images
-from tui.charts.layer_images import Gallery, Place, as_pictures
+from tui.charts.layer_images import Gallery, LayerPlace, as_pictures
 from tui.screens.choosing import Choosing
 from tui.screens.inspect.gallery import GalleryPane, Pictures
 from tui.screens.inspect.glossary import explained
@@ -163,7 +163,7 @@ class InspectScreen(Choosing):
             right = right[:-1] if len(right) > 3 else right[1:]
         self.query_one("#subject", Line).show(left, right)
 
-    def _show_table(self, places: tuple[Place, ...], facts: tuple[LayerFacts, ...]) -> None:
+    def _show_table(self, places: tuple[LayerPlace, ...], facts: tuple[LayerFacts, ...]) -> None:
         table = self.query_one(LayerTable)
         rows = [_row(place, fact) for place, fact in zip(places, facts, strict=True)]
         table.show(rows, [place.name for place in places])
@@ -192,25 +192,25 @@ class InspectScreen(Choosing):
         self.set_class(bool(lines), "-about")
 
     @property
-    def place(self) -> Place | None:
+    def place(self) -> LayerPlace | None:
         """The chosen layer."""
         context, key = self.inspector.context, self.query_one(LayerTable).key
         if context is None:
             return None
         return next((place for place in context.places if place.name == key), None)
 
-    def _gallery(self, place: Place) -> Gallery | None:
+    def _gallery(self, place: LayerPlace) -> Gallery | None:
         inspection = self.inspector.inspection
         assert inspection is not None
         if not self.shows_maps(place):
             return layer_images.filters(place, inspection.layers[place.name], self.channel)
         return layer_images.maps(place, inspection.maps[place.name]) if inspection.maps else None
 
-    def shows_maps(self, place: Place) -> bool:
+    def shows_maps(self, place: LayerPlace) -> bool:
         """Whether feature maps are shown: if they are wanted, or there are no filters."""
         return self.wants_maps or place.parameters == 0
 
-    def _show_gallery(self, place: Place) -> None:
+    def _show_gallery(self, place: LayerPlace) -> None:
         shown, what = self._gallery(place), f"{place.name} {place.kind}"
         note, subtitle = "", ""
         if shown is None:
@@ -233,7 +233,7 @@ class InspectScreen(Choosing):
         index = context.samples.index(inspection.sample)
         return as_pictures(context.samples.split.images[index : index + 1]), f"#{index}"
 
-    def _show_histograms(self, place: Place) -> None:
+    def _show_histograms(self, place: LayerPlace) -> None:
         context, inspection = self.inspector.context, self.inspector.inspection
         assert context is not None
         assert inspection is not None
@@ -359,7 +359,7 @@ def _flags(flagged: Sequence[LayerFacts]) -> Content:
     return Content.assemble((words, "$warning"), ("  f", "bold $accent"), (" goes there", "$muted"))
 
 
-def _row(place: Place, facts: LayerFacts) -> tuple[Cell, ...]:
+def _row(place: LayerPlace, facts: LayerFacts) -> tuple[Cell, ...]:
     dead = "" if facts.dead is None else f"{facts.dead:.0%}"
     worry = "warning" if facts.health.word in ("dead", "dying") else "foreground"
     return (

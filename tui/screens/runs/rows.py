@@ -14,7 +14,7 @@ from tui import text
 from tui.charts import scales
 from tui.state.run_details import RunDetails
 from tui.state.runs_store import LETTERS
-from tui.widgets.chart import Mark, Picture, Series
+from tui.widgets.chart import Marker, Picture, Series
 from tui.widgets.table import Cell, Column
 
 COLOURS = ("curve-train", "curve-val", "curve-lr", "success", "error", "foreground")
@@ -191,7 +191,7 @@ def overlay(shown: Sequence[tuple[str, RunDetails]], metric: str, *, log: bool) 
         there = np.flatnonzero(np.isfinite(y))
         if len(there):
             last = there[-1]
-            marks.append(Mark(letter or "•", colour, float(x[last]), float(y[last])))
+            marks.append(Marker(letter or "•", colour, float(x[last]), float(y[last])))
     return Picture(tuple(series), tuple(marks), end, log, empty="no epoch is complete yet")
 
 

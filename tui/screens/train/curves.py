@@ -6,7 +6,7 @@ import numpy as np
 
 from engine.events import Logs
 from tui.charts import scales
-from tui.charts.figure import Mark, Picture, Series
+from tui.charts.figure import Marker, Picture, Series
 from tui.charts.scales import Array
 from tui.state.training import Training
 
@@ -82,12 +82,12 @@ def metric_picture(points: Points, name: str, *, log: bool, smoothing: str) -> P
         series.append(Series("val", "curve-val", points.epochs, validation))
         if len(validation) <= _DOTS:
             series.append(Series("val", "curve-val", points.epochs, validation, marker="•"))
-    marks = [Mark("▴", "curve-lr", x, -np.inf) for x, _ in points.changes]
+    marks = [Marker("▴", "curve-lr", x, -np.inf) for x, _ in points.changes]
     best = best_epoch(points, name)
     if best is not None:
-        marks.append(Mark("★", "curve-val", points.epochs[best], validation[best]))
+        marks.append(Marker("★", "curve-val", points.epochs[best], validation[best]))
     if points.broken_at is not None:
-        marks.append(Mark("✗", "error", points.broken_at, np.inf))
+        marks.append(Marker("✗", "error", points.broken_at, np.inf))
     limits = None if log or name == "loss" else (1.0, 1.0)
     settled = 0.03 * points.end if len(points.x) >= 60 else 0.0
     return Picture(tuple(series), tuple(marks), points.end, log, limits, settled)
@@ -96,7 +96,7 @@ def metric_picture(points: Points, name: str, *, log: bool, smoothing: str) -> P
 def lr_picture(points: Points, *, log: bool) -> Picture:
     """The learning rate, with the changes by hand marked."""
     series = Series("lr", "curve-lr", points.x, points.lr)
-    marks = tuple(Mark("▲", "curve-lr", x, rate) for x, rate in points.changes)
+    marks = tuple(Marker("▲", "curve-lr", x, rate) for x, rate in points.changes)
     return Picture((series,), marks, points.end, log)
 
 

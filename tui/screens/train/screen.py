@@ -12,7 +12,7 @@ from textual.widgets import Static
 
 from tui import keymap, text
 from tui.charts.figure import Picture
-from tui.messages import View
+from tui.messages import TrainingView
 from tui.screens.base import BaseScreen
 from tui.screens.resume_prompt import resume_newest
 from tui.screens.train import curves
@@ -179,7 +179,7 @@ class TrainScreen(BaseScreen):
 
     # -- banner ---------------------------------------------------------------------------------
 
-    def _show_banner(self, view: View) -> None:
+    def _show_banner(self, view: TrainingView) -> None:
         banner = self.query_one("#banner", Static)
         words, kind = self._banner(view)
         if (words, kind) == getattr(banner, "shown", None):
@@ -190,7 +190,7 @@ class TrainScreen(BaseScreen):
         banner.set_class(kind == "info", "-info")
         banner.update(words)
 
-    def _banner(self, view: View) -> tuple[Content, str]:
+    def _banner(self, view: TrainingView) -> tuple[Content, str]:
         training = self.cnn.training
         if training.error is not None:
             first = text.clean(training.error) or type(training.error).__name__

@@ -18,7 +18,7 @@ from tui.screens.configs.config_list import ConfigList
 from tui.screens.configs.edit_screen import EditScreen
 from tui.screens.configs.yaml_editor import YamlEditor
 from tui.screens.dialogs import Confirm
-from tui.state.document import Document
+from tui.state.document import ConfigDocument
 from tui.state.workspace import Workspace
 
 MakeApp = Callable[..., CnnApp]
@@ -71,7 +71,7 @@ WAYS = [
 def test_what_is_not_changed_here_follows_the_file(
     tiny: Path, write: Callable[[Path, str], None]
 ) -> None:
-    document = Document.open(tiny)
+    document = ConfigDocument.open(tiny)
     assert document.look() is None
     write(tiny, THEIRS)
     assert document.look() == "reloaded"
@@ -87,7 +87,7 @@ def test_what_is_not_changed_here_follows_the_file(
 def test_what_is_changed_on_both_sides_is_not_written_over(
     tiny: Path, write: Callable[[Path, str], None]
 ) -> None:
-    document = Document.open(tiny)
+    document = ConfigDocument.open(tiny)
     document.set("seed", 9)
     mine = document.text
     write(tiny, THEIRS)
@@ -102,7 +102,7 @@ def test_what_is_changed_on_both_sides_is_not_written_over(
 
 
 def test_the_same_change_on_both_sides_is_none(tiny: Path) -> None:
-    document = Document.open(tiny)
+    document = ConfigDocument.open(tiny)
     document.set("train.lr", 0.25)
     tiny.write_text(document.text)
     assert document.look() is None
@@ -110,7 +110,7 @@ def test_the_same_change_on_both_sides_is_none(tiny: Path) -> None:
 
 
 def test_touched_is_not_changed(tiny: Path) -> None:
-    document = Document.open(tiny)
+    document = ConfigDocument.open(tiny)
     os.utime(tiny, (1, 1))
     tiny.chmod(0o600)
     version = document.version
@@ -119,7 +119,7 @@ def test_touched_is_not_changed(tiny: Path) -> None:
 
 
 def test_a_file_that_is_away_for_a_moment_is_not_removed(tiny: Path) -> None:
-    document = Document.open(tiny)
+    document = ConfigDocument.open(tiny)
     tiny.unlink()
     assert document.look() is None
     tiny.write_text(TINY)
@@ -136,11 +136,11 @@ def test_a_file_that_is_away_for_a_moment_is_not_removed(tiny: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"x" * 100_000])
 def test_what_cannot_be_read_is_not_written_over(tiny: Path, content: bytes) -> None:
-    document = Document.open(tiny)
+    document = ConfigDocument.open(tiny)
     tiny.write_bytes(content)
     assert document.look() == "unreadable"
     assert document.text == TINY
-    for opened in (document, Document.open(tiny)):
+    for opened in (document, ConfigDocument.open(tiny)):
         with pytest.raises(ConfigError, match="changed on disk"):
             opened.save()
     assert tiny.read_bytes() == content
@@ -181,7 +181,7 @@ async def test_a_config_that_is_only_looked_at_is_not_changed(
 @pytest.mark.parametrize("content", [CONTENTS[name] for name in ("mixed", "CRLF", "CR")])
 def test_only_the_line_that_is_changed_is_changed_in_the_file(tiny: Path, content: bytes) -> None:
     tiny.write_bytes(content)
-    document = Document.open(tiny)
+    document = ConfigDocument.open(tiny)
     document.set("seed", 7)
     document.save()
     assert tiny.read_bytes() == content.replace(b"seed: 1", b"seed: 7")
@@ -191,7 +191,7 @@ def test_only_the_line_that_is_changed_is_changed_in_the_file(tiny: Path, conten
 @pytest.mark.parametrize("mode", [0o600, 0o644, 0o640, 0o755])
 def test_saving_keeps_the_mode(tiny: Path, mode: int) -> None:
     tiny.chmod(mode)
-    document = Document.open(tiny)
+    document = ConfigDocument.open(tiny)
     document.set("seed", 7)
     document.save()
     assert stat.S_IMODE(tiny.stat().st_mode) == mode
@@ -345,7 +345,7 @@ CHANGES = {
 def test_the_equal_command_trains_the_same(
     tiny: Path, changes: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    document = Document.open(tiny)
+    document = ConfigDocument.open(tiny)
     document.set_all(changes)
     command = document.command()
     if command is None:  # it says so, which is true as well

@@ -5,25 +5,25 @@ import pytest
 from tests.support import TINY_CONFIG
 from tui.screens.configs import form_rows
 from tui.screens.configs.form_rows import FormRow
-from tui.state.document import Document
+from tui.state.document import ConfigDocument
 
 TINY = TINY_CONFIG.read_text()
 
 
 @pytest.fixture
-def document() -> Document:
-    return Document(Path("tiny.yaml"), TINY)
+def document() -> ConfigDocument:
+    return ConfigDocument(Path("tiny.yaml"), TINY)
 
 
-def _row(document: Document, path: str) -> FormRow:
+def _row(document: ConfigDocument, path: str) -> FormRow:
     return next(row for row in form_rows.rows(document) if row.path == path)
 
 
-def _paths(document: Document) -> list[str]:
+def _paths(document: ConfigDocument) -> list[str]:
     return [row.path for row in form_rows.rows(document)]
 
 
-def test_the_rows_have_kinds_and_values_from_the_schema(document: Document) -> None:
+def test_the_rows_have_kinds_and_values_from_the_schema(document: ConfigDocument) -> None:
     assert _row(document, "train.optimizer").options[:2] == ("sgd", "momentum")
     assert _row(document, "data.augment.flip").options == ("false", "true")
     assert form_rows.shown(document, _row(document, "train.lr")) == "0.05"
@@ -33,7 +33,7 @@ def test_the_rows_have_kinds_and_values_from_the_schema(document: Document) -> N
     assert form_rows.shown(document, _row(document, "layers")) == "3 layers"
 
 
-def test_every_row_has_help(document: Document) -> None:
+def test_every_row_has_help(document: ConfigDocument) -> None:
     for row in form_rows.rows(document):
         assert form_rows.help_text(document, row)
 
@@ -51,13 +51,13 @@ def test_every_row_has_help(document: Document) -> None:
     ],
 )
 def test_what_is_typed_becomes_a_value(
-    document: Document, path: str, typed: str, value: object
+    document: ConfigDocument, path: str, typed: str, value: object
 ) -> None:
     form_rows.change(document, _row(document, path), typed)
     assert form_rows.value_at(document.values, path) == value
 
 
-def test_nothing_typed_means_the_default(document: Document) -> None:
+def test_nothing_typed_means_the_default(document: ConfigDocument) -> None:
     form_rows.change(document, _row(document, "train.lr"), "  ")
     assert "lr" not in document.values["train"]
 
@@ -65,7 +65,9 @@ def test_nothing_typed_means_the_default(document: Document) -> None:
 @pytest.mark.parametrize(
     "name", ["step", "multi_step", "exponential", "cosine", "one_cycle", "plateau"]
 )
-def test_a_scheduler_is_switched_on_so_that_it_can_be_run(document: Document, name: str) -> None:
+def test_a_scheduler_is_switched_on_so_that_it_can_be_run(
+    document: ConfigDocument, name: str
+) -> None:
     form_rows.change(document, _row(document, "train.scheduler"), name)
     assert document.problems == []
     assert form_rows.shown(document, _row(document, "train.scheduler")) == name
@@ -74,14 +76,14 @@ def test_a_scheduler_is_switched_on_so_that_it_can_be_run(document: Document, na
     assert document.text == TINY
 
 
-def test_warmup_is_switched_on_and_off(document: Document) -> None:
+def test_warmup_is_switched_on_and_off(document: ConfigDocument) -> None:
     form_rows.change(document, _row(document, "train.warmup"), "on")
     assert "train.warmup.steps" in _paths(document)
     form_rows.change(document, _row(document, "train.warmup"), "off")
     assert document.text == TINY
 
 
-def test_callbacks_are_switched_on_changed_and_off(document: Document) -> None:
+def test_callbacks_are_switched_on_changed_and_off(document: ConfigDocument) -> None:
     for name in ("early_stopping", "checkpoint", "csv_logger"):
         form_rows.change(document, _row(document, f"callbacks.{name}"), "on")
     assert document.problems == []
@@ -98,12 +100,12 @@ def test_callbacks_are_switched_on_changed_and_off(document: Document) -> None:
 
 
 def test_a_callback_that_is_a_bare_name_can_be_changed() -> None:
-    document = Document(Path("a.yaml"), TINY + "callbacks: [early_stopping]\n")
+    document = ConfigDocument(Path("a.yaml"), TINY + "callbacks: [early_stopping]\n")
     form_rows.change(document, _row(document, "callbacks.0.early_stopping.patience"), "3")
     assert document.values["callbacks"] == [{"early_stopping": {"patience": 3}}]
 
 
-def test_a_preset_takes_the_place_of_layers_in_one_change(document: Document) -> None:
+def test_a_preset_takes_the_place_of_layers_in_one_change(document: ConfigDocument) -> None:
     form_rows.change(document, _row(document, "model"), "mlp")
     assert document.config is not None
     assert document.config.model == "mlp"
@@ -113,7 +115,7 @@ def test_a_preset_takes_the_place_of_layers_in_one_change(document: Document) ->
 
 def test_pytorchs_scheduler_names_have_the_same_rows() -> None:
     text = TINY + "  scheduler: {name: StepLR, step_size: 1}\n"
-    document = Document(Path("a.yaml"), text)
+    document = ConfigDocument(Path("a.yaml"), text)
     assert "train.scheduler.step_size" in _paths(document)
     assert form_rows.shown(document, _row(document, "train.scheduler")) == "step"
 
@@ -131,12 +133,12 @@ def test_pytorchs_scheduler_names_have_the_same_rows() -> None:
     ],
 )
 def test_a_problem_is_that_of_the_rows_it_is_about(problem: str, rows: set[str]) -> None:
-    document = Document(Path("a.yaml"), TINY + "  scheduler: {name: step, step_size: 1}\n")
+    document = ConfigDocument(Path("a.yaml"), TINY + "  scheduler: {name: step, step_size: 1}\n")
     assert form_rows.wrong(form_rows.rows(document), [problem]) == rows
 
 
 def test_all_rows_of_a_section_that_is_no_section_are_wrong() -> None:
-    document = Document(Path("a.yaml"), TINY.partition("train:")[0] + "train: fast\n")
+    document = ConfigDocument(Path("a.yaml"), TINY.partition("train:")[0] + "train: fast\n")
     found = form_rows.wrong(form_rows.rows(document), [p.path for p in document.problems])
     paths = {path for path in _paths(document) if path.startswith("train.")}
     assert found == paths

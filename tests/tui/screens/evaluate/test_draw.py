@@ -15,7 +15,7 @@ from tests.support.run_makers import make_run
 from tests.tui.screens.evaluate.test_screen import opened
 from tui.app import CnnApp
 from tui.screens.evaluate.draw.brush import Drawing
-from tui.screens.evaluate.draw.canvas import Pad
+from tui.screens.evaluate.draw.canvas import DrawingCanvas
 from tui.screens.evaluate.draw.screen import DrawScreen, Guesses
 from tui.screens.evaluate.screen import EvaluateScreen
 from tui.state.selection import of_run
@@ -105,7 +105,7 @@ async def test_drawn_from_the_keyboard(make_app: MakeApp, home: Path, until: Unt
     app = make_app()
     async with app.run_test(size=(80, 24)) as pilot:
         screen = await drawing_on(app, pilot, until, run)
-        pad = screen.query_one(Pad)
+        pad = screen.query_one(DrawingCanvas)
         assert "space" in guesses(screen)
         await tap(pilot, "right", "down")
         assert pad.drawing.is_empty
@@ -131,16 +131,16 @@ async def test_drawn_with_the_mouse(
     app = make_app()
     async with app.run_test(size=size) as pilot:
         screen = await drawing_on(app, pilot, until, run)
-        pad = screen.query_one(Pad)
+        pad = screen.query_one(DrawingCanvas)
         left, top, zoom = pad._place
         start = (left + 5 * zoom, top + 3 * zoom)
-        await pilot.mouse_down(Pad, offset=start)
+        await pilot.mouse_down(DrawingCanvas, offset=start)
         for step in range(1, 7):
-            await pilot.hover(Pad, offset=(left + (5 + step) * zoom, start[1]))
-        await pilot.mouse_up(Pad, offset=(left + 11 * zoom, start[1]))
+            await pilot.hover(DrawingCanvas, offset=(left + (5 + step) * zoom, start[1]))
+        await pilot.mouse_up(DrawingCanvas, offset=(left + 11 * zoom, start[1]))
         ink = pad.drawing.ink
         assert ink[5:8, 5].max() > 0.5
-        await pilot.hover(Pad, offset=(left + 20 * zoom, top + 10 * zoom))
+        await pilot.hover(DrawingCanvas, offset=(left + 20 * zoom, top + 10 * zoom))
         assert not ink[:, 15:].any(), "the button is up"
 
 
@@ -160,7 +160,7 @@ async def test_images_of_the_test_set_can_be_drawn_on(
         await tap(pilot, "n", "n", "N")
         assert evaluate.found is not None
         expected = evaluate.found.test.images[0, 0] / np.float32(255)
-        np.testing.assert_array_equal(screen.query_one(Pad).drawing.ink, expected)
+        np.testing.assert_array_equal(screen.query_one(DrawingCanvas).drawing.ink, expected)
 
 
 async def test_why_nothing_can_be_drawn(make_app: MakeApp, until: Until) -> None:

@@ -9,12 +9,12 @@ from textual.strip import Strip
 
 from tui.charts import colours
 from tui.screens.evaluate.draw.brush import Drawing
-from tui.widgets.styles import Inked, half_blocks
+from tui.widgets.styles import ThemedWidget, half_blocks
 
 _MAX_ZOOM = 3
 
 
-class Pad(Inked, can_focus=True):
+class DrawingCanvas(ThemedWidget, can_focus=True):
     """A drawing, two pixels a cell.
 
     Attributes:
@@ -27,7 +27,7 @@ class Pad(Inked, can_focus=True):
         "Draw with the mouse, left button; the right one erases. From the keyboard: the "
         "arrows move the pen, space puts it down and lifts it."
     )
-    DEFAULT_CSS = "Pad { height: 1fr; width: 1fr; }"
+    DEFAULT_CSS = "DrawingCanvas { height: 1fr; width: 1fr; }"
     ALLOW_SELECT = False
     BINDINGS = [
         Binding("left,h", "move(0, -1)", show=False),

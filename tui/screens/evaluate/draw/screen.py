@@ -15,7 +15,7 @@ from engine.layers import Sequential, Softmax
 from engine.train.weights import load_model
 from tui import keymap, text
 from tui.screens.base import BaseScreen
-from tui.screens.evaluate.draw.canvas import Pad
+from tui.screens.evaluate.draw.canvas import DrawingCanvas
 from tui.state.selection import Selection
 from tui.widgets.empty import hints
 from tui.widgets.line import Line, TextPart
@@ -89,7 +89,7 @@ class DrawScreen(BaseScreen):
         yield Line(id="subject")
         with Horizontal(id="body"):
             with Vertical(id="paper", classes="pane"):
-                yield Pad(*self._info.image_shape[1:], id="pad")
+                yield DrawingCanvas(*self._info.image_shape[1:], id="pad")
             with Vertical(id="answers", classes="pane"):
                 yield Guesses(id="guesses", markup=False)
                 yield Seen(id="seen")
@@ -105,7 +105,7 @@ class DrawScreen(BaseScreen):
             on_error=self._failed,
             name="draw",
         )
-        self.query_one(Pad).focus()
+        self.query_one(DrawingCanvas).focus()
 
     def _know(self, model: Sequential) -> None:
         self._model = model
@@ -126,7 +126,7 @@ class DrawScreen(BaseScreen):
                 TextPart(self._selection.what, "$muted"),
             )
         )
-        pad = self.query_one(Pad)
+        pad = self.query_one(DrawingCanvas)
         if pad.pen_down != self._pen_shown:
             self._pen_shown = pad.pen_down
             words = "the pen is down" if pad.pen_down else ""
@@ -134,7 +134,7 @@ class DrawScreen(BaseScreen):
         if self._stale and self._model is not None:
             self._guess(self._model, pad)
 
-    def _guess(self, model: Sequential, pad: Pad) -> None:
+    def _guess(self, model: Sequential, pad: DrawingCanvas) -> None:
         self._stale = False
         guesses = self.query_one(Guesses)
         if pad.drawing.is_empty:
@@ -160,7 +160,7 @@ class DrawScreen(BaseScreen):
             return
         guesses.show(names, Softmax().eval().forward(logits)[0])
 
-    @on(Pad.Changed)
+    @on(DrawingCanvas.Changed)
     def _drawn(self) -> None:
         self._stale = True
         if self._took < _SLOW:
@@ -178,26 +178,26 @@ class DrawScreen(BaseScreen):
         return None
 
     def key_label(self, key: keymap.Key) -> str:
-        if key.action == "pen" and self.query_one(Pad).pen_down:
+        if key.action == "pen" and self.query_one(DrawingCanvas).pen_down:
             return "lift pen"
         return key.label
 
     def action_pen(self) -> None:
         """Pen down, or up."""
-        self.query_one(Pad).switch_pen()
+        self.query_one(DrawingCanvas).switch_pen()
         self.refresh_bindings()
         self.refresh_tick()
 
     def action_clear(self) -> None:
         """Clear the paper."""
         self._sample = -1
-        self.query_one(Pad).clear()
+        self.query_one(DrawingCanvas).clear()
 
     def action_sample(self, step: int) -> None:
         """An image of the test set."""
         assert self._samples is not None
         self._sample = (self._sample + step) % len(self._samples)
-        self.query_one(Pad).show(self._samples[self._sample, 0] / np.float32(255))
+        self.query_one(DrawingCanvas).show(self._samples[self._sample, 0] / np.float32(255))
 
     def action_leave(self) -> None:
         """Back to the evaluation."""
