@@ -33,7 +33,7 @@ from tests.fuzz.fuzzing import Target
 from tests.fuzz.mutations import mutate, mutate_json
 from tui.cli.commands.runs import compare, list_all, show
 from tui.cli.output import Output
-from tui.screens import choosing
+from tui.screens import network_screen
 from tui.screens.runs import rows as run_rows
 from tui.state.run_details import read_details
 
@@ -233,7 +233,7 @@ def read_record(run: Run) -> None:
         run_rows.ordered([info, info], sort, "x")
     run_rows.run_row(info, "")
     run_rows.facts(info, None)
-    choosing._remark(info)
+    network_screen._remark(info)
     locations.settle(run.config, run.path, info.record)
     if info.problem is None:
         recorded = read_provenance(run.path).parts

@@ -22,9 +22,8 @@ from tests.tui.screens.evaluate.test_screen import measurement
 from tui import keymap
 from tui.app import CnnApp
 from tui.screens.base import MIN_HEIGHT, MIN_WIDTH
-from tui.screens.choose import Choose
 from tui.screens.configs.copied import Copied
-from tui.screens.dialogs import AskPath, Confirm
+from tui.screens.dialogs import AskPath, Choose, Confirm
 from tui.screens.evaluate import screen
 from tui.screens.evaluate.draw.canvas import DrawingCanvas
 from tui.screens.help import HelpScreen

@@ -12,7 +12,7 @@ from tests.support.app_pilot import Until, settled
 from tests.support.run_makers import make_run
 from tui import keymap
 from tui.app import CnnApp
-from tui.screens.choosing import Choosing
+from tui.screens.network_screen import NetworkScreen
 from tui.state.selection import find_dataset, of_config, of_run
 from tui.widgets.line import Line
 
@@ -79,7 +79,7 @@ async def test_after_a_restart_every_screen_is_about_the_newest_run(
         for spec in keymap.tabs():
             await pilot.press(spec.key)
             screen = app.screen
-            if isinstance(screen, Choosing):
+            if isinstance(screen, NetworkScreen):
                 await settled(pilot, until)
                 shown[spec.id] = screen.query_one("#subject", Line).render().plain
         assert shown.keys() == {"inspect", "gradients", "evaluate"}

@@ -13,12 +13,12 @@ from engine.errors import Cancelled, EngineError
 from engine.services.evaluate import Measurement, measure
 from tui import keymap, text
 from tui.jobs import Job
-from tui.screens.choosing import Choosing
 from tui.screens.evaluate.cell_images import CellImages, CellPane
 from tui.screens.evaluate.draw.screen import DrawScreen
 from tui.screens.evaluate.heatmap import Heatmap
 from tui.screens.evaluate.scores import ClassTable, MistakeTable, worst_mistakes
 from tui.screens.inspect.screen import InspectScreen
+from tui.screens.network_screen import NetworkScreen
 from tui.state.selection import Selection
 from tui.widgets.empty import advice, hints
 from tui.widgets.line import Line
@@ -29,7 +29,7 @@ _TIGHT = 76
 """Columns below which there is no room for the classes beside the matrix."""
 
 
-class EvaluateScreen(Choosing):
+class EvaluateScreen(NetworkScreen):
     """A network on the test set."""
 
     WHERE = "evaluate"

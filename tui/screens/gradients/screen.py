@@ -15,8 +15,8 @@ from engine.layers import shape_text
 from engine.services.gradcheck import run_check
 from tui import keymap, text
 from tui.jobs import Job
-from tui.screens.choosing import Choosing
 from tui.screens.gradients import rows as check_rows
+from tui.screens.network_screen import NetworkScreen
 from tui.state.selection import Selection
 from tui.widgets.empty import advice, hints
 from tui.widgets.line import Line, TextPart
@@ -47,7 +47,7 @@ class WorstEntries(VerticalScroll):
     )
 
 
-class GradientsScreen(Choosing):
+class GradientsScreen(NetworkScreen):
     """The gradient check of the current network."""
 
     WHERE = "gradients"

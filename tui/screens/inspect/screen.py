@@ -15,10 +15,10 @@ from engine.layers import LAYERS, shape_text
 from tui import keymap, text
 from tui.charts import layer_images
 from tui.charts.layer_images import Gallery, LayerPlace, as_pictures
-from tui.screens.choosing import Choosing
 from tui.screens.inspect.gallery import GalleryPane, Pictures
 from tui.screens.inspect.glossary import explained
 from tui.screens.inspect.histogram import Histogram
+from tui.screens.network_screen import NetworkScreen
 from tui.state.network_inspector import NetworkInspector, Samples
 from tui.widgets.empty import hints
 from tui.widgets.line import Line, TextPart
@@ -68,7 +68,7 @@ class Histograms(Horizontal, can_focus=True):
     )
 
 
-class InspectScreen(Choosing):
+class InspectScreen(NetworkScreen):
     """A network from the inside."""
 
     WHERE = "inspect"

@@ -5,14 +5,14 @@ from collections.abc import Callable
 from engine.errors import EngineError
 from engine.runs.listing import UNFINISHED, RunInfo, delete_run
 from tui.screens.evaluate.screen import EvaluateScreen
-from tui.screens.exporting import Exporting
 from tui.screens.runs import rows as run_rows
+from tui.screens.runs.exporting import ExportActions
 from tui.screens.runs.facts import RunFacts
 from tui.state.runs_store import RunsStore
 from tui.state.selection import Selection, of_run
 
 
-class RunActions(Exporting):
+class RunActions(ExportActions):
     """A screen with a chosen run, a ``RunsStore`` and ``RunFacts``."""
 
     @property

@@ -10,7 +10,7 @@ from textual.widgets import Input, Static
 
 from engine.runs.listing import RunInfo
 from tui import keymap, text
-from tui.screens.choose import Choose
+from tui.screens.dialogs import Choose
 from tui.screens.runs import rows as run_rows
 from tui.screens.runs.actions import RunActions
 from tui.screens.runs.facts import DiffTable, RunFacts

@@ -12,7 +12,7 @@ from engine import data
 from tests.support.app_pilot import Until, tap
 from tests.support.run_makers import CONV, make_run
 from tui.app import CnnApp
-from tui.screens.choose import Choose
+from tui.screens.dialogs import Choose
 from tui.screens.help import HelpScreen
 from tui.screens.inspect.gallery import GalleryPane, Pictures, Sample
 from tui.screens.inspect.screen import InspectScreen

@@ -16,8 +16,7 @@ from engine.storage.locks import Lock
 from tests.support.app_pilot import Until, tap, write_slow
 from tests.support.run_makers import CONV, make_run
 from tui.app import CnnApp
-from tui.screens.choose import Choose
-from tui.screens.dialogs import AskPath, Confirm
+from tui.screens.dialogs import AskPath, Choose, Confirm
 from tui.screens.evaluate.screen import EvaluateScreen
 from tui.screens.gradients.screen import GradientsScreen
 from tui.screens.help import HelpScreen

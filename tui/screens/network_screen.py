@@ -1,4 +1,4 @@
-"""Choosing a network, for the screens that look at one."""
+"""NetworkScreen a network, for the screens that look at one."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,7 +7,7 @@ from engine.errors import EngineError
 from engine.runs.listing import RunInfo, list_runs
 from tui import text
 from tui.screens.base import BaseScreen
-from tui.screens.choose import Choose
+from tui.screens.dialogs import Choose
 from tui.state.selection import Selection, of_config, of_run
 from tui.widgets.line import TextPart
 
@@ -18,7 +18,7 @@ FOLLOW, CONFIG = "follow", "config"
 _SHOWN = 200
 
 
-class Choosing(BaseScreen):
+class NetworkScreen(BaseScreen):
     """A screen that is about one network; ``o`` chooses another."""
 
     def on_screen_resume(self) -> None:

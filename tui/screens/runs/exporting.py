@@ -10,11 +10,11 @@ from tui import text
 from tui.jobs import Job
 from tui.screens.ask_file import ask_file
 from tui.screens.base import BaseScreen
-from tui.screens.choose import Choose
+from tui.screens.dialogs import Choose
 from tui.state.selection import Selection
 
 
-class Exporting(BaseScreen):
+class ExportActions(BaseScreen):
     """A screen that can export; ``said`` is its last word, with a style."""
 
     said: tuple[str, str] = ("", "")
