@@ -1,12 +1,13 @@
 """Fixtures and skips that every test shares."""
 
+import gc
 import importlib.util
 import json
 import os
 import secrets
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,18 @@ def pytest_configure(config: pytest.Config) -> None:
     """Choose the seed of a random search."""
     if config.getoption("--hypothesis-profile") == "random":
         config.option.hypothesis_seed = config.option.hypothesis_seed or secrets.randbits(32)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Spare the garbage collector the tests that were found: they stay until the end."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+        gc.set_threshold(10_000)  # an app leaves much to look through: a tenth of the run
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
@@ -99,6 +112,20 @@ def none_of_the_users_files(tmp_path_factory: pytest.TempPathFactory) -> Iterato
             patch.setenv(name, str(home))
         patch.delenv("CNN_TUI_DATA", raising=False)
         patch.chdir(home)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def commands_are_compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Processes that tests start share their bytecode, also where Python is told to write none."""
+    if not sys.dont_write_bytecode:
+        yield
+        return
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+        patch.setenv("PYTHONPYCACHEPREFIX", str(shared / "bytecode"))
         yield
 
 

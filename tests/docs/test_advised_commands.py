@@ -57,15 +57,16 @@ def texts() -> tuple[tuple[str, str], ...]:
 
 def _strings(tree: ast.AST) -> Iterator[str]:
     """All strings of a module but docstrings; f-strings with a stand-in for what is filled in."""
-    inside = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    for node in ast.walk(tree):
+    nodes = list(ast.walk(tree))
+    inside = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    for node in nodes:
         if isinstance(node, ast.JoinedStr):
             inside |= {id(part) for part in ast.walk(node)}
             yield "".join(
                 str(part.value) if isinstance(part, ast.Constant) else STAND_IN
                 for part in node.values
             )
-    for node in ast.walk(tree):
+    for node in nodes:
         if (
             isinstance(node, ast.Constant)
             and isinstance(node.value, str)

@@ -1,12 +1,18 @@
 """An app in a folder of its own, which remembers nothing and writes nowhere else."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual._context import active_app
 from textual._wait import wait_for_idle as waits_for_idle
+from textual.css.model import RuleSet
+from textual.css.stylesheet import Stylesheet
 
+from engine import resources
+from engine.config import Config, load
 from engine.inspection.estimate import Speed
 from tests.support import TINY_CONFIG, app_pilot
 from tests.support.app_pilot import Until, write_slow
@@ -26,6 +32,32 @@ def busy_machines_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for module in ("textual.app", "textual.pilot"):
         monkeypatch.setattr(f"{module}.wait_for_idle", wait_for_idle)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def apps_share_what_they_read() -> Iterator[None]:
+    """Style sheets and the configs that ship are read by the first of hundreds of apps.
+
+    Both are half of what an app takes to start. A config of the working folder is read each time.
+    """
+    parse, sheets = Stylesheet._parse_rules, dict[tuple[object, ...], list[RuleSet]]()
+
+    def parse_once(sheet: Stylesheet, *source: Any, **options: Any) -> list[RuleSet]:
+        key = (*source, *options.items(), *sheet._variables.items())
+        if key not in sheets:
+            sheets[key] = parse(sheet, *source, **options)
+        return sheets[key]
+
+    load_once = cache(load)
+
+    def load_config(path: Path) -> Config:
+        ships = path.parent == resources.shipped("configs")
+        return load_once(path) if ships else load(path)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Stylesheet, "_parse_rules", parse_once)
+        patch.setattr("tui.screens.configs.config_list.load", load_config)
+        yield
 
 
 @pytest.fixture
