@@ -1,13 +1,18 @@
-"""Runs the command line as users do: a process of its own, in a folder of its own."""
+"""Runs the command line as users do, in a folder of its own."""
 
+import io
 import os
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.support.patience import PATIENCE
+from tui.cli.main import main
 
 ROOT = Path(__file__).parents[2]
 
@@ -28,7 +33,7 @@ SMALL = ["--set", "train.epochs=1", "--set", "data.limit=500"]
 class Done:
     """How a command ended."""
 
-    code: int
+    code: int | str | None
     out: str
     err: str
 
@@ -68,8 +73,21 @@ class Terminal:
         )
 
     def run(self, *arguments: str, **options: Any) -> Done:
-        """Run ``cnn-tui`` to its end."""
+        """Run ``cnn-tui`` to its end, in a process of its own."""
         return self.finish(self.start(*arguments, **options))
+
+    def run_here(self, *arguments: str) -> Done:
+        """Run ``cnn-tui`` in this process, where the process is not what is tested."""
+        out, err = io.StringIO(), io.StringIO()
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+            patch.chdir(self.folder)
+            for name, value in self.variables.items():
+                patch.setenv(name, value)
+            try:
+                code: int | str | None = main(arguments)
+            except SystemExit as end:
+                code = end.code
+        return Done(code, out.getvalue(), err.getvalue())
 
     def finish(self, process: "subprocess.Popen[str]") -> Done:
         try:

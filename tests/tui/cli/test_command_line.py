@@ -42,7 +42,7 @@ def test_the_first_command_of_the_readme(quickstart: tuple[Terminal, Done]) -> N
 def test_evaluate_of_the_run_says_the_same(quickstart: tuple[Terminal, Done]) -> None:
     terminal, trained = quickstart
     path = str(terminal.only_run)
-    done = terminal.run("evaluate", "--config", "quickstart", "--weights", path, "--json")
+    done = terminal.run_here("evaluate", "--config", "quickstart", "--weights", path, "--json")
     assert (done.code, done.err) == (0, "")
     accuracy = json.loads(done.out)["test_acc"]
     assert f"test_acc {accuracy:.4f}" in trained.out
@@ -58,7 +58,7 @@ def test_json_is_data_alone(terminal: Terminal) -> None:
 
 
 def test_quiet_keeps_the_data(terminal: Terminal) -> None:
-    done = terminal.run("--no-ui", *SMALL, "--quiet")
+    done = terminal.run_here("--no-ui", *SMALL, "--quiet")
     assert (done.code, done.err) == (0, "")
     assert done.out.startswith("epoch 1/1  loss ")
     assert len(done.out.splitlines()) == 2
@@ -68,17 +68,17 @@ def test_runs_of_one_config_are_alike_to_the_bit(
     quickstart: tuple[Terminal, Done], terminal: Terminal
 ) -> None:
     reference = quickstart[0].only_run.joinpath("weights.npz").read_bytes()
-    terminal.run("--no-ui", *SMALL, "--set", "train.workers=3")
+    terminal.run_here("--no-ui", *SMALL, "--set", "train.workers=3")
     assert terminal.only_run.joinpath("weights.npz").read_bytes() == reference
     shutil.rmtree(terminal.folder / "runs")
-    terminal.run("--no-ui", *SMALL, "--set", "seed=1")
+    terminal.run_here("--no-ui", *SMALL, "--set", "seed=1")
     assert terminal.only_run.joinpath("weights.npz").read_bytes() != reference
 
 
 def test_a_finished_run_is_resumed_to_nothing_more(tmp_path: Path) -> None:
     terminal = Terminal(tmp_path)
-    first = terminal.run("--no-ui", *SMALL)
-    done = terminal.run("resume", "quickstart")
+    first = terminal.run_here("--no-ui", *SMALL)
+    done = terminal.run_here("resume", "quickstart")
     assert done.code == 0
     assert "finished already after epoch 1: nothing is left to train" in done.errors
     assert done.out == first.out.splitlines(keepends=True)[-1]
@@ -89,11 +89,11 @@ def test_export_and_runs(quickstart: tuple[Terminal, Done], tmp_path: Path) -> N
     terminal, _ = quickstart
     target = tmp_path / "net.npz"
     arguments = ["--config", "quickstart", "--weights", str(terminal.only_run)]
-    done = terminal.run("export", *arguments, "--format", "npz", "--output", str(target))
+    done = terminal.run_here("export", *arguments, "--format", "npz", "--output", str(target))
     assert (done.code, done.err) == (0, "")
     with np.load(target) as arrays:
         assert arrays["0.weight"].shape == (6, 1, 5, 5)
-    done = terminal.run("runs", "list")
+    done = terminal.run_here("runs", "list")
     assert terminal.only_run.name in done.out
     assert "finished" in done.out
 
@@ -336,7 +336,7 @@ def test_a_config_is_named_with_or_without_its_option(
     }
     terminal = Terminal(tmp_path)
     config = ["--config"] if place == "option" else []
-    done = terminal.run(
+    done = terminal.run_here(
         command, "--set", SMALL[1], *more.get(command, []), "--set", SMALL[3], *config, "quickstart"
     )
     assert done.code == 0, done.err
@@ -350,7 +350,7 @@ def test_a_run_is_named_by_its_id_and_brings_its_config(
     more = {"export": ["--output", str(tmp_path / "net.npz")], "gradcheck": ["--samples", "1"]}
     terminal = Terminal(tmp_path)
     arguments = ["--weights", run.name, "--runs-dir", str(run.parent)]
-    assert terminal.run(command, *arguments, *more.get(command, [])).code == 0
+    assert terminal.run_here(command, *arguments, *more.get(command, [])).code == 0
 
 
 def test_a_config_comes_from_standard_input(terminal: Terminal) -> None:
@@ -400,7 +400,7 @@ def test_a_bad_config_shows_all_its_problems(
 
 
 def test_a_divergence_fails_the_command(terminal: Terminal) -> None:
-    done = terminal.run("--no-ui", *SMALL, "--set", "train.lr=1e30", "--quiet")
+    done = terminal.run_here("--no-ui", *SMALL, "--set", "train.lr=1e30", "--quiet")
     assert (done.code, done.out) == (1, "")
     (line,) = done.errors
     assert line.startswith("diverged in epoch 1, batch ")

@@ -33,7 +33,7 @@ EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The long run without a cut."""
     terminal = Terminal(tmp_path_factory.mktemp("whole"))
-    assert terminal.run(*LONG).code == 0
+    assert terminal.run_here(*LONG).code == 0
     return terminal.only_run
 
 
@@ -61,7 +61,7 @@ def test_a_signal_saves_and_resume_finishes_with_the_same_bits(
     assert checkpoints(terminal.only_run)
     assert json.loads((terminal.only_run / "run.json").read_text())["status"] == "stopped"
     command = shlex.split(last.partition("resume with:")[2])
-    resumed = terminal.run(*command[1:])
+    resumed = terminal.run_here(*command[1:])
     assert resumed.code == 0
     weights = (terminal.only_run / "weights.npz").read_bytes()
     assert weights == (whole / "weights.npz").read_bytes()
@@ -104,13 +104,13 @@ def test_evaluate_ends_at_a_signal(terminal: Terminal, whole: Path) -> None:
     code = f"""
 import os, signal, sys
 signal.signal(signal.SIGTERM, signal.SIG_DFL)
-from engine.train import setup
-real = setup.load_dataset
+from engine.train import factory
+real = factory.load_dataset
 def load(*args, **kwargs):
     dataset = real(*args, **kwargs)
     os.kill(os.getpid(), signal.SIGTERM)
     return dataset
-setup.load_dataset = load
+factory.load_dataset = load
 from tui.cli.main import main
 sys.exit(main(["evaluate", "--config", "quickstart", "--weights", {str(whole)!r}]))
 """

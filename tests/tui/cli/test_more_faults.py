@@ -21,7 +21,7 @@ THREE = [*SMALL, "--set", "train.epochs=3", "--set", "train.checkpoint_every.ste
 def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The weights of a run that nothing happened to."""
     terminal = Terminal(tmp_path_factory.mktemp("whole"))
-    assert terminal.run("train", *THREE).code == 0
+    assert terminal.run_here("train", *THREE).code == 0
     return (terminal.only_run / "weights.npz").read_bytes()
 
 
@@ -57,9 +57,9 @@ def test_short_of_memory_it_is_one_line_and_the_checkpoint_is_kept(
         "step-00000004",
         "step-00000005",
     ]
-    listed = terminal.run("runs", "list")
+    listed = terminal.run_here("runs", "list")
     assert "failed" in listed.out
-    assert terminal.run("train", *THREE, "--resume").code == 0
+    assert terminal.run_here("train", *THREE, "--resume").code == 0
     assert (terminal.only_run / "weights.npz").read_bytes() == whole
 
 
