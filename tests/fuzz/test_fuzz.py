@@ -27,6 +27,7 @@ def targets(folder: Path) -> dict[str, Target]:
     return {target.name: target for target in make(folder)}
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize(
     "name", ["configs", "IDX", "CIFAR-10", "weights", "run folders", "resume states"]
 )

@@ -9,7 +9,10 @@ import pytest
 from tests.soak import kills, stops
 from tests.soak.soak_runs import SMALL, start
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals and terminals of POSIX")
+pytestmark = [
+    pytest.mark.proof,
+    pytest.mark.skipif(os.name == "nt", reason="signals and terminals of POSIX"),
+]
 ENDLESS = SMALL["small"].replace("epochs: 6", "epochs: 100000")
 
 

@@ -13,7 +13,10 @@ from engine.parallel.processes import can_fork
 from tests.support.command_line import SMALL, Terminal
 from tests.support.patience import wait_until
 
-pytestmark = pytest.mark.skipif(not can_fork(), reason="worker processes are for Linux")
+pytestmark = [
+    pytest.mark.proof,
+    pytest.mark.skipif(not can_fork(), reason="worker processes are for Linux"),
+]
 
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 

@@ -95,6 +95,7 @@ def wrong(found: dict[str, np.ndarray], right: dict[str, np.ndarray]) -> set[str
     }
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("module", MODULES)
 def test_a_broken_backward_is_noticed(
     module: str, analytic: dict[str, np.ndarray], pytestconfig: pytest.Config

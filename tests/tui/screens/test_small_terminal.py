@@ -29,7 +29,13 @@ from tui.screens.evaluate.draw.canvas import DrawingCanvas
 from tui.screens.help import HelpScreen
 from tui.screens.inspect.gallery import GalleryPane
 
-SIZES = ((MIN_WIDTH, MIN_HEIGHT), (MIN_WIDTH, 24), (80, MIN_HEIGHT), (80, 20), (80, 24))
+SIZES = (
+    (MIN_WIDTH, MIN_HEIGHT),
+    *(
+        pytest.param(size, marks=pytest.mark.proof)
+        for size in ((MIN_WIDTH, 24), (80, MIN_HEIGHT), (80, 20), (80, 24))
+    ),
+)
 MakeApp = Callable[..., CnnApp]
 DIGITS = tuple("0123456789")
 
