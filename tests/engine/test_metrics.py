@@ -113,6 +113,14 @@ def test_confusion_of_many_classes_in_small_integers() -> None:
     assert counts.sum() == 2
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.uint64])
+def test_confusion_of_integers_of_any_kind(dtype: type) -> None:
+    labels, predictions = np.array([0, 1, 1]), np.array([1, 1, 0])
+    expected = [[0, 1], [1, 1]]
+    np.testing.assert_array_equal(confusion_matrix(labels, predictions.astype(dtype), 2), expected)
+    np.testing.assert_array_equal(confusion_matrix(labels.astype(dtype), predictions, 2), expected)
+
+
 def test_samples_without_a_prediction_are_not_counted() -> None:
     logits = np.array([[1.0, 0.0], [np.nan, 0.0], [0.0, 1.0]])
     counts = confusion_matrix(np.array([0, 0, 1]), predict(logits), 2)
@@ -125,6 +133,12 @@ def test_per_class_by_hand() -> None:
     np.testing.assert_allclose(scores.recall, [3 / 4, 2 / 4, 0.0])
     np.testing.assert_allclose(scores.f1, [6 / 10, 4 / 8, 0.0])
     np.testing.assert_array_equal(scores.support, [4, 4, 2])
+
+
+def test_per_class_of_single_samples() -> None:
+    scores = per_class(np.array([[1, 0], [0, 1]]))
+    for values in scores:
+        np.testing.assert_array_equal(values, [1, 1])
 
 
 def test_per_class_of_nothing_is_zero_without_a_warning() -> None:

@@ -96,3 +96,47 @@ def test_nan_in_any_array_of_a_layer_is_seen() -> None:
     assert [facts.health.word for facts in examine(Snapshot((sick, well)))] == ["NaN/inf", "ok"]
     inf = layer("0", [math.inf, 2], [1, 1], 1e-3)
     assert examine(Snapshot((inf,)))[0].health.word == "NaN/inf"
+
+
+@pytest.mark.parametrize(
+    ("ratio", "words"),
+    [(0.05, "changes 5.0% of it"), (0.1, "changes 10% of it"), (0.25, "changes 25% of it")],
+)
+def test_shares_are_said_in_percent(ratio: float, words: str) -> None:
+    assert words in judge(finite=True, update_ratio=ratio).advice
+
+
+def layer_of(
+    grad: float | None = None, weight: float = 1.0, name: str = "0", **facts: float
+) -> LayerSnapshot:
+    return LayerSnapshot(
+        name=name,
+        layer="Dense(2→2)",
+        weights={} if grad is None else {"weight": np.full((2, 2), weight)},
+        grads={} if grad is None else {"weight": np.full((2, 2), grad)},
+        update_ratio={"weight": facts["ratio"]} if "ratio" in facts else {},
+        dead=facts.get("dead"),
+    )
+
+
+def test_the_largest_finite_gradient_is_the_measure() -> None:
+    layers = layer_of(math.inf), layer_of(1.0, name="1"), layer_of(1e-9, name="2")
+    assert [facts.health.word for facts in examine(Snapshot(layers))] == [
+        "NaN/inf", "ok", "vanishing",
+    ]  # fmt: skip
+
+
+def test_a_network_without_gradients_has_facts() -> None:
+    (facts,) = examine(Snapshot((layer_of(dead=0.9),)))
+    assert (facts.health.word, facts.mean, facts.grad_rms) == ("dead", None, None)
+
+
+def test_the_update_of_a_layer_is_part_of_its_health() -> None:
+    (facts,) = examine(Snapshot((layer_of(1.0, ratio=0.5),)))
+    assert (facts.health.word, facts.update_ratio) == ("too fast", 0.5)
+
+
+def test_huge_weights_give_no_warning() -> None:
+    (facts,) = examine(Snapshot((layer_of(1.0, weight=1.7e308),)))
+    assert type(facts.mean) is type(facts.std) is float
+    assert facts.mean == math.inf

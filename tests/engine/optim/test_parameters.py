@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
-from engine.layers import Sequential
+from engine.layers import Dense, Sequential
 from engine.models import build
-from engine.optim.parameters import FlatParameters, rms
+from engine.optim import Adam
+from engine.optim.parameters import FlatParameters, rms, share_buffers, share_slots
 
 SPECS = [
     {"Conv2D": {"out_channels": 2, "kernel_size": 3}},
@@ -78,3 +79,52 @@ def test_rms(dtype: type) -> None:
     assert rms(np.array([[3, 4], [0, 0]], dtype)) == pytest.approx(2.5)
     assert rms(np.zeros((0, 3), dtype)) == 0
     assert rms(np.full(4, 1e30, dtype)) == pytest.approx(1e30)  # its square is no float32
+
+
+def test_a_network_of_one_layer_has_names_without_a_prefix(rng: np.random.Generator) -> None:
+    layer = Dense(3, 2).initialise(rng)
+    weight, bias = (array.copy() for array in layer.params.values())
+    flat = FlatParameters(layer)
+    assert flat.names == ("weight", "bias")
+    np.testing.assert_array_equal(flat.vector, [*weight.ravel(), *bias])
+    assert np.shares_memory(layer.params["bias"], flat.vector)
+    assert flat.slices == {"weight": slice(0, 6), "bias": slice(6, 8)}
+
+
+def test_a_fresh_gradient_is_zero_whatever_the_replica_had(model: Sequential) -> None:
+    flat, replica = FlatParameters(model), model.replica()
+    for grad in replica.named_grads().values():
+        grad[...] = 7
+    vector = flat.gradients_of(replica)
+    assert vector.tobytes() == bytes(4 * vector.size)
+    assert all(np.shares_memory(grad, vector) for grad in replica.named_grads().values())
+
+
+def test_buffers_keep_their_values_when_they_become_shared(rng: np.random.Generator) -> None:
+    model = build(["BatchNorm2D", {"Residual": {"body": ["BatchNorm2D"]}}], (3, 2, 2))
+    model.initialise(rng)
+    for i, array in enumerate(model.named_buffers().values(), 1):
+        array += np.arange(3) * i
+    before = {name: array.copy() for name, array in model.named_buffers().items()}
+    old = list(model.named_buffers().values())
+    shared = share_buffers(model)
+    assert [id(array) for array in shared] == [id(a) for a in model.named_buffers().values()]
+    assert not any(np.shares_memory(a, b) for a, b in zip(shared, old, strict=True))
+    for name, array in model.named_buffers().items():
+        np.testing.assert_array_equal(array, before[name])
+
+
+def test_an_optimizer_remembers_zeros_of_the_vector(model: Sequential) -> None:
+    flat, optimizer = FlatParameters(model), Adam(0.1)
+    share_slots(optimizer, flat)
+    assert optimizer.slots.keys() == {"exp_avg", "exp_avg_sq"}
+    for arrays in optimizer.slots.values():
+        (array,) = arrays.values()
+        assert list(arrays) == [""]
+        assert (array.shape, array.dtype) == (flat.vector.shape, flat.vector.dtype)
+        assert array.tobytes() == bytes(array.nbytes)
+
+
+def test_the_size_of_one_number_is_its_own() -> None:
+    assert rms(np.array([-3.0])) == 3.0
+    assert type(rms(np.array([3.0], np.float32))) is float

@@ -4,11 +4,19 @@ import numpy as np
 import pytest
 
 from engine.data import Batches, Split
+from engine.layers import Sequential
 from engine.losses import SoftmaxCrossEntropy
 from engine.models import build
 from engine.optim import SGD
+from engine.optim.parameters import FlatParameters
 from engine.parallel.workers import Workers
-from engine.train.snapshot import LayerSnapshot, Snapshot, weights_snapshot
+from engine.train.snapshot import (
+    LayerSnapshot,
+    Snapshot,
+    dead_shares,
+    take_snapshot,
+    weights_snapshot,
+)
 from engine.train.trainer import Trainer
 from tests.support.small_runs import copy_state, same_arrays
 
@@ -98,3 +106,26 @@ def test_dead_channels_are_counted(trainer: Trainer, batches: Batches) -> None:
     assert layers["2.body.1"].dead == 0.5
     assert layers["3"].dead == 0
     assert layers["5"].dead is None
+
+
+def test_a_channel_is_dead_where_it_is_zero_for_every_sample_and_pixel() -> None:
+    model = Sequential([*build(["ReLU", "Flatten", "ReLU"], (4, 2, 2))])
+    x = np.full((3, 4, 2, 2), -1.0, np.float32)
+    x[1, 0, 0, 1] = x[2, 1, 1, 0] = x[0, 1, 1, 1] = 0.5
+    model.forward(x)
+    # Two of four channels; as features, three of sixteen are alive.
+    shares = dead_shares(model)
+    assert shares == {"0": 0.5, "2": 1 - 3 / 16}
+    assert {type(share) for share in shares.values()} == {float}
+
+
+def test_a_snapshot_has_the_buffers_too(rng: np.random.Generator) -> None:
+    model = build(["BatchNorm2D"], (2, 3, 3)).initialise(rng)
+    flat = FlatParameters(model)
+    before = flat.vector.copy()
+    flat.vector *= 1.5
+    (layer,) = take_snapshot(model, flat, 2 * flat.vector, before, {}).layers
+    assert layer.weights.keys() == {"weight", "bias", "running_mean", "running_var"}
+    assert layer.update_ratio == pytest.approx({"weight": 0.5, "bias": 0.0})
+    np.testing.assert_array_equal(layer.grads["weight"], [3.0, 3.0])
+    assert layer.dead is None

@@ -1,0 +1,208 @@
+"""Augmentation, batches and the validation split, number by number from the same generators."""
+
+import copy
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.data import Augment, Batches, Split, split_validation
+from engine.errors import ConfigError
+from engine.rng import Purpose, stream
+
+FILL = np.array([33, 77, 150], np.uint8).reshape(3, 1, 1)
+SHAPE = (40, 3, 7, 10)
+
+
+def plain_augment(
+    images: np.ndarray, augment: Augment, rng: np.random.Generator, fill: np.ndarray
+) -> np.ndarray:
+    """Pixel by pixel; what is drawn, and in which order, is part of what a seed means."""
+    n, _, height, width = images.shape
+    s, side = augment.shift, augment.cutout
+    out = images.copy()
+    if s:
+        tops, lefts = rng.integers(0, 2 * s + 1, n), rng.integers(0, 2 * s + 1, n)
+        out[...] = 0
+        for i in range(n):
+            for y in range(height):
+                for x in range(width):
+                    v, u = y + tops[i] - s, x + lefts[i] - s
+                    if 0 <= v < height and 0 <= u < width:
+                        out[i, :, y, x] = images[i, :, v, u]
+    if augment.flip:
+        before, chances = out.copy(), rng.random(n)
+        for i in range(n):
+            for x in range(width):
+                if chances[i] < 0.5:
+                    out[i, :, :, x] = before[i, :, :, width - 1 - x]
+    if side:
+        centres = rng.integers(0, height, n), rng.integers(0, width, n)
+        for i in range(n):
+            for y in range(height):
+                for x in range(width):
+                    top, left = (int(c[i]) - side // 2 for c in centres)
+                    if top <= y < top + side and left <= x < left + side:
+                        out[i, :, y, x] = fill[:, 0, 0]
+    return out
+
+
+@pytest.mark.parametrize(
+    "augment",
+    [
+        Augment(),
+        Augment(shift=2),
+        Augment(flip=True),
+        Augment(cutout=1),
+        Augment(cutout=4),
+        Augment(cutout=5),
+        Augment(3, True, 3),
+    ],
+    ids=str,
+)
+def test_every_pixel_and_every_draw(augment: Augment) -> None:
+    images = np.random.default_rng(0).integers(0, 256, SHAPE, dtype=np.uint8)
+    rng, twin = np.random.default_rng(1), np.random.default_rng(1)
+    found = augment.apply(images, rng, FILL)
+    np.testing.assert_array_equal(found, plain_augment(images, augment, twin, FILL))
+    assert rng.bit_generator.state == twin.bit_generator.state  # nothing else was drawn
+
+
+def test_half_is_not_mirrored() -> None:
+    class Half(np.random.Generator):
+        def random(self, *_: Any, **__: Any) -> Any:
+            return np.full(2, 0.5)
+
+    images = np.arange(24, dtype=np.uint8).reshape(2, 1, 3, 4)
+    found = Augment(flip=True).apply(images, Half(np.random.PCG64(0)), FILL[:1])
+    np.testing.assert_array_equal(found, images)
+
+
+@pytest.mark.parametrize("image", [(3, 9, 12), (3, 12, 9)])
+def test_the_shorter_side_bounds_what_is_done_to_an_image(image: tuple[int, int, int]) -> None:
+    Augment(shift=8, cutout=8).check(image)
+    for augment in (Augment(shift=9), Augment(cutout=9)):
+        with pytest.raises(ConfigError, match=r"got 9, expected 0 to 8 for images of (9×12|12×9)$"):
+            augment.check(image)
+
+
+# -- batches ---------------------------------------------------------------------------------------
+
+
+def split_of(n: int, shape: tuple[int, int, int] = (2, 4, 6)) -> Split:
+    rng = np.random.default_rng(3)
+    return Split(rng.integers(0, 256, (n, *shape), dtype=np.uint8), 3 * (np.arange(n) % 5))
+
+
+def batches_of(n: int, size: int, **options: Any) -> Batches:
+    options = {"seed": 5, "shuffle": True, "mean": (0.2, 0.6), "std": (0.4, 0.5)} | options
+    indices = options.pop("indices", np.arange(n))
+    return Batches(split_of(n), indices, size, **options)
+
+
+@pytest.mark.parametrize(
+    ("n", "size", "least", "sizes"),
+    [
+        (10, 4, 1, [4, 4, 2]),
+        (10, 4, 2, [4, 4, 2]),
+        (10, 4, 3, [4, 6]),
+        (9, 4, 2, [4, 5]),
+        (8, 4, 2, [4, 4]),
+        (2, 4, 2, [2]),
+        (4, 4, 4, [4]),
+    ],
+)
+def test_sizes_of_batches_by_hand(n: int, size: int, least: int, sizes: list[int]) -> None:
+    batches = batches_of(n, size, least=least, shuffle=False)
+    assert batches.steps_per_epoch == len(sizes)
+    assert batches.samples_per_epoch == n
+    found = [batches.batch_indices(0, step).tolist() for step in range(len(sizes))]
+    assert [len(part) for part in found] == sizes
+    assert [i for part in found for i in part] == list(range(n))
+
+
+def test_an_epoch_is_the_permutation_of_its_own_stream() -> None:
+    chosen = np.array([9, 2, 7, 11, 3])
+    for epoch in (1, 0, 3):  # a fresh one each time: the first epoch asked for may be any
+        expected = stream(Purpose.SHUFFLE, 5, epoch).permutation(chosen)
+        found = batches_of(12, 5, indices=chosen).batch_indices(epoch, 0)
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_what_batches_say_of_themselves() -> None:
+    batches = batches_of(12, 5, indices=[0, 3, 1, 8])
+    assert batches.image_shape == (2, 4, 6)
+    assert batches.classes == (0, 3, 9)
+    assert batches.batch_size == 5
+
+
+@pytest.mark.parametrize("step", [-1, 2, 3])
+def test_there_is_no_other_step(step: int) -> None:
+    with pytest.raises(IndexError, match=f"got step {step}, expected 0 to 1"):
+        batches_of(10, 4, least=3).batch_indices(0, step)
+
+
+@pytest.mark.parametrize("pixel", [0, 1, 51, 128, 254, 255])
+def test_a_pixel_is_normalised_with_its_channels_mean_and_deviation(pixel: int) -> None:
+    images = np.full((2, 2, 3, 3), pixel, np.uint8)
+    split = Split(images, np.zeros(2, np.int64))
+    batches = Batches(split, [0, 1], 2, seed=0, shuffle=False, mean=(0.2, 0.6), std=(0.4, 0.5))
+    x, _ = batches.load(np.array([0, 1]))
+    for c, (mean, std) in enumerate(((0.2, 0.4), (0.6, 0.5))):
+        np.testing.assert_allclose(x[:, c], (pixel / 255 - mean) / std, rtol=1e-5, atol=2e-7)
+        # As one multiplication and one addition, in float32.
+        scale, offset = np.float32(1 / (255 * std)), np.float32(-mean / std)
+        np.testing.assert_array_equal(x[:, c], np.float32(pixel) * scale + offset)
+
+
+def test_cutout_paints_with_the_mean_which_is_about_zero() -> None:
+    images = np.full((8, 2, 3, 3), 255, np.uint8)
+    split = Split(images, np.zeros(8, np.int64))
+    batches = Batches(
+        split, range(8), 8, seed=0, shuffle=False, mean=(0.21, 0.617), std=(0.4, 0.5),
+        augment=Augment(cutout=1),
+    )  # fmt: skip
+    x, _ = batches.load(np.arange(8), np.random.default_rng(0))
+    painted = x[x < np.float32((1 - 0.617) / 0.5 - 0.1)].reshape(8, 2)
+    expected = [(round(255 * m) / 255 - m) / s for m, s in ((0.21, 0.4), (0.617, 0.5))]
+    np.testing.assert_allclose(painted, [expected] * 8, atol=1e-6)
+
+
+def test_an_augmentation_is_checked_against_height_and_width() -> None:
+    with pytest.raises(ConfigError, match=r"got 4, expected 0 to 3 for images of 4×6"):
+        batches_of(4, 2, augment=Augment(shift=4))
+
+
+# -- the validation split --------------------------------------------------------------------------
+
+
+def plain_split(labels: np.ndarray, count: int, seed: int) -> tuple[list[int], list[int]]:
+    """Whole shares first, then one more to the largest remainders; lower classes where tied."""
+    n = len(labels)
+    members = {c: [i for i in range(n) if labels[i] == c] for c in sorted(set(labels.tolist()))}
+    shares = {c: count * len(own) // n for c, own in members.items()}
+    remainder = {c: count * len(own) % n for c, own in members.items()}
+    for c in sorted(members, key=lambda c: -remainder[c])[: count - sum(shares.values())]:
+        shares[c] += 1
+    rng, held = stream(Purpose.SPLIT, seed), set()
+    for c, own in members.items():
+        held |= set(rng.permutation(own)[: shares[c]].tolist())
+    return [i for i in range(n) if i not in held], sorted(held)
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [(5, 5, 5), (1, 9, 4), (7, 3, 11, 2, 6), (20,), (3, 3, 3, 3, 3), (3, 5, 4) * 14],
+    ids=str,
+)
+@pytest.mark.parametrize("share", [0.1, 0.25, 0.5, 0.85])
+def test_every_class_gives_its_share_and_the_largest_remainders_the_rest(
+    sizes: tuple[int, ...], share: float
+) -> None:
+    labels = np.random.default_rng(0).permutation(np.repeat(np.arange(len(sizes)), sizes))
+    count = max(1, math.floor(share * len(labels)))
+    before = copy.copy(labels)
+    train, held_out = split_validation(labels, count, 7)
+    np.testing.assert_array_equal(labels, before)
+    assert (train.tolist(), held_out.tolist()) == plain_split(labels, count, 7)
