@@ -27,6 +27,17 @@ settings.register_profile("random", deadline=None, print_blob=True)
 settings.load_profile("fixed")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Say how much of the engine the mutation proof breaks."""
+    parser.addoption(
+        "--mutants",
+        default="few",
+        metavar="few|changed|all|MODULE,...",
+        help="which modules the mutation proof breaks: a few, those that changed since main, all, "
+        "or the ones named (layers,optim.rules)",
+    )
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Choose the seed of a random search."""
@@ -87,7 +98,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """What became of the mutants, if any were made."""
     mutants = sys.modules.get("tests.support.mutants")
     if mutants is not None and (mutants.TALLY.killed or mutants.TALLY.survived):
-        terminalreporter.section("mutation proof of the gradients")
+        terminalreporter.section("mutation proof")
         for line in mutants.TALLY.lines():
             terminalreporter.write_line(line)
 

@@ -1,31 +1,31 @@
-"""Which functions are broken on purpose, what must notice it, and which changes change nothing."""
+"""What becomes of the mutants: who notices each, and which changes change nothing."""
 
+import contextlib
 import importlib
-import math
-import pkgutil
+import signal
+import threading
+import time
 import types
 import warnings
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
+import pytest
 
-import engine.kernels
-import engine.layers
-from engine import losses
-from engine.kernels import im2col, pooling, window
-from engine.layers import LAYERS
 from tests.support.cases import Array, Case
 from tests.support.checks import CHECKS, fresh_memory_is_nan, run
-from tests.support.conformance import CASES
-from tests.support.kernel_checks import GEOMETRY_CHECKS, IM2COL_CHECKS, POOL_CHECKS
-from tests.support.loss_checks import LOSS_CHECKS
-from tests.support.mutation import Mutant, mutants_of
+from tests.support.formulas import Formulas
+from tests.support.mutation import Mutant
+from tests.support.ordinary import Call, calls_of
 
 T = TypeVar("T")
+
+PATIENCE = 60
+"""Seconds after which a check of a mutant never ends, which is noticed too."""
 
 
 @dataclass
@@ -33,40 +33,38 @@ class Tally:
     """What became of the mutants, for the end of the test run.
 
     Attributes:
-        killed: by function, how many a check noticed.
+        killed: by module, how many a check noticed.
         checks: by check, how many it noticed first.
-        equivalent: by function, how many change no result.
+        equivalent: by module, how many change no result.
+        seconds: by module, how long that took.
         survived: those that no check noticed.
     """
 
     killed: Counter[str] = field(default_factory=Counter)
     checks: Counter[str] = field(default_factory=Counter)
     equivalent: Counter[str] = field(default_factory=Counter)
+    seconds: Counter[str] = field(default_factory=Counter)
     survived: list[str] = field(default_factory=list)
 
     def lines(self) -> list[str]:
-        """A table by function, and the sums."""
-        made = {
-            place: self.killed[place]
-            + self.equivalent[place]
-            + sum(change.startswith(f"{place}: ") for change in self.survived)
-            for place in {**self.killed, **self.equivalent}
-        }
-        width = max(map(len, made), default=0)
-        lines = [f"{'broken function':{width}}  mutants  killed  no change  survived"]
-        for place, count in made.items():
-            killed, same = self.killed[place], self.equivalent[place]
+        """A table by module, and the sums."""
+        modules = sorted({**self.killed, **self.equivalent, **self.seconds})
+        width = max(map(len, modules), default=0)
+        lines = [f"{'broken module':{width}}  mutants  killed  no change  survived  seconds"]
+        for module in modules:
+            killed, same = self.killed[module], self.equivalent[module]
+            left = sum(change.startswith(f"{module}.") for change in self.survived)
             lines.append(
-                f"{place:{width}}  {count:7}  {killed:6}  {same or '':>9}  "
-                f"{count - killed - same or '':>8}".rstrip()
+                f"{module:{width}}  {killed + same + left:7,}  {killed:6,}  {same or '':>9}  "
+                f"{left or '':>8}  {self.seconds[module]:7.1f}"
             )
-        noticed = ", ".join(f"{name} {count:,}" for name, count in self.checks.most_common())
         total, same = sum(self.killed.values()), sum(self.equivalent.values())
+        noticed = ", ".join(f"{name} {count:,}" for name, count in self.checks.most_common(12))
         lines.append(
             f"{total + same + len(self.survived):,} mutants: {total:,} killed, {same} change no "
-            f"result (tests/engine/equivalents.txt), {len(self.survived)} survived"
+            f"result ({EQUIVALENTS.name}), {len(self.survived)} survived"
         )
-        return [*lines, f"killed by: {noticed}", *(f"survived: {one}" for one in self.survived)]
+        return [*lines, f"most by: {noticed}", *(f"survived: {one}" for one in self.survived)]
 
 
 TALLY = Tally()
@@ -85,101 +83,42 @@ def equivalents() -> dict[str, str]:
     return reasons
 
 
-def modules() -> list[types.ModuleType]:
-    """All layers, all kernels but those for workers, memory and tuning, and the losses."""
-    skipped = {
-        "arguments",
-        "base",
-        "summary",
-        "memory",
-        "workspace",
-        "workers",
-        "meeting",
-        "team",
-        "crew",
-        "shared",
-        "parts",
-        "products",
-    }
-    found = [
-        importlib.import_module(f"{package.__name__}.{info.name}")
-        for package in (engine.layers, engine.kernels)
-        for info in pkgutil.iter_modules(package.__path__)
-        if info.name not in skipped
-    ]
-    return [*found, losses]
-
-
-def wanted(module: types.ModuleType) -> Callable[[str], bool]:
-    """Of a layer: backward and what it calls. Of the rest: all that computes."""
-    if module.__name__.startswith("engine.layers"):
-        return lambda name: name == "backward" or (name[0] == "_" and not name.startswith("__"))
-    if module is losses:
-        return lambda name: name in ("forward", "backward", "per_sample", "_evaluate")
-    return lambda name: not name.startswith("__")
-
-
-def by_function() -> dict[str, list[Mutant]]:
-    """All mutants, by the function that they break."""
-    found: dict[str, list[Mutant]] = {}
-    for module in modules():
-        for mutant in mutants_of(module, wanted(module)):
-            found.setdefault(mutant.place, []).append(mutant)
-    return found
-
-
-def cases_of(module: types.ModuleType) -> list[Case]:
-    """The rows of the conformance table whose layer computes with a module; small ones first."""
-    kernels = {
-        "conv": {"Conv2D"},
-        "pool": {"MaxPool2D", "AvgPool2D"},
-        "geometry": {"Conv2D", "MaxPool2D", "AvgPool2D"},
-    }
-    room, name = module.__name__.split(".")[1:]
-    layers = {layer for layer, cls in LAYERS.items() if cls.__module__ == module.__name__}
-    if room == "kernels":
-        layers = kernels.get(name, set(LAYERS))
-    found = [case for case in CASES if case.layer in layers]
-    return sorted(found, key=lambda case: math.prod(case.shape))
-
-
 class Battery:
-    """The checks that no mutant of a module may pass.
+    """The checks that no mutant of a module may pass: ordinary tests, then the conformance table.
 
-    To be quick, the rows on which a mutant computes something else than the original are found
-    first, and checked first. It counts as killed only when a check fails.
+    To be quick, what noticed the last mutant is tried first on the next; of the table, the rows
+    on which a mutant computes something else than the original are found first, and checked
+    first. It counts as killed only when a check fails.
     """
 
-    def __init__(self, module: types.ModuleType) -> None:
-        by_hand = {
-            losses: LOSS_CHECKS,
-            im2col: IM2COL_CHECKS,
-            window: GEOMETRY_CHECKS,
-            pooling: POOL_CHECKS,
-        }
-        self.by_hand = by_hand.get(module, {})
-        self.cases = [] if module in (losses, im2col) else cases_of(module)
+    def __init__(self, module: types.ModuleType, formulas: Formulas) -> None:
+        self.calls: list[Call] = []
+        for name in formulas.tests:
+            self.calls += calls_of(importlib.import_module(name))
+        self.cases = formulas.rows(module)
         self.checks = list(CHECKS)
-        self.originals = {str(case): _outcome(case) for case in self.cases}
+        with _strict():
+            self.calls.sort(key=_seconds)  # which also shows that all of them pass
+            self.originals = {str(case): _outcome(case) for case in self.cases}
 
     def kill(self, mutant: Mutant) -> str | None:
         """The name of the check that fails on a mutant, or None."""
-        with mutant.installed(), warnings.catch_warnings(), fresh_memory_is_nan():
-            warnings.simplefilter("error")
+        with mutant.installed(), _strict():
             return self._kill()
 
     def _kill(self) -> str | None:
-        for name, by_hand in self.by_hand.items():
-            if _fails(by_hand):
-                return name
-        for case in list(self.cases):
+        for call in self.calls:
+            if _fails(call):
+                _to_front(self.calls, call)
+                return call.name
+        for case in self.cases:
             if self._differs(case):
                 for name, check in CHECKS.items():
                     if _fails(check, case):
                         _to_front(self.cases, case)
                         return name
-        for name in list(self.checks):
-            for case in list(self.cases):
+        for name in self.checks:
+            for case in self.cases:
                 if _fails(CHECKS[name], case):
                     _to_front(self.cases, case)
                     _to_front(self.checks, name)
@@ -204,9 +143,46 @@ def _outcome(case: Case) -> dict[str, Array]:
     return run(case.make(), case.input(), case.upstream())
 
 
-def _fails(check: Callable[..., None], *arguments: object) -> bool:
+def _seconds(call: Call) -> float:
+    began = time.perf_counter()
+    call()
+    return time.perf_counter() - began
+
+
+@contextlib.contextmanager
+def _strict() -> Iterator[None]:
+    """Warnings are errors, and memory that was not written to shows."""
+    with warnings.catch_warnings(), fresh_memory_is_nan():
+        warnings.simplefilter("error")
+        yield
+
+
+def _fails(check: Callable[..., None], *arguments: Any) -> bool:
     try:
-        check(*arguments)
-    except Exception:
+        with _limit():
+            check(*arguments)
+    except (Exception, pytest.fail.Exception):
         return True
     return False
+
+
+@contextlib.contextmanager
+def _limit() -> Iterator[None]:
+    """Raise in what takes too long, where the system can: a changed loop may never end."""
+    if (
+        not hasattr(signal, "setitimer")
+        or threading.current_thread() is not threading.main_thread()
+    ):
+        yield
+        return
+
+    def stop(*_: Any) -> None:
+        raise TimeoutError(f"no end after {PATIENCE} seconds")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, PATIENCE)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

@@ -72,29 +72,66 @@ def mutants_of(
     module: types.ModuleType, wanted: Callable[[str], bool] = lambda name: True
 ) -> list[Mutant]:
     """All mutants of a module's functions whose plain name is ``wanted``."""
+    return [
+        mutant
+        for holder, function in _functions(module)
+        if wanted(function.name)
+        for mutant in _mutate(module, holder, function)
+    ]
+
+
+def mutants_at(module: types.ModuleType, name: str) -> list[Mutant]:
+    """All mutants of one function, by its qualified name."""
+    return [
+        mutant
+        for holder, function in _functions(module)
+        if _qualified(holder, function) == name
+        for mutant in _mutate(module, holder, function)
+    ]
+
+
+def functions_of(module: types.ModuleType, wanted: Callable[[str], bool]) -> list[str]:
+    """The qualified names of a module's functions whose plain name is ``wanted``."""
+    return [
+        _qualified(holder, function)
+        for holder, function in _functions(module)
+        if wanted(function.name)
+    ]
+
+
+def _functions(
+    module: types.ModuleType,
+) -> Iterator[tuple[ast.ClassDef | None, ast.FunctionDef]]:
+    """The functions of a module and of its classes."""
     assert module.__file__ is not None
-    tree = ast.parse(Path(module.__file__).read_text(encoding="utf-8"))
-    found = []
-    for outer in tree.body:
-        members = outer.body if isinstance(outer, ast.ClassDef) else [outer]
-        for function in members:
-            if isinstance(function, ast.FunctionDef) and wanted(function.name):
-                holder = outer if isinstance(outer, ast.ClassDef) else None
-                found += _mutate(module, holder, function)
-    return found
+    for outer in ast.parse(Path(module.__file__).read_text(encoding="utf-8")).body:
+        holder = outer if isinstance(outer, ast.ClassDef) else None
+        for function in [outer] if holder is None else holder.body:
+            if isinstance(function, ast.FunctionDef) and not _is_declared_only(function):
+                yield holder, function
+
+
+def _qualified(holder: ast.ClassDef | None, function: ast.FunctionDef) -> str:
+    return f"{holder.name}.{function.name}" if holder else function.name
+
+
+def _is_declared_only(function: ast.FunctionDef) -> bool:
+    """A setter, which cannot be told from its property by name, or a method without a body."""
+    words = {ast.unparse(decorator) for decorator in function.decorator_list}
+    return "abstractmethod" in words or any(word.endswith(".setter") for word in words)
 
 
 def _mutate(
     module: types.ModuleType, holder: ast.ClassDef | None, function: ast.FunctionDef
 ) -> list[Mutant]:
-    name = f"{holder.name}.{function.name}" if holder else function.name
+    name = _qualified(holder, function)
     original = _compile(module, holder, function)
     seen = {(original.co_code, original.co_consts, original.co_names)}
     found: list[Mutant] = []
     for path, node in _sites(function):
         for replacement in variants(node):
             broken = _replace(function, path, replacement)
-            code = _compile(module, holder, broken)
+            code = _compile_like(original, module, holder, broken)
             key = (code.co_code, code.co_consts, code.co_names)
             if not any(isinstance(c, types.CodeType) for c in code.co_consts):
                 if key in seen:
@@ -145,6 +182,21 @@ def _compile(
     )
 
 
+def _compile_like(
+    original: types.CodeType,
+    module: types.ModuleType,
+    holder: ast.ClassDef | None,
+    function: ast.FunctionDef,
+) -> types.CodeType:
+    """As ``_compile``, with the original's free variables: a function takes no other code."""
+    code = _compile(module, holder, function)
+    lost = set(original.co_freevars) - set(code.co_freevars)
+    if lost:  # ``super()`` was dropped
+        kept: list[ast.stmt] = [ast.Expr(ast.Name(name, ast.Load())) for name in sorted(lost)]
+        code = _compile(module, holder, with_fields(function, body=kept + function.body))
+    return code
+
+
 def _resolve(module: types.ModuleType, name: str) -> types.FunctionType:
     target: object = module
     for part in name.split("."):
@@ -153,6 +205,7 @@ def _resolve(module: types.ModuleType, name: str) -> types.FunctionType:
         target = target.fget
     if isinstance(target, classmethod | staticmethod):
         target = target.__func__
+    target = inspect.unwrap(target)  # type: ignore[arg-type]
     assert isinstance(target, types.FunctionType), name
     return target
 

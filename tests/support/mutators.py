@@ -30,8 +30,19 @@ _FUNCTIONS = {
     "add": "subtract",
     "subtract": "add",
     "multiply": "divide",
+    "divide": "multiply",
+    "argmax": "argmin",
+    "argmin": "argmax",
+    "any": "all",
+    "all": "any",
+    "cos": "sin",
+    "bisect_right": "bisect_left",
 }
-_UNWRAPPED = {"sqrt", "exp", "expm1", "tanh", "log", "abs", "square", "float", "reversed"}
+_UNWRAPPED = {
+    "sqrt", "exp", "expm1", "tanh", "log", "abs", "square", "float", "reversed", "cos", "rint",
+    "round", "sorted", "permutation",
+}  # fmt: skip
+_NO_NUMBER = {"tuple", "list", "dict", "slice", "range", "str", "bool"}
 _REORDERED = {"transpose", "reshape", "moveaxis", "where", "matmul", "subtract"}
 _STRIDES = re.compile(r"(stride|dilation)_[hw]|s[hw]|d[hw]")
 _WINDOW = {"stride": "(1, 1)", "dilation": "(1, 1)", "pads": "((0, 0), (0, 0))"}
@@ -43,8 +54,10 @@ def variants(node: ast.AST) -> list[ast.AST]:
     match node:
         case ast.BinOp():
             found += _arithmetic(node)
-        case ast.UnaryOp(op=ast.USub() | ast.Not()):
+        case ast.UnaryOp(op=ast.USub() | ast.Not() | ast.Invert()):
             found.append(node.operand)
+        case ast.comprehension(ifs=[_, *_]):
+            found.append(with_fields(node, ifs=[]))
         case ast.Compare(ops=[op]):
             for other in _COMPARISONS.get(type(op), ()):
                 found.append(ast.Compare(node.left, [other()], node.comparators))
@@ -82,7 +95,7 @@ def variants(node: ast.AST) -> list[ast.AST]:
             ]
         case ast.Attribute(attr="T"):
             found.append(node.value)
-        case ast.Attribute() if node.attr in _WINDOW:
+        case ast.Attribute(ctx=ast.Load()) if node.attr in _WINDOW:
             found.append(ast.parse(_WINDOW[node.attr], mode="eval").body)
         case ast.Name(ctx=ast.Load()) if _STRIDES.fullmatch(node.id):
             found.append(ast.Constant(1))
@@ -104,6 +117,12 @@ def _arithmetic(node: ast.BinOp) -> list[ast.AST]:
             return [ast.BinOp(left, ast.Mult(), right), left, right]
         case ast.FloorDiv():
             return [_negated(ast.BinOp(_negated(left), ast.FloorDiv(), right)), left]
+        case ast.Pow():
+            return [ast.BinOp(left, ast.Mult(), right), left]
+        case ast.BitAnd():
+            return [ast.BinOp(left, ast.BitOr(), right), left, right]
+        case ast.BitOr():
+            return [ast.BinOp(left, ast.BitAnd(), right), left, right]
         case _:
             return [left]
 
@@ -114,12 +133,14 @@ def _calls(node: ast.Call) -> list[ast.AST]:
     name = node.func.id if isinstance(node.func, ast.Name) else name
     if name in _FUNCTIONS and isinstance(node.func, ast.Attribute):
         found.append(with_fields(node, func=with_fields(node.func, attr=_FUNCTIONS[name])))
-    elif name in ("max", "min"):
+    elif name in _FUNCTIONS and name in ("max", "min", "any", "all", "bisect_right"):
         found.append(with_fields(node, func=ast.Name(_FUNCTIONS[name], ast.Load())))
     if name in _UNWRAPPED and len(node.args) == 1:
         found.append(node.args[0])
     if name in _REORDERED:
         found += _reordered(node, "args")
+    if name in ("astype", "copy") and isinstance(node.func, ast.Attribute):
+        found.append(node.func.value)
     for i, keyword in enumerate(node.keywords):
         # Where a result goes and its type are said by keywords that the others make up for.
         if keyword.arg not in ("out", "dtype", "strict", "writeable"):
@@ -142,7 +163,8 @@ def _statements(node: ast.AST) -> list[ast.AST]:
             found.append(ast.Assign([with_fields(node.target, ctx=ast.Store())], node.value))
             return found
         case ast.Assign(targets=[ast.Subscript()]):
-            return [ast.Pass(), with_fields(node, value=_negated(node.value))]
+            negated = [_negated(node.value)] if _may_be_number(node.value) else []
+            return [ast.Pass(), *(with_fields(node, value=value) for value in negated)]
         case ast.Assign(targets=[ast.Tuple(elts=[first, second])]) if not isinstance(
             node.value, ast.Tuple
         ):
@@ -156,11 +178,23 @@ def _statements(node: ast.AST) -> list[ast.AST]:
             ]
         case ast.Return(value=ast.BoolOp() | ast.Compare() as condition):
             return [ast.Return(ast.UnaryOp(ast.Not(), condition))]
-        case ast.Return(value=ast.expr() as value) if not isinstance(value, ast.Constant):
+        case ast.Return(value=ast.expr() as value) if _may_be_number(value):
             return [ast.Return(_negated(value))]
         case ast.Expr(value=ast.Call()) | ast.Continue():
             return [ast.Pass()]
     return []
+
+
+def _may_be_number(value: ast.expr) -> bool:
+    """Whether the opposite of a value is anything but nonsense."""
+    match value:
+        case ast.Call(func=ast.Name(id=name)):
+            return name not in _NO_NUMBER
+        case ast.List() | ast.ListComp() | ast.Dict() | ast.DictComp() | ast.JoinedStr():
+            return False
+        case ast.Constant(value=constant):
+            return isinstance(constant, float)
+    return True
 
 
 def _negated(expression: ast.expr) -> ast.expr:
