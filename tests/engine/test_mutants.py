@@ -26,6 +26,8 @@ from tests.support.mutation import functions_of, mutants_at, mutants_of
 from tests.support.ordinary import calls_of
 from tests.support.selection import changed_files, selected, touched
 
+pytestmark = pytest.mark.usefixtures("every_kernel")
+
 EQUIVALENTS = equivalents()
 Place = tuple[str, str]
 

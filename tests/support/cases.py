@@ -1,6 +1,7 @@
-"""One layer with its arguments and an input: a row of the conformance table or of the grid."""
+"""A layer with its arguments and an input: a row of the conformance table or of the grid."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -12,27 +13,49 @@ from engine.models import build
 Array = np.ndarray
 Inputs = Literal["normal", "shifted", "off zero", "distinct"]
 
+Reference = Callable[[Any, Array], Array]
+"""From a layer and its input to the output, as plainly as possible."""
+
+Twin = Callable[[Any, Any], Any]
+"""From ``torch.nn`` and a layer to PyTorch's module; so PyTorch is imported only to compare."""
+
 
 @dataclass(frozen=True)
 class Case:
-    """What to construct and what to feed it.
+    """What to construct and what to feed it; in a layer's first row also what it must compute.
 
     Attributes:
-        layer: the name in ``engine.layers.LAYERS``.
+        kind: the layer's class.
         shape: of the input, with the batch.
         arguments: of the constructor; those that follow from the shape may be left out.
         training: the mode.
         inputs: "normal" random numbers; "shifted" ones with another mean and spread; "off zero",
             none near 0, where ReLU has its kink; "distinct", none near another, for max-pooling.
         samples: entries of each tensor whose gradient is measured; None for all.
+        reference: the plain formula, from the layer and its input.
+        torch: PyTorch's module, from ``torch.nn`` and the layer; None if it has none.
+        at_zero: dy/dx at 0, from the layer, where it has a kink there.
     """
 
-    layer: str
+    kind: type[Layer]
     shape: tuple[int, ...]
     arguments: dict[str, Any] = field(default_factory=dict)
     training: bool = True
     inputs: Inputs = "normal"
     samples: int | None = None
+    reference: Reference | None = None
+    torch: Twin | None = None
+    at_zero: Callable[[Any], float] | None = None
+
+    @property
+    def layer(self) -> str:
+        """The layer's name in a config."""
+        return self.kind.__name__
+
+    @property
+    def draws(self) -> bool:
+        """Whether the output depends on random numbers."""
+        return self.kind.use_rng is not Layer.use_rng
 
     @property
     def spec(self) -> Any:
@@ -73,3 +96,31 @@ class Case:
         """A gradient in the output's shape."""
         shape = (self.shape[0], *self.make(dtype).output_shape(self.shape[1:]))
         return np.random.default_rng([seed, 3]).standard_normal(shape).astype(dtype)
+
+
+@dataclass(frozen=True)
+class Check:
+    """A promise that layers keep, and the cases that it is about.
+
+    Attributes:
+        run: raises where a case breaks it.
+        applies: whether it says anything about a case.
+    """
+
+    run: Callable[[Case], None]
+    applies: Callable[[Case], bool] = lambda case: True
+
+    @property
+    def name(self) -> str:
+        """For the name of a test."""
+        return self.run.__name__
+
+    def __call__(self, case: Case) -> None:
+        """Check a case; nothing happens where the promise does not apply."""
+        if self.applies(case):
+            self.run(case)
+
+
+def applies_to(applies: Callable[[Case], bool]) -> Callable[[Callable[[Case], None]], Check]:
+    """Decorator: a check of some cases only."""
+    return lambda run: Check(run, applies)

@@ -1,52 +1,40 @@
-"""What every layer must do, as functions of a case that raise where it does not.
+"""The promises of every layer, as functions of a case that raise where it breaks one.
 
 The tests run them on the rows of the conformance table; the mutation proof runs them on broken
 layers, where one of them must raise.
 """
 
-import contextlib
 import json
-from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import pytest
 
 from engine.gradcheck import Report, check_layer
-from engine.layers import Dropout, Layer, MaxPool2D
+from engine.layers import AvgPool2D, Conv2D, Dense, Dropout, GlobalAvgPool2D, MaxPool2D
 from engine.models import build
 from engine.parallel.group import in_order
 from engine.parallel.threads import Group
 from engine.parallel.workers import Workers
 from tests.support import oracles
-from tests.support.bounds import least_samples, output_range
-from tests.support.cases import Array, Case
-from tests.support.misuse import misuse
+from tests.support.bounds import least_samples, output_range, unlimited_range
+from tests.support.cases import Array, Case, Check, applies_to
+from tests.support.conformance import PROMISES, reference
+from tests.support.memory_checks import (
+    broadcast_upstream,
+    independent,
+    memory_orders,
+    nothing_left_over,
+    read_only,
+)
+from tests.support.memory_checks import fresh_memory_is_nan as fresh_memory_is_nan
+from tests.support.misuse import misuse, needs_weights
+from tests.support.passes import run, same
 
 T = TypeVar("T")
 
 TOLERANCE = 1e-6
 """Of a gradient, relative; the aim is 1e-7."""
-
-
-def run(layer: Layer, x: Array, dout: Array) -> dict[str, Array]:
-    """Output, gradients and buffers of one pass, as copies."""
-    layer.set_rng(np.random.default_rng(5))
-    out = layer.forward(x).copy()
-    dx = layer.backward(dout)
-    found = {"output": out} | ({} if dx is None else {"input": dx})
-    found |= {f"d {name}": array for name, array in layer.named_grads().items()}
-    found |= {f"buffer {name}": array for name, array in layer.named_buffers().items()}
-    return {name: array.copy() for name, array in found.items()}
-
-
-def same(found: dict[str, Array], expected: dict[str, Array], rtol: float = 1e-11) -> None:
-    """Equal but for the order of sums: to ``rtol`` of the array's largest number, or of 1."""
-    assert found.keys() == expected.keys()
-    for name, array in expected.items():
-        assert found[name].shape == array.shape, name
-        scale = max(float(np.abs(array).max(initial=0)), 1.0)
-        np.testing.assert_allclose(found[name], array, rtol=rtol, atol=rtol * scale, err_msg=name)
 
 
 def measure(case: Case) -> Report:
@@ -77,14 +65,12 @@ def directions(case: Case) -> None:
 _expected: dict[str, Array] = {}  # plain loops are slow: once for each case
 
 
+@applies_to(lambda case: not case.draws)
 def forward(case: Case) -> None:
-    """The output of plain loops; and the running statistics of a batch norm."""
-    if case.layer == "Dropout":
-        dropout(case)
-        return
+    """The output of the plain formula; and the running statistics of a batch norm."""
     layer, x = case.make(), case.input()
     if str(case) not in _expected:
-        _expected[str(case)] = oracles.reference(layer, x)
+        _expected[str(case)] = reference(layer, x)
     expected = _expected[str(case)]
     before = {name: array.copy() for name, array in layer.buffers.items()}
     same({"output": layer.forward(x)}, {"output": expected}, rtol=1e-12)
@@ -96,6 +82,7 @@ def forward(case: Case) -> None:
                 np.testing.assert_allclose(layer.buffers[name][c], wanted, rtol=1e-12)
 
 
+@applies_to(lambda case: case.kind is Dropout)
 def dropout(case: Case) -> None:
     """Zero with probability p, else x/(1 − p); nothing happens in evaluation."""
     layer, x = case.make(), case.input()
@@ -129,7 +116,6 @@ def shapes(case: Case) -> None:
         name: array.shape for name, array in layer.state_dict().items()
     }
     assert bare.count_parameters() == sum(a.size for a in layer.named_parameters().values())
-    assert bare.multiply_adds(case.shape[1:]) >= 0
 
 
 def float32(case: Case) -> None:
@@ -140,104 +126,6 @@ def float32(case: Case) -> None:
         assert array.dtype == np.float32, name
     exact = run(case.make(), case.input(), case.upstream())
     same(found, exact, rtol=2e-5)
-
-
-def read_only(case: Case) -> None:
-    """Neither the input nor the upstream gradient is written to."""
-    x, dout = case.input(), case.upstream()
-    x.flags.writeable = dout.flags.writeable = False
-    run(case.make(), x, dout)
-
-
-def _orders(x: Array) -> Iterator[tuple[str, Array]]:
-    """The same numbers, differently in memory."""
-    yield "C order", np.ascontiguousarray(x)
-    yield "batch innermost", np.moveaxis(np.ascontiguousarray(np.moveaxis(x, 0, -1)), -1, 0)
-    yield "Fortran order", np.asfortranarray(x)
-    wide = np.full([2 * size + 1 for size in x.shape], np.nan)
-    view = wide[tuple(slice(1, None, 2) for _ in x.shape)]
-    view[...] = x
-    yield "every other of a larger array", view
-    backwards = tuple(slice(None, None, -1) for _ in x.shape)
-    yield "backwards in memory", np.ascontiguousarray(x[backwards])[backwards]
-
-
-def memory_orders(case: Case) -> None:
-    """The numbers do not depend on how the arrays lie in memory."""
-    x, dout = case.input(), case.upstream()
-    layer = case.make()
-    expected = run(layer, x, dout)
-    for order, other in _orders(x):
-        found = run(case.make(), other, dout)
-        assert found.keys() == expected.keys(), order
-        same(found, expected)
-    for _, other in _orders(dout):
-        same(run(case.make(), x, other), expected)
-
-
-def broadcast_upstream(case: Case) -> None:
-    """An upstream gradient with strides of 0, as a mean gives it."""
-    x, dout = case.input(), case.upstream()
-    for axes in {(), tuple(range(2, dout.ndim)), (0,), tuple(range(dout.ndim))}:
-        index = tuple(slice(0, 1) if a in axes else slice(None) for a in range(dout.ndim))
-        spread = np.broadcast_to(dout[index], dout.shape)
-        same(run(case.make(), x, spread), run(case.make(), x, spread.copy()))
-
-
-@contextlib.contextmanager
-def fresh_memory_is_nan() -> Iterator[None]:
-    """``np.empty`` gives NaN, so that whatever is read before it is written shows."""
-
-    def filled(make: Callable[..., Array]) -> Callable[..., Array]:
-        def make_filled(*arguments: Any, **settings: Any) -> Array:
-            array = make(*arguments, **settings)
-            if array.dtype.kind == "f":
-                array.fill(np.nan)
-            return array
-
-        return make_filled
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(np, "empty", filled(np.empty))
-        patch.setattr(np, "empty_like", filled(np.empty_like))
-        yield
-
-
-def nothing_left_over(case: Case) -> None:
-    """What ran before, on other shapes and full of NaN, does not matter."""
-    x, dout = case.input(), case.upstream()
-    expected = run(case.make(), x, dout)
-    layer = case.make()
-    # Filled with NaN, smaller and larger: all memory that is reused is full of it.
-    for grow in (3, 0, 1):
-        shape = [case.shape[0] + grow, case.shape[1], *(size + grow for size in case.shape[2:])]
-        other = case.make()
-        other.set_rng(np.random.default_rng(0))
-        with np.errstate(all="ignore"):
-            out = other.forward(np.full(shape, np.nan)) if len(shape) == 4 else None
-            if out is not None and case.layer != "Flatten":
-                other.backward(np.full(out.shape, np.nan))
-    with fresh_memory_is_nan():
-        same(run(layer, x, dout), expected)
-
-
-def independent(case: Case) -> None:
-    """Layers that take turns do not disturb each other, and results outlive the next pass."""
-    layers = [case.make(seed=seed) for seed in (0, 1)]
-    inputs = [case.input(seed=seed) for seed in (0, 1)]
-    upstreams = [case.upstream(seed=seed) for seed in (0, 1)]
-    alone = [run(case.make(seed=s), inputs[s], upstreams[s]) for s in (0, 1)]
-    for layer in layers:
-        layer.set_rng(np.random.default_rng(5))
-    outs = [layer.forward(x) for layer, x in zip(layers, inputs, strict=True)]
-    dxs = [layer.backward(dout) for layer, dout in zip(layers, upstreams, strict=True)]
-    for seed, layer in enumerate(layers):
-        dx = dxs[seed]
-        assert dx is not None
-        found = {"output": outs[seed], "input": dx}
-        found |= {f"d {name}": array for name, array in layer.named_grads().items()}
-        found |= {f"buffer {name}": array for name, array in layer.named_buffers().items()}
-        same(found, alone[seed])
 
 
 def replicas(case: Case) -> None:
@@ -255,11 +143,10 @@ def replicas(case: Case) -> None:
         twin.backward(case.upstream())
 
 
+@applies_to(lambda case: case.shape[0] >= 3 and not case.draws)
 def micro_batches(case: Case) -> None:
     """A batch in three pieces, each a thread of its own, gives what the whole batch gives."""
     n = case.shape[0]
-    if n < 3 or case.layer == "Dropout":
-        return
     x, dout = case.input(), case.upstream()
     expected = run(case.make(), x, dout)
     layer = case.make()
@@ -294,8 +181,9 @@ def micro_batches(case: Case) -> None:
     same(found, expected)
 
 
+@applies_to(lambda case: bool(case.make().named_parameters()))
 def first_layer(case: Case) -> None:
-    """Where nobody needs dx, the parameters' gradients stay the same."""
+    """Without dx, the gradients of the parameters stay the same."""
     layer = case.make()
     expected = run(case.make(), case.input(), case.upstream())
     for each in layer.walk():
@@ -303,8 +191,8 @@ def first_layer(case: Case) -> None:
     found = run(layer, case.input(), case.upstream())
     expected = {name: expected[name] for name in found}
     same(found, expected)
-    if case.layer in ("Conv2D", "Dense", "Residual"):
-        assert "input" not in found or case.layer == "Residual"
+    if case.kind in (Conv2D, Dense):
+        assert "input" not in found
 
 
 def state_and_spec(case: Case) -> None:
@@ -321,50 +209,49 @@ def state_and_spec(case: Case) -> None:
     same(run(twin, x, dout), run(layer, x, dout), rtol=0)
 
 
+def _keeps_sums(case: Case) -> bool:
+    """Of a window of zeros in the border that counts, a share is lost."""
+    layer = case.make()
+    if isinstance(layer, AvgPool2D):
+        return not (layer.count_include_pad and layer.window.is_padded)
+    return isinstance(layer, MaxPool2D | GlobalAvgPool2D)
+
+
+@applies_to(_keeps_sums)
 def pool_sums(case: Case) -> None:
     """What flows into a pool flows out of it: Σ dx = Σ dout, ties or not."""
-    if case.layer not in ("MaxPool2D", "AvgPool2D", "GlobalAvgPool2D"):
-        return
-    if case.arguments.get("padding") and case.arguments.get("count_include_pad") is True:
-        return  # there, the border's share is lost
-    if case.layer == "AvgPool2D" and "count_include_pad" not in case.arguments:
-        case = Case(case.layer, case.shape, {**case.arguments, "count_include_pad": False})
     dout = case.upstream()
     for x in (case.input(), np.zeros(case.shape), np.maximum(case.input(), 0), -1 - case.input()):
         dx = run(case.make(), x, dout)["input"]
         np.testing.assert_allclose(dx.sum(axis=(2, 3)), dout.reshape(*dx.shape[:2], -1).sum(2))
 
 
-AT_ZERO: dict[str, Callable[[Layer], float]] = {
-    "ReLU": lambda layer: 0.0,
-    "LeakyReLU": lambda layer: layer.negative_slope,  # type: ignore[attr-defined]
-    "ELU": lambda layer: layer.alpha,  # type: ignore[attr-defined]
-}
-"""dy/dx at the kink, as PyTorch has it."""
-
-
+@applies_to(lambda case: PROMISES[case.layer].at_zero is not None)
 def kinks(case: Case) -> None:
-    """At a kink the gradient is the one that PyTorch gives."""
-    layer, dout = case.make(), case.upstream()
-    if case.layer in AT_ZERO:
-        dx = run(layer, np.zeros(case.shape), dout)["input"]
-        np.testing.assert_allclose(dx, AT_ZERO[case.layer](layer) * dout)
-    if isinstance(layer, MaxPool2D):
-        coarse = np.round(3 * case.input())
-        for x in (np.zeros(case.shape), coarse, np.maximum(coarse, 0), np.minimum(coarse, -1)):
-            found = run(layer, x, dout)
-            expected = oracles.max_pool_backward(layer, x, dout)
-            same(
-                {"output": found["output"], "input": found["input"]},
-                {"output": oracles.reference(layer, x), "input": expected},
-            )
+    """At a kink at 0 the gradient is the one that PyTorch gives."""
+    layer, dout, at_zero = case.make(), case.upstream(), PROMISES[case.layer].at_zero
+    assert at_zero is not None
+    dx = run(layer, np.zeros(case.shape), dout)["input"]
+    np.testing.assert_allclose(dx, at_zero(layer) * dout)
 
 
+@applies_to(lambda case: case.kind is MaxPool2D)
+def ties(case: Case) -> None:
+    """Of equal maxima the first in row order gets the gradient."""
+    layer, dout, coarse = case.make(), case.upstream(), np.round(3 * case.input())
+    for x in (np.zeros(case.shape), coarse, np.maximum(coarse, 0), np.minimum(coarse, -1)):
+        found = run(layer, x, dout)
+        expected = oracles.max_pool_backward(layer, x, dout)
+        same(
+            {"output": found["output"], "input": found["input"]},
+            {"output": reference(layer, x), "input": expected},
+        )
+
+
+@applies_to(lambda case: case.kind is MaxPool2D)
 def infinite(case: Case) -> None:
     """In a window of −∞, or with NaN in it, a pixel of the image gets the gradient all the same."""
     layer, dout = case.make(), case.upstream()
-    if not isinstance(layer, MaxPool2D):
-        return
     marks = np.random.default_rng(6).random(case.shape)
     low = np.where(marks < 0.8, -np.inf, case.input())
     broken = np.where(marks < 0.3, np.nan, low)
@@ -373,28 +260,35 @@ def infinite(case: Case) -> None:
         same({"input": dx}, {"input": oracles.max_pool_backward(layer, x, dout)})
 
 
-CHECKS: dict[str, Callable[[Case], None]] = {
-    check.__name__: check
+CHECKS: dict[str, Check] = {
+    check.name: check
     for check in (
-        directions,
-        gradients,
-        forward,
-        shapes,
-        float32,
-        read_only,
-        memory_orders,
-        broadcast_upstream,
-        nothing_left_over,
-        independent,
-        replicas,
-        micro_batches,
-        first_layer,
-        state_and_spec,
-        pool_sums,
-        kinks,
-        infinite,
-        misuse,
-        least_samples,
-        output_range,
+        each if isinstance(each, Check) else Check(each)
+        for each in (
+            directions,
+            gradients,
+            forward,
+            dropout,
+            shapes,
+            float32,
+            read_only,
+            memory_orders,
+            broadcast_upstream,
+            nothing_left_over,
+            independent,
+            replicas,
+            micro_batches,
+            first_layer,
+            state_and_spec,
+            pool_sums,
+            kinks,
+            ties,
+            infinite,
+            misuse,
+            needs_weights,
+            least_samples,
+            output_range,
+            unlimited_range,
+        )
     )
 }

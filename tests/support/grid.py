@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.layers import AvgPool2D, Conv2D, MaxPool2D
 from tests.support.cases import Case
 
 BATCHES = (1, 2, 3)
@@ -38,7 +39,7 @@ def conv_grid() -> list[Case]:
             "bias": bias,
         }
         shape = (n, c, *SIZES[index // 7 % 2])
-        cases.append(Case("Conv2D", shape, arguments, samples=SAMPLES))
+        cases.append(Case(Conv2D, shape, arguments, samples=SAMPLES))
     return cases
 
 
@@ -51,9 +52,9 @@ def pool_grid() -> list[Case]:
             continue
         arguments = {"kernel_size": kernel, "stride": stride, "padding": padding}
         shape = (n, c, *SIZES[index // 7 % 2])
-        cases.append(Case("MaxPool2D", shape, arguments, inputs="distinct", samples=SAMPLES))
+        cases.append(Case(MaxPool2D, shape, arguments, inputs="distinct", samples=SAMPLES))
         cases += [
-            Case("AvgPool2D", shape, {**arguments, "count_include_pad": count}, samples=SAMPLES)
+            Case(AvgPool2D, shape, {**arguments, "count_include_pad": count}, samples=SAMPLES)
             for count in (True, False)
         ]
     return cases

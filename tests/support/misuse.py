@@ -1,4 +1,4 @@
-"""What no layer may be given: every such call is refused in one line, and changes nothing."""
+"""Wrong calls of a layer: each is refused in one line, and changes nothing."""
 
 import re
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ import pytest
 from engine.errors import DTypeError, NotReadyError, ShapeError
 from engine.layers import Layer
 from engine.models import build
-from tests.support.cases import Array, Case
+from tests.support.cases import Array, Case, applies_to
 
 
 def misuse(case: Case) -> None:
@@ -44,7 +44,6 @@ def misuse(case: Case) -> None:
         with pytest.raises(ShapeError, match=rf"^{name} got a gradient of shape .*; expected \("):
             layer.backward(wrong)
     assert _numbers(layer) == before
-    _needs_weights(case, x)
 
 
 def _numbers(layer: Layer) -> dict[str, bytes]:
@@ -101,10 +100,11 @@ def _wrong_shapes(dout: Array) -> Iterator[Array]:
     yield dout[..., None]
 
 
-def _needs_weights(case: Case, x: Array) -> None:
+@applies_to(lambda case: bool(case.make().state_shapes()))
+def needs_weights(case: Case) -> None:
+    """A layer without its weights says how to get them."""
+    x = case.input()
     (fresh,) = build([case.spec], case.shape[1:])
-    if not fresh.state_shapes():
-        return
     for call in (lambda: fresh.forward(x), fresh.state_dict, lambda: fresh.load_state_dict({})):
         with pytest.raises(NotReadyError, match=r"no weights yet; call initialise\(rng\) first"):
             call()

@@ -1,7 +1,7 @@
-"""What every layer should compute, written as plainly as possible, to test the layers against.
+"""The formulas of the layers as plainly as possible: oracles for the tests.
 
 Loops over single output pixels, plain ``math`` functions, no trick and no code shared with the
-engine. ``reference(layer, x)`` dispatches on the layer's class; a new layer adds a function here.
+engine. The rows of the conformance table name them.
 """
 
 import math
@@ -12,11 +12,6 @@ import numpy as np
 
 Array = np.ndarray
 Pair = tuple[int, int]
-
-
-def reference(layer: Any, x: Array) -> Array:
-    """The output of a layer for x, from its constructor arguments and parameters."""
-    return REFERENCES[type(layer).__name__](layer, x)
 
 
 def pair(value: int | Sequence[int]) -> Pair:
@@ -85,7 +80,7 @@ def conv2d(
     return out
 
 
-def _conv2d(layer: Any, x: Array) -> Array:
+def conv2d_layer(layer: Any, x: Array) -> Array:
     return conv2d(
         x,
         layer.params["weight"],
@@ -103,7 +98,7 @@ def _pool_taps(layer: Any, size: Pair) -> dict[Pair, list[tuple[Pair, Pair]]]:
     return taps(size, kernel, stride, pads(layer.padding, kernel))
 
 
-def _max_pool(layer: Any, x: Array) -> Array:
+def max_pool(layer: Any, x: Array) -> Array:
     where = _pool_taps(layer, (x.shape[2], x.shape[3]))
     out = np.empty((*x.shape[:2], *out_size(where)))
     for (p, q), met in where.items():
@@ -128,7 +123,7 @@ def max_pool_backward(layer: Any, x: Array, dout: Array) -> Array:
     return dx
 
 
-def _avg_pool(layer: Any, x: Array) -> Array:
+def avg_pool(layer: Any, x: Array) -> Array:
     where = _pool_taps(layer, (x.shape[2], x.shape[3]))
     kernel = pair(layer.kernel_size)
     out = np.empty((*x.shape[:2], *out_size(where)))
@@ -138,14 +133,14 @@ def _avg_pool(layer: Any, x: Array) -> Array:
     return out
 
 
-def _global_avg_pool(layer: Any, x: Array) -> Array:
+def global_avg_pool(layer: Any, x: Array) -> Array:
     n, c, h, w = x.shape
     return np.array(
         [[math.fsum(x[i, j].reshape(-1)) / (h * w) for j in range(c)] for i in range(n)]
     )
 
 
-def _dense(layer: Any, x: Array) -> Array:
+def dense(layer: Any, x: Array) -> Array:
     weight = layer.params["weight"]
     out = np.array([[math.fsum(row * w) for w in weight] for row in x])
     return out + layer.params["bias"] if layer.bias else out
@@ -162,7 +157,7 @@ def batch_statistics(x: Array) -> list[tuple[float, float, float]]:
     return found
 
 
-def _batch_norm(layer: Any, x: Array) -> Array:
+def batch_norm(layer: Any, x: Array) -> Array:
     statistics = batch_statistics(x)
     out = np.empty(x.shape)
     for c in range(x.shape[1]):
@@ -175,57 +170,27 @@ def _batch_norm(layer: Any, x: Array) -> Array:
     return out
 
 
-def _flatten(layer: Any, x: Array) -> Array:
+def flatten(layer: Any, x: Array) -> Array:
     return np.array([list(sample.flat) for sample in x])
 
 
-def _elementwise(function: Callable[[Any, float], float]) -> Callable[[Any, Array], Array]:
+def elementwise(function: Callable[[Any, float], float]) -> Callable[[Any, Array], Array]:
+    """The formula of a layer that computes every number on its own."""
+
     def apply(layer: Any, x: Array) -> Array:
         return np.array([function(layer, float(value)) for value in x.flat]).reshape(x.shape)
 
     return apply
 
 
-def _gelu(layer: Any, x: float) -> float:
+def gelu(layer: Any, x: float) -> float:
     return 0.5 * x * (1 + math.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
 
 
-def _softmax(layer: Any, x: Array) -> Array:
+def softmax(layer: Any, x: Array) -> Array:
     out = np.empty(x.shape)
     for index in np.ndindex(x.shape[0], *x.shape[2:]):
         place = (index[0], slice(None), *index[1:])
         exponentials = [math.exp(value) for value in x[place]]
         out[place] = [value / math.fsum(exponentials) for value in exponentials]
     return out
-
-
-def _sequential(layer: Any, x: Array) -> Array:
-    for inner in layer:
-        x = reference(inner, x)
-    return x
-
-
-def _residual(layer: Any, x: Array) -> Array:
-    return _sequential(layer.body, x) + _sequential(layer.shortcut, x)
-
-
-REFERENCES: dict[str, Callable[[Any, Array], Array]] = {
-    "AvgPool2D": _avg_pool,
-    "BatchNorm1D": _batch_norm,
-    "BatchNorm2D": _batch_norm,
-    "Conv2D": _conv2d,
-    "Dense": _dense,
-    "ELU": _elementwise(lambda layer, x: x if x > 0 else layer.alpha * (math.exp(x) - 1)),
-    "Flatten": _flatten,
-    "GELU": _elementwise(_gelu),
-    "GlobalAvgPool2D": _global_avg_pool,
-    "LeakyReLU": _elementwise(lambda layer, x: x if x > 0 else layer.negative_slope * x),
-    "MaxPool2D": _max_pool,
-    "ReLU": _elementwise(lambda layer, x: x if x > 0 else 0.0),
-    "Residual": _residual,
-    "Sequential": _sequential,
-    "Sigmoid": _elementwise(lambda layer, x: 1 / (1 + math.exp(-x))),
-    "Softmax": _softmax,
-    "Tanh": _elementwise(lambda layer, x: math.tanh(x)),
-}
-"""Dropout is not here: its output is random; ``checks.dropout`` says what it must obey."""

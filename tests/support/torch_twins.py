@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from engine.layers import Dropout, Layer
+from engine.layers import Dropout, Layer, Sequential
+from tests.support.conformance import PROMISES
 
 Array = np.ndarray
 
@@ -78,7 +79,7 @@ class SameConv(nn.Module):
         )
 
 
-def _conv(layer: Any) -> nn.Module:
+def conv(layer: Any) -> nn.Module:
     if layer.padding == "same":
         return SameConv(layer)
     return nn.Conv2d(
@@ -97,36 +98,13 @@ def _chain(layers: Any) -> nn.Sequential:
     return nn.Sequential(*(module_of(layer) for layer in layers))
 
 
-_MODULES: dict[str, Any] = {
-    "AvgPool2D": lambda layer: nn.AvgPool2d(
-        layer.kernel_size,
-        layer.stride,
-        layer.padding,
-        count_include_pad=layer.count_include_pad,
-    ),
-    "BatchNorm1D": lambda layer: nn.BatchNorm1d(layer.num_features, layer.eps, layer.momentum),
-    "BatchNorm2D": lambda layer: nn.BatchNorm2d(layer.num_features, layer.eps, layer.momentum),
-    "Conv2D": _conv,
-    "Dense": lambda layer: nn.Linear(layer.in_features, layer.out_features, layer.bias),
-    "Dropout": SameDropout,
-    "ELU": lambda layer: nn.ELU(layer.alpha),
-    "Flatten": lambda layer: nn.Flatten(),
-    "GELU": lambda layer: nn.GELU(approximate="tanh"),
-    "GlobalAvgPool2D": lambda layer: GlobalAverage(),
-    "LeakyReLU": lambda layer: nn.LeakyReLU(layer.negative_slope),
-    "MaxPool2D": lambda layer: nn.MaxPool2d(layer.kernel_size, layer.stride, layer.padding),
-    "ReLU": lambda layer: nn.ReLU(),
-    "Residual": SameResidual,
-    "Sequential": _chain,
-    "Sigmoid": lambda layer: nn.Sigmoid(),
-    "Softmax": lambda layer: nn.Softmax(dim=1),
-    "Tanh": lambda layer: nn.Tanh(),
-}
-
-
 def module_of(layer: Layer) -> nn.Module:
     """The PyTorch module of a layer, with fresh parameters."""
-    return _MODULES[type(layer).__name__](layer)
+    if isinstance(layer, Sequential):
+        return _chain(layer)
+    twin = PROMISES[type(layer).__name__].torch
+    assert twin is not None, f"PyTorch has no {layer!r}"
+    return twin(nn, layer)
 
 
 def twin_of(layer: Layer, dtype: Any = torch.float64) -> nn.Module:

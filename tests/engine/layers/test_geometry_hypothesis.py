@@ -2,12 +2,23 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from engine.errors import SpecError
+from engine.layers import AvgPool2D, Conv2D, MaxPool2D
 from tests.support.cases import Case
-from tests.support.checks import directions, float32, forward, kinks, memory_orders, pool_sums
+from tests.support.checks import (
+    directions,
+    float32,
+    forward,
+    memory_orders,
+    pool_sums,
+    ties,
+)
+
+pytestmark = pytest.mark.usefixtures("every_kernel")
 
 EXAMPLES = settings(
     max_examples=60,
@@ -39,7 +50,7 @@ def convolutions(draw: Any) -> Case:
     }
     batch = draw(st.sampled_from([1, 2, 3, 5, 17]))
     shape = (batch, groups * draw(st.integers(1, 4)), draw(sizes), draw(sizes))
-    return Case("Conv2D", shape, arguments)
+    return Case(Conv2D, shape, arguments)
 
 
 @st.composite
@@ -50,8 +61,8 @@ def poolings(draw: Any) -> Case:
         "stride": draw(st.one_of(st.none(), pairs)),
         "padding": [draw(st.integers(0, k // 2)) for k in kernel],
     }
-    layer = draw(st.sampled_from(["MaxPool2D", "AvgPool2D"]))
-    if layer == "AvgPool2D":
+    layer = draw(st.sampled_from([MaxPool2D, AvgPool2D]))
+    if layer is AvgPool2D:
         arguments["count_include_pad"] = draw(st.booleans())
     shape = (draw(st.integers(1, 5)), draw(st.integers(1, 4)), draw(sizes), draw(sizes))
     return Case(layer, shape, arguments, inputs="distinct")
@@ -76,5 +87,5 @@ def test_convolutions(case: Case) -> None:
 @given(poolings())
 def test_poolings(case: Case) -> None:
     _assume_it_fits(case)
-    for check in (forward, directions, pool_sums, kinks, float32):
+    for check in (forward, directions, pool_sums, ties, float32):
         check(case)

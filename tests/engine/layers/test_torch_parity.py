@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 from tests.support.cases import Case
-from tests.support.checks import run, same
-from tests.support.conformance import CASES
+from tests.support.checks import kinks, ties
+from tests.support.conformance import CASES, PROMISES
+from tests.support.passes import run, same
 
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.usefixtures("every_kernel")]
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", [c for c in CASES if PROMISES[c.layer].torch], ids=str)
 def test_row_like_pytorch(case: Case) -> None:
     import torch
 
@@ -35,20 +36,19 @@ def test_row_like_pytorch(case: Case) -> None:
     same(found, expected, rtol=1e-11)
 
 
-@pytest.mark.parametrize("layer", ["MaxPool2D", "ReLU", "LeakyReLU", "ELU"])
-def test_kinks_like_pytorch(layer: str) -> None:
+@pytest.mark.parametrize("case", [c for c in CASES if kinks.applies(c) or ties.applies(c)], ids=str)
+def test_kinks_like_pytorch(case: Case) -> None:
     import torch
 
     from tests.support.torch_twins import twin_of
 
-    for case in (case for case in CASES if case.layer == layer):
-        dout = case.upstream()
-        for x in (np.zeros(case.shape), np.round(3 * case.input())):
-            ours = case.make()
-            torch_x = torch.from_numpy(x.copy()).requires_grad_()
-            twin_of(ours)(torch_x).backward(torch.from_numpy(dout.copy()))
-            assert torch_x.grad is not None
-            np.testing.assert_allclose(run(ours, x, dout)["input"], torch_x.grad.numpy())
+    dout = case.upstream()
+    for x in (np.zeros(case.shape), np.round(3 * case.input())):
+        ours = case.make()
+        torch_x = torch.from_numpy(x.copy()).requires_grad_()
+        twin_of(ours)(torch_x).backward(torch.from_numpy(dout.copy()))
+        assert torch_x.grad is not None
+        np.testing.assert_allclose(run(ours, x, dout)["input"], torch_x.grad.numpy())
 
 
 @pytest.mark.parametrize("name", ["BatchNorm1D", "BatchNorm2D"])
