@@ -1,4 +1,4 @@
-"""A layer that gives the same output every time, and its gradients with the contract checked."""
+"""Deterministic passes of a layer, and gradients with the promises of ``backward`` checked."""
 
 import copy
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from engine.layers import Layer
 Array = np.ndarray
 
 
-class Frozen:
-    """Runs a layer so that each forward pass is the same function of input and parameters.
+class DeterministicLayer:
+    """A layer whose every forward pass is the same function of input and parameters.
 
     Masks are drawn from the same random numbers every time, and buffers (the running statistics
     of a batch norm) are put back before every pass.
@@ -47,27 +47,27 @@ class Frozen:
 
 @dataclass
 class Gradients:
-    """What ``backward`` gave, by full parameter name, and ``input``; and what was wrong with it."""
+    """Gradients by full parameter name and ``input``, and the promises that ``backward`` broke."""
 
     arrays: dict[str, Array]
     problems: list[str]
 
 
-def gradients(frozen: Frozen, x: Array, dout: Array) -> Gradients:
-    """Run forward and backward, and check what every layer promises.
+def gradients(deterministic: DeterministicLayer, x: Array, dout: Array) -> Gradients:
+    """Run forward and backward, and check the promises of ``Layer``.
 
     Args:
-        frozen: the layer.
+        deterministic: the layer.
         x: its input, float64.
         dout: the upstream gradient, in the output's shape.
     """
-    layer, problems = frozen.layer, []
+    layer, problems = deterministic.layer, []
     expected = {name: array.shape for name, array in layer.named_parameters().items()}
     expected["input"] = x.shape
     for stale in layer.named_grads().values():
         stale[...] = np.nan
     given_x, given_dout = x.copy(), dout.copy()
-    out = frozen.forward(x)
+    out = deterministic.forward(x)
     claimed = layer.output_shape(x.shape[1:])
     if out.shape[1:] != claimed:
         problems.append(f"output_shape says {claimed}, forward gives {out.shape[1:]} per sample")

@@ -27,7 +27,7 @@ LARGE_KINK = 0.1  # the same, of one that makes up much of the slope
 
 @dataclass(frozen=True)
 class Settings:
-    """How to measure and to judge: see ``check_layer``."""
+    """Settings of the measurement and the verdict: see ``check_layer``."""
 
     mode: Mode
     samples: int | None
@@ -41,7 +41,7 @@ class Settings:
             raise ValueError(f"samples_per_tensor: expected at least 1, got {self.samples}")
 
     def probes(self, size: int) -> int:
-        """How many entries or directions of a tensor of ``size`` numbers to measure."""
+        """The number of entries or directions to measure of a tensor of ``size`` numbers."""
         if self.mode == "directions":
             return 2 if self.samples is None else self.samples
         return size if self.samples is None else min(size, self.samples)
@@ -51,7 +51,7 @@ class Probe(Protocol):
     """A line in the space of the numbers that L depends on."""
 
     def move(self, step: float) -> float:
-        """Go to ``step`` on the line, in place; returns the step as it was rounded."""
+        """Move to ``step`` on the line, in place; returns the step as it was rounded."""
         ...
 
     def restore(self) -> None:
@@ -60,7 +60,7 @@ class Probe(Protocol):
 
 
 class Entry:
-    """Moves one number of an array."""
+    """The line along one entry of an array."""
 
     def __init__(self, array: Array, index: tuple[int, ...]) -> None:
         self.array, self.index = array, index
@@ -75,7 +75,7 @@ class Entry:
 
 
 class Direction:
-    """Moves all numbers of some arrays along a direction of length 1."""
+    """The line along a direction of length 1 in all entries of some arrays."""
 
     def __init__(self, arrays: Sequence[Array], direction: Sequence[Array]) -> None:
         length = float(np.sqrt(sum((d * d).sum() for d in direction)))
@@ -133,7 +133,7 @@ class Function:
         return min(forward, backward), max(forward, backward)
 
     def rounding(self, probe: Probe, distance: float) -> float:
-        """What rounding anywhere inside makes of L, measured at points ``distance`` apart."""
+        """The rounding noise of L, measured at points ``distance`` apart."""
         return standard_deviation(
             lambda i: float((self.dout * (self._at(probe, i * distance)[1] - self.base)).sum())
         )
@@ -247,7 +247,7 @@ def compare(
 
 @dataclass(frozen=True)
 class _Second:
-    """What a second, closer look at a probe gave."""
+    """The result of measuring a probe again."""
 
     slope: float
     error: float
@@ -258,7 +258,7 @@ class _Second:
 
 @dataclass(frozen=True)
 class _Judge:
-    """Measures again where the first step did not agree.
+    """Measurements with other steps, where the first one did not agree.
 
     Attributes:
         function: L.
@@ -276,7 +276,7 @@ class _Judge:
         return max(SCALE_SHARE * self.scale, resolution / self.settings.tolerance, tiny)
 
     def measure_again(self, probe: Probe, analytic: float) -> _Second | None:
-        """A better measurement that the analytic slope agrees with, or an excuse; else None."""
+        """A better measurement, or a kink that explains the difference; else None."""
         second = self._finer(probe, analytic)
         if second is not None:
             return second
@@ -299,7 +299,7 @@ class _Judge:
         return None
 
     def _extrapolated(self, probe: Probe, analytic: float, noise: float) -> _Second | None:
-        """Small and large steps together, and what rounding really does."""
+        """Small and large steps together, with the rounding as measured."""
         eps, tolerance, function = self.settings.eps, self.settings.tolerance, self.function
         steps = [*(eps / n for n in reversed(FINER)), eps, *(eps * n for n in COARSER)]
         slopes = [function.slope(probe, step) for step in steps]
@@ -320,7 +320,7 @@ class _Judge:
         return None
 
     def _beside_a_kink(self, probe: Probe, analytic: float, noise: float) -> _Second | None:
-        """The two sides by themselves, with the smallest step that is fit for it."""
+        """The one-sided differences, with the smallest step that is precise enough."""
         noise = max(self.function.noise, DEVIATIONS * noise)
         for divisor in (*reversed(FINER), 1):
             step = self.settings.eps / divisor
@@ -360,6 +360,6 @@ def _error(analytic: float, numeric: float, floor: float) -> float:
 
 
 def rms(values: Array) -> float:
-    """Root mean square of those that are finite."""
+    """Root mean square of the finite numbers."""
     finite = values[np.isfinite(values)]
     return float(np.sqrt(np.mean(finite * finite))) if finite.size else 0.0

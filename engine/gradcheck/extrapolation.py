@@ -1,4 +1,4 @@
-"""Slopes from many steps at once, with an error bar that does not know the analytic gradient."""
+"""Slopes from many steps (Richardson), with an error bar that ignores the analytic gradient."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ import numpy as np
 Array = np.ndarray
 
 RATIO = 4
-"""Of two neighbouring steps."""
+"""Ratio of two neighbouring steps."""
 
 ORDERS = 3
-"""How many even powers of the step to eliminate at most."""
+"""Even powers of the step that are eliminated at most."""
 
 DEVIATIONS = 4
 """Standard deviations of a value of L that a slope times its step may be wrong by. The slope's
@@ -21,7 +21,7 @@ own are 0.7 of them, since it is the difference of two values over twice the ste
 
 @dataclass(frozen=True)
 class Estimate:
-    """A measured slope and how far it may be from the true one."""
+    """A measured slope and its uncertainty."""
 
     slope: float
     uncertainty: float

@@ -1,10 +1,10 @@
-"""The gradients of one layer."""
+"""Gradient check of one layer."""
 
 from collections.abc import Callable
 
 import numpy as np
 
-from engine.gradcheck.deterministic import Frozen, gradients
+from engine.gradcheck.deterministic import DeterministicLayer, gradients
 from engine.gradcheck.differences import (
     Array,
     Direction,
@@ -32,7 +32,7 @@ def check_layer(
     """Compare a layer's gradients, for its input and every parameter, with numerical ones.
 
     The layer is left as it was: parameters, buffers and mode. It is checked in the mode that it
-    is in (``train()`` or ``eval()``). The module's docstring explains the method.
+    is in (``train()`` or ``eval()``). ``docs/gradient-check-tutorial.md`` explains it.
 
     Args:
         layer: initialised in float64.
@@ -51,14 +51,14 @@ def check_layer(
     settings = Settings(mode, samples_per_tensor, eps, tolerance)
     require_float64(layer, x)
     x = np.array(x)
-    frozen = Frozen(layer, np.random.default_rng(rng.integers(2**63)))
+    deterministic = DeterministicLayer(layer, np.random.default_rng(rng.integers(2**63)))
     needs_dx = {each: each.needs_dx for each in layer.walk()}
     try:
         for each in needs_dx:
             each.needs_dx = True
-        dout = rng.standard_normal(frozen.forward(x).shape)
-        found = gradients(frozen, x, dout)
-        function = Function(lambda: frozen.forward(x), dout)
+        dout = rng.standard_normal(deterministic.forward(x).shape)
+        found = gradients(deterministic, x, dout)
+        function = Function(lambda: deterministic.forward(x), dout)
         tensors = {"input": x} | layer.named_parameters()
         rows = []
         for name, gradient in found.arrays.items():
@@ -74,7 +74,7 @@ def check_layer(
                 )
             )
     finally:
-        frozen.restore()
+        deterministic.restore()
         for each, value in needs_dx.items():
             each.needs_dx = value
         layer.release()

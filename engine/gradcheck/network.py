@@ -1,4 +1,4 @@
-"""The gradients of a whole network with its loss."""
+"""Gradient check of a network with its loss."""
 
 import copy
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from engine.gradcheck.deterministic import Frozen, gradients
+from engine.gradcheck.deterministic import DeterministicLayer, gradients
 from engine.gradcheck.differences import Array, Direction, Function, Mode, Settings, compare, rms
 from engine.gradcheck.layer import check_tensor, locate, require_float64
 from engine.gradcheck.report import Report, Row
@@ -21,8 +21,8 @@ OFF_THE_KINKS = 1e-3
 is exactly 0, so is all that a ReLU gets of a black patch or a dead unit."""
 
 LOGIT = 1.0
-"""What a loss takes for a difference: where dead units leave nothing of the outputs but their
-biases, the backward pass still rounds as it does for outputs of this size."""
+"""Least magnitude of the outputs for their rounding: where dead units leave only the biases of
+the outputs, the backward pass still rounds as it does for outputs of this size."""
 
 LOSS_ENTRIES = 500
 LOSS_STEP = 100
@@ -31,7 +31,7 @@ and the tiny gradients of a network that is sure of itself stand out from roundi
 
 
 class _CancelledError(Exception):
-    """The caller wants no more."""
+    """The caller cancelled the check."""
 
 
 def check_network(
@@ -105,7 +105,7 @@ class _NetworkCheck:
         self.rng, self.settings = rng, settings
         self.progress, self.cancelled, self.on_row = progress, cancelled, on_row
         self.generator = np.random.default_rng(rng.integers(2**63))
-        self.whole = Frozen(model, self.generator)
+        self.whole = DeterministicLayer(model, self.generator)
         self.tensors = {"input": x} | model.named_parameters()
         self.rows: list[Row] = []
         self.name = ""
@@ -152,14 +152,14 @@ class _NetworkCheck:
             distance = OFF_THE_KINKS * (rms(array) or 1.0)
             array += distance * self.rng.standard_normal(array.shape)
 
-    def _trace(self) -> tuple[list[tuple[Frozen, Array]], Array]:
+    def _trace(self) -> tuple[list[tuple[DeterministicLayer, Array]], Array]:
         """For each layer, the rest of the network from it on and its input; and the output."""
         self.whole.restore()
         generator = copy.deepcopy(self.generator)
         self.model.set_rng(generator)
         out, starts = self.x, []
         for i, layer in enumerate(self.model):
-            rest = Frozen(Sequential(self.model.layers[i:]), copy.deepcopy(generator))
+            rest = DeterministicLayer(Sequential(self.model.layers[i:]), copy.deepcopy(generator))
             starts.append((rest, out if i == 0 else out.copy()))
             out = layer.forward(out)
         return starts, np.array(out, order="C")
@@ -174,7 +174,10 @@ class _NetworkCheck:
         self._add(check_tensor(name, logits, dlogits, function, settings, self.rng, self._tick))
 
     def _check_tensors(
-        self, found: dict[str, Array], starts: list[tuple[Frozen, Array]], dlogits: Array
+        self,
+        found: dict[str, Array],
+        starts: list[tuple[DeterministicLayer, Array]],
+        dlogits: Array,
     ) -> None:
         order = {name: int(name.split(".")[0]) for name in found if name != "input"}
         for i, (rest, start) in enumerate(starts):

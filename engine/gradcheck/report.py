@@ -1,4 +1,4 @@
-"""What a gradient check found."""
+"""Results of a gradient check."""
 
 import math
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ Outcome = Literal["passed", "undecided", "stopped", "FAILED"]
 _GRAVITY: dict[Verdict, int] = {"undecided": 1, "FAILED": 2}
 
 WORST = 8
-"""How many of a tensor's entries (or directions) its row lists."""
+"""Entries (or directions) of a tensor that its row lists at most."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Report:
 
     @property
     def outcome(self) -> Outcome:
-        """What is said of the whole."""
+        """The verdict on the whole."""
         if self.cancelled:
             return "stopped"
         if self.problems or self.failures:
@@ -104,7 +104,7 @@ class Report:
 
     @property
     def undecided(self) -> tuple[Row, ...]:
-        """The rows that rounding kept from being decided."""
+        """The rows that rounding left undecided."""
         return tuple(row for row in self.rows if row.verdict == "undecided")
 
     @property

@@ -2,12 +2,12 @@
 
 import doctest
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-import engine.gradcheck
 from engine.gradcheck import Report, check_layer
 from engine.layers import BatchNorm2D, Conv2D, Dense, Dropout, Layer, MaxPool2D, ReLU
 
@@ -27,8 +27,9 @@ def x(rng: np.random.Generator) -> Array:
     return rng.standard_normal((3, 5))
 
 
-def test_the_examples_of_the_docstring_run() -> None:
-    result = doctest.testmod(engine.gradcheck)
+def test_the_examples_of_the_tutorial_run() -> None:
+    tutorial = Path(__file__).parents[3] / "docs" / "gradient-check-tutorial.md"
+    result = doctest.testfile(str(tutorial), module_relative=False, encoding="utf-8")
     assert result.attempted > 8
     assert result.failed == 0
 

@@ -66,8 +66,8 @@ def analytic(monkeypatch: pytest.MonkeyPatch) -> dict[str, np.ndarray]:
     """What backward gave in the last check."""
     seen: dict[str, np.ndarray] = {}
 
-    def recorded(frozen: Any, x: np.ndarray, dout: np.ndarray) -> Gradients:
-        found = gradients(frozen, x, dout)
+    def recorded(deterministic: Any, x: np.ndarray, dout: np.ndarray) -> Gradients:
+        found = gradients(deterministic, x, dout)
         seen.clear()
         seen.update(found.arrays)
         seen["0.input"] = seen.pop("input", np.full_like(x, np.nan))
