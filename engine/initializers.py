@@ -1,4 +1,4 @@
-r"""First values of weights and biases.
+r"""Initial values of weights and biases.
 
 A layer that sums ``fan_in`` products multiplies the variance of its input by
 ``fan_in * Var(w)``. Signals keep their size through a deep network only if that factor is about
@@ -33,7 +33,7 @@ Initialiser = Callable[[tuple[int, ...], np.random.Generator, DTypeLike], Array]
 
 
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
-    """How many inputs feed one output of a weight, and how many outputs one input feeds.
+    """The fan-in and fan-out of a weight: inputs of one output, and outputs of one input.
 
     Args:
         shape: ``(out, in)`` of a dense layer or ``(out, in / groups, kh, kw)`` of a convolution.
@@ -106,7 +106,7 @@ INITS: dict[str, Initialiser] = {
 def init_bias(
     name: str, shape: tuple[int, ...], fan_in: int, rng: np.random.Generator, dtype: DTypeLike
 ) -> Array:
-    """The bias that goes with a weight: zeros, but U(-b, b), b = 1 / sqrt(fan_in), for "pytorch".
+    """The bias beside a weight: zeros, but U(-b, b), b = 1 / sqrt(fan_in), for "pytorch".
 
     Args:
         name: the weight's rule, a key of ``INITS``.

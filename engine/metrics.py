@@ -1,4 +1,4 @@
-"""What a classifier got right: accuracy, top-k, the confusion matrix and what follows from it.
+"""Metrics of a classifier: accuracy, top-k, the confusion matrix and the scores of each class.
 
 A row of logits with a NaN in it predicts nothing. NumPy's ``argmax`` would answer with the first
 NaN, so that a network of NaNs scores the share of class 0 and looks as if it had learned
@@ -15,7 +15,7 @@ from engine.errors import DTypeError, ShapeError
 Array = NDArray[Any]
 
 NO_PREDICTION = -1
-"""What ``predict`` gives for a row of logits with a NaN in it; no class has this number."""
+"""The prediction for a row of logits with a NaN in it; no class has this number."""
 
 
 def predict(logits: Array) -> NDArray[np.int64]:
@@ -39,7 +39,7 @@ def predict(logits: Array) -> NDArray[np.int64]:
 
 
 def correct(logits: Array, labels: Array) -> NDArray[np.bool_]:
-    """Which samples are classified correctly, ``(N,)``: counts of parts of a batch add up exactly.
+    """Mask of the samples that are classified correctly, ``(N,)``; counts of parts add up exactly.
 
     Args:
         logits: ``(N, C)``.
@@ -99,7 +99,7 @@ def top_k_accuracy(logits: Array, labels: Array, k: int) -> float:
 
 
 def confusion_matrix(labels: Array, predictions: Array, num_classes: int) -> NDArray[np.int64]:
-    """How often each class was taken for each other.
+    """Confusion matrix: the number of samples of each class that were predicted as each class.
 
     Matrices of parts of a data set add up to that of the whole.
 
@@ -140,13 +140,13 @@ class PerClass(NamedTuple):
     """Scores of every class, each ``(C,)``. A score whose divisor is 0 is 0."""
 
     precision: NDArray[np.float64]
-    """Of the samples taken for this class, the share that is of it."""
+    """Share of the samples predicted as this class that belong to it."""
     recall: NDArray[np.float64]
-    """Of the samples of this class, the share that was found."""
+    """Share of the samples of this class that were predicted as it."""
     f1: NDArray[np.float64]
     """The harmonic mean of precision and recall."""
     support: NDArray[np.int64]
-    """How many samples of this class were counted."""
+    """Number of samples of this class."""
 
 
 def per_class(confusion: Array) -> PerClass:

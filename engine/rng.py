@@ -1,7 +1,7 @@
 """Random streams, derived from counters instead of saved.
 
-Every use of chance has a generator of its own, made from the seed, a purpose and the counters
-that tell where the run is. Nothing about it needs to be stored: a run that is resumed at
+Every use of random numbers has a generator of its own, made from the seed, a purpose and the
+counters that tell where the run is. None of it needs to be stored: a run that is resumed at
 (epoch, step) makes the same generators again. Making one takes about 11 microseconds.
 """
 
@@ -11,7 +11,7 @@ import numpy as np
 
 
 class Purpose(IntEnum):
-    """What a stream is for. The numbers are part of a seed's meaning: never renumber them."""
+    """The purpose of a stream. The numbers are part of a seed's meaning: never renumber them."""
 
     INIT = 0
     SHUFFLE = 1

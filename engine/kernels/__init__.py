@@ -1,4 +1,4 @@
-"""Arrays in, arrays out: the arithmetic under the layers.
+"""The arithmetic of the layers: functions from arrays to arrays.
 
 * ``window`` - where a sliding window lands: output sizes and padding.
 * ``im2col`` - the textbook form of convolution as a matrix product, to learn and test from.

@@ -1,4 +1,4 @@
-"""The fast convolution: matrix products of image rows as they lie.
+"""The fast convolution: matrix products of image rows, in the order that they have in memory.
 
 In (H, C, W, N) memory (see ``layout``) the KH image rows under one row of output are consecutive
 rows of a matrix. A row of output is then a sum of products, one for each column j of the kernel:
@@ -123,7 +123,7 @@ def backward_input(
 
 
 class Piece(NamedTuple):
-    """Some rows of the output, and what the weights are multiplied with to make them.
+    """Some rows of the output, and the operands whose products with the weights give them.
 
     Attributes:
         rows: rows of the output.
@@ -185,7 +185,7 @@ def _correlate_weight(
 
 
 def _taps(padded: Array, window: Window, out_h: int, out_w: int, c_out: int) -> Iterator[Piece]:
-    """The image rows as they lie: KW operands of depth KH·C, shifted against each other."""
+    """The image rows without a copy: KW operands of depth KH·C, shifted against each other."""
     _, c_in, width, n = padded.shape
     (kh, kw), step = window.kernel, window.dilation[1] * n
     matrix, length = padded.reshape(-1, width * n), out_w * n  # (hc)(wn)
@@ -239,7 +239,7 @@ _Way = Callable[[Array, Window, int, int, int], Iterator[Piece]]
 
 
 def _choose(c_in: int, window: Window) -> _Way:
-    """The fastest way for a shape: measured, not derived."""
+    """The fastest arrangement for a shape: measured, not derived."""
     kw = window.kernel[1]
     if window.dilation[0] != 1:
         return _columns
@@ -249,7 +249,7 @@ def _choose(c_in: int, window: Window) -> _Way:
 
 
 def _factors(weight: Array, way: _Way) -> Array:
-    """The weights (O, C, KH, KW) as the (t, O, k) factors of a way's operands."""
+    """The weights (O, C, KH, KW) as the (t, O, k) factors of an arrangement's operands."""
     c_out = weight.shape[0]
     if way is _taps:
         return weight.transpose(3, 0, 2, 1).reshape(weight.shape[3], c_out, -1)  # ocij -> j o (ic)

@@ -1,4 +1,4 @@
-"""How activations lie in memory: image rows outermost, the batch innermost.
+"""The memory layout of activations: image rows outermost, the batch innermost.
 
 The *shape* contract of every layer is NCHW. The *memory* of the arrays that the layers hand to
 each other is (H, C, W, N): for each row of the image all channels, for each channel the row's

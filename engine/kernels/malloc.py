@@ -1,4 +1,4 @@
-"""Freed memory kept for the next array.
+"""The C library's allocator, set to keep freed memory for the next array.
 
 A training step makes and drops the same large arrays again and again. glibc by default gives
 each of them back to the system at once and asks for it anew, and every fresh page costs a page
@@ -17,7 +17,7 @@ _KEPT = 1 << 30  # bytes
 
 @functools.cache
 def keep_freed_memory() -> bool:
-    """Tell glibc to keep freed memory, for the whole process; elsewhere it does nothing.
+    """Make glibc keep freed memory, for the whole process; elsewhere do nothing.
 
     One arena for all threads, since what one frees the next should find.
 

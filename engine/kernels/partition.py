@@ -1,9 +1,9 @@
-"""One thing cut into several."""
+"""Equal parts of a range."""
 
 from itertools import pairwise
 
 
 def equal_parts(length: int, parts: int) -> list[slice]:
-    """0 to length in order, in parts of which none is longer than another by more than one."""
+    """The range from 0 to ``length`` in order, in parts whose lengths differ by at most one."""
     bounds = [length * part // parts for part in range(parts + 1)]
     return [slice(a, b) for a, b in pairwise(bounds)]

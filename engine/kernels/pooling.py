@@ -54,7 +54,7 @@ def _first_inside(window: Window, out_h: int, out_w: int) -> Array:
 
 
 def _let_nan_win(winner: Array, x: Array, window: Window) -> None:
-    """Where a window holds NaN, the last of them is the winner."""
+    """Make the last NaN of a window its winner, where it holds any."""
     out_h, _, out_w, _ = winner.shape
     padded = _pad(to_memory(x), window, -np.inf)
     for tap, where in enumerate(_taps(window, out_h, out_w)):
@@ -64,7 +64,7 @@ def _let_nan_win(winner: Array, x: Array, window: Window) -> None:
 def max_values(
     x: Array, window: Window, compare: Callable[[int, Array, Array], None] | None = None
 ) -> Array:
-    """The maxima alone, for those who will not ask where they came from.
+    """Maximum of every window, without where it was.
 
     ``compare(tap, best, candidate)`` sees, from the second tap on, what takes the place of what.
     """
@@ -86,7 +86,7 @@ def max_values(
 
 
 def max_backward(dout: Array, winner: Array, image_shape: tuple[int, ...], window: Window) -> Array:
-    """Each output's gradient goes to the pixel that won, and to no other."""
+    """Gradient of the maxima: each output's goes to its winner, and to no other pixel."""
     memory = to_memory(dout)
     part = scratch("pool.part", memory.shape, memory.dtype)
 
@@ -112,13 +112,13 @@ def average_forward(x: Array, window: Window, divisor: Array) -> Array:
 def average_backward(
     dout: Array, image_shape: tuple[int, ...], window: Window, divisor: Array
 ) -> Array:
-    """Each pixel of a window gets the same share of its gradient."""
+    """Gradient of the means: each pixel of a window gets the same share."""
     shared = to_memory(dout) / divisor
     return _scatter(lambda tap: shared, shared, image_shape, window)
 
 
 def window_counts(window: Window, height: int, width: int, dtype: np.dtype) -> Array:
-    """How many real pixels each window covers, (H_out, 1, W_out, 1)."""
+    """Number of image pixels that each window covers, (H_out, 1, W_out, 1)."""
     ones = np.ones((1, 1, height, width), dtype)
     counts = average_forward(ones, window, np.ones((), dtype))
     return to_memory(counts)
@@ -150,7 +150,7 @@ def _pad(memory: Array, window: Window, value: float) -> Array:
 def _scatter(
     share: Callable[[int], Array], dout: Array, image_shape: tuple[int, ...], window: Window
 ) -> Array:
-    """Every output's shares, added up where its window lies; NCHW-shaped.
+    """Sum of every output's shares at the pixels of its window; NCHW-shaped.
 
     ``share(tap)`` gives the shares of one tap, in ``dout``'s (H_out, C, W_out, N) memory.
     """

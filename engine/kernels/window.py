@@ -1,4 +1,4 @@
-"""Where a sliding window lands: kernel, stride, padding and dilation of one 2-D window."""
+"""The geometry of a sliding window: kernel, stride, padding and dilation in two dimensions."""
 
 import math
 from collections.abc import Sequence
@@ -54,7 +54,7 @@ class Window:
         )
 
     def phases(self, axis: int, size: int) -> "list[Phase]":
-        """How gradients get back from the output to the input, along one axis.
+        """The phases of a stride: how gradients get from the output to the input, along one axis.
 
         With stride s, pixels a, a + s, a + 2s, ... are reached by the same taps of the kernel,
         and their gradient is a stride-1 correlation of the output's gradient with those taps in

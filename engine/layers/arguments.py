@@ -8,7 +8,7 @@ from engine.kernels.window import PaddingArgument
 
 
 class ArgumentError(ValueError):
-    """A constructor argument cannot be.
+    """Error of a constructor argument.
 
     Attributes:
         name: which argument.
@@ -26,7 +26,7 @@ MOST = 1_000_000_000
 
 
 def whole(name: str, value: Any, minimum: int = 1) -> int:
-    """A whole number of at least ``minimum``."""
+    """Check a whole number of at least ``minimum``."""
     if isinstance(value, bool) or not isinstance(value, Integral) or value < minimum:
         raise ArgumentError(name, f"expected a whole number >= {minimum}, got {value!r}")
     number = int(value)
@@ -36,7 +36,7 @@ def whole(name: str, value: Any, minimum: int = 1) -> int:
 
 
 def whole_or_pair(name: str, value: Any, minimum: int = 1) -> int | tuple[int, int]:
-    """A whole number, or two of them for height and width."""
+    """Check a whole number, or two of them for height and width."""
     if isinstance(value, Sequence) and not isinstance(value, str):
         if len(value) != 2:
             raise ArgumentError(name, f"expected a number or a pair [height, width], got {value!r}")
@@ -47,7 +47,7 @@ def whole_or_pair(name: str, value: Any, minimum: int = 1) -> int | tuple[int, i
 
 
 def padding(name: str, value: Any) -> PaddingArgument:
-    """A number, a pair, or ``"same"``."""
+    """Check a padding: a number, a pair, or ``"same"``."""
     if value == "same":
         return "same"
     if isinstance(value, str):
@@ -56,14 +56,14 @@ def padding(name: str, value: Any) -> PaddingArgument:
 
 
 def flag(name: str, value: Any) -> bool:
-    """True or False."""
+    """Check a truth value."""
     if not isinstance(value, bool):
         raise ArgumentError(name, f"expected true or false, got {value!r}")
     return value
 
 
 def number(name: str, value: Any, low: float, high: float, *, open_high: bool = False) -> float:
-    """A real number from ``low`` to ``high`` (below it, if ``open_high``)."""
+    """Check a real number from ``low`` to ``high`` (below it, if ``open_high``)."""
     is_number = isinstance(value, Real) and not isinstance(value, bool)
     if not is_number or not low <= value <= high or (open_high and value == high):
         limit = f"{low} <= number {'<' if open_high else '<='} {high}"
@@ -72,7 +72,7 @@ def number(name: str, value: Any, low: float, high: float, *, open_high: bool = 
 
 
 def choice(name: str, value: Any, options: Sequence[str]) -> str:
-    """One of some words."""
+    """Check a word against its options."""
     if not isinstance(value, str) or value not in options:
         raise ArgumentError(name, f"expected one of {', '.join(options)}; got {value!r}")
     return value

@@ -32,7 +32,7 @@ class Sequential(Layer):
     def backward(self, dout: Array) -> Array | None:
         """The chain rule: the layers from last to first.
 
-        It stops at the first layer that nobody below asks for a gradient (``needs_dx``).
+        It ends at the first layer if that gives no gradient for its input (``needs_dx``).
         """
         gradient: Array | None = dout
         for layer in reversed(self.layers):

@@ -95,27 +95,27 @@ class Layer:
         """Draw the initial values into ``params`` and ``buffers``."""
 
     def output_range(self, low: float, high: float) -> tuple[float, float]:
-        """Between which numbers the output lies, for an input between two.
+        """Bounds of the output, for an input between ``low`` and ``high``.
 
-        Whatever weighs its input can give any number.
+        A weighted sum can be any number.
         """
         return -math.inf, math.inf
 
     def least_samples(self, in_shape: Shape) -> int:
-        """How many inputs of a shape a batch must have at least, to be trained on."""
+        """The smallest batch of inputs of a shape that can be trained on."""
         return 1
 
     def multiply_adds(self, in_shape: Shape) -> int:
-        """Multiplications with an addition that one sample costs, forward."""
+        """Multiply-adds of one sample, forward."""
         return 0
 
     def scratch_size(self, in_shape: Shape) -> int:
-        """Numbers of one sample that a pass copies on the way, beside the output."""
+        """Numbers that a pass copies for one sample, beside the output."""
         return 0
 
     @classmethod
     def infer(cls, arguments: dict[str, Any], in_shape: Shape) -> dict[str, Any]:
-        """Complete constructor arguments with what the input's shape tells (``in_channels``)."""
+        """Complete constructor arguments from the input's shape (``in_channels``)."""
         return arguments
 
     def children(self) -> dict[str, "Layer"]:
@@ -161,7 +161,7 @@ class Layer:
         return self.train(False)
 
     def set_rng(self, rng: np.random.Generator) -> None:
-        """The random numbers of the next forward pass, for every layer that draws some."""
+        """Set the random numbers of the next forward pass, for every layer that draws some."""
         for layer in self.walk():
             layer.use_rng(rng)
 
@@ -244,7 +244,7 @@ class Layer:
             array[...] = state[name]
 
     def count_parameters(self) -> int:
-        """How many numbers are trained."""
+        """Number of trained parameters."""
         return sum(
             math.prod(shape) for layer in self.walk() for shape in layer.param_shapes().values()
         )
@@ -338,7 +338,7 @@ class Layer:
             )
 
     def expect_saved(self, dout: Array) -> Any:
-        """What ``forward`` kept for ``backward``, once ``dout`` is known to fit the output.
+        """Check that ``dout`` fits the output, and return what ``forward`` kept for ``backward``.
 
         Raises:
             NotReadyError, DTypeError, ShapeError: as ``check_dout``.
@@ -349,7 +349,7 @@ class Layer:
         return self.saved
 
     def shape_error(self, shape: Shape, expected: str) -> ShapeError:
-        """``Conv2D(3→16, k=3) got input of shape (1, 28, 28); expected 3 channels``."""
+        """The error ``Conv2D(3→16, k=3) got input of shape (1, 28, 28); expected 3 channels``."""
         return ShapeError(f"{self!r} got input of shape {shape}; expected {expected}")
 
 

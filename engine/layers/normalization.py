@@ -17,10 +17,10 @@ SPAN_BYTES = 512 * 1024
 
 
 class _BatchNorm(Layer):
-    """What both batch normalisations share: one row of memory per channel, normalised.
+    """Base of the batch normalisations: one row of memory per channel, normalised.
 
     Inside, the input is (H, C, P): blocks of P = W·N numbers of each channel. Where a batch is
-    split into micro-batches, their sums meet (``group.all_gather``), so that the statistics are
+    split into micro-batches, their sums are gathered (``group.all_gather``): the statistics are
     those of the whole batch.
     """
 
@@ -55,7 +55,7 @@ class _BatchNorm(Layer):
         return from_channel_blocks(out, x.shape)
 
     def _batch_statistics(self, blocks: Array) -> tuple[Array, Array]:
-        """Mean and biased variance over the whole batch, and the running ones moved on.
+        """Mean and biased variance over the whole batch; updates the running ones.
 
         Each micro-batch gives its count, mean and sum of squared deviations; they combine
         without cancellation (Chan, Golub and LeVeque, 'Updating formulae and a pairwise
@@ -190,7 +190,7 @@ class _BatchNorm(Layer):
 
 @register
 class BatchNorm2D(_BatchNorm):
-    """Gives every channel of an image batch mean 0 and variance 1, then a learnt scale and shift.
+    """Every channel of an image batch with mean 0 and variance 1, then a learnt scale and shift.
 
     Shapes: (N, C, H, W) → the same; weight γ and bias β (C,); buffers running_mean and
     running_var (C,).

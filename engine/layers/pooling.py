@@ -13,11 +13,11 @@ from engine.layers.layer import Array, Layer, Shape
 from engine.layers.registry import register
 
 MAX_TAPS = 1 << 16
-"""Pixels of a window: each takes a pass over the image, and its number has to fit into 16 bits."""
+"""Largest window, in pixels: each takes a pass over the image, and has a number of 16 bits."""
 
 
 class _Pool2D(Layer):
-    """What both poolings share: the window, and the shapes.
+    """Base of the poolings: the window, and the shapes.
 
     The padding may be at most half the kernel (as in PyTorch), so that no window lies wholly in
     the border.

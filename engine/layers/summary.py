@@ -1,4 +1,4 @@
-"""A network in numbers, before it runs."""
+"""The summary of a network: shapes, parameters, costs and memory, before it runs."""
 
 import math
 from collections.abc import Sequence
