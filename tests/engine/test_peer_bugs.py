@@ -1,6 +1,8 @@
 """Bugs that were found in other hand-written networks, one test each; none of them is here."""
 
+import inspect
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +20,7 @@ from engine.train.snapshot import Snapshot
 from engine.train.trainer import Trainer
 from tests.support import oracles
 from tests.support.cases import Case
-from tests.support.conformance import CASES, reference
+from tests.support.conformance import CASES, PROMISES, reference
 from tests.support.passes import run
 
 Array = np.ndarray
@@ -86,21 +88,16 @@ def test_03_max_pool_padding_of_zeros_wins_over_negative_inputs(rng: np.random.G
     assert layer.backward(dout).sum() == pytest.approx(dout.sum())
 
 
-@pytest.mark.parametrize("name", LAYERS)
-def test_04_default_arguments_crash(name: str, rng: np.random.Generator) -> None:
-    needed: dict[str, dict[str, Any]] = {
-        "AvgPool2D": {"kernel_size": 2},
-        "BatchNorm1D": {"num_features": 3},
-        "BatchNorm2D": {"num_features": 3},
-        "Conv2D": {"in_channels": 3, "out_channels": 2, "kernel_size": 3},
-        "Dense": {"in_features": 3, "out_features": 2},
-        "MaxPool2D": {"kernel_size": 2},
-        "Residual": {"body": [LAYERS["ReLU"]()]},
+@pytest.mark.parametrize("case", PROMISES.values(), ids=str)
+def test_04_default_arguments_crash(case: Case, rng: np.random.Generator) -> None:
+    needed = {
+        name: case.arguments[name]
+        for name, parameter in inspect.signature(case.kind).parameters.items()
+        if parameter.default is parameter.empty and name in case.arguments
     }
-    layer = LAYERS[name](**needed.get(name, {})).initialise(rng)
+    plain = replace(case, arguments=needed)
+    layer, x = plain.make(np.float32), plain.input(np.float32)
     layer.set_rng(rng)
-    flat = name in ("Dense", "BatchNorm1D")
-    x = rng.standard_normal((4, 3) if flat else (4, 3, 6, 6)).astype(np.float32)
     dx = layer.backward(layer.forward(x).copy())
     assert dx is not None
     assert dx.shape == x.shape
