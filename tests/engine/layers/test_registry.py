@@ -24,10 +24,10 @@ def test_a_layer_is_found_by_the_name_of_its_class() -> None:
     from engine.layers import registry
 
     @register
-    class Swish(Layer):
-        about = "weighs every number with its own sigmoid"
+    class Cube(Layer):
+        about = "raises every number to the third power"
 
-    assert registry.LAYERS["Swish"] is Swish
+    assert registry.LAYERS["Cube"] is Cube
 
 
 def test_two_layers_of_one_name_are_refused() -> None:
