@@ -13,9 +13,10 @@ from torch.nn import functional
 
 from benchmarks.timing import Way
 from benchmarks.torch_nets import to_torch
+from engine.arrays import Shape
 from engine.data import Batches
 from engine.inspection.profiler import noise
-from engine.layers import Sequential, Shape
+from engine.layers import Sequential
 from engine.losses import SoftmaxCrossEntropy
 from engine.models import LayerSpec, build, preset
 from engine.models.inference import Predictor

@@ -23,12 +23,12 @@ network in float32 and, up to that rounding, in float64.
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
-Array = NDArray[Any]
+from engine.arrays import Array
+
 Initialiser = Callable[[tuple[int, ...], np.random.Generator, DTypeLike], Array]
 
 

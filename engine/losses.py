@@ -12,14 +12,12 @@ A loss object keeps what its backward pass needs, so each thread uses one of its
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar, TypeVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from engine.arrays import Array
 from engine.errors import DTypeError, NotReadyError, ShapeError
-
-Array = NDArray[Any]
 
 
 class Loss(ABC):

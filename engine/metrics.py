@@ -5,14 +5,13 @@ NaN, so that a network of NaNs scores the share of class 0 and looks as if it ha
 something; here such a row is never correct.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.arrays import Array
 from engine.errors import DTypeError, ShapeError
-
-Array = NDArray[Any]
 
 NO_PREDICTION = -1
 """The prediction for a row of logits with a NaN in it; no class has this number."""

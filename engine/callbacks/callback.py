@@ -8,12 +8,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
 
-import numpy as np
-
+from engine.arrays import Array
 from engine.layers import Sequential
 from engine.options import Section
 
-Array = np.ndarray
 Logs = Mapping[str, float]
 
 

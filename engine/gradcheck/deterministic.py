@@ -5,9 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.arrays import Array
 from engine.layers import Layer
-
-Array = np.ndarray
 
 
 class DeterministicLayer:

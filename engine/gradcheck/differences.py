@@ -6,10 +6,10 @@ from typing import Literal, Protocol
 
 import numpy as np
 
+from engine.arrays import Array
 from engine.gradcheck.extrapolation import DEVIATIONS, extrapolate, standard_deviation
 from engine.gradcheck.report import WORST, Measured, Row, Verdict
 
-Array = np.ndarray
 Mode = Literal["exact", "directions"]
 
 UNIT_ROUNDOFF = float(np.finfo(np.float64).eps) / 2

@@ -6,8 +6,6 @@ from itertools import pairwise
 
 import numpy as np
 
-Array = np.ndarray
-
 RATIO = 4
 """Ratio of two neighbouring steps."""
 

@@ -4,17 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from engine.arrays import Array
 from engine.gradcheck.deterministic import DeterministicLayer, gradients
-from engine.gradcheck.differences import (
-    Array,
-    Direction,
-    Entry,
-    Function,
-    Mode,
-    Settings,
-    compare,
-    rms,
-)
+from engine.gradcheck.differences import Direction, Entry, Function, Mode, Settings, compare, rms
 from engine.gradcheck.report import Report, Row
 from engine.layers import Layer
 

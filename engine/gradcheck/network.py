@@ -7,8 +7,9 @@ from functools import partial
 
 import numpy as np
 
+from engine.arrays import Array
 from engine.gradcheck.deterministic import DeterministicLayer, gradients
-from engine.gradcheck.differences import Array, Direction, Function, Mode, Settings, compare, rms
+from engine.gradcheck.differences import Direction, Function, Mode, Settings, compare, rms
 from engine.gradcheck.layer import check_tensor, locate, require_float64
 from engine.gradcheck.report import Report, Row
 from engine.layers import Sequential

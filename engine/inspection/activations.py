@@ -4,8 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
+from engine.arrays import Array
 from engine.config import Config
 from engine.data import Dataset
 from engine.layers import Layer, Sequential
@@ -14,8 +13,6 @@ from engine.parallel.workers import Workers
 from engine.train import factory
 from engine.train.snapshot import LayerSnapshot, Snapshot, weights_snapshot
 from engine.train.trainer import Trainer
-
-Array = np.ndarray
 
 
 def probe(

@@ -10,10 +10,10 @@ from typing import Literal
 
 import numpy as np
 
+from engine.arrays import Array
 from engine.optim.parameters import rms
 from engine.train.snapshot import LayerSnapshot, Snapshot
 
-Array = np.ndarray
 Level = Literal["good", "note", "warning", "error", "none"]
 
 FAST = 1e-2

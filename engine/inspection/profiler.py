@@ -10,14 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from engine.arrays import Array, Shape
 from engine.data import Batches, Split
-from engine.layers import Layer, Sequential, Shape
+from engine.layers import Layer, Sequential
 from engine.losses import SoftmaxCrossEntropy
 from engine.optim import Momentum
 from engine.parallel.workers import Workers
 from engine.train.trainer import Trainer
-
-Array = np.ndarray
 
 PRODUCT_SIZE = 1536
 """Rows, columns and depth of the product that the peak is measured with: 9 MB an operand."""

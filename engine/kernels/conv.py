@@ -28,13 +28,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from engine.arrays import Array
 from engine.kernels import winograd
 from engine.kernels.gemm import long_parts, row_parts
 from engine.kernels.layout import as_nchw, pixels, to_memory
 from engine.kernels.scratch import scratch
 from engine.kernels.window import Window
-
-Array = np.ndarray
 
 # Gathered operands and sums of this size stay in a core's second-level cache.
 GATHER_BYTES = 640 * 1024

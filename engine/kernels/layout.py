@@ -18,7 +18,7 @@ Any memory order is accepted as input; the first layer that needs this one makes
 
 import numpy as np
 
-Array = np.ndarray
+from engine.arrays import Array
 
 
 def to_memory(x: Array) -> Array:

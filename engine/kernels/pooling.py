@@ -8,11 +8,10 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from engine.arrays import Array
 from engine.kernels.layout import as_nchw, pixels, to_memory
 from engine.kernels.scratch import scratch
 from engine.kernels.window import Window
-
-Array = np.ndarray
 
 
 def max_forward(x: Array, window: Window) -> tuple[Array, Array]:

@@ -31,12 +31,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from engine.arrays import Array
 from engine.kernels.gemm import long_parts, row_parts
 from engine.kernels.layout import pixels
 from engine.kernels.scratch import scratch
 from engine.kernels.window import Window
-
-Array = np.ndarray
 
 # Below these the products are too thin to make up for the sums around them.
 FEWEST_CHANNELS = 24

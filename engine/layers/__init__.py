@@ -20,7 +20,6 @@ from engine.layers.conv import Conv2D as Conv2D
 from engine.layers.dense import Dense as Dense
 from engine.layers.dropout import Dropout as Dropout
 from engine.layers.layer import Layer as Layer
-from engine.layers.layer import Shape as Shape
 from engine.layers.normalization import BatchNorm1D as BatchNorm1D
 from engine.layers.normalization import BatchNorm2D as BatchNorm2D
 from engine.layers.pooling import AvgPool2D as AvgPool2D

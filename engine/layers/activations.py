@@ -4,9 +4,10 @@ import math
 
 import numpy as np
 
+from engine.arrays import Array
 from engine.kernels.scratch import scratch
 from engine.layers import arguments as check
-from engine.layers.layer import Array, Layer
+from engine.layers.layer import Layer
 from engine.layers.registry import register
 
 

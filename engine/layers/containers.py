@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self
 
+from engine.arrays import Array, Shape
 from engine.errors import ShapeError
 from engine.layers.arguments import ArgumentError
-from engine.layers.layer import Array, Layer, Shape
+from engine.layers.layer import Layer
 from engine.layers.registry import register
 from engine.layers.summary import Summary, summarise
 

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from engine.arrays import Array, Shape
 from engine.initializers import INITS, fans, init_bias
 from engine.kernels import conv as kernel
 from engine.kernels.window import PaddingArgument, make_window, pair
 from engine.layers import arguments as check
-from engine.layers.layer import Array, Layer, Shape
+from engine.layers.layer import Layer
 from engine.layers.registry import register
 
 

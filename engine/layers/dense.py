@@ -4,9 +4,10 @@ from typing import Any
 
 import numpy as np
 
+from engine.arrays import Array, Shape
 from engine.initializers import INITS, fans, init_bias
 from engine.layers import arguments as check
-from engine.layers.layer import Array, Layer, Shape
+from engine.layers.layer import Layer
 from engine.layers.registry import register
 
 

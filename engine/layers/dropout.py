@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from engine.arrays import Array
 from engine.errors import NotReadyError
 from engine.layers import arguments as check
-from engine.layers.layer import Array, Layer
+from engine.layers.layer import Layer
 from engine.layers.registry import register
 
 

@@ -8,11 +8,9 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from engine.arrays import Array, Shape
 from engine.errors import DTypeError, NotReadyError, ShapeError
 from engine.parallel.threads import Group, SoloGroup
-
-Array = np.ndarray
-Shape = tuple[int, ...]
 
 
 class Layer:

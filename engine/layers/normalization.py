@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from engine.arrays import Array, Shape
 from engine.errors import ShapeError
 from engine.kernels.layout import channel_blocks, from_channel_blocks
 from engine.kernels.scratch import scratch
 from engine.layers import arguments as check
-from engine.layers.layer import Array, Layer, Shape
+from engine.layers.layer import Layer
 from engine.layers.registry import register
 
 SPAN_BYTES = 512 * 1024

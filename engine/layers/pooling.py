@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 
+from engine.arrays import Array, Shape
 from engine.kernels import pooling as kernel
 from engine.kernels.layout import as_nchw
 from engine.kernels.window import make_window, pair
 from engine.layers import arguments as check
-from engine.layers.layer import Array, Layer, Shape
+from engine.layers.layer import Layer
 from engine.layers.registry import register
 
 MAX_TAPS = 1 << 16

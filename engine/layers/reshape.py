@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 
-from engine.layers.layer import Array, Layer, Shape
+from engine.arrays import Array, Shape
+from engine.layers.layer import Layer
 from engine.layers.registry import register
 
 

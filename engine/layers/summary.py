@@ -4,7 +4,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engine.layers.layer import Layer, Shape
+from engine.arrays import Shape
+from engine.layers.layer import Layer
 
 
 @dataclass(frozen=True)

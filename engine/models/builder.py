@@ -5,8 +5,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from engine.arrays import Shape
 from engine.errors import ShapeError, SpecError
-from engine.layers import LAYERS, ArgumentError, Layer, Sequential, Shape
+from engine.layers import LAYERS, ArgumentError, Layer, Sequential
 from engine.models.memory import MAX_SAMPLE_BYTES, gigabytes, layer_bytes, sample_bytes
 from engine.suggest import suggestion
 

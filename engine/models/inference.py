@@ -5,8 +5,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from engine.arrays import Array, Shape
 from engine.layers import Layer, Sequential
-from engine.layers.layer import Array, Shape
 from engine.parallel.group import Numbered, ProcessGroup, in_order
 from engine.parallel.micro_batches import micro_batches
 from engine.parallel.processes import WorkerPool

@@ -2,7 +2,8 @@
 
 import math
 
-from engine.layers import Layer, Shape
+from engine.arrays import Shape
+from engine.layers import Layer
 from engine.parallel.micro_batches import MICRO_BATCH, micro_batches
 
 FLOAT = 4

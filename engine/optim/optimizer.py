@@ -16,11 +16,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from engine.arrays import Array
 from engine.errors import ShapeError
-
-Array = NDArray[Any]
 
 BLOCK = 64 * 1024
 """Elements updated at once: parameter, gradient, two moments and scratch are 1.3 MB in float32,

@@ -10,11 +10,10 @@ import math
 
 import numpy as np
 
+from engine.arrays import Array
 from engine.layers import Layer
 from engine.optim import Optimizer
 from engine.parallel.shared_memory import shared_zeros
-
-Array = np.ndarray
 
 
 class FlatParameters:

@@ -9,7 +9,8 @@ import math
 
 import numpy as np
 
-from engine.optim.optimizer import Array, Optimizer, register
+from engine.arrays import Array
+from engine.optim.optimizer import Optimizer, register
 
 
 @register("sgd")

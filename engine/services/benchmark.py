@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from engine.arrays import Shape
 from engine.data import DATASETS, Batches
 from engine.errors import ConfigError
 from engine.inspection.profiler import (
@@ -19,7 +20,7 @@ from engine.inspection.profiler import (
     product_share,
     still_trainer,
 )
-from engine.layers import Sequential, Shape
+from engine.layers import Sequential
 from engine.models import PRESETS, build, preset
 from engine.models.inference import Predictor
 from engine.parallel.micro_batches import MICRO_BATCH

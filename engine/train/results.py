@@ -3,12 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
+from engine.arrays import Array
 from engine.events import Logs
-
-Array = np.ndarray
-
 
 EXPLODED = 1e3
 """A mean loss above it was driven there by the steps: no fresh network comes near it."""

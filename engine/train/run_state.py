@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.arrays import Array
 from engine.callbacks import Callback
 from engine.checkpoints.checkpoint import Checkpoint
 from engine.errors import CheckpointError
@@ -15,7 +16,6 @@ from engine.storage.untrusted_json import check_alike, check_logs, check_rates
 from engine.train.results import StepResult
 from engine.train.trainer import Trainer
 
-Array = np.ndarray
 _LARGEST_SCALE = 1e100
 Table = dict[str, tuple[np.dtype, tuple[int, ...]]]
 

@@ -2,13 +2,10 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
+from engine.arrays import Array
 from engine.layers import Sequential
 from engine.layers.layer import Layer
 from engine.optim.parameters import FlatParameters, rms
-
-Array = np.ndarray
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from engine import metrics
+from engine.arrays import Array
 from engine.data import Batches
 from engine.errors import Diverged
 from engine.layers import Layer, Sequential
@@ -33,8 +34,6 @@ from engine.parallel.workers import WORTH_PROCESSES, Workers
 from engine.rng import Purpose, stream
 from engine.train.results import Evaluation, StepResult
 from engine.train.snapshot import Snapshot, dead_shares, take_snapshot
-
-Array = np.ndarray
 
 
 @dataclass(frozen=True)

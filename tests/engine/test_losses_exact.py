@@ -5,11 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from engine.arrays import Array
 from engine.gradcheck.differences import Function, Settings
 from engine.gradcheck.layer import check_tensor
 from engine.losses import MSE, Loss, SoftmaxCrossEntropy
-
-Array = np.ndarray
 
 
 def _batches() -> list[tuple[Loss, Array, Any]]:

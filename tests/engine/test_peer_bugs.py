@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engine.arrays import Array
 from engine.data import Batches, Split
 from engine.gradcheck import check_layer
 from engine.initializers import INITS, fans, init_bias
@@ -22,8 +23,6 @@ from tests.support import oracles
 from tests.support.cases import Case
 from tests.support.conformance import CASES, PROMISES, reference
 from tests.support.passes import run
-
-Array = np.ndarray
 
 NETWORK: list[Any] = [
     {"Conv2D": {"out_channels": 4, "kernel_size": 3, "bias": False}},

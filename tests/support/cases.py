@@ -7,10 +7,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from engine.arrays import Array
 from engine.layers import Layer
 from engine.models import build
 
-Array = np.ndarray
 Inputs = Literal["normal", "shifted", "off zero", "distinct"]
 
 Reference = Callable[[Any, Array], Array]

@@ -10,6 +10,7 @@ from typing import TypeVar
 import numpy as np
 import pytest
 
+from engine.arrays import Array
 from engine.gradcheck import Report, check_layer
 from engine.layers import AvgPool2D, Conv2D, Dense, Dropout, GlobalAvgPool2D, MaxPool2D
 from engine.models import build
@@ -18,7 +19,7 @@ from engine.parallel.threads import Group
 from engine.parallel.workers import Workers
 from tests.support import oracles
 from tests.support.bounds import least_samples, output_range, unlimited_range
-from tests.support.cases import Array, Case, Check, applies_to
+from tests.support.cases import Case, Check, applies_to
 from tests.support.conformance import PROMISES, reference
 from tests.support.memory_checks import (
     broadcast_upstream,

@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from engine.arrays import Array
 from engine.kernels import winograd
 from engine.layers import (
     ELU,
@@ -41,7 +42,7 @@ from engine.layers import (
     Tanh,
 )
 from tests.support import oracles
-from tests.support.cases import Array, Case
+from tests.support.cases import Case
 
 
 @contextlib.contextmanager

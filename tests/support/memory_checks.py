@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.support.cases import Array, Case
+from engine.arrays import Array
+from tests.support.cases import Case
 from tests.support.passes import run, same
 
 

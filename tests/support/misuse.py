@@ -6,10 +6,11 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from engine.arrays import Array
 from engine.errors import DTypeError, NotReadyError, ShapeError
 from engine.layers import Layer
 from engine.models import build
-from tests.support.cases import Array, Case, applies_to
+from tests.support.cases import Case, applies_to
 
 
 def misuse(case: Case) -> None:

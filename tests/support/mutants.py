@@ -16,7 +16,8 @@ from typing import Any, TypeVar
 import numpy as np
 import pytest
 
-from tests.support.cases import Array, Case
+from engine.arrays import Array
+from tests.support.cases import Case
 from tests.support.checks import CHECKS, fresh_memory_is_nan, run
 from tests.support.formulas import Formulas
 from tests.support.mutation import Mutant

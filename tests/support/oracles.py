@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-Array = np.ndarray
+from engine.arrays import Array
+
 Pair = tuple[int, int]
 
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from engine.arrays import Array
 from engine.layers import Layer
-from tests.support.cases import Array
 
 
 def run(layer: Layer, x: Array, dout: Array) -> dict[str, Array]:

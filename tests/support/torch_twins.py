@@ -9,8 +9,6 @@ from torch import nn
 from engine.layers import Dropout, Layer, Sequential
 from tests.support.conformance import PROMISES
 
-Array = np.ndarray
-
 torch.set_num_threads(1)  # the arrays are small
 
 

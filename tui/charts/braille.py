@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tui.charts.scales import Array
+from engine.arrays import Array
 
 _DOTS = np.array([[0x40, 0x80], [0x04, 0x20], [0x02, 0x10], [0x01, 0x08]], dtype=np.uint8)
 """The bit of a dot by its row from below and its column, after Unicode's braille block."""

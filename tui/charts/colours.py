@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 from textual.color import Color
 
-Array = np.ndarray
+from engine.arrays import Array
 
 ARM = 11
 """Colours on either side of zero."""

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from engine.arrays import Array
 from tui import compat
 from tui.charts import scales
 from tui.charts.braille import BrailleCanvas
-from tui.charts.scales import Array
 
 Colour = tuple[int, int, int]
 

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.arrays import Array, Shape
 from engine.layers import Sequential, shape_text
-from engine.layers.layer import Layer, Shape
+from engine.layers.layer import Layer
 from engine.numbers import short
 from engine.train.snapshot import LayerSnapshot
-
-Array = np.ndarray
 
 NUMBER = 6
 """Characters of a number in a picture's table."""

@@ -10,9 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from engine.arrays import Array
 from engine.numbers import significant
-
-Array = np.ndarray
 
 LARGEST = 1e100
 """Values beyond it are treated as missing, those below its inverse as 0: spans could overflow."""

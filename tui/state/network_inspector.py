@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from engine.arrays import Array
 from engine.config import Config
 from engine.data import DATASETS, Batches, Dataset, Split
 from engine.errors import EngineError
@@ -27,7 +28,6 @@ from tui.state.selection import Selection, find_dataset
 if TYPE_CHECKING:
     from tui.app import CnnApp
 
-Array = np.ndarray
 
 INTERVAL = 0.35
 """Seconds between two inspections of a training, plus what one takes."""

@@ -13,10 +13,9 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from engine.arrays import Array
 from tui.charts import colours
 from tui.widgets.styles import ThemedWidget, half_blocks
-
-Array = np.ndarray
 
 _GAP = -1
 _MAX_ZOOM = 6

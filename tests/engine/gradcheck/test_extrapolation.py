@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engine.arrays import Array
 from engine.config import loads
 from engine.gradcheck import Report, check_layer, check_network
 from engine.gradcheck.extrapolation import extrapolate, standard_deviation
@@ -12,8 +13,6 @@ from engine.layers import Layer, Tanh
 from engine.losses import SoftmaxCrossEntropy
 from engine.models import build
 from engine.services.gradcheck import run_check
-
-Array = np.ndarray
 
 STEPS = [1e-6 * 4.0**k for k in range(-4, 6)]
 

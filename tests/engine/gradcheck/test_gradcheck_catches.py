@@ -5,10 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engine.arrays import Array
 from engine.gradcheck import Report, check_layer
 from engine.layers import Dense, Layer, Tanh
-
-Array = np.ndarray
 
 
 def check(layer: Layer, x: Array, **settings: Any) -> Report:

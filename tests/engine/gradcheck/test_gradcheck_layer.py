@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engine.arrays import Array
 from engine.gradcheck import Report, check_layer
 from engine.layers import BatchNorm2D, Conv2D, Dense, Dropout, Layer, MaxPool2D, ReLU
-
-Array = np.ndarray
 
 
 def check(layer: Layer, x: Array, **settings: Any) -> Report:

@@ -5,12 +5,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engine.arrays import Array
 from engine.gradcheck import Report, check_network
 from engine.layers import Conv2D, Dense, Dropout, Sequential
 from engine.losses import MSE, Loss, SoftmaxCrossEntropy
 from engine.models import PRESETS, build
-
-Array = np.ndarray
 
 # The shapes are small; the whole ones run with --full-grid, and with the command on real images.
 NETWORKS = {

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engine.arrays import Array
 from engine.layers import LAYERS, Layer, MaxPool2D
-from tests.support.cases import Array
 
 INF, NAN = np.inf, np.nan
 LARGE = 1e30  # its square is no float32

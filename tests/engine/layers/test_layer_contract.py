@@ -24,8 +24,6 @@ from engine.layers import (
     Tanh,
 )
 
-Array = np.ndarray
-
 
 @pytest.fixture
 def network(rng: np.random.Generator) -> Sequential:

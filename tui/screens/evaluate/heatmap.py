@@ -11,10 +11,9 @@ from textual.binding import Binding
 from textual.message import Message
 from textual.strip import Strip
 
+from engine.arrays import Array
 from tui.charts import colours
 from tui.widgets.styles import ThemedWidget
-
-Array = np.ndarray
 
 _NARROWEST, _COMFORTABLE, _WIDEST = 3, 4, 7
 _LABEL = 10

@@ -5,11 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 from textual.content import Content
 
+from engine.arrays import Array
 from engine.metrics import PerClass
 from tui import text
 from tui.widgets.table import Cell, Column, Table
-
-Array = np.ndarray
 
 _CLASSES = (
     Column("class", flexible=True, least=6),

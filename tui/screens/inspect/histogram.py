@@ -8,11 +8,10 @@ from rich.segment import Segment
 from rich.style import Style as RichStyle
 from textual.strip import Strip
 
+from engine.arrays import Array
 from tui import text
 from tui.charts import scales
 from tui.widgets.styles import ThemedWidget
-
-Array = np.ndarray
 
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
 _SAMPLE = 1 << 16

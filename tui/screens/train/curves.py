@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.arrays import Array
 from engine.events import Logs
 from tui.charts import scales
 from tui.charts.figure import Marker, Picture, Series
-from tui.charts.scales import Array
 from tui.state.training import Training
 
 SMOOTHING = {"light": 60, "strong": 12, "off": 0}

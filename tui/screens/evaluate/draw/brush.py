@@ -2,7 +2,7 @@
 
 import numpy as np
 
-Array = np.ndarray
+from engine.arrays import Array
 
 _RADIUS = 1.7
 """Of the brush, in pixels: about as thick as the strokes of MNIST are."""

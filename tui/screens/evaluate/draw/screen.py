@@ -10,6 +10,7 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Static
 
+from engine.arrays import Array
 from engine.data import DATASETS
 from engine.layers import Sequential, Softmax
 from engine.train.weights import load_model
@@ -21,8 +22,6 @@ from tui.widgets.empty import hints
 from tui.widgets.line import Line, TextPart
 from tui.widgets.run_bar import meter
 from tui.widgets.tiles import Tiles
-
-Array = np.ndarray
 
 _SLOW = 0.03
 """A network that takes more seconds for an image is asked only now and then while one draws."""
