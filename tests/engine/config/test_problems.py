@@ -2,14 +2,16 @@
 
 import pytest
 
+from engine import callbacks, optim, schedulers
 from engine.config import ConfigProblems, loads
 from engine.errors import ConfigError
 from tests.support.config_text import BASE, EXAMPLE, problems_of
 
 TOP_LEVEL = "name, dataset, model, layers, seed, data, train, callbacks, runs_dir, reports_dir"
 MODELS = "mlp, lenet_mnist, cnn_bn_mnist, tiny_vgg_cifar10, resnet_cifar10"
-SCHEDULERS = "step, multi_step, exponential, cosine, one_cycle, plateau"
-CALLBACKS = "early_stopping, checkpoint, csv_logger, terminate_on_nan"
+SCHEDULERS = ", ".join(schedulers.SCHEDULERS)
+CALLBACKS = ", ".join(callbacks.CALLBACKS)
+OPTIMIZERS = ", ".join(optim.OPTIMIZERS)
 UNFIT = {
     "unknown key": ("sed: 1\n", "1:1: sed: unknown key. Did you mean 'seed'?"),
     "unknown key inside": (
@@ -66,7 +68,7 @@ UNFIT = {
     ),
     "optimizer": (
         "train: {optimizer: Adam}\n",
-        "1:20: train.optimizer: expected one of sgd, momentum, rmsprop, adam, adamw, "
+        f"1:20: train.optimizer: expected one of {OPTIMIZERS}, "
         "got 'Adam'. Did you mean 'adam'?",
     ),
     "name from a number": (
