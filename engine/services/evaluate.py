@@ -12,8 +12,8 @@ from engine.data import Split
 from engine.errors import Cancelled
 from engine.parallel.workers import Workers
 from engine.train import factory
+from engine.train.evaluator import Evaluator
 from engine.train.results import Evaluation
-from engine.train.trainer import Trainer
 from engine.train.weights import load_model, normalised_for
 
 
@@ -67,19 +67,13 @@ def measure(
     )
     note = "; ".join(filter(None, (*dataset.passed_over, note)))
     with Workers(config.train.workers) as workers:
-        trainer = Trainer(
-            model,
-            factory.make_loss(config),
-            factory.make_optimizer(config),
-            seed=config.seed,
-            workers=workers,
-        )
+        evaluator = Evaluator(model, factory.make_loss(config), workers=workers)
 
         def check() -> None:
             if cancelled():
                 raise Cancelled(f"{config.dataset}: evaluating was cancelled")
 
-        result = trainer.evaluate(
+        result = evaluator.evaluate(
             factory.evaluation_batches(dataset.test, dataset),
             lambda done, total: progress("evaluating", done, total),
             check,

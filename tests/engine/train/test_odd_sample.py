@@ -111,7 +111,10 @@ def test_a_micro_batch_of_one_sample_is_normalised_with_the_others(tmp_path: Pat
     for pieces in (1, 16):
         with (
             Workers(2) as workers,
-            patch("engine.train.trainer.micro_batches", lambda n, p=pieces: equal_parts(n, p)),
+            patch(
+                "engine.train.worker_program.micro_batches",
+                lambda n, p=pieces: equal_parts(n, p),
+            ),
         ):
             trainer = Trainer(
                 factory.make_model(config),

@@ -104,7 +104,7 @@ def test_events_tell_the_run_in_order(tmp_path: Path) -> None:
 
 def test_training_metrics_are_means_over_samples_not_over_batches(tmp_path: Path) -> None:
     run = train(make_config(tmp_path, PLAIN, "train.epochs=1"))
-    losses = run.session.ring.curve().column("loss")
+    losses = run.session.metric_buffer.curve().column("loss")
     sizes = np.array([48, 48, 48, 16])
     assert run.session.history[0]["loss"] == pytest.approx((losses * sizes).sum() / 160)
 
@@ -129,7 +129,7 @@ def test_hooks_are_called_as_in_keras(tmp_path: Path) -> None:
 def test_any_number_of_workers_gives_the_same_weights(
     tmp_path: Path, rich: Run, workers: int, worth: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.train.trainer.WORTH_PROCESSES", worth)
+    monkeypatch.setattr("engine.train.evaluator.WORTH_PROCESSES", worth)
     run = train(make_config(tmp_path, RICH, f"train.workers={workers}"))
     assert run.weights == rich.weights
     assert run.metrics == rich.metrics
@@ -164,11 +164,14 @@ def test_short_batches_are_trained_in_turns_and_all_are_counted(
     session.run()
     # Ten batches an epoch; the pace is not known before the first.
     assert looks == ([*range(1, 21)] if turn == 0 else [1, 10, 20])
-    assert session.ring.curve().column("step").tolist() == list(range(1, 21))
+    assert session.metric_buffer.curve().column("step").tolist() == list(range(1, 21))
     assert session.progress.trained == 320
     # One who looks at every batch sees each before the next.
     watched = train(make_config(tmp_path / "watched", RICH, *changes), Recorder())
-    assert watched.session.ring.curve().values.tolist() == session.ring.curve().values.tolist()
+    assert (
+        watched.session.metric_buffer.curve().values.tolist()
+        == session.metric_buffer.curve().values.tolist()
+    )
     assert watched.weights == (session.run_dir.path / WEIGHTS).read_bytes()
 
 

@@ -15,7 +15,7 @@ from engine.errors import CheckpointError, RunError
 from engine.optim import Optimizer
 from engine.parallel.processes import can_fork
 from engine.runs.directory import RunDir
-from engine.train import trainer
+from engine.train import evaluator
 from engine.train.factory import config_of as config_in
 from engine.train.session import TrainingSession
 from tests.support.small_runs import (
@@ -138,7 +138,7 @@ def test_resumed_with_other_workers(
     worth: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("engine.train.trainer.WORTH_PROCESSES", worth)
+    monkeypatch.setattr("engine.train.evaluator.WORTH_PROCESSES", worth)
     kind = "batch norm, dropout, augmentation"
     first, second = (make_config(tmp_path, RICH, f"train.workers={count}") for count in workers)
     cut = train(first, stop=Stop((1, 1)))
@@ -166,7 +166,7 @@ def test_a_learning_rate_set_by_hand_stays_set(tmp_path: Path) -> None:
     run = train(config, resume=cut.path)
     assert_same(run, expected)
     # Set after the sixth batch; the seventh has it, and the next epoch half of it (warmed up).
-    rates = expected.session.ring.curve().column("lr")
+    rates = expected.session.metric_buffer.curve().column("lr")
     assert rates[6] == pytest.approx(0.05)
     warmed = (0.1 + 0.9 * 6 / 7) / 1.0
     assert rates[8] == pytest.approx(0.05 / warmed * 0.5)
@@ -204,7 +204,7 @@ def test_a_worker_killed_while_it_updates_the_weights_costs_only_its_steps(
             os.kill(os.getpid(), signal.SIGKILL)  # its part is updated, others' may not be
 
     with monkeypatch.context() as patch:
-        patch.setattr(trainer, "WORTH_PROCESSES", 0)
+        patch.setattr(evaluator, "WORTH_PROCESSES", 0)
         patch.setattr(Optimizer, "step", die)
         with pytest.raises(RunError, match="worker process was killed"):
             train(config)

@@ -16,7 +16,7 @@ from engine.models import build
 from engine.optim import SGD, Adam, Optimizer, clipping
 from engine.parallel import shared_memory
 from engine.parallel.workers import Workers
-from engine.train import trainer as trainer_module
+from engine.train import evaluator, worker_program
 from engine.train.trainer import Trainer
 from tests.support.small_runs import copy_state, same_arrays
 
@@ -66,7 +66,7 @@ def make_trainer(
 def two(request: pytest.FixtureRequest) -> Any:
     with pytest.MonkeyPatch.context() as patch, Workers(2) as workers:
         if request.param == "processes":
-            patch.setattr(trainer_module, "WORTH_PROCESSES", 0)
+            patch.setattr(evaluator, "WORTH_PROCESSES", 0)
         yield workers
 
 
@@ -115,7 +115,7 @@ def run_steps(count: int, specs: list[Any], **kwargs: Any) -> bytes:
 def test_workers_never_change_the_bits(
     specs: list[Any], worth: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trainer_module, "WORTH_PROCESSES", worth)
+    monkeypatch.setattr(evaluator, "WORTH_PROCESSES", worth)
     reference = run_steps(1, specs)
     for count in (2, 3, 4):
         assert run_steps(count, specs) == reference
@@ -125,7 +125,7 @@ def test_what_batch_norm_exchanges_may_be_larger_than_what_is_handed_over_at_a_t
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The fewer workers, the more micro-batches' statistics each of them brings."""
-    monkeypatch.setattr(trainer_module, "WORTH_PROCESSES", 0)
+    monkeypatch.setattr(evaluator, "WORTH_PROCESSES", 0)
     monkeypatch.setattr(shared_memory, "_CHUNK", 1000)
     specs: list[Any] = [
         {"Conv2D": {"out_channels": 16, "kernel_size": 1}},
@@ -236,9 +236,9 @@ def run_turns(count: int, turn: int, clip_norm: float | None = None) -> tuple[by
 def test_turns_never_change_the_bits(
     worth: int, clip_norm: float | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trainer_module, "WORTH_PROCESSES", worth)
+    monkeypatch.setattr(evaluator, "WORTH_PROCESSES", worth)
     # Pieces so small that every worker has some of the parameters.
-    monkeypatch.setattr(trainer_module, "DOT_LENGTH", 16)
+    monkeypatch.setattr(worker_program, "DOT_LENGTH", 16)
     monkeypatch.setattr(clipping, "DOT_LENGTH", 16)
     reference = run_turns(1, 1, clip_norm)
     for count, turn in ((1, 7), (2, 1), (2, 3), (3, 7)):
