@@ -16,12 +16,12 @@ from benchmarks.timing import Effort
 from benchmarks.torch_nets import to_torch
 from benchmarks.twins import CLASSES, LAYOUTS, NETWORKS, THREADS, Work, preset_work
 from engine.inspection.profiler import (
+    frozen_trainer,
     layer_times,
     median_seconds,
     noise,
     product_peak,
     product_share,
-    still_trainer,
 )
 from engine.parallel.micro_batches import MICRO_BATCH
 from engine.parallel.workers import Workers
@@ -60,7 +60,7 @@ def _products(peak: float, budget: float) -> str:
         work = preset_work(network)
         batches = noise(work.shape, CLASSES, BATCH)
         with Workers(1) as workers:
-            trainer = still_trainer(work.model(), workers)
+            trainer = frozen_trainer(work.model(), workers)
             step = median_seconds(partial(trainer.step, batches, 0, 0), budget)
         share = product_share(work.model(), batches, budget)
         rows.append(

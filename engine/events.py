@@ -1,7 +1,7 @@
 """What a session tells those who watch it: rare things, as typed messages.
 
 They are called in the thread that trains. The metrics of every step are not events; watchers
-poll ``session.ring`` for them.
+poll ``session.metric_buffer`` for them.
 """
 
 from dataclasses import dataclass

@@ -49,7 +49,7 @@ NOTHING = Health("·", "–", "none")
 OK = Health("✓", "ok", "good")
 
 
-def judge(
+def classify(
     *,
     finite: bool,
     grad_rms: float | None = None,
@@ -151,7 +151,7 @@ def _facts(layer: LayerSnapshot, grad_rms: float | None, largest: float | None) 
         grad_rms=grad_rms,
         update_ratio=ratio,
         dead=layer.dead,
-        health=judge(
+        health=classify(
             finite=all(map(_is_finite, (*layer.weights.values(), *layer.grads.values()))),
             grad_rms=grad_rms,
             largest_grad_rms=largest,

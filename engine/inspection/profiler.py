@@ -54,7 +54,7 @@ def noise(in_shape: Shape, classes: int, batch: int, steps: int = 1) -> Batches:
     )
 
 
-def still_trainer(model: Sequential, workers: Workers) -> Trainer:
+def frozen_trainer(model: Sequential, workers: Workers) -> Trainer:
     """A trainer that does all the work of a step and changes no weight: its rate is 0."""
     optimizer = Momentum(lr=1.0)
     optimizer.lr = 0.0
@@ -207,7 +207,7 @@ class ProductShare:
 def product_share(model: Sequential, batches: Batches, budget: float = 0.5) -> ProductShare:
     """How much of a training step on one worker is spent in matrix products."""
     with Workers(1) as workers:
-        trainer = still_trainer(model, workers)
+        trainer = frozen_trainer(model, workers)
         trainer.step(batches, 0, 0)
         with counted_products() as products:
             began = time.perf_counter()

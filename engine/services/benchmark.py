@@ -13,12 +13,12 @@ from engine.data import DATASETS, Batches
 from engine.errors import ConfigError
 from engine.inspection.profiler import (
     LayerTime,
+    frozen_trainer,
     layer_times,
     median_seconds,
     noise,
     product_peak,
     product_share,
-    still_trainer,
 )
 from engine.layers import Sequential
 from engine.models import PRESETS, build, preset
@@ -210,5 +210,5 @@ class _Benchmark:
 
     def _step_seconds(self, batches: Batches, count: int) -> float:
         with Workers(count) as workers:
-            trainer = still_trainer(self.model, workers)
+            trainer = frozen_trainer(self.model, workers)
             return median_seconds(lambda: trainer.step(batches, 0, 0), self.budget)

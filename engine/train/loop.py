@@ -16,7 +16,7 @@ from engine.runs.directory import RunDir
 from engine.runs.provenance import RateChange, weights_hash
 from engine.train.controls import Controls
 from engine.train.factory import Sources
-from engine.train.metric_buffer import MetricRing
+from engine.train.metric_buffer import MetricBuffer
 from engine.train.remarks import new_remarks
 from engine.train.results import Evaluation, StepResult
 from engine.train.run_state import RunState
@@ -43,7 +43,7 @@ class Loop:
         controls: looked at before every batch, or where batches are short, every ``TURN``.
         saver: writes checkpoints.
         run_dir: gets the metrics of every epoch.
-        ring: gets the metrics of every step.
+        metric_buffer: gets the metrics of every step.
         emit: called with every event.
         show: called with the phase, and how much of it is done: batches of an epoch, or samples.
         on_progress: called with a text, and how far the run, or an evaluation, is.
@@ -56,7 +56,7 @@ class Loop:
     controls: Controls
     saver: Saver
     run_dir: RunDir
-    ring: MetricRing
+    metric_buffer: MetricBuffer
     emit: Callable[[Event], None]
     show: Callable[[str, int, int], None]
     on_progress: Callable[[str, int, int], None]
@@ -171,7 +171,7 @@ class Loop:
             "lr": lr,
             "grad_norm": result.grad_norm,
         }
-        self.ring.append(progress.global_step, **logs)
+        self.metric_buffer.append(progress.global_step, **logs)
         for callback in self.callbacks:
             callback.on_train_batch_end(progress.step - 1, logs)
 

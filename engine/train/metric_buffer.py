@@ -27,7 +27,7 @@ class Curve:
         return self.values[:, FIELDS.index(field)]
 
 
-class MetricRing:
+class MetricBuffer:
     """A locked buffer of the metrics of every step.
 
     It covers the whole run: when it is full, neighbouring points are averaged in pairs and each

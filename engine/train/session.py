@@ -1,7 +1,7 @@
 """A run from its first batch to its last, wherever it is cut in between.
 
 The session runs in the thread that calls ``run``: the caller's in a headless command, a
-background thread in the app. Whoever watches polls ``ring`` and ``progress``, and gets rare
+background thread in the app. Whoever watches polls ``metric_buffer`` and ``progress``, and gets rare
 events.
 """
 
@@ -35,7 +35,7 @@ from engine.train import extending, factory
 from engine.train.controls import Controls
 from engine.train.extending import Extension
 from engine.train.loop import Loop, Stopped
-from engine.train.metric_buffer import MetricRing
+from engine.train.metric_buffer import MetricBuffer
 from engine.train.results import late_divergence
 from engine.train.run_state import Progress, RunState
 from engine.train.saver import Saver
@@ -59,7 +59,7 @@ class TrainingSession:
 
     Attributes:
         controls: pause, resume, step, stop, learning rate, snapshots; from any thread.
-        ring: the metrics of every step, to be polled.
+        metric_buffer: the metrics of every step, to be polled.
         history: the logs of every epoch done.
         progress: the counters of the run.
         phase: "loading", "downloading", "training", "paused", "validating", "testing" or "ended".
@@ -84,7 +84,7 @@ class TrainingSession:
     ) -> None:
         self.config = config
         self.controls = Controls()
-        self.ring = MetricRing()
+        self.metric_buffer = MetricBuffer()
         self.history: list[Logs] = []
         self.phase = "loading"
         self.done, self.total = 0, 0
@@ -172,7 +172,7 @@ class TrainingSession:
             controls=self.controls,
             saver=self._saver,
             run_dir=self.run_dir,
-            ring=self.ring,
+            metric_buffer=self.metric_buffer,
             emit=self._emit,
             show=self._show,
             on_progress=self._on_progress,

@@ -8,7 +8,7 @@ from typing import Any
 from engine.config import Config, loads
 from engine.events import Ended, EpochEnded, LearningRateChanged, Started, Warned
 from engine.train.controls import Controls
-from engine.train.metric_buffer import MetricRing
+from engine.train.metric_buffer import MetricBuffer
 from engine.train.run_state import Progress
 from tui.app import CnnApp
 from tui.messages import TrainingEvent
@@ -47,20 +47,20 @@ def train_to(app: CnnApp, epoch: float, *, phase: str = "training", status: str 
         status: how it ended; empty if it did not.
     """
     training, config = app.training, quickstart()
-    ring, controls = MetricRing(), Controls()
+    buffer, controls = MetricBuffer(), Controls()
     steps = round(epoch * STEPS)
     for k in range(1, steps + 1):
         at = k / STEPS
         noise = _noise(k)
         loss = max(1e-3, _loss(at) * (1 + 0.5 * noise))
         acc = min(1.0, max(0.0, 1 - 0.28 * _loss(at) * (1 - 0.6 * noise)))
-        ring.append(k, loss, acc, _lr(at), 1.0)
+        buffer.append(k, loss, acc, _lr(at), 1.0)
     if status == "diverged":
-        ring.append(steps + 1, 41.7, 0.1, 1e6, 1e5)
-        ring.append(steps + 2, 3.1e7, 0.1, 1e6, 1e9)
+        buffer.append(steps + 1, 41.7, 0.1, 1e6, 1e5)
+        buffer.append(steps + 2, 3.1e7, 0.1, 1e6, 1e9)
     done = int(epoch)
     session: Any = SimpleNamespace(
-        ring=ring,
+        metric_buffer=buffer,
         controls=controls,
         history=[],
         rates_before=(),

@@ -33,7 +33,9 @@ async def test_one_key_from_the_start_to_a_moving_curve(home: Path, until: Until
     async with app.run_test(size=(80, 24)) as pilot:
         await tap(pilot, "r")
         assert isinstance(app.screen, TrainScreen)
-        await until(pilot, lambda: app.training.ring and app.training.ring.version > 3)
+        await until(
+            pilot, lambda: app.training.metric_buffer and app.training.metric_buffer.version > 3
+        )
         curve = app.screen.query_one("#loss")
         await until(pilot, lambda: curve.picture.series)  # type: ignore[attr-defined]
         assert app.training.config is not None

@@ -28,7 +28,7 @@ from engine.events import (
     Warned,
 )
 from engine.inspection.estimate import Speed, split_sizes
-from engine.train.metric_buffer import Curve, MetricRing
+from engine.train.metric_buffer import Curve, MetricBuffer
 from engine.train.session import TrainingSession
 from engine.train.snapshot import Snapshot
 from tui.messages import (
@@ -289,13 +289,13 @@ class Training:
     # -- looking ------------------------------------------------------------------------------
 
     @property
-    def ring(self) -> MetricRing | None:
+    def metric_buffer(self) -> MetricBuffer | None:
         """The metrics of every step, to be polled."""
-        return self.session.ring if self.session else None
+        return self.session.metric_buffer if self.session else None
 
     def curve(self) -> Curve | None:
         """The metrics of every step so far."""
-        return self.session.ring.curve() if self.session else None
+        return self.session.metric_buffer.curve() if self.session else None
 
     @property
     def phase(self) -> str:

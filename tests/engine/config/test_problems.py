@@ -68,8 +68,7 @@ UNFIT = {
     ),
     "optimizer": (
         "train: {optimizer: Adam}\n",
-        f"1:20: train.optimizer: expected one of {OPTIMIZERS}, "
-        "got 'Adam'. Did you mean 'adam'?",
+        f"1:20: train.optimizer: expected one of {OPTIMIZERS}, got 'Adam'. Did you mean 'adam'?",
     ),
     "name from a number": (
         "name: 2024\n",

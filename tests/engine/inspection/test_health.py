@@ -12,8 +12,8 @@ from engine.inspection.health import (
     SOME_DEAD,
     TOO_FAST,
     VANISHING,
+    classify,
     examine,
-    judge,
 )
 from engine.train.snapshot import LayerSnapshot, Snapshot
 
@@ -43,25 +43,25 @@ from engine.train.snapshot import LayerSnapshot, Snapshot
     ],
 )
 def test_every_rule_from_both_sides(facts: dict[str, float], word: str, level: str) -> None:
-    health = judge(finite=True, **facts)
+    health = classify(finite=True, **facts)
     assert (health.word, health.level) == (word, level)
     assert len(health.symbol) == 1
     assert bool(health.advice) == (level not in ("good", "none"))
 
 
 def test_what_is_not_finite_goes_before_all_else() -> None:
-    assert judge(finite=False, dead=1.0, update_ratio=1.0).word == "NaN/inf"
+    assert classify(finite=False, dead=1.0, update_ratio=1.0).word == "NaN/inf"
 
 
 def test_the_more_serious_of_two_is_said() -> None:
-    assert judge(finite=True, grad_rms=0.0, update_ratio=1.0).word == "too fast"
-    both = judge(finite=True, grad_rms=1e-9, largest_grad_rms=1.0, update_ratio=0.05)
+    assert classify(finite=True, grad_rms=0.0, update_ratio=1.0).word == "too fast"
+    both = classify(finite=True, grad_rms=1e-9, largest_grad_rms=1.0, update_ratio=0.05)
     assert both.word == "vanishing"
 
 
 def test_bad_words_differ_without_colour() -> None:
     words = [
-        judge(finite=True, **facts)
+        classify(finite=True, **facts)
         for facts in ({"dead": 1.0}, {"dead": 0.5}, {"update_ratio": 0.5}, {"update_ratio": 0.05})
     ]
     assert len({(health.symbol, health.word) for health in words}) == len(words)

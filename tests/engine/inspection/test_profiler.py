@@ -7,11 +7,11 @@ import pytest
 
 from engine.inspection.profiler import (
     counted_products,
+    frozen_trainer,
     layer_times,
     median_seconds,
     noise,
     product_share,
-    still_trainer,
 )
 from engine.layers import Sequential
 from engine.models import build
@@ -99,7 +99,7 @@ def test_a_still_trainer_works_and_changes_no_weight(model: Sequential) -> None:
     batches = noise(SHAPE, 10, 20, steps=2)
     assert batches.steps_per_epoch == 2
     with Workers(1) as workers:
-        result, _ = still_trainer(model, workers).step(batches, 0, 1)
+        result, _ = frozen_trainer(model, workers).step(batches, 0, 1)
     assert result.samples == 20
     assert result.grad_norm > 0
     for name, array in model.named_parameters().items():

@@ -3,18 +3,18 @@ import threading
 import numpy as np
 import pytest
 
-from engine.train.metric_buffer import FIELDS, MetricRing
+from engine.train.metric_buffer import FIELDS, MetricBuffer
 
 
-def fill(ring: MetricRing, start: int, count: int) -> None:
+def fill(buffer: MetricBuffer, start: int, count: int) -> None:
     for i in range(start, start + count):
-        ring.append(step=i, loss=2.0 * i, acc=0.5, lr=0.1, grad_norm=1.0)
+        buffer.append(step=i, loss=2.0 * i, acc=0.5, lr=0.1, grad_norm=1.0)
 
 
 def test_points_come_back_in_order_by_field() -> None:
-    ring = MetricRing()
-    fill(ring, 0, 5)
-    curve = ring.curve()
+    buffer = MetricBuffer()
+    fill(buffer, 0, 5)
+    curve = buffer.curve()
     assert curve.values.shape == (5, len(FIELDS))
     np.testing.assert_array_equal(curve.column("step"), [0, 1, 2, 3, 4])
     np.testing.assert_array_equal(curve.column("loss"), [0, 2, 4, 6, 8])
@@ -22,21 +22,21 @@ def test_points_come_back_in_order_by_field() -> None:
 
 
 def test_a_curve_is_a_copy_and_the_version_tells_of_changes() -> None:
-    ring = MetricRing()
-    assert ring.curve().values.shape == (0, len(FIELDS))
-    before = ring.version
-    fill(ring, 0, 1)
-    curve = ring.curve()
-    assert curve.version == ring.version > before
+    buffer = MetricBuffer()
+    assert buffer.curve().values.shape == (0, len(FIELDS))
+    before = buffer.version
+    fill(buffer, 0, 1)
+    curve = buffer.curve()
+    assert curve.version == buffer.version > before
     curve.values[:] = -1
-    assert ring.curve().column("loss")[0] == 0
+    assert buffer.curve().column("loss")[0] == 0
 
 
 @pytest.mark.parametrize("count", [8, 9, 10, 16, 17, 18, 31, 32, 33, 34, 36, 1000])
 def test_every_point_is_the_mean_of_stride_steps(count: int) -> None:
-    ring = MetricRing(capacity=8)
-    fill(ring, 0, count)
-    curve = ring.curve()
+    buffer = MetricBuffer(capacity=8)
+    fill(buffer, 0, count)
+    curve = buffer.curve()
     assert len(curve.values) <= 8
     whole = len(curve.values) * curve.stride
     assert count - curve.stride < whole <= count
@@ -47,15 +47,15 @@ def test_every_point_is_the_mean_of_stride_steps(count: int) -> None:
 
 def test_an_odd_capacity_is_refused() -> None:
     with pytest.raises(ValueError, match="even"):
-        MetricRing(capacity=7)
+        MetricBuffer(capacity=7)
 
 
 def test_readers_never_see_half_a_point() -> None:
-    ring = MetricRing(capacity=16)
-    writer = threading.Thread(target=fill, args=(ring, 0, 3000))
+    buffer = MetricBuffer(capacity=16)
+    writer = threading.Thread(target=fill, args=(buffer, 0, 3000))
     writer.start()
     while writer.is_alive():
-        curve = ring.curve()
+        curve = buffer.curve()
         np.testing.assert_allclose(curve.column("loss"), 2 * curve.column("step"))
         assert (np.diff(curve.column("step")) > 0).all()
     writer.join()

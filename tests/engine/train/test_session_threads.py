@@ -311,9 +311,9 @@ def test_watchers_may_poll_all_the_time(tmp_path: Path) -> None:
         run.controls.resume()
         lengths = []
         while run.thread.is_alive():
-            curve = run.session.ring.curve()
+            curve = run.session.metric_buffer.curve()
             assert np.isfinite(curve.values).all()
             lengths.append(len(curve.values))
         run.finish()
     assert lengths == sorted(lengths)
-    assert len(run.session.ring.curve().values) == 24
+    assert len(run.session.metric_buffer.curve().values) == 24

@@ -127,10 +127,10 @@ class TrainScreen(BaseScreen):
         While it trains, every drawing holds the training up for as long as it takes.
         """
         training = self.cnn.training
-        ring = training.ring
+        buffer = training.metric_buffer
         # Zooming gives a chart its new room after the next layout only, and its titles with it.
         rooms = [curve.size for curve in self._curves]
-        seen = (id(training.session), ring.version if ring else 0, training.version, rooms)
+        seen = (id(training.session), buffer.version if buffer else 0, training.version, rooms)
         charts = [curve for curve in self._curves if curve.display]
         if seen != self._seen:
             self._seen = seen
