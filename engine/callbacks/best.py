@@ -23,7 +23,7 @@ class _Best(Callback):
         self.best: float | None = None
 
     def improves(self, logs: Logs) -> bool:
-        """Whether the metric is the best so far; if so it is remembered."""
+        """Whether the metric is the best so far; if so, remember it."""
         if self.monitor not in logs:
             raise ConfigError(
                 f"monitor: there is no metric {self.monitor!r}; there are {', '.join(logs)}"
@@ -47,14 +47,14 @@ class _Best(Callback):
 
 @register("early_stopping", "stop when it no longer gets better")
 class EarlyStopping(_Best):
-    """Stops when a metric no longer gets better, and goes back to the best weights.
+    """Stop when a metric no longer improves, and restore the best weights.
 
     Args:
         monitor: the metric's name.
         patience: epochs without an improvement after which training stops.
         mode: min, max, or auto (a loss down, an accuracy up).
         min_delta: change that counts as an improvement.
-        restore_best: whether the weights of the best epoch come back at the end.
+        restore_best: whether the weights of the best epoch are restored at the end.
 
     Source: Prechelt, 'Early stopping - but when?', 1998.
     """
@@ -97,7 +97,7 @@ class EarlyStopping(_Best):
 
     @property
     def is_out_of_patience(self) -> bool:
-        """Whether it wants training to stop."""
+        """Whether training is to stop."""
         return self.wait >= max(self.patience, 1)
 
     def on_train_begin(self) -> None:
@@ -134,9 +134,10 @@ class EarlyStopping(_Best):
 
 @register("checkpoint", "save the best weights")
 class ModelCheckpoint(_Best):
-    """Writes the weights to a file whenever a metric is the best so far.
+    """Write the weights to a file whenever a metric is the best so far.
 
-    What could not be written does not count: the next epoch that beats the file is written.
+    A file that could not be written does not count: the next epoch that beats the last one
+    written is saved.
 
     Args:
         filepath: the file; its folder is made. Placeholders such as ``{epoch:02d}`` are filled in,

@@ -16,7 +16,7 @@ Logs = Mapping[str, float]
 
 
 class Run(Protocol):
-    """What a callback sees of the session that calls it."""
+    """A session as its callbacks see it."""
 
     history: list[dict[str, float]]
 
@@ -27,7 +27,7 @@ class Run(Protocol):
 
     @property
     def stop_reason(self) -> str | None:
-        """Why training is to end, or None. Set it, and it ends after this batch or epoch."""
+        """The reason to end training after this batch or epoch, or None; callbacks set it."""
         ...
 
     @stop_reason.setter
@@ -38,12 +38,12 @@ class Run(Protocol):
         ...
 
     def warn(self, message: str) -> None:
-        """Say that something went wrong that training survives."""
+        """Report a problem that training survives."""
         ...
 
 
 class CallbackOptions(Section):
-    """What a config can say below the name of a callback."""
+    """Base of the options that a config can give below a callback's name."""
 
     @classmethod
     def starting_values(cls, name: str) -> dict[str, Any]:
@@ -92,20 +92,20 @@ class Callback:
     def on_train_end(self) -> None:
         """After the last epoch, not if the run is only interrupted.
 
-        What it changes is in the finished weights, not in the last checkpoint: a run that is
-        resumed for more epochs goes on from what its last epoch made, and a finished run that is
-        resumed comes here again.
+        Changes made here are in the finished weights, not in the last checkpoint: a run that is
+        resumed for more epochs continues from the weights of its last epoch, and a finished run
+        that is resumed calls this hook again.
         """
 
     def state_dict(self) -> dict[str, Any]:
-        """What to remember, as JSON values."""
+        """The state to save, as JSON values."""
         return {}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """The inverse of ``state_dict``."""
+        """Restore a state from ``state_dict``."""
 
     def arrays(self) -> dict[str, Array]:
-        """Arrays to remember; they are written to when a run is resumed."""
+        """The arrays to save; a resumed run restores them in place."""
         return {}
 
 

@@ -15,7 +15,7 @@ from engine.storage import atomic
 
 @register("csv_logger", "write the metrics of every epoch to a table")
 class CSVLogger(Callback):
-    """Writes the metrics of all epochs so far as a table, anew after every epoch.
+    """Write the metrics of all epochs as a table, again after every epoch.
 
     Args:
         filepath: the file; its folder is made. A brace in its name is written twice, as in all

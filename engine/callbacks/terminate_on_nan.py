@@ -8,10 +8,10 @@ from engine.errors import Diverged
 
 @register("terminate_on_nan", "always on; accepted")
 class TerminateOnNaN(Callback):
-    """Ends the run as diverged when the loss of an epoch or of its validation is not finite.
+    """End a run as diverged when the loss of an epoch or its validation is not finite.
 
-    Every run has it. A batch whose loss or gradient is not finite ends the run by itself, before
-    it reaches the weights; this sees what only the validation shows.
+    Every run has it. A batch with a loss or a gradient that is not finite ends the run by itself,
+    before the update; this callback sees a validation loss that is not finite.
     """
 
     class Options(CallbackOptions):

@@ -1,4 +1,4 @@
-"""A look inside a network that is not training."""
+"""Activations and gradients of a network that is not training."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -24,11 +24,11 @@ def probe(
     """Weights, gradients and dead ReLUs of a network for the first batch of its training.
 
     Nothing is updated. For a network with fresh weights the gradients are, bit by bit, those of
-    the first step of its training. There is no update to be compared with the weights.
+    the first step of its training. There are no updates, and so no ratios of update to weight.
 
     Args:
         config: the network's.
-        model: it, float32; its numbers are the same afterwards.
+        model: the network, float32; its numbers are the same afterwards.
         dataset: the config's.
         check: called again and again, in any thread; may raise to stop.
 
@@ -58,7 +58,7 @@ def probe(
 
 
 def activations(model: Sequential, x: Array) -> dict[str, Array]:
-    """What every layer makes of some images, when evaluating.
+    """The output of every layer for some images, in evaluation mode.
 
     Args:
         model: a network; left as it was.
@@ -88,7 +88,7 @@ def _recorded(
 
 
 def restored(model: Sequential, layers: tuple[LayerSnapshot, ...]) -> Sequential:
-    """Put the weights of a snapshot into a network of the same layers; it is returned."""
+    """Load the weights of a snapshot into a network of the same layers, and return it."""
     own: dict[str, Layer] = dict(model.named_layers())
     for layer in layers:
         target = own[layer.name].params | own[layer.name].buffers

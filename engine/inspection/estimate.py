@@ -1,4 +1,4 @@
-"""How long an epoch will take and how much memory it will need, before anything is trained."""
+"""Estimates of the time of an epoch and of the memory, before anything is trained."""
 
 import math
 import time
@@ -24,7 +24,7 @@ _LARGEST = 4 * MICRO_BATCH
 
 @dataclass(frozen=True)
 class Speed:
-    """How fast a config trains here, measured on a few batches of noise.
+    """Speed of training a config on this machine, measured on a few batches of noise.
 
     Attributes:
         samples_per_s: while training.
@@ -36,7 +36,7 @@ class Speed:
 
     @classmethod
     def of(cls, per_sample: float, train: int, validation: int) -> "Speed":
-        """From the seconds that training on one sample takes, and how many samples there are."""
+        """The speed from the seconds of training on one sample, and the numbers of samples."""
         return cls(1 / per_sample, per_sample * (train + validation * FORWARD_SHARE))
 
 
@@ -46,15 +46,15 @@ def measure_speed(
     budget: float = 0.5,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Speed | None:
-    """Train on noise for a moment, and reckon from that.
+    """Measure the speed of training on noise, within a budget.
 
     Args:
-        config: what would be trained.
+        config: the config to be trained.
         budget: seconds to spend, after a first batch.
-        cancelled: asked before every batch; true gives it up.
+        cancelled: polled before every batch; true ends the measurement.
 
     Returns:
-        None if it was given up.
+        None if it was cancelled.
     """
     info = DATASETS[config.dataset]
     size = min(config.train.batch_size, _LARGEST)
@@ -79,7 +79,7 @@ def measure_speed(
             trainer.step(batches, 0, 0)
             took = time.perf_counter() - began
             if attempt == 0 and took < budget:
-                continue  # the first one makes the work spaces
+                continue  # the first one allocates scratch memory
             seconds, steps = seconds + took, steps + 1
             if seconds >= budget:
                 break
@@ -87,7 +87,7 @@ def measure_speed(
 
 
 def split_sizes(config: Config) -> tuple[int, int]:
-    """How many samples are trained on and validated with."""
+    """The numbers of samples for training and for validation."""
     samples = config.data.limit or DATASETS[config.dataset].train_size
     held = config.data.validation
     validation = held if isinstance(held, int) else round(samples * held)
@@ -95,7 +95,7 @@ def split_sizes(config: Config) -> tuple[int, int]:
 
 
 def memory_bytes(config: Config) -> int:
-    """Roughly what training takes: the data set, weights and their state, and one batch.
+    """A rough estimate of the memory of training: data set, weights, their state, one batch.
 
     The interpreter and its libraries come on top of it.
     """

@@ -1,7 +1,7 @@
-"""What a layer's numbers say about its training, in one word: rules, not a judgement.
+"""Health of a layer in one word, by rules of thumb on its gradients, updates and activations.
 
-The thresholds are those that are used in the field by rule of thumb; a word is a hint where to
-look, never a proof that something is wrong.
+The thresholds are rules of thumb of the field; a word is a hint where to look, never a proof that
+something is wrong.
 """
 
 import math
@@ -19,24 +19,24 @@ Level = Literal["good", "note", "warning", "error", "none"]
 FAST = 1e-2
 """Update/weight ratio above which a step changes a layer by more than a hundredth: noisy."""
 TOO_FAST = 1e-1
-"""Update/weight ratio above which little of what was learnt survives a step."""
+"""Update/weight ratio above which a step overwrites much of what was learnt."""
 SLOW = 1e-5
 """Update/weight ratio below which a thousand steps change a layer by less than a hundredth."""
 VANISHING = 1e-4
-"""Share of the largest layer's gradient RMS below which hardly anything arrives at a layer."""
+"""Share of the largest layer's gradient RMS below which a gradient vanishes."""
 SOME_DEAD, MOSTLY_DEAD = 0.4, 0.75
 """Share of the channels of a ReLU that were 0 for every sample of a micro-batch."""
 
 
 @dataclass(frozen=True)
 class Health:
-    """A word about a layer.
+    """Class of a layer's health.
 
     Attributes:
-        symbol: one character that says the same, for where there is no room and no colour.
+        symbol: one character for the same, where there is no room and no colour.
         word: one or two words.
         level: how much it matters; ``none`` where there is nothing to say.
-        advice: what it means and what to try; empty where all is well.
+        advice: its meaning, and what to try; empty where all is well.
     """
 
     symbol: str
@@ -57,7 +57,7 @@ def classify(
     update_ratio: float | None = None,
     dead: float | None = None,
 ) -> Health:
-    """The most serious thing that can be said about a layer; the rules are tried in order.
+    """The class of the most serious problem of a layer; the rules are tried in order.
 
     Args:
         finite: whether weights and gradients are all finite numbers.
@@ -79,7 +79,7 @@ def classify(
             "⇈", "too fast", "error", f"a step changes {_share(update_ratio)} of it: lower train.lr"
         )
     if grad_rms is not None and grad_rms == 0:
-        return Health("✗", "no grad", "error", "nothing arrives here: are the ReLUs dead?")
+        return Health("✗", "no grad", "error", "its gradient is zero: are the ReLUs dead?")
     if _vanishes(grad_rms, largest_grad_rms):
         return Health(
             "↓", "vanishing", "warning", "its gradient is tiny beside the others': try batch norm"
@@ -95,7 +95,7 @@ def classify(
 
 @dataclass(frozen=True)
 class LayerFacts:
-    """A layer of a snapshot in numbers, and the word for it.
+    """Statistics of a layer of a snapshot, and its health.
 
     Attributes:
         name: full name in the network.
@@ -104,7 +104,7 @@ class LayerFacts:
         grad_rms: root mean square of the weight's gradient, which does not grow with its size.
         update_ratio: RMS of the last update of the weight, divided by that of the weight.
         dead: of a ReLU, the share of channels that were 0 everywhere.
-        health: what that says.
+        health: the class that follows.
     """
 
     name: str
@@ -118,7 +118,7 @@ class LayerFacts:
 
 
 def examine(snapshot: Snapshot) -> tuple[LayerFacts, ...]:
-    """The facts of every layer; where it has several parameters, its weight counts."""
+    """The statistics of every layer; of several parameters, its weight counts."""
     sizes = {layer.name: _grad_rms(layer) for layer in snapshot.layers}
     finite = [size for size in sizes.values() if size is not None and math.isfinite(size)]
     largest = max(finite, default=None)
@@ -126,7 +126,7 @@ def examine(snapshot: Snapshot) -> tuple[LayerFacts, ...]:
 
 
 def main_parameter(layer: LayerSnapshot) -> str | None:
-    """The parameter that stands for a layer: its weight; None if it trains nothing."""
+    """The parameter that represents a layer: its weight; None if it trains nothing."""
     return "weight" if "weight" in layer.weights else None
 
 

@@ -1,4 +1,4 @@
-"""Where the time of a network goes, measured on noise: its layers, and its matrix products."""
+"""Profiler: time of a network's layers and matrix products, measured on noise."""
 
 import statistics
 import threading
@@ -23,10 +23,10 @@ PRODUCT_SIZE = 1536
 
 
 def median_seconds(run: Callable[[], object], budget: float) -> float:
-    """The median of how long ``run`` takes, after a first time that only warms up.
+    """The median duration of ``run``, after a first call that only warms up.
 
     Args:
-        run: what to time.
+        run: the function to time.
         budget: seconds to spend, more or less; it runs at least once more.
     """
     run()
@@ -55,7 +55,7 @@ def noise(in_shape: Shape, classes: int, batch: int, steps: int = 1) -> Batches:
 
 
 def frozen_trainer(model: Sequential, workers: Workers) -> Trainer:
-    """A trainer that does all the work of a step and changes no weight: its rate is 0."""
+    """A trainer with a learning rate of 0: all the work of a step, but no weight changes."""
     optimizer = Momentum(lr=1.0)
     optimizer.lr = 0.0
     return Trainer(model, SoftmaxCrossEntropy(), optimizer, seed=0, workers=workers)
@@ -63,7 +63,7 @@ def frozen_trainer(model: Sequential, workers: Workers) -> Trainer:
 
 @dataclass
 class LayerTime:
-    """What one layer costs, itself: a ``Residual`` only its sums.
+    """Time and operations of one layer without those inside it: a ``Residual`` only its sums.
 
     Attributes:
         name: full name in the network (``3.body.0``).
@@ -84,7 +84,7 @@ class LayerTime:
 def layer_times(
     model: Sequential, x: Array, labels: Array, budget: float = 0.5
 ) -> tuple[LayerTime, ...]:
-    """Train on one micro-batch in this thread, again and again, with a watch at every layer.
+    """Time every layer while training on one micro-batch in this thread, again and again.
 
     Args:
         model: an initialised network; its running statistics move.
@@ -138,7 +138,7 @@ class _Seen:
 
 
 class _Watch:
-    """Times calls without the calls inside them."""
+    """Self times of nested calls."""
 
     def __init__(self) -> None:
         self._inside = [0.0]
@@ -162,7 +162,7 @@ class _Watch:
 
 @dataclass
 class Products:
-    """Matrix products that were computed: how many, how long they took, and how much they were."""
+    """Count, seconds and operations of matrix products."""
 
     calls: int = 0
     seconds: float = 0.0
@@ -171,7 +171,7 @@ class Products:
 
 @contextmanager
 def counted_products() -> Iterator[Products]:
-    """While it is open, every ``np.matmul`` of the process is counted and timed."""
+    """Count and time every ``np.matmul`` of the process inside a ``with``."""
     products, lock, matmul = Products(), threading.Lock(), np.matmul
 
     def timed(a: Array, b: Array, *args: Any, **kwargs: Any) -> Any:
@@ -196,7 +196,7 @@ class ProductShare:
     """The matrix products of a training step on one worker.
 
     Attributes:
-        share: of the step's time.
+        share: of the step's time, from 0 to 1.
         flops_per_s: while they are computed.
     """
 
@@ -205,7 +205,7 @@ class ProductShare:
 
 
 def product_share(model: Sequential, batches: Batches, budget: float = 0.5) -> ProductShare:
-    """How much of a training step on one worker is spent in matrix products."""
+    """The share of a training step on one worker that is spent in matrix products."""
     with Workers(1) as workers:
         trainer = frozen_trainer(model, workers)
         trainer.step(batches, 0, 0)

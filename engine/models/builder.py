@@ -1,4 +1,4 @@
-"""From a config's ``layers:`` list to a network, with every shape checked and nothing allocated."""
+"""Building a network from a list of layer specs: shapes are checked, nothing is allocated."""
 
 import inspect
 import math
@@ -17,7 +17,7 @@ LayerSpec = str | dict[str, Any]
 Path = tuple[str | int, ...]
 
 MAX_LAYERS = 1000
-"""In all, with those inside of others."""
+"""Layers in all, with those inside others."""
 MAX_PARAMETERS = 500_000_000
 
 
@@ -53,7 +53,7 @@ def build(specs: Sequence[LayerSpec], in_shape: Shape) -> Sequential:
 
 
 def spec_problems(specs: object, in_shape: Shape | None) -> list[SpecError]:
-    """All that is wrong with a list of layers, in its order.
+    """All problems of a list of layers, in its order.
 
     Behind a layer that is wrong, shapes are not known; names and arguments are still checked.
 

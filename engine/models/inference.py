@@ -15,7 +15,7 @@ from engine.parallel.workers import WORTH_PROCESSES, Workers
 
 
 class Predictor:
-    """The logits of a network with its weights as they are now, on all workers.
+    """Logits of a network with its present weights, on all workers.
 
     Nothing is kept for a backward pass: ReLUs write over their input, poolings do not remember
     where the maxima were, and every layer finds the memory that the one before it gave back, still

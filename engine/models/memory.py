@@ -1,4 +1,4 @@
-"""What a network takes in memory, before any of it is allocated, and how much is too much."""
+"""Memory of a network, computed before any of it is allocated, and the limits."""
 
 import math
 
@@ -10,22 +10,22 @@ FLOAT = 4
 """Bytes of a number while training."""
 
 MAX_SAMPLE_BYTES = 1 << 30
-"""Of what one sample's forward pass makes."""
+"""Limit of the outputs of one sample's forward pass."""
 
 MAX_TRAINING_BYTES = 64 << 30
-"""Of weights, their state and one batch."""
+"""Limit of weights, their state and one batch."""
 
 MAX_SAVED_BYTES = 4_000_000_000
-"""Of the arrays of a checkpoint: the format has room for 4 GB, and the rest is for its manifest."""
+"""Limit of a checkpoint's arrays: the format has room for 4 GB, less the manifest."""
 
 
 def layer_bytes(layer: Layer, in_shape: Shape) -> int:
-    """One sample's output of a layer without layers inside, and what it copies on the way."""
+    """Bytes of one sample's output and scratch memory, of a layer without layers inside."""
     return FLOAT * (math.prod(layer.output_shape(in_shape)) + layer.scratch_size(in_shape))
 
 
 def sample_bytes(model: Layer, in_shape: Shape) -> int:
-    """All outputs of one sample, which the backward pass needs, and the largest copy."""
+    """Bytes of all outputs of one sample, kept for the backward pass, and the largest copy."""
     leaves = list(model.named_shapes(in_shape))
     kept = sum(math.prod(out) for _, _, _, out in leaves)
     copied = max((layer.scratch_size(shape) for _, layer, shape, _ in leaves), default=0)
@@ -33,7 +33,7 @@ def sample_bytes(model: Layer, in_shape: Shape) -> int:
 
 
 def training_bytes(model: Layer, in_shape: Shape, batch_size: int, workers: int | None) -> int:
-    """Roughly what training takes: weights and their state, and a batch to train or evaluate on.
+    """A rough estimate of the bytes of training: weights, their state, and a batch.
 
     Args:
         model: any network.
@@ -53,11 +53,11 @@ def training_bytes(model: Layer, in_shape: Shape, batch_size: int, workers: int 
 
 
 def saved_bytes(model: Layer, copies: int) -> int:
-    """The arrays of a checkpoint.
+    """Bytes of the arrays of a checkpoint.
 
     Args:
         model: any network.
-        copies: what is saved of the size of the parameters, beside them.
+        copies: arrays of the size of the parameters that are saved beside them.
     """
     state = sum(math.prod(shape) for shape in model.state_shapes().values())
     return FLOAT * (state + copies * model.count_parameters())

@@ -1,4 +1,4 @@
-"""Ready networks, as the specs that one could write into a config's ``layers:`` oneself."""
+"""Presets: networks by name, as specs for a config's ``layers:``."""
 
 from collections.abc import Callable
 from typing import Any

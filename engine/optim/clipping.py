@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 DOT_LENGTH = 8192
-"""Elements whose squares are summed up by one product: short, so that BLAS keeps each on one
+"""Elements whose squares are summed by one product: few, so that BLAS keeps each on one
 thread and the number of threads does not change the sum, and so that rounding in float32 does
 not pile up."""
 

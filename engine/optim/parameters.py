@@ -1,4 +1,4 @@
-"""All parameters of a network in one vector, and all gradients in another.
+"""Flat vectors: all parameters of a network in one array, all gradients in another.
 
 An optimizer step, a norm, a sum over micro-batches: each is then one pass over memory instead
 of a dozen small ones. The layers keep their arrays; they become views of the vector.
@@ -41,7 +41,7 @@ class FlatParameters:
         self._adopt(model, "params", self.vector, keep=True)
 
     def gradients_of(self, replica: Layer) -> Array:
-        """A new vector, of which the replica's gradients become views."""
+        """A new vector; the replica's gradients become views of it."""
         vector = shared_zeros(self.vector.size, self.dtype, "a gradient")
         self._adopt(replica, "grads", vector, keep=False)
         return vector
@@ -78,7 +78,7 @@ def share_buffers(model: Layer) -> list[Array]:
 
 
 def share_slots(optimizer: Optimizer, parameters: FlatParameters) -> None:
-    """Give a fresh optimizer what it remembers, of the one vector, in shared memory."""
+    """Allocate the slots of a fresh optimizer for the one vector, in shared memory."""
     size, dtype = parameters.vector.size, parameters.dtype
     for slot, arrays in optimizer.slots.items():
         arrays[""] = shared_zeros(size, dtype, f"the optimizer's {slot}")

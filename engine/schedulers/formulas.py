@@ -1,4 +1,4 @@
-"""Schedules that are a formula: every learning rate follows from a count alone."""
+"""Schedules in closed form: every learning rate follows from a count alone."""
 
 import math
 from bisect import bisect_right
@@ -19,7 +19,7 @@ from engine.schedulers.scheduler import (
 
 
 class FixedLR(ClosedFormScheduler):
-    """The same learning rate throughout: what a run without a schedule has."""
+    """A constant learning rate, for a run without a schedule."""
 
     def lr_at(self, k: int) -> float:
         return self.base_lr
@@ -184,7 +184,7 @@ class OneCycleLR(ClosedFormScheduler):
 
         max_lr: float | None = Field(default=None, gt=0, description="the peak; null is train.lr")
         pct_start: float = Field(
-            default=0.3, gt=0, lt=1, description="share of the steps that go up"
+            default=0.3, gt=0, lt=1, description="share of the steps with a rising rate"
         )
         div_factor: float = Field(
             default=25.0, ge=1, description="the first rate is max_lr divided by this"

@@ -1,4 +1,4 @@
-"""A schedule that follows a metric."""
+"""Reduction of the learning rate on a plateau of a metric."""
 
 import math
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from engine.schedulers.scheduler import (
 
 @register("plateau")
 class ReduceLROnPlateau(Scheduler):
-    """A drop whenever a metric has not improved for more than ``patience`` epochs.
+    """A reduction whenever a metric has not improved for more than ``patience`` epochs.
 
     A metric improves if it beats the best one so far by more than the share ``threshold`` of
     it. One that is not finite is no improvement: NaN is not a good loss.
@@ -26,11 +26,11 @@ class ReduceLROnPlateau(Scheduler):
     Args:
         base_lr: the first learning rate, above 0.
         mode: "min" for a metric that should fall, "max" for one that should rise.
-        factor: of a drop, above 0 and below 1.
-        patience: epochs without improvement that are put up with, 0 or more.
+        factor: of a reduction, above 0 and below 1.
+        patience: epochs without improvement that are tolerated, 0 or more.
         threshold: the smallest improvement that counts, relative to the best metric.
-        cooldown: epochs after a drop that are not counted, 0 or more.
-        min_lr: no drop goes below it; 0 or more.
+        cooldown: epochs after a reduction that are not counted, 0 or more.
+        min_lr: the lowest learning rate; 0 or more.
 
     Raises:
         ValueError: an argument is out of its range.
@@ -62,7 +62,7 @@ class ReduceLROnPlateau(Scheduler):
             return given | {"mode": "max" if maximises(self.monitor, self.mode) else "min"}
 
     SMALLEST_DROP: ClassVar[float] = 1e-8
-    """A drop that changes the learning rate by no more than this is left out (PyTorch's eps)."""
+    """A reduction by no more than this is left out (PyTorch's eps)."""
 
     def __init__(
         self,
@@ -91,11 +91,11 @@ class ReduceLROnPlateau(Scheduler):
         self._cooling = 0
 
     def lr(self, epoch: int, step: int) -> float:
-        """The learning rate that the metrics seen so far have led to."""
+        """The learning rate after all reductions so far."""
         return self._lr
 
     def observe(self, metric: float) -> None:
-        """Count an epoch with this metric, and drop the learning rate if it was one too many."""
+        """Count an epoch with this metric, and reduce the learning rate if patience is exceeded."""
         if self._improves(metric):
             self._best = float(metric)
             self._bad_epochs = 0

@@ -1,11 +1,11 @@
 """The contract of learning rate schedules.
 
-A schedule is asked, not driven: ``lr(epoch, step)`` is a pure function of how much training is
-done, so a run that is resumed anywhere gets the right learning rate at once. Only
-``ReduceLROnPlateau``, which follows a metric, remembers anything.
+A schedule has no clock of its own: ``lr(epoch, step)`` is a pure function of how much training is
+done, so a run that is resumed anywhere has the right learning rate at once. Only
+``ReduceLROnPlateau``, which follows a metric, has a state beside its base.
 
 ``epoch`` counts completed epochs and ``step`` the optimizer steps of the whole run; both are 0
-while the first batch is trained. A schedule looks at one of them, which its ``interval`` names.
+while the first batch is trained. A schedule reads one of them, named by its ``interval``.
 """
 
 import math
@@ -20,7 +20,7 @@ from engine.options import Section
 
 
 class SchedulerOptions(Section):
-    """What a config can say about a schedule.
+    """Base of the options that a config can give to a schedule.
 
     Attributes:
         name: of the schedule; its class's name, as in PyTorch, is read too.
@@ -48,7 +48,7 @@ class Scheduler(ABC):
     """Base of the schedules: a learning rate for every moment of a run.
 
     Args:
-        base_lr: what the schedule scales, above 0.
+        base_lr: the learning rate that the schedule scales, above 0.
 
     Raises:
         ValueError: an argument is out of its range.
@@ -64,11 +64,11 @@ class Scheduler(ABC):
 
     @property
     def base_lr(self) -> float:
-        """What the schedule scales: the first learning rate (``OneCycleLR``: the highest)."""
+        """The learning rate that is scaled: the first one (``OneCycleLR``: the highest)."""
         return self._base_lr
 
     def set_base_lr(self, new: float) -> None:
-        """Scale the rest of the schedule to another base, while the run goes on.
+        """Scale the rest of the schedule to another base, in the middle of a run.
 
         Raises:
             ValueError: ``new`` is not a finite number above 0.
@@ -80,14 +80,14 @@ class Scheduler(ABC):
         """The learning rate after ``epoch`` completed epochs and ``step`` optimizer steps."""
 
     def observe(self, metric: float) -> None:  # noqa: B027  (most schedules do not look)
-        """Take note of a metric, once after every epoch; only some schedules use it."""
+        """Report a metric, once after every epoch; only some schedules use it."""
 
     def state_dict(self) -> dict[str, Any]:
-        """What ``load_state_dict`` needs, as plain JSON values."""
+        """The state as plain JSON values."""
         return {"base_lr": self.base_lr}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state; arguments other than ``base_lr`` are not part of it.
+        """Restore a state; arguments other than ``base_lr`` are not part of it.
 
         Raises:
             CheckpointError: the state is of another kind of schedule.
@@ -105,11 +105,11 @@ class Scheduler(ABC):
 
 
 class ClosedFormScheduler(Scheduler):
-    """A schedule that is a formula in the number of its interval's ends so far."""
+    """A schedule that is a formula in the number of epochs or steps done."""
 
     @abstractmethod
     def lr_at(self, k: int) -> float:
-        """The learning rate after ``k`` epochs or steps: what PyTorch has after ``k`` calls."""
+        """The learning rate after ``k`` epochs or steps, as in PyTorch after ``k`` calls."""
 
     def lr(self, epoch: int, step: int) -> float:
         return self.lr_at(epoch if self.interval == "epoch" else step)

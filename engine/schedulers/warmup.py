@@ -1,4 +1,4 @@
-"""A gentle start for any schedule that goes by epochs."""
+"""Warm-up for any schedule that goes by epochs."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +7,7 @@ from engine.schedulers.scheduler import Scheduler, count
 
 
 class Warmup(Scheduler):
-    """PyTorch's ``LinearLR`` on top of another schedule: a gentle start.
+    """PyTorch's ``LinearLR`` on top of another schedule: linear warm-up.
 
     The inner schedule's learning rate is multiplied by a factor that rises linearly from
     ``start_factor`` at step 0 to 1 at step ``steps``, and stays there. (Goyal et al. 2017,
@@ -45,7 +45,7 @@ class Warmup(Scheduler):
         self.inner.set_base_lr(new)
 
     def factor_at(self, k: int) -> float:
-        """What the inner learning rate is multiplied by at step ``k``, counted from 0."""
+        """The factor on the inner learning rate at step ``k``, counted from 0."""
         return self.start_factor + (1.0 - self.start_factor) * min(k, self.steps) / self.steps
 
     def lr(self, epoch: int, step: int) -> float:

@@ -1,7 +1,8 @@
-"""Training: turns a config into a trained network.
+"""Training: from a config to a trained network.
 
-* ``trainer`` - one optimizer step and one evaluation, over micro-batches and workers.
-* ``session`` - a whole run: epochs, controls, events, checkpoints, resume.
-* ``factory`` - the objects that a config names; ``callbacks`` - Keras' hooks.
-* ``saver`` and ``run_state`` - what a checkpoint of a run holds, and when it is written.
+* ``session`` - a whole run: data, directory, events, checkpoints, resume; ``loop`` - its epochs.
+* ``trainer`` - optimizer steps; ``evaluator`` - evaluations; ``worker_program`` - both, as every
+  worker computes them, micro-batch by micro-batch.
+* ``factory`` - the objects that a config names; ``controls`` - pause, stop, learning rate.
+* ``run_state`` and ``saver`` - the content of a run's checkpoints, and when they are written.
 """

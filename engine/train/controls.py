@@ -1,4 +1,4 @@
-"""The levers of a running session, safe to pull from any thread."""
+"""Controls of a running session, safe to use from any thread."""
 
 import math
 import threading
@@ -10,8 +10,8 @@ from engine.train.snapshot import Snapshot
 
 
 @dataclass(frozen=True)
-class Orders:
-    """What the session was told since it last looked."""
+class PendingRequests:
+    """The requests to a session that it has not carried out yet."""
 
     stop: str | None
     paused: bool
@@ -21,11 +21,11 @@ class Orders:
 
 
 class Controls:
-    """Orders to a session. It reads them between two batches, at least every tenth of a second."""
+    """Requests to a session, which reads them between batches, at least ten times a second."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition(threading.RLock())
-        self._news = False
+        self._has_new = False
         self._closed = False
         self._stop: str | None = None
         self._paused = False
@@ -41,16 +41,16 @@ class Controls:
             self._paused = True
             self._single_steps = 0
 
-        self._order(hold)
+        self._request(hold)
 
     def resume(self) -> None:
-        """Go on after ``pause``."""
+        """Continue after ``pause``."""
 
-        def go_on() -> None:
+        def run() -> None:
             self._paused = False
             self._single_steps = 0
 
-        self._order(go_on)
+        self._request(run)
 
     def step(self) -> None:
         """Train one more batch, then hold."""
@@ -59,11 +59,11 @@ class Controls:
             self._paused = True
             self._single_steps += 1
 
-        self._order(one_more)
+        self._request(one_more)
 
     def stop(self, reason: str = "stopped") -> None:
         """Save a checkpoint and end, before the next batch. The first reason counts."""
-        self._order(lambda: setattr(self, "_stop", self._stop or reason))
+        self._request(lambda: setattr(self, "_stop", self._stop or reason))
 
     def stop_from_signal(self, reason: str) -> None:
         """``stop`` without taking the lock: for signal handlers, which may interrupt its holder."""
@@ -77,63 +77,65 @@ class Controls:
         """
         if not (math.isfinite(lr) and lr > 0):
             raise ValueError(f"the learning rate must be a finite number above 0, got {lr}")
-        self._order(lambda: setattr(self, "_lr", lr))
+        self._request(lambda: setattr(self, "_lr", lr))
 
     def checkpoint_now(self) -> None:
         """Save a checkpoint before the next batch."""
-        self._order(lambda: setattr(self, "_checkpoint", True))
+        self._request(lambda: setattr(self, "_checkpoint", True))
 
     def request_snapshot(self) -> Future[Snapshot]:
-        """A look inside after the next batch (or at once, while paused).
+        """Ask for a snapshot after the next batch, or at once while paused.
 
         Returns:
             A future; it is cancelled if the session ends, or has ended, without a network.
         """
         future: Future[Snapshot] = Future()
-        self._order(lambda: self._snapshots.append(future))
+        self._request(lambda: self._snapshots.append(future))
         if self._closed:
             self.close()
         return future
 
     @property
     def paused(self) -> bool:
-        """Whether the session holds, or will before the next batch."""
+        """Whether the session is paused, or will be before the next batch."""
         return self._paused
 
     @property
     def stop_reason(self) -> str | None:
-        """Why it was told to stop, or None."""
+        """The reason that was given for a stop, or None."""
         return self._stop
 
-    def take(self) -> Orders:
-        """All orders so far; each is given once, but for ``stop`` and ``paused``."""
+    def take(self) -> PendingRequests:
+        """All pending requests; each is returned once, but for ``stop`` and ``paused``."""
         with self._changed:
             holds = self._paused and self._single_steps == 0
-            orders = Orders(self._stop, holds, self._lr, self._checkpoint, tuple(self._snapshots))
+            pending = PendingRequests(
+                self._stop, holds, self._lr, self._checkpoint, tuple(self._snapshots)
+            )
             self._lr, self._checkpoint, self._snapshots = None, False, []
-            self._news = False
-            return orders
+            self._has_new = False
+            return pending
 
     def take_step(self) -> None:
-        """A batch begins: while paused, it uses up one single step."""
+        """Use up one single step, if there are any: a batch begins."""
         with self._changed:
             self._single_steps = max(0, self._single_steps - 1)
 
     def wait(self, seconds: float) -> None:
-        """Wait for an order since the last ``take``, or for so long."""
+        """Wait for a request since the last ``take``, at most this long."""
         with self._changed:
-            self._changed.wait_for(lambda: self._news, seconds)
+            self._changed.wait_for(lambda: self._has_new, seconds)
 
     def close(self) -> None:
-        """The session is over: what is still asked for, now or later, is cancelled."""
+        """Cancel all snapshots asked for, now or later: the session is over."""
         with self._changed:
             self._closed = True
             for future in self._snapshots:
                 future.cancel()
             self._snapshots = []
 
-    def _order(self, change: Callable[[], None]) -> None:
+    def _request(self, change: Callable[[], None]) -> None:
         with self._changed:
             change()
-            self._news = True
+            self._has_new = True
             self._changed.notify_all()

@@ -1,4 +1,4 @@
-"""``cnn-tui resume RUN --set KEY=VALUE``: change a run that is resumed, but not what was trained.
+"""Changes to the config of a resumed run: ``cnn-tui resume RUN --set KEY=VALUE``.
 
 A key may be changed if the run, started with the new value, would have trained the same up to
 here. Every other one is refused, with the reason.
@@ -21,7 +21,7 @@ from engine.runs.record import format_time
 from engine.train.run_state import RunState
 
 KEY = "changes"
-"""Where they stand in ``run.json``."""
+"""The key of the changes in ``run.json``."""
 
 _PATIENCE = re.compile(r"callbacks\.[0-9]+\.early_stopping\.patience")
 _FREE = re.compile(
@@ -36,7 +36,7 @@ _ADVICE = {
 
 @dataclass(frozen=True)
 class Extension:
-    """A run's config as it was and as it is to be, both as they stand in the run.
+    """The config of a run before and after a change.
 
     Attributes:
         before, after: the configs.
@@ -49,7 +49,7 @@ class Extension:
 
 
 def plan(run: Path, overrides: Sequence[str]) -> Extension | None:
-    """What overrides change in a run; None if it is nothing.
+    """The changes that overrides make in a run; None if there are none.
 
     Raises:
         ConfigError: they cannot be read, or change what was trained.
@@ -93,7 +93,7 @@ def _effective(config: Config) -> dict[str, Any]:
 
 
 def _reason_against(key: str, old: Any, new: Any, before: Config) -> tuple[str, str] | None:
-    """The key that is refused, and why; None if it may be changed."""
+    """The key to refuse, with the reason; None if it may be changed."""
     if _PATIENCE.fullmatch(key):
         return None if new > old else (key, f"with less than {old} it might have ended before")
     if _FREE.fullmatch(key):
@@ -110,7 +110,7 @@ def _reason_against(key: str, old: Any, new: Any, before: Config) -> tuple[str, 
 
 
 def apply(extension: Extension, state: RunState) -> list[dict[str, Any]]:
-    """Let a state that was restored go on as the new config says.
+    """Prepare a restored state to continue under the new config.
 
     Returns:
         The changes, for the run's record.
@@ -129,14 +129,14 @@ def apply(extension: Extension, state: RunState) -> list[dict[str, Any]]:
     if progress.stop_reason is not None and "train.epochs" in extension.changed:
         raise ConfigError(
             f"train.epochs: the run ended before, by {progress.stop_reason}; "
-            "to go on, set callbacks.N.early_stopping.patience to a larger number as well"
+            "to continue it, set callbacks.N.early_stopping.patience to a larger number as well"
         )
     if progress.done and progress.stop_reason is None and progress.epoch < epochs:
         last = next(reversed(state.provenance.weights), "")
         if last and last != weights_hash(state.trainer.model.state_dict()):
             raise ConfigError(
                 "train.epochs: an earlier version of cnn-tui ended this run, and kept the weights "
-                "of its best epoch only; there is nothing to go on from"
+                "of its best epoch only; there is nothing to resume from"
             )
         progress.done, state.provenance.final = False, ""
     moment = {

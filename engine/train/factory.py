@@ -1,4 +1,4 @@
-"""From a config to the objects that train."""
+"""The objects that a config names: data, network, loss, optimizer, schedule, callbacks."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -23,15 +23,15 @@ from engine.runs import locations
 from engine.runs.directory import CONFIG, RunDir
 
 EVALUATION_BATCH = 512
-"""Samples evaluated between two looks at whether to stop."""
+"""Samples in a batch of an evaluation; it can be stopped between two batches."""
 
 
 @dataclass(frozen=True)
 class Sources:
-    """The batches that a run trains on, validates with and is tested on.
+    """The batches of a run: to train, to validate and to test.
 
     Attributes:
-        dataset: what they are taken from.
+        dataset: the data set of the samples.
         train, validation, test: the batches.
         digests: of the samples: ``train`` (those to validate with are among them) and ``test``.
     """
@@ -44,7 +44,7 @@ class Sources:
 
 
 def config_of(run: Path, overrides: Sequence[str] = (), *, allow_outside: bool = False) -> Config:
-    """The config that a run directory holds, with values on top of it; its paths are absolute.
+    """The config of a run directory, with overrides; its paths are absolute.
 
     Args:
         run: the directory.
@@ -62,7 +62,7 @@ def config_of(run: Path, overrides: Sequence[str] = (), *, allow_outside: bool =
     recorded = loads(text, source)
     config = loads(text, source, overrides) if overrides else recorded
     record: dict[str, Any] = {}
-    with suppress(RunError):  # without one it is nobody's
+    with suppress(RunError):  # without one the run has no origin
         record = view.read_record()
     return locations.settle(
         config, view.path, record, recorded=recorded, allow_outside=allow_outside
@@ -90,7 +90,7 @@ def load_dataset(
 
 
 def make_sources(config: Config, dataset: Dataset) -> Sources:
-    """Split the training set, and make batches of all parts."""
+    """The batches of a data set, with the training set split by the config."""
     labels = dataset.train.labels[: config.data.limit]
     train, validation = split_validation(labels, config.data.validation, config.seed)
     common: dict[str, Any] = {"seed": config.seed, "mean": dataset.mean, "std": dataset.std}
@@ -168,10 +168,11 @@ def _inner_scheduler(config: Config, steps_per_epoch: int) -> schedulers.Schedul
 
 
 def check_files(config: Config) -> None:
-    """Say no before a run whose callbacks could not write their files.
+    """Refuse a run whose callbacks could not write their files.
 
     Raises:
-        ConfigError: a folder or a device is where a file is to be, or its folder is not to be had.
+        ConfigError: a file cannot be written: a folder or a device is there, or its folder
+            cannot be made.
     """
     for index, item in enumerate(config.callbacks):
         for name, options in item:

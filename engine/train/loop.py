@@ -1,4 +1,4 @@
-"""Epochs and batches: what trains, and what happens at the boundaries between two batches."""
+"""The training loop: epochs, batches, and what happens between two batches."""
 
 import math
 import time
@@ -24,23 +24,23 @@ from engine.train.saver import Saver
 from engine.train.snapshot import Snapshot, weights_snapshot
 
 TURN = 0.1
-"""Seconds of training between two looks at the controls; a batch may take longer."""
+"""Seconds of training between two checks of the controls; a batch may take longer."""
 
 
 class Stopped(Exception):
-    """The loop was left because the controls say so; the state is that of a batch boundary."""
+    """The controls asked for a stop; the state is that of a batch boundary."""
 
 
 @dataclass
 class Loop:
-    """Trains from wherever the state is to the end of the last epoch.
+    """The training loop, from the present state to the end of the last epoch.
 
     Attributes:
         config: what to train.
-        state: what changes; the loop goes on from it.
+        state: the state of the run, which changes.
         sources: batches to train on, to validate with, to test on.
         callbacks: called at every hook, in order.
-        controls: looked at before every batch, or where batches are short, every ``TURN``.
+        controls: checked before every batch, or where batches are short, every ``TURN``.
         saver: writes checkpoints.
         run_dir: gets the metrics of every epoch.
         metric_buffer: gets the metrics of every step.
@@ -68,7 +68,7 @@ class Loop:
         """Train all epochs that are left.
 
         Raises:
-            Stopped: the controls said so.
+            Stopped: the controls asked for it.
             Diverged: a number is not finite; the weights still are those before it.
         """
         while not self._epochs_over:
@@ -79,13 +79,13 @@ class Loop:
         """Measure on the test set.
 
         Raises:
-            Stopped: the controls said so.
+            Stopped: the controls asked for it.
         """
         result = self._evaluate("testing", self.sources.test)
         return {"test_loss": result.loss, "test_acc": result.acc}
 
     def answer_snapshots(self) -> None:
-        """Give a look inside, as it is now, to all who asked for one."""
+        """Answer all requests for a snapshot with the present state."""
         self._wanted += self.controls.take().snapshots
         self._answer_wanted()
 
@@ -111,7 +111,7 @@ class Loop:
         self._close_epoch(epoch, logs)
 
     def _turn(self, epoch: int) -> None:
-        """Train on a batch, or on some if nobody needs to look at each."""
+        """Train on one batch, or on several if nothing observes each of them."""
         self._hold_or_stop()
         progress, trainer = self.state.progress, self.state.trainer
         epochs, steps = self.config.train.epochs, self.sources.train.steps_per_epoch
@@ -144,7 +144,7 @@ class Loop:
 
     @property
     def _is_watched(self) -> bool:
-        """Whether a callback looks at every batch, and so has to see the network after each."""
+        """Whether a callback observes every batch, and so needs the network after each."""
         return any(
             getattr(callback.on_train_batch_end, "__func__", None)
             is not Callback.on_train_batch_end
@@ -152,7 +152,7 @@ class Loop:
         )
 
     def _batches(self) -> int:
-        """How many batches to train on before the next look at the controls."""
+        """How many batches to train on before the next check of the controls."""
         batch_seconds = self._sample_seconds * self.config.train.batch_size
         limits = [
             int(TURN / batch_seconds),
@@ -162,7 +162,7 @@ class Loop:
         return max(1, min(limit for limit in limits if limit is not None))
 
     def _count(self, result: StepResult, lr: float, seconds: float) -> None:
-        """Take note of a batch."""
+        """Count a batch, and report it to buffer and callbacks."""
         progress = self.state.progress
         progress.add(result, seconds)
         logs = {
@@ -176,7 +176,7 @@ class Loop:
             callback.on_train_batch_end(progress.step - 1, logs)
 
     def _scheduled_lr(self, ahead: int = 0) -> float:
-        """The schedule's for the next batch, or for one some batches after it."""
+        """The schedule's learning rate for the next batch, or some batches ahead."""
         progress = self.state.progress
         return self.state.scheduler.lr(progress.epoch, progress.global_step + ahead)
 
@@ -222,7 +222,7 @@ class Loop:
             self.emit(Remarked(rule, words, progress.epoch))
 
     def _finish(self) -> None:
-        """The last epoch is over; a callback may still bring better weights back."""
+        """End the last epoch; a callback may still restore better weights."""
         if not self.state.progress.done:
             self.state.progress.done = True
             self.saver.checkpoint()
@@ -231,18 +231,18 @@ class Loop:
         self._last_snapshot = None
 
     def _hold_or_stop(self) -> None:
-        """Carry out what the controls say; while paused, stay here."""
+        """Carry out pending requests; while paused, wait here."""
         progress = self.state.progress
         while True:
-            orders = self.controls.take()
-            self._wanted += orders.snapshots
-            if orders.lr is not None:
-                self._change_lr(orders.lr)
-            if orders.checkpoint:
+            pending = self.controls.take()
+            self._wanted += pending.snapshots
+            if pending.lr is not None:
+                self._change_lr(pending.lr)
+            if pending.checkpoint:
                 self.saver.checkpoint()
-            if orders.stop is not None:
+            if pending.stop is not None:
                 raise Stopped
-            if not orders.paused:
+            if not pending.paused:
                 return
             self.show("paused", progress.step, self.sources.train.steps_per_epoch)
             self._answer_wanted()
@@ -273,7 +273,7 @@ class Loop:
                 future.set_result(snapshot)
 
     def _snapshot(self) -> Snapshot:
-        """That of the last batch, or the weights alone if they are others by now."""
+        """The snapshot of the last batch, or the weights alone if they have changed since."""
         fresh = self._last_snapshot
         if fresh is not None and fresh[0] == self.state.progress.global_step:
             return fresh[1]

@@ -1,4 +1,4 @@
-"""What watchers poll: the curve of a run, in memory that does not grow."""
+"""The metrics of every step of a run, to be polled, in a buffer of a fixed size."""
 
 import threading
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ class Curve:
 
     Attributes:
         values: (points, fields) in the order of ``FIELDS``.
-        version: grows with every change, so that a watcher can see that there is nothing new.
+        version: grows with every change; the same version is the same curve.
         stride: steps that one point stands for.
     """
 

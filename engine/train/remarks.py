@@ -1,7 +1,7 @@
-"""What the curves of a run say by themselves: plain rules, nothing learnt.
+"""Remarks on the curves of a run: overfitting, collapse, accuracy no better than chance.
 
-A rule looks at the logs of the epochs so far and answers in one line, or not at all. It is said
-when it begins to hold, and again when it holds anew after an epoch in which it did not.
+A rule reads the logs of the epochs so far and answers in one line, or not at all. Its remark is
+made when the rule begins to hold, and again when it holds after an epoch in which it did not.
 """
 
 import math
@@ -16,11 +16,11 @@ _CHANCE = 1.5
 
 
 def new_remarks(history: Sequence[Logs], classes: int) -> list[tuple[str, str]]:
-    """The rules that hold after the last epoch and did not before it, with what they say.
+    """The rules that hold after the last epoch and did not before it, with their remarks.
 
     Args:
         history: the logs of all epochs so far.
-        classes: how many there are, to know what chance would give.
+        classes: how many there are; chance is right once in so many.
     """
     found = [
         (name, rule(history, classes), rule(history[:-1], classes)) for name, rule in RULES.items()
@@ -67,11 +67,11 @@ def _overfitting(history: Sequence[Logs], classes: int) -> str | None:
     best = losses.index(min(finite))
     since = len(losses) - 1 - best
     falling = history[-1]["loss"] < history[best]["loss"]
-    # A larger rate throws the weights about: that is another story than learning by heart.
+    # A larger learning rate moves the weights far: that is not overfitting.
     raised = any(logs["lr"] > history[best]["lr"] for logs in history[best + 1 :])
     if since < _RISING or not falling or raised or losses[-1] < 1.05 * losses[best]:
         return None
-    if _at_chance(history, classes):  # nothing was learnt by heart yet, or it is lost again
+    if _at_chance(history, classes):  # nothing was learnt yet, or it was lost again
         return None
     return (
         f"val_loss no better for {since} epochs, best at {best + 1}: overfitting; "

@@ -1,4 +1,4 @@
-"""What comes of a batch, and of an evaluation."""
+"""Results of a batch and of an evaluation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,14 +7,14 @@ from engine.arrays import Array
 from engine.events import Logs
 
 EXPLODED = 1e3
-"""A mean loss above it was driven there by the steps: no fresh network comes near it."""
+"""A mean loss above it is a result of training: no fresh network comes near it."""
 
 
 def late_divergence(history: Sequence[Logs], test_acc: float, classes: int) -> str | None:
-    """Why a run with finite numbers has diverged all the same, or None.
+    """The message on a run that diverged with finite numbers, or None.
 
-    Its loss exploded in some epoch, and the network that it ended with guesses. Where a network
-    recovers, or is merely slow to learn, nothing is said.
+    Its loss exploded in some epoch, and its last network is no better than guessing. A network
+    that recovers, or is merely slow to learn, has not diverged.
 
     Args:
         history: the logs of every epoch.
@@ -32,7 +32,7 @@ def late_divergence(history: Sequence[Logs], test_acc: float, classes: int) -> s
 
 @dataclass(frozen=True)
 class StepResult:
-    """What one optimizer step tells.
+    """Metrics of one optimizer step.
 
     Attributes:
         loss: mean over the batch, before the step.
@@ -49,7 +49,7 @@ class StepResult:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a network makes of a set of samples.
+    """Metrics and predictions of a network for a set of samples.
 
     Attributes:
         loss: mean over the samples.

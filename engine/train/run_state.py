@@ -1,4 +1,4 @@
-"""Where a run is, as what a checkpoint holds: enough to resume with the same bits."""
+"""The state of a run that its checkpoints hold: enough to resume with the same bits."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -22,7 +22,7 @@ Table = dict[str, tuple[np.dtype, tuple[int, ...]]]
 
 @dataclass
 class Progress:
-    """The counters of a run, and the metrics of an epoch that is not over.
+    """Counters of a run, and sums over the epoch in progress.
 
     Attributes:
         epoch: epochs done.
@@ -32,7 +32,7 @@ class Progress:
         epoch_seconds: time spent training in that epoch.
         seconds: time spent training in all, over every session that took part.
         trained: samples trained on in that time.
-        lr_scale: what the schedule's learning rate is multiplied by; changed by hand.
+        lr_scale: factor on the schedule's learning rate; changed by hand.
         best: logs of the best epoch so far; empty before the first.
         stop_reason: why it ended early, or None.
         done: whether it is over, and nothing is left to resume.
@@ -83,15 +83,15 @@ class Progress:
 
 @dataclass
 class RunState:
-    """All that changes while a run trains.
+    """The state of a run: network, optimizer, schedule, callbacks, counters.
 
     Attributes:
         trainer: network and optimizer.
         scheduler: the learning rate's.
         callbacks: those of the config, in order.
-        progress: counters; one object throughout, so that others may look at it.
+        progress: counters; the same object throughout, so that others can read it.
         history: the logs of every epoch done; one list throughout.
-        provenance: what it takes to train the same weights again.
+        provenance: the facts needed to train the same weights again.
     """
 
     trainer: Trainer
@@ -102,7 +102,7 @@ class RunState:
     provenance: Provenance = field(default_factory=Provenance)
 
     def arrays(self) -> dict[str, Array]:
-        """Every array by name: ``model/0.weight``, ``optimizer/exp_avg/0.weight``, ..."""
+        """All arrays by name: ``model/0.weight``, ``optimizer/exp_avg/0.weight``, ..."""
         found = {f"model/{name}": a for name, a in self.trainer.model.state_dict().items()}
         for slot, vectors in self.trainer.optimizer.slots.items():
             for name, part in self.trainer.parameters.split(vectors[""]).items():
@@ -113,7 +113,7 @@ class RunState:
         return found
 
     def meta(self) -> dict[str, Any]:
-        """Everything else, as JSON. A metric that is not finite is null."""
+        """The rest of the state as JSON. A metric that is not finite is null."""
         return {
             "kind": "run",
             "progress": _without_nan(asdict(self.progress)),
@@ -125,11 +125,11 @@ class RunState:
         }
 
     def table(self) -> Table:
-        """Name, dtype and shape of every array: all that a checkpoint of this run may hold."""
+        """Dtype and shape of every array, by name: a checkpoint of this run has no others."""
         return {name: (array.dtype, array.shape) for name, array in self.arrays().items()}
 
     def restore(self, saved: Checkpoint) -> None:
-        """Go back to a checkpoint, whose arrays fit ``table``.
+        """Restore a checkpoint whose arrays fit ``table``.
 
         Raises:
             CheckpointError: it is not a run's, or not this run's.

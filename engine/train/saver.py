@@ -1,7 +1,7 @@
-"""What a session writes while it trains: checkpoints and weights.
+"""Saving checkpoints and weights during a run.
 
-A file that cannot be written is no reason to stop: it is said, tried again when there is more to
-save, and remembered until it is written, so that the run does not end as if all were well.
+A file that cannot be written does not stop training: there is a warning, the next save tries
+again, and the failure is remembered until then, so that the run does not end as finished.
 """
 
 import time
@@ -19,14 +19,14 @@ from engine.train.run_state import RunState
 
 
 class Saver:
-    """Writes the checkpoints of a run, and its weights.
+    """Writer of a run's checkpoints and weights.
 
     Args:
         config: the run's.
-        state: what is saved.
+        state: the state to save.
         store: the run's checkpoints.
-        emit: told what was saved, and what was not.
-        prepare: called before every save; sees to the folder.
+        emit: called with an event for every save, and a warning for every failure.
+        prepare: called before every save; makes the run directory if it is gone.
     """
 
     def __init__(
@@ -47,11 +47,11 @@ class Saver:
 
     @property
     def problem(self) -> str | None:
-        """What should be on the disk and is not, in one line; None if all is well."""
+        """The first file that could not be written, in one line; None if there is none."""
         return next(iter(self._failed.values()), None)
 
     def checkpoint(self, *, best: bool = False, silent: bool = False) -> None:
-        """Save all that is needed to resume from here.
+        """Save the whole state of the run.
 
         Args:
             best: keep it as the best one too.
@@ -70,7 +70,7 @@ class Saver:
 
     @property
     def batches_until_due(self) -> int | None:
-        """After how many batches a checkpoint is due; None if the config does not count them."""
+        """Batches until a checkpoint is due; None if the config does not count them."""
         every = self._config.train.checkpoint_every.steps
         return None if every is None else every - self._state.progress.global_step % every
 
@@ -83,7 +83,7 @@ class Saver:
             self.checkpoint()
 
     def weights(self, path: Path, latest_of: Path | None = None) -> bool:
-        """Write the network alone, with what is needed to use it; False if it failed.
+        """Write the weights with the network's architecture; False if that failed.
 
         Args:
             path: the file.
@@ -109,7 +109,7 @@ class Saver:
             if isinstance(error, OSError):
                 reason = f"{path}: not saved: {error.strerror or error}"
             self._failed[path] = reason
-            self._emit(Warned(f"{reason}; training goes on"))
+            self._emit(Warned(f"{reason}; training continues"))
             return False
         self._failed.pop(path, None)
         return True

@@ -1,8 +1,7 @@
-"""A run from its first batch to its last, wherever it is cut in between.
+"""A training run from start to end, resumed as often as it was interrupted.
 
-The session runs in the thread that calls ``run``: the caller's in a headless command, a
-background thread in the app. Whoever watches polls ``metric_buffer`` and ``progress``, and gets rare
-events.
+It runs in the thread that calls ``run``: the main thread of a command, a background thread of
+the app. Observers poll ``metric_buffer`` and ``progress``; rare events are pushed to them.
 """
 
 from collections.abc import Callable, Sequence
@@ -46,15 +45,15 @@ WEIGHTS = "weights.npz"
 
 
 class TrainingSession:
-    """Owns a run: data, network, run directory and checkpoints.
+    """A run with its data, network, run directory and checkpoints.
 
     Args:
         config: what to train.
         resume: the directory of a run, to resume it.
         extension: what the config changes in that run; None if nothing.
         on_event: called with every event, in the thread that trains.
-        on_progress: called there too, with what is being done, and how far: files, then the
-            batches of the whole run, then samples that are evaluated.
+        on_progress: called there with what is being done, and the progress: bytes, then the
+            batches of the whole run, then samples of an evaluation.
         extra_callbacks: called after those of the config; they are not saved.
 
     Attributes:
@@ -63,7 +62,7 @@ class TrainingSession:
         history: the logs of every epoch done.
         progress: the counters of the run.
         phase: "loading", "downloading", "training", "paused", "validating", "testing" or "ended".
-        rates_before: learning rates that were set by hand before it was resumed.
+        rates_before: learning rates set by hand before it was resumed.
         done, total: progress within the phase: bytes, batches of the epoch, or samples.
     """
 
@@ -102,7 +101,7 @@ class TrainingSession:
     # -- the run ----------------------------------------------------------------------------
 
     def run(self) -> Ended:
-        """Train to the end, or until told to stop.
+        """Train to the end, or until a stop is asked for.
 
         Returns:
             How it ended; the same is emitted as an event.
@@ -110,7 +109,7 @@ class TrainingSession:
         Raises:
             ConfigError, DataError, CheckpointError, RunError: before anything was trained. There is
                 then no new run directory.
-            Cancelled: it was told to stop before the data was there.
+            Cancelled: a stop was asked for while the data was loaded.
         """
         try:
             if self._resume is None:
@@ -128,7 +127,7 @@ class TrainingSession:
             self.controls.close()
 
     def _prepare(self, dataset: Dataset, workers: Workers) -> None:
-        """Make everything that a run consists of, in memory."""
+        """Make the objects of the run, in memory."""
         for problem in dataset.passed_over:
             self.warn(problem)
         self.sources = factory.make_sources(self.config, dataset)
@@ -216,7 +215,7 @@ class TrainingSession:
     def _restore(self) -> None:
         found = self.run_dir.store.latest(self.state.table())
         if found is None:
-            raise CheckpointError(f"{self.run_dir.path}: there is no checkpoint to go on from")
+            raise CheckpointError(f"{self.run_dir.path}: there is no checkpoint to resume from")
         path, saved, skipped = found
         self.state.restore(saved)
         self.rates_before = tuple(self.state.provenance.rates)
@@ -251,7 +250,7 @@ class TrainingSession:
             self.warn(left_over)
 
     def _keep_directory(self) -> None:
-        """If the run directory was deleted, make it again, with all that is known."""
+        """Make the run directory again, with all that is known, if it was deleted."""
         if not self.run_dir.is_gone:
             return
         self.run_dir.make_again()
@@ -263,7 +262,7 @@ class TrainingSession:
         self.warn(f"{self.run_dir.path}: deleted under the run; made again")
 
     def _give_up(self, error: BaseException) -> None:
-        """An error that ends the run: leave a record of it, or nothing if nothing was trained."""
+        """Record the error that ends the run; remove the run if nothing was trained."""
         with suppress(EngineError):
             if self._began and self.progress.global_step > 0:
                 self._write_record("failed", reason=f"{type(error).__name__}: {error}")
@@ -311,7 +310,7 @@ class TrainingSession:
         return self._end(status, reason, test)
 
     def _advise(self) -> None:
-        """Report likely mistakes in the config, and those that show only in the data."""
+        """Report likely mistakes in the config and in the data."""
         for advice in advise(self.config):
             if advice.level == "warning":
                 self.warn(str(advice))
@@ -380,12 +379,12 @@ class TrainingSession:
 
     @property
     def model(self) -> Sequential:
-        """The network; only for the thread that trains."""
+        """The network; only for use in the thread that trains."""
         return self.state.trainer.model
 
     @property
     def stop_reason(self) -> str | None:
-        """Why training ends after this batch or epoch, or None."""
+        """The reason to end after this batch or epoch, or None."""
         return self.progress.stop_reason
 
     @stop_reason.setter
@@ -393,7 +392,7 @@ class TrainingSession:
         self.progress.stop_reason = reason
 
     def warn(self, message: str) -> None:
-        """Say that something went wrong that training survives."""
+        """Report a problem that training survives."""
         self._emit(Warned(message))
 
     def save_weights(self, path: Path, latest_of: Path | None = None) -> bool:

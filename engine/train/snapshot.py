@@ -1,4 +1,4 @@
-"""A look inside a network between two batches: copies, so that a watcher never sees live arrays."""
+"""Snapshots of a network between two batches: copies of weights, gradients and updates."""
 
 from dataclasses import dataclass
 
@@ -38,7 +38,7 @@ class Snapshot:
 
 
 def weights_snapshot(model: Sequential) -> Snapshot:
-    """The weights alone, of a network that is not training."""
+    """Snapshot of the weights alone, of a network that is not training."""
     return Snapshot(
         tuple(
             LayerSnapshot(name, repr(layer), _copies(layer.params | layer.buffers), {}, {}, None)
@@ -54,7 +54,7 @@ def take_snapshot(
     before: Array,
     dead: dict[str, float],
 ) -> Snapshot:
-    """Weights, gradients, updates and activations after a step.
+    """Snapshot of weights, gradients, updates and dead ReLUs after a step.
 
     Args:
         model: the network, after the step.
@@ -86,7 +86,7 @@ def take_snapshot(
 
 
 def _leaves(model: Layer) -> list[tuple[str, Layer]]:
-    """The layers that compute: not those that hold others, nor a shortcut with nothing in it."""
+    """The layers that have none inside, by full name; an empty shortcut is none."""
     return [
         (name, layer)
         for name, layer in model.named_layers()

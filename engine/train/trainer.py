@@ -60,7 +60,7 @@ class Trainer(Evaluator):
             batches: where the samples come from.
             epoch, step: which batch; they also key its random streams.
             inspect: also take a snapshot of weights, gradients and activations.
-            check: called again and again meanwhile, in any thread; may raise to stop at once. The
+            check: called again and again, in any thread; may raise to stop at once. The
                 parameters may be half updated then.
 
         Raises:

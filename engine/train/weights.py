@@ -1,4 +1,4 @@
-"""Trained weights from a file or a run, checked against the network that they are for."""
+"""Trained weights of a file or a run: find, load and list them."""
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,7 +22,7 @@ from engine.train.session import WEIGHTS
 
 
 def find_weights(path: Path) -> Path:
-    """The file of weights at a path: the file itself, or the run's finished, best or latest one.
+    """The file of weights at a path: the file itself, or a run's finished, best or latest one.
 
     Raises:
         CheckpointError: there is none, or the folder may not be entered.
@@ -74,10 +74,10 @@ def trained_on(path: Path) -> DatasetInfo | None:
 
 
 def normalised_for(dataset: Dataset, path: Path) -> tuple[Dataset, str]:
-    """A data set with the mean and standard deviation that weights were trained with.
+    """A data set, normalised as in the training of the weights.
 
     Args:
-        dataset: what they are to be used on.
+        dataset: the samples to be classified.
         path: a file of weights, a checkpoint or a run directory.
 
     Returns:
@@ -105,7 +105,7 @@ def _numbers(values: tuple[float, ...]) -> str:
 
 @dataclass(frozen=True)
 class SavedWeights:
-    """A file of a run that has weights in it.
+    """A file of a run with weights in it.
 
     Attributes:
         path: the file.
@@ -114,7 +114,7 @@ class SavedWeights:
         epoch: epochs done; None where the file does not say.
         global_step: optimizer steps done; None where the file does not say.
         logs: metrics of the last of those epochs; empty where there is none.
-        problem: why it cannot be read, in one line; None if it can.
+        problem: the reason why it cannot be read, in one line; None if it can.
     """
 
     path: Path

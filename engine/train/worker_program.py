@@ -40,7 +40,7 @@ class Order:
     """Batches to compute, as values that can be sent to another process.
 
     Attributes:
-        source: where they come from.
+        source: the number of their source.
         epoch, first: the first of them.
         rates: the learning rate of each batch that is trained on; none for one to evaluate.
         t: optimizer steps before the first.
@@ -193,7 +193,7 @@ class WorkerProgram:
         return f"layer {first} {layers[first]!r}" if first >= 0 else "the images"
 
     def _train(self, order: Order, group: ProcessGroup, check: Callable[[], None]) -> Trained:
-        """Train on batch after batch: gradients of the micro-batches, their sum, the update."""
+        """Train on the order's batches: gradients of micro-batches, their sum, the update."""
         done = Trained()
         optimizer, vector = self.optimizer, self.parameters.vector
         assert optimizer is not None  # without one, there are no orders to train
@@ -227,9 +227,10 @@ class WorkerProgram:
     def _learn(
         self, order: Order, step: int, check: Callable[[], None], i: int, group: Group
     ) -> tuple[float, int, dict[str, float]]:
-        """One micro-batch: its part of the loss, how many are correct, the share of dead ReLUs.
+        """Forward and backward pass of a micro-batch; the gradients are in its replica.
 
-        Its gradients are in its replica.
+        Returns:
+            Its part of the loss, the number of correct predictions, the shares of dead ReLUs.
         """
         check()
         replica, loss = self._replicas[i].train(), self._losses[i]
@@ -247,7 +248,7 @@ class WorkerProgram:
     def _evaluate(
         self, order: Order, check: Callable[[], None], i: int, group: Group
     ) -> tuple[Array, Array, float]:
-        """One micro-batch: its logits, labels and summed loss."""
+        """Forward pass of a micro-batch: logits, labels and summed loss."""
         check()
         replica = self._replicas[i].eval()
         with ignore_fp_errors():

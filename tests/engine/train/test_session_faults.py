@@ -116,7 +116,7 @@ def test_checkpoints_that_cannot_be_written_do_not_stop_training(tmp_path: Path)
     assert run.ended.status == "failed"
     assert "No space left on device" in run.ended.reason
     assert len(run.warnings) == 4  # three epochs and the end: each tried again
-    assert "training goes on" in run.warnings[0]
+    assert "training continues" in run.warnings[0]
     assert run.weights == expected.weights
     assert run.metrics == expected.metrics
     assert results(tmp_path)[-1]["status"] == "failed"

@@ -312,7 +312,7 @@ def test_without_a_good_checkpoint_nothing_is_touched(tmp_path: Path) -> None:
     assert (cut.path / "metrics.csv").read_bytes() == metrics
     RunDir.open(cut.path).close()  # the lock was given back
     shutil.rmtree(cut.path / "checkpoints")
-    with pytest.raises(CheckpointError, match="there is no checkpoint to go on from"):
+    with pytest.raises(CheckpointError, match="there is no checkpoint to resume from"):
         train(config, resume=cut.path)
 
 
