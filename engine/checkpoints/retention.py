@@ -140,16 +140,6 @@ class CheckpointStore:
             raise CheckpointError(f"no checkpoint to go on from: {skipped[0]}{more}")
         return None
 
-    def best(self, expect: Expected | None = None, *, only: str = "") -> Checkpoint | None:
-        """The best checkpoint, or None if there is none.
-
-        Raises:
-            CheckpointError: it does not validate.
-        """
-        if not self.best_path.exists():
-            return None
-        return checkpoint.load(self.best_path, expect, only=only)
-
     def _prune(self, newest: int) -> None:
         """Remove what is older than ``newest``, but for the latest other file that validates.
 

@@ -26,7 +26,6 @@ class Batches:
         mean: per channel, of pixels divided by 255.
         std: per channel, of pixels divided by 255.
         augment: what to do to training images.
-        drop_last: leave out a last batch that is not full.
         least: samples that a batch must have; a last batch of fewer is joined to the one before.
 
     Raises:
@@ -45,13 +44,12 @@ class Batches:
         mean: tuple[float, ...],
         std: tuple[float, ...],
         augment: Augment | None = None,
-        drop_last: bool = False,
         least: int = 1,
     ) -> None:
         samples = len(indices)
         if batch_size < least:
             raise ConfigError(f"batch_size: got {batch_size}, expected at least {least}")
-        if samples < (batch_size if drop_last else least):
+        if samples < least:
             raise ConfigError(
                 f"got {samples} samples, too few for one batch of {batch_size}; "
                 "use more samples or a smaller batch"
@@ -68,8 +66,8 @@ class Batches:
         self._seed = seed
         self._shuffle = shuffle
         full, rest = divmod(samples, batch_size)
-        self._steps = full if drop_last or rest < least else full + 1
-        self._samples = full * batch_size if drop_last else samples
+        self._steps = full if rest < least else full + 1
+        self._samples = samples
         # (p / 255 - mean) / std as one multiplication and one addition.
         mean64, std64 = (np.array(v, np.float64).reshape(-1, 1, 1) for v in (mean, std))
         self._scale = (1 / (255 * std64)).astype(np.float32)

@@ -84,19 +84,6 @@ def append_result(reports_dir: atomic.StrPath, row: Mapping[str, Value]) -> Path
     return path
 
 
-def read_results(reports_dir: atomic.StrPath) -> list[dict[str, str]]:
-    """The rows of ``results.csv`` as text, oldest first; none where there is no file.
-
-    Raises:
-        RunError: it cannot be read, or is not a table with a ``run`` column.
-    """
-    path = Path(reports_dir) / "results.csv"
-    try:
-        return _read(path)[1]
-    except OSError as exc:
-        raise RunError(f"{path}: {exc.strerror or exc}") from exc
-
-
 def _read(path: Path) -> tuple[list[str], list[dict[str, str]]]:
     try:
         content = atomic.read_limited(path, _LIMIT).decode("utf-8-sig")

@@ -7,6 +7,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import pytest
 
+from engine.checkpoints import checkpoint
 from engine.checkpoints.retention import CheckpointStore
 from engine.errors import CheckpointError
 from engine.storage import atomic
@@ -41,7 +42,7 @@ def flip(path: Path) -> None:
 def test_keeps_the_last_two_and_the_best(tmp_path: Path) -> None:
     store = CheckpointStore(tmp_path / "checkpoints")
     assert store.latest() is None
-    assert store.best() is None
+    assert not store.best_path.exists()
     save(store, 10)
     save(store, 20, best=True)
     save(store, 30, 40, 123456789)
@@ -51,9 +52,7 @@ def test_keeps_the_last_two_and_the_best(tmp_path: Path) -> None:
         "step-00000040.npz",
         "step-123456789.npz",
     ]
-    best = store.best()
-    assert best is not None
-    assert best.meta["step"] == 20
+    assert checkpoint.load(store.best_path).meta["step"] == 20
     assert latest_step(store.folder) == 123456789
 
 
@@ -233,8 +232,7 @@ def test_no_failing_operation_loses_a_generation(tmp_path: Path, crash: bool) ->
         assert found in (2, 3)
         # Nothing was pruned before the new one was there.
         assert found == 3 or CheckpointStore(folder).steps() == [1, 2]
-        best = CheckpointStore(folder).best()
-        assert best is not None
+        best = checkpoint.load(CheckpointStore(folder).best_path)
         assert best.meta["step"] in (2, 3)
         if best.meta["step"] == 2:
             assert found == 2

@@ -31,6 +31,7 @@ KILL = """
 import os, random, signal, sys, time
 from pathlib import Path
 import numpy as np
+from engine.checkpoints.checkpoint import load
 from engine.checkpoints.retention import CheckpointStore
 
 folder = Path(sys.argv[1])
@@ -57,7 +58,8 @@ for kill in range(15):
     assert skipped == [], skipped
     assert content.meta["step"] >= int(said)
     assert (content.arrays["w"] == content.meta["step"]).all()
-    assert CheckpointStore(folder).best().meta["step"] >= content.meta["step"]
+    best = load(CheckpointStore(folder).best_path)
+    assert best.meta["step"] >= content.meta["step"]
     step = content.meta["step"]
 store = CheckpointStore(folder)
 store.save(step + 1, {}, {})

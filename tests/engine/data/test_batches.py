@@ -24,7 +24,6 @@ def make_batches(
     seed: int = 5,
     shuffle: bool = True,
     indices: np.ndarray | None = None,
-    drop_last: bool = False,
     augment: Augment | None = None,
     least: int = 1,
 ) -> Batches:
@@ -37,7 +36,6 @@ def make_batches(
         mean=(0.25,),
         std=(0.5,),
         augment=augment,
-        drop_last=drop_last,
         least=least,
     )
 
@@ -88,13 +86,6 @@ def test_too_few_for_the_least_are_refused(n: int, batch_size: int) -> None:
 def test_only_the_given_indices_are_used() -> None:
     chosen = np.array([3, 14, 15, 92, 65])
     assert sorted(epoch_order(make_batches(batch_size=2, indices=chosen), 0)) == sorted(chosen)
-
-
-def test_drop_last_leaves_out_what_does_not_fill_a_batch() -> None:
-    batches = make_batches(100, 16, drop_last=True)
-    order = epoch_order(batches, 0)
-    assert batches.steps_per_epoch == 6
-    assert batches.samples_per_epoch == len(order) == len(set(order)) == 96
 
 
 def test_epochs_differ_in_order_and_in_what_their_batches_are_made_of() -> None:
@@ -155,8 +146,6 @@ def test_impossible_batches_are_refused() -> None:
         make_batches(batch_size=0)
     with pytest.raises(ConfigError, match="got 0 samples"):
         make_batches(indices=np.array([], np.int64))
-    with pytest.raises(ConfigError, match="got 100 samples, too few for one batch of 128"):
-        make_batches(batch_size=128, drop_last=True)
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,13 @@ import pytest
 
 import engine
 from engine.errors import RunError
-from engine.runs.results_csv import COLUMNS, append_result, read_results
+from engine.runs.results_csv import COLUMNS, append_result
 from engine.storage.locks import Lock
+
+
+def read_results(folder: Path) -> list[dict[str, str]]:
+    with (folder / "results.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def test_rows_are_added_in_order_with_all_columns(tmp_path: Path) -> None:
@@ -63,13 +68,10 @@ def test_what_is_no_table_of_runs_is_left_alone(tmp_path: Path, content: bytes) 
     with pytest.raises(RunError, match=r"results.csv: not a table of runs; move it") as info:
         append_result(tmp_path, {"run": "a"})
     assert "\n" not in str(info.value)
-    with pytest.raises(RunError, match="not a table of runs"):
-        read_results(tmp_path)
     assert path.read_bytes() == content
 
 
-def test_no_file_has_no_rows_and_an_empty_one_is_filled(tmp_path: Path) -> None:
-    assert read_results(tmp_path / "none") == []
+def test_an_empty_file_is_filled(tmp_path: Path) -> None:
     (tmp_path / "results.csv").touch()
     append_result(tmp_path, {"run": "a"})
     assert [row["run"] for row in read_results(tmp_path)] == ["a"]
@@ -127,4 +129,4 @@ def test_four_processes_at_once_lose_no_row(tmp_path: Path) -> None:
 def test_a_table_of_too_many_rows_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "results.csv").write_text("run\n" + "a\n" * 100_001)
     with pytest.raises(RunError, match="more than 100,000 rows"):
-        read_results(tmp_path)
+        append_result(tmp_path, {"run": "b"})
