@@ -1,6 +1,6 @@
 """The objects that a config names: data, network, loss, optimizer, schedule, callbacks."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +41,17 @@ class Sources:
     validation: Batches
     test: Batches
     digests: dict[str, str]
+
+    def warnings(self) -> Iterator[str]:
+        """What is likely to be a mistake in the samples, in a line each."""
+        for what, batches in (("training", self.train), ("validation", self.validation)):
+            classes = batches.classes
+            if len(classes) == 1 and batches.samples_per_epoch > 1:
+                name = self.dataset.classes[classes[0]]
+                yield (
+                    f"all {batches.samples_per_epoch:,} {what} samples are of class {name!r}: its "
+                    "accuracy says nothing about the others; raise data.limit"
+                )
 
 
 def config_of(run: Path, overrides: Sequence[str] = (), *, allow_outside: bool = False) -> Config:

@@ -316,17 +316,8 @@ class TrainingSession:
                 self.warn(str(advice))
             else:
                 self._emit(Remarked(advice.key, str(advice), self.progress.epoch, advice.level))
-        for what, batches in (
-            ("training", self.sources.train),
-            ("validation", self.sources.validation),
-        ):
-            classes = batches.classes
-            if len(classes) == 1 and batches.samples_per_epoch > 1:
-                name = self.sources.dataset.classes[classes[0]]
-                self.warn(
-                    f"all {batches.samples_per_epoch:,} {what} samples are of class {name!r}: its "
-                    "accuracy says nothing about the others; raise data.limit"
-                )
+        for warning in self.sources.warnings():
+            self.warn(warning)
 
     def _end(self, status: Status, reason: str, test: Logs) -> Ended:
         progress = self.progress
