@@ -1,9 +1,12 @@
-"""Numbers as people read them: one function for each kind, for commands, messages and the app.
+"""Numbers as text: one function for each kind, for commands, messages, files and the app.
 
-Every function takes any float; what is not finite is a word.
+Those for people take any float, and write a word for what is not finite; ``exact`` and
+``null_for_nan`` are for files.
 """
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 MISSING = "–"
 
@@ -86,6 +89,23 @@ def duration(seconds: float) -> str:
     if hours >= 100:
         return f"{significant(seconds / 86400)} days"
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def exact(value: float | None) -> str:
+    """The shortest text that reads back as the same float; empty for None, NaN and infinity."""
+    number = math.nan if value is None else float(value)
+    return repr(number) if math.isfinite(number) else ""
+
+
+def null_for_nan(value: Any) -> Any:
+    """The same value for JSON: None for NaN and infinity, and plain numbers for NumPy's."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        return {key: null_for_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [null_for_nan(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _word(value: float) -> str:

@@ -8,7 +8,7 @@ from engine.config.advice import Advice, advise
 from engine.config.catalog import list_configs
 from engine.config.diff import MISSING, differences
 from engine.config.dump import config_hash, dump, inline
-from engine.config.errors import ConfigProblems, Mark, Problem
+from engine.config.errors import ConfigProblems, Mark, Problem, value_at
 from engine.config.fields import Field, fields, json_schema
 from engine.config.loader import load, loads, locate, read_raw, read_stream, read_text
 from engine.config.schema import Augment, CheckpointEvery, Config, Data, Train, Warmup
@@ -44,4 +44,5 @@ __all__ = [
     "read_values",
     "remove_value",
     "set_value",
+    "value_at",
 ]

@@ -1,8 +1,9 @@
 """Problems of a config: the place, what was expected, and the error that lists them all."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from engine.errors import ConfigError
 from engine.sanitize import printable
@@ -39,9 +40,17 @@ def shown(value: object) -> str:
     return printable(str(value))
 
 
-def value_at(data: object, path: KeyPath) -> object:
-    """The value at a path in dicts and lists, None if there is none."""
-    for part in path:
+def parse_path(key: str) -> KeyPath:
+    """``callbacks.0.checkpoint`` as ``("callbacks", 0, "checkpoint")``; empty if it is not one."""
+    parts = key.strip().split(".")
+    if not all(parts):
+        return ()
+    return tuple(int(part) if re.fullmatch("[0-9]{1,9}", part) else part for part in parts)
+
+
+def value_at(data: object, path: KeyPath | str) -> Any:
+    """The value at a path, or at a dotted one, in dicts and lists; None if there is none."""
+    for part in parse_path(path) if isinstance(path, str) else path:
         if isinstance(data, dict):
             data = data.get(part)
         elif isinstance(data, list) and isinstance(part, int) and part < len(data):

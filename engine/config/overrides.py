@@ -1,6 +1,5 @@
 """``--set train.lr=0.1``: values from the command line over those of the file."""
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ from engine.config.errors import (
     Mark,
     Problem,
     dotted,
+    parse_path,
     printable,
     shown,
 )
@@ -49,14 +49,6 @@ def apply(document: Document, overrides: Sequence[str]) -> None:
 def _label(override: str) -> str:
     """What an override is called in messages."""
     return f"--set {printable(override)}"
-
-
-def parse_path(key: str) -> KeyPath:
-    """``callbacks.0.checkpoint`` as ``("callbacks", 0, "checkpoint")``; empty if it is not one."""
-    parts = key.strip().split(".")
-    if not all(parts):
-        return ()
-    return tuple(int(part) if re.fullmatch("[0-9]{1,9}", part) else part for part in parts)
 
 
 def _read_value(text: str, path: KeyPath, mark: Mark, document: Document) -> Document | None:

@@ -14,12 +14,12 @@ from engine.config.errors import (
     ConfigProblems,
     KeyPath,
     dotted,
+    parse_path,
     printable,
     shown,
     value_at,
 )
 from engine.config.fields import section_at
-from engine.config.overrides import parse_path
 from engine.config.yaml_reader import read
 from engine.errors import ConfigError
 

@@ -1,11 +1,12 @@
 """Results of a gradient check."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from engine.layers import shape_text
+from engine.numbers import null_for_nan
+from engine.text_table import table
 
 Verdict = Literal["ok", "zero", "undecided", "FAILED"]
 Outcome = Literal["passed", "undecided", "stopped", "FAILED"]
@@ -136,7 +137,7 @@ class Report:
         }
 
     def __str__(self) -> str:
-        lines = _table(self.rows)
+        lines = [_table(self.rows)]
         lines += [f"problem: {problem}" for problem in self.problems]
         return "\n".join([*lines, self.summary()])
 
@@ -156,23 +157,20 @@ class Report:
 
 def row_to_json(row: Row) -> dict[str, Any]:
     """A row as plain JSON; a number that is not finite is null."""
-    plain = asdict(row) | {"shape": list(row.shape)}
+    plain = asdict(row)
     del plain["measured"]
-    plain["index"] = None if row.index is None else list(row.index)
-    for key in ("error", "analytic", "numeric"):
-        plain[key] = plain[key] if math.isfinite(plain[key]) else None
-    return plain
+    return dict(null_for_nan(plain))
 
 
 _HEADER = (
     "layer", "", "tensor", "shape", "checked", "kinks",
     "rel. error", "worst at", "analytic", "numeric", "verdict",
 )  # fmt: skip
-_RIGHT = {4, 5, 6, 8, 9}
+_SIDES = "llllrrrlrrl"
 
 
-def _table(rows: Sequence[Row]) -> list[str]:
-    cells = [_HEADER] + [
+def _table(rows: Sequence[Row]) -> str:
+    cells = [
         (
             row.layer,
             row.kind,
@@ -188,14 +186,7 @@ def _table(rows: Sequence[Row]) -> list[str]:
         )
         for row in rows
     ]
-    widths = [max(len(line[i]) for line in cells) for i in range(len(_HEADER))]
-    return [
-        "  ".join(
-            text.rjust(width) if i in _RIGHT else text.ljust(width)
-            for i, (text, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in cells
-    ]
+    return table(_HEADER, cells, _SIDES)
 
 
 def _share(row: Row) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from engine.arrays import Shape
 from engine.layers.layer import Layer
+from engine.text_table import table
 
 
 @dataclass(frozen=True)
@@ -74,12 +75,7 @@ class Summary:
             f"{self.multiply_adds:,}",
             f"{self.activation_bytes / 1024:,.1f} KB",
         )
-        widths = [max(len(line[i]) for line in (header, *body, total)) for i in range(6)]
-        lines = []
-        for line in (header, *body, total):
-            left = [text.ljust(width) for text, width in zip(line[:3], widths[:3], strict=True)]
-            right = [text.rjust(width) for text, width in zip(line[3:], widths[3:], strict=True)]
-            lines.append("  ".join(left + right).rstrip())
+        lines = table(header, [*body, total], "lllrrr").split("\n")
         rule = "─" * max(map(len, lines))
         return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
 

@@ -5,7 +5,6 @@ results, what the bits depend on), ``metrics.csv``, ``checkpoints/`` and the loc
 """
 
 import json
-import math
 import os
 import re
 import secrets
@@ -20,6 +19,7 @@ from typing import Any
 from engine import paths
 from engine.checkpoints.retention import CheckpointStore
 from engine.errors import RunError, UnreadableRunError
+from engine.numbers import null_for_nan
 from engine.runs import metrics_csv
 from engine.runs.record import STATUSES, check_record, format_time
 from engine.storage import atomic
@@ -175,7 +175,7 @@ class RunDir:
         """
         if record.get("status") not in STATUSES:
             raise ValueError(f"status is {record.get('status')!r}, expected one of {STATUSES}")
-        self._write(RECORD, json.dumps(_finite(record), indent=2, allow_nan=False) + "\n")
+        self._write(RECORD, json.dumps(null_for_nan(record), indent=2, allow_nan=False) + "\n")
 
     def read_record(self) -> dict[str, Any]:
         """What ``run.json`` holds.
@@ -283,7 +283,7 @@ def read_record(folder: Path) -> dict[str, Any]:
     """What the ``run.json`` of a run directory holds; ``RunError`` says why it cannot be read."""
     path = folder / RECORD
     try:
-        record = _finite(json.loads(_read_text(path)))
+        record = null_for_nan(json.loads(_read_text(path)))
     except (ValueError, RecursionError) as exc:
         raise UnreadableRunError(f"{path}: not JSON") from exc
     try:
@@ -301,14 +301,3 @@ def _read_text(path: Path) -> str:
         raise UnreadableRunError(f"{path}: {exc.strerror or exc}") from exc
     except UnicodeDecodeError as exc:
         raise UnreadableRunError(f"{path}: not UTF-8") from exc
-
-
-def _finite(value: Any) -> Any:
-    """The same JSON with null in place of NaN and infinity."""
-    if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

@@ -5,7 +5,6 @@ the number of workers, kills and resumes never change them.
 """
 
 import hashlib
-import os
 import platform
 import subprocess
 import sys
@@ -18,6 +17,7 @@ import numpy as np
 import threadpoolctl
 
 import engine
+from engine.parallel.workers import usable_cores
 
 
 def environment() -> dict[str, Any]:
@@ -40,7 +40,7 @@ def environment() -> dict[str, Any]:
         "cpu": _cpu_model(),
         "machine": platform.machine(),
         "platform": platform.platform(),
-        "cores": _cores(),
+        "cores": usable_cores(),
     }
 
 
@@ -86,9 +86,3 @@ def _cpu_model() -> str:
             answer = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)
             return answer.stdout.strip()
     return platform.processor() or platform.machine()
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from engine.config.schema import MAX_EPOCHS
+from engine.numbers import exact
 from engine.storage import atomic
 
 COLUMNS = (
@@ -103,13 +104,8 @@ def read(path: Path) -> list[dict[str, Value]]:
 
 
 def _line(row: Mapping[str, Value]) -> str:
-    fields = [str(int(row["epoch"] or 0)), *(_field(row.get(name)) for name in COLUMNS[1:])]
+    fields = [str(int(row["epoch"] or 0)), *(exact(row.get(name)) for name in COLUMNS[1:])]
     return ",".join(fields) + "\n"
-
-
-def _field(value: Value) -> str:
-    number = math.nan if value is None else float(value)
-    return repr(number) if math.isfinite(number) else ""
 
 
 def _number(field: str) -> float | None:

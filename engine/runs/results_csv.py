@@ -2,12 +2,12 @@
 
 import csv
 import io
-import math
 from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
 
 from engine.errors import RunError
+from engine.numbers import exact
 from engine.storage import atomic
 from engine.storage.locks import Lock, LockHeldError
 
@@ -105,7 +105,4 @@ def _read(path: Path) -> tuple[list[str], list[dict[str, str]]]:
 
 
 def _field(value: Value) -> str:
-    if isinstance(value, str | int):
-        return str(value)
-    number = math.nan if value is None else float(value)
-    return repr(number) if math.isfinite(number) else ""
+    return str(value) if isinstance(value, str | int) else exact(value)

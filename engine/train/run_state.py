@@ -10,6 +10,7 @@ from engine.arrays import Array
 from engine.callbacks import Callback
 from engine.checkpoints.checkpoint import Checkpoint
 from engine.errors import CheckpointError
+from engine.numbers import null_for_nan
 from engine.runs.provenance import KEY, Provenance
 from engine.schedulers import Scheduler
 from engine.storage.untrusted_json import check_alike, check_logs, check_rates
@@ -116,11 +117,11 @@ class RunState:
         """The rest of the state as JSON. A metric that is not finite is null."""
         return {
             "kind": "run",
-            "progress": _without_nan(asdict(self.progress)),
-            "history": _without_nan(self.history),
+            "progress": null_for_nan(asdict(self.progress)),
+            "history": null_for_nan(self.history),
             "optimizer": {"t": self.trainer.optimizer.t, "lr": self.trainer.optimizer.lr},
-            "scheduler": _without_nan(self.scheduler.state_dict()),
-            "callbacks": _without_nan([c.state_dict() for c in self.callbacks]),
+            "scheduler": null_for_nan(self.scheduler.state_dict()),
+            "callbacks": null_for_nan([c.state_dict() for c in self.callbacks]),
             KEY: self.provenance.to_json(),
         }
 
@@ -160,14 +161,6 @@ class RunState:
         vars(self.progress).update(vars(progress))
         self.history[:] = history
         self.provenance = provenance
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_without_nan(item) for item in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def _read_progress(meta: Mapping[str, Any]) -> tuple[Progress, list[dict[str, float]]]:

@@ -6,11 +6,13 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine import numbers
+from engine.numbers import exact, null_for_nan
 
 ROOT = Path(__file__).parents[2]
 
@@ -114,3 +116,34 @@ def test_numbers_are_written_in_one_place(path: Path) -> None:
             assert not re.search(r"(?<!,)\.?\d*[eg]$|\.[1-9]\d*f$", spec), (
                 f"line {node.lineno}: {spec} instead of a function of engine/numbers.py"
             )
+
+
+def test_what_is_not_finite_is_null_in_json_and_numpy_is_plain() -> None:
+    value = {
+        "loss": math.nan,
+        "list": [math.inf, 1, True, None],
+        "scalar": np.float32(0.5),
+        "array": np.array([[1, 2]]),
+        "nan": np.array([np.nan]),
+        "tuple": ("x",),
+        "path": Path("a/b"),
+    }
+    assert null_for_nan(value) == {
+        "loss": None,
+        "list": [None, 1, True, None],
+        "scalar": 0.5,
+        "array": [[1, 2]],
+        "nan": [None],
+        "tuple": ["x"],
+        "path": Path("a/b"),
+    }
+
+
+@given(value=st.floats(allow_nan=False, allow_infinity=False))
+def test_an_exact_number_reads_back_as_the_same_float(value: float) -> None:
+    assert float(exact(value)) == value
+
+
+@pytest.mark.parametrize("value", [None, math.nan, math.inf, -math.inf])
+def test_no_number_is_an_empty_field(value: float | None) -> None:
+    assert exact(value) == ""

@@ -1,13 +1,13 @@
 """Output of commands: data to stdout, narration to stderr."""
 
 import json
-import math
 import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Protocol, TextIO
 
+from engine.numbers import null_for_nan
 from engine.sanitize import visible
 
 
@@ -71,7 +71,7 @@ class Output:
     def json(self, value: Mapping[str, Any] | Sequence[Any]) -> None:
         """Write data as a line of JSON; nothing without ``--json``."""
         if self.as_json:
-            self._write_data(json.dumps(jsonable(value), allow_nan=False))
+            self._write_data(json.dumps(null_for_nan(value), default=str, allow_nan=False))
 
     def say(self, text: str) -> None:
         """Write narration; nothing under ``--quiet``."""
@@ -121,32 +121,3 @@ def _discard(stream: TextIO) -> None:
     """Redirect a stream, with what is still in its buffer, to the null device."""
     with suppress(OSError, ValueError), open(os.devnull, "w") as nowhere:
         os.dup2(nowhere.fileno(), stream.fileno())
-
-
-def jsonable(value: Any) -> Any:
-    """A value for JSON: None for numbers that are not finite, plain numbers for NumPy's."""
-    if isinstance(value, Mapping):
-        return {str(key): jsonable(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [jsonable(item) for item in value]
-    if hasattr(value, "tolist"):
-        return jsonable(value.tolist())
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    return str(value)
-
-
-def table(header: Sequence[str], rows: Sequence[Sequence[str]], right: str = "") -> str:
-    """A text table with aligned columns; ``right`` holds an ``r`` or ``l`` for each column."""
-    lines = [header, *rows]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
-    sides = right.ljust(len(header), "l")
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if side == "r" else cell.ljust(width)
-            for cell, width, side in zip(line, widths, sides, strict=True)
-        ).rstrip()
-        for line in lines
-    )

@@ -147,7 +147,7 @@ def _show_growth(found: "Growth", out: "Output") -> None:
 
 
 def _layer_table(rows: "Sequence[LayerTime]") -> str:
-    from tui.cli.output import table
+    from engine.text_table import table
 
     cells: list[tuple[str, ...]] = [
         (

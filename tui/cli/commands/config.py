@@ -39,7 +39,7 @@ def run(options: argparse.Namespace, out: "Output") -> int:
 def list_all(out: "Output") -> int:
     """Print the configs that ship with the project, and those in ./configs."""
     from engine.config import ConfigProblems, list_configs, load
-    from tui.cli.output import table
+    from engine.text_table import table
 
     rows = []
     for path in list_configs():

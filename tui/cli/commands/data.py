@@ -37,7 +37,7 @@ def run(options: argparse.Namespace, out: "Output") -> int:
 def list_datasets(root: "Path | None", out: "Output") -> int:
     """Print all data sets, and the folders of those that are on this machine."""
     from engine.data import DATASETS, locate
-    from tui.cli.output import table
+    from engine.text_table import table
 
     rows = []
     for name, info in DATASETS.items():
@@ -92,7 +92,7 @@ def verify_dataset(name: str, root: "Path | None", out: "Output") -> int:
     """
     from engine.data import how_to_get, verify
     from engine.errors import ExitCode
-    from tui.cli.output import table
+    from engine.text_table import table
 
     states = verify(name, root)
     for file in states:

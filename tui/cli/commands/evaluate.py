@@ -69,7 +69,7 @@ def evaluate(config: "Config", weights: "Path", out: "Output") -> int:
 
 def _report(found: "Measurement") -> str:
     from engine.numbers import metric
-    from tui.cli.output import table
+    from engine.text_table import table
 
     per_class = [
         (name, metric(precision), metric(recall), metric(f1), f"{support:,}")

@@ -60,7 +60,7 @@ def list_all(root: "Path", out: "Output") -> int:
     """Print all runs, the newest first."""
     from engine.runs.progress import up_to_date
     from engine.services.runs import runs_in
-    from tui.cli.output import table
+    from engine.text_table import table
 
     rows = []
     for info in map(up_to_date, runs_in(root)):
@@ -97,7 +97,7 @@ def show(root: "Path", name: str, out: "Output") -> int:
     from engine.runs.directory import RunDir
     from engine.runs.progress import rates_by_hand, shown_rates, up_to_date
     from engine.services.runs import find_run
-    from tui.cli.output import table
+    from engine.text_table import table
 
     info = up_to_date(find_run(root, name))
     metrics = RunDir.view(info.path).read_metrics()
@@ -126,7 +126,7 @@ def compare(root: "Path", names: Sequence[str], out: "Output") -> int:
     from engine.runs.directory import RunDir
     from engine.runs.progress import rates_by_hand, shown_rates, up_to_date
     from engine.services.runs import find_run
-    from tui.cli.output import table
+    from engine.text_table import table
 
     infos = [up_to_date(find_run(root, name)) for name in names]
     configs = [RunDir.view(info.path).read_config().splitlines() for info in infos]

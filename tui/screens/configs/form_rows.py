@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from engine.callbacks import CALLBACKS
-from engine.config import ConfigProblems, Field, fields, inline, read_values
+from engine.config import ConfigProblems, Field, fields, inline, read_values, value_at
 from engine.schedulers import SCHEDULERS
 from tui.state.document import DEFAULT, ConfigDocument
 
@@ -191,18 +191,6 @@ def _switch_state(document: ConfigDocument, row: FormRow) -> str:
         return "on"
     name = value_at(value, "name")
     return _SCHEDULER_ALIASES.get(name, name) if isinstance(name, str) else "?"
-
-
-def value_at(values: Any, path: str) -> Any:
-    """The value at a dotted path, None if there is none."""
-    for part in path.split("."):
-        if isinstance(values, dict):
-            values = values.get(part)
-        elif isinstance(values, list) and part.isdecimal() and int(part) < len(values):
-            values = values[int(part)]
-        else:
-            return None
-    return values
 
 
 # -- changing -------------------------------------------------------------------------------
