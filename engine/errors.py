@@ -1,4 +1,4 @@
-"""Every error that the engine raises on purpose: one line that says what, where and what to do."""
+"""Errors of the engine and their exit codes; each message is one line with the next step."""
 
 from collections.abc import Sequence
 from enum import IntEnum
@@ -47,7 +47,7 @@ class Diverged(RunError):
         epoch, step: where, both from 0; no step if it was seen after the epoch's last one.
         lr: the learning rate of that step.
         source: what first was not finite, ``layer 3 Conv2D(6→16, k=5)`` or ``the images``; None
-            if only gradients are not, or nobody knows.
+            if only gradients are not, or unknown.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What a session tells those who watch it: rare things, as typed messages.
+"""Events of a training session: rare occurrences, as typed messages.
 
 They are called in the thread that trains. The metrics of every step are not events; watchers
 poll ``session.metric_buffer`` for them.
@@ -14,7 +14,7 @@ Status = Literal["finished", "stopped", "diverged", "failed"]
 
 @dataclass(frozen=True)
 class Started:
-    """The data is loaded and training begins (or goes on, at ``epoch`` and ``step``).
+    """The data is loaded and training begins, or resumes at ``epoch`` and ``step``.
 
     ``finished`` if the run is over already, and nothing is left to train.
     """
@@ -33,7 +33,7 @@ class Started:
 
     @property
     def resumed(self) -> str:
-        """In words, where a resumed run goes on; empty for one from its start."""
+        """Where a resumed run continues, in words; empty for one from its start."""
         if self.finished:
             return f"finished already after epoch {self.epoch}: nothing is left to train"
         done = [f"epoch {self.epoch}"] if self.epoch else []
@@ -63,7 +63,7 @@ class CheckpointSaved:
 
 @dataclass(frozen=True)
 class LearningRateChanged:
-    """Somebody changed the learning rate while it trains."""
+    """The learning rate was changed during training."""
 
     step: int
     lr: float
@@ -78,7 +78,7 @@ class Warned:
 
 @dataclass(frozen=True)
 class Remarked:
-    """Something to know about how a run goes.
+    """A remark on the course of training.
 
     Attributes:
         rule: which of the rules has something to say.

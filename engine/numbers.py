@@ -12,7 +12,7 @@ MISSING = "–"
 
 
 def metric(value: float | None, digits: int = 4) -> str:
-    """A loss or an accuracy, with a fixed number of decimals where it is of a usual size.
+    """Format a loss or an accuracy, with fixed decimals in the usual range.
 
     ``–`` for None; the very small and the very large have three digits: ``1.23e21``.
     """
@@ -24,7 +24,7 @@ def metric(value: float | None, digits: int = 4) -> str:
 
 
 def significant(value: float, digits: int = 3) -> str:
-    """A rate or a size, with so many digits that count: ``0.00126``, ``5e-5``, ``1.5e21``."""
+    """Format with significant digits: ``0.00126``, ``5e-5``, ``1.5e21``."""
     if not value or not math.isfinite(value):
         return _word(value) or "0"
     if not 1e-4 <= abs(value) < 10.0 ** max(digits, 5):
@@ -34,7 +34,7 @@ def significant(value: float, digits: int = 3) -> str:
 
 
 def exponent(value: float, digits: int = 1) -> str:
-    """A number as a power of ten, without padding: ``4.7e-9``."""
+    """Format in scientific notation, without padding: ``4.7e-9``."""
     if not value or not math.isfinite(value):
         return _word(value) or "0"
     mantissa, power = f"{value + 0.0:.{digits}e}".split("e")
@@ -42,7 +42,7 @@ def exponent(value: float, digits: int = 1) -> str:
 
 
 def short(value: float) -> str:
-    """A weight in at most six characters: ``-0.003``, ``12.35``, ``-4e-5``, ``1.2e21``."""
+    """Format in at most six characters: ``-0.003``, ``12.35``, ``-4e-5``, ``1.2e21``."""
     if not math.isfinite(value):
         return _word(value)
     size = abs(value)
@@ -56,28 +56,28 @@ def short(value: float) -> str:
 
 
 def percent(share: float, digits: int = 2) -> str:
-    """A share in percent, with so many digits that count: ``0.12%``, ``35%``, ``4e-5%``."""
+    """Format a fraction in percent, with significant digits: ``0.12%``, ``35%``, ``4e-5%``."""
     if not math.isfinite(share):
         return _word(share)
     return f"{significant(100 * share, digits)}%"
 
 
 def count(number: float) -> str:
-    """An amount in few characters: 61,706 stays, 11,173,962 is ``11.2 M``."""
+    """Format a count: 61,706 stays, 11,173,962 is ``11.2 M``."""
     if abs(number) >= 999_999.5 and math.isfinite(number):
         return _scaled(number, 1000.0, "MGT", 1e6)
     return _word(number) or f"{number:,.0f}"
 
 
 def size(number: float) -> str:
-    """Bytes in few characters: ``11.2 MB``."""
+    """Format a size in bytes: ``11.2 MB``."""
     if not number >= 1 << 10 or not math.isfinite(number):
         return (_word(number) or f"{number:.0f}") + " B"
     return _scaled(number, 1024.0, "KMGT", 1024.0) + "B"
 
 
 def duration(seconds: float) -> str:
-    """A time in few characters: ``0.4 s``, ``12 s``, ``3:05``, ``1:02:03``; ``–`` if unknown."""
+    """Format a duration in seconds: ``0.4 s``, ``12 s``, ``3:05``, ``1:02:03``; else ``–``."""
     if not math.isfinite(seconds) or seconds < 0:
         return MISSING
     if seconds < 9.95:
@@ -92,13 +92,13 @@ def duration(seconds: float) -> str:
 
 
 def exact(value: float | None) -> str:
-    """The shortest text that reads back as the same float; empty for None, NaN and infinity."""
+    """Format so that the same float reads back; empty for None, NaN and infinity."""
     number = math.nan if value is None else float(value)
     return repr(number) if math.isfinite(number) else ""
 
 
 def null_for_nan(value: Any) -> Any:
-    """The same value for JSON: None for NaN and infinity, and plain numbers for NumPy's."""
+    """Convert a value for JSON: None for NaN and infinity, plain numbers for NumPy's."""
     if hasattr(value, "tolist"):
         value = value.tolist()
     if isinstance(value, Mapping):
@@ -109,14 +109,14 @@ def null_for_nan(value: Any) -> Any:
 
 
 def _word(value: float) -> str:
-    """What stands for a number that is not finite; empty for any other."""
+    """Word for a number that is not finite; empty for any other."""
     if math.isfinite(value):
         return ""
     return "nan" if math.isnan(value) else ("inf" if value > 0 else "-inf")
 
 
 def _trimmed(text: str) -> str:
-    """Without zeros behind the point."""
+    """Strip trailing zeros behind the point."""
     mantissa, mark, power = text.partition("e")
     if "." in mantissa:
         mantissa = mantissa.rstrip("0").rstrip(".")
@@ -124,7 +124,7 @@ def _trimmed(text: str) -> str:
 
 
 def _scaled(number: float, step: float, units: str, first: float) -> str:
-    """A number of the largest unit in which it is not below 1; the first stands for ``first``."""
+    """Format in the largest unit that keeps it above 1; ``first`` is the size of the first."""
     scaled, place = number / first, 0
     while abs(scaled) >= step * 0.9995 and place + 1 < len(units):
         scaled, place = scaled / step, place + 1

@@ -1,4 +1,4 @@
-"""Names of files with placeholders for the epoch and its metrics: ``net-{epoch:02d}.npz``.
+"""File name templates with placeholders for epoch and metrics: ``net-{epoch:02d}.npz``.
 
 As in Keras, epochs count from 1, and ``{{`` stands for a brace. What ``str.format`` would do
 beyond that, such as reading attributes, is refused.
@@ -19,7 +19,7 @@ _SAMPLE: Mapping[str, float] = {"epoch": 1, **dict.fromkeys(METRICS, 0.5)}
 
 
 def problem(text: str, names: tuple[str, ...]) -> str | None:
-    """What is wrong with a file's name, or None.
+    """Find the problem of a template; None if it is valid.
 
     Args:
         text: the name, with placeholders.
@@ -46,7 +46,7 @@ def problem(text: str, names: tuple[str, ...]) -> str | None:
 
 
 def fill(text: str, epoch: int, logs: Mapping[str, float]) -> str:
-    """The name of an epoch's file.
+    """Fill in the template of an epoch's file.
 
     Args:
         text: a name without a ``problem``.
@@ -57,10 +57,10 @@ def fill(text: str, epoch: int, logs: Mapping[str, float]) -> str:
 
 
 def below(folder: Path, name: Path) -> Path:
-    """The name of a file in a folder whose own braces are no placeholders."""
+    """Join a folder and a template; braces of the folder are escaped."""
     return Path(str(folder).replace("{", "{{").replace("}", "}}")) / name
 
 
 def sample(text: str) -> str:
-    """The name of a file that a name with placeholders may stand for."""
+    """Example of a file name that a template gives."""
     return fill(text, 1, _SAMPLE)

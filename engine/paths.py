@@ -1,4 +1,4 @@
-"""Paths that people type, in a dialog, an option, a config or a variable.
+"""Paths typed by users, in a dialog, an option, a config or a variable.
 
 Text becomes a ``Path`` here and nowhere else: ``parse`` for a path to read and for a folder,
 ``parse_file`` for a file to write. ``look_at`` and ``check_writable`` ask the disk. What cannot be
@@ -30,14 +30,14 @@ def home() -> Path | None:
 
 
 def parse(text: str, error: type[EngineError] = ConfigError) -> Path:
-    """The path that a text means; ``~`` and ``~user`` are expanded. The disk is not asked.
+    """Parse a path; ``~`` and ``~user`` are expanded. The disk is not accessed.
 
     Args:
         text: as it was typed.
         error: what to raise.
 
     Raises:
-        EngineError: it is empty, has a character that no name may have, or its ``~`` means nobody.
+        EngineError: it is empty, has a character that no name may have, or its ``~`` names no user.
     """
     if not text.strip():
         raise error("expected a path, got nothing")
@@ -66,7 +66,7 @@ def parse(text: str, error: type[EngineError] = ConfigError) -> Path:
 def parse_file(
     text: str, suffixes: Sequence[str] = (), error: type[EngineError] = ConfigError
 ) -> Path:
-    """The path of a file that a text names. The disk is not asked.
+    """Parse the path of a file. The disk is not accessed.
 
     Args:
         text: as it was typed.
@@ -86,7 +86,7 @@ def parse_file(
 
 
 def look_at(path: Path, error: type[EngineError] = ConfigError) -> Kind:
-    """What is at a path.
+    """Kind of file at a path.
 
     Raises:
         EngineError: the system does not say: a folder on the way may not be entered, the name is
@@ -104,7 +104,7 @@ def look_at(path: Path, error: type[EngineError] = ConfigError) -> Kind:
 
 
 def check_writable(path: Path, error: type[EngineError] = ConfigError) -> Kind:
-    """Say no before a file is written that cannot be; its folder need not be there yet.
+    """Check that a file can be written; its folder need not exist yet.
 
     Returns:
         ``file`` where there is one, to be replaced, ``missing`` where there is none.
@@ -132,7 +132,7 @@ def check_writable(path: Path, error: type[EngineError] = ConfigError) -> Kind:
 
 
 def absolute(path: Path, error: type[EngineError] = ConfigError) -> Path:
-    """The path from the root of the file system; links stay.
+    """Make a path absolute; links stay.
 
     Raises:
         EngineError: it is relative, and the working folder was removed.
@@ -141,7 +141,7 @@ def absolute(path: Path, error: type[EngineError] = ConfigError) -> Path:
 
 
 def real_path(path: Path) -> Path:
-    """The path without links, by which a file is known; as it is where the system cannot say.
+    """Resolve links, to identify a file; unchanged where the system cannot say.
 
     A relative path has no other one once the working folder was removed.
     """
@@ -152,20 +152,20 @@ def real_path(path: Path) -> Path:
 
 
 def reason(problem: Exception) -> str:
-    """Why the system refused a path, in a few words."""
+    """Reason why the system refused a path, in a few words."""
     if isinstance(problem, OSError):
         return problem.strerror or str(problem)
     return "not a path"
 
 
 def written(path: Path) -> str:
-    """The text that ``parse``, as an argument on the command line, takes for this path."""
+    """Write a path so that ``parse`` reads it back as a command-line argument."""
     text = str(path)
     return f"./{text}" if text.startswith(("~", "-")) else text
 
 
 def quote(text: str) -> str:
-    """A word as it is typed into a shell, in one line of characters that can be copied."""
+    """Quote a word for a shell, in one line of printable characters."""
     if text.isprintable():
         return shlex.quote(text)
     return "$'" + "".join(map(_escaped, text)) + "'"
@@ -189,7 +189,7 @@ def _escaped(character: str) -> str:
 
 
 def _shown(path: str | Path) -> str:
-    """A path in a message: in one line, not too long, without what acts on a terminal."""
+    """Format a path for a message: one line, cut, safe for a terminal."""
     text = str(path)
     if len(text) > _LONGEST:
         text = f"{text[: _LONGEST // 2]}…{text[-_LONGEST // 2 :]}"

@@ -1,4 +1,4 @@
-"""Where the files that ship with the project lie: the configs and the bundled data set."""
+"""Files that ship with the project: configs and the bundled data set."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def shipped(*parts: str) -> Path:
-    """The path of something that ships with the project; whether it exists is not checked.
+    """Path of a file that ships with the project; its existence is not checked.
 
     A wheel carries those files inside the package, in ``engine/_shipped``; a checkout has them
     at its root.

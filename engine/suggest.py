@@ -1,4 +1,4 @@
-"""'Did you mean': the name that a misspelt one was meant to be, wherever names are typed."""
+"""'Did you mean': suggestions for misspelt names."""
 
 from collections.abc import Iterable
 
@@ -6,7 +6,7 @@ _LONGEST = 64  # difflib is quadratic
 
 
 def did_you_mean(word: object, choices: Iterable[str]) -> str | None:
-    """The choice that a misspelt word was meant to be, or None."""
+    """Find the choice closest to a misspelt word; None if none is close."""
     if not isinstance(word, str) or len(word) > _LONGEST:
         return None
     import difflib  # only where something is misspelt
@@ -17,6 +17,6 @@ def did_you_mean(word: object, choices: Iterable[str]) -> str | None:
 
 
 def suggestion(word: object, choices: Iterable[str]) -> str:
-    """The end of a message about a misspelt word: `` Did you mean 'x'?``, or nothing."""
+    """End of a message about a misspelt word: `` Did you mean 'x'?``, or empty."""
     close = did_you_mean(word, choices)
     return f" Did you mean '{close}'?" if close else ""

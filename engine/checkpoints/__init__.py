@@ -1,4 +1,4 @@
-"""Checkpoints: arrays and facts in one file, and which of them are kept.
+"""Checkpoints: arrays and metadata in one file, and their retention.
 
 * ``archive`` - the ``.npz`` container, read without trust.
 * ``checkpoint`` - a checkpoint written and read.

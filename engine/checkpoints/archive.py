@@ -1,4 +1,4 @@
-"""The bytes of a checkpoint: an .npz of which every byte follows from its manifest and its arrays.
+"""Format of a checkpoint: an .npz whose every byte follows from its manifest and arrays.
 
 A checkpoint is a zip archive, stored without compression. The first member is ``manifest.json``:
 format version, the run's counters and settings (``meta``), and name, dtype, shape, CRC-32 and
@@ -63,12 +63,12 @@ _MAX_NAME, _MAX_DIMENSIONS, _MAX_ARRAYS = 250, 32, 65000
 
 
 class FormatError(ValueError):
-    """Bytes that are not a checkpoint, or state that cannot become one; the message says why."""
+    """Bytes are not a checkpoint, or state cannot be stored as one; the message says why."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One array of a checkpoint: what it is, without its values."""
+    """Manifest entry of one array."""
 
     name: str
     dtype: str
@@ -83,7 +83,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where everything lies in the file.
+    """Layout of a checkpoint file.
 
     Attributes:
         manifest: the first bytes of the file: the manifest with the header before it.
@@ -100,7 +100,7 @@ class Layout:
 
 
 def check_name(name: object) -> str:
-    """The name of an array, if it can be one."""
+    """Check the name of an array; raise FormatError if it is invalid."""
     if not isinstance(name, str) or len(name) > _MAX_NAME or not _NAME.fullmatch(name):
         raise FormatError(f"{literal(name)} cannot be the name of an array")
     # ``np.load`` takes '.npy' off, and unzip must stay in its folder.
@@ -111,7 +111,7 @@ def check_name(name: object) -> str:
 
 
 def describe(name: str, array: np.ndarray) -> Entry:
-    """The entry of an array that is in C order and in the dtype of ``DTYPES``."""
+    """Make the entry of an array in C order with a dtype of ``DTYPES``."""
     dtype, values = array.dtype.newbyteorder("=").name, raw(array)
     header = npy_header(dtype, array.shape)
     digest = hashlib.sha256(values).hexdigest()
@@ -119,12 +119,12 @@ def describe(name: str, array: np.ndarray) -> Entry:
 
 
 def raw(array: np.ndarray) -> memoryview:
-    """The bytes of an array in C order, without a copy."""
+    """Bytes of an array in C order, without a copy."""
     return array.reshape(-1).view(np.uint8).data
 
 
 def npy_header(dtype: str, shape: tuple[int, ...]) -> bytes:
-    """What comes before the values in a .npy file, version 1.0.
+    """Header of a .npy file, version 1.0.
 
     NumPy's own writer pads differently from release to release, so it is not used here.
     """
@@ -135,7 +135,7 @@ def npy_header(dtype: str, shape: tuple[int, ...]) -> bytes:
 
 
 def encode_manifest(meta: Mapping[str, JSON], entries: Sequence[Entry]) -> bytes:
-    """The manifest's JSON: sorted keys, no spaces, ASCII, one byte sequence for one content.
+    """Encode the manifest as canonical JSON: sorted keys, no spaces, ASCII.
 
     Raises:
         FormatError: ``meta`` is not plain JSON (NaN and infinity are not), or too large.
@@ -154,7 +154,7 @@ def encode_manifest(meta: Mapping[str, JSON], entries: Sequence[Entry]) -> bytes
 
 
 def decode_manifest(content: bytes) -> tuple[dict[str, Any], list[Entry]]:
-    """Meta and entries of a manifest; anything but what ``encode_manifest`` writes is refused.
+    """Decode a manifest into meta and entries; only ``encode_manifest``'s output is accepted.
 
     Raises:
         FormatError: with the reason.
@@ -183,7 +183,7 @@ def decode_manifest(content: bytes) -> tuple[dict[str, Any], list[Entry]]:
 
 
 def layout(manifest: bytes, entries: Sequence[Entry]) -> Layout:
-    """Every byte of the file but the arrays' values.
+    """Compute every byte of the file but the arrays' values.
 
     Raises:
         FormatError: the file would be larger than ``SIZE_LIMIT``.

@@ -1,8 +1,8 @@
-"""Checkpoints: the arrays and the counters of a run in one file that cannot lie.
+"""Checkpoints: arrays and counters of a run in one verified file.
 
 The file is an .npz that ``np.load`` reads, with a manifest inside (see ``archive``). Nothing is
-ever pickled. A file that was truncated, changed in any single bit, or made by someone who wishes
-no good is refused in one line, before anything of a size that the file chose is allocated.
+ever pickled. A file that was truncated, changed in any single bit, or forged is refused in one
+line, before anything of a size that the file chose is allocated.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ _LISTED = 3  # problems named in one message
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a checkpoint holds.
+    """Content of a checkpoint.
 
     Attributes:
         meta: counters, settings and history: plain JSON.
@@ -57,7 +57,7 @@ def save(
         arrays: bool, uint8, int32, int64, float32 or float64, of any layout in memory. Names are
             made of ``A-Z a-z 0-9 _ . -``, with ``/`` between parts: ``model/0.weight``.
         meta: plain JSON without NaN and infinity. Tuples come back as lists.
-        follow_symlinks: see ``durable.write_atomic``.
+        follow_symlinks: see ``atomic.write_atomic``.
 
     Raises:
         CheckpointError: the state cannot be stored, holds a number that is not finite (unless
@@ -126,7 +126,7 @@ def load(
 
 
 def read_meta(path: atomic.StrPath) -> dict[str, Any]:
-    """The ``meta`` of a checkpoint; the arrays are not read, and not verified.
+    """Read the ``meta`` of a checkpoint; the arrays are neither read nor verified.
 
     Raises:
         CheckpointError: missing, unreadable, truncated, or with a damaged manifest.
@@ -141,12 +141,12 @@ def read_meta(path: atomic.StrPath) -> dict[str, Any]:
 
 
 def expected(arrays: Mapping[str, np.ndarray]) -> dict[str, tuple[np.dtype, tuple[int, ...]]]:
-    """The table for ``load`` that fits these arrays."""
+    """Table of dtypes and shapes for ``load`` that fits these arrays."""
     return {name: (array.dtype, array.shape) for name, array in arrays.items()}
 
 
 def _storable(name: str, array: np.ndarray) -> np.ndarray:
-    """The array in C order and in a dtype of the format; copied only where it has to be."""
+    """Convert an array to C order and a dtype of the format, without a copy if possible."""
     plain = np.asarray(array)
     kind = plain.dtype.newbyteorder("=").name
     if kind not in archive.DTYPES:
@@ -164,7 +164,7 @@ def _check_finite(arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def _read_plan(file: BinaryIO) -> tuple[dict[str, Any], Layout, int]:
-    """Meta, the layout that the manifest dictates, and where its tail begins."""
+    """Read meta, the layout that the manifest implies, and the offset of the tail."""
     size = os.fstat(file.fileno()).st_size
     if size == 0:
         raise FormatError("the file is empty")
@@ -182,7 +182,7 @@ def _read_plan(file: BinaryIO) -> tuple[dict[str, Any], Layout, int]:
 
 
 def _compare(file: BinaryIO, offset: int, content: bytes, problem: str) -> None:
-    """Check what lies at ``offset``; the file is then positioned behind it."""
+    """Compare the bytes at ``offset``; the file is then positioned behind them."""
     file.seek(offset)
     if file.read(len(content)) != content:
         raise FormatError(problem)

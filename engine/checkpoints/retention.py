@@ -1,4 +1,4 @@
-"""The checkpoints of one run: the last two and the best.
+"""Retention of a run's checkpoints: the last two and the best.
 
 Nothing points at 'the latest': it is computed, as the highest step that validates. A damaged
 file therefore costs the steps since the one before it, and is reported, but never the run.
@@ -22,7 +22,7 @@ _STEP = re.compile(r"step-([0-9]{8,18})\.npz")
 
 
 class CheckpointStore:
-    """Checkpoints in one folder, ordered by step: no clock and no file time is ever asked.
+    """The checkpoints in one folder, ordered by step; clocks and file times do not count.
 
     One process at a time may save; the run directory's lock sees to that. Any number may read.
 
@@ -40,11 +40,11 @@ class CheckpointStore:
         return self.folder / "best.npz"
 
     def path(self, step: int) -> Path:
-        """The file of one step."""
+        """File of one step."""
         return self.folder / f"step-{step:08d}.npz"
 
     def steps(self) -> list[int]:
-        """The steps there are files of, ascending; links and foreign names are passed over.
+        """List the steps with a file, ascending; links and foreign names are passed over.
 
         Raises:
             CheckpointError: the folder cannot be read, or is a link. One that is missing has no
@@ -73,7 +73,7 @@ class CheckpointStore:
         *,
         best: bool = False,
     ) -> Path:
-        """Write the checkpoint of a step; older ones go only when it is safely on the disk.
+        """Write the checkpoint of a step; older ones are removed once it is on the disk.
 
         Args:
             step: optimizer steps taken, not negative.
@@ -104,7 +104,7 @@ class CheckpointStore:
         self._valid.discard(step)
         checkpoint.save(self.path(step), arrays, meta)
         self._valid.add(step)
-        with suppress(CheckpointError):  # a file too many harms nobody; the next save tries again
+        with suppress(CheckpointError):  # a file too many does no harm; the next save tries again
             self._prune(step)
         return self.path(step)
 
@@ -114,7 +114,7 @@ class CheckpointStore:
             raise CheckpointError(f"{self.folder}: it is a symbolic link; expected a folder")
 
     def latest(self, expect: Expected | None = None) -> tuple[Path, Checkpoint, list[str]] | None:
-        """The checkpoint with the highest step that validates.
+        """Load the valid checkpoint with the highest step.
 
         Args:
             expect: see ``checkpoint.load``.
@@ -137,11 +137,11 @@ class CheckpointStore:
             return self.path(step), content, skipped
         if skipped:
             more = f" (nor do {len(skipped) - 1} earlier ones)" if len(skipped) > 1 else ""
-            raise CheckpointError(f"no checkpoint to go on from: {skipped[0]}{more}")
+            raise CheckpointError(f"no checkpoint to resume from: {skipped[0]}{more}")
         return None
 
     def _prune(self, newest: int) -> None:
-        """Remove what is older than ``newest``, but for the latest other file that validates.
+        """Remove files older than ``newest``, except the latest other valid one.
 
         Later files are never touched: a run that went back to an earlier step leaves them, and
         whether they are any good is for ``latest`` to say.

@@ -1,4 +1,4 @@
-"""Likely mistakes in a config that can be run: reported beside the problems, never refused."""
+"""Advice on configs that can be run: likely mistakes, reported but never refused."""
 
 import math
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ class Advice:
 
     @property
     def key(self) -> str:
-        """The path as it is shown and typed."""
+        """Path of the key, dotted, as it is shown and typed."""
         return dotted(self.path)
 
     def __str__(self) -> str:
@@ -37,7 +37,7 @@ class Advice:
 
 
 def advise(config: Config) -> list[Advice]:
-    """All the advice on a config that can be run."""
+    """List the advice on a config that can be run."""
     return [advice for rule in RULES for advice in rule(config)]
 
 

@@ -1,4 +1,4 @@
-"""Which configs there are to choose from."""
+"""Catalog of the config files to choose from."""
 
 import os
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from engine.resources import shipped
 
 
 def list_configs(extra_dirs: Iterable[Path] = ()) -> list[Path]:
-    """The config files that ship with the project, those in ``./configs``, and those elsewhere.
+    """List the config files: shipped ones, then ``./configs``, then more folders.
 
     Args:
         extra_dirs: more folders to look into; one that cannot be read is passed over.

@@ -1,4 +1,4 @@
-"""What a schema cannot say: keys that have to fit each other, and shapes that have to fit."""
+"""Cross-checks beyond the schema: keys that depend on each other, shapes, memory."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -29,10 +29,10 @@ LONGEST_REASON = 400
 
 @dataclass(frozen=True)
 class Check:
-    """One question to a config that the schema accepts.
+    """A check of a config that the schema accepts.
 
     Attributes:
-        reads: the keys that the answer depends on; it is not asked while one of them is wrong.
+        reads: the keys that the answer depends on; the check is skipped while one of them is wrong.
         ask: yields what is wrong, and where.
     """
 
@@ -126,7 +126,7 @@ def _amounts(config: Config) -> Iterator[Finding]:
 
 
 def _batch_size(config: Config) -> Iterator[Finding]:
-    """Layers that need several samples at once must get them."""
+    """Check that layers with batch statistics get enough samples at once."""
     if (config.model is None) == (config.layers is None):
         return
     image = DATASETS[config.dataset].image_shape
@@ -152,7 +152,7 @@ def _batch_size(config: Config) -> Iterator[Finding]:
 
 
 def _held_out(config: Config, samples: int) -> int:
-    """How many of the training samples are for validation."""
+    """Number of training samples held out for validation."""
     validation = config.data.validation
     return validation if isinstance(validation, int) else round(samples * validation)
 
@@ -245,7 +245,7 @@ CHECKS = (
 
 
 def check_layers(data: dict[str, Any], wrong: Sequence[KeyPath]) -> Iterator[Finding]:
-    """All that is wrong with the layers, whatever else is wrong with the config.
+    """Check the layers, whatever else is wrong with the config.
 
     Args:
         data: of the config, unchecked.
@@ -264,7 +264,7 @@ def check_layers(data: dict[str, Any], wrong: Sequence[KeyPath]) -> Iterator[Fin
 
 
 def check(config: Config, wrong: set[KeyPath]) -> Iterator[Finding]:
-    """Ask everything that can be answered.
+    """Run the checks whose keys are right.
 
     Args:
         config: where a value was wrong, it has a default instead.

@@ -1,4 +1,4 @@
-"""What differs between configs, key by key."""
+"""Differences between configs, key by key."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,7 +8,7 @@ MISSING = object()
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """The values by dotted path; a list is one value, and an empty mapping too."""
+    """Map dotted paths to values; a list is one value, and an empty mapping too."""
     found: dict[str, Any] = {}
     for key, value in values.items():
         path = f"{prefix}{key}"
@@ -20,7 +20,7 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def differences(configs: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
-    """The keys in which some configs differ, in the order in which they first come.
+    """Find the keys in which some configs differ, in order of first appearance.
 
     Args:
         configs: their values, as ``read_values`` or ``model_dump`` gives them.

@@ -1,4 +1,4 @@
-"""From a config back to YAML, and to the hash that tells whether two runs are the same."""
+"""Dump of a config to YAML, and its hash, which identifies equal experiments."""
 
 import hashlib
 import json
@@ -12,13 +12,13 @@ from engine.config.yaml_reader import resolvers
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes what our reader reads: it has the same idea of which words need quotes."""
+    """A YAML dumper that quotes the words that our reader would take for something else."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
     def represent_text(self, text: str) -> yaml.ScalarNode:
-        """In double quotes, line breaks and the like are escaped: a text is always one line."""
+        """Represent text on one line: double quotes escape line breaks."""
         style = None if text.isprintable() else '"'
         return self.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
@@ -32,7 +32,7 @@ _Dumper.yaml_implicit_resolvers = {
 
 
 def dump(config: Config) -> str:
-    """YAML with every value, defaults too, that loads back to an equal config."""
+    """Write a config as YAML with every value, defaults included; it loads to an equal config."""
     values = config.model_dump(mode="json")
     for network in ("model", "layers"):
         if values[network] is None:
@@ -41,13 +41,13 @@ def dump(config: Config) -> str:
 
 
 def inline(value: Any) -> str:
-    """A value in one line of YAML, as it can stand after ``key:`` and inside of ``{...}``."""
+    """Write a value in one line of YAML, for after ``key:`` and inside ``{...}``."""
     # Inside a list, all that would need quotes in either place gets them.
     return _dump([value], default_flow_style=True, width=float("inf")).strip()[1:-1]
 
 
 def config_hash(config: Config) -> str:
-    """SHA-256 of all that determines the result of a run, as hexadecimal digits.
+    """SHA-256 of all values that determine the result of a run, in hexadecimal.
 
     Names and places of files, the number of workers and how often to save are left out.
     """

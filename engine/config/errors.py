@@ -16,12 +16,12 @@ SHOWN_ITEMS = 4  # of a list
 
 
 def dotted(path: Iterable[str | int]) -> str:
-    """A path as it is shown and typed: ``callbacks.0.early_stopping.patience``."""
+    """Join a path as it is shown and typed: ``callbacks.0.early_stopping.patience``."""
     return ".".join(printable(str(part), 40) or "''" for part in path)
 
 
 def shown(value: object) -> str:
-    """A value as a message shows it, in the words of YAML."""
+    """Format a value for a message, in the words of YAML."""
     match value:
         case None:
             return "null"
@@ -41,7 +41,7 @@ def shown(value: object) -> str:
 
 
 def parse_path(key: str) -> KeyPath:
-    """``callbacks.0.checkpoint`` as ``("callbacks", 0, "checkpoint")``; empty if it is not one."""
+    """Split ``callbacks.0.mode`` into ``("callbacks", 0, "mode")``; empty if malformed."""
     parts = key.strip().split(".")
     if not all(parts):
         return ()
@@ -49,7 +49,7 @@ def parse_path(key: str) -> KeyPath:
 
 
 def value_at(data: object, path: KeyPath | str) -> Any:
-    """The value at a path, or at a dotted one, in dicts and lists; None if there is none."""
+    """Look up a path, as a tuple or dotted, in dicts and lists; None if nothing is there."""
     for part in parse_path(path) if isinstance(path, str) else path:
         if isinstance(data, dict):
             data = data.get(part)
@@ -94,7 +94,7 @@ class Finding(NamedTuple):
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong, and where.
+    """A problem of a config with its place.
 
     Attributes:
         keys: the path of the key; empty if the problem is about the whole file.
@@ -118,7 +118,7 @@ class Problem:
 
     @property
     def path(self) -> str:
-        """The key as it is shown and typed."""
+        """Path of the key, dotted, as it is shown and typed."""
         return dotted(self.keys)
 
     @property
@@ -133,7 +133,7 @@ class Problem:
 
 
 class ConfigProblems(ConfigError):
-    """A config that cannot be used, with everything that is wrong with it.
+    """A config has problems; the message lists all of them.
 
     Args:
         problems: at least one, in any order.

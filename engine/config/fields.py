@@ -1,4 +1,4 @@
-"""The schema seen from outside: rows for forms and help, words for messages, JSON Schema."""
+"""Fields of the schema for forms, help, messages and JSON Schema."""
 
 import functools
 import types
@@ -37,7 +37,7 @@ _WORDS: dict[Kind, str] = {
 
 @dataclass(frozen=True)
 class Field:
-    """One key of the config, as a form or a help text shows it.
+    """A key of the config, as a form or a help text shows it.
 
     Attributes:
         path: dotted; a list's items are ``*``, as in ``callbacks.*.early_stopping.patience``.
@@ -68,7 +68,7 @@ class Field:
 
 @functools.cache
 def fields() -> tuple[Field, ...]:
-    """All keys, in the order of the schema."""
+    """List all keys, in the order of the schema."""
     return tuple(_rows(Config))
 
 
@@ -108,7 +108,7 @@ def row(info: FieldInfo, path: str, when: str = "") -> Field:
 
 
 def field_at(path: KeyPath, data: Any) -> Field | None:
-    """The field that a path leads to, or that holds the list which it leads into.
+    """Find the field at a path, or the list field that the path leads into.
 
     Args:
         path: keys and list indices.
@@ -126,7 +126,7 @@ def field_at(path: KeyPath, data: Any) -> Field | None:
 
 
 def section_at(path: KeyPath, data: Any) -> type[BaseModel] | None:
-    """The model of the mapping at a path, or None if there is none or it is not known which."""
+    """Find the model of the mapping at a path; None if there is none or it is ambiguous."""
     section: type[BaseModel] | None = Config
     models: list[type[BaseModel]] = []
     for depth, part in enumerate(path):
@@ -139,7 +139,7 @@ def section_at(path: KeyPath, data: Any) -> type[BaseModel] | None:
 
 
 def models_of(annotation: Any) -> list[type[BaseModel]]:
-    """The models in an annotation, however deep in unions, tuples and ``Annotated``."""
+    """Yield the models in an annotation, through unions, tuples and ``Annotated``."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     arguments = get_args(annotation)
@@ -205,7 +205,7 @@ def _without_null(annotation: Any) -> tuple[Any, bool]:
 
 
 def _metadata(annotation: Any) -> list[Any]:
-    """What ``Annotated`` carries inside ``X | None``; pydantic lifts only the outermost."""
+    """Metadata of ``Annotated`` inside ``X | None``; pydantic lifts only the outermost."""
     base, _ = _without_null(annotation)
     found: list[Any] = []
     if get_origin(base) is Annotated:

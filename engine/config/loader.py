@@ -1,4 +1,4 @@
-"""From a file, or text, to a checked config; or to everything that is wrong with it."""
+"""Loading of a config from a file or text: a checked config, or all of its problems."""
 
 import copy
 import os
@@ -60,7 +60,7 @@ def loads(text: str, source: str = "<text>", overrides: Sequence[str] = ()) -> C
 
 
 def locate(text: str, path: KeyPath) -> tuple[int, int]:
-    """Line and column of a value in the text of a config, or of what is nearest above it.
+    """Find line and column of a value in the text of a config, or of its nearest parent.
 
     Args:
         text: YAML that can be read.
@@ -72,7 +72,7 @@ def locate(text: str, path: KeyPath) -> tuple[int, int]:
 
 
 def read_text(path: str | os.PathLike[str]) -> str:
-    """The text of a config file.
+    """Read the text of a config file.
 
     Raises:
         ConfigProblems: it is not there, is not a file, is too large, or is not text in UTF-8.
@@ -81,7 +81,7 @@ def read_text(path: str | os.PathLike[str]) -> str:
 
 
 def read_raw(path: str | os.PathLike[str]) -> str:
-    """What is in a config file, every character of it: also a byte order mark.
+    """Read the text of a config file unchanged, byte order mark included.
 
     Raises:
         ConfigProblems: as ``read_text``.
@@ -100,7 +100,7 @@ def read_raw(path: str | os.PathLike[str]) -> str:
 
 
 def read_stream(file: BinaryIO, path: str | os.PathLike[str]) -> str:
-    """The text of a config that comes from a pipe; ``path`` is what messages call it.
+    """Read the text of a config from a pipe; messages call it ``path``.
 
     Raises:
         ConfigProblems: it is too large, or is not text in UTF-8.
@@ -126,7 +126,7 @@ def _decoded(file: BinaryIO, path: str | os.PathLike[str]) -> str:
 
 
 def _open_now(path: str, flags: int) -> int:
-    # Without O_NONBLOCK, opening a named pipe waits for somebody to write into it.
+    # Without O_NONBLOCK, opening a named pipe waits for a writer.
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
@@ -135,7 +135,7 @@ def _about_file(path: str | os.PathLike[str], message: str) -> ConfigProblems:
 
 
 def _name(source: str) -> str:
-    """A run's name from a file's: ``my lenet.yaml`` makes ``my-lenet``."""
+    """Derive a run's name from a file name: ``my lenet.yaml`` gives ``my-lenet``."""
     stem = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(source).stem).strip(".-")
     return stem[:64] or "config"
 
@@ -166,14 +166,14 @@ def _check(document: Document) -> tuple[Config | None, list[Problem]]:
 
 
 def _repairable(path: KeyPath) -> KeyPath:
-    """The part that can be left out without others losing their place or their meaning."""
+    """Shorten a path to the part that can be removed without moving other values."""
     if path[:2] == SCHEDULER:
         return SCHEDULER
     return tuple(takewhile(lambda part: isinstance(part, str), path))
 
 
 def _mend(data: dict[str, Any], wrong: set[KeyPath]) -> Config | None:
-    """The config with defaults instead of all that is wrong, to check the rest of it."""
+    """Replace wrong values by defaults, so that the rest can be checked."""
     mended = copy.deepcopy(data)
     for path in wrong:
         parent: Any = mended

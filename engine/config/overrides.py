@@ -1,4 +1,4 @@
-"""``--set train.lr=0.1``: values from the command line over those of the file."""
+"""Overrides from the command line: ``--set train.lr=0.1`` replaces the file's value."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,7 +19,7 @@ from engine.config.yaml_reader import INVISIBLE_KEY, Document, Place, read
 
 
 def apply(document: Document, overrides: Sequence[str]) -> None:
-    """Put the values of overrides into a document, the last one on top.
+    """Apply overrides to a document; the last one wins.
 
     Mappings on the way that are not there yet are made; list items have to be there. What is
     wrong is added to the document's problems.
@@ -47,7 +47,7 @@ def apply(document: Document, overrides: Sequence[str]) -> None:
 
 
 def _label(override: str) -> str:
-    """What an override is called in messages."""
+    """Name of an override in messages."""
     return f"--set {printable(override)}"
 
 

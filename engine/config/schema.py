@@ -1,4 +1,4 @@
-"""The table of everything that can be configured.
+"""Schema of a config: every key with its type, bounds, default and description.
 
 Validation, JSON Schema, the app's form and the help texts are all made from it: a key is added
 here and nowhere else. Keys marked ``live`` can be changed while a training runs.

@@ -22,7 +22,7 @@ SCHEDULER: KeyPath = ("train", "scheduler")
 
 
 def validate(data: dict[str, Any]) -> tuple[Config | None, list[Finding]]:
-    """A config, or else everything that is wrong with the values."""
+    """Validate plain values: a config, or None with the findings."""
     try:
         return Config.model_validate(data), []
     except ValidationError as failed:
@@ -46,7 +46,7 @@ def validate(data: dict[str, Any]) -> tuple[Config | None, list[Finding]]:
 
 
 def _without_tags(loc: tuple[int | str, ...]) -> KeyPath:
-    """Pydantic names the member of a union in between; the YAML does not."""
+    """Drop the names of union members that pydantic inserts into paths."""
     if loc[:2] == SCHEDULER and len(loc) > 2:
         return loc[:2] + loc[3:]
     if loc[:1] == ("callbacks",) and len(loc) > 2:

@@ -1,4 +1,4 @@
-"""Edits of a config's text that change one value and keep all else, comments too.
+"""Edits of a config's text that change one value and keep the rest, comments included.
 
 The text is cut at PyYAML's marks, never written anew. Afterwards it is read again and has to
 mean exactly what was intended; where it does not, the edit is refused.
@@ -25,7 +25,7 @@ from engine.errors import ConfigError
 
 
 def set_value(text: str, path: str, value: Any) -> str:
-    """Give a key another value, or insert it where it is missing.
+    """Set a key to a value; insert the key where it is missing.
 
     A new key goes where the schema has it: behind the one that precedes it there, or else to the
     end of its section. A list's item is set by its number, the number after the last one adds
@@ -66,7 +66,7 @@ def set_value(text: str, path: str, value: Any) -> str:
 
 
 def remove_value(text: str, path: str) -> str:
-    """Take a key out, with its value and the comment in its line; or an item of a list.
+    """Remove a key with its value and the comment on its line, or an item of a list.
 
     Args:
         text: of a config; its values may be wrong, but it has to be readable.
@@ -87,7 +87,7 @@ def remove_value(text: str, path: str) -> str:
 
 
 def read_values(text: str) -> Any:
-    """What a config's text says, as plain values, whether it can be run or not.
+    """Read the plain values of a config's text, whether it can be run or not.
 
     Raises:
         ConfigProblems: the text cannot be read.
@@ -110,7 +110,7 @@ def _read(text: str) -> tuple[Node | None, Any]:
 
 
 def _predecessors(parent: KeyPath, key: str | int, data: Any) -> list[str]:
-    """The keys that the schema has before a key, the nearest first."""
+    """List the keys before a key in the schema, nearest first."""
     section = section_at(parent, data)
     names = list(section.model_fields) if section else []
     return names[: names.index(str(key))][::-1] if key in names else []
@@ -130,7 +130,7 @@ def _confirmed(edited: str, intended: Any, path: str) -> str:
 
 
 def _as_json(value: Any) -> str:
-    """Comparable text: 1, 1.0 and true are different, the order of keys is not."""
+    """Encode a value for comparison: 1, 1.0 and true differ, the order of keys does not count."""
     try:
         return json.dumps(value, sort_keys=True, allow_nan=False)
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""YAML text in, plain values and their places out: a careful subset of YAML 1.2.
+"""YAML reader for a safe subset of YAML 1.2: plain values and their places.
 
 Numbers, booleans and null are those of YAML 1.2's core schema: ``1e-3`` is a number, ``yes`` and
 ``on`` are words. Anchors, aliases, merge keys, tags and repeated keys are refused: a config needs
@@ -50,7 +50,7 @@ _RULES = (
 
 
 def resolvers() -> dict[str, list[tuple[str, re.Pattern[str]]]]:
-    """PyYAML's table of what a plain word means, by its first character."""
+    """PyYAML's table of implicit types, by the first character of a word."""
     table: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
     for tag, pattern, first in _RULES:
         for character in first:
@@ -60,7 +60,7 @@ def resolvers() -> dict[str, list[tuple[str, re.Pattern[str]]]]:
 
 
 class Place(NamedTuple):
-    """Where a key and its value stand; a list's item has the same mark for both."""
+    """Marks of a key and its value; a list's item has the same mark for both."""
 
     key: Mark
     value: Mark
@@ -68,7 +68,7 @@ class Place(NamedTuple):
 
 @dataclass
 class Document:
-    """What was read.
+    """A YAML document as it was read.
 
     Attributes:
         source: what messages call the text.
@@ -85,7 +85,7 @@ class Document:
     spoilt: list[KeyPath] = field(default_factory=list)
 
     def mark(self, path: KeyPath, *, key: bool = False) -> Mark:
-        """The mark of a value; of its key if that is asked for, or if the value fills lines.
+        """Find the mark of a value, or of its key if asked for or if the value is a block.
 
         Of a value that is not there, it is the mark of the nearest parent's key.
         """
@@ -98,7 +98,7 @@ class Document:
 
 
 class UnreadableError(Exception):
-    """Text that is not YAML, or not the YAML that is read here; nothing after it can be read."""
+    """Text is not valid YAML, or outside the subset; the rest cannot be read."""
 
     def __init__(self, message: str, line: int, column: int) -> None:
         super().__init__(message)
@@ -106,7 +106,7 @@ class UnreadableError(Exception):
 
 
 class _Composer(yaml.SafeLoader):
-    """Composes nodes, and refuses while it does so: nothing is ever expanded."""
+    """A composer that refuses anchors, aliases and tags instead of expanding them."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -176,7 +176,7 @@ def _explain(error: yaml.MarkedYAMLError) -> UnreadableError:
 
 
 def compose(text: str) -> tuple[Node | None, dict[Node, str]]:
-    """The node tree of one document, with PyYAML's marks.
+    """Compose the node tree of one document, with PyYAML's marks.
 
     Returns:
         The root, None if there is nothing in the text; and the nodes that are refused, with the
@@ -216,7 +216,7 @@ def compose(text: str) -> tuple[Node | None, dict[Node, str]]:
 
 
 class _Builder:
-    """Turns nodes into plain values, and notes the place of each."""
+    """A builder of plain values from nodes, with the place of each."""
 
     def __init__(
         self, source: str, refused: dict[Node, str], locate: Callable[[yaml.Mark], Mark]

@@ -1,4 +1,4 @@
-"""Cutting and joining YAML text at the marks of its nodes."""
+"""Splices of YAML text at the marks of its nodes."""
 
 import re
 from collections.abc import Sequence
@@ -28,28 +28,28 @@ class _Entry(NamedTuple):
 
 
 def nest(keys: KeyPath, value: Any) -> Any:
-    """A value inside of the mappings and lists that keys lead through."""
+    """Nest a value in the mappings and lists of a path."""
     for key in reversed(keys):
         value = [value] if isinstance(key, int) else {key: value}
     return value
 
 
 def append(text: str, keys: KeyPath, value: Any) -> str:
-    """Text that holds nothing but comments, with a first value."""
+    """Append a first value to text that holds nothing but comments."""
     newline = _newline(text)
     gap = newline if text and not text.endswith("\n") else ""
     return text + gap + newline.join(_lines(keys, value, 0)) + newline
 
 
 def replace(text: str, root: Node, keys: KeyPath, value: Any) -> str:
-    """Put a value in the place of another."""
+    """Replace a value."""
     return _replace(text, _entry_at(text, root, keys), value)
 
 
 def insert(
     text: str, root: Node, parent: KeyPath, keys: KeyPath, value: Any, after: Sequence[str]
 ) -> str:
-    """Add to a mapping or a list.
+    """Insert a value into a mapping or a list.
 
     Args:
         text: the YAML.
@@ -80,7 +80,7 @@ def insert(
 
 
 def remove(text: str, root: Node, keys: KeyPath) -> str:
-    """Take out a key or an item; its parent stays, be it empty."""
+    """Remove a key or an item; its parent stays, even if empty."""
     parent = _entry_at(text, root, keys[:-1])
     assert isinstance(parent.node, CollectionNode)
     entries = _entries(text, parent.node)
@@ -118,7 +118,7 @@ def _replace(text: str, entry: _Entry, value: Any) -> str:
 
 
 def _lines(keys: KeyPath, value: Any, column: int) -> list[str]:
-    """Block style for the mappings on the way, one line for the rest."""
+    """Write mappings on the way in block style, the rest on one line."""
     key, rest = keys[0], keys[1:]
     indent = " " * column
     if isinstance(key, int):
@@ -163,7 +163,7 @@ def _mapping_entry(text: str, key: Node, value: Node) -> _Entry:
 
 
 def _end(text: str, entry: _Entry) -> int:
-    """Where an entry's own text ends; a block's mark is at the next token, after the comments."""
+    """End of an entry's own text; a block's mark is at the next token, after the comments."""
     node = entry.node
     if isinstance(node, CollectionNode) and not node.flow_style and node.value:
         return _end(text, list(_entries(text, node).values())[-1])

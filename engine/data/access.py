@@ -25,7 +25,7 @@ def _info(name: str) -> DatasetInfo:
 
 
 def locate(name: str, root: Path | None = None) -> Path | None:
-    """The folder or archive that holds a data set, or None where it is not complete.
+    """Find the folder or archive of a data set; None where it is not complete.
 
     Args:
         name: a key of ``DATASETS``.
@@ -38,7 +38,7 @@ def locate(name: str, root: Path | None = None) -> Path | None:
 
 
 def how_to_get(name: str, root: Path | None = None) -> str:
-    """What to do where files of a data set are missing or damaged.
+    """Advice for a data set whose files are missing or damaged.
 
     Raises:
         ConfigError: there is no data set of that name.
@@ -102,11 +102,11 @@ def fetch(
     progress: Progress | None = None,
     cancelled: IsCancelled | None = None,
 ) -> Path:
-    """Download what is missing or damaged of a data set; see ``engine.data.download.download``.
+    """Download missing or damaged files of a data set; see ``engine.data.download.download``.
 
     Raises:
         ConfigError: there is no data set of that name.
-        DataError: it cannot be had; the message says which file to put where instead.
+        DataError: it cannot be downloaded; the message says which file to put where instead.
         Cancelled: ``cancelled`` returned true.
     """
     return download_files(
@@ -119,7 +119,7 @@ def fetch(
 
 
 def verify(name: str, root: Path | None = None) -> list[FileStatus]:
-    """The state of every file of a data set.
+    """Check every file of a data set.
 
     Files in MNIST's format and CIFAR-10's archive are compared with pinned SHA-256 checksums,
     CIFAR-10's unpacked files by size and labels.

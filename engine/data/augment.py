@@ -1,4 +1,4 @@
-"""Random changes to training images that leave their class as it is."""
+"""Data augmentation: random shift, flip and cutout of training images."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from engine.errors import ConfigError
 
 @dataclass(frozen=True)
 class Augment:
-    """What to do to the images of a batch, in this order.
+    """Augmentation of a batch: shift, flip, cutout, in this order.
 
     Shift and flip: Krizhevsky, Sutskever, Hinton 2012, section 4.1; with zero padding as in
     He et al. 2016, section 4.2. Cutout: DeVries and Taylor 2017.
@@ -27,7 +27,7 @@ class Augment:
     cutout: int = 0
 
     def check(self, image_shape: tuple[int, int, int]) -> None:
-        """Raise ConfigError if this cannot be done to images of shape (C, H, W)."""
+        """Check that images of shape (C, H, W) are large enough; raise ConfigError if not."""
         side = min(image_shape[1:])
         for name, value in (("shift", self.shift), ("cutout", self.cutout)):
             if not 0 <= value < side:
@@ -37,11 +37,11 @@ class Augment:
                 )
 
     def apply(self, images: np.ndarray, rng: np.random.Generator, fill: np.ndarray) -> np.ndarray:
-        """A changed copy of the images.
+        """Return an augmented copy of the images, uint8 (N, C, H, W).
 
         Args:
             images: uint8, (N, C, H, W).
-            rng: where all chance comes from.
+            rng: the generator of all random choices.
             fill: uint8, (C, 1, 1), what cutout paints with.
         """
         n, channels, height, width = images.shape
@@ -68,6 +68,6 @@ class Augment:
 
 
 def _band(centres: np.ndarray, size: int, length: int) -> np.ndarray:
-    """(N, length) booleans: true in a band of ``size`` around every centre."""
+    """Mask of shape (N, length): true in a band of ``size`` around each centre."""
     distance = np.arange(length) - (centres[:, None] - size // 2)
     return (distance >= 0) & (distance < size)

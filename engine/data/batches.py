@@ -1,4 +1,4 @@
-"""From samples to batches: the order of an epoch, the validation split, normalisation."""
+"""Batches: the order of an epoch, the validation split, normalisation."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ class Batches:
     """The batches of every epoch, as a pure function of the seed.
 
     Nothing is drawn in advance and nothing is remembered that matters: batch ``step`` of epoch
-    ``epoch`` is the same whenever, by whomever and in whatever order it is asked for. Every
+    ``epoch`` is the same at any time, in any thread and in any order. Every
     method may be called from several threads at once.
 
     Args:
@@ -88,7 +88,7 @@ class Batches:
 
     @property
     def classes(self) -> tuple[int, ...]:
-        """The classes that the samples are of, in ascending order."""
+        """Class indices among the samples, in ascending order."""
         return tuple(np.unique(self._labels[self._indices]).tolist())
 
     @property
@@ -97,7 +97,7 @@ class Batches:
         return self._samples
 
     def _epoch_order(self, epoch: int) -> np.ndarray:
-        """The indices in the order of an epoch, read-only."""
+        """Indices in the order of an epoch, read-only."""
         if not self._shuffle:
             return self._indices
         cached_epoch, order = self._order
@@ -108,7 +108,7 @@ class Batches:
         return order
 
     def batch_indices(self, epoch: int, step: int) -> np.ndarray:
-        """Which samples make batch ``step`` of epoch ``epoch``, both counted from 0.
+        """Indices of the samples in batch ``step`` of epoch ``epoch``, both counted from 0.
 
         Returns:
             int64, (n,), read-only.
@@ -125,11 +125,11 @@ class Batches:
     def load(
         self, indices: np.ndarray, rng: np.random.Generator | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Images and labels, ready for a network.
+        """Load normalised images and labels.
 
         Args:
             indices: which samples, usually a part of what ``batch_indices`` gives.
-            rng: chance for the augmentation; without it the images are left as they are.
+            rng: the generator for augmentation; None leaves the images as they are.
 
         Returns:
             Normalised images, float32 (n, C, H, W), and labels, int64 (n,).

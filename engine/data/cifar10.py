@@ -83,7 +83,7 @@ class CifarDataset(DatasetInfo):
         return records
 
     def _read_archive(self, path: Path) -> dict[str, np.ndarray]:
-        """The records of every file in the archive; nothing is unpacked to disk.
+        """Read the records of every file in the archive; nothing is unpacked to disk.
 
         Only the headers are left to ``tarfile``: its own reader follows what a forged archive
         tells it (links, long names, sizes beyond the end of the file) for as long as it says.

@@ -1,4 +1,4 @@
-"""What a data set is: its images and labels in memory, and the description of it on disk."""
+"""Data sets: images and labels in memory, and the description of the files on disk."""
 
 import hashlib
 import os
@@ -37,7 +37,7 @@ OTHER_FORMAT = "in another format, which is not read"
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Images with their labels.
+    """Images and labels of one split.
 
     Attributes:
         images: uint8, (N, C, H, W), C-contiguous.
@@ -98,14 +98,14 @@ class Dataset:
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """(C, H, W)."""
+        """Shape (C, H, W) of one image."""
         channels, height, width = self.train.images.shape[1:]
         return channels, height, width
 
 
 @dataclass(frozen=True)
 class FileStatus:
-    """What ``verify`` found about one file; ``reason`` says what is wrong with it."""
+    """State of one file; ``reason`` says what is wrong with it."""
 
     path: Path
     state: Literal["ok", "missing", "corrupt"]
@@ -129,7 +129,7 @@ class Download:
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetInfo(ABC):
-    """What is known about a data set without reading it, and how its files are read.
+    """Description of a data set, and the reader of its files.
 
     Attributes:
         name: the name in configs.
@@ -160,15 +160,15 @@ class DatasetInfo(ABC):
 
     @abstractmethod
     def places(self, root: Path) -> list[Path]:
-        """The folders and archives that seem to hold the whole set, in order of preference."""
+        """List the folders and archives with all files of the set, best first."""
 
     def locate(self, root: Path) -> Path | None:
-        """The first of the places, or None."""
+        """First of the places, or None."""
         return next(iter(self.places(root)), None)
 
     @abstractmethod
     def read(self, place: Path, warn: Warn = unheard) -> tuple[Split, Split]:
-        """The training and the test samples from one of the places.
+        """Read the training and the test split from one of the places.
 
         Raises:
             DataError: a file is missing or is not what it should be.
@@ -176,11 +176,11 @@ class DatasetInfo(ABC):
 
     @abstractmethod
     def verify(self, root: Path) -> list[FileStatus]:
-        """The state of every file of the set."""
+        """Check every file of the set."""
 
     @abstractmethod
     def folder(self, root: Path) -> Path:
-        """The folder that downloads go to."""
+        """Folder that downloads are written to."""
 
     @abstractmethod
     def check(self, path: Path) -> None:
@@ -191,7 +191,7 @@ class DatasetInfo(ABC):
         """
 
     def how_to_get(self, root: Path) -> str:
-        """What to do when the set is not there, as the end of an error message."""
+        """Advice for a missing set, as the end of an error message."""
         if not self.downloads:
             return "it ships with cnn-tui: install cnn-tui again"
         command = f"cnn-tui data fetch {self.name}"
@@ -202,7 +202,7 @@ class DatasetInfo(ABC):
         return f"run {mark}{command}{mark}, or put {names} into {self.folder(root)}"
 
     def stranger(self, root: Path) -> str:
-        """What is there of this set that cannot be read, as a part of a message, or nothing."""
+        """Mention of a copy in a format that is not read, as part of a message; or empty."""
         for pattern, why in self.strangers:
             with suppress(OSError):
                 for path in sorted(root.glob(pattern)):
@@ -211,7 +211,7 @@ class DatasetInfo(ABC):
 
 
 def file_status(info: DatasetInfo, path: Path) -> FileStatus:
-    """What ``info.check`` says about a file."""
+    """Check a file with ``info.check``."""
     if not os.path.isfile(path):
         return FileStatus(path, "missing")
     try:
@@ -222,7 +222,7 @@ def file_status(info: DatasetInfo, path: Path) -> FileStatus:
 
 
 def default_root() -> Path:
-    """The folder of the data sets: ``$CNN_TUI_DATA``, else ``data/raw`` of the working folder.
+    """Folder of the data sets: ``$CNN_TUI_DATA``, else ``data/raw`` in the working folder.
 
     Raises:
         DataError: the variable is no path.

@@ -1,4 +1,4 @@
-"""Downloading a data set from its publisher or a mirror, checked against pinned checksums."""
+"""Downloads of data sets from publisher or mirror, checked against pinned checksums."""
 
 import hashlib
 import shutil
@@ -24,7 +24,7 @@ _STALE_SECONDS = 24 * 3600.0
 
 
 class _BadMirrorError(Exception):
-    """A mirror gave nothing usable; the message says why in a few words."""
+    """A mirror gave nothing usable; the message says why."""
 
 
 def download(
@@ -35,7 +35,7 @@ def download(
     progress: Progress | None = None,
     cancelled: IsCancelled | None = None,
 ) -> Path:
-    """Make sure that a data set is there and whole; download what is not.
+    """Download the missing or damaged files of a data set.
 
     Every file is downloaded under a temporary name, checked, and then renamed, so that there is
     never a half-written file under the right name. A mirror that is dead, or whose file is not
@@ -92,14 +92,14 @@ def _is_whole(info: DatasetInfo, path: Path) -> bool:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what downloads that were killed have left behind."""
+    """Remove the leftovers of killed downloads."""
     for path in folder.glob(f"{_STAGING}*"):
         if time.time() - path.stat().st_mtime > _STALE_SECONDS:
             shutil.rmtree(path, ignore_errors=True)
 
 
 class _Sink:
-    """Where a download is written to: counts, reports, and stops what is too long or unwanted."""
+    """The target of a download: counts bytes, reports progress, and enforces the size limit."""
 
     def __init__(
         self,
@@ -115,7 +115,7 @@ class _Sink:
         self.done = 0
 
     def check(self) -> None:
-        """Raise Cancelled if the caller wants no more."""
+        """Raise Cancelled if the caller asked for it."""
         if self._cancelled is not None and self._cancelled():
             raise Cancelled(f"{self._file.name}: the download was cancelled")
 
@@ -158,7 +158,7 @@ def _from_any(
 
 
 def _get(url: str, sink: _Sink) -> None:
-    """Send what is at an address to a sink, or raise _BadMirrorError.
+    """Download an address into a sink, or raise _BadMirrorError.
 
     A thread of its own waits for the server, so that one that is slow to answer, or lets its
     bytes drip, never keeps the caller from giving up. It is left behind then, and ends with the
@@ -187,7 +187,7 @@ def _get(url: str, sink: _Sink) -> None:
 def _receive(
     url: str, pieces: "Queue[bytes | Exception | None]", given_up: threading.Event
 ) -> None:
-    """Put what is at an address into a queue, then None, or else the error that ended it."""
+    """Put the pieces of a download into a queue, then None, or the error that ended it."""
 
     def pass_on(piece: bytes | Exception | None) -> None:
         while not given_up.is_set():
@@ -212,7 +212,7 @@ def _receive(
 
 
 def _reason(error: Exception, begun: bool) -> str:
-    """Why a mirror is passed over, in a few words; ``begun`` if it has sent something."""
+    """Reason for passing over a mirror, in a few words; ``begun`` if it has sent something."""
     import requests
 
     match error:
@@ -230,7 +230,7 @@ def _reason(error: Exception, begun: bool) -> str:
 
 
 def _check(info: DatasetInfo, file: Download, staged: Path) -> None:
-    """Raise _BadMirrorError for a file that is not the published one."""
+    """Check a downloaded file; raise _BadMirrorError if it is not the published one."""
     if file.sha256 is not None:
         size = staged.stat().st_size
         if size < file.size:

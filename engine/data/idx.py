@@ -58,7 +58,7 @@ def read_idx(path: Path, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _explain_header(got: bytes, shape: tuple[int, ...]) -> str:
-    """Why a header is not the expected one."""
+    """Explain how a header differs from the expected one."""
     if len(got) < 4 + 4 * len(shape):
         return f"it is cut short: {len(got)} bytes"
     if got[:4] != _header(shape)[:4]:
@@ -84,12 +84,12 @@ class IdxDataset(DatasetInfo):
     sha256: Mapping[str, str]
 
     def _shape(self, name: str) -> tuple[int, ...]:
-        """The shape of a file's values, by its name without ``.gz``."""
+        """Shape of a file's values, by its name without ``.gz``."""
         count = self.train_size if name.startswith(_PARTS[0]) else self.test_size
         return (count, *self.image_shape[1:]) if "-images-" in name else (count,)
 
     def _found(self, folder: Path) -> dict[str, list[Path]]:
-        """The files that a folder has for every name, in order of preference.
+        """Find the files in a folder for every name, best first.
 
         Gzipped ones come first: they carry a checksum. Then those with a dot in their name, as
         some archives unpack to.
@@ -124,7 +124,7 @@ class IdxDataset(DatasetInfo):
         return splits[0], splits[1]
 
     def _read_first(self, name: str, paths: Sequence[Path], warn: Warn) -> np.ndarray:
-        """The values of the first of some files that is whole."""
+        """Read the first undamaged file of several."""
         problems: list[DataError] = []
         for path in paths:
             try:

@@ -1,4 +1,4 @@
-"""The data sets by name."""
+"""Registry of data sets."""
 
 from typing import TypeVar
 
@@ -11,7 +11,7 @@ Info = TypeVar("Info", bound=DatasetInfo)
 
 
 def register(info: Info) -> Info:
-    """Add a data set to ``DATASETS``: the one thing that makes it known everywhere.
+    """Register a data set under its name.
 
     Raises:
         ValueError: the name is taken.

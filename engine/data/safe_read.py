@@ -1,4 +1,4 @@
-"""Reading files that may be anything: never more than was expected, always to the end."""
+"""Safe reading of untrusted files: bounded size, checked to the end."""
 
 import io
 import os
@@ -95,7 +95,7 @@ def fill(stream: io.BufferedIOBase, array: np.ndarray) -> None:
 
 
 def skip(stream: io.BufferedIOBase, count: int) -> None:
-    """Read ``count`` bytes and forget them.
+    """Read and discard ``count`` bytes.
 
     Raises:
         EOFError: the stream has fewer.
@@ -111,7 +111,7 @@ def skip(stream: io.BufferedIOBase, count: int) -> None:
 
 
 def expect_end(stream: io.BufferedIOBase) -> None:
-    """Read on to the end, where a gzip stream checks its CRC.
+    """Check that the stream ends here; gzip streams verify their CRC.
 
     Raises:
         ValueError: there are more bytes.
@@ -121,7 +121,7 @@ def expect_end(stream: io.BufferedIOBase) -> None:
 
 
 def check_labels(labels: np.ndarray, classes: int) -> None:
-    """Raise ValueError for a label that names no class."""
+    """Check that labels are class indices; raise ValueError if not."""
     highest = int(labels.max(initial=0))
     if highest >= classes:
         where = int(labels.argmax())

@@ -1,4 +1,4 @@
-"""What weights alone do not say: the layers, the input, the classes."""
+"""Architecture of an exported network: layers, input, classes."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -23,5 +23,5 @@ class Architecture:
     std: tuple[float, ...]
 
     def to_json(self) -> str:
-        """As JSON text."""
+        """Encode as JSON text."""
         return json.dumps(asdict(self), indent=2) + "\n"

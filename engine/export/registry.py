@@ -1,4 +1,4 @@
-"""The formats by name."""
+"""Registry of export formats."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +19,7 @@ W = TypeVar("W", bound=Write)
 
 
 class Exporter(NamedTuple):
-    """A format that networks are written in."""
+    """An export format: its files, and the function that writes them."""
 
     files: Files
     write: Write
@@ -30,7 +30,7 @@ EXPORTERS: dict[str, Exporter] = {}
 
 
 def register(name: str, files: Files = lambda path: [path]) -> Callable[[W], W]:
-    """Decorate the function that writes a format: the one thing that makes it known everywhere.
+    """Register the decorated function as the writer of a format.
 
     Args:
         name: the format, as in ``--format``.

@@ -93,7 +93,7 @@ class RunDir:
 
     @classmethod
     def open(cls, path: atomic.StrPath) -> "RunDir":
-        """Take over a run, to resume it; leftovers of killed writers are swept away.
+        """Open a run for writing, to resume it; leftovers of killed writers are removed.
 
         Raises:
             RunError: it is not a run directory, or another process holds it.
@@ -105,7 +105,7 @@ class RunDir:
 
     @classmethod
     def view(cls, path: atomic.StrPath) -> "RunDir":
-        """A run to read, whoever is writing to it; ``RunDir`` then refuses to write.
+        """Open a run for reading only, also while another process writes to it.
 
         Raises:
             RunError: it is not a run directory.
@@ -114,11 +114,11 @@ class RunDir:
 
     @property
     def is_gone(self) -> bool:
-        """Whether the directory was deleted under us, so that nothing keeps others out of it."""
+        """Whether the directory was deleted while this process held its lock."""
         return self._lock is None or not self._lock.in_place
 
     def make_again(self) -> None:
-        """Make a directory that is gone, empty, and hold its lock.
+        """Make a deleted directory again, empty, and lock it.
 
         Raises:
             RunError: it cannot be made, or another process holds it by now; what is written to
@@ -132,7 +132,7 @@ class RunDir:
         self._lock = take_lock(self.path)
 
     def close(self) -> None:
-        """Give the lock back; the directory is then only to be read."""
+        """Release the lock; the directory is then read-only."""
         if self._lock is not None:
             self._lock.release()
             self._lock = None
@@ -149,7 +149,7 @@ class RunDir:
         self.close()
 
     def write_config(self, text: str) -> None:
-        """Keep the run's config, as it was written.
+        """Write the run's config, unchanged.
 
         Raises:
             RunError: the disk refused; the old file is untouched.
@@ -157,7 +157,7 @@ class RunDir:
         self._write(CONFIG, text)
 
     def read_config(self) -> str:
-        """The run's config.
+        """Read the run's config.
 
         Raises:
             RunError: missing or unreadable.
@@ -178,7 +178,7 @@ class RunDir:
         self._write(RECORD, json.dumps(null_for_nan(record), indent=2, allow_nan=False) + "\n")
 
     def read_record(self) -> dict[str, Any]:
-        """What ``run.json`` holds.
+        """Read ``run.json``.
 
         Raises:
             RunError: missing, unreadable or not a record.
@@ -186,7 +186,7 @@ class RunDir:
         return read_record(self.path)
 
     def append_metrics(self, row: Mapping[str, metrics_csv.Value]) -> str | None:
-        """Add the row of an epoch to ``metrics.csv``; see ``metricslog.append``.
+        """Add the row of an epoch to ``metrics.csv``; see ``metrics_csv.append``.
 
         Returns:
             None, or in one line why it could not be written, which is no reason to stop training.
@@ -215,7 +215,7 @@ class RunDir:
         return None
 
     def read_metrics(self) -> list[dict[str, metrics_csv.Value]]:
-        """The rows of ``metrics.csv``; see ``metricslog.read``.
+        """Read the rows of ``metrics.csv``; see ``metrics_csv.read``.
 
         Raises:
             RunError: there is a file, and it cannot be read.
@@ -253,7 +253,7 @@ def _make_unique(base: Path, prefix: str) -> Path:
 
 
 def check_path(path: atomic.StrPath) -> Path:
-    """The absolute path, if it is that of a run directory, or of a link to one."""
+    """Check that a path is a run directory, or a link to one; return it absolute."""
     here = Path(path)
     folder = paths.real_path(here) if os.path.islink(here) else paths.absolute(here, RunError)
     try:
@@ -270,7 +270,7 @@ def check_path(path: atomic.StrPath) -> Path:
 
 
 def take_lock(folder: Path) -> Lock:
-    """Become the writer of a run directory; ``RunError`` names the process that is already."""
+    """Lock a run directory for writing; ``RunError`` names the current holder."""
     try:
         return Lock(folder / LOCK)
     except LockHeldError as exc:
@@ -280,7 +280,7 @@ def take_lock(folder: Path) -> Lock:
 
 
 def read_record(folder: Path) -> dict[str, Any]:
-    """What the ``run.json`` of a run directory holds; ``RunError`` says why it cannot be read."""
+    """Read the ``run.json`` of a run directory."""
     path = folder / RECORD
     try:
         record = null_for_nan(json.loads(_read_text(path)))

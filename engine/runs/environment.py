@@ -1,4 +1,4 @@
-"""What the bits of a run depend on: recorded in ``run.json``, to explain a difference later.
+"""Environment of a run: versions, BLAS and machine, recorded to explain differences.
 
 A run gives the same bits again with the same NumPy build, the same BLAS and the same CPU kernels;
 the number of workers, kills and resumes never change them.
@@ -21,7 +21,7 @@ from engine.parallel.workers import usable_cores
 
 
 def environment() -> dict[str, Any]:
-    """Versions, BLAS and machine, as plain JSON.
+    """Describe versions, BLAS and machine as plain JSON.
 
     Returns:
         ``engine``, ``source`` (a digest of the engine's own files), ``python``, ``numpy``,
@@ -46,7 +46,7 @@ def environment() -> dict[str, Any]:
 
 @cache
 def _source() -> str:
-    """A digest of the engine's own files: between two releases, the version says too little."""
+    """Digest of the engine's source files, to tell states between releases apart."""
     folder = Path(engine.__file__).parent
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*.py")):

@@ -1,4 +1,4 @@
-"""The runs under one root: list them, delete them."""
+"""Listing and deleting of the runs under one root."""
 
 import os
 import shutil
@@ -32,7 +32,7 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True)
 class RunInfo:
-    """One line of the list of runs.
+    """A run in the list.
 
     Attributes:
         path: the run directory.
@@ -55,7 +55,7 @@ class RunInfo:
 
 
 def list_runs(root: atomic.StrPath) -> list[RunInfo]:
-    """The runs under ``root``, the newest first; broken ones are listed with the reason.
+    """List the runs under ``root``, newest first; broken ones with the reason.
 
     Only the records are read. Folders that are no run directories are passed over; a link to a run
     directory, whatever its name, stands for that run, which is listed once.
@@ -83,7 +83,7 @@ def list_runs(root: atomic.StrPath) -> list[RunInfo]:
 
 
 def list_unfinished(root: atomic.StrPath) -> Iterator[RunInfo]:
-    """The runs under ``root`` that can be resumed: cut, held by nobody, with a checkpoint.
+    """List the runs under ``root`` that can be resumed: interrupted, unlocked, with a checkpoint.
 
     The newest comes first; each is looked at only when it is asked for.
 

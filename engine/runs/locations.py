@@ -1,7 +1,7 @@
-"""Where a run reads and writes, wherever it is resumed.
+"""Locations that a run reads and writes, wherever it is resumed.
 
 Relative paths of a run's config are relative to the folder in which the run was started, which its
-record names. But a run may be somebody else's: its config could name any file of ours. So the
+record names. But a run may come from another user: its config could name any file of ours. So the
 record's word counts only for a run that is as it was left here; all that another run writes stays
 inside of it.
 """
@@ -27,7 +27,7 @@ FILES = "files"
 
 
 def origin(run: Path, config: Config, folder: Path | None = None) -> dict[str, str]:
-    """What a run records of the place in which it is started, once its config is written.
+    """Record of the place where a run is started, made once its config is written.
 
     Args:
         run: its directory.
@@ -45,7 +45,7 @@ def origin(run: Path, config: Config, folder: Path | None = None) -> dict[str, s
 def is_own(run: Path, record: Mapping[str, Any]) -> bool:
     """Whether this user started a run here, and its config is as it was then.
 
-    No copy, archive or edit keeps the time at which a file's status changed, and nobody can set
+    No copy, archive or edit keeps the time at which a file's status changed, and no call can set
     it: it tells a config that was written here from one that came from elsewhere.
     """
     if record.get(KEY) is None:
@@ -67,7 +67,7 @@ def settle(
     recorded: Config | None = None,
     allow_outside: bool = False,
 ) -> Config:
-    """The config of a run, with absolute paths for all that is read and written.
+    """Resolve a run's config: absolute paths for all that is read and written.
 
     Args:
         config: what it is used as.
@@ -104,7 +104,7 @@ def settle(
 
 
 def folder_of(recorded: Config, run: Path, record: Mapping[str, Any]) -> Path:
-    """The folder that the relative paths of a run's config are relative to.
+    """Base folder of the relative paths in a run's config.
 
     It is the one in which the run was started. If that is gone, it may have been renamed, with the
     run in it; otherwise the working folder takes its place.
@@ -128,7 +128,7 @@ def _working_folder() -> Path:
 
 
 def kept_inside(config: Config, run: Path) -> bool:
-    """Whether ``settle`` put what a config writes into the run."""
+    """Whether ``settle`` redirected the files that a config writes into the run."""
     return any(
         path.is_relative_to(folder)
         for path in _outputs(config)
@@ -158,7 +158,7 @@ def _with_outputs(config: Config, place: Callable[[Path], tuple[Path, Path]]) ->
 
 
 def _below(path: Path) -> Path:
-    """A path that leads nowhere up: ``/a/../b`` becomes ``a/b``."""
+    """Make a path that stays below its folder: ``/a/../b`` becomes ``a/b``."""
     return Path(*(part for part in path.parts if part not in (path.anchor, os.pardir)))
 
 
@@ -174,7 +174,7 @@ def _refuse_links(folder: Path) -> None:
 def _find_data(
     config: Config, base: Path, origin: Mapping[str, Any] | None, own: bool
 ) -> Path | None:
-    """The folder of the data sets: the one recorded, or one that has the data, or the default."""
+    """Find the folder of the data sets: the recorded one, one with the data, or the default."""
     roots = [] if config.data.root is None else [base / config.data.root]
     if origin is not None:
         recorded = Path(origin["data_root"])

@@ -1,4 +1,4 @@
-"""metrics.csv: one row an epoch, in the order in which they were trained.
+"""metrics.csv: one row per epoch, in order of training.
 
 Rows are appended and flushed one by one, so a kill can cut the last one short; a reader passes it
 over, and the next append cuts it off.
@@ -35,7 +35,7 @@ Value = int | float | None
 
 
 def append(path: Path, row: Mapping[str, Value]) -> None:
-    """Add one row; what a failed attempt left of it is taken back.
+    """Append one row; a failed attempt leaves nothing behind.
 
     Args:
         path: the file, made with its header where missing.
@@ -61,7 +61,7 @@ def append(path: Path, row: Mapping[str, Value]) -> None:
 
 
 def truncate(path: Path, after_epoch: int) -> None:
-    """Drop the rows of later epochs, so that a resumed run does not write them twice.
+    """Drop the rows after an epoch, before a resumed run writes them again.
 
     Raises:
         OSError: the file could not be read or rewritten; it is then unchanged.
@@ -73,7 +73,7 @@ def truncate(path: Path, after_epoch: int) -> None:
 
 
 def read(path: Path) -> list[dict[str, Value]]:
-    """The rows, with every column; lines that are torn or damaged are passed over.
+    """Read the rows with every column; torn or damaged lines are passed over.
 
     Returns:
         One dict an epoch, None where there is no number. Of two rows of one epoch the later one.

@@ -1,4 +1,4 @@
-"""How far a run has come, also while it is under way or after it was cut.
+"""Progress of a run, also while it trains or after it was interrupted.
 
 The record of a run says so only once the run is over; until then its metrics and its latest
 checkpoint do.
@@ -18,7 +18,7 @@ from engine.runs.provenance import KEY, Provenance, RateChange
 
 
 def up_to_date(info: RunInfo) -> RunInfo:
-    """The same run with epochs, last and best metrics in its record, as far as it has come."""
+    """Complete a run's record with its epochs, last and best metrics so far."""
     if info.problem is not None or info.record.get("epochs") is not None:
         return info
     with suppress(EngineError):
@@ -36,7 +36,7 @@ def _progress(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def read_recorded(path: Path) -> Provenance:
-    """What a run directory says about where its weights come from, as far as it has come.
+    """Read the provenance of a run's weights so far.
 
     Raises:
         EngineError: it cannot be read.
@@ -53,14 +53,14 @@ def read_recorded(path: Path) -> Provenance:
 
 
 def rates_by_hand(path: Path) -> list[RateChange]:
-    """The learning rates that were set by hand; none where they cannot be read."""
+    """Learning rates that were set by hand; empty where they cannot be read."""
     with suppress(EngineError, KeyError, TypeError, ValueError, AttributeError):
         return read_recorded(path).rates
     return []
 
 
 def shown_rates(rates: Sequence[RateChange]) -> str:
-    """Learning rates that were set by hand, in words: ``0.01 from epoch 3, batch 5``."""
+    """Format learning rates that were set by hand: ``0.01 from epoch 3, batch 5``."""
     return "; ".join(
         f"{change.lr:.3g} from epoch {change.epoch + 1}"
         + (f", batch {change.step + 1}" if change.step else "")

@@ -1,6 +1,6 @@
-"""Where a run's weights come from: enough to train them again elsewhere, and compare.
+"""Provenance of a run's weights: enough to train them again elsewhere and compare.
 
-It is kept in every checkpoint, so that a run that was cut and resumed has one story, and in
+It is kept in every checkpoint, so that an interrupted and resumed run has one history, and in
 ``run.json`` when the run is over.
 """
 
@@ -30,13 +30,13 @@ def weights_hash(arrays: Mapping[str, np.ndarray]) -> str:
 
 @dataclass(frozen=True)
 class Part:
-    """A stretch of a run that was trained in one place.
+    """A part of a run that was trained in one environment.
 
     Attributes:
         step: optimizer steps done when it began.
         config_hash: of the config it was trained by.
         environment: see ``environment.environment``.
-        data: see ``setup.Sources.digests``; empty where an earlier version recorded none.
+        data: see ``factory.Sources.digests``; empty where an earlier version recorded none.
     """
 
     step: Count
@@ -61,7 +61,7 @@ class RateChange:
 
 @dataclass
 class Provenance:
-    """What is recorded.
+    """Provenance of a run's weights.
 
     Attributes:
         weights: hash of the weights after every epoch; empty text where it is not known.
@@ -76,21 +76,21 @@ class Provenance:
     final: Text = ""
 
     def begin(self, part: Part) -> None:
-        """Training begins, or goes on."""
+        """Record the start of training, or of a resumed part."""
         last = self.parts[-1] if self.parts else None
         if last is None or replace(part, step=last.step) != last:
             self.parts.append(part)
 
     def to_json(self) -> dict[str, Any]:
-        """As plain JSON."""
+        """Encode as plain JSON."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, value: Any, epochs: int) -> "Provenance":
-        """Read it back.
+        """Decode from plain JSON.
 
         Args:
-            value: from ``to_json``, or from a file that somebody else made.
+            value: from ``to_json``, or from an untrusted file.
             epochs: epochs done; a file without hashes for them gets unknown ones.
 
         Raises:

@@ -1,6 +1,6 @@
-"""What a run writes about itself: run.json, a row of results.csv, and the facts beside weights.
+"""Records of a run: run.json, a row of results.csv, and the metadata of weights.
 
-A run.json may be anybody's: ``check_record`` stands between the file and all who use it.
+A run.json is untrusted: ``check_record`` checks it before it is used.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,19 +19,19 @@ from engine.storage.untrusted_json import Count, Facts, Metrics, Number, Text, c
 
 Status = Literal["running", "finished", "stopped", "failed", "diverged", "interrupted"]
 STATUSES: tuple[Status, ...] = get_args(Status)
-"""What a record may say. Who reads ``running`` of a run that nobody holds reads ``interrupted``."""
+"""Statuses in a record. ``running`` in a run without a lock counts as ``interrupted``."""
 
 KEPT = ("started", "origin", "changes")
 """What is recorded once, and stays so when a run is resumed."""
 
 
 def format_time(moment: datetime) -> str:
-    """A time as records hold it: UTC, to the microsecond."""
+    """Format a time for records: UTC, to the microsecond."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def parse_time(text: str) -> datetime:
-    """The inverse of ``format_time``.
+    """Parse a time written by ``format_time``.
 
     Raises:
         ValueError: it is no time, or not one in UTC.
@@ -48,7 +48,7 @@ def _check_time(text: str) -> str:
 
 
 class Origin(BaseModel):
-    """The types of what ``places.origin`` records."""
+    """Types of the record of ``locations.origin``."""
 
     model_config = ConfigDict(strict=True)
 
@@ -58,7 +58,7 @@ class Origin(BaseModel):
 
 
 class Change(BaseModel):
-    """The types of a change that a resume made to the config, see ``extending.apply``."""
+    """Types of a change that a resume made to the config, see ``extending.apply``."""
 
     model_config = ConfigDict(strict=True)
 
@@ -71,7 +71,7 @@ class Change(BaseModel):
 
 
 class Record(BaseModel):
-    """The types of ``run.json``; a key that an earlier version did not write may be missing."""
+    """Types of ``run.json``; keys that earlier versions did not write may be missing."""
 
     model_config = ConfigDict(strict=True)
 
@@ -99,7 +99,7 @@ class Record(BaseModel):
 
 
 def check_record(value: Any) -> dict[str, Any]:
-    """The content of a ``run.json``, if every key of ``Record`` that it has is of its type.
+    """Check the types of a ``run.json``.
 
     Raises:
         ValueError: it is not.
@@ -109,7 +109,7 @@ def check_record(value: Any) -> dict[str, Any]:
 
 
 def weights_meta(config: Config, model: Sequential) -> dict[str, JSON]:
-    """What weights need to be used again: the network, its data, and nothing of the moment."""
+    """Metadata of saved weights: the network and its data, without times."""
     return {
         "kind": "weights",
         "dataset": config.dataset,
@@ -123,14 +123,14 @@ def weights_meta(config: Config, model: Sequential) -> dict[str, JSON]:
 def run_record(
     config: Config, status: str, *, parameters: int, workers: int, digests: Mapping[str, str]
 ) -> dict[str, Any]:
-    """The content of ``run.json`` while a run is under way.
+    """Content of ``run.json`` while a run trains.
 
     Args:
         config: the run's.
-        status: one of ``rundir.STATUSES``.
+        status: one of ``STATUSES``.
         parameters: of the network.
         workers: how many train.
-        digests: of the samples, see ``setup.Sources``.
+        digests: of the samples, see ``factory.Sources``.
     """
     return {
         "status": status,
@@ -148,7 +148,7 @@ def run_record(
 
 
 def outcome(ended: Ended) -> dict[str, Any]:
-    """What ``run.json`` says in addition when the run is over."""
+    """Additional content of ``run.json`` when the run is over."""
     return {
         "reason": ended.reason,
         "epochs": ended.epochs_done,
@@ -163,7 +163,7 @@ def outcome(ended: Ended) -> dict[str, Any]:
 def result_row(
     config: Config, ended: Ended, history: Sequence[Logs], parameters: int
 ) -> dict[str, str | int | float | None]:
-    """The run's row of ``results.csv``."""
+    """Row of a run in ``results.csv``."""
     return {
         "run": ended.run,
         "config_hash": config_hash(config),

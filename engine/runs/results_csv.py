@@ -1,4 +1,4 @@
-"""results.csv: one row a run, for comparing runs in a spreadsheet or in pandas."""
+"""results.csv: one row per run, for comparing runs in a spreadsheet or in pandas."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, locks, and JSON from strangers.
+"""Storage: atomic file writes, locks between processes, untrusted JSON.
 
 * ``atomic`` - files replaced in one step, on the disk when the call returns.
 * ``locks`` - a file that one process at a time may hold.

@@ -1,4 +1,4 @@
-"""Files that are either the old ones or the new ones, never halves.
+"""Atomic file writes: readers see the old file or the new one, never a half.
 
 A file is written beside its target under a temporary name, flushed to the disk and then renamed
 over the target; the rename is atomic, and the folder is flushed too so that it survives a power
@@ -32,7 +32,7 @@ def open_new(path: Path) -> BinaryIO:
 
 
 def sync(file: BinaryIO) -> None:
-    """Wait until what was written to ``file`` is on the disk."""
+    """Flush a file to the disk."""
     file.flush()
     os.fsync(file.fileno())
 
@@ -43,7 +43,7 @@ def replace(source: Path, target: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Wait until the names in ``folder`` are on the disk, where the platform can say so."""
+    """Flush the names in a folder to the disk, where the platform supports it."""
     if os.name == "nt":
         return
     try:
@@ -69,7 +69,7 @@ def write_atomic(
     fsync: bool = True,
     follow_symlinks: bool = False,
 ) -> None:
-    """Write a file so that it is never seen half-written.
+    """Write a file atomically.
 
     A file that is replaced passes on its permissions and its owner. What is no plain file, such as
     a folder, a device or a pipe, is never replaced.
@@ -113,7 +113,7 @@ def write_atomic(
 
 
 def _to_replace(target: Path) -> os.stat_result | None:
-    """The plain file that is at a path; None where there is none, or a link."""
+    """Stat of the plain file at a path; None where there is none, or a link."""
     try:
         old = os.lstat(target)
     except FileNotFoundError:

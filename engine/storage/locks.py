@@ -1,4 +1,4 @@
-"""A lock between processes that the system releases when its holder dies, however it dies."""
+"""File locks between processes; the system releases them when their holder dies."""
 
 import errno
 import os
@@ -40,7 +40,7 @@ _POLL = 0.01  # seconds between two attempts
 
 
 class LockHeldError(OSError):
-    """Somebody else holds the lock.
+    """Another process holds the lock.
 
     Attributes:
         pid: the holder's process id, or None if it could not be read.
@@ -59,7 +59,7 @@ class Lock:
     Args:
         path: the lock file, made where missing. It stays behind, unlocked, and holds the
             holder's process id as text.
-        wait: seconds to try. Not 0: whoever asks ``is_held`` holds the lock for a moment.
+        wait: seconds to try. Not 0: ``is_held`` takes the lock for a moment.
 
     Raises:
         LockHeldError: it was not free in time.
@@ -93,7 +93,7 @@ class Lock:
         return _is_at(self._file, self.path)
 
     def release(self) -> None:
-        """Give the lock back; harmless when it has been already."""
+        """Release the lock; harmless if it is released already."""
         self._file.close()
 
     def __enter__(self) -> "Lock":
@@ -109,7 +109,7 @@ class Lock:
 
 
 def is_held(path: Path) -> bool:
-    """Whether somebody holds the lock now; a file that is missing or unreadable is not held."""
+    """Whether a process holds the lock now; false for a missing or unreadable file."""
     try:
         with atomic.open_regular(path, follow_symlinks=False) as file:
             return not _try_lock(file, shared=True)

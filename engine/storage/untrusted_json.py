@@ -1,4 +1,4 @@
-"""JSON from a file that somebody else may have made: is it of the kind that we write?
+"""Type checks of JSON from untrusted files.
 
 Digests tell whether a file is as it was written, not who wrote it.
 """

@@ -239,7 +239,7 @@ def problems(folder: Path) -> list[str]:
                 checkpoint.load(path)
             except EngineError as error:
                 found.append(str(error))
-        # Cut while it was made, a run has no record, and nothing to go on from either.
+        # Cut while it was made, a run has no record, and nothing to resume from either.
         if info.problem is not None and (files or (info.path / "run.json").exists()):
             found.append(info.problem)
         try:

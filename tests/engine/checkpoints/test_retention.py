@@ -1,4 +1,4 @@
-"""The store: whatever fails, and whenever, there is a checkpoint to go on from."""
+"""The store: whatever fails, and whenever, there is a checkpoint to resume from."""
 
 import os
 from pathlib import Path

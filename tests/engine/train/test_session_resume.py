@@ -306,7 +306,7 @@ def test_without_a_good_checkpoint_nothing_is_touched(tmp_path: Path) -> None:
         flip(path)
     record = (cut.path / "run.json").read_bytes()
     metrics = (cut.path / "metrics.csv").read_bytes()
-    with pytest.raises(CheckpointError, match="no checkpoint to go on from"):
+    with pytest.raises(CheckpointError, match="no checkpoint to resume from"):
         train(config, resume=cut.path)
     assert (cut.path / "run.json").read_bytes() == record
     assert (cut.path / "metrics.csv").read_bytes() == metrics
