@@ -12,7 +12,7 @@ if TYPE_CHECKING:  # ``typing`` and ``pathlib`` would take as long as the rest o
     from typing import NoReturn
 
 RUN = "a run: its id or a part of it, its folder, or a file in it"
-CONFIG = "a YAML file, a name that 'config list' shows, or - for standard input"
+CONFIG = "a YAML file, a name from 'config list', or - for standard input"
 
 
 class Parser(argparse.ArgumentParser):
@@ -148,13 +148,15 @@ def add_weights(parser: Parser, *, default: str = "") -> None:
         help=f"a file of weights, or {RUN}" + (f"; default: {default}" if default else ""),
     )
     parser.add_argument(
-        "--runs-dir", type=path, help="where runs are; default: that of the config, or runs"
+        "--runs-dir", type=path, help="folder of the runs; default: that of the config, or runs"
     )
 
 
 def add_runs_dir(parser: Parser) -> None:
     """``--runs-dir`` of a command that takes no config."""
-    parser.add_argument("--runs-dir", type=path, default="runs", help="default: runs")
+    parser.add_argument(
+        "--runs-dir", type=path, default="runs", help="folder of the runs; default: runs"
+    )
 
 
 def add_continue(parser: Parser) -> None:
@@ -170,4 +172,4 @@ def add_output(parser: Parser) -> None:
     """``--json``, ``--quiet`` and ``--debug``, which every command has."""
     parser.add_argument("--json", action="store_true", help="data as JSON lines on stdout")
     parser.add_argument("--quiet", action="store_true", help="no narration on stderr")
-    parser.add_argument("--debug", action="store_true", help="tracebacks of errors")
+    parser.add_argument("--debug", action="store_true", help="show tracebacks of errors")

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 from pathlib import Path
+from pkgutil import iter_modules
 
 import numpy as np
 import pytest
@@ -12,8 +13,9 @@ from engine import __version__
 from engine.export import EXPORTERS
 from engine.resources import shipped
 from tests.support.command_line import SMALL, Done, Terminal
+from tui.cli import commands
 from tui.cli.commands import COMMANDS, runs
-from tui.cli.main import main
+from tui.cli.main import command_parser, main
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +120,11 @@ print(*sorted({{name.partition(".")[0] for name in sys.modules}}))
     [
         (["--help"], ("numpy", "textual", "rich", "pydantic")),
         (["--version"], ("numpy", "textual", "rich", "pydantic")),
-        (["train", "--help"], ("numpy", "textual", "rich")),
+        *(
+            ([name, "--help"], ("numpy", "textual", "rich", "pydantic"))
+            for name in COMMANDS
+            if name not in ("export", "gradcheck")  # their choices are asked of the engine
+        ),
         (["--no-ui", *SMALL], ("textual", "rich", "plotext", "requests")),
         (["config", "check"], ("textual", "rich", "plotext", "requests")),
     ],
@@ -144,6 +150,18 @@ def test_help_lists_commands_and_exit_codes(capsys: pytest.CaptureFixture[str]) 
     with pytest.raises(SystemExit):
         main(["--version"])
     assert capsys.readouterr().out == f"cnn-tui {__version__}\n"
+
+
+def test_every_command_is_a_module_and_a_line_of_the_help() -> None:
+    assert {module.name for module in iter_modules(commands.__path__)} == COMMANDS.keys()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_takes_the_options_that_all_take(name: str) -> None:
+    parser = command_parser(name)
+    for one in parser.verbs.values() or [parser]:
+        text = one.format_help()
+        assert all(option in text for option in ("--json", "--quiet", "--debug"))
 
 
 def test_the_formats_of_the_help_are_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # ``typing`` would take as long as the rest of --help
     from tui.cli.parser import Parser
 
     class Command(Protocol):
-        """What the module of a command has."""
+        """The interface of a command's module."""
 
         def add_arguments(self, parser: Parser) -> None: ...
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:  # ``typing`` would take as long as the rest of --help
 COMMANDS = {
     "train": "train headless (the same as --no-ui)",
     "resume": "resume an interrupted run, exactly where it stopped",
-    "evaluate": "accuracy, per-class table and confusion matrix on the test set",
+    "evaluate": "accuracy, scores per class and confusion matrix on the test set",
     "export": "write a trained network for other programs",
-    "gradcheck": "prove the gradients of a network against numerical ones",
+    "gradcheck": "check the gradients of a network against numerical ones",
     "data": "list, fetch or verify the data sets",
-    "runs": "list, show, compare or verify what was trained",
+    "runs": "list, show, compare or verify runs",
     "config": "list, check or show configs, or print their JSON Schema",
     "bench": "measure how fast networks train and predict on this machine",
 }

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 def add_arguments(parser: Parser) -> None:
     verbs = parser.add_verbs(
         {
-            "list": "the configs there are",
-            "check": "say whether they can be run, and show their networks",
-            "show": "one with every value spelled out",
-            "schema": "JSON Schema, for editors",
+            "list": "list the configs",
+            "check": "check that configs can be run, and show their networks",
+            "show": "show a config with all its values",
+            "schema": "print the JSON Schema, for editors",
         }
     )
     verbs["check"].add_argument("configs", nargs="*", metavar="CONFIG", help=CONFIG)
@@ -104,7 +104,7 @@ def check(arguments: Sequence[str], overrides: Sequence[str], out: "Output") -> 
 
 
 def show(argument: str | None, overrides: Sequence[str], out: "Output") -> int:
-    """Print a config with every value spelled out, as YAML."""
+    """Print a config with all its values, as YAML."""
     from engine.config import dump
     from engine.services.configs import open_config
 

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 def add_arguments(parser: Parser) -> None:
     verbs = parser.add_verbs(
         {
-            "list": "which data sets there are",
-            "fetch": "download one",
-            "verify": "check the files of one",
+            "list": "list the data sets",
+            "fetch": "download a data set",
+            "verify": "check the files of a data set",
         }
     )
     for verb, one in verbs.items():

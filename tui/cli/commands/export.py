@@ -19,9 +19,7 @@ def add_arguments(parser: Parser) -> None:
     add_weights(parser)
     parser.add_argument("--format", choices=list(EXPORTERS), default="npz", help="default: npz")
     parser.add_argument("--output", type=file, required=True, metavar="P", help="file to write")
-    parser.add_argument(
-        "--overwrite", action="store_true", help="replace the files that are there already"
-    )
+    parser.add_argument("--overwrite", action="store_true", help="replace existing files")
 
 
 def run(options: argparse.Namespace, out: "Output") -> int:

@@ -24,9 +24,9 @@ def add_arguments(parser: Parser) -> None:
         "--mode",
         choices=get_args(Mode),
         default="directions",
-        help="every entry, or a few random directions per tensor (default, fast)",
+        help="every entry, or a few random directions of each tensor (default, fast)",
     )
-    parser.add_argument("--samples", type=int, default=4, help="how many real images; default: 4")
+    parser.add_argument("--samples", type=int, default=4, help="number of test images; default: 4")
 
 
 def run(options: argparse.Namespace, out: "Output") -> int:

@@ -17,14 +17,14 @@ def add_arguments(parser: Parser) -> None:
     add_runs_dir(parser)
     add_overrides(
         parser,
-        "change what does not change what was trained: train.epochs, train.workers, "
+        "change a value that does not affect the epochs done: train.epochs, train.workers, "
         "train.checkpoint_every, the patience of early_stopping, data.root, reports_dir",
     )
     parser.add_argument(
         "--allow-outside-paths",
         action="store_true",
         dest="allow_outside",
-        help="let a run that was not started here write outside of its own folder",
+        help="let a run that was not started here write outside its own folder",
     )
 
 

@@ -1,4 +1,4 @@
-"""``cnn-tui runs``: list, show, compare or verify what was trained."""
+"""``cnn-tui runs``: list, show, compare or verify runs."""
 
 import argparse
 from collections.abc import Sequence
@@ -31,10 +31,10 @@ _METRICS = ("loss", "acc", "val_loss", "val_acc", "lr")
 def add_arguments(parser: Parser) -> None:
     verbs = parser.add_verbs(
         {
-            "list": "all runs, the newest first",
-            "show": "the record and metrics of one",
-            "compare": "some side by side",
-            "verify": "train one again, and see whether its weights come out the same",
+            "list": "list all runs, newest first",
+            "show": "show the record and metrics of a run",
+            "compare": "compare runs side by side",
+            "verify": "train a run again, and check that its weights are the same",
         }
     )
     for verb, one in verbs.items():
@@ -42,7 +42,7 @@ def add_arguments(parser: Parser) -> None:
             several = "+" if verb == "compare" else 1
             one.add_argument("names", nargs=several, metavar="RUN", help=RUN)
         if verb == "verify":
-            one.add_argument("--epochs", type=count, metavar="N", help="the first N epochs only")
+            one.add_argument("--epochs", type=count, metavar="N", help="only the first N epochs")
         add_runs_dir(one)
 
 
@@ -57,7 +57,7 @@ def run(options: argparse.Namespace, out: "Output") -> int:
 
 
 def list_all(root: "Path", out: "Output") -> int:
-    """Print all runs, the newest first."""
+    """Print all runs, newest first."""
     from engine.runs.progress import up_to_date
     from engine.services.runs import runs_in
     from engine.text_table import table
