@@ -13,7 +13,7 @@ from textual.widgets import Input, TextArea
 from engine.config import Config
 from engine.services.signals import Signals
 from tui import compat, keymap, theme
-from tui.driver import patient
+from tui.driver import hangup_safe
 from tui.jobs import Job, JobEnded
 from tui.messages import SnapshotTaken, TrainingEvent, TrainingFinished
 from tui.palette import Actions
@@ -28,7 +28,7 @@ from tui.state.speed import Speedometer
 from tui.state.training import Training
 from tui.state.workspace import Workspace
 from tui.text import clean
-from tui.widgets.text_field import taken
+from tui.widgets.text_field import drained
 
 log = logging.getLogger("cnn_tui")
 
@@ -109,7 +109,7 @@ class CnnApp(compat.FaultApp):
         field = self.focused if typed else None
         await super().on_event(event)
         if isinstance(field, Input | TextArea):
-            await taken(field)
+            await drained(field)
 
     def _tick(self) -> None:
         if self.signals is not None and self.signals.received is not None:
@@ -320,7 +320,7 @@ class CnnApp(compat.FaultApp):
 
     def get_driver_class(self) -> type[Driver]:
         """A driver that bears the loss of its terminal."""
-        return patient(super().get_driver_class())
+        return hangup_safe(super().get_driver_class())
 
     # -- the way out ----------------------------------------------------------------------------
 

@@ -35,7 +35,7 @@ _NOT_OURS = (
 """Ends all modes of a terminal that Textual begins."""
 
 
-class _Patient:
+class _UnfailingFile:
     """A text file that never complains."""
 
     def __init__(self, file: TextIO) -> None:
@@ -57,17 +57,17 @@ class _Patient:
         return getattr(self._file, name)
 
 
-def patient(driver: type[Driver]) -> type[Driver]:
+def hangup_safe(driver: type[Driver]) -> type[Driver]:
     """The same driver, with a file that never complains, and never started twice."""
 
-    class PatientDriver(open_driver(driver)):  # type: ignore[misc]
+    class HangupSafeDriver(open_driver(driver)):  # type: ignore[misc]
         def __init__(self, *args: Any, **options: Any) -> None:
             super().__init__(*args, **options)
             file = self.output
             if self.has_output and (file is None or not file.isatty()):
                 file = sys.__stdout__  # Textual draws on stderr, which may be a log: ``2>log``
             if file is not None:
-                self.write_to(_Patient(file))
+                self.write_to(_UnfailingFile(file))
             self._at_work = self._has_taken = False
             self._had_terminal = self._has_terminal
 
@@ -109,4 +109,4 @@ def patient(driver: type[Driver]) -> type[Driver]:
             if self._at_work or self.is_suspended_by_user:
                 super().handle_continue(*arguments)
 
-    return PatientDriver
+    return HangupSafeDriver

@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 from typing import Any
 
-from tui.driver import patient
+from tui.driver import hangup_safe
 
 
 class Textuals:
@@ -31,7 +31,7 @@ class Textuals:
 
 
 def make() -> Any:
-    driver = patient(Textuals)()  # type: ignore[arg-type]
+    driver = hangup_safe(Textuals)()  # type: ignore[arg-type]
     draw = driver.done.append
     driver._app = SimpleNamespace(call_later=lambda *_, **__: draw("draw"), refresh=None)
     return driver

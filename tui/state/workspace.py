@@ -103,11 +103,6 @@ class Workspace:
         """A config with its unsaved changes; None if it was not opened yet."""
         return self._open.get(self._key(path))
 
-    def is_dirty(self, path: Path) -> bool:
-        """Whether a config has unsaved changes."""
-        document = self.opened_document(path)
-        return document is not None and document.dirty
-
     def _key(self, path: Path) -> Path:
         """What a file is known by, however its path is written."""
         return real_path(self._folder / path)

@@ -9,6 +9,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from tests.support.app_pilot import Until, burst
+from tests.support.form_support import move_to
 from tui.app import CnnApp
 from tui.screens.configs.form import Form
 from tui.screens.dialogs import AskPath
@@ -26,7 +27,7 @@ async def _field(pilot: Pilot, where: str, until: Until) -> Input:
     elif where == "the form":
         await pilot.press("e")
         await until(pilot, lambda: isinstance(app.focused, Input))
-        app.screen.query_one(Form).focus_row("runs_dir")
+        move_to(app.screen.query_one(Form), "runs_dir")
     else:
         await pilot.press("5")
         field = app.screen.query_one("#filter", Input)

@@ -111,12 +111,6 @@ class Form(VerticalScroll, can_focus=False, inherit_bindings=False):
         self.screen.set_focus(self.field, scroll_visible)
         return self
 
-    def focus_row(self, path: str) -> None:
-        """Put the cursor on the row of a key, if there is one."""
-        for place in self._places:
-            if getattr(self._lines[place], "path", "") == path:
-                self.point(place)
-
     # -- drawing --------------------------------------------------------------------------------
 
     @property

@@ -6,6 +6,7 @@ from pathlib import Path
 from textual.pilot import Pilot
 from textual.widgets import OptionList
 
+from tests.support.form_support import move_to
 from tui.app import CnnApp
 from tui.screens.configs.edit_screen import EditScreen
 from tui.screens.configs.form import Form
@@ -19,7 +20,7 @@ MakeApp = Callable[..., CnnApp]
 async def _go_to(pilot: Pilot, path: str) -> Form:
     form = pilot.app.screen.query_one(Form)
     form.focus()
-    form.focus_row(path)
+    move_to(form, path)
     await pilot.pause()
     return form
 
