@@ -5,11 +5,13 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any, TypeVar
 
 from textual import events
 from textual.app import App
 from textual.message_pump import MessagePump
 from textual.pilot import Pilot
+from textual.screen import Screen
 
 from tests.support.patience import PATIENCE
 from tui.app import CnnApp
@@ -52,10 +54,26 @@ Until = Callable[[Pilot, Callable[[], object]], Awaitable[None]]
 
 
 async def tap(pilot: Pilot, *keys: str) -> None:
-    """Press keys while something trains; ``pilot.press`` would wait for an idle processor."""
+    """Press keys while something trains; ``pilot.press`` would wait for an idle processor.
+
+    Each has been handled when the next one is pressed, but a screen that it opens may not be
+    there yet: ``on_screen`` waits for that.
+    """
     for key in keys:
         pilot.app.simulate_key(key)
-        await asyncio.sleep(0.05)
+        await let_messages_through(pilot.app)
+
+
+AnyScreen = TypeVar("AnyScreen", bound=Screen[Any])
+
+
+async def on_screen(pilot: Pilot, kind: type[AnyScreen]) -> AnyScreen:
+    """Wait until a screen of a class is shown and has its widgets; return it."""
+    app = pilot.app
+    await until(pilot, lambda: isinstance(app.screen, kind) and getattr(app.screen, "ready", True))
+    screen = app.screen
+    assert isinstance(screen, kind)
+    return screen
 
 
 async def burst(pilot: Pilot, *keys: str, gap: float = 0.0) -> None:

@@ -11,7 +11,7 @@ from textual.widgets import Input, OptionList
 
 from engine.events import EpochEnded, Event, Started
 from engine.runs.listing import list_runs
-from tests.support.app_pilot import Until, seen, tap, training, write_slow
+from tests.support.app_pilot import Until, on_screen, seen, tap, training, write_slow
 from tests.support.patience import PATIENCE
 from tui import keymap
 from tui.app import CnnApp
@@ -32,7 +32,7 @@ async def test_one_key_from_the_start_to_a_moving_curve(home: Path, until: Until
     app = CnnApp(Workspace.opened())
     async with app.run_test(size=(80, 24)) as pilot:
         await tap(pilot, "r")
-        assert isinstance(app.screen, TrainScreen)
+        await on_screen(pilot, TrainScreen)
         await until(
             pilot, lambda: app.training.metric_buffer and app.training.metric_buffer.version > 3
         )
@@ -64,8 +64,8 @@ async def test_the_titles_of_a_zoomed_chart_use_its_room(
     app = make_app()
     async with app.run_test(size=(80, 24)) as pilot:
         await tap(pilot, "r")
+        screen = await on_screen(pilot, TrainScreen)
         await until(pilot, lambda: app.training.ended is not None)
-        screen = app.screen
         curve = screen.query_one(LossChart)
         await until(pilot, lambda: curve.border_title)
         curve.focus()
@@ -122,7 +122,7 @@ async def test_every_screen_is_one_key_away(make_app: MakeApp) -> None:
             await pilot.press(key)
             assert app.current_mode == where
             await pilot.press("question_mark")
-            assert isinstance(app.screen, HelpScreen)
+            await on_screen(pilot, HelpScreen)
             await pilot.press("escape")
 
 
@@ -166,7 +166,7 @@ async def test_stop_asks_saves_and_can_be_resumed(
     app = make_app("slow")
     async with training(app, until) as pilot:
         await tap(pilot, "x")
-        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        await on_screen(pilot, Confirm)
         await tap(pilot, "n")
         assert app.training.running
         await tap(pilot, "x", "y")
@@ -243,7 +243,7 @@ async def test_a_broken_config_is_shown_with_line_and_column(
         assert "3:7" in words
         assert "train.lr" in words
         await pilot.press("r")
-        assert isinstance(app.screen, ConfigsScreen)
+        await on_screen(pilot, ConfigsScreen)
         assert not app.training.running
 
 

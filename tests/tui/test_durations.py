@@ -10,7 +10,7 @@ import pytest
 
 from engine.inspection.estimate import FORWARD_SHARE, split_sizes
 from engine.train.run_state import Progress
-from tests.support.app_pilot import Until
+from tests.support.app_pilot import Until, on_screen
 from tests.support.fakes import train_to
 from tui import text
 from tui.app import CnnApp
@@ -55,7 +55,7 @@ async def test_all_screens_show_the_duration_of_one_figure(home: Path, until: Un
 
         await until(pilot, lambda: f"{total} in all" in words("#overview-text"))
         await pilot.press("e")
-        await until(pilot, lambda: isinstance(app.screen, EditScreen))
+        await on_screen(pilot, EditScreen)
         await until(pilot, lambda: f"about {total}" in words("#fine"))
         left = app.training.view().eta_total
         assert left == pytest.approx(epoch * (config.train.epochs - 2.5), rel=0.02)

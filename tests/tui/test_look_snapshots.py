@@ -10,7 +10,7 @@ from textual.pilot import Pilot
 from engine.gradcheck import Measured, Report
 from engine.inspection.health import examine
 from engine.train.snapshot import LayerSnapshot, Snapshot
-from tests.support.app_pilot import until
+from tests.support.app_pilot import on_screen, until
 from tests.support.run_makers import CONV, make_run
 from tests.tui.screens.evaluate.test_screen import measurement
 from tests.tui.screens.gradients.test_screen import row
@@ -46,8 +46,7 @@ def test_inspect(
 
     async def prepare(pilot: Pilot) -> None:
         await pilot.press("3")
-        screen = pilot.app.screen
-        assert isinstance(screen, InspectScreen)
+        screen = await on_screen(pilot, InspectScreen)
         inspector = screen.inspector
         await settle(pilot, lambda: inspector.inspection)
         assert inspector.inspection is not None
@@ -80,8 +79,7 @@ def _as_if_trained(layer: LayerSnapshot, chance: np.random.Generator) -> LayerSn
 def test_gradients(snap_compare: Compare, make_app: MakeApp, size: tuple[int, int]) -> None:
     async def prepare(pilot: Pilot) -> None:
         await pilot.press("4")
-        screen = pilot.app.screen
-        assert isinstance(screen, GradientsScreen)
+        screen = await on_screen(pilot, GradientsScreen)
         selection = screen.cnn.choice.current
         assert selection is not None
         bad = tuple(
@@ -113,8 +111,7 @@ def test_runs(snap_compare: Compare, make_app: MakeApp, home: Path, size: tuple[
 
     async def prepare(pilot: Pilot) -> None:
         await pilot.press("5")
-        screen = pilot.app.screen
-        assert isinstance(screen, RunsScreen)
+        screen = await on_screen(pilot, RunsScreen)
         await settle(pilot, lambda: screen.store.runs)
         for _ in range(3):
             await pilot.press("down", "space")
@@ -139,8 +136,7 @@ def test_evaluate(
         assert isinstance(pilot.app, CnnApp)
         pilot.app.choice.chosen = of_run(run)
         await pilot.press("6")
-        screen = pilot.app.screen
-        assert isinstance(screen, EvaluateScreen)
+        screen = await on_screen(pilot, EvaluateScreen)
         await settle(pilot, lambda: screen.ready)
         await pilot.press("e")
         await settle(pilot, lambda: screen.found and screen.focused)

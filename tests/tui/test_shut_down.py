@@ -9,7 +9,7 @@ import pytest
 from engine.runs.listing import list_runs
 from engine.services.signals import Signals
 from engine.train.session import TrainingSession
-from tests.support.app_pilot import Until, tap, training
+from tests.support.app_pilot import Until, on_screen, tap, training
 from tui.app import CnnApp
 from tui.screens.dialogs import Confirm
 from tui.state.settings import AppSettings
@@ -22,7 +22,7 @@ async def test_quitting_asks_only_while_training_and_saves(slow_app: CnnApp, unt
     app = slow_app
     async with training(app, until) as pilot:
         await tap(pilot, "q")
-        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        await on_screen(pilot, Confirm)
         await tap(pilot, "escape")
         assert app.training.running
         await tap(pilot, "q")
@@ -65,7 +65,7 @@ async def test_a_download_that_hangs_does_not_keep_the_app_from_leaving(
         await tap(pilot, "r")
         await until(pilot, lambda: app.training.phase == "downloading")
         await tap(pilot, "q")
-        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        await on_screen(pilot, Confirm)
         assert "nothing to save yet" in str(app.screen.query_one(".detail").render())
         await tap(pilot, "y")
         await until(pilot, lambda: not app.is_running)

@@ -7,7 +7,7 @@ import pytest
 from textual.widgets import OptionList, Static
 
 from engine.train import loop
-from tests.support.app_pilot import Until
+from tests.support.app_pilot import Until, on_screen
 from tui.app import CnnApp
 from tui.screens.configs.edit_screen import EditScreen
 from tui.screens.configs.yaml_editor import YamlEditor
@@ -46,7 +46,7 @@ async def test_the_editor_lists_it_and_goes_there(
     app = make_app("odd")
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("e")
-        await until(pilot, lambda: isinstance(app.screen, EditScreen))
+        await on_screen(pilot, EditScreen)
         box, editor = (
             app.screen.query_one("#problems", OptionList),
             app.screen.query_one(YamlEditor),
@@ -67,7 +67,7 @@ async def test_problems_come_before_advice(home: Path, make_app: MakeApp, until:
     app = make_app("odd")
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("e")
-        await until(pilot, lambda: isinstance(app.screen, EditScreen))
+        await on_screen(pilot, EditScreen)
         document = app.workspace.document
         box = app.screen.query_one("#problems", OptionList)
         document.type(document.text.replace("train:\n", "train:\n  epoch: 3\n"))

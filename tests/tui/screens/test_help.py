@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from textual.widgets import Static
 
-from tests.support.app_pilot import Until, settled
+from tests.support.app_pilot import Until, on_screen, settled
 from tests.support.run_makers import make_run
 from tui import keymap
 from tui.app import CnnApp
@@ -37,11 +37,10 @@ async def test_help_has_the_name_of_its_screen_and_lists_keys_that_work(
         for key in WAYS[where]:
             await pilot.press(key)
             await settled(pilot, until)
-        screen = app.screen
-        assert isinstance(screen, BaseScreen)
+        screen = await on_screen(pilot, BaseScreen)
         focused = screen.focused
         await pilot.press("f1")
-        assert isinstance(app.screen, HelpScreen)
+        await on_screen(pilot, HelpScreen)
         assert app.screen.query_one("#help").border_title == f"Help: {keymap.SCREENS[where].title}"
         table = str(app.screen.query_one("#help-keys", Static).render())
         rows = [line.split("  ")[1].split() for line in table.splitlines() if line[:2] == "  "]

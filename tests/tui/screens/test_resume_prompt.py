@@ -12,7 +12,7 @@ from engine.config import loads
 from engine.events import Event, Started
 from engine.storage.locks import Lock
 from engine.train.session import TrainingSession
-from tests.support.app_pilot import Until
+from tests.support.app_pilot import Until, on_screen
 from tui.app import CnnApp
 from tui.screens.dialogs import Confirm
 from tui.state.settings import AppSettings
@@ -83,7 +83,7 @@ async def test_a_question_tells_no_from_no_answer(
     answers: list[bool | None] = []
     async with app.run_test() as pilot:
         app.push_screen(Confirm("?", yes="yes", no="no", final=final), answers.append)
-        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        await on_screen(pilot, Confirm)
         await pilot.press(key)
         await until(pilot, lambda: answers)
     assert answers == [answer]
@@ -100,7 +100,7 @@ async def test_train_resumes_the_run_that_the_list_of_runs_shows(
         await until(pilot, lambda: not app.jobs)
         await pilot.press("2")
         await pilot.press("R")
-        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        await on_screen(pilot, Confirm)
         assert f"{path.name} was {word}" in str(app.screen.query_one(".detail", Static).render())
         await pilot.press("y")
         await until(pilot, lambda: app.training.ended is not None)

@@ -11,7 +11,7 @@ from textual.command import CommandList
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
-from tests.support.app_pilot import Until
+from tests.support.app_pilot import Until, on_screen
 from tests.support.privileges import ordinary_user
 from tests.support.run_makers import make_run
 from tests.support.typed_paths import TYPED, litter, unlock
@@ -153,7 +153,7 @@ async def test_nothing_is_replaced_without_a_question(
     async with asked(app, dialog, until) as pilot:
         app.screen.query_one(Input).value = typed
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        await on_screen(pilot, Confirm)
         assert (folder / there).read_text() == "mine"
         await pilot.press("y")
         await until(pilot, lambda: (folder / there).read_bytes() != b"mine")

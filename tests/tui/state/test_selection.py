@@ -78,6 +78,7 @@ async def test_after_a_restart_every_screen_is_about_the_newest_run(
         shown = {}
         for spec in keymap.tabs():
             await pilot.press(spec.key)
+            await until(pilot, lambda spec=spec: app.current_mode == spec.id)
             screen = app.screen
             if isinstance(screen, NetworkScreen):
                 await settled(pilot, until)

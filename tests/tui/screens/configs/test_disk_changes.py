@@ -11,7 +11,7 @@ import pytest
 from engine.config import load
 from engine.errors import ConfigError
 from tests.support import TINY_CONFIG
-from tests.support.app_pilot import Until
+from tests.support.app_pilot import Until, on_screen
 from tui.app import CnnApp
 from tui.cli import main as command_line
 from tui.screens.configs.config_list import ConfigList
@@ -169,7 +169,7 @@ async def test_a_config_that_is_only_looked_at_is_not_changed(
     async with app.run_test() as pilot:
         document = app.workspace.document
         await pilot.press("e")
-        await until(pilot, lambda: isinstance(app.screen, EditScreen) and app.screen.ready)
+        await on_screen(pilot, EditScreen)
         await pilot.press("ctrl+t")
         await pilot.pause()
         assert not document.dirty
@@ -286,7 +286,7 @@ async def test_a_change_on_both_sides_is_asked_about(
         tiny.write_text(THEIRS)
         if key != "nothing":
             await pilot.press(key)
-        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        await on_screen(pilot, Confirm)
         assert tiny.read_text() == THEIRS
         assert not app.training.running
         await pilot.press(answer)
@@ -304,7 +304,7 @@ async def test_the_editor_follows_the_file(make_app: MakeApp, tiny: Path, until:
     app = make_app()
     async with app.run_test() as pilot:
         await pilot.press("e")
-        await until(pilot, lambda: isinstance(app.screen, EditScreen) and app.screen.ready)
+        await on_screen(pilot, EditScreen)
         tiny.write_text(THEIRS)
         await until(pilot, lambda: app.screen.query_one(YamlEditor).text == THEIRS)
         assert not app.workspace.document.dirty

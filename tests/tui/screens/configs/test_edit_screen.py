@@ -6,6 +6,7 @@ from pathlib import Path
 from textual.pilot import Pilot
 from textual.widgets import OptionList
 
+from tests.support.app_pilot import on_screen
 from tests.support.form_support import move_to
 from tui.app import CnnApp
 from tui.screens.configs.edit_screen import EditScreen
@@ -120,9 +121,9 @@ async def test_letters_are_text_in_the_editor(make_app: MakeApp) -> None:
         editor.move_cursor((0, 2))
         await pilot.press(*"qr2?")
         assert editor.text.startswith("# qr2?")
-        assert isinstance(app.screen, EditScreen)
+        await on_screen(pilot, EditScreen)
         await pilot.press("escape")
-        assert isinstance(app.screen, ConfigsScreen)
+        await on_screen(pilot, ConfigsScreen)
         assert app.workspace.document.dirty
 
 
@@ -161,7 +162,7 @@ async def test_run_from_the_editor_trains_what_is_not_saved(make_app: MakeApp, h
         await _go_to(pilot, "train.epochs")
         await pilot.press("backspace", "1", "f5")
         await pilot.pause()
-        assert isinstance(app.screen, TrainScreen)
+        await on_screen(pilot, TrainScreen)
         assert app.training.config is not None
         assert app.training.config.train.epochs == 1
         assert "epochs: 2" in (home / "configs" / "tiny.yaml").read_text()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from textual import events
 
-from tests.support.app_pilot import Until, burst
+from tests.support.app_pilot import Until, burst, on_screen
 from tests.support.form_support import all_rows_on, document_of, to_row
 from tui.app import CnnApp
 from tui.screens.configs import form_rows
@@ -106,7 +106,7 @@ async def test_what_was_typed_is_saved_trained_and_left_behind(
         await burst(pilot, "ctrl+u", "7", "ctrl+s")
         assert "epochs: 7 " in (home / "configs" / "tiny.yaml").read_text()
         await burst(pilot, "ctrl+u", "1", "down", "down", "ctrl+u", *"0.125", "ctrl+r")
-        await until(pilot, lambda: isinstance(app.screen, TrainScreen))
+        await on_screen(pilot, TrainScreen)
         assert app.training.config is not None
         train = app.training.config.train
         assert (train.epochs, train.lr) == (1, 0.125)
@@ -119,7 +119,7 @@ async def test_keys_after_leaving_are_no_text(make_app: MakeApp) -> None:
         await to_row(pilot, "seed")
         before = document_of(pilot).text
         await burst(pilot, "escape", "p")
-        assert isinstance(pilot.app.screen, ConfigsScreen)
+        await on_screen(pilot, ConfigsScreen)
         assert pilot.app.screen.has_class("-yaml")
         assert document_of(pilot).text == before
 

@@ -9,7 +9,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
-from tests.support.app_pilot import Until, tap
+from tests.support.app_pilot import Until, on_screen, tap
 from tui.app import CnnApp
 from tui.screens.configs.config_list import ConfigList
 from tui.screens.configs.copied import Copied, broken
@@ -141,7 +141,7 @@ async def test_a_config_with_errors_is_not_saved_without_a_question(
             assert path.read_text() == before
             await pilot.press("w")
             await pilot.pause()
-            assert isinstance(app.screen, Confirm)
+            await on_screen(pilot, Confirm)
             await pilot.press(answer)
             await pilot.pause()
         assert "seed: many" in path.read_text()
@@ -153,7 +153,7 @@ async def test_save_as_suggests_a_name_and_asks_before_replacing(
     app = make_app()
     async with app.run_test() as pilot:
         await pilot.press("W")
-        assert isinstance(app.screen, AskPath)
+        await on_screen(pilot, AskPath)
         assert app.screen.query_one(Input).value == "configs/tiny-2.yaml"
         await pilot.press("enter")
         await pilot.pause()
@@ -164,7 +164,7 @@ async def test_save_as_suggests_a_name_and_asks_before_replacing(
         app.screen.query_one(Input).value = "configs/tiny"
         await pilot.press("enter")
         await pilot.pause()
-        assert isinstance(app.screen, Confirm)
+        await on_screen(pilot, Confirm)
         await pilot.press("n")
         assert app.workspace.document.name == "tiny-2"
 
@@ -176,7 +176,7 @@ async def test_unsaved_changes_are_asked_about_when_quitting(
     async with app.run_test() as pilot:
         app.workspace.document.set("seed", 9)
         await pilot.press("q")
-        assert isinstance(app.screen, Confirm)
+        await on_screen(pilot, Confirm)
         await pilot.press("n")
         assert app.is_running
         await tap(pilot, "D", "q")
@@ -189,7 +189,7 @@ async def test_the_command_is_copied(make_app: MakeApp) -> None:
         await pilot.press("y")
         assert app.clipboard == "cnn-tui --no-ui --config tiny"
         await pilot.pause()
-        assert isinstance(app.screen, Copied)
+        await on_screen(pilot, Copied)
         assert str(app.screen.query_one("#command", Static).render()) == app.clipboard
         assert "if your terminal" in str(app.screen.query_one(".detail", Static).render())
         await pilot.press("escape")

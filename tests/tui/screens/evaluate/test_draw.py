@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from textual.pilot import Pilot
 
 from engine import data
-from tests.support.app_pilot import Until, tap
+from tests.support.app_pilot import Until, on_screen, tap
 from tests.support.run_makers import make_run
 from tests.tui.screens.evaluate.test_screen import opened
 from tui.app import CnnApp
@@ -89,9 +89,8 @@ async def drawing_on(app: CnnApp, pilot: Pilot, until: Until, run: Path) -> Draw
 
 async def paper(app: CnnApp, pilot: Pilot, until: Until) -> DrawScreen:
     await tap(pilot, "d")
-    await until(pilot, lambda: isinstance(app.screen, DrawScreen) and app.screen.ready)
-    screen = app.screen
-    assert isinstance(screen, DrawScreen)
+    await on_screen(pilot, DrawScreen)
+    screen = await on_screen(pilot, DrawScreen)
     await until(pilot, lambda: not app.jobs)
     return screen
 
@@ -120,7 +119,7 @@ async def test_drawn_from_the_keyboard(make_app: MakeApp, home: Path, until: Unt
         assert pad.drawing.is_empty
         await until(pilot, lambda: "%" not in guesses(screen))
         await tap(pilot, "escape")
-        assert isinstance(app.screen, EvaluateScreen)
+        await on_screen(pilot, EvaluateScreen)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (200, 60)])
@@ -152,9 +151,9 @@ async def test_images_of_the_test_set_can_be_drawn_on(
     async with app.run_test(size=(80, 24)) as pilot:
         screen = await drawing_on(app, pilot, until, run)
         assert "esc, then e evaluates" in str(screen.refuse("sample"))
-        await tap(pilot, "escape", "e")
-        evaluate = app.screen
-        assert isinstance(evaluate, EvaluateScreen)
+        await tap(pilot, "escape")
+        evaluate = await on_screen(pilot, EvaluateScreen)
+        await tap(pilot, "e")
         await until(pilot, lambda: evaluate.found and not evaluate.running)
         screen = await paper(app, pilot, until)
         await tap(pilot, "n", "n", "N")

@@ -15,7 +15,7 @@ from engine.errors import CheckpointError
 from engine.metrics import confusion_matrix, per_class
 from engine.services.evaluate import Measurement
 from engine.train.results import Evaluation
-from tests.support.app_pilot import Until, tap
+from tests.support.app_pilot import Until, on_screen, tap
 from tests.support.run_makers import make_run
 from tui.app import CnnApp
 from tui.screens.evaluate import screen as module
@@ -54,8 +54,7 @@ def measurement(
 
 async def opened(app: CnnApp, pilot: Pilot, until: Until) -> EvaluateScreen:
     await tap(pilot, "6")
-    screen = app.screen
-    assert isinstance(screen, EvaluateScreen)
+    screen = await on_screen(pilot, EvaluateScreen)
     await until(pilot, lambda: screen.ready and not app.jobs)
     return screen
 
@@ -135,7 +134,7 @@ async def test_from_the_matrix_to_the_images(measured_app: CnnApp, until: Until)
         await pilot.press("enter")
         assert isinstance(screen.focused, CellImages)
         await pilot.press("question_mark")
-        assert isinstance(app.screen, HelpScreen)
+        await on_screen(pilot, HelpScreen)
 
 
 @pytest.mark.parametrize("key", ["i", "enter"])
@@ -155,7 +154,7 @@ async def test_from_an_image_to_what_the_layers_make_of_it(
         index = screen.query_one(CellPane).index
         assert screen.query_one(CellImages).captions[1] == f"#{index}"
         await tap(pilot, key)
-        await until(pilot, lambda: isinstance(app.screen, InspectScreen))
+        await on_screen(pilot, InspectScreen)
         inspect = app.screen
         assert isinstance(inspect, InspectScreen)
         await until(pilot, lambda: inspect.query(Sample))

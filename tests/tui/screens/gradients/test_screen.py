@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 from engine.errors import DataError
 from engine.gradcheck import Measured, Report, Row
 from engine.layers import Dense
-from tests.support.app_pilot import Until, tap
+from tests.support.app_pilot import Until, on_screen, tap
 from tests.support.run_makers import CONV, make_run
 from tui.app import CnnApp
 from tui.jobs import Job
@@ -29,8 +29,7 @@ MakeApp = Callable[..., CnnApp]
 
 async def opened(app: CnnApp, pilot: Pilot, until: Until) -> GradientsScreen:
     await tap(pilot, "4")
-    screen = app.screen
-    assert isinstance(screen, GradientsScreen)
+    screen = await on_screen(pilot, GradientsScreen)
     await until(pilot, lambda: screen.ready)
     return screen
 
@@ -67,7 +66,7 @@ async def test_a_network_that_is_right(make_app: MakeApp, until: Until) -> None:
         worst = screen.report.worst.name
         await until(pilot, lambda: screen.query_one(CheckTable).key == worst)
         await pilot.press("question_mark")
-        assert isinstance(app.screen, HelpScreen)
+        await on_screen(pilot, HelpScreen)
 
 
 async def test_a_wrong_backward_is_found_and_its_entries_are_shown(
@@ -129,7 +128,7 @@ async def test_it_goes_on_while_another_screen_is_looked_at(
     async with app.run_test() as pilot:
         screen = await opened(app, pilot, until)
         await tap(pilot, "g", "2")
-        assert isinstance(app.screen, TrainScreen)
+        await on_screen(pilot, TrainScreen)
         go.set()
         await until(pilot, lambda: screen.report)
         assert any("passed" in n.message for n in app._notifications)

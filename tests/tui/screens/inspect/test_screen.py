@@ -9,7 +9,7 @@ import pytest
 from textual.pilot import Pilot
 
 from engine import data
-from tests.support.app_pilot import Until, tap
+from tests.support.app_pilot import Until, on_screen, tap
 from tests.support.run_makers import CONV, make_run
 from tui.app import CnnApp
 from tui.screens.dialogs import Choose
@@ -31,8 +31,7 @@ def conv(home: Path) -> str:
 
 async def opened(app: CnnApp, pilot: Pilot, until: Until) -> InspectScreen:
     await tap(pilot, "3")
-    screen = app.screen
-    assert isinstance(screen, InspectScreen)
+    screen = await on_screen(pilot, InspectScreen)
     await until(pilot, lambda: screen.inspector.inspection and screen.query_one(Table).rows)
     await until(pilot, lambda: screen.focused is screen.query_one(Table))
     return screen
@@ -158,14 +157,14 @@ async def test_another_network_is_chosen_from_a_list(
     async with app.run_test() as pilot:
         screen = await opened(app, pilot, until)
         await tap(pilot, "o")
-        await until(pilot, lambda: isinstance(app.screen, Choose))
+        await on_screen(pilot, Choose)
         await pilot.press("end", "enter")
         await until(pilot, lambda: app.choice.chosen)
         await until(pilot, lambda: "conv-00aa" in line(screen))
         await until(pilot, lambda: len(screen.query_one(Table).rows) == 7)
         assert "finished weights" in line(screen)
         await tap(pilot, "o")
-        await until(pilot, lambda: isinstance(app.screen, Choose))
+        await on_screen(pilot, Choose)
         await pilot.press("home", "down", "down", "enter")
         await until(pilot, lambda: any("no weights" in n.message for n in app._notifications))
         assert app.choice.chosen is not None, "what was looked at stays"
@@ -196,7 +195,7 @@ async def test_a_config_with_errors_and_a_broken_file_say_what_to_do(
     app = make_app("bad")
     async with app.run_test() as pilot:
         await tap(pilot, "3")
-        screen = app.screen
+        screen = await on_screen(pilot, InspectScreen)
         await until(pilot, lambda: "has errors" in str(screen.query_one("#nothing").render()))
         run = make_run(home / "runs")
         selection = of_run(run)
@@ -220,7 +219,7 @@ async def test_every_pane_can_be_alone_and_helps(
             await pilot.press("z")
             await until(pilot, lambda pane=pane: large() == [pane])
             await pilot.press("z", "question_mark")
-            assert isinstance(app.screen, HelpScreen)
+            await on_screen(pilot, HelpScreen)
             await pilot.press("escape", "tab")
 
 

@@ -10,7 +10,7 @@ from textual.widgets import Static
 
 from engine.inspection.health import Health
 from engine.layers import LAYERS
-from tests.support.app_pilot import Until, seen, settled
+from tests.support.app_pilot import Until, on_screen, seen, settled
 from tests.support.run_makers import CONV
 from tui.app import CnnApp
 from tui.screens.configs.overview import Overview
@@ -40,8 +40,7 @@ def test_no_riddle_is_shown(riddle: str) -> None:
 
 async def inspecting(app: CnnApp, pilot: object, until: Until) -> InspectScreen:
     await pilot.press("3")  # type: ignore[attr-defined]
-    screen = app.screen
-    assert isinstance(screen, InspectScreen)
+    screen = await on_screen(pilot, InspectScreen)
     table = screen.query_one(LayerTable)
     await until(pilot, lambda: screen.inspector.inspection and table.has_focus and not app.jobs)  # type: ignore[arg-type]
     return screen

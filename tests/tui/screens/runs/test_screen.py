@@ -13,7 +13,7 @@ from textual.widgets import Input, Static
 from engine.runs.directory import RunDir
 from engine.runs.metrics_csv import append
 from engine.storage.locks import Lock
-from tests.support.app_pilot import Until, tap, write_slow
+from tests.support.app_pilot import Until, on_screen, tap, write_slow
 from tests.support.run_makers import CONV, make_run
 from tui.app import CnnApp
 from tui.screens.dialogs import AskPath, Choose, Confirm
@@ -50,8 +50,7 @@ def runs(home: Path) -> Path:
 
 async def opened(app: CnnApp, pilot: Pilot, until: Until) -> RunsScreen:
     await tap(pilot, "5")
-    screen = app.screen
-    assert isinstance(screen, RunsScreen)
+    screen = await on_screen(pilot, RunsScreen)
     await until(pilot, lambda: screen.ready and screen.store.runs is not None and not app.jobs)
     return screen
 
@@ -90,7 +89,7 @@ async def test_all_runs_are_listed_the_broken_ones_with_their_reason(
         assert screen.query_one(RunChart).picture.series[0].y.tolist() == [0.6, 0.9]
         assert isinstance(screen.focused, RunTable)
         await pilot.press("question_mark")
-        assert isinstance(app.screen, HelpScreen)
+        await on_screen(pilot, HelpScreen)
 
 
 async def test_without_runs_it_says_what_to_do(make_app: MakeApp, until: Until) -> None:
@@ -265,7 +264,7 @@ async def test_a_run_is_opened_in_other_screens(
         await go_to(screen, runs / ONE, pilot, until)
         screen.query_one(WeightTable).move_to(str(runs / ONE / "checkpoints" / "best.npz"))
         await tap(pilot, key)
-        await until(pilot, lambda: isinstance(app.screen, kind))
+        await on_screen(pilot, kind)
         assert app.choice.chosen is not None
         assert app.choice.chosen.what == "best weights, epoch 3"
         if kind is EvaluateScreen:
@@ -279,12 +278,11 @@ async def test_enter_says_what_can_be_done(make_app: MakeApp, runs: Path, until:
         screen = await opened(app, pilot, until)
         await go_to(screen, runs / CUT, pilot, until)
         await tap(pilot, "enter")
-        await until(pilot, lambda: isinstance(app.screen, Choose))
-        assert isinstance(app.screen, Choose)
+        await on_screen(pilot, Choose)
         actions = [key for key, _, _ in app.screen._options]
         assert actions == ["inspect", "evaluate", "gradients", "resume", "export", "delete"]
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(app.screen, InspectScreen))
+        await on_screen(pilot, InspectScreen)
 
 
 async def test_a_stopped_run_is_gone_on_with(make_app: MakeApp, home: Path, until: Until) -> None:
@@ -333,7 +331,7 @@ async def test_a_network_is_exported_and_what_was_written_is_said(
             if isinstance(app.screen, Choose):
                 keys = [key for key, _, _ in app.screen._options]
                 await pilot.press("home", *["down"] * keys.index("npz"), "enter")
-            await until(pilot, lambda: isinstance(app.screen, AskPath))
+            await on_screen(pilot, AskPath)
             app.screen.query_one(Input).value = path
             await pilot.press("enter")
 
@@ -342,7 +340,7 @@ async def test_a_network_is_exported_and_what_was_written_is_said(
         with np.load(home / "out" / "[b]net.npz") as saved:
             assert "0.weight" in saved
         await export("out/[b]net.npz")
-        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        await on_screen(pilot, Confirm)
         await tap(pilot, "n")
         await export(str(home / "out"))
         await until(pilot, lambda: "it is a folder" in problem_in(app.screen))
@@ -359,12 +357,12 @@ async def test_deleting_asks_and_forgets(make_app: MakeApp, runs: Path, until: U
         for run in (ONE, BAD):
             await go_to(screen, runs / run, pilot, until)
             await tap(pilot, "D")
-            await until(pilot, lambda: isinstance(app.screen, Confirm))
+            await on_screen(pilot, Confirm)
             await tap(pilot, "enter")  # what cannot be undone wants more than that
             await until(pilot, lambda: app.screen is screen)
             assert (runs / run).exists()
             await tap(pilot, "D")
-            await until(pilot, lambda: isinstance(app.screen, Confirm))
+            await on_screen(pilot, Confirm)
             await tap(pilot, "y")
             await until(pilot, lambda run=run: not (runs / run).exists())
             await until(pilot, lambda run=run: f"deleted {run}" in line(screen))
@@ -380,7 +378,7 @@ async def test_a_run_that_somebody_holds_is_not_deleted(
         await go_to(screen, runs / ONE, pilot, until)
         with RunDir.open(runs / ONE):
             await tap(pilot, "D")
-            await until(pilot, lambda: isinstance(app.screen, Confirm))
+            await on_screen(pilot, Confirm)
             await tap(pilot, "y")
             await until(pilot, lambda: "✗" in line(screen))
         assert (runs / ONE).exists()
