@@ -1,4 +1,4 @@
-"""What an empty pane says: what belongs there, and the keys that bring it."""
+"""Text for empty panes and verdicts: what belongs there, and what to do."""
 
 from collections.abc import Sequence
 
@@ -30,9 +30,18 @@ def hints(title: str, words: Sequence[str], keys: Sequence[tuple[str, str]]) -> 
     return Content("\n").join(lines)
 
 
-def advice(title: str, step: str) -> Content:
-    """What happened, and what to do next."""
+def advice(title: str, step: str, *, reason: str = "", gap: str = "\n") -> Content:
+    """What happened, and what to do next.
+
+    Args:
+        title: in bold.
+        step: what to do; may be empty.
+        reason: after the title; may be empty.
+        gap: between these and the step.
+    """
     parts = [(text.clean(title), "bold")]
+    if reason:
+        parts.append((f" {text.clean(reason)}", "$foreground"))
     if step:
-        parts.append((f"\n→ {text.clean(step)}", "$muted"))
+        parts.append((f"{gap}→ {text.clean(step)}", "$muted"))
     return Content.assemble(*parts)

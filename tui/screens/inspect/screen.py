@@ -7,7 +7,6 @@ import numpy as np
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.widget import Widget
 from textual.widgets import Static
 
 from engine.inspection.health import LayerFacts
@@ -19,6 +18,7 @@ from tui.screens.inspect.gallery import GalleryPane, Pictures
 from tui.screens.inspect.glossary import explained
 from tui.screens.inspect.histogram import Histogram
 from tui.screens.network_screen import NetworkScreen
+from tui.screens.zoom_screen import ZoomScreen
 from tui.state.network_inspector import NetworkInspector, Samples
 from tui.widgets.empty import hints
 from tui.widgets.line import Line, TextPart
@@ -68,12 +68,13 @@ class Histograms(Horizontal, can_focus=True):
     )
 
 
-class InspectScreen(NetworkScreen):
+class InspectScreen(ZoomScreen, NetworkScreen):
     """A network from the inside."""
 
     WHERE = "inspect"
     BINDINGS = keymap.bindings(WHERE)
     CSS_PATH = "screen.tcss"
+    DEFAULT_PANE = 1  # the pictures
     HELP_TEXT: ClassVar[str] = (
         "Look inside the network while it trains, a few times a second, or inside a run or a "
         "config that does not train. The last column sums up the numbers in a word; advice "
@@ -85,7 +86,6 @@ class InspectScreen(NetworkScreen):
         self.channel = 0
         self.wants_maps = False
         self._seen: object = None
-        self._zoomed: Widget | None = None
         self._inspector: NetworkInspector | None = None
 
     @property
@@ -167,7 +167,7 @@ class InspectScreen(NetworkScreen):
         table = self.query_one(LayerTable)
         rows = [_row(place, fact) for place, fact in zip(places, facts, strict=True)]
         table.show(rows, [place.name for place in places])
-        table.styles.height = None if self._zoomed else len(rows) + 3
+        table.styles.height = None if self.zoomed else len(rows) + 3
         total = sum(place.parameters for place in places)
         table.border_title = Content(f"{len(places)} layers, {text.count(total)} parameters")
         table.border_subtitle = _flags(_flagged(facts))
@@ -320,23 +320,9 @@ class InspectScreen(NetworkScreen):
         table.move_to(keys[0])
         self.refresh_tick()
 
-    def action_zoom(self) -> None:
-        """One pane alone, or all."""
-        panes: list[Widget] = [self.query_one(LayerTable), *self.query(".bottom > .pane")]
-        focused = self.focused
-        here = next((pane for pane in panes if focused in (pane, *pane.query("*"))), panes[1])
-        self._zoomed = here if self._zoomed is None else None
-        for pane in panes:
-            pane.set_class(self._zoomed is not None and pane is not self._zoomed, "zoomed-out")
-        self.query_one(".bottom").set_class(self._zoomed is panes[0], "zoomed-out")
-        self.set_class(self._zoomed is not None, "-zoomed")
+    def redraw(self) -> None:
         self._seen = None
         self.refresh_tick()
-
-    def action_back(self) -> None:
-        """All panes again."""
-        if self._zoomed is not None:
-            self.action_zoom()
 
     def on_table_moved(self, event: Table.Moved) -> None:
         self.refresh_tick()

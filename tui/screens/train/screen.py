@@ -7,19 +7,19 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.widget import Widget
 from textual.widgets import Static
 
 from tui import keymap, text
 from tui.charts.figure import Picture
 from tui.messages import TrainingView
-from tui.screens.base import BaseScreen
 from tui.screens.resume_prompt import resume_newest
 from tui.screens.train import curves
 from tui.screens.train.curves import Points
 from tui.screens.train.event_log import EventLog
+from tui.screens.zoom_screen import ZoomScreen
 from tui.state.training import LR_FACTOR
 from tui.widgets.chart import Chart
+from tui.widgets.empty import advice
 from tui.widgets.run_bar import RunBar
 
 
@@ -55,7 +55,7 @@ class LrChart(Chart):
     )
 
 
-class TrainScreen(BaseScreen):
+class TrainScreen(ZoomScreen):
     """The run that is being trained, or was last."""
 
     WHERE = "train"
@@ -70,7 +70,6 @@ class TrainScreen(BaseScreen):
         super().__init__()
         self.smoothing = "light"
         self.log_axes: set[str] = set()
-        self._zoomed: Widget | None = None
         self._said = Content("")
         self._seen: object = None
         self._curves: list[Chart] = []
@@ -168,7 +167,7 @@ class TrainScreen(BaseScreen):
         room = curve.size.width - 2
         return _legend(name, scale, curve.picture, room), _figures(name, points, room)
 
-    def _redraw(self) -> None:
+    def redraw(self) -> None:
         self._seen = None
         self._stale.clear()
         self._due.clear()
@@ -281,37 +280,17 @@ class TrainScreen(BaseScreen):
 
     def action_log(self) -> None:
         """Logarithmic axis, or not."""
-        curve = self.focused if isinstance(self.focused, Chart) else self._zoomed
+        curve = self.focused if isinstance(self.focused, Chart) else self.zoomed
         name = (curve.id if isinstance(curve, Chart) else None) or "loss"
         self.log_axes ^= {name}
-        self._redraw()
+        self.redraw()
 
     def action_smooth(self) -> None:
         """The next kind of smoothing."""
         names = list(curves.SMOOTHING)
         self.smoothing = names[(names.index(self.smoothing) + 1) % len(names)]
         self.cnn.show_message(f"smoothing: {self.smoothing}", timeout=2)
-        self._redraw()
-
-    def action_zoom(self) -> None:
-        """One pane alone, or all."""
-        panes = list(self.query(".pane"))
-        if self._zoomed is None:
-            focused = self.focused
-            self._zoomed = focused if focused in panes else panes[0]
-        else:
-            self._zoomed = None
-        for pane in panes:
-            pane.set_class(self._zoomed is not None and pane is not self._zoomed, "zoomed-out")
-        for row in self.query("#body > Horizontal"):
-            alone = self._zoomed is not None and self._zoomed not in row.children
-            row.set_class(alone, "zoomed-out")
-        self._redraw()
-
-    def action_back(self) -> None:
-        """All panes again."""
-        if self._zoomed is not None:
-            self.action_zoom()
+        self.redraw()
 
 
 def _legend(name: str, scale: str, picture: Picture, room: int) -> Content:
@@ -366,8 +345,5 @@ def _sentence(reason: str) -> str:
 
 
 def _advice(title: str, reason: str, step: str) -> Content:
-    parts = [(title, "bold"), (f" {reason}" if reason else "", "$foreground")]
-    if step:  # a line of its own only behind a reason: every line is one less for the charts
-        gap = "\n" if reason else "  "
-        parts.append((f"{gap}→ {step}", "$muted"))
-    return Content.assemble(*parts)
+    # A line of its own only after a reason: every line is one less for the charts.
+    return advice(title, step, reason=reason, gap="\n" if reason else "  ")
