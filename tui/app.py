@@ -1,4 +1,4 @@
-"""The app: owns the screens, the training, the background jobs, and the way out."""
+"""The app: screens, training, background jobs and exit."""
 
 import logging
 from collections.abc import Callable
@@ -42,12 +42,12 @@ class CnnApp(compat.FaultApp):
         training: the one training, on its background thread.
         workspace: the configs, and which of them is chosen.
         config_watch: keeps them in step with their files.
-        choice: which network Inspect, Gradients and Evaluate are about.
+        choice: the network that Inspect, Gradients and Evaluate show.
         speed: how long epochs take.
         settings: what is remembered.
-        log_path: the file that errors are told in full; None where there is none.
+        log_path: the log file; None where none can be written.
         exit_sequence: saves what is running, and quits.
-        signals: open signal handlers, whose first signal makes the app save and leave.
+        signals: open signal handlers, whose first signal makes the app save and quit.
 
     Args:
         workspace: the configs to work with.
@@ -102,7 +102,7 @@ class CnnApp(compat.FaultApp):
         self.call_after_refresh(offer_to_resume, self)
 
     async def on_event(self, event: events.Event) -> None:
-        """Take an event; of what is typed, the next only after a text field has taken this."""
+        """Handle an event; the next key waits until a text field has handled this one."""
         if isinstance(event, events.InputEvent | events.Paste) and not self.screen_stack:
             return  # it is being left
         typed = isinstance(event, events.Key | events.Paste) and not event.is_forwarded
@@ -155,7 +155,7 @@ class CnnApp(compat.FaultApp):
         final: bool = False,
         then: Callable[[], object],
     ) -> None:
-        """Ask before something; ``then`` is called if so.
+        """Ask a question; call ``then`` on yes.
 
         Args:
             question, detail: what is asked.
@@ -190,7 +190,7 @@ class CnnApp(compat.FaultApp):
         """Train, and show it.
 
         Returns:
-            False if a training is running already, which is said, or the app is being left.
+            False if a training is running already (a message says so), or the app shuts down.
         """
         if self.exit_sequence.begun:
             return False
@@ -250,7 +250,7 @@ class CnnApp(compat.FaultApp):
     # -- actions --------------------------------------------------------------------------------
 
     async def run_action(self, action: Any, *args: Any, **kwargs: Any) -> bool:
-        """Run an action; one that is refused says why. Who is leaving begins nothing new."""
+        """Run an action, or show why it is refused; while shutting down, only quit runs."""
         if self.exit_sequence.begun and action not in ("quit", "app.quit"):
             return False
         if await super().run_action(action, *args, **kwargs):
@@ -269,21 +269,21 @@ class CnnApp(compat.FaultApp):
         self.switch_mode(screen)
 
     def action_next_theme(self) -> None:
-        """The next of our themes."""
+        """Switch to the next theme."""
         names = [one.name for one in theme.THEMES]
         place = names.index(self.theme) if self.theme in names else -1
         self.theme = names[(place + 1) % len(names)]
         self.show_message(f"theme: {self.theme}", timeout=2)
 
     def action_help(self) -> None:
-        """Help for what has the focus."""
+        """Show help on the focused pane."""
         from tui.screens.help import HelpScreen
 
         if isinstance(self.screen, BaseScreen):
             self.push_screen(HelpScreen(self.screen))
 
     def action_help_quit(self) -> None:
-        """Ctrl-C, where nothing is selected: it does not quit, but it should say what does."""
+        """Say on ctrl-c, with nothing selected, which key quits."""
         self.show_message("q quits", timeout=3)
 
     async def action_quit(self) -> None:
@@ -319,25 +319,25 @@ class CnnApp(compat.FaultApp):
             self.shut_down()
 
     def get_driver_class(self) -> type[Driver]:
-        """A driver that bears the loss of its terminal."""
+        """A driver that survives the loss of its terminal."""
         return hangup_safe(super().get_driver_class())
 
     # -- the way out ----------------------------------------------------------------------------
 
     def signalled(self, name: str) -> None:
-        """For signal handlers: it only sets a flag, so that training ends whatever else stands."""
+        """Stop the training from a signal handler; it only sets a flag."""
         session = self.training.session
         if session is not None:
             session.controls.stop_from_signal(name)
 
     def give_terminal_back(self) -> None:
-        """Leave the terminal as it was; in any thread, right before the process is ended."""
+        """Restore the terminal, from any thread, right before the process ends."""
         give_back = getattr(compat.driver_of(self), "give_back", None)
         if give_back is not None:
             give_back()
 
     def shut_down(self, exit_code: int = 0) -> None:
-        """Save what is running, and leave; does not ask."""
+        """Save what is running and quit, without a question."""
         self.exit_sequence.begin(exit_code)
 
     def fault_message(self, error: Exception) -> list[str]:

@@ -1,4 +1,4 @@
-"""Textual's driver, for a terminal that may go away, and a process that may be stopped.
+"""Textual's driver made safe against a lost terminal and a stopped process.
 
 When a terminal is closed, Textual's output thread dies of the error that it gets, and the app
 waits for ever for room in its queue. Here what cannot be written is dropped: the app lives on for
@@ -36,7 +36,7 @@ _NOT_OURS = (
 
 
 class _UnfailingFile:
-    """A text file that never complains."""
+    """A text file that drops what cannot be written."""
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
@@ -58,7 +58,7 @@ class _UnfailingFile:
 
 
 def hangup_safe(driver: type[Driver]) -> type[Driver]:
-    """The same driver, with a file that never complains, and never started twice."""
+    """The same driver with an output that never fails, and never started twice."""
 
     class HangupSafeDriver(open_driver(driver)):  # type: ignore[misc]
         def __init__(self, *args: Any, **options: Any) -> None:

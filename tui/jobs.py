@@ -1,7 +1,7 @@
-"""Work on background threads, which never keeps the app from leaving.
+"""Jobs on background threads, which never keep the app from quitting.
 
 Textual's own thread workers are waited for when the app ends, however long they take. These are
-daemon threads: they are asked to stop, and whoever does not look at ``cancelled`` is left behind.
+daemon threads: they are asked to stop, and one that does not check ``cancelled`` is abandoned.
 """
 
 import threading
@@ -13,7 +13,7 @@ from textual.message_pump import MessagePump
 
 
 class JobEnded(Message):
-    """A job is over; the app calls what was to be called."""
+    """The end of a job; the app then calls its callback."""
 
     bubble = False
 
@@ -23,7 +23,7 @@ class JobEnded(Message):
 
 
 class Job:
-    """One piece of work.
+    """Work on a background thread.
 
     Attributes:
         cancelled: whether it was told to stop; the work looks at it as often as it can.
@@ -31,7 +31,7 @@ class Job:
         running: whether the thread is still at it.
 
     Args:
-        pump: who gets ``JobEnded``: the app.
+        pump: gets ``JobEnded``: the app.
         work: called with the job, in the thread; its result goes to ``on_done``.
         on_done: called with the result in the app's thread, unless it was cancelled.
         on_error: the same with an exception.
@@ -64,7 +64,7 @@ class Job:
         self.cancelled = True
 
     def report(self, label: str, done: int, total: int) -> None:
-        """Say how far it is; from the thread. Fits where the engine takes a ``progress``."""
+        """Report progress, from the thread; fits the engine's ``progress`` arguments."""
         self.label, self.done, self.total = label, done, total
 
     def join(self, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""What the training thread tells the app, and the numbers that the app tells its screens."""
+"""Messages from the training thread to the app, and the training's progress in numbers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ Kind = Literal["info", "good", "warning", "error"]
 
 
 class TrainingEvent(Message):
-    """The session emitted an event."""
+    """An event of the session."""
 
     bubble = False
 
@@ -24,7 +24,7 @@ class TrainingEvent(Message):
 
 
 class TrainingFinished(Message):
-    """The thread is through; ``error`` is why, where it never got to an ``Ended`` event."""
+    """The end of the thread; ``error`` is set where it failed before an ``Ended`` event."""
 
     bubble = False
 
@@ -34,7 +34,7 @@ class TrainingFinished(Message):
 
 
 class SnapshotTaken(Message):
-    """A snapshot that somebody asked for."""
+    """A requested snapshot, and the callback that gets it."""
 
     bubble = False
 
@@ -54,7 +54,7 @@ class LogEntry:
 
 @dataclass(frozen=True)
 class TrainingView:
-    """Where the training is, in numbers.
+    """Progress of the training in numbers.
 
     Attributes:
         phase: ``idle``, ``loading``, ``downloading``, ``training``, ``paused``, ``validating``,
@@ -95,7 +95,7 @@ def progress_view(
     epoch_seconds: float,
     lr: float,
 ) -> TrainingView:
-    """Where a session is that has begun.
+    """The progress of a session that has started.
 
     Args:
         phase: as in ``TrainingView``.

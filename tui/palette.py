@@ -28,7 +28,7 @@ class Command(NamedTuple):
 
 
 def commands(app: "CnnApp", here: str) -> Iterator[Command]:
-    """Everything that can be done.
+    """All commands, those of the present screen first.
 
     Args:
         app: the app.

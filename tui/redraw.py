@@ -1,4 +1,4 @@
-"""How often something is drawn whose numbers change all the time."""
+"""How often to redraw numbers that change all the time."""
 
 import time
 
@@ -7,7 +7,7 @@ TURN = 0.47
 
 
 class RedrawTimer:
-    """At once when it is something else, and every other tick while only its numbers change.
+    """Redraws at once for other content, and at every other tick for other numbers.
 
     Every drawing while a network trains takes something from the training, and nobody reads
     numbers that change four times a second. All go by one clock: what shows the same number in

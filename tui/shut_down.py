@@ -1,4 +1,4 @@
-"""The way out of the app: what is running is saved, and nothing keeps the process alive."""
+"""Shutting down: what is running is saved, and the process ends in any case."""
 
 import asyncio
 import logging
@@ -27,7 +27,7 @@ _LAST = 5.0
 
 
 class ExitSequence:
-    """Each step of leaving may fail: that is logged, and the next one follows.
+    """The steps from quit to the end of the process; one that fails is logged.
 
     Args:
         app: what is left.
@@ -43,7 +43,7 @@ class ExitSequence:
         self.exit_message: list[str] = []
 
     def begin(self, exit_code: int) -> None:
-        """Stop what is running, and leave when it is saved."""
+        """Stop what is running, and exit once it is saved."""
         if self.begun:
             return
         self.begun = True
@@ -101,7 +101,7 @@ class ExitSequence:
             self.exit_message.append(f"stopped and saved; resume with:  {resume_command(run)}")
 
     def crash(self, error: Exception) -> list[str]:
-        """Save what is running, after a fault of the program.
+        """Save what is running, after an internal error.
 
         Returns:
             What is to be said about it; it is logged as well.
@@ -124,7 +124,7 @@ class ExitSequence:
 
 @contextmanager
 def logged(what: str) -> Iterator[None]:
-    """An exception is logged, and goes no further."""
+    """Log an exception instead of raising it."""
     try:
         yield
     except Exception:

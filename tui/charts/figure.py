@@ -1,4 +1,4 @@
-"""What a chart shows, and plotext's way to draw it."""
+"""The content of a chart, and how plotext draws it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a layer looks like: its filters, and what it makes of an image, as small pictures."""
+"""Filters and feature maps of a layer, as small pictures."""
 
 import math
 from dataclasses import dataclass

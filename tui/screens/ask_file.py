@@ -1,4 +1,4 @@
-"""Asking for a file to write: one way for all dialogs, from typed text to a file that may be."""
+"""Asking for the path of a file to write."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -30,7 +30,7 @@ def ask_file(
     replaced: Callable[[Path], Sequence[Path]] = replaced_file,
     then: Callable[[Path], object],
 ) -> None:
-    """Ask where to write; what is there already is not replaced without another question.
+    """Ask where to write, and again before a file is replaced.
 
     Args:
         app: the app.

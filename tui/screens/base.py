@@ -1,4 +1,4 @@
-"""What all screens share: top line, key bar, the message for a terminal that is too small."""
+"""The base of all screens: top line, key bar, and a notice in too small a terminal."""
 
 from typing import TYPE_CHECKING, ClassVar
 
@@ -17,7 +17,7 @@ MIN_WIDTH, MIN_HEIGHT = 60, 16
 
 
 class TooSmall(Static):
-    """Covers everything where there is no room for it."""
+    """A notice that covers the screen in too small a terminal."""
 
     def __init__(self) -> None:
         super().__init__(f"Too small.\nMake it {MIN_WIDTH}×{MIN_HEIGHT} or more.", markup=False)
@@ -66,14 +66,14 @@ class BaseScreen(Screen[None]):
         return self.app  # type: ignore[return-value]
 
     def tick(self) -> None:
-        """Called four times a second while this screen is looked at: draw what has changed."""
+        """Draw what has changed; called four times a second while the screen is shown."""
 
     def refuse(self, action: str) -> str | None:
         """Why an action cannot be run now, in one sentence with what to do; None if it can."""
         return None
 
     def key_label(self, key: keymap.Key) -> str:
-        """The word for a key in the key bar; for keys whose word depends on what is going on."""
+        """The label of a key in the key bar, where it depends on the state."""
         return key.label
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

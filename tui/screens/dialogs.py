@@ -19,7 +19,7 @@ from tui.widgets.text_field import TextField
 
 
 class Confirm(ModalScreen[bool]):
-    """A question: true or false, or None for esc, which leaves it unanswered.
+    """A yes-or-no question; None for esc, which leaves it unanswered.
 
     Where it cannot be undone, enter is no.
     """
@@ -126,7 +126,7 @@ class AskPath(ModalScreen[Path | None]):
 
 
 class Choose(ModalScreen[str | None]):
-    """Enter or a click takes one, esc gives None.
+    """A list to choose from; enter or a click chooses, esc gives None.
 
     Args:
         title: what is chosen.

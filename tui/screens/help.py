@@ -1,4 +1,4 @@
-"""Help for what has the focus: what it is, and every key that works there."""
+"""Help on the focused pane, and every key that works there."""
 
 from typing import ClassVar
 
@@ -15,7 +15,7 @@ from tui.screens.base import BaseScreen
 
 
 def help_of(widget: Widget | None) -> str:
-    """What is said about the widget with the focus; empty if nothing."""
+    """The help text of the focused widget, or of one around it; empty if there is none."""
     while widget is not None and not isinstance(widget, BaseScreen):
         text = getattr(widget, "HELP_TEXT", "")
         if text:
@@ -26,7 +26,7 @@ def help_of(widget: Widget | None) -> str:
 
 
 class HelpScreen(ModalScreen[None]):
-    """Closed by esc, ``?`` and ``q``."""
+    """The help; esc, ``?`` and ``q`` close it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,question_mark,f1,q,enter", "dismiss", "close"),

@@ -1,4 +1,4 @@
-"""NetworkScreen a network, for the screens that look at one."""
+"""The base of the screens about one network."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ _SHOWN = 200
 
 
 class NetworkScreen(BaseScreen):
-    """A screen that is about one network; ``o`` chooses another."""
+    """A screen about one network; ``o`` chooses another."""
 
     def on_screen_resume(self) -> None:
         self.cnn.choice.refresh()
@@ -58,7 +58,7 @@ class NetworkScreen(BaseScreen):
         self.refresh_tick()
 
     def selection_parts(self, selection: Selection | None = None) -> tuple[TextPart, ...]:
-        """What the screen is about, for its first line; a click asks for another.
+        """The selected network for the first line; a click chooses another.
 
         Args:
             selection: it; default what is chosen, or the training while it runs.

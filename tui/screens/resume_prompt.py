@@ -1,4 +1,4 @@
-"""Resuming a run that nobody has chosen: the one that a crash cut, or the newest that can be."""
+"""Offering to resume a run: the one that a crash cut off, or the newest that can be."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tui.app import CnnApp
 
 _FROM_OUTSIDE = ("SIGTERM", "SIGHUP")
-"""Reasons of a stop that nobody at the keyboard wanted."""
+"""Reasons of a stop that came from outside."""
 
 
 def offer_to_resume(app: "CnnApp") -> None:

@@ -1,1 +1,1 @@
-"""What the app knows, without a screen: configs, the training, runs, the chosen network."""
+"""State of the app without its screens: configs, training, runs, the chosen network."""

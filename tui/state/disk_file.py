@@ -1,4 +1,4 @@
-"""A config's file as it was when it was last looked at."""
+"""A config's file as it was when last read."""
 
 import os
 from pathlib import Path
@@ -9,7 +9,7 @@ Stamp = tuple[int, ...]
 
 
 class DiskFile:
-    """Tells whether what is in a file has changed; reads it only if its times or size have.
+    """Detects a changed file; reads it only if its times or size have changed.
 
     Attributes:
         path: where it is.
@@ -28,7 +28,7 @@ class DiskFile:
         return self._stamp is not None
 
     def look(self) -> bool:
-        """Look again; whether something else is in it now."""
+        """Check again; return whether its content has changed."""
         stamp = stamp_of(self.path)
         missed, self._missing = self._missing, stamp is None
         if stamp == self._stamp or (stamp is None and not missed):

@@ -1,4 +1,4 @@
-"""One config that is being looked at or edited: its text, what it means, what is wrong with it."""
+"""An open config: its text, values and errors, with undo and redo."""
 
 import os
 import time
@@ -100,7 +100,7 @@ class ConfigDocument:
     # -- changes --------------------------------------------------------------------------------
 
     def type(self, text: str) -> None:
-        """The text was edited by hand."""
+        """Take over a text that was typed."""
         self._become(text, _TYPING)
 
     def set(self, path: str, value: Any) -> None:
@@ -147,11 +147,11 @@ class ConfigDocument:
         self.set_all(changes)
 
     def undo(self) -> bool:
-        """Take the last change back; False if there is none."""
+        """Undo the last change; False if there is none."""
         return self._travel(self._before, self._after)
 
     def redo(self) -> bool:
-        """Bring the last change that was taken back again; False if there is none."""
+        """Redo the last undone change; False if there is none."""
         return self._travel(self._after, self._before)
 
     def revert(self) -> None:
@@ -187,7 +187,7 @@ class ConfigDocument:
         return self.text if raw is None else line_ends.restored(self.text, raw)
 
     def look(self) -> News | None:
-        """Look whether its file has changed; take what is in it if nothing was changed here."""
+        """Check whether its file has changed; reload it if nothing was changed here."""
         if self._file is None or not self._file.look():
             return None
         raw, changed_here = self._file.raw, self.dirty

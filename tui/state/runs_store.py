@@ -1,4 +1,4 @@
-"""The runs of a folder, and what is known of those that are looked at; read in jobs."""
+"""The runs of a folder, with the details of those that are shown; read in jobs."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -62,7 +62,7 @@ class RunsStore:
             self.refresh()
 
     def invalidate(self) -> None:
-        """List them at the next ``poll``, if anything happened."""
+        """Have the next ``poll`` list them again."""
         self._due, self._version = 0.0, -1
 
     def refresh(self) -> None:

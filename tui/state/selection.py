@@ -1,4 +1,4 @@
-"""Which network the screens Inspect, Gradients and Evaluate are about.
+"""The network that the screens Inspect, Gradients and Evaluate show.
 
 It is a run's with the weights that it saved, or the chosen config's with fresh ones. A training
 that is under way is not a selection: it is looked at through snapshots.
@@ -98,7 +98,7 @@ def find_dataset(config: Config, training: Training) -> Dataset | None:
 
 
 class Choice:
-    """What Inspect, Gradients and Evaluate are about; the same for all of them.
+    """The network that Inspect, Gradients and Evaluate show, the same for all of them.
 
     It is what was chosen by hand; else the training, or the run that it left; else the newest run
     that has weights; else, where there is none, the chosen config with fresh weights.
@@ -144,7 +144,7 @@ class Choice:
         return self._trained
 
     def refresh(self) -> None:
-        """Look at the runs again when next asked: others may have trained."""
+        """Read the runs again when next asked: others may have trained."""
         self._seen = None
 
     def forget(self, run: Path) -> None:

@@ -1,4 +1,4 @@
-"""What the app remembers from one session to the next, and where its log is."""
+"""Settings kept from one session to the next, and the folder of the log."""
 
 import json
 import os
@@ -56,7 +56,7 @@ class AppSettings:
         return cls(**good)
 
     def save(self) -> None:
-        """Write them; a disk that refuses is no reason to trouble anybody."""
+        """Write them; an error is ignored."""
         folder = state_dir()
         if folder is None:
             return

@@ -1,4 +1,4 @@
-"""How long an epoch of a config takes here: the one figure that all screens reckon from."""
+"""The time that an epoch of a config takes here, for all screens."""
 
 from typing import TYPE_CHECKING
 
@@ -35,7 +35,7 @@ class Speedometer:
         return Speed.of(per_sample, *split_sizes(config)).epoch_seconds
 
     def measure(self, config: Config) -> None:
-        """Measure it, instead of what is being measured now."""
+        """Measure a config, instead of the one being measured now."""
         key = _key(config)
         if key in self._known or key == self._measuring or self._app.training.running:
             return
@@ -58,7 +58,7 @@ class Speedometer:
         )
 
     def cancel(self) -> None:
-        """Stop measuring: the machine is needed."""
+        """Stop measuring."""
         if self._job is not None:
             self._job.cancel()
         self._job, self._measuring = None, ""

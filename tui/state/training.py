@@ -1,4 +1,4 @@
-"""The one training of the app: a session on a background thread, and what it has told so far.
+"""The one training of the app: a session on a background thread, and its events so far.
 
 It belongs to the app, not to a screen, so that it goes on whichever screen is looked at. All
 that is here is changed in the app's thread only; the training thread posts messages.
@@ -59,7 +59,7 @@ class Training:
         history: the logs of every epoch done.
         lr_changes: optimizer step and new rate, for every change by hand.
         entries: what happened, oldest first.
-        version: grows with everything that happened, for whoever polls.
+        version: grows with everything that happened, for polling.
 
     Args:
         pump: gets the messages: the app, which hands them to ``on_training_event`` and
@@ -205,7 +205,7 @@ class Training:
             self._note("good", f"test_acc {metric(event.test['test_acc'])} test set")
 
     def on_training_finished(self, message: TrainingFinished) -> None:
-        """The thread is through."""
+        """Take note of the end of the thread."""
         if message.session is not self.session:
             return
         self._running = False
@@ -226,21 +226,21 @@ class Training:
         del self.entries[:-500]
         self.version += 1
 
-    # -- levers -------------------------------------------------------------------------------
+    # -- controls -----------------------------------------------------------------------------
 
     @property
     def paused(self) -> bool:
         return self._running and self.session is not None and self.session.controls.paused
 
     def toggle_pause(self) -> None:
-        """Hold before the next batch, or go on."""
+        """Pause before the next batch, or resume."""
         if self.session is not None:
             controls = self.session.controls
             (controls.resume if controls.paused else controls.pause)()
             self._note("info", "paused" if controls.paused else "resumed")
 
     def step(self) -> None:
-        """Train one batch, then hold."""
+        """Train one batch, then pause."""
         if self.session is not None:
             self.session.controls.step()
             self.version += 1

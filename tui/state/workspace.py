@@ -1,4 +1,4 @@
-"""The configs that can be chosen, those that are open, and the one that is chosen."""
+"""The configs: all there are, the open ones, and the chosen one."""
 
 import os
 from pathlib import Path
@@ -43,7 +43,7 @@ class Workspace:
         return cls([], config or resolve(DEFAULT))
 
     def rescan(self) -> None:
-        """Look again which files there are."""
+        """List the files again."""
         found = {self._key(path): path for path in list_configs()}
         unsaved = [document.path for document in self.dirty if document.path is not None]
         for path in [*self._extra, *unsaved]:
@@ -54,7 +54,7 @@ class Workspace:
         self.version += 1
 
     def look(self) -> list[tuple[ConfigDocument, News]]:
-        """Look what has become of all files; what is open and not changed here follows them.
+        """Check all files; open configs without changes of their own follow them.
 
         Returns:
             The open configs about which there is something to say.

@@ -1,4 +1,4 @@
-"""One line of words, some of which can be clicked."""
+"""A line of text with parts that can be clicked."""
 
 from dataclasses import dataclass
 
@@ -25,7 +25,7 @@ class TextPart:
 
 
 class Line(Widget):
-    """Words at the left, words at the right; ``show`` sets them, and draws only if they changed."""
+    """Text at the left and at the right; ``show`` sets it, and draws only if it changed."""
 
     DEFAULT_CSS = "Line { height: 1; }"
     ALLOW_SELECT = False

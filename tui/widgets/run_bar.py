@@ -1,4 +1,4 @@
-"""Two lines: which run it is, and how far."""
+"""Two lines about a run: what is trained, and the progress."""
 
 from textual.content import Content
 from textual.widgets import Static

@@ -1,4 +1,4 @@
-"""A table that can be walked through: one line a row, drawn when it is looked at."""
+"""A table with a cursor: one line a row, drawn on demand."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ class Column:
 class Table(ScrollView, ThemedWidget, can_focus=True):
     """Rows under a fixed first line, with a cursor; ``show`` sets them.
 
-    Text is shown as it stands; whoever shows text from files cleans it before (``tui.text``).
+    Text is shown as it stands; text from files has to be cleaned before (``tui.text``).
     """
 
     DEFAULT_CSS = "Table { height: 1fr; scrollbar-size-vertical: 1; overflow-x: hidden; }"

@@ -1,4 +1,4 @@
-"""A line of text to type into, and the order of keys, which all text widgets share."""
+"""A text field, and the order of keys in all text widgets."""
 
 import asyncio
 from contextlib import suppress
@@ -15,7 +15,7 @@ _PATIENCE = 2.0  # seconds; only a widget that is ending, or has failed, takes n
 async def take_in_order(widget: Widget, event: events.Key) -> None:
     """Run what a key is bound to before the widget takes the next key.
 
-    Textual runs it when the key has bubbled up to the app. Until then the widget has drained the
+    Textual runs it when the key has bubbled up to the app. Until then the widget has taken the
     characters behind it: ``a``, backspace, ``b`` without a pause would leave an ``a``.
     """
     if not event.is_printable:
@@ -25,7 +25,7 @@ async def take_in_order(widget: Widget, event: events.Key) -> None:
 
 
 async def drained(widget: Widget) -> None:
-    """Wait until a widget has drained all that was sent to it.
+    """Wait until a widget has handled all messages sent to it.
 
     The app waits so before it looks at the next key: what that key does (save, train, go to
     another field) must not come before what was typed.

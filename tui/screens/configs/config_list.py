@@ -16,7 +16,7 @@ from tui.state.workspace import Workspace
 
 
 class ConfigList(OptionList):
-    """A line a config: name, whether it has unsaved changes, whether its data is here."""
+    """A line for each config: name, unsaved changes, and whether its data is here."""
 
     HELP_TEXT = (
         "The configs that ship with cnn-tui and those in ./configs. ✓: its data is here; "
@@ -60,7 +60,7 @@ class ConfigList(OptionList):
                 self.highlighted = i
 
     def mark_changes(self) -> None:
-        """Draw the marks of what is open anew: its changes, and what they mean."""
+        """Redraw the marks of the open configs."""
         for i, path in enumerate(self._paths):
             self.replace_option_prompt_at_index(i, self._line(path))
 

@@ -1,4 +1,4 @@
-"""A text that was sent to the terminal's clipboard, shown where it can be selected as well."""
+"""A command that was copied to the clipboard, shown so that it can be selected too."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -14,7 +14,7 @@ from tui.text import clean
 
 
 class Copied(ModalScreen[None]):
-    """The command from the first column on, with nothing beside it: a selection takes no more.
+    """The command from the first column on, with nothing beside it that a selection would take.
 
     Args:
         words: those of a shell command, quoted.

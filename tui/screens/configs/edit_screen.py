@@ -21,7 +21,7 @@ from tui.state.document import ConfigDocument
 
 
 class Problems(OptionList):
-    """What is wrong; enter goes there."""
+    """The errors; enter goes to one."""
 
     HELP_TEXT = "The errors, with line and column. enter jumps to one."
 

@@ -1,4 +1,4 @@
-"""The terminal handed over to another program, and taken back whatever becomes of that."""
+"""Hand the terminal to another program, and take it back however that ends."""
 
 import signal
 import subprocess

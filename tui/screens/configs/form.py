@@ -1,4 +1,4 @@
-"""A config as a form: a line a key, made from the schema.
+"""A config as a form: a line for each key, made from the schema.
 
 All lines are drawn by one widget, and one text field lies over the value of the chosen row. So the
 form opens at once, also while the processor is busy training, and all keys go through one queue:

@@ -1,4 +1,4 @@
-"""Which rows the form of a config has, what each shows, and what a change of it means.
+"""The rows of a config's form: what each shows, and how a change edits the document.
 
 The rows are made from the schema's fields; what a form can do better than single keys (switch a
 scheduler, a warm-up or a callback on and off) is said here.

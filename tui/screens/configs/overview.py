@@ -1,4 +1,4 @@
-"""What a config means: data, network, training, time, memory, layer by layer."""
+"""The overview of a config: data, network, training, time, memory, layer by layer."""
 
 import textwrap
 
@@ -19,7 +19,7 @@ _LABEL = 10
 
 
 class Overview(VerticalScroll):
-    """The meaning of a document, or what is wrong with it; ``show`` follows it."""
+    """The overview of a document, or its errors; ``show`` follows it."""
 
     HELP_TEXT = (
         "What the config amounts to. In the table, multiply-adds and memory are for one sample. "
@@ -67,7 +67,7 @@ class Overview(VerticalScroll):
 
 
 def problem_list(document: ConfigDocument, width: int) -> Content:
-    """Everything that is wrong with it, with line and column."""
+    """All errors with line and column."""
     problems = document.problems
     count = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}"
     lines = [Content.styled(f"✗ {count}: this config cannot be run", "bold $error")]

@@ -1,4 +1,4 @@
-"""Saving a config: what the list and the editor have in common."""
+"""Saving a config, from the list or the editor."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a config means, in words and numbers, before anything is run."""
+"""A config in words and numbers, before anything is run."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from tui import text
 
 @dataclass(frozen=True)
 class DataState:
-    """Whether a data set can be had at once.
+    """Availability of a data set.
 
     Attributes:
         here: whether it is on this machine.

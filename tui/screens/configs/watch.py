@@ -1,4 +1,4 @@
-"""Open configs kept in step with their files, which others may change."""
+"""Keeps open configs in step with their files on disk."""
 
 import time
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ _PAUSE = 1.0
 
 
 class ConfigWatch:
-    """Looks at the files of the configs, now and then and before one of them is used.
+    """Checks the files of the configs, once a second and before one of them is used.
 
     Args:
         app: whose configs they are.
@@ -25,13 +25,13 @@ class ConfigWatch:
         self._looked = time.monotonic()
 
     def refresh_tick(self) -> None:
-        """Look, if it is time to; not while a question is open."""
+        """Check, if it is time to; not while a question is open."""
         due = time.monotonic() - self._looked >= _PAUSE
         if due and isinstance(self._app.screen, BaseScreen):
             self.look()
 
     def look(self) -> bool:
-        """Look at all files, say what has become of them, and ask where both sides changed.
+        """Check all files, show what has changed, and ask where both sides changed.
 
         Returns:
             False where something was asked: what was about to be done has to wait.

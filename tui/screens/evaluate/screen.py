@@ -1,4 +1,4 @@
-"""Evaluate: what a trained network gets right, and what it takes for what."""
+"""Evaluate: a trained network on the test set, class by class, and its mistakes."""
 
 from typing import ClassVar
 
@@ -278,7 +278,7 @@ class EvaluateScreen(NetworkScreen):
         self._show_alone(not self._zoomed)
 
     def action_inspect(self) -> None:
-        """What the layers make of the chosen image."""
+        """Inspect the chosen image."""
         index = self.query_one(CellPane).index
         assert index is not None
         self.cnn.choice.chosen = self._of

@@ -102,7 +102,7 @@ def entry_line(row: Row, number: int, entry: Measured) -> Content:
 
 
 def verdict(report: Report) -> Content:
-    """What came out, and what to do next."""
+    """The outcome of a check, and what to do next."""
     counts = f"{sum(row.checked for row in report.rows):,} gradients of {len(report.rows)} tensors"
     if report.cancelled:
         return advice(f"■ Stopped after {counts}: nothing is proven.", "g starts over")

@@ -1,4 +1,4 @@
-"""Gradients: prove them, tensor by tensor."""
+"""Gradients: check them, tensor by tensor."""
 
 import time
 from typing import ClassVar

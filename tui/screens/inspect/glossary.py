@@ -1,4 +1,4 @@
-"""The words that the screens use for the insides of a network, each in a sentence."""
+"""A glossary of the parts of a network, each in a sentence."""
 
 GLOSSARY = {
     "filter": "a small picture of weights that a convolution slides over its input: it responds "

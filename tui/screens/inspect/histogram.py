@@ -1,4 +1,4 @@
-"""Two distributions face to face: how it is now, upwards, and how it was, downwards."""
+"""A histogram of two distributions: now upwards, at the start downwards."""
 
 import math
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from textual.strip import Strip
 from engine.arrays import Array
 from tui import text
 from tui.charts import scales
+from tui.charts.scales import Array
 from tui.widgets.styles import ThemedWidget
 
 _EIGHTHS = " ▁▂▃▄▅▆▇█"

@@ -252,7 +252,7 @@ class InspectScreen(ZoomScreen, NetworkScreen):
     # -- actions --------------------------------------------------------------------------------
 
     def show_image(self, index: int) -> None:
-        """Show what the layers make of an image of the test set."""
+        """Show the feature maps of an image of the test set."""
         self.inspector.sample = index
         self.wants_maps = True
         self.action_back()

@@ -1,4 +1,4 @@
-"""What can be done with a run: open, resume, export, delete."""
+"""Actions on a run: open, resume, export, delete."""
 
 from collections.abc import Callable
 
@@ -55,7 +55,7 @@ class RunActions(ExportActions):
             return None
 
     def action_inspect(self) -> None:
-        """Look inside."""
+        """Inspect it."""
         self._open("inspect")
 
     def action_gradients(self) -> None:

@@ -1,4 +1,4 @@
-"""Exporting a network, for the screen of runs: format, path, and a word about what was written."""
+"""Exporting a network: format, path, and a message about what was written."""
 
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from tui.state.selection import Selection
 
 
 class ExportActions(BaseScreen):
-    """A screen that can export; ``said`` is its last word, with a style."""
+    """A screen that can export; ``said`` is its last message, with a style."""
 
     said: tuple[str, str] = ("", "")
 

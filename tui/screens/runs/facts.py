@@ -1,4 +1,4 @@
-"""What is known of one run, and what differs between the configs of several."""
+"""The facts of one run, and the differences between the configs of several."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What happened in the training, newest at the bottom."""
+"""The events of the training, newest at the bottom."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ _SYMBOLS = {"info": " ", "good": "✓", "warning": "!", "error": "✗"}
 
 
 class EventLog(ScrollView, can_focus=True):
-    """The last events; the newest stays in sight, unless somebody scrolled up to read."""
+    """The last events; the newest stays in view until the user scrolls up."""
 
     HELP_TEXT = "What happened, oldest first, with the seconds since the start of the run."
     DEFAULT_CSS = "EventLog { overflow-x: hidden; scrollbar-gutter: stable; }"

@@ -1,4 +1,4 @@
-"""A picture drawn by hand, and made ready for a network that knows those of a data set."""
+"""A drawing, and its preparation as input of a network."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Paper: something is drawn on it, with the mouse or from the keyboard."""
+"""The canvas to draw on, with the mouse or from the keyboard."""
 
 import numpy as np
 from rich.segment import Segment
@@ -37,7 +37,7 @@ class DrawingCanvas(ThemedWidget, can_focus=True):
     ]
 
     class Changed(Message):
-        """There is other ink."""
+        """The drawing has changed."""
 
     def __init__(self, height: int, width: int, *, id: str | None = None) -> None:
         super().__init__(id=id)

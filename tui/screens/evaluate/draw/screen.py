@@ -15,6 +15,7 @@ from engine.data import DATASETS
 from engine.layers import Sequential, Softmax
 from engine.train.weights import load_model
 from tui import keymap, text
+from tui.charts.scales import Array
 from tui.screens.base import BaseScreen
 from tui.screens.evaluate.draw.canvas import DrawingCanvas
 from tui.state.selection import Selection
@@ -51,14 +52,14 @@ class Guesses(Static):
 
 
 class Seen(Tiles, can_focus=False):
-    """The image as the network gets it; where there is room."""
+    """The input of the network, where there is room."""
 
     def on_mount(self) -> None:
         self.cursor = -1  # none of them is chosen
 
 
 class DrawScreen(BaseScreen):
-    """Paper at the left, the network's guesses at the right.
+    """The canvas at the left, the predictions at the right.
 
     Args:
         selection: the network, with weights.
