@@ -10,7 +10,7 @@ register(
     hint="choose, understand and edit",
     keys=(
         Key("r", "run", "run", "Train this config, with unsaved changes", "Run", footer=True),
-        Key("y", "copy_command", "copy command", "Copy the command that trains the same", "Run"),
+        Key("y", "copy_command", "copy command", "Copy as a shell command", "Run"),
         Key("e", "edit", "edit", "Edit as a form and as YAML", "Edit", footer=True),
         Key("v", "editor", "$EDITOR", "Edit in $EDITOR", "Edit"),
         Key("u", "undo", "undo", "Undo the last change", "Edit"),

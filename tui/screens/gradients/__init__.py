@@ -7,7 +7,7 @@ register(
     "tui.screens.gradients.screen:GradientsScreen",
     title="Gradients",
     key="4",
-    hint="check the gradients",
+    hint="analytic against numeric",
     keys=(
         Key("g", "check", "check", "Check the gradients of the network", "Check", footer=True),
         Key("x", "stop", "stop", "Stop the check; results so far stay", "Check", footer=True),
