@@ -1,4 +1,4 @@
-"""Runs: listed, compared, opened, gone on with, exported and deleted; the broken ones too."""
+"""Runs: listed, compared and opened; the broken ones too."""
 
 import shutil
 from collections.abc import Callable
@@ -7,70 +7,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 from textual.content import Content
-from textual.pilot import Pilot
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
-from engine.runs.directory import RunDir
 from engine.runs.metrics_csv import append
 from engine.storage.locks import Lock
 from tests.support.app_pilot import Until, on_screen, tap, write_slow
-from tests.support.run_makers import CONV, make_run
+from tests.support.run_makers import make_run
+from tests.support.runs_screen import ONE, TWO, column, facts, go_to, opened
 from tui.app import CnnApp
-from tui.screens.dialogs import AskPath, Choose, Confirm
 from tui.screens.evaluate.screen import EvaluateScreen
 from tui.screens.gradients.screen import GradientsScreen
 from tui.screens.help import HelpScreen
 from tui.screens.inspect.screen import InspectScreen
 from tui.screens.runs.facts import DiffTable, WeightTable
-from tui.screens.runs.screen import RunChart, RunsScreen, RunTable
+from tui.screens.runs.screen import RunChart, RunTable
 from tui.screens.train import curves
-from tui.widgets.line import Line
 
 MakeApp = Callable[..., CnnApp]
-
-ONE, TWO, CUT, BAD = (
-    "20260101-100000-one-00aa",
-    "20260102-100000-two-00bb",
-    "20260103-100000-cut-00cc",
-    "20260104-100000-bad-00dd",
-)
-
-
-@pytest.fixture
-def runs(home: Path) -> Path:
-    """Four runs: two finished, one stopped, one broken; the newest first is the broken one."""
-    root = home / "runs"
-    make_run(root, ONE)
-    make_run(root, TWO, accuracies=(0.6, 0.9), overrides=("train.lr=0.5", "seed=7"))
-    make_run(root, CUT, status="stopped", accuracies=(0.4,))
-    make_run(root, BAD)
-    (root / BAD / "run.json").write_text("{")
-    return root
-
-
-async def opened(app: CnnApp, pilot: Pilot, until: Until) -> RunsScreen:
-    await tap(pilot, "5")
-    screen = await on_screen(pilot, RunsScreen)
-    await until(pilot, lambda: screen.ready and screen.store.runs is not None and not app.jobs)
-    return screen
-
-
-async def go_to(screen: RunsScreen, run: Path, pilot: Pilot, until: Until) -> None:
-    screen.query_one(RunTable).move_to(str(run))
-    await until(pilot, lambda: run in screen.store.details and not screen.app.jobs)  # type: ignore[attr-defined]
-    await until(pilot, lambda: str(screen.query_one("#facts-pane").border_title) == run.name)
-
-
-def column(screen: RunsScreen, index: int) -> list[str]:
-    return [row[index][0] for row in screen.query_one(RunTable).rows]
-
-
-def facts(screen: RunsScreen) -> str:
-    return str(screen.query_one("#facts").render())
-
-
-def line(screen: RunsScreen) -> str:
-    return screen.query_one("#subject", Line).render().plain
 
 
 async def test_all_runs_are_listed_the_broken_ones_with_their_reason(
@@ -270,118 +223,6 @@ async def test_a_run_is_opened_in_other_screens(
         if kind is EvaluateScreen:
             await until(pilot, lambda: app.screen.found)  # type: ignore[attr-defined]
             assert app.screen.found.result.acc > 0  # type: ignore[attr-defined]
-
-
-async def test_enter_says_what_can_be_done(make_app: MakeApp, runs: Path, until: Until) -> None:
-    app = make_app()
-    async with app.run_test() as pilot:
-        screen = await opened(app, pilot, until)
-        await go_to(screen, runs / CUT, pilot, until)
-        await tap(pilot, "enter")
-        await on_screen(pilot, Choose)
-        actions = [key for key, _, _ in app.screen._options]
-        assert actions == ["inspect", "evaluate", "gradients", "resume", "export", "delete"]
-        await pilot.press("enter")
-        await on_screen(pilot, InspectScreen)
-
-
-async def test_a_stopped_run_is_gone_on_with(make_app: MakeApp, home: Path, until: Until) -> None:
-    (home / "configs" / "conv.yaml").write_text(CONV.replace("epochs: 3", "epochs: 400"))
-    app = make_app("conv")
-    async with app.run_test() as pilot:
-        await tap(pilot, "r")
-        await until(pilot, lambda: app.training.history)
-        app.training.stop()
-        await until(pilot, lambda: not app.training.running)
-        run = app.training.run_dir
-        assert run is not None
-        screen = await opened(app, pilot, until)
-        await until(pilot, lambda: column(screen, 3) == ["■ stopped"])
-        assert screen.refuse("resume") is None
-        await tap(pilot, "R")
-        await until(pilot, lambda: app.training.running and app.training.started)
-        assert app.training.run_dir == run
-        assert app.training.started is not None
-        assert app.training.started.epoch >= 1
-        await tap(pilot, "5")
-        await until(pilot, lambda: column(screen, 3) == ["▶ running"])
-        assert "running" in (screen.refuse("resume") or "")
-        assert "running" in (screen.refuse("delete") or "")
-        app.training.stop()
-        await until(pilot, lambda: not app.training.running)
-        await until(pilot, lambda: column(screen, 3) == ["■ stopped"])
-
-
-def problem_in(screen: object) -> str:
-    """What a dialog says of the path that was typed."""
-    assert isinstance(screen, AskPath)
-    return str(screen.query_one(".problem", Static).render())
-
-
-async def test_a_network_is_exported_and_what_was_written_is_said(
-    make_app: MakeApp, runs: Path, home: Path, until: Until
-) -> None:
-    app = make_app()
-    async with app.run_test(size=(120, 40)) as pilot:
-        screen = await opened(app, pilot, until)
-        await go_to(screen, runs / ONE, pilot, until)
-
-        async def export(path: str) -> None:
-            await tap(pilot, "x")
-            if isinstance(app.screen, Choose):
-                keys = [key for key, _, _ in app.screen._options]
-                await pilot.press("home", *["down"] * keys.index("npz"), "enter")
-            await on_screen(pilot, AskPath)
-            app.screen.query_one(Input).value = path
-            await pilot.press("enter")
-
-        await export("out/[b]net.npz")
-        await until(pilot, lambda: "wrote [b]net.npz" in line(screen))
-        with np.load(home / "out" / "[b]net.npz") as saved:
-            assert "0.weight" in saved
-        await export("out/[b]net.npz")
-        await on_screen(pilot, Confirm)
-        await tap(pilot, "n")
-        await export(str(home / "out"))
-        await until(pilot, lambda: "it is a folder" in problem_in(app.screen))
-        app.screen.query_one(Input).value = "  "
-        await until(pilot, lambda: not problem_in(app.screen))
-        await pilot.press("enter")
-        await until(pilot, lambda: app.screen is screen)
-
-
-async def test_deleting_asks_and_forgets(make_app: MakeApp, runs: Path, until: Until) -> None:
-    app = make_app()
-    async with app.run_test(size=(120, 40)) as pilot:
-        screen = await opened(app, pilot, until)
-        for run in (ONE, BAD):
-            await go_to(screen, runs / run, pilot, until)
-            await tap(pilot, "D")
-            await on_screen(pilot, Confirm)
-            await tap(pilot, "enter")  # what cannot be undone wants more than that
-            await until(pilot, lambda: app.screen is screen)
-            assert (runs / run).exists()
-            await tap(pilot, "D")
-            await on_screen(pilot, Confirm)
-            await tap(pilot, "y")
-            await until(pilot, lambda run=run: not (runs / run).exists())
-            await until(pilot, lambda run=run: f"deleted {run}" in line(screen))
-        await until(pilot, lambda: column(screen, 1) == ["cut", "two"])
-
-
-async def test_a_run_that_somebody_holds_is_not_deleted(
-    make_app: MakeApp, runs: Path, until: Until
-) -> None:
-    app = make_app()
-    async with app.run_test(size=(120, 40)) as pilot:
-        screen = await opened(app, pilot, until)
-        await go_to(screen, runs / ONE, pilot, until)
-        with RunDir.open(runs / ONE):
-            await tap(pilot, "D")
-            await on_screen(pilot, Confirm)
-            await tap(pilot, "y")
-            await until(pilot, lambda: "✗" in line(screen))
-        assert (runs / ONE).exists()
 
 
 async def test_the_list_is_filtered_and_sorted(make_app: MakeApp, runs: Path, until: Until) -> None:
