@@ -5,7 +5,7 @@ waits for ever for room in its queue. Here what cannot be written is dropped: th
 the moment that it needs to save what is running. A terminal may go without a signal (``nohup``):
 ``is_gone`` says so, since Textual would read its end again and again.
 
-And where a process is stopped and goes on without being asked (SIGSTOP, SIGCONT), Textual starts
+Where a process is stopped and continued without notice (SIGSTOP, SIGCONT), Textual starts
 to read the keys once more, beside the thread that does so already, and takes the terminal's
 state for the one to be restored at the end. Here the first start is undone before; and while the
 terminal is being given back, or was, it is not taken again.

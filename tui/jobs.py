@@ -27,7 +27,7 @@ class Job:
 
     Attributes:
         cancelled: whether it was told to stop; the work looks at it as often as it can.
-        label, done, total: how far it is; set by ``report``, for whoever polls.
+        label, done, total: its progress, set by ``report``.
         running: whether the thread is still at it.
 
     Args:

@@ -170,7 +170,7 @@ def keys_of(where: str) -> tuple[Key, ...]:
 
 
 def usable(key: Key, focused: "Widget | None") -> list[str]:
-    """Those of its keys that work while a widget has the focus, which may type the others."""
+    """The keys of a row that work while a widget has the focus; it may type the others."""
     keys = key.keys.split(",")
     if focused is None or key.priority:
         return keys

@@ -20,7 +20,7 @@ class ZoomScreen(BaseScreen):
     """The pane that is shown alone."""
 
     def redraw(self) -> None:
-        """Draw everything anew, after the panes got other sizes."""
+        """Draw everything again, after the sizes of panes changed."""
         raise NotImplementedError
 
     def action_zoom(self) -> None:

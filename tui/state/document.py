@@ -163,7 +163,7 @@ class ConfigDocument:
         """Write it, to its own file or to another one, which is its own from then on.
 
         Raises:
-            ConfigError: it could not be written, or somebody else has written to its own file
+            ConfigError: it could not be written, or another program has written to its own file
                 since it was read; what was there is untouched.
         """
         target = path or self.path

@@ -148,14 +148,14 @@ class Choice:
         self._seen = None
 
     def forget(self, run: Path) -> None:
-        """A run is gone: whatever was known of it is found anew."""
+        """Forget a deleted run."""
         if self.chosen is not None and self.chosen.run == run:
             self.chosen = None
         self._seen = None
 
     @property
     def runs_root(self) -> Path:
-        """Where the runs are: those of the chosen config."""
+        """The folder of the runs, from the chosen config."""
         config = self._workspace.document.config
         return Path(config.runs_dir if config is not None else "runs")
 

@@ -41,7 +41,7 @@ class AppSettings:
 
     @classmethod
     def load(cls) -> "AppSettings":
-        """Those of the last session; the defaults where there is no file, or not a good one."""
+        """Read those of the last session; the defaults where there is no valid file."""
         folder = state_dir()
         if folder is None:
             return cls()

@@ -1,6 +1,6 @@
 """The one training of the app: a session on a background thread, and its events so far.
 
-It belongs to the app, not to a screen, so that it goes on whichever screen is looked at. All
+It belongs to the app, not to a screen, so that it continues whichever screen is shown. All
 that is here is changed in the app's thread only; the training thread posts messages.
 """
 
@@ -175,7 +175,7 @@ class Training:
         session = self.session
         assert session is not None
         self.started = event
-        # The session may be further by now; what it has done since is told in its turn.
+        # The session may be further by now; messages about that will follow.
         self.history = [dict(logs) for logs in session.history[: event.epoch]]
         steps = event.steps_per_epoch
         self.lr_changes = [

@@ -37,7 +37,7 @@ class Chart(Widget, can_focus=True):
         self._figure = new_figure()
 
     def show(self, picture: Picture) -> None:
-        """Draw something else; only the lines that differ are rendered anew."""
+        """Draw another picture; only lines that differ are rendered."""
         self.picture = picture
         before = self._strips if self._drawn == self._key else None
         if before is None:

@@ -1,4 +1,4 @@
-"""The bottom line: the keys that matter here. Those that cannot be used now are dim."""
+"""The bottom line: the most useful keys here, dim where they cannot be used now."""
 
 from textual.screen import Screen
 

@@ -28,12 +28,14 @@ class RunBar(Static):
         state = training.session, view.phase, step, training.stopping, training.ended
         if not self._redraw_timer.due((*state, self.size)):
             return
-        content = Content("\n").join([self._who(training, view), self._how_far(training, view)])
+        content = Content("\n").join(
+            [self._name_line(training, view), self._progress_line(training, view)]
+        )
         if (content, self.size) != self._shown:
             self._shown = (content, self.size)
             self.update(content, layout=False)  # it is always two lines high
 
-    def _who(self, training: Training, view: TrainingView) -> Content:
+    def _name_line(self, training: Training, view: TrainingView) -> Content:
         config = training.config
         if config is None:
             return Content("")
@@ -49,10 +51,10 @@ class RunBar(Static):
         if view.phase in _UNFINISHED and view.samples_per_s:
             speed = f"  {view.samples_per_s:,.0f} samples/s"
         width = max(self.size.width - 2 - len(speed), 0)
-        who = Content.assemble(*parts).truncate(width, ellipsis=True, pad=True)
-        return who.append_text(speed, "$muted")
+        first = Content.assemble(*parts).truncate(width, ellipsis=True, pad=True)
+        return first.append_text(speed, "$muted")
 
-    def _how_far(self, training: Training, view: TrainingView) -> Content:
+    def _progress_line(self, training: Training, view: TrainingView) -> Content:
         style = STYLES.get(view.phase, "$muted")
         parts = [(f"{SYMBOLS.get(view.phase, '○')} {_word(training, view)}", f"bold {style}")]
         width = max(self.size.width - 2, 20)

@@ -17,7 +17,7 @@ class Copied(ModalScreen[None]):
     """The command from the first column on, with nothing beside it that a selection would take.
 
     Args:
-        words: those of a shell command, quoted.
+        words: of a shell command, quoted.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter,y,q", "dismiss", "close")]

@@ -65,7 +65,7 @@ def _handed_over(app: "CnnApp") -> Iterator[None]:
             problem = error
         finally:
             signal.signal(signal.SIGINT, interrupt)
-            _set_attributes(before)  # who was killed did not, and they are those of the end
+            _set_attributes(before)  # a killed program leaves its own
     if problem is not None:
         raise problem
 

@@ -39,7 +39,7 @@ class CellPane(Vertical):
         return self._indices[self.query_one(CellImages).cursor] if self._indices else None
 
     def show(self, found: Measurement, row: int, column: int, words: str) -> None:
-        """Set the images: those of class ``row`` that are taken for ``column``; and the title."""
+        """Set the images of class ``row`` predicted as ``column``, and the title."""
         result = found.result
         chosen = np.flatnonzero((result.labels == row) & (result.predictions == column))
         self._indices = chosen[:MOST].tolist()

@@ -103,14 +103,14 @@ class RunsScreen(RunActions):
         return next((info for info in self.store.known if str(info.path) == key), None)
 
     def _shown_runs(self) -> list[RunInfo]:
-        """The chosen run, and those that are marked."""
+        """The chosen run and the marked ones."""
         runs = [info for info in self.store.known if info.path in self.store.marked]
         runs.sort(key=lambda info: self.store.marked[info.path])
         chosen = self.chosen
         return runs if chosen is None or chosen in runs else [chosen, *runs]
 
     def _compared(self) -> list[tuple[str, RunInfo]]:
-        """Letter and run of those that are compared: the marked ones, else the chosen one."""
+        """Letter and run for a comparison: the marked runs, else the chosen one."""
         runs = [(self.store.marked.get(info.path, ""), info) for info in self._shown_runs()]
         return [pair for pair in runs if pair[0]] or runs
 

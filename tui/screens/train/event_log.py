@@ -33,7 +33,7 @@ class EventLog(ScrollView, can_focus=True):
 
     def show(self, entries: Sequence[LogEntry]) -> None:
         """Draw, if anything changed; called with every tick."""
-        if round(self.scroll_y) != self._at:  # somebody scrolled
+        if round(self.scroll_y) != self._at:  # the user scrolled
             self._at = round(self.scroll_y)
             self._following = self._at >= self.max_scroll_y
         if len(entries) != len(self._entries) or entries[-1:] != self._entries[-1:]:
