@@ -101,7 +101,7 @@ class Watch:
 
         signal.signal(signal.SIGCONT, gone_on)
 
-    async def refresh_tick(self) -> None:
+    async def beat(self) -> None:
         """Sleep for a moment, and note how much later it was."""
         stops, began = self.seen.stops, time.perf_counter()
         await asyncio.sleep(BEAT)
@@ -126,7 +126,7 @@ def train(result: Path, config: Path, overrides: list[str], *, watched: bool) ->
         watch.stops()
         watch.seen = Seen()
         while app.training.phase in ("training", "validating"):
-            await (watch.refresh_tick() if watched else asyncio.sleep(0.25))
+            await (watch.beat() if watched else asyncio.sleep(0.25))
         result.write_text(json.dumps(watch.seen.summary()))
         while app.training.running:
             await asyncio.sleep(BEAT)
@@ -149,7 +149,7 @@ def soak(result: Path, config: Path, minutes: float) -> None:
         for minute in range(1, max(1, round(minutes)) + 1):
             watch.seen = Seen()
             while time.monotonic() < began + 60 * minute and app.training.running:
-                await watch.refresh_tick()
+                await watch.beat()
             if not app.training.running:
                 raise RuntimeError(f"training ended: {app.training.phase}")
             session = app.training.session
