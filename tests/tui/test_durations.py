@@ -86,7 +86,7 @@ async def test_the_words_of_a_duration(make_app: MakeApp) -> None:
     assert total_words(config, 4.0) == "about 8.0 s"
     assert (time_words(config, None), total_words(config, None)) == ("measuring ...", "")
     nan = float("nan")
-    assert (time_words(config, nan), total_words(config, nan)) == ("not known", "")
+    assert (time_words(config, nan), total_words(config, nan)) == ("unknown", "")
 
 
 async def test_no_shipped_config_promises_another_duration(make_app: MakeApp) -> None:

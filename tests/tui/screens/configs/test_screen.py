@@ -104,7 +104,7 @@ async def test_data_that_is_not_here_is_said_before_running(
     (home / "configs" / "far.yaml").write_text("dataset: cifar10\nmodel: tiny_vgg_cifar10\n")
     app = make_app("far")
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: "↓ fetched first, 162 MB" in _words(app, "#overview-text"))
+        await until(pilot, lambda: "↓ downloaded first, 162 MB" in _words(app, "#overview-text"))
         assert "fetches the data first" in _words(app, "#go")
 
 

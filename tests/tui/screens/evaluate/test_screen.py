@@ -262,7 +262,7 @@ async def test_another_network_than_the_one_that_was_evaluated_is_said(
     async with app.run_test(size=(120, 40)) as pilot:
         screen = await evaluated(app, pilot, until)
         app.choice.chosen = of_run(other.with_name("20260101-000000-first-00aa"))
-        await until(pilot, lambda: "second-00bb; e evaluates anew" in verdict(screen))
+        await until(pilot, lambda: "second-00bb; e evaluates again" in verdict(screen))
 
 
 async def test_class_names_are_text_and_nan_is_counted(

@@ -163,7 +163,7 @@ async def test_a_check_that_cannot_begin_says_why(
     async with app.run_test() as pilot:
         screen = await opened(app, pilot, until)
         await tap(pilot, "g")
-        await until(pilot, lambda: "→ g begins anew" in verdict(screen))
+        await until(pilot, lambda: "→ g starts over" in verdict(screen))
         assert str(error).replace("\x1b", "\ufffd") in verdict(screen)
 
 

@@ -179,13 +179,13 @@ async def test_without_data_there_are_weights_and_a_reason(
     app = make_app("far")
     async with app.run_test(size=(120, 40)) as pilot:
         screen = await opened(app, pilot, until)
-        assert "mnist is not here" in line(screen)
+        assert "mnist is not downloaded" in line(screen)
         assert set(column(screen, "grad rms")) == {""}
         assert pictures(screen) is not None
         assert screen.refuse("sample") is not None
         await tap(pilot, "m")
         await until(pilot, lambda: pictures(screen) is None)
-        assert "not here" in screen.query_one(Pictures).empty
+        assert "not downloaded" in screen.query_one(Pictures).empty
 
 
 async def test_a_config_with_errors_and_a_broken_file_say_what_to_do(
