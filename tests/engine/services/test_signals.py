@@ -94,7 +94,7 @@ def test_what_does_not_end_after_a_signal_is_ended(hang: str, number: signal.Sig
     code = f"""
 import ctypes, os, signal, threading, time
 from engine.services import signals
-signals.GRACE = 0.5
+signals.GRACE = 0.1
 lock = ctypes.CDLL(None).pthread_mutex_lock
 empty, full = os.pipe()
 for number in ({", ".join(str(int(number)) for number in NUMBERS)}):

@@ -39,6 +39,7 @@ async def test_digits_arrive_however_fast_they_are_typed(make_app: MakeApp, gap:
         assert document_of(pilot).text == before
 
 
+@pytest.mark.proof
 async def test_keys_without_a_pause_arrive_in_order_on_every_row_and_are_undone_in_one_go(
     make_app: MakeApp,
 ) -> None:
@@ -58,6 +59,7 @@ async def test_keys_without_a_pause_arrive_in_order_on_every_row_and_are_undone_
             assert document.text == before, row.path
 
 
+@pytest.mark.proof
 async def test_keys_without_a_pause_choose_on_every_row_and_are_undone_in_one_go(
     make_app: MakeApp,
 ) -> None:

@@ -14,12 +14,16 @@ from tui.screens.configs.form import Form
 from tui.screens.configs.yaml_editor import YamlEditor
 
 MakeApp = Callable[..., CnnApp]
+LARGER = pytest.mark.proof
+"""The smallest terminal is the one that is likely to be too small."""
 
 
 # -- what is seen ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("size", [(60, 16), (80, 24), (100, 30)])
+@pytest.mark.parametrize(
+    "size", [(60, 16), *(pytest.param(size, marks=LARGER) for size in ((80, 24), (100, 30)))]
+)
 @pytest.mark.parametrize("character", ["x", "语", "👍"])
 async def test_the_caret_and_the_text_before_it_stay_in_view(
     make_app: MakeApp, size: tuple[int, int], character: str
