@@ -120,10 +120,11 @@ FORMULAS = (
         only=("fold_batch_norms", "_forward_only", "_in_product_order", "forward", "_forward"),
     ),
     Formulas("engine.train.snapshot", ("tests.engine.train.test_snapshot",)),
+    Formulas("engine.train.evaluator", ("tests.engine.train.test_formulas",), only=("evaluate",)),
     Formulas(
-        "engine.train.trainer",
+        "engine.train.worker_program",
         ("tests.engine.train.test_formulas",),
-        only=("evaluate", "_train", "_learn", "_evaluate", "_piece", "_begin", "_target"),
+        only=("_train", "_learn", "_evaluate", "_piece", "_begin"),
     ),
     Formulas("engine.inspection.health", ("tests.engine.inspection.test_health",)),
 )

@@ -22,7 +22,6 @@ from engine.train.snapshot import LayerSnapshot, Snapshot, weights_snapshot
 from engine.train.weights import load_model
 from tui.charts import layer_images
 from tui.charts.layer_images import LayerPlace
-from tui.charts.scales import Array
 from tui.jobs import Job
 from tui.state.selection import Selection, find_dataset
 

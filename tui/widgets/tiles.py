@@ -15,7 +15,6 @@ from textual.strip import Strip
 
 from engine.arrays import Array
 from tui.charts import colours
-from tui.charts.scales import Array
 from tui.widgets.styles import ThemedWidget, half_blocks
 
 _GAP = -1

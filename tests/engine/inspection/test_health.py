@@ -103,7 +103,7 @@ def test_nan_in_any_array_of_a_layer_is_seen() -> None:
     [(0.05, "changes 5.0% of it"), (0.1, "changes 10% of it"), (0.25, "changes 25% of it")],
 )
 def test_shares_are_said_in_percent(ratio: float, words: str) -> None:
-    assert words in judge(finite=True, update_ratio=ratio).advice
+    assert words in classify(finite=True, update_ratio=ratio).advice
 
 
 def layer_of(

@@ -13,7 +13,6 @@ from textual.strip import Strip
 
 from engine.arrays import Array
 from tui.charts import colours
-from tui.charts.scales import Array
 from tui.widgets.styles import ThemedWidget
 
 _NARROWEST, _COMFORTABLE, _WIDEST = 3, 4, 7

@@ -8,7 +8,6 @@ from textual.content import Content
 from engine.arrays import Array
 from engine.metrics import PerClass
 from tui import text
-from tui.charts.scales import Array
 from tui.widgets.table import Cell, Column, Table
 
 _CLASSES = (

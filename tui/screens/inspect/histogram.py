@@ -11,7 +11,6 @@ from textual.strip import Strip
 from engine.arrays import Array
 from tui import text
 from tui.charts import scales
-from tui.charts.scales import Array
 from tui.widgets.styles import ThemedWidget
 
 _EIGHTHS = " ▁▂▃▄▅▆▇█"

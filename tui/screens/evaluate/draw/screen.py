@@ -15,7 +15,6 @@ from engine.data import DATASETS
 from engine.layers import Sequential, Softmax
 from engine.train.weights import load_model
 from tui import keymap, text
-from tui.charts.scales import Array
 from tui.screens.base import BaseScreen
 from tui.screens.evaluate.draw.canvas import DrawingCanvas
 from tui.state.selection import Selection
