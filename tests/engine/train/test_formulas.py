@@ -179,11 +179,11 @@ def test_gradients_that_cannot_be_added_up_give_no_warning(signs: tuple[float, f
 
 def test_processes_take_the_same_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     specs = ["BatchNorm2D", *SPECS]
-    monkeypatch.setattr("engine.train.trainer.DOT_LENGTH", 16)  # both have some parameters
+    monkeypatch.setattr("engine.train.worker_program.DOT_LENGTH", 16)  # both have some parameters
     monkeypatch.setattr("engine.optim.clipping.DOT_LENGTH", 16)
     states = []
     for worth, count in ((10**12, 1), (0, 2)):
-        monkeypatch.setattr("engine.train.trainer.WORTH_PROCESSES", worth)
+        monkeypatch.setattr("engine.train.evaluator.WORTH_PROCESSES", worth)
         model = build(specs, (1, 6, 6)).initialise(np.random.default_rng(0))
         with Workers(count) as workers:
             trainer = Trainer(model, MSE(), Adam(0.01), seed=SEED, workers=workers, clip_norm=0.1)
