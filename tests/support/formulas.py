@@ -119,6 +119,8 @@ FORMULAS = (
         ("tests.engine.models.test_folding", "tests.engine.models.test_inference"),
         only=("fold_batch_norms", "_forward_only", "_in_product_order", "forward", "_forward"),
     ),
+    Formulas("engine.models.memory", ("tests.engine.models.test_memory",)),
+    Formulas("engine.rng", ("tests.engine.test_rng",)),
     Formulas("engine.train.snapshot", ("tests.engine.train.test_snapshot",)),
     Formulas("engine.train.evaluator", ("tests.engine.train.test_formulas",), only=("evaluate",)),
     Formulas(
@@ -127,6 +129,12 @@ FORMULAS = (
         only=("_train", "_learn", "_evaluate", "_piece", "_begin"),
     ),
     Formulas("engine.inspection.health", ("tests.engine.inspection.test_health",)),
+    Formulas(
+        "engine.inspection.estimate",
+        ("tests.engine.inspection.test_estimate",),
+        only=("of", "split_sizes", "memory_bytes"),
+    ),
+    Formulas("engine.gradcheck.extrapolation", ("tests.engine.gradcheck.test_extrapolation",)),
 )
 
 NO_FORMULA = {

@@ -1,5 +1,6 @@
 """Slopes where one step is not enough: what is measured, how well it is known, what is hidden."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -131,3 +132,33 @@ def test_small_steps_do_not_excuse_a_wrong_gradient_that_is_small(rng: np.random
     layer = Faint()
     layer.x = rng.standard_normal((3, 4))
     assert check_layer(layer, layer.x, rng=rng).outcome == "FAILED"
+
+
+def test_where_nothing_is_finite_the_smallest_step_is_left() -> None:
+    estimate = extrapolate([1.5, math.inf, math.inf, math.inf], [1.0, 4.0, 16.0, 64.0], 0.1)
+    assert (estimate.slope, estimate.uncertainty) == (1.5, math.inf)
+
+
+def test_the_opposite_slopes_have_the_opposite_estimate() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        slopes = rng.standard_normal(6).tolist()
+        steps = [4.0**k for k in range(6)]
+        one, other = extrapolate(slopes, steps, 0.1), extrapolate([-s for s in slopes], steps, 0.1)
+        assert (one.slope, one.uncertainty) == (-other.slope, other.uncertainty)
+        assert one.uncertainty > 0
+
+
+def test_of_two_that_agree_as_well_the_smaller_steps_count() -> None:
+    estimate = extrapolate([1.0, 1.0, 2.0, 2.0], [1.0, 4.0, 16.0, 64.0], 0.0)
+    assert (estimate.slope, estimate.uncertainty) == (1.0, 0.0)
+
+
+def test_noise_is_the_fourth_largest_third_difference_by_the_root_of_twenty() -> None:
+    values = np.random.default_rng(0).standard_normal(13).tolist()
+    third = [
+        abs(values[i + 3] - 3 * values[i + 2] + 3 * values[i + 1] - values[i]) for i in range(10)
+    ]
+    found = standard_deviation(lambda i: values[i])
+    assert found == pytest.approx(sorted(third)[6] / math.sqrt(20), rel=1e-12)
+    assert type(found) is float

@@ -3,6 +3,7 @@ import math
 import pytest
 
 from engine.config import Config, loads
+from engine.data import DATASETS
 from engine.inspection.estimate import (
     FORWARD_SHARE,
     Speed,
@@ -10,6 +11,8 @@ from engine.inspection.estimate import (
     memory_bytes,
     split_sizes,
 )
+from engine.models import build
+from engine.models.memory import training_bytes
 
 
 def _config(**changes: str) -> Config:
@@ -42,6 +45,7 @@ def test_sizes_of_the_split() -> None:
     assert split_sizes(_config()) == (3600, 400)
     assert split_sizes(_config(**{"data.validation": "100"})) == (3900, 100)
     assert split_sizes(_config(**{"data.limit": "1000"})) == (900, 100)
+    assert split_sizes(_config(**{"data.limit": "1004"})) == (904, 100)
 
 
 def test_memory_grows_with_the_batch_and_the_network() -> None:
@@ -49,3 +53,11 @@ def test_memory_grows_with_the_batch_and_the_network() -> None:
     assert small > 4000 * 28 * 28  # the images alone
     assert memory_bytes(_config(**{"train.batch_size": "512"})) > small
     assert memory_bytes(_config(model="cnn_bn_mnist")) > small
+
+
+def test_memory_is_that_of_the_images_and_of_training() -> None:
+    config = _config(**{"train.workers": "2"})
+    model = build(config.specs, (1, 28, 28))
+    images = DATASETS["mnist_mini"].train_size + DATASETS["mnist_mini"].test_size
+    expected = 784 * images + training_bytes(model, (1, 28, 28), 32, 2)
+    assert memory_bytes(config) == expected
