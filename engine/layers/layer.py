@@ -40,7 +40,8 @@ class Layer:
         grads: the loss's gradient for each of them, same names and shapes.
         buffers: arrays that are kept but not trained (``running_mean``).
         training: True in training mode, False when evaluating.
-        needs_sync: whether, in training, the micro-batches of a batch meet in it (``group``).
+        needs_sync: whether training needs an all-gather over the micro-batches of a batch.
+        group: the micro-batches of a batch, for that all-gather.
         needs_dx: False for a network's first layer: its ``backward`` may return None.
         out_shape: of the last forward pass, with the batch; None before the first.
     """

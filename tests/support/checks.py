@@ -172,7 +172,7 @@ def micro_batches(case: Case) -> None:
     with Workers(2) as workers:
         parts = in_order(workers.group.map(task, len(pieces)))
     says_so = any(each.needs_sync and each.training for each in layer.walk())
-    assert bool(met) == says_so, "``needs_sync`` says whether micro-batches meet in a layer"
+    assert bool(met) == says_so, "``needs_sync`` says whether a layer all-gathers"
     found = {name: np.concatenate([part[name] for part in parts]) for name in ("output", "input")}
     found |= {
         f"d {name}": np.sum([part[f"d {name}"] for part in parts], axis=0)

@@ -13,7 +13,7 @@ from engine.parallel.threads import Group
 MicroBatch = Callable[[Any, int, Group], Any]
 
 
-def each(task: MicroBatch) -> Callable[[tuple[Any, int], ProcessGroup], list[Any]]:
+def per_micro_batch(task: MicroBatch) -> Callable[[tuple[Any, int], ProcessGroup], list[Any]]:
     """A task for every micro-batch, as a task for a pool; an order says how many there are."""
 
     def carry_out(order: tuple[Any, int], group: ProcessGroup) -> list[Any]:
@@ -31,13 +31,13 @@ def results(
     return in_order(*shares)
 
 
-@each
-def meet(order: int, index: int, group: Group) -> tuple[int, int, list[list[Any]]]:
+@per_micro_batch
+def gather_in_rounds(order: int, index: int, group: Group) -> tuple[int, int, list[list[Any]]]:
     assert group.index == index
     return order, index, [group.all_gather((order, m, index)) for m in range(order)]
 
 
-def gone(pid: int) -> bool:
+def ended(pid: int) -> bool:
     """Whether a process has ended; one that nobody has waited for yet has ended too."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
@@ -46,7 +46,7 @@ def gone(pid: int) -> bool:
 
 
 @contextmanager
-def made(task: Any, count: int) -> Iterator[WorkerPool[Any]]:
+def worker_pool(task: Any, count: int) -> Iterator[WorkerPool[Any]]:
     pool = WorkerPool(task, count)
     try:
         yield pool

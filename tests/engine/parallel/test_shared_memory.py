@@ -19,7 +19,7 @@ from engine.parallel.processes import can_fork
 from engine.parallel.shared_memory import AllGather, Mailbox, SharedWorkQueue, shared_zeros
 from engine.parallel.threads import Group, MicroBatchThreads
 from tests.support.patience import wait_until
-from tests.support.pools import each, made, meet, results
+from tests.support.pools import gather_in_rounds, per_micro_batch, results, worker_pool
 
 pytestmark = pytest.mark.skipif(not can_fork(), reason="worker processes are for Linux")
 
@@ -28,12 +28,12 @@ def test_the_work_is_done_elsewhere_and_shared_memory_brings_it_back() -> None:
     result = shared_zeros(4, np.float64)
     private = np.zeros(4)
 
-    @each
+    @per_micro_batch
     def task(order: Any, index: int, group: Group) -> int:
         result[index] = private[index] = index + 1
         return os.getpid()
 
-    with made(task, 2) as pool:
+    with worker_pool(task, 2) as pool:
         pids = results(pool, None, 4)
     assert os.getpid() not in pids
     assert pids[0] == pids[1] != pids[2] == pids[3]
@@ -51,7 +51,7 @@ def test_every_micro_batch_is_taken_once(count: int) -> None:
             seen.append(group.all_gather([(group.index, own)]))
         return seen
 
-    with made(rounds, count) as pool:
+    with worker_pool(rounds, count) as pool:
         for turns in (0, 1, 200, 2, 201):
             everybody = pool.run(turns, count)
             assert everybody == [everybody[0]] * count
@@ -99,7 +99,7 @@ def test_others_take_the_share_of_a_worker_that_is_held_up() -> None:
 
         return group.map(work, 8)
 
-    with made(task, 2) as pool:
+    with worker_pool(task, 2) as pool:
         shares = pool.run(None, 2)
     assert sum(map(len, shares)) == 8
 
@@ -115,12 +115,12 @@ def test_values_of_any_size_are_gathered(count: int, monkeypatch: pytest.MonkeyP
     """Of 1,000 bytes a turn: none, one, just so many, and several, each member another size."""
     monkeypatch.setattr(shared_memory, "_CHUNK", 1000)
 
-    @each
+    @per_micro_batch
     def task(order: list[int], index: int, group: Group) -> list[list[bytes]]:
         return [group.all_gather(bytes([index]) * (size * (index + 1))) for size in order]
 
     sizes = [0, 1, 10, 400, 500, 900, 940, 950, 960, 1000, 1900, 5000, 123_457, 3]
-    with made(task, count) as pool:
+    with worker_pool(task, count) as pool:
         everybody = [[bytes([i]) * (size * (i + 1)) for i in range(4)] for size in sizes]
         assert results(pool, sizes, 4) == [everybody] * 4
 
@@ -177,7 +177,7 @@ def test_the_all_gather_of_one_member_is_its_own_values() -> None:
 
 def test_an_all_gather_without_sync_is_an_error() -> None:
     with (
-        made(lambda order, group: group.map(lambda i, group: group.all_gather(i), 4), 2) as pool,
+        worker_pool(lambda _, all_: all_.map(lambda i, one: one.all_gather(i), 4), 2) as pool,
         pytest.raises(RunError, match="all-gather"),
     ):
         pool.run(None, 2)
@@ -190,7 +190,7 @@ def test_an_all_gather_without_sync_is_an_error() -> None:
 
 
 def test_values_are_gathered_in_the_order_of_the_workers() -> None:
-    """Two of them, here as threads of this process, at meetings one after the other."""
+    """Two of them, here as threads of this process, in several rounds."""
     all_gather = AllGather(2)
     members = [all_gather, copy.copy(all_gather)]  # each counts for itself
     seen: dict[int, list[Any]] = {}
@@ -199,7 +199,7 @@ def test_values_are_gathered_in_the_order_of_the_workers() -> None:
 
     def take_part(own: int) -> None:
         mailbox, queue = Mailbox(1), SharedWorkQueue(2)
-        worker = processes._Worker(meet, own, pipe, mailbox, members[own], queue)
+        worker = processes._Worker(gather_in_rounds, own, pipe, mailbox, members[own], queue)
         seen[own] = worker._work((50, 5), 2)
         worker.threads.close()
 

@@ -21,19 +21,19 @@ from engine.parallel.processes import WorkerPool, can_fork
 from engine.parallel.shared_memory import AllGather, Mailbox, SharedWorkQueue, shared_zeros
 from engine.parallel.threads import Group
 from tests.support.patience import wait_until
-from tests.support.pools import each, gone, made, meet, results
+from tests.support.pools import ended, gather_in_rounds, per_micro_batch, results, worker_pool
 
 pytestmark = pytest.mark.skipif(not can_fork(), reason="worker processes are for Linux")
 
 
 def test_signals_to_the_whole_group_are_for_the_parent() -> None:
-    @each
+    @per_micro_batch
     def task(order: Any, index: int, group: Group) -> int:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             os.kill(os.getpid(), number)
         return index
 
-    with made(task, 2) as pool:
+    with worker_pool(task, 2) as pool:
         assert results(pool, None, 2) == [0, 1]
 
 
@@ -54,7 +54,7 @@ def test_workers_end_with_a_killed_parent_and_hold_none_of_its_files(tmp_path: P
     assert done.returncode == -signal.SIGKILL, done.stderr
     pids = [int(pid) for pid in done.stdout.split()]
     assert len(pids) == 2
-    wait_until(lambda: all(gone(pid) for pid in pids))
+    wait_until(lambda: all(ended(pid) for pid in pids))
 
 
 def test_workers_end_though_one_of_them_is_killed_together_with_the_parent() -> None:
@@ -80,7 +80,7 @@ def test_workers_end_though_one_of_them_is_killed_together_with_the_parent() -> 
     assert done.returncode == -signal.SIGKILL, done.stderr
     pids = [int(pid) for pid in done.stdout.split()]
     assert len(pids) == 3
-    wait_until(lambda: all(gone(pid) for pid in pids))
+    wait_until(lambda: all(ended(pid) for pid in pids))
 
 
 def test_a_waiting_worker_checks_for_its_parent(
@@ -103,7 +103,7 @@ def test_a_worker_serves_until_its_pipe_is_closed() -> None:
     ours, theirs = Pipe()
     mailbox, all_gather = Mailbox(1), AllGather(1)
 
-    @each
+    @per_micro_batch
     def task(order: Any, index: int, group: Group) -> Any:
         if order is None:
             raise ValueError("nothing to do")
@@ -138,7 +138,7 @@ def test_a_forked_process_runs_the_worker(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(os, "fork", lambda: 0)
     monkeypatch.setattr(processes, "_run", live)
     with pytest.raises(Born):
-        WorkerPool(meet, 1)
+        WorkerPool(gather_in_rounds, 1)
 
 
 def test_a_forked_process_never_returns(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,7 +146,7 @@ def test_a_forked_process_never_returns(monkeypatch: pytest.MonkeyPatch) -> None
     ours, theirs = Pipe()
     mailbox, all_gather = Mailbox(1), AllGather(1)
     queue = SharedWorkQueue(1)
-    worker = processes._Worker(meet, 0, theirs, mailbox, all_gather, queue)
+    worker = processes._Worker(gather_in_rounds, 0, theirs, mailbox, all_gather, queue)
     handled: dict[int, Any] = {}
     served: list[dict[int, Any]] = []
     kept: list[set[int]] = []
@@ -197,27 +197,27 @@ def test_the_parent_s_signal_handlers_are_not_the_workers() -> None:
     def never(*_: object) -> None:
         raise AssertionError("the terminal is the parent's")
 
-    @each
+    @per_micro_batch
     def task(order: Any, index: int, group: Group) -> int:
         os.kill(os.getpid(), signal.SIGWINCH)
         return index
 
     before = signal.signal(signal.SIGWINCH, never)
     try:
-        with made(task, 2) as pool:
+        with worker_pool(task, 2) as pool:
             assert results(pool, None, 2) == [0, 1]
     finally:
         signal.signal(signal.SIGWINCH, before)
 
 
-@pytest.mark.parametrize("moment", ["before the order", "in the middle", "at a meeting"])
+@pytest.mark.parametrize("moment", ["before the order", "in the middle", "in an all-gather"])
 @pytest.mark.parametrize("stopped", [[0], [1], [0, 1]])
 def test_workers_that_were_stopped_continue(moment: str, stopped: list[int]) -> None:
     begun = shared_zeros(2, np.int64)
     go = shared_zeros(1, np.int64)
 
     def task(order: Any, group: ProcessGroup) -> list[int]:
-        if moment == "at a meeting":
+        if moment == "in an all-gather":
             group.all_gather([])
         begun[group.index] = 1
         while not go[0]:
@@ -233,7 +233,7 @@ def test_workers_that_were_stopped_continue(moment: str, stopped: list[int]) -> 
         if not go[0] and begun.all():
             stop()
 
-    with made(task, 2) as pool:
+    with worker_pool(task, 2) as pool:
         if moment == "before the order":
             stop()
         assert pool.run(None, 2, when_begun) == [[0, 1]] * 2
@@ -254,7 +254,7 @@ def test_workers_that_are_stopped_end_with_their_parent(end: str) -> None:
     assert done.stderr == ""
     pids = [int(pid) for pid in done.stdout.split()]
     assert len(pids) == 2
-    wait_until(lambda: all(gone(pid) for pid in pids))
+    wait_until(lambda: all(ended(pid) for pid in pids))
 
 
 def test_a_pool_outlives_the_thread_that_made_it() -> None:

@@ -1,4 +1,4 @@
-"""Splitting, summing and meeting in a fixed order, with any number of workers."""
+"""Splits, sums and all-gathers in a fixed order, with any number of workers."""
 
 import threading
 

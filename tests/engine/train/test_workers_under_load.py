@@ -1,4 +1,4 @@
-"""Micro-batches that meet, many times over: no deadlock, and everything in its order."""
+"""Micro-batches that all-gather many times over: no deadlock, and everything in order."""
 
 import random
 import threading
@@ -39,16 +39,16 @@ def test_many_rounds_of_every_size(count: int) -> None:
         chance = random.Random(count)
         with Workers(count) as workers:
             for turn in range(150):
-                size, meetings = chance.randint(1, 20), chance.randint(0, 6)
+                size, rounds = chance.randint(1, 20), chance.randint(0, 6)
 
-                def task(i: int, group: Group, meetings: int = meetings, turn: int = turn) -> Any:
+                def task(i: int, group: Group, rounds: int = rounds, turn: int = turn) -> Any:
                     assert group.index == i
-                    seen = [group.all_gather((turn, m, i)) for m in range(meetings)]
+                    seen = [group.all_gather((turn, m, i)) for m in range(rounds)]
                     return i, seen
 
                 for i, (index, seen) in workers.group.map(task, size):
                     assert index == i
-                    assert seen == [[(turn, m, j) for j in range(size)] for m in range(meetings)]
+                    assert seen == [[(turn, m, j) for j in range(size)] for m in range(rounds)]
 
     within_the_limit(work)
 
@@ -63,8 +63,8 @@ def test_an_error_anywhere_is_the_one_that_is_raised(count: int) -> None:
                 bad, when = chance.randrange(size), chance.randint(0, 3)
 
                 def task(i: int, group: Group, bad: int = bad, when: int = when) -> int:
-                    for meeting in range(3):
-                        if (i, meeting) == (bad, when):
+                    for round_number in range(3):
+                        if (i, round_number) == (bad, when):
                             raise KeyError(i)
                         group.all_gather(i)
                     if (i, 3) == (bad, when):
