@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from engine import metrics
+from engine.arrays import Array
 from engine.data import Batches
 from engine.layers import Sequential
 from engine.losses import Loss
@@ -15,8 +16,6 @@ from engine.parallel.processes import WorkerPool
 from engine.parallel.workers import WORTH_PROCESSES, Workers
 from engine.train.results import Evaluation
 from engine.train.worker_program import Order, WorkerProgram
-
-Array = np.ndarray
 
 
 class Evaluator:

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from engine import metrics
+from engine.arrays import Array
 from engine.data import Batches
 from engine.layers import Layer, Sequential
 from engine.losses import Loss
@@ -31,8 +32,6 @@ from engine.parallel.threads import Group
 from engine.rng import Purpose, stream
 from engine.train.results import StepResult
 from engine.train.snapshot import dead_shares
-
-Array = np.ndarray
 
 
 @dataclass(frozen=True)
