@@ -59,7 +59,7 @@ class Probe(Protocol):
         ...
 
 
-class Entry:
+class SingleEntry:
     """The line along one entry of an array."""
 
     def __init__(self, array: Array, index: tuple[int, ...]) -> None:
@@ -147,7 +147,7 @@ class Function:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class SlopeComparison:
     """Analytic and numeric slopes, probe by probe."""
 
     analytic: Array
@@ -206,7 +206,7 @@ def compare(
     settings: Settings,
     tick: Callable[[], None],
     typical: float = 0.0,
-) -> Comparison:
+) -> SlopeComparison:
     """Measure the slope along every probe and judge the analytic ones.
 
     Args:
@@ -242,7 +242,7 @@ def compare(
         verdict = "FAILED"
     elif undecided.any():
         verdict = "undecided"
-    return Comparison(analytic, numeric, error, kinks, verdict)
+    return SlopeComparison(analytic, numeric, error, kinks, verdict)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,15 @@ import numpy as np
 
 from engine.arrays import Array
 from engine.gradcheck.deterministic import DeterministicLayer, gradients
-from engine.gradcheck.differences import Direction, Entry, Function, Mode, Settings, compare, rms
+from engine.gradcheck.differences import (
+    Direction,
+    Function,
+    Mode,
+    Settings,
+    SingleEntry,
+    compare,
+    rms,
+)
 from engine.gradcheck.report import Report, Row
 from engine.layers import Layer
 
@@ -106,7 +114,7 @@ def check_tensor(
         chosen = np.sort(rng.choice(array.size, count, replace=False))
     indices = [tuple(map(int, np.unravel_index(flat, array.shape))) for flat in chosen]
     slopes = np.array([gradient[index] for index in indices])
-    entries = [Entry(array, index) for index in indices]
+    entries = [SingleEntry(array, index) for index in indices]
     comparison = compare(function, entries, slopes, settings, tick)
     return comparison.row(*name, array.shape, array.size, indices)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from engine.arrays import Array, Shape
 from engine.errors import DTypeError, NotReadyError, ShapeError
-from engine.parallel.threads import Group, SoloGroup
+from engine.parallel.threads import MicroBatchGroup, SoloGroup
 
 
 class Layer:
@@ -62,7 +62,7 @@ class Layer:
         self.needs_dx = True
         self.saved: Any = None
         self.out_shape: Shape | None = None
-        self.group: Group = SoloGroup()
+        self.group: MicroBatchGroup = SoloGroup()
 
     # -- to override ------------------------------------------------------------------------
 

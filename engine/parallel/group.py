@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 from engine.errors import RunError
 from engine.kernels.partition import equal_parts
-from engine.parallel.threads import Gather, Group, MicroBatchThreads
+from engine.parallel.threads import Gather, MicroBatchGroup, MicroBatchThreads
 
 T = TypeVar("T")
 
@@ -63,7 +63,7 @@ class ProcessGroup:
         return [range(part.start, part.stop) for part in equal_parts(size, self._members)]
 
     def map(
-        self, task: Callable[[int, Group], T], size: int, *, sync: bool = False
+        self, task: Callable[[int, MicroBatchGroup], T], size: int, *, sync: bool = False
     ) -> list[Numbered[T]]:
         """Run ``task(number, group)`` for the micro-batches of this member's share.
 

@@ -1,8 +1,8 @@
 """Threads that compute micro-batches, with an all-gather between them.
 
 Batch normalisation needs statistics of the whole batch in the middle of the network. There each
-micro-batch calls ``Group.all_gather``, which lets another one compute while it waits. It is the
-protocol of data-parallel training with synchronised batch norm.
+micro-batch calls ``MicroBatchGroup.all_gather``, which lets another one compute while it waits:
+the protocol of data-parallel training with synchronised batch norm.
 """
 
 import threading
@@ -18,7 +18,7 @@ Gather = Callable[[list[Any]], list[Any]]
 """An all-gather of processes: from the values of this one's micro-batches to those of all."""
 
 
-class Group(Protocol):
+class MicroBatchGroup(Protocol):
     """The micro-batches of a batch, as one of them sees them: its index, and an all-gather."""
 
     index: int
@@ -116,7 +116,7 @@ class _Barrier:
 
 
 class _Member:
-    """A ``Group`` whose micro-batches share a barrier."""
+    """A ``MicroBatchGroup`` whose micro-batches share a barrier."""
 
     def __init__(self, barrier: _Barrier, place: int, index: int) -> None:
         self.barrier = barrier
@@ -144,7 +144,10 @@ class MicroBatchThreads:
         self._pool_size = 0
 
     def map(
-        self, task: Callable[[int, Group], T], indices: range, gather: Gather | None = None
+        self,
+        task: Callable[[int, MicroBatchGroup], T],
+        indices: range,
+        gather: Gather | None = None,
     ) -> list[T]:
         """Run ``task(index, group)`` for every index and return their results in order.
 

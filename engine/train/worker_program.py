@@ -28,7 +28,7 @@ from engine.optim.clipping import DOT_LENGTH, clip_factor, norm_of, square_sums
 from engine.optim.parameters import FlatParameters, share_buffers, share_slots
 from engine.parallel.group import ProcessGroup, in_order
 from engine.parallel.micro_batches import micro_batches, tree_sum
-from engine.parallel.threads import Group
+from engine.parallel.threads import MicroBatchGroup
 from engine.rng import Purpose, stream
 from engine.train.results import StepResult
 from engine.train.snapshot import dead_shares
@@ -172,7 +172,7 @@ class WorkerProgram:
         layers = list(self.model)
         buffers = [array.copy() for array in self._buffers]
 
-        def task(i: int, threads: Group) -> int:
+        def task(i: int, threads: MicroBatchGroup) -> int:
             piece, _ = self._piece(order, order.first, i)
             with ignore_fp_errors():
                 x, _ = self._begin(order, order.first, i, threads, piece)
@@ -224,7 +224,7 @@ class WorkerProgram:
         return done
 
     def _learn(
-        self, order: Order, step: int, check: Callable[[], None], i: int, group: Group
+        self, order: Order, step: int, check: Callable[[], None], i: int, group: MicroBatchGroup
     ) -> tuple[float, int, dict[str, float]]:
         """Forward and backward pass of a micro-batch; the gradients are in its replica.
 
@@ -245,7 +245,7 @@ class WorkerProgram:
         return value * share, int(metrics.correct(logits, labels).sum()), dead
 
     def _evaluate(
-        self, order: Order, check: Callable[[], None], i: int, group: Group
+        self, order: Order, check: Callable[[], None], i: int, group: MicroBatchGroup
     ) -> tuple[Array, Array, float]:
         """Forward pass of a micro-batch: logits, labels and summed loss."""
         check()
@@ -275,7 +275,7 @@ class WorkerProgram:
         return piece, len(piece) / len(indices)
 
     def _begin(
-        self, order: Order, step: int, i: int, group: Group, piece: Array
+        self, order: Order, step: int, i: int, group: MicroBatchGroup, piece: Array
     ) -> tuple[Array, Array]:
         """Images and labels of a training micro-batch, its replica ready for them."""
         where = self.seed, order.epoch, step, i

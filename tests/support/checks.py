@@ -15,7 +15,7 @@ from engine.gradcheck import Report, check_layer
 from engine.layers import AvgPool2D, Conv2D, Dense, Dropout, GlobalAvgPool2D, MaxPool2D
 from engine.models import build
 from engine.parallel.group import in_order
-from engine.parallel.threads import Group
+from engine.parallel.threads import MicroBatchGroup
 from engine.parallel.workers import Workers
 from tests.support import oracles
 from tests.support.bounds import least_samples, output_range, unlimited_range
@@ -157,14 +157,14 @@ def micro_batches(case: Case) -> None:
     met: list[int] = []
 
     class Watched:
-        def __init__(self, group: Group) -> None:
+        def __init__(self, group: MicroBatchGroup) -> None:
             self.group, self.index = group, group.index
 
         def all_gather(self, value: T) -> list[T]:
             met.append(self.index)
             return self.group.all_gather(value)
 
-    def task(i: int, group: Group) -> dict[str, Array]:
+    def task(i: int, group: MicroBatchGroup) -> dict[str, Array]:
         for each in twins[i].walk():
             each.group = Watched(group)
         return run(twins[i], x[pieces[i]], dout[pieces[i]])

@@ -8,9 +8,9 @@ from typing import Any
 
 from engine.parallel.group import ProcessGroup, in_order
 from engine.parallel.processes import WorkerPool
-from engine.parallel.threads import Group
+from engine.parallel.threads import MicroBatchGroup
 
-MicroBatch = Callable[[Any, int, Group], Any]
+MicroBatch = Callable[[Any, int, MicroBatchGroup], Any]
 
 
 def per_micro_batch(task: MicroBatch) -> Callable[[tuple[Any, int], ProcessGroup], list[Any]]:
@@ -32,7 +32,9 @@ def results(
 
 
 @per_micro_batch
-def gather_in_rounds(order: int, index: int, group: Group) -> tuple[int, int, list[list[Any]]]:
+def gather_in_rounds(
+    order: int, index: int, group: MicroBatchGroup
+) -> tuple[int, int, list[list[Any]]]:
     assert group.index == index
     return order, index, [group.all_gather((order, m, index)) for m in range(order)]
 

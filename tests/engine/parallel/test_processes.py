@@ -12,7 +12,7 @@ from engine.errors import RunError
 from engine.parallel import processes
 from engine.parallel.processes import WorkerPool, can_fork
 from engine.parallel.shared_memory import shared_zeros
-from engine.parallel.threads import Group
+from engine.parallel.threads import MicroBatchGroup
 from engine.parallel.workers import Workers
 from tests.support.pools import ended, gather_in_rounds, per_micro_batch, results, worker_pool
 
@@ -31,7 +31,7 @@ def test_results_come_in_order_and_all_gather(count: int) -> None:
 @pytest.mark.parametrize("round_number", [0, 1])
 def test_an_error_is_raised_here_and_nobody_is_left(round_number: int) -> None:
     @per_micro_batch
-    def task(order: Any, index: int, group: Group) -> int:
+    def task(order: Any, index: int, group: MicroBatchGroup) -> int:
         if order == "fail":
             for _ in range(round_number):
                 group.all_gather(index)
@@ -54,7 +54,7 @@ def test_an_error_that_cannot_be_sent_is_told_of() -> None:
         pass
 
     @per_micro_batch
-    def task(order: Any, index: int, group: Group) -> None:
+    def task(order: Any, index: int, group: MicroBatchGroup) -> None:
         raise Odd("no pickle knows me")
 
     with pytest.raises(RunError, match="Odd: no pickle knows me"):
@@ -63,7 +63,7 @@ def test_an_error_that_cannot_be_sent_is_told_of() -> None:
 
 def test_a_killed_worker_ends_the_work_with_one_line() -> None:
     @per_micro_batch
-    def task(order: Any, index: int, group: Group) -> int:
+    def task(order: Any, index: int, group: MicroBatchGroup) -> int:
         if order == "die" and index == 1:
             os.kill(os.getpid(), signal.SIGKILL)
         group.all_gather(index)

@@ -17,7 +17,7 @@ from engine.parallel import processes, shared_memory
 from engine.parallel.group import ProcessGroup, in_order
 from engine.parallel.processes import can_fork
 from engine.parallel.shared_memory import AllGather, Mailbox, SharedWorkQueue, shared_zeros
-from engine.parallel.threads import Group, MicroBatchThreads
+from engine.parallel.threads import MicroBatchGroup, MicroBatchThreads
 from tests.support.patience import wait_until
 from tests.support.pools import gather_in_rounds, per_micro_batch, results, worker_pool
 
@@ -29,7 +29,7 @@ def test_the_work_is_done_elsewhere_and_shared_memory_brings_it_back() -> None:
     private = np.zeros(4)
 
     @per_micro_batch
-    def task(order: Any, index: int, group: Group) -> int:
+    def task(order: Any, index: int, group: MicroBatchGroup) -> int:
         result[index] = private[index] = index + 1
         return os.getpid()
 
@@ -91,7 +91,7 @@ def test_others_take_the_share_of_a_worker_that_is_held_up() -> None:
     done = shared_zeros(8, np.int64)
 
     def task(order: Any, group: ProcessGroup) -> list[tuple[int, int]]:
-        def work(number: int, group: Group) -> int:
+        def work(number: int, group: MicroBatchGroup) -> int:
             if number == 0:
                 wait_until(lambda: int(done.sum()) == 7)
             done[number] = 1
@@ -116,7 +116,7 @@ def test_values_of_any_size_are_gathered(count: int, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(shared_memory, "_CHUNK", 1000)
 
     @per_micro_batch
-    def task(order: list[int], index: int, group: Group) -> list[list[bytes]]:
+    def task(order: list[int], index: int, group: MicroBatchGroup) -> list[list[bytes]]:
         return [group.all_gather(bytes([index]) * (size * (index + 1))) for size in order]
 
     sizes = [0, 1, 10, 400, 500, 900, 940, 950, 960, 1000, 1900, 5000, 123_457, 3]

@@ -19,7 +19,7 @@ from engine.parallel import processes, shared_memory
 from engine.parallel.group import ProcessGroup
 from engine.parallel.processes import WorkerPool, can_fork
 from engine.parallel.shared_memory import AllGather, Mailbox, SharedWorkQueue, shared_zeros
-from engine.parallel.threads import Group
+from engine.parallel.threads import MicroBatchGroup
 from tests.support.patience import wait_until
 from tests.support.pools import ended, gather_in_rounds, per_micro_batch, results, worker_pool
 
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.skipif(not can_fork(), reason="worker processes are for
 
 def test_signals_to_the_whole_group_are_for_the_parent() -> None:
     @per_micro_batch
-    def task(order: Any, index: int, group: Group) -> int:
+    def task(order: Any, index: int, group: MicroBatchGroup) -> int:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             os.kill(os.getpid(), number)
         return index
@@ -104,7 +104,7 @@ def test_a_worker_serves_until_its_pipe_is_closed() -> None:
     mailbox, all_gather = Mailbox(1), AllGather(1)
 
     @per_micro_batch
-    def task(order: Any, index: int, group: Group) -> Any:
+    def task(order: Any, index: int, group: MicroBatchGroup) -> Any:
         if order is None:
             raise ValueError("nothing to do")
         return order, group.all_gather(index)
@@ -198,7 +198,7 @@ def test_the_parent_s_signal_handlers_are_not_the_workers() -> None:
         raise AssertionError("the terminal is the parent's")
 
     @per_micro_batch
-    def task(order: Any, index: int, group: Group) -> int:
+    def task(order: Any, index: int, group: MicroBatchGroup) -> int:
         os.kill(os.getpid(), signal.SIGWINCH)
         return index
 

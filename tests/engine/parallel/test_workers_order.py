@@ -9,7 +9,7 @@ from engine.kernels import malloc, scratch
 from engine.parallel import workers as module
 from engine.parallel.group import in_order
 from engine.parallel.micro_batches import micro_batches, tree_sum
-from engine.parallel.threads import Group, MicroBatchThreads, SoloGroup
+from engine.parallel.threads import MicroBatchGroup, MicroBatchThreads, SoloGroup
 from engine.parallel.workers import Workers, usable_cores
 
 
@@ -44,7 +44,7 @@ def test_the_tree_has_one_shape(count: int) -> None:
 
 @pytest.mark.parametrize("count", [1, 2, 4])
 def test_results_and_meetings_keep_the_order(count: int) -> None:
-    def task(i: int, group: Group) -> tuple[int, list[int], list[str]]:
+    def task(i: int, group: MicroBatchGroup) -> tuple[int, list[int], list[str]]:
         return i, group.all_gather(10 * i), group.all_gather(str(i))
 
     with Workers(count) as workers:
@@ -57,7 +57,7 @@ def test_results_and_meetings_keep_the_order(count: int) -> None:
 @pytest.mark.parametrize("count", [1, 2, 4])
 @pytest.mark.parametrize("culprit", [0, 2, 4])
 def test_one_error_ends_the_batch_and_not_the_workers(count: int, culprit: int) -> None:
-    def task(i: int, group: Group) -> list[int]:
+    def task(i: int, group: MicroBatchGroup) -> list[int]:
         group.all_gather(i)
         if i == culprit:
             raise ZeroDivisionError(f"micro-batch {i}")
@@ -73,7 +73,7 @@ def test_one_error_ends_the_batch_and_not_the_workers(count: int, culprit: int) 
 def test_no_more_compute_at_once_than_there_are_workers() -> None:
     running, most, lock = 0, 0, threading.Lock()
 
-    def task(i: int, group: Group) -> None:
+    def task(i: int, group: MicroBatchGroup) -> None:
         nonlocal running, most
         for turn in range(20):
             with lock:
@@ -116,7 +116,7 @@ def test_scratch_memory_is_reused_and_no_other_thread_s() -> None:
 
 @pytest.mark.parametrize("tickets", [1, 2])
 def test_scratch_memory_goes_with_the_ticket(tickets: int) -> None:
-    def task(i: int, group: Group) -> list[np.ndarray]:
+    def task(i: int, group: MicroBatchGroup) -> list[np.ndarray]:
         own = scratch.scratch("test", (5,), np.dtype(np.float32))
         own[:] = i
         held = own.copy()  # nobody else writes to it while this one computes

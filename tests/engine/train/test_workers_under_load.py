@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from engine.parallel.group import in_order
-from engine.parallel.threads import Group
+from engine.parallel.threads import MicroBatchGroup
 from engine.parallel.workers import Workers
 
 LIMIT = 60.0
@@ -41,7 +41,9 @@ def test_many_rounds_of_every_size(count: int) -> None:
             for turn in range(150):
                 size, rounds = chance.randint(1, 20), chance.randint(0, 6)
 
-                def task(i: int, group: Group, rounds: int = rounds, turn: int = turn) -> Any:
+                def task(
+                    i: int, group: MicroBatchGroup, rounds: int = rounds, turn: int = turn
+                ) -> Any:
                     assert group.index == i
                     seen = [group.all_gather((turn, m, i)) for m in range(rounds)]
                     return i, seen
@@ -62,7 +64,7 @@ def test_an_error_anywhere_is_the_one_that_is_raised(count: int) -> None:
                 size = chance.randint(1, 12)
                 bad, when = chance.randrange(size), chance.randint(0, 3)
 
-                def task(i: int, group: Group, bad: int = bad, when: int = when) -> int:
+                def task(i: int, group: MicroBatchGroup, bad: int = bad, when: int = when) -> int:
                     for round_number in range(3):
                         if (i, round_number) == (bad, when):
                             raise KeyError(i)
@@ -84,7 +86,7 @@ def test_no_more_compute_at_once_than_there_are_workers() -> None:
     running, most = 0, 0
     lock = threading.Lock()
 
-    def task(i: int, group: Group) -> None:
+    def task(i: int, group: MicroBatchGroup) -> None:
         nonlocal running, most
         for _ in range(3):
             with lock:
