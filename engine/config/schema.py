@@ -47,7 +47,10 @@ class Data(Section):
         default=0.1, description="held out of the training set: a fraction, or a number of samples"
     )
     limit: int | None = Field(
-        default=None, ge=1, le=10_000_000, description="train on the first so many samples only"
+        default=None,
+        ge=1,
+        le=10_000_000,
+        description="train on only this many samples, the first ones; null is all",
     )
     augment: Augment = Field(
         default=Augment(),
@@ -56,7 +59,7 @@ class Data(Section):
 
 
 class Warmup(Section):
-    """Start with a small learning rate and raise it in a straight line."""
+    """Linear warm-up of the learning rate."""
 
     steps: int = Field(default=200, ge=1, le=10_000_000, description="batches until the full rate")
     start_factor: float = Field(
@@ -85,17 +88,15 @@ class Train(Section):
         default=0.01, gt=0, description="learning rate", json_schema_extra={"live": True}
     )
     loss: Annotated[str, OneOf(LOSSES)] = Field(
-        default="cross_entropy", description="what is minimised; mse compares with one-hot targets"
+        default="cross_entropy", description="loss to minimise; mse compares with one-hot targets"
     )
     label_smoothing: float = Field(
         default=0.0,
         ge=0,
         lt=1,
-        description="share of the target that all classes get (cross_entropy)",
+        description="share of the target spread over all classes (cross_entropy)",
     )
-    optimizer: Annotated[str, OneOf(OPTIMIZERS)] = Field(
-        default="sgd", description="how a gradient becomes a step"
-    )
+    optimizer: Annotated[str, OneOf(OPTIMIZERS)] = Field(default="sgd", description="update rule")
     momentum: float | None = Field(
         default=None,
         ge=0,
@@ -103,13 +104,13 @@ class Train(Section):
         description="momentum coefficient; null is 0.9 for momentum, 0 for sgd",
     )
     nesterov: bool = Field(
-        default=False, description=f"look ahead along the momentum ({_taken_by('nesterov')})"
+        default=False, description=f"Nesterov momentum ({_taken_by('nesterov')})"
     )
     betas: Betas = Field(
         default=(0.9, 0.999), description=f"smoothing of the two moments ({_taken_by('betas')})"
     )
     eps: float = Field(
-        default=1e-8, gt=0, description=f"keeps from dividing by 0 ({_taken_by('eps')})"
+        default=1e-8, gt=0, description=f"added to the denominator ({_taken_by('eps')})"
     )
     alpha: float = Field(
         default=0.99,
@@ -119,14 +120,12 @@ class Train(Section):
     )
     weight_decay: float = Field(default=0.0, ge=0, description="L2 penalty (decoupled in adamw)")
     clip_norm: float | None = Field(
-        default=None, gt=0, description="largest norm of all gradients together; null is off"
+        default=None, gt=0, description="clip the norm of the gradient to this; null is off"
     )
     scheduler: OneScheduler | None = Field(
-        default=None, description="how the learning rate changes; null keeps it"
+        default=None, description="learning rate schedule; null keeps it constant"
     )
-    warmup: Warmup | None = Field(
-        default=None, description="start with a small learning rate; null is off"
-    )
+    warmup: Warmup | None = Field(default=None, description="learning rate warm-up; null is off")
     checkpoint_every: CheckpointEvery = Field(
         default=CheckpointEvery(), description="how often to save inside an epoch"
     )
@@ -134,7 +133,7 @@ class Train(Section):
         default=None,
         ge=1,
         le=256,
-        description="computing at once; null is one for every core; never changes the result",
+        description="micro-batches in parallel; null is one per core; never changes the result",
     )
 
     @property
