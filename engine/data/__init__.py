@@ -8,7 +8,7 @@ import pkgutil
 from importlib import import_module
 
 from engine.data.access import fetch, how_to_get, load, locate, verify
-from engine.data.augment import Augment
+from engine.data.augment import Augmentation
 from engine.data.batches import Batches, split_validation
 from engine.data.dataset import (
     Dataset,
@@ -21,7 +21,7 @@ from engine.data.registry import DATASETS, register
 
 __all__ = [
     "DATASETS",
-    "Augment",
+    "Augmentation",
     "Batches",
     "Dataset",
     "DatasetInfo",

@@ -9,7 +9,7 @@ from engine.errors import ConfigError
 
 
 @dataclass(frozen=True)
-class Augment:
+class Augmentation:
     """Augmentation of a batch: shift, flip, cutout, in this order.
 
     Shift and flip: Krizhevsky, Sutskever, Hinton 2012, section 4.1; with zero padding as in

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from engine.data.augment import Augment
+from engine.data.augment import Augmentation
 from engine.data.dataset import Split
 from engine.errors import ConfigError
 from engine.rng import Purpose, stream
@@ -43,7 +43,7 @@ class Batches:
         shuffle: bool,
         mean: tuple[float, ...],
         std: tuple[float, ...],
-        augment: Augment | None = None,
+        augment: Augmentation | None = None,
         least: int = 1,
     ) -> None:
         samples = len(indices)

@@ -105,7 +105,7 @@ def make_sources(config: Config, dataset: Dataset) -> Sources:
     labels = dataset.train.labels[: config.data.limit]
     train, validation = split_validation(labels, config.data.validation, config.seed)
     common: dict[str, Any] = {"seed": config.seed, "mean": dataset.mean, "std": dataset.std}
-    augment = data.Augment(**config.data.augment.model_dump())
+    augment = data.Augmentation(**config.data.augment.model_dump())
     return Sources(
         dataset=dataset,
         train=Batches(
@@ -113,7 +113,7 @@ def make_sources(config: Config, dataset: Dataset) -> Sources:
             train,
             config.train.batch_size,
             shuffle=True,
-            augment=augment if augment != data.Augment() else None,
+            augment=augment if augment != data.Augmentation() else None,
             least=_network(config).least_samples(dataset.image_shape),
             **common,
         ),

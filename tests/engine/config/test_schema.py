@@ -10,7 +10,7 @@ import pytest
 from engine.config import ConfigProblems, fields, inline, json_schema, loads, set_value
 from engine.config.registered import SCHEDULER_MODELS
 from engine.config.yaml_reader import read
-from engine.data import DATASETS, Augment
+from engine.data import DATASETS, Augmentation
 from engine.models import PRESETS
 from engine.optim import OPTIMIZERS
 from engine.schedulers import SCHEDULERS, Warmup
@@ -68,7 +68,7 @@ def test_schedulers_take_what_the_schema_offers() -> None:
     warmup = {path.split(".")[-1] for path, _ in ROWS if path.startswith("train.warmup.")}
     assert warmup <= set(inspect.signature(Warmup).parameters)
     augment = {path.split(".")[-1] for path, _ in ROWS if path.startswith("data.augment.")}
-    assert augment == set(inspect.signature(Augment).parameters)
+    assert augment == set(inspect.signature(Augmentation).parameters)
 
 
 @pytest.mark.parametrize("field", fields(), ids=lambda field: f"{field.path}-{field.when}")

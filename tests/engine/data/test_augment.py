@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engine.data import Augment
+from engine.data import Augmentation
 
 FILL = np.array([33, 77, 150], np.uint8).reshape(3, 1, 1)
 
@@ -26,8 +26,12 @@ def shifted(image: np.ndarray, dy: int, dx: int) -> np.ndarray:
     return out
 
 
-@pytest.mark.parametrize("augment", [Augment(2), Augment(0, True), Augment(0, False, 4)])
-def test_the_generator_decides_and_the_argument_stays(images: np.ndarray, augment: Augment) -> None:
+@pytest.mark.parametrize(
+    "augment", [Augmentation(2), Augmentation(0, True), Augmentation(0, False, 4)]
+)
+def test_the_generator_decides_and_the_argument_stays(
+    images: np.ndarray, augment: Augmentation
+) -> None:
     before = images.copy()
     one = augment.apply(images, np.random.default_rng(1), FILL)
     same = augment.apply(images, np.random.default_rng(1), FILL)
@@ -42,7 +46,7 @@ def test_the_generator_decides_and_the_argument_stays(images: np.ndarray, augmen
 
 
 def test_nothing_asked_nothing_changed(images: np.ndarray, rng: np.random.Generator) -> None:
-    out = Augment().apply(images, rng, FILL)
+    out = Augmentation().apply(images, rng, FILL)
     np.testing.assert_array_equal(out, images)
     assert not np.shares_memory(out, images)
 
@@ -52,7 +56,7 @@ def test_shift_moves_every_image_by_its_own_offset(
 ) -> None:
     found = []
     offsets = [(dy, dx) for dy in range(-2, 3) for dx in range(-2, 3)]
-    for image, moved in zip(images, Augment(shift=2).apply(images, rng, FILL), strict=True):
+    for image, moved in zip(images, Augmentation(shift=2).apply(images, rng, FILL), strict=True):
         matches = [o for o in offsets if np.array_equal(shifted(image, *o), moved)]
         assert len(matches) == 1
         found += matches
@@ -63,7 +67,7 @@ def test_shift_moves_every_image_by_its_own_offset(
 def test_flip_mirrors_about_half_of_the_images(
     images: np.ndarray, rng: np.random.Generator
 ) -> None:
-    out = Augment(flip=True).apply(images, rng, FILL)
+    out = Augmentation(flip=True).apply(images, rng, FILL)
     mirrored = [np.array_equal(o, i[:, :, ::-1]) for i, o in zip(images, out, strict=True)]
     kept = [np.array_equal(o, i) for i, o in zip(images, out, strict=True)]
     assert all(m != k for m, k in zip(mirrored, kept, strict=True))
@@ -75,7 +79,7 @@ def test_cutout_paints_one_square_of_the_mean(
     images: np.ndarray, rng: np.random.Generator, side: int
 ) -> None:
     sizes, places = [], set()
-    for image, out in zip(images, Augment(cutout=side).apply(images, rng, FILL), strict=True):
+    for image, out in zip(images, Augmentation(cutout=side).apply(images, rng, FILL), strict=True):
         painted = np.all(out == FILL, axis=0)
         np.testing.assert_array_equal(out[:, ~painted], image[:, ~painted])
         rows, columns = np.flatnonzero(painted.any(1)), np.flatnonzero(painted.any(0))
@@ -92,8 +96,8 @@ def test_cutout_paints_one_square_of_the_mean(
 
 
 def test_all_together_keep_shape_and_type(images: np.ndarray, rng: np.random.Generator) -> None:
-    out = Augment(shift=8, flip=True, cutout=8).apply(images, rng, FILL)
+    out = Augmentation(shift=8, flip=True, cutout=8).apply(images, rng, FILL)
     assert out.shape == images.shape
     assert out.dtype == np.uint8
-    empty = Augment(2, True, 2).apply(images[:0], rng, FILL)
+    empty = Augmentation(2, True, 2).apply(images[:0], rng, FILL)
     assert empty.shape == (0, 3, 9, 12)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.data import Augment, Batches, Split, split_validation
+from engine.data import Augmentation, Batches, Split, split_validation
 from engine.errors import ConfigError, ShapeError
 
 
@@ -24,7 +24,7 @@ def make_batches(
     seed: int = 5,
     shuffle: bool = True,
     indices: np.ndarray | None = None,
-    augment: Augment | None = None,
+    augment: Augmentation | None = None,
     least: int = 1,
 ) -> Batches:
     return Batches(
@@ -149,9 +149,15 @@ def test_impossible_batches_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "augment", [Augment(shift=8), Augment(cutout=8), Augment(shift=-1), Augment(cutout=-1)]
+    "augment",
+    [
+        Augmentation(shift=8),
+        Augmentation(cutout=8),
+        Augmentation(shift=-1),
+        Augmentation(cutout=-1),
+    ],
 )
-def test_an_augmentation_that_does_not_fit_is_refused(augment: Augment) -> None:
+def test_an_augmentation_that_does_not_fit_is_refused(augment: Augmentation) -> None:
     with pytest.raises(ConfigError, match=r"augment\.(shift|cutout): got -?\d, expected 0 to 7"):
         make_batches(augment=augment)
 
@@ -173,7 +179,7 @@ def test_a_batch_is_normalised_by_channel() -> None:
 
 
 def test_loading_changes_nothing_and_gives_arrays_of_its_own() -> None:
-    batches = make_batches(augment=Augment(shift=2, flip=True, cutout=3))
+    batches = make_batches(augment=Augmentation(shift=2, flip=True, cutout=3))
     indices = batches.batch_indices(0, 0)
     before, labels = batches.load(indices)
     x, y = batches.load(indices, np.random.default_rng(0))
@@ -185,7 +191,7 @@ def test_loading_changes_nothing_and_gives_arrays_of_its_own() -> None:
 
 
 def test_images_are_augmented_only_with_a_generator() -> None:
-    plain, augmenting = make_batches(), make_batches(augment=Augment(shift=3))
+    plain, augmenting = make_batches(), make_batches(augment=Augmentation(shift=3))
     indices = np.arange(16)
     expected, _ = plain.load(indices)
     np.testing.assert_array_equal(augmenting.load(indices)[0], expected)
@@ -197,7 +203,7 @@ def test_images_are_augmented_only_with_a_generator() -> None:
 
 
 def test_threads_load_the_same_as_one_after_the_other() -> None:
-    batches = make_batches(augment=Augment(shift=2, flip=True, cutout=3))
+    batches = make_batches(augment=Augmentation(shift=2, flip=True, cutout=3))
 
     def load(step: int) -> bytes:
         indices = batches.batch_indices(0, step)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.data import Augment, Batches, Split, split_validation
+from engine.data import Augmentation, Batches, Split, split_validation
 from engine.errors import ConfigError
 from engine.rng import Purpose, stream
 
@@ -16,7 +16,7 @@ SHAPE = (40, 3, 7, 10)
 
 
 def plain_augment(
-    images: np.ndarray, augment: Augment, rng: np.random.Generator, fill: np.ndarray
+    images: np.ndarray, augment: Augmentation, rng: np.random.Generator, fill: np.ndarray
 ) -> np.ndarray:
     """Pixel by pixel; what is drawn, and in which order, is part of what a seed means."""
     n, _, height, width = images.shape
@@ -51,17 +51,17 @@ def plain_augment(
 @pytest.mark.parametrize(
     "augment",
     [
-        Augment(),
-        Augment(shift=2),
-        Augment(flip=True),
-        Augment(cutout=1),
-        Augment(cutout=4),
-        Augment(cutout=5),
-        Augment(3, True, 3),
+        Augmentation(),
+        Augmentation(shift=2),
+        Augmentation(flip=True),
+        Augmentation(cutout=1),
+        Augmentation(cutout=4),
+        Augmentation(cutout=5),
+        Augmentation(3, True, 3),
     ],
     ids=str,
 )
-def test_every_pixel_and_every_draw(augment: Augment) -> None:
+def test_every_pixel_and_every_draw(augment: Augmentation) -> None:
     images = np.random.default_rng(0).integers(0, 256, SHAPE, dtype=np.uint8)
     rng, twin = np.random.default_rng(1), np.random.default_rng(1)
     found = augment.apply(images, rng, FILL)
@@ -75,14 +75,14 @@ def test_half_is_not_mirrored() -> None:
             return np.full(2, 0.5)
 
     images = np.arange(24, dtype=np.uint8).reshape(2, 1, 3, 4)
-    found = Augment(flip=True).apply(images, Half(np.random.PCG64(0)), FILL[:1])
+    found = Augmentation(flip=True).apply(images, Half(np.random.PCG64(0)), FILL[:1])
     np.testing.assert_array_equal(found, images)
 
 
 @pytest.mark.parametrize("image", [(3, 9, 12), (3, 12, 9)])
 def test_the_shorter_side_bounds_what_is_done_to_an_image(image: tuple[int, int, int]) -> None:
-    Augment(shift=8, cutout=8).check(image)
-    for augment in (Augment(shift=9), Augment(cutout=9)):
+    Augmentation(shift=8, cutout=8).check(image)
+    for augment in (Augmentation(shift=9), Augmentation(cutout=9)):
         with pytest.raises(ConfigError, match=r"got 9, expected 0 to 8 for images of (9×12|12×9)$"):
             augment.check(image)
 
@@ -161,7 +161,7 @@ def test_cutout_paints_with_the_mean_which_is_about_zero() -> None:
     split = Split(images, np.zeros(8, np.int64))
     batches = Batches(
         split, range(8), 8, seed=0, shuffle=False, mean=(0.21, 0.617), std=(0.4, 0.5),
-        augment=Augment(cutout=1),
+        augment=Augmentation(cutout=1),
     )  # fmt: skip
     x, _ = batches.load(np.arange(8), np.random.default_rng(0))
     painted = x[x < np.float32((1 - 0.617) / 0.5 - 0.1)].reshape(8, 2)
@@ -171,7 +171,7 @@ def test_cutout_paints_with_the_mean_which_is_about_zero() -> None:
 
 def test_an_augmentation_is_checked_against_height_and_width() -> None:
     with pytest.raises(ConfigError, match=r"got 4, expected 0 to 3 for images of 4×6"):
-        batches_of(4, 2, augment=Augment(shift=4))
+        batches_of(4, 2, augment=Augmentation(shift=4))
 
 
 # -- the validation split --------------------------------------------------------------------------

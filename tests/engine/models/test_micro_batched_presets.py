@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.data import Augment, Batches, Split
+from engine.data import Augmentation, Batches, Split
 from engine.losses import SoftmaxCrossEntropy
 from engine.models import build, preset
 from engine.optim import Adam
@@ -34,7 +34,7 @@ def train(name: str, workers: int, dtype: Any = np.float32) -> dict[str, np.ndar
         shuffle=True,
         mean=(0.5,) * shape[0],
         std=(0.25,) * shape[0],
-        augment=Augment(shift=1),
+        augment=Augmentation(shift=1),
     )
     model = build(preset(name, 10), shape).initialise(np.random.default_rng(0), dtype)
     with Workers(workers) as pool:

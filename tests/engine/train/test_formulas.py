@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from engine import metrics
-from engine.data import Augment, Batches, Split
+from engine.data import Augmentation, Batches, Split
 from engine.errors import Diverged
 from engine.layers import Layer, Sequential, Tanh
 from engine.losses import MSE, Loss, SoftmaxCrossEntropy
@@ -77,7 +77,7 @@ def _tree(terms: list[np.ndarray]) -> np.ndarray:
 @pytest.mark.parametrize("loss", [SoftmaxCrossEntropy(0.1), MSE()], ids=["ce", "mse"])
 def test_steps_are_plain_sums_over_micro_batches(loss: Loss, clip_norm: float | None) -> None:
     model, twin = network(), network().train()
-    batches = batches_of(90, 70, augment=Augment(1, True, 2))
+    batches = batches_of(90, 70, augment=Augmentation(1, True, 2))
     with Workers(1) as workers:
         trainer = Trainer(model, loss, SGD(lr=0.5), seed=SEED, workers=workers, clip_norm=clip_norm)
         for epoch, step in ((0, 0), (0, 1), (1, 0)):
@@ -232,7 +232,7 @@ def test_nothing_is_kept_of_a_batch_that_is_through() -> None:
 @pytest.mark.parametrize("loss", [SoftmaxCrossEntropy(0.1), MSE()], ids=["ce", "mse"])
 def test_an_evaluation_is_a_plain_mean(loss: Loss) -> None:
     model = network()
-    batches = batches_of(90, 40, shuffle=False, augment=Augment(1, True, 2))
+    batches = batches_of(90, 40, shuffle=False, augment=Augmentation(1, True, 2))
     with Workers(1) as workers:
         trainer = Trainer(model, loss, SGD(lr=0.5), seed=SEED, workers=workers)
         told: list[tuple[int, int]] = []

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.data import Augment, Batches, Split
+from engine.data import Augmentation, Batches, Split
 from engine.errors import Diverged
 from engine.layers import Dropout, ReLU, Sequential
 from engine.losses import MSE, Loss, SoftmaxCrossEntropy
@@ -103,7 +103,9 @@ def test_micro_batches_add_up_to_the_whole_batch(two: Workers, n: int, loss: Los
 def run_steps(count: int, specs: list[Any], **kwargs: Any) -> bytes:
     with Workers(count) as workers:
         trainer = make_trainer(specs, workers=workers, optimizer=Adam(lr=0.01))
-        batches = make_batches(150, batch_size=100, augment=Augment(shift=1, flip=True), **kwargs)
+        batches = make_batches(
+            150, batch_size=100, augment=Augmentation(shift=1, flip=True), **kwargs
+        )
         for epoch in range(2):
             for step in range(batches.steps_per_epoch):
                 trainer.step(batches, epoch, step)
@@ -172,7 +174,7 @@ def test_training_augments_anew_for_every_batch_and_evaluation_never_does(two: W
     whole = make_batches(32)
     arguments: dict[str, Any] = {"seed": 3, "shuffle": False, "mean": (0.5,), "std": (0.25,)}
     split = Split(whole._images, whole._labels)
-    batches = Watched(split, np.arange(32), 32, augment=Augment(shift=2), **arguments)
+    batches = Watched(split, np.arange(32), 32, augment=Augmentation(shift=2), **arguments)
     with Workers(1) as one:
         trainer = make_trainer(PLAIN_NET, workers=one)
         for epoch in (0, 1, 0):
@@ -215,7 +217,7 @@ def run_turns(count: int, turn: int, clip_norm: float | None = None) -> tuple[by
     results: list[Any] = []
     with Workers(count) as workers:
         trainer = make_trainer(workers=workers, optimizer=Adam(lr=0.01), clip_norm=clip_norm)
-        batches = make_batches(270, batch_size=40, augment=Augment(shift=1, flip=True))
+        batches = make_batches(270, batch_size=40, augment=Augmentation(shift=1, flip=True))
         for epoch in range(2):
             step = 0
             while step < batches.steps_per_epoch:
