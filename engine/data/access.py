@@ -44,7 +44,7 @@ def how_to_get(name: str, root: Path | None = None) -> str:
         ConfigError: there is no data set of that name.
     """
     info, root = _info(name), root or default_root()
-    return f"{info.stranger(root)}; {info.how_to_get(root)}".lstrip("; ")
+    return f"{info.unreadable_copy(root)}; {info.how_to_get(root)}".lstrip("; ")
 
 
 def load(
@@ -80,7 +80,7 @@ def load(
             if len(missing) == len(states)
             else (f"{', '.join(missing)} not found")
         )
-        raise DataError(f"{name}: {what}{info.stranger(root)}; {info.how_to_get(root)}")
+        raise DataError(f"{name}: {what}{info.unreadable_copy(root)}; {info.how_to_get(root)}")
     problems: list[DataError] = []
     for place in places:
         passed_over: list[str] = []

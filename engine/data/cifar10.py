@@ -23,7 +23,7 @@ from engine.data.dataset import (
     Split,
     Warn,
     file_status,
-    unheard,
+    ignore_warning,
 )
 from engine.data.registry import register
 from engine.data.safe_read import check_labels, expect_end, fill, open_content, skip
@@ -61,7 +61,7 @@ class CifarDataset(DatasetInfo):
         # The archive comes first, because it carries a checksum.
         return [archive, *folders] if os.path.isfile(archive) else folders
 
-    def read(self, place: Path, warn: Warn = unheard) -> tuple[Split, Split]:
+    def read(self, place: Path, warn: Warn = ignore_warning) -> tuple[Split, Split]:
         if place.is_dir():
             records = {name: self._read_file(place / name) for name in _FILES}
         else:
@@ -176,7 +176,7 @@ CIFAR10 = register(
             ),
         ),
         mirrors=("https://www.cs.toronto.edu/~kriz/",),
-        strangers=(
+        unreadable=(
             ("cifar-10-batches-py", f"the Python version, {PICKLED}"),
             ("cifar-10-python.tar*", f"the Python version, {PICKLED}"),
             ("cifar-10-batches-mat", "the Matlab version, which is not read"),

@@ -27,7 +27,7 @@ Warn = Callable[[str], None]
 """Told in a line which damaged file was passed over, and which one was read instead."""
 
 
-def unheard(text: str) -> None:
+def ignore_warning(text: str) -> None:
     pass
 
 
@@ -142,7 +142,7 @@ class DatasetInfo(ABC):
         std: per channel, of pixels divided by 255, over the training samples.
         downloads: the files as published; none for a set that ships with the project.
         mirrors: addresses of folders that hold the downloads, best first.
-        strangers: what people have of this set that cannot be read: a pattern below the root, and
+        unreadable: copies in formats that are not read: a pattern below the root, and
             why not.
     """
 
@@ -156,7 +156,7 @@ class DatasetInfo(ABC):
     std: tuple[float, ...]
     downloads: tuple[Download, ...] = ()
     mirrors: tuple[str, ...] = ()
-    strangers: tuple[tuple[str, str], ...] = ()
+    unreadable: tuple[tuple[str, str], ...] = ()
 
     @abstractmethod
     def places(self, root: Path) -> list[Path]:
@@ -167,7 +167,7 @@ class DatasetInfo(ABC):
         return next(iter(self.places(root)), None)
 
     @abstractmethod
-    def read(self, place: Path, warn: Warn = unheard) -> tuple[Split, Split]:
+    def read(self, place: Path, warn: Warn = ignore_warning) -> tuple[Split, Split]:
         """Read the training and the test split from one of the places.
 
         Raises:
@@ -201,9 +201,9 @@ class DatasetInfo(ABC):
         names = ", ".join(file.name for file in self.downloads)
         return f"run {mark}{command}{mark}, or put {names} into {self.folder(root)}"
 
-    def stranger(self, root: Path) -> str:
+    def unreadable_copy(self, root: Path) -> str:
         """Mention of a copy in a format that is not read, as part of a message; or empty."""
-        for pattern, why in self.strangers:
+        for pattern, why in self.unreadable:
             with suppress(OSError):
                 for path in sorted(root.glob(pattern)):
                     return f" ({path} is {why})"

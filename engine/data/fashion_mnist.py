@@ -32,7 +32,7 @@ FASHION_MNIST = register(
             "FashionMNIST/raw",
             "/usr/share/datasets/fashion-mnist",
         ),
-        strangers=(
+        unreadable=(
             ("FashionMNIST/processed/*.pt", PICKLED),
             ("fashion-mnist_*.csv", OTHER_FORMAT),
             ("fashion*mnist/*.csv", OTHER_FORMAT),

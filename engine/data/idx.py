@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.data.dataset import DatasetInfo, FileStatus, Split, Warn, file_status, unheard
+from engine.data.dataset import DatasetInfo, FileStatus, Split, Warn, file_status, ignore_warning
 from engine.data.safe_read import check_labels, expect_end, fill, open_content
 from engine.errors import DataError
 
@@ -110,7 +110,7 @@ class IdxDataset(DatasetInfo):
         folders = [root / folder for folder in self.folders]
         return [folder for folder in folders if len(self._found(folder)) == len(IDX_NAMES)]
 
-    def read(self, place: Path, warn: Warn = unheard) -> tuple[Split, Split]:
+    def read(self, place: Path, warn: Warn = ignore_warning) -> tuple[Split, Split]:
         found = self._found(place)
         arrays = {
             name: self._read_first(name, found.get(name, [place / f"{name}.gz"]), warn)

@@ -18,7 +18,7 @@ MNIST = register(
         std=(0.3081,),
         # The third is torchvision's.
         folders=("mnist", ".", "MNIST/raw"),
-        strangers=(
+        unreadable=(
             ("mnist.pkl*", PICKLED),
             ("mnist/*.pkl*", PICKLED),
             ("MNIST/processed/*.pt", PICKLED),
