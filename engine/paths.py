@@ -1,7 +1,7 @@
 """Paths typed by users, in a dialog, an option, a config or a variable.
 
 Text becomes a ``Path`` here and nowhere else: ``parse`` for a path to read and for a folder,
-``parse_file`` for a file to write. ``look_at`` and ``check_writable`` ask the disk. What cannot be
+``parse_file`` for a file to write. ``kind_at`` and ``check_writable`` ask the disk. What cannot be
 used is an ``EngineError`` of one line; the class, and with it the exit code, is the caller's.
 """
 
@@ -85,7 +85,7 @@ def parse_file(
     return path
 
 
-def look_at(path: Path, error: type[EngineError] = ConfigError) -> Kind:
+def kind_at(path: Path, error: type[EngineError] = ConfigError) -> Kind:
     """Kind of file at a path.
 
     Raises:
@@ -116,13 +116,13 @@ def check_writable(path: Path, error: type[EngineError] = ConfigError) -> Kind:
         raise error(
             f"{_shown(path)}: a name in it is longer than {_LONGEST_NAME} bytes; take a shorter one"
         )
-    kind = look_at(path, error)
+    kind = kind_at(path, error)
     if kind == "folder":
         raise error(f"{_shown(path)}: it is a folder; expected the name of a file")
     if kind == "other":
         raise error(f"{_shown(path)}: not a plain file, so it is not written over")
     folder = Path(_settled(os.path.realpath, path, error)).parent
-    while (there := look_at(folder, error)) == "missing" and folder.parent != folder:
+    while (there := kind_at(folder, error)) == "missing" and folder.parent != folder:
         folder = folder.parent
     if there != "folder":
         raise error(f"{_shown(path)}: {_shown(folder)} is not a folder")
@@ -158,7 +158,7 @@ def reason(problem: Exception) -> str:
     return "not a path"
 
 
-def written(path: Path) -> str:
+def as_argument(path: Path) -> str:
     """Write a path so that ``parse`` reads it back as a command-line argument."""
     text = str(path)
     return f"./{text}" if text.startswith(("~", "-")) else text

@@ -16,7 +16,7 @@ from engine.data import DATASETS
 from engine.errors import ConfigError
 from engine.layers import Summary
 from engine.models import build
-from engine.paths import look_at, parse
+from engine.paths import kind_at, parse
 from engine.suggest import suggestion
 
 DEFAULT = "quickstart"
@@ -39,7 +39,7 @@ def resolve(argument: str | None, others: Iterable[str] = ()) -> Path:
         ConfigError: there is no such config.
     """
     path = parse(DEFAULT if argument is None else argument)
-    if look_at(path) != "missing":
+    if kind_at(path) != "missing":
         return path
     by_name = path.parent in (Path(), Path("configs"))
     listed = list_configs() if by_name else _beside(path)
@@ -70,7 +70,7 @@ def open_config(argument: str | None, overrides: Sequence[str] = ()) -> Config:
     if argument == STDIN:
         return loads(_read_pipe(STDIN), "<stdin>", overrides)
     path = resolve(argument)
-    if look_at(path) == "other":
+    if kind_at(path) == "other":
         return loads(_read_pipe(path), "<pipe>", overrides)
     return load(path, overrides)
 

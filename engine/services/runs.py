@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from engine.errors import CheckpointError, ConfigError, EngineError, RunError
-from engine.paths import look_at, parse
+from engine.paths import kind_at, parse
 from engine.runs.directory import RECORD, check_path
 from engine.runs.listing import RunInfo, list_runs
 from engine.suggest import suggestion
@@ -63,7 +63,7 @@ def find_run(root: Path, name: str) -> RunInfo:
             "write more of the name that you mean"
         )
     found = matches[0]
-    look_at(found.path / RECORD, CheckpointError)
+    kind_at(found.path / RECORD, CheckpointError)
     return found
 
 
@@ -72,7 +72,7 @@ def run_at(name: str) -> Path | None:
     with suppress(EngineError, OSError):
         path = parse(name)
         path = Path(os.path.realpath(path) if path.is_symlink() else os.path.abspath(path))
-        if look_at(path) in ("file", "folder"):
+        if kind_at(path) in ("file", "folder"):
             for folder in (path, *path.parents[:2]):
                 with suppress(EngineError):
                     return check_path(folder)
@@ -81,5 +81,5 @@ def run_at(name: str) -> Path | None:
 
 def _holds_a_record(name: str) -> bool:
     with suppress(EngineError):
-        return look_at(parse(name) / RECORD) == "file"
+        return kind_at(parse(name) / RECORD) == "file"
     return False

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from engine.config import Config
 from engine.errors import CheckpointError, ConfigError
-from engine.paths import look_at, parse
+from engine.paths import kind_at, parse
 from engine.services.configs import open_config
 from engine.services.runs import find_run, run_at
 from engine.train import factory
@@ -44,7 +44,7 @@ def find_trained(
 
 def _find_weights(name: str, root: Path) -> Path:
     path = parse(name)
-    if look_at(path, CheckpointError) != "missing":
+    if kind_at(path, CheckpointError) != "missing":
         run = run_at(name)
         return path if run is None or path.suffix == ".npz" else run
     try:

@@ -27,10 +27,10 @@ def find_weights(path: Path) -> Path:
     Raises:
         CheckpointError: there is none, or the folder may not be entered.
     """
-    if paths.look_at(path, CheckpointError) != "folder":
+    if paths.kind_at(path, CheckpointError) != "folder":
         return path
     for candidate in (path / WEIGHTS, path / CHECKPOINTS / "best.npz"):
-        if paths.look_at(candidate, CheckpointError) == "file":
+        if paths.kind_at(candidate, CheckpointError) == "file":
             return candidate
     store = CheckpointStore(path / CHECKPOINTS)
     for step in reversed(store.steps()):

@@ -130,13 +130,13 @@ def _open_app(options: argparse.Namespace) -> int:
     chosen = None
     if options.config is not None:
         from engine.errors import ConfigError
-        from engine.paths import look_at
+        from engine.paths import kind_at
         from engine.sanitize import visible
         from engine.services.configs import resolve
 
         try:
             chosen = resolve(options.config, COMMANDS)
-            if look_at(chosen) != "file":
+            if kind_at(chosen) != "file":
                 raise ConfigError(
                     f"{chosen}: not a file, so the app cannot edit it; a pipe can be trained with: "
                     "cnn-tui train"

@@ -259,12 +259,12 @@ class ConfigDocument:
         assert self.path is not None
         path = real_path(self.path)
         paths.parse(str(path))
-        name = paths.written(Path(path.stem))
+        name = paths.as_argument(Path(path.stem))
         with suppress(ConfigError):  # no config of that name
             if real_path(resolve(name)) == path and not os.path.lexists(name):
                 return name
         folder = real_path(Path())
-        return paths.written(path.relative_to(folder) if path.is_relative_to(folder) else path)
+        return paths.as_argument(path.relative_to(folder) if path.is_relative_to(folder) else path)
 
     def command(self) -> str | None:
         """The headless command that trains the same; None where there is none.

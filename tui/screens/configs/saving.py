@@ -47,7 +47,7 @@ class Saving(Screen[None]):
             self.cnn,  # type: ignore[attr-defined]
             "Save as",
             "Configs in ./configs are listed here.",
-            value=paths.written(self._suggestion()),
+            value=paths.as_argument(self._suggestion()),
             suffixes=(".yaml", ".yml"),
             replaced=replaced,
             then=self._save,

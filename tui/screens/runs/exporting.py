@@ -34,7 +34,7 @@ class ExportActions(BaseScreen):
             self.cnn,
             f"Export as {file_format}",
             f"{selection.name}, {selection.what}; where to?",
-            value=paths.written(Path(f"{selection.config.name}.{file_format}")),
+            value=paths.as_argument(Path(f"{selection.config.name}.{file_format}")),
             replaced=partial(to_replace, file_format),
             then=partial(self._write, selection, file_format),
         )
