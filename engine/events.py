@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 Logs = dict[str, float]
-Status = Literal["finished", "stopped", "diverged", "failed"]
+EndStatus = Literal["finished", "stopped", "diverged", "failed"]
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Ended:
 
     run: str
     run_dir: Path
-    status: Status
+    status: EndStatus
     reason: str
     epochs_done: int
     seconds: float

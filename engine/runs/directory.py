@@ -99,7 +99,7 @@ class RunDir:
             RunError: it is not a run directory, or another process holds it.
         """
         folder = check_path(path)
-        lock = take_lock(folder)
+        lock = lock_for_writing(folder)
         atomic.sweep(folder)
         return cls(folder, lock)
 
@@ -117,7 +117,7 @@ class RunDir:
         """Whether the directory was deleted while this process held its lock."""
         return self._lock is None or not self._lock.in_place
 
-    def make_again(self) -> None:
+    def recreate(self) -> None:
         """Make a deleted directory again, empty, and lock it.
 
         Raises:
@@ -129,7 +129,7 @@ class RunDir:
             atomic.make_folder(self.path)
         except OSError as exc:
             raise RunError(f"{self.path}: cannot be made again: {exc.strerror or exc}") from exc
-        self._lock = take_lock(self.path)
+        self._lock = lock_for_writing(self.path)
 
     def close(self) -> None:
         """Release the lock; the directory is then read-only."""
@@ -192,7 +192,7 @@ class RunDir:
             None, or in one line why it could not be written, which is no reason to stop training.
         """
         self._check_writable()
-        if self.is_gone:  # ``make_again`` is to write all rows
+        if self.is_gone:  # ``recreate`` is to write all rows
             return self._warn(OSError("the run directory was deleted"))
         try:
             metrics_csv.append(self.path / METRICS, row)
@@ -269,7 +269,7 @@ def check_path(path: atomic.StrPath) -> Path:
     return folder
 
 
-def take_lock(folder: Path) -> Lock:
+def lock_for_writing(folder: Path) -> Lock:
     """Lock a run directory for writing; ``RunError`` names the current holder."""
     try:
         return Lock(folder / LOCK)

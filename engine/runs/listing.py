@@ -17,14 +17,14 @@ from engine.runs.directory import (
     STAMP,
     RunDir,
     check_path,
+    lock_for_writing,
     read_record,
-    take_lock,
 )
-from engine.runs.record import Status, parse_time
+from engine.runs.record import RunStatus, parse_time
 from engine.storage import atomic
 from engine.storage.locks import is_held
 
-UNFINISHED: tuple[Status, ...] = ("interrupted", "stopped", "failed")
+UNFINISHED: tuple[RunStatus, ...] = ("interrupted", "stopped", "failed")
 """What a run is that may be resumed."""
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -49,7 +49,7 @@ class RunInfo:
     id: str
     name: str
     created: datetime | None
-    status: Status | None = None
+    status: RunStatus | None = None
     record: dict[str, Any] = field(default_factory=dict)
     problem: str | None = None
 
@@ -106,7 +106,7 @@ def delete_run(path: atomic.StrPath) -> None:
     if os.path.islink(path):
         raise RunError(f"{os.fspath(path)}: not deleted: it is a link to {os.path.realpath(path)}")
     folder = check_path(path)
-    lock = take_lock(folder)
+    lock = lock_for_writing(folder)
     try:
         for child in list(folder.iterdir()):
             if child.is_dir() and not child.is_symlink():
@@ -138,5 +138,5 @@ def _info(path: Path) -> RunInfo:
         return RunInfo(path, path.name, match[2], created, problem=str(exc))
     if record.get("started") is not None:
         created = parse_time(record["started"])
-    status: Status = "interrupted" if interrupted else record["status"]
+    status: RunStatus = "interrupted" if interrupted else record["status"]
     return RunInfo(path, path.name, match[2], created, status, record)

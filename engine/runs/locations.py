@@ -59,7 +59,7 @@ def is_own(run: Path, record: Mapping[str, Any]) -> bool:
     return ours and str(files[0].st_ctime_ns) == record[KEY]["config_ctime_ns"]
 
 
-def settle(
+def resolve(
     config: Config,
     run: Path,
     record: Mapping[str, Any],
@@ -127,8 +127,8 @@ def _working_folder() -> Path:
         return Path()
 
 
-def kept_inside(config: Config, run: Path) -> bool:
-    """Whether ``settle`` redirected the files that a config writes into the run."""
+def writes_inside(config: Config, run: Path) -> bool:
+    """Whether ``resolve`` redirected the files that a config writes into the run."""
     return any(
         path.is_relative_to(folder)
         for path in _outputs(config)

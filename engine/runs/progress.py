@@ -17,7 +17,7 @@ from engine.runs.listing import RunInfo
 from engine.runs.provenance import KEY, Provenance, RateChange
 
 
-def up_to_date(info: RunInfo) -> RunInfo:
+def with_progress(info: RunInfo) -> RunInfo:
     """Complete a run's record with its epochs, last and best metrics so far."""
     if info.problem is not None or info.record.get("epochs") is not None:
         return info

@@ -17,8 +17,8 @@ from engine.layers import Sequential
 from engine.runs.environment import environment
 from engine.storage.untrusted_json import Count, Facts, Metrics, Number, Text, check_type
 
-Status = Literal["running", "finished", "stopped", "failed", "diverged", "interrupted"]
-STATUSES: tuple[Status, ...] = get_args(Status)
+RunStatus = Literal["running", "finished", "stopped", "failed", "diverged", "interrupted"]
+STATUSES: tuple[RunStatus, ...] = get_args(RunStatus)
 """Statuses in a record. ``running`` in a run without a lock counts as ``interrupted``."""
 
 KEPT = ("started", "origin", "changes")
@@ -75,7 +75,7 @@ class Record(BaseModel):
 
     model_config = ConfigDict(strict=True)
 
-    status: Status
+    status: RunStatus
     started: Annotated[Text, AfterValidator(_check_time)] | None = None
     origin: Origin | None = None
     changes: list[Change] | None = None

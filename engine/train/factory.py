@@ -60,7 +60,7 @@ def config_of(run: Path, overrides: Sequence[str] = (), *, allow_outside: bool =
     Args:
         run: the directory.
         overrides: see ``config.loads``.
-        allow_outside: see ``places.settle``.
+        allow_outside: see ``locations.resolve``.
 
     Raises:
         CheckpointError, ConfigError: it is not a run, or its config cannot be read.
@@ -75,7 +75,7 @@ def config_of(run: Path, overrides: Sequence[str] = (), *, allow_outside: bool =
     record: dict[str, Any] = {}
     with suppress(RunError):  # without one the run has no origin
         record = view.read_record()
-    return locations.settle(
+    return locations.resolve(
         config, view.path, record, recorded=recorded, allow_outside=allow_outside
     )
 

@@ -15,11 +15,11 @@ from engine.data import Dataset
 from engine.errors import CheckpointError, Diverged, EngineError, RunError
 from engine.events import (
     Ended,
+    EndStatus,
     Event,
     Logs,
     Remarked,
     Started,
-    Status,
     Warned,
 )
 from engine.layers import Sequential
@@ -235,7 +235,7 @@ class TrainingSession:
                 f"the {name} samples are not the ones that this run began with; "
                 "the result is not that of either alone"
             )
-        if locations.kept_inside(self.config, self.run_dir.path):
+        if locations.writes_inside(self.config, self.run_dir.path):
             self.warn(
                 f"the run was not started here, or its config was changed since: its reports and "
                 f"callbacks write into {self.run_dir.path / locations.FILES}; "
@@ -253,7 +253,7 @@ class TrainingSession:
         """Make the run directory again, with all that is known, if it was deleted."""
         if not self.run_dir.is_gone:
             return
-        self.run_dir.make_again()
+        self.run_dir.recreate()
         self._write_config(self.config)
         self.run_dir.truncate_metrics(0)
         for epoch, logs in enumerate(self.history, 1):
@@ -287,7 +287,7 @@ class TrainingSession:
             )
         )
         self._advise()
-        status: Status = "finished"
+        status: EndStatus = "finished"
         reason = ""
         test: Logs = {}
         try:
@@ -319,7 +319,7 @@ class TrainingSession:
         for warning in self.sources.warnings():
             self.warn(warning)
 
-    def _end(self, status: Status, reason: str, test: Logs) -> Ended:
+    def _end(self, status: EndStatus, reason: str, test: Logs) -> Ended:
         progress = self.progress
         ended = Ended(
             run=self.run_dir.id,

@@ -234,7 +234,7 @@ def read_record(run: Run) -> None:
     run_rows.run_row(info, "")
     run_rows.facts(info, None)
     network_screen._remark(info)
-    locations.settle(run.config, run.path, info.record)
+    locations.resolve(run.config, run.path, info.record)
     if info.problem is None:
         recorded = read_provenance(run.path).parts
         differing_facts(run.config, recorded, Part(0, config_hash(run.config), environment()))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.runs.listing import RunInfo, list_runs
-from engine.runs.progress import up_to_date
+from engine.runs.progress import with_progress
 from tui.jobs import Job
 from tui.state.run_details import RunDetails, read_details
 
@@ -72,7 +72,7 @@ class RunsStore:
         self._listing = True
         root = self._app.choice.runs_root
         self._app.start_job(
-            lambda job: [up_to_date(info) for info in list_runs(root)],
+            lambda job: [with_progress(info) for info in list_runs(root)],
             on_done=self._listed,
             on_error=self._unlisted,
             name="runs",

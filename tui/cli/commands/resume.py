@@ -44,7 +44,7 @@ def resume(
         path: its directory.
         out: gets every event.
         overrides: changes of its config, see ``engine.train.extending``.
-        allow_outside: see ``engine.runs.locations.settle``.
+        allow_outside: see ``engine.runs.locations.resolve``.
 
     Returns:
         0 done, 1 diverged or not saved; 130, 143 or 129 after a signal.

@@ -58,12 +58,12 @@ def run(options: argparse.Namespace, out: "Output") -> int:
 
 def list_all(root: "Path", out: "Output") -> int:
     """Print all runs, newest first."""
-    from engine.runs.progress import up_to_date
+    from engine.runs.progress import with_progress
     from engine.services.runs import runs_in
     from engine.text_table import table
 
     rows = []
-    for info in map(up_to_date, runs_in(root)):
+    for info in map(with_progress, runs_in(root)):
         record = info.record
         best = record.get("best") or {}
         test = record.get("test") or {}
@@ -95,11 +95,11 @@ def show(root: "Path", name: str, out: "Output") -> int:
         CheckpointError: there is no such run.
     """
     from engine.runs.directory import RunDir
-    from engine.runs.progress import rates_by_hand, shown_rates, up_to_date
+    from engine.runs.progress import rates_by_hand, shown_rates, with_progress
     from engine.services.runs import find_run
     from engine.text_table import table
 
-    info = up_to_date(find_run(root, name))
+    info = with_progress(find_run(root, name))
     metrics = RunDir.view(info.path).read_metrics()
     facts = _facts(info)
     out.json({**facts, "epochs_log": metrics})
@@ -124,11 +124,11 @@ def compare(root: "Path", names: Sequence[str], out: "Output") -> int:
     import difflib
 
     from engine.runs.directory import RunDir
-    from engine.runs.progress import rates_by_hand, shown_rates, up_to_date
+    from engine.runs.progress import rates_by_hand, shown_rates, with_progress
     from engine.services.runs import find_run
     from engine.text_table import table
 
-    infos = [up_to_date(find_run(root, name)) for name in names]
+    infos = [with_progress(find_run(root, name)) for name in names]
     configs = [RunDir.view(info.path).read_config().splitlines() for info in infos]
     rows = []
     for info in infos:
