@@ -1,28 +1,28 @@
 """Settings kept from one session to the next, and the folder of the log."""
 
 import json
-import os
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from engine import paths
+import platformdirs
+
 from engine.storage import atomic
 
 _LIMIT = 64 << 10
 
 
 def state_dir() -> Path | None:
-    """The folder of what the app remembers; it may not exist yet.
+    """Folder of the settings and the log; it may not exist yet.
 
-    ``$XDG_STATE_HOME/cnn-tui``, or ``~/.local/state/cnn-tui``; on Windows in ``%LOCALAPPDATA%``.
-    None where there is no home folder either.
+    On Linux ``$XDG_STATE_HOME/cnn-tui``, or ``~/.local/state/cnn-tui``; on Windows and macOS the
+    system's own place. None where there is no home folder.
     """
-    given = os.environ.get("XDG_STATE_HOME") or os.environ.get("LOCALAPPDATA")
-    if given and os.path.isabs(given):
-        return Path(given) / "cnn-tui"
-    home = paths.home()
-    return None if home is None else home / ".local" / "state" / "cnn-tui"
+    try:
+        folder = platformdirs.user_state_path("cnn-tui", appauthor=False)
+    except RuntimeError:
+        return None
+    return folder if folder.is_absolute() else None
 
 
 @dataclass
