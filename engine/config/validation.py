@@ -16,7 +16,7 @@ from engine.config.fields import (
 )
 from engine.config.schema import Config
 from engine.options import OWN_MESSAGE
-from engine.suggest import did_you_mean
+from engine.suggest import did_you_mean, suggestion
 
 SCHEDULER: KeyPath = ("train", "scheduler")
 
@@ -83,8 +83,8 @@ def _finding(error: ErrorDetails, data: dict[str, Any]) -> Finding:
 def _unexpected(
     path: KeyPath, expected: str, value: object, choices: Iterable[str] = (), hint: str = ""
 ) -> Finding:
-    close = did_you_mean(value, choices)
-    hint = f". Did you mean '{close}'?" if close else hint
+    meant = suggestion(value, choices)
+    hint = f".{meant}" if meant else hint
     return Finding(path, f"expected {expected}, got {shown(value)}{hint}")
 
 
