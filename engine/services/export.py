@@ -52,7 +52,7 @@ def write_network(
     source = find_weights(weights)
     for path in to_replace(file_format, output):
         if os.path.exists(source) and os.path.samefile(path, source):
-            raise ConfigError(f"{path}: it holds the weights that are exported; take another name")
+            raise ConfigError(f"{path}: it holds the weights to export; choose another name")
     model = load_model(config, weights)
     info = trained_on(weights) or DATASETS[config.dataset]
     architecture = Architecture(

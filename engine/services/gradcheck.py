@@ -58,7 +58,7 @@ def run_check(
             say(note)
     least = model.least_samples(dataset.image_shape)
     if not least <= samples <= len(dataset.test):
-        why = "" if least == 1 else " (batch norm needs more than one value a channel)"
+        why = "" if least == 1 else " (batch norm needs more than one value per channel)"
         raise ConfigError(
             f"samples: expected {least} to {len(dataset.test)}, the size of {dataset.name}'s "
             f"test set{why}; got {samples}"

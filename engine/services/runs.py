@@ -15,7 +15,7 @@ _LISTED = 6
 
 
 def runs_in(root: Path) -> list[RunInfo]:
-    """All runs in a folder, the newest first.
+    """All runs in a folder, newest first.
 
     Raises:
         CheckpointError: the folder cannot be read.
@@ -47,20 +47,19 @@ def find_run(root: Path, name: str) -> RunInfo:
     if not matches:
         if path is None and _holds_a_record(name):
             raise CheckpointError(
-                f"{name}: it holds a run, and is not named like one; rename the folder to "
-                "<date>-<time>-<name>-<4 hex digits>, as runs are"
+                f"{name}: it holds a run, but is not named like one; rename the folder to "
+                "<date>-<time>-<name>-<4 hex digits>"
             )
         known = [part for info in runs for part in (info.id, info.record.get("name", ""))]
         raise CheckpointError(
-            f"{root}: no run {name!r}.{suggestion(name, known)} "
-            "'cnn-tui runs list' shows those there are"
+            f"{root}: no run {name!r}.{suggestion(name, known)} 'cnn-tui runs list' lists all"
         )
     if len(matches) > 1:
         listed = ", ".join(info.id for info in matches[:_LISTED])
         more = f" and {len(matches) - _LISTED} more" if len(matches) > _LISTED else ""
         raise ConfigError(
-            f"{name!r} is a part of the names of {len(matches)} runs: {listed}{more}; "
-            "write more of the name that you mean"
+            f"{name!r} is in the names of {len(matches)} runs: {listed}{more}; "
+            "give more of the name"
         )
     found = matches[0]
     kind_at(found.path / RECORD, CheckpointError)

@@ -151,7 +151,7 @@ def read_provenance(path: Path) -> Provenance:
     try:
         found = read_recorded(path)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise CheckpointError(f"{path}: what is recorded cannot be read: {error!r}") from None
+        raise CheckpointError(f"{path}: its provenance cannot be read: {error!r}") from None
     # A run of an earlier version has no hash of its finished weights.
     if record.get(KEY) is None and record["status"] == "finished" and not found.final:
         found.final = _hash_of_file(path / WEIGHTS)

@@ -57,7 +57,8 @@ def export(
     there = to_replace(file_format, output)
     if there and not overwrite:
         names = ", ".join(map(str, there))
-        raise ConfigError(f"{names}: there already; --overwrite replaces what is there")
+        exist, them = ("exists", "it") if len(there) == 1 else ("exist", "them")
+        raise ConfigError(f"{names}: {exist} already; --overwrite replaces {them}")
     with Signals() as signals:
         written = write_network(config, weights, file_format, output, ready=signals.check)
     out.json({"format": file_format, "files": [str(path) for path in written]})

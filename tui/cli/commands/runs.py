@@ -177,7 +177,7 @@ def verify(root: "Path", name: str, out: "Output", *, epochs: int | None = None)
     path = find_run(root, name).path
 
     def begin(controls: "Controls") -> None:
-        out.say(f"training {path.name} again, to compare it with what is recorded")
+        out.say(f"training {path.name} again, to compare it with its record")
         signals.on_signal = controls.stop_from_signal
         signals.check()
 

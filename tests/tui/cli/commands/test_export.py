@@ -89,7 +89,7 @@ def test_export_replaces_nothing_without_being_told(
     config, out = make_config(tmp_path), speak(capsys).out
     (tmp_path / name).write_text("mine")
     (tmp_path / name).chmod(0o600)
-    with pytest.raises(ConfigError, match=f"{name}: there already; --overwrite"):
+    with pytest.raises(ConfigError, match=f"{name}: exists already; --overwrite"):
         export(config, trained, "npz", tmp_path / "net.npz", out)
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [(name, "mine")]
     assert export(config, trained, "npz", tmp_path / "net.npz", out, overwrite=True) == 0
@@ -125,7 +125,7 @@ def test_export_never_replaces_what_it_exports(
     link = tmp_path / "link.npz"
     link.symlink_to(trained / "weights.npz")
     for output in (trained / "weights.npz", link):
-        with pytest.raises(ConfigError, match="holds the weights that are exported"):
+        with pytest.raises(ConfigError, match="holds the weights to export"):
             export(make_config(tmp_path), trained, "npz", output, speak(capsys).out, overwrite=True)
     assert (trained / "weights.npz").read_bytes() == before
 

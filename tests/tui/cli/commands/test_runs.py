@@ -244,7 +244,7 @@ def test_a_run_whose_folder_was_renamed_says_how_it_has_to_be_named(
     root: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(root / "20250101-000000-alpha-0001", tmp_path / "my copy")
-    with pytest.raises(CheckpointError, match="holds a run, and is not named like one"):
+    with pytest.raises(CheckpointError, match="holds a run, but is not named like one"):
         find_run(root, str(tmp_path / "my copy"))
 
 
