@@ -1,6 +1,7 @@
 """A trained run for the commands to work on, and a look at what they said."""
 
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,22 @@ def make_config(folder: Path, *overrides: str) -> Config:
 def run(folder: Path, *overrides: str) -> Path:
     """Train; returns the run's directory."""
     return TrainingSession(make_config(folder, *overrides)).run().run_dir
+
+
+def make_runs(folder: Path) -> Path:
+    """The folder of two finished runs, one that was killed, and one whose record is broken."""
+    first = run(folder, "name=alpha")
+    root = first.parent
+    first.rename(root / "20250101-000000-alpha-0001")
+    run(folder, "name=beta", "train.lr=0.1").rename(root / "20250102-000000-beta-0002")
+    for name, status in (("20250103-000000-gamma-0003", "running"), ("20250104-000000-d-0004", 3)):
+        shutil.copytree(root / "20250101-000000-alpha-0001", root / name)
+        record = json.loads((root / name / "run.json").read_text())
+        (root / name / "run.json").write_text(json.dumps({**record, "status": status}))
+    for path in root.glob("*/run.json"):  # they began when their names say
+        text = path.read_text()
+        path.write_text(json.dumps({**json.loads(text), "started": None}))
+    return root
 
 
 class Bar:
