@@ -1,4 +1,4 @@
-"""Opens the app on a terminal, and leaves the terminal as it was."""
+"""Run the app on a terminal, and restore the terminal when it ends."""
 
 import logging
 import sys
@@ -16,7 +16,7 @@ from tui.state.settings import AppSettings, state_dir
 from tui.state.workspace import Workspace
 
 _LAST = 5.0
-"""Seconds that threads have to end after the app has."""
+"""Seconds that threads have to end after the app."""
 
 
 def launch(config: Path | None, overrides: Sequence[str] = ()) -> int:
@@ -59,7 +59,7 @@ def _run(app: CnnApp) -> int:
 
 
 def open_log() -> Path | None:
-    """Let the app's messages go to a file of at most 1 MB; None where none can be written."""
+    """Open the app's log file, of at most 1 MB; None where none can be written."""
     log = logging.getLogger("cnn_tui")
     log.propagate = False
     log.setLevel(logging.INFO)
