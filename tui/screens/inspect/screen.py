@@ -159,7 +159,7 @@ class InspectScreen(ZoomScreen, NetworkScreen):
                 TextPart(" next ", "$muted"),
             )
         left = self.selection_parts()
-        while right and sum(len(part.text) for part in left + right) >= self.size.width:
+        while right and sum(len(part.text) for part in left + right) > self.size.width - 2:
             right = right[:-1] if len(right) > 3 else right[1:]
         self.query_one("#subject", Line).show(left, right)
 
