@@ -17,7 +17,7 @@ from tests.tui.screens.gradients.test_screen import row
 from tui.app import CnnApp
 from tui.screens.evaluate import screen
 from tui.screens.evaluate.draw.canvas import DrawingCanvas
-from tui.screens.evaluate.draw.screen import DrawScreen, Guesses
+from tui.screens.evaluate.draw.screen import DrawScreen, Predictions
 from tui.screens.evaluate.screen import EvaluateScreen
 from tui.screens.gradients.screen import GradientsScreen
 from tui.screens.inspect.screen import InspectScreen
@@ -161,6 +161,6 @@ def test_draw(snap_compare: Compare, make_app: MakeApp, home: Path, size: tuple[
             pad.drawing.stroke(start, end)
         await pilot.press("space")
         await settle(pilot, lambda: not pilot.app.jobs)
-        await settle(pilot, lambda: "%" in str(pilot.app.screen.query_one(Guesses).render()))
+        await settle(pilot, lambda: "%" in str(pilot.app.screen.query_one(Predictions).render()))
 
     assert snap_compare(make_app(), terminal_size=size, run_before=prepare)

@@ -150,11 +150,11 @@ class InspectScreen(ZoomScreen, NetworkScreen):
         if context is not None and context.note:
             right = (TextPart(f"{text.line(context.note, 60)} ", "$warning"),)
         elif context is not None and inspection is not None and inspection.maps and context.samples:
-            guess = _guess(
+            prediction = _prediction(
                 inspection.maps[context.places[-1].name], context.samples, inspection.sample
             )
             right = (
-                *guess,
+                *prediction,
                 TextPart(" n", "bold $accent", "sample(1)"),
                 TextPart(" next ", "$muted"),
             )
@@ -365,7 +365,7 @@ def _number(value: float | None, write: Callable[[float], str]) -> str:
     return "" if value is None else write(value)
 
 
-def _guess(logits: np.ndarray, samples: Samples, sample: int) -> tuple[TextPart, ...]:
+def _prediction(logits: np.ndarray, samples: Samples, sample: int) -> tuple[TextPart, ...]:
     """What the network says of the image, and whether it is right."""
     label = samples.label(sample)
     name = text.line(samples.classes[label], 12)

@@ -16,7 +16,7 @@ from tests.tui.screens.evaluate.test_screen import opened
 from tui.app import CnnApp
 from tui.screens.evaluate.draw.brush import Drawing
 from tui.screens.evaluate.draw.canvas import DrawingCanvas
-from tui.screens.evaluate.draw.screen import DrawScreen, Guesses
+from tui.screens.evaluate.draw.screen import DrawScreen, Predictions
 from tui.screens.evaluate.screen import EvaluateScreen
 from tui.state.selection import of_run
 
@@ -96,7 +96,7 @@ async def paper(app: CnnApp, pilot: Pilot, until: Until) -> DrawScreen:
 
 
 def guesses(screen: DrawScreen) -> str:
-    return str(screen.query_one(Guesses).render())
+    return str(screen.query_one(Predictions).render())
 
 
 async def test_drawn_from_the_keyboard(make_app: MakeApp, home: Path, until: Until) -> None:

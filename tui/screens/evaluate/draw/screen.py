@@ -27,7 +27,7 @@ _SLOW = 0.03
 """A network that takes more seconds for an image is asked only now and then while one draws."""
 
 
-class Guesses(Static):
+class Predictions(Static):
     """The predicted probability of each class."""
 
     HELP_TEXT = "The predicted probability of each class (softmax)."
@@ -50,7 +50,7 @@ class Guesses(Static):
         self.update(Content("\n").join(lines))
 
 
-class Seen(Tiles, can_focus=False):
+class NetworkInput(Tiles, can_focus=False):
     """The input of the network, where there is room."""
 
     def on_mount(self) -> None:
@@ -90,8 +90,8 @@ class DrawScreen(BaseScreen):
             with Vertical(id="paper", classes="pane"):
                 yield DrawingCanvas(*self._info.image_shape[1:], id="pad")
             with Vertical(id="answers", classes="pane"):
-                yield Guesses(id="guesses", markup=False)
-                yield Seen(id="seen")
+                yield Predictions(id="guesses", markup=False)
+                yield NetworkInput(id="seen")
 
     def on_mount(self) -> None:
         self.query_one("#paper").border_title = Content("draw here")
@@ -100,13 +100,13 @@ class DrawScreen(BaseScreen):
         assert weights is not None
         self.cnn.start_job(
             lambda job: load_model(config, weights).eval(),
-            on_done=self._know,
+            on_done=self._loaded,
             on_error=self._failed,
             name="draw",
         )
         self.query_one(DrawingCanvas).focus()
 
-    def _know(self, model: Sequential) -> None:
+    def _loaded(self, model: Sequential) -> None:
         self._model = model
         self.refresh_tick()
 
@@ -131,14 +131,14 @@ class DrawScreen(BaseScreen):
             words = "the pen is down" if pad.pen_down else ""
             self.query_one("#paper").border_subtitle = Content(words)
         if self._stale and self._model is not None:
-            self._guess(self._model, pad)
+            self._predict(self._model, pad)
 
-    def _guess(self, model: Sequential, pad: DrawingCanvas) -> None:
+    def _predict(self, model: Sequential, pad: DrawingCanvas) -> None:
         self._stale = False
-        guesses = self.query_one(Guesses)
+        predictions = self.query_one(Predictions)
         if pad.drawing.is_empty:
-            self.query_one(Seen).show(np.zeros((0, 1, 1)), [], None)
-            guesses.update(
+            self.query_one(NetworkInput).show(np.zeros((0, 1, 1)), [], None)
+            predictions.update(
                 hints(
                     "",
                     ["Draw a digit with the mouse,", "or with the arrows:"],
@@ -149,15 +149,15 @@ class DrawScreen(BaseScreen):
         began = time.monotonic()
         digits = self._selection.config.dataset in ("mnist", "mnist_mini")
         ink = pad.drawing.as_digit() if digits and self._sample < 0 else pad.drawing.ink
-        self.query_one(Seen).show(ink[None], ["network input"], None)
+        self.query_one(NetworkInput).show(ink[None], ["network input"], None)
         (mean,), (std,) = self._info.mean, self._info.std
         logits = model.forward(((ink - mean) / std).astype(np.float32)[None, None])
         self._took = time.monotonic() - began
         names = tuple(text.line(name) for name in self._info.classes)
         if not np.isfinite(logits).all():
-            guesses.update(hints("", ["the prediction is not a number (NaN)"], []))
+            predictions.update(hints("", ["the prediction is not a number (NaN)"], []))
             return
-        guesses.show(names, Softmax().eval().forward(logits)[0])
+        predictions.show(names, Softmax().eval().forward(logits)[0])
 
     @on(DrawingCanvas.Changed)
     def _drawn(self) -> None:
