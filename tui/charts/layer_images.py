@@ -145,7 +145,7 @@ def filters(place: LayerPlace, layer: LayerSnapshot, view: int) -> Gallery | Non
 
 
 def maps(place: LayerPlace, output: Array) -> Gallery:
-    """What a layer made of one image: a picture for every channel, or one of all features.
+    """Feature maps of one image: a picture for every channel, or one of all features.
 
     Args:
         place: the layer.

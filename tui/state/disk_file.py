@@ -48,7 +48,7 @@ class DiskFile:
 
 
 def stamp_of(path: Path) -> Stamp | None:
-    """What changes when a file is written to or replaced; None where there is none."""
+    """A stamp that changes when a file is written to or replaced; None without a file."""
     try:
         status = os.stat(path)
     except (OSError, ValueError):

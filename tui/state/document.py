@@ -132,7 +132,7 @@ class ConfigDocument:
         self._last_change = ""
 
     def override(self, overrides: Sequence[str]) -> None:
-        """Make the changes that ``--set KEY=VALUE`` stands for; they are not saved.
+        """Apply ``--set KEY=VALUE`` changes, unsaved.
 
         Raises:
             ConfigError: one of them is wrong.
@@ -155,7 +155,7 @@ class ConfigDocument:
         return self._travel(self._after, self._before)
 
     def revert(self) -> None:
-        """Back to what is on disk; this can be undone."""
+        """Go back to the text on disk; this can be undone."""
         if self._saved is not None:
             self._become(self._saved, "revert")
 
@@ -251,7 +251,7 @@ class ConfigDocument:
 
     @property
     def argument(self) -> str:
-        """What stands for the file on the command line: a name where that is enough.
+        """The file as an argument of the command line: a name where that is enough.
 
         Raises:
             ConfigError: the file has a name that ``paths.parse`` refuses.

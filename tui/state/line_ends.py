@@ -48,6 +48,6 @@ def _bare(line: str) -> str:
 
 
 def _end(line: str) -> str:
-    """What ends a line of ``splitlines``; nothing at the end of a file."""
+    """The end of a line of ``splitlines``; empty at the end of a file."""
     bare = line.splitlines()[0] if line else ""
     return line[len(bare) :]

@@ -58,7 +58,7 @@ class Samples:
 
 @dataclass(frozen=True)
 class Inspection:
-    """What was found in a network at one moment.
+    """Findings about a network at one moment.
 
     Attributes:
         facts: of every layer, in order.
@@ -77,7 +77,7 @@ class Inspection:
 
 @dataclass(frozen=True)
 class InspectionContext:
-    """What stays the same from inspection to inspection.
+    """The part of the findings that stays the same from inspection to inspection.
 
     Attributes:
         places: every layer's.

@@ -1,4 +1,4 @@
-"""What is read of a run when it is looked at."""
+"""Details of a run, read when it is shown."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,7 +33,7 @@ class RunDetails:
 
 
 def read_details(path: Path) -> RunDetails:
-    """Read a run; what is broken is left out, and said."""
+    """Read a run; broken parts are left out and named in ``problem``."""
     problems: list[str] = []
     metrics: Sequence[Mapping[str, Any]] = ()
     weights: Sequence[SavedWeights] = ()

@@ -98,7 +98,7 @@ class RunsStore:
         self._notify()
 
     def look_at(self, runs: Sequence[RunInfo]) -> None:
-        """Read what is not known yet of some runs, one a job."""
+        """Read the details of runs that are not known yet, one in a job."""
         for info in runs:
             known = info.path in self.details and info.path not in self._stale
             if not known and info.path not in self._reading:

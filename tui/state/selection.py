@@ -116,7 +116,7 @@ class Choice:
 
     @property
     def live(self) -> bool:
-        """Whether the training that is under way is what is looked at."""
+        """Whether the current training is shown."""
         return self.chosen is None and self._training.running
 
     @property

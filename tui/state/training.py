@@ -49,7 +49,7 @@ LR_FACTOR = 10**0.1
 
 
 class Training:
-    """What is being trained, or was trained last.
+    """The current training, or the last one.
 
     Attributes:
         config: its config; None before the first.

@@ -104,7 +104,7 @@ class Workspace:
         return self._open.get(self._key(path))
 
     def _key(self, path: Path) -> Path:
-        """What a file is known by, however its path is written."""
+        """The key of a file, however its path is written."""
         return real_path(self._folder / path)
 
     @property

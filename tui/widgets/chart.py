@@ -56,11 +56,11 @@ class Chart(Widget, can_focus=True):
 
     @property
     def _key(self) -> tuple[object, ...]:
-        """What the picture's lines depend on besides the picture."""
+        """The state besides the picture that its lines depend on."""
         return (self.size, self.app.theme)
 
     def titles(self, title: Content, subtitle: Content) -> None:
-        """Set what stands in the frame, if it is something else."""
+        """Set the titles in the frame, if they changed."""
         if title != getattr(self, "_title", None):
             self._title = title
             self.border_title = title

@@ -31,7 +31,7 @@ def hints(title: str, words: Sequence[str], keys: Sequence[tuple[str, str]]) -> 
 
 
 def advice(title: str, step: str, *, reason: str = "", gap: str = "\n") -> Content:
-    """What happened, and what to do next.
+    """An outcome, and what to do next.
 
     Args:
         title: in bold.

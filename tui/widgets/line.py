@@ -53,7 +53,7 @@ class Line(Widget):
         )
 
     def part_at(self, x: int) -> TextPart | None:
-        """What is at a column of the widget."""
+        """The part at a column of the widget."""
         for part in self._layout():
             x -= _cells(part.text)
             if x < 0:

@@ -13,7 +13,7 @@ _UNFINISHED = ("training", "paused", "validating", "testing", "saving")
 
 
 class RunBar(Static):
-    """What is trained, its phase, progress, time left and speed."""
+    """The training: name, phase, progress, time left and speed."""
 
     DEFAULT_CSS = "RunBar { height: 2; padding: 0 1; }"
 

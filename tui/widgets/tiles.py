@@ -21,7 +21,7 @@ _GAP = -1
 _MAX_ZOOM = 6
 _LARGE, _SEEN = 20, 4
 _PIXELS = 1 << 20
-"""Pixels of all pictures together, at most; further pictures are left out."""
+"""At most so many pixels in all pictures together; further pictures are left out."""
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ class Tiles(ScrollView, ThemedWidget, can_focus=True):
             self._go(target)
 
     def action_choose(self) -> None:
-        """Say that the chosen picture is meant."""
+        """Choose the picture of the cursor."""
         if len(self.pictures):
             self.post_message(self.Chosen(self))
 

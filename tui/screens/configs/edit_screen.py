@@ -44,7 +44,7 @@ class EditScreen(Saving, BaseScreen):
 
     @property
     def document(self) -> ConfigDocument:
-        """What is edited."""
+        """The edited config."""
         return self._document
 
     def compose_body(self) -> ComposeResult:

@@ -115,7 +115,7 @@ class Form(VerticalScroll, can_focus=False, inherit_bindings=False):
 
     @property
     def hint_width(self) -> int:
-        """Columns at the end of a line, for what is expected or that it is wrong."""
+        """Columns at the end of a line for the hint or the mark of an error."""
         return min(max(self._drawn.size.width - _LABEL - _VALUE, _WRONG), _HINT)
 
     @property
@@ -125,7 +125,7 @@ class Form(VerticalScroll, can_focus=False, inherit_bindings=False):
 
     @property
     def choice_width(self) -> int:
-        """Columns of a row of options, which has no hint but the word for what is wrong."""
+        """Columns of a row of options, which has no hint but the mark of an error."""
         return self.value_width + self.hint_width - _WRONG
 
     def line(self, place: int, width: int) -> Content:

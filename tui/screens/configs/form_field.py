@@ -40,7 +40,7 @@ class ValueField(TextField):
         self.cursor_blink = False
 
     def show(self, row: FormRow, value: str) -> None:
-        """Show a row and what is given for it, with the cursor behind it."""
+        """Show a row and its value, with the cursor at the end."""
         value = "" if row.options else text.line(value)
         if row == self._row and value == self.value:
             return

@@ -124,7 +124,7 @@ def callback_index(document: ConfigDocument, name: str) -> int | None:
 
 
 def shown(document: ConfigDocument, row: FormRow) -> str:
-    """What is given for the row; of a choice also the default, else empty where that counts."""
+    """The value of the row; for a choice also its default, else empty for the default."""
     if row.switch:
         return _switch_state(document, row)
     value = value_at(document.values, row.path)
@@ -136,7 +136,7 @@ def shown(document: ConfigDocument, row: FormRow) -> str:
 
 
 def placeholder(document: ConfigDocument, row: FormRow) -> str:
-    """What is said where nothing is given: the default."""
+    """The placeholder of an empty row: the default."""
     if row.path == "name":
         return document.config.name if document.config is not None else "the file's name"
     if row.path == "layers":
@@ -147,7 +147,7 @@ def placeholder(document: ConfigDocument, row: FormRow) -> str:
 
 
 def help_text(document: ConfigDocument, row: FormRow) -> str:
-    """What the key does and what is expected, in a line."""
+    """The description and the expected values of a key, in a line."""
     field = row.field
     parts = [f"{row.label}: {field.description}"]
     if row.options and not row.switch:
@@ -202,7 +202,7 @@ def is_text(row: FormRow) -> bool:
 
 
 def parse(row: FormRow, text: str) -> Any:
-    """What was typed or chosen, as a value; ``DEFAULT`` for nothing."""
+    """The value of a typed or chosen text; ``DEFAULT`` for an empty one."""
     text = text.strip()
     if not text:
         return DEFAULT

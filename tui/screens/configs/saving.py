@@ -18,7 +18,7 @@ class Saving(Screen[None]):
 
     @property
     def document(self) -> ConfigDocument:
-        """What is saved."""
+        """The config to save."""
         raise NotImplementedError
 
     def saved(self) -> None:

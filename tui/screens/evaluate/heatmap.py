@@ -78,7 +78,7 @@ class Heatmap(ThemedWidget, can_focus=True):
         self.go(self.cursor[0] + rows, self.cursor[1] + columns)
 
     def action_choose(self) -> None:
-        """Say that the cell of the cursor is meant."""
+        """Choose the cell of the cursor."""
         if len(self.counts):
             self.post_message(self.Chosen(self))
 
@@ -125,7 +125,7 @@ class Heatmap(ThemedWidget, can_focus=True):
 
     @property
     def _head(self) -> int:
-        """Lines above the first row: the classes, and what is what if there is room for that."""
+        """Lines above the first row: the classes, and a legend where there is room."""
         return 2 if self.size.height >= len(self.counts) + 2 else 1
 
     @property

@@ -70,7 +70,7 @@ class EvaluateScreen(NetworkScreen):
 
     @property
     def selection(self) -> Selection | None:
-        """What is evaluated: what is chosen if it has weights, else the newest run that has."""
+        """The network to evaluate: the chosen one if it has weights, else the newest with any."""
         current = self.cnn.choice.current
         has_weights = current is not None and current.weights is not None
         return current if has_weights else self.cnn.choice.trained

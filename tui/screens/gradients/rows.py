@@ -1,4 +1,4 @@
-"""What the Gradients screen shows of a check, as plain values."""
+"""A gradient check as plain values for the screen."""
 
 import math
 

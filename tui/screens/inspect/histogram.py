@@ -21,7 +21,7 @@ _SPREAD = 4.0
 
 @dataclass(frozen=True)
 class Distribution:
-    """What a histogram shows.
+    """The content of a histogram.
 
     Attributes:
         now, start: shares of all numbers in each of the same bins; None where there is nothing.
@@ -90,7 +90,7 @@ class Histogram(ThemedWidget):
         self._strips: list[Strip] = []
 
     def show(self, now: Array | None, start: Array | None, note: str = "") -> None:
-        """Set the numbers; ``note`` is said where there are none."""
+        """Set the numbers; ``note`` is shown where there are none."""
         self._arrays, self.note = (now, start), note
         self._made = None
         self.refresh()

@@ -90,7 +90,7 @@ class InspectScreen(ZoomScreen, NetworkScreen):
 
     @property
     def inspector(self) -> NetworkInspector:
-        """What is known about the network."""
+        """The inspector of the network."""
         if self._inspector is None:
             self._inspector = NetworkInspector(self.cnn)
         return self._inspector
@@ -174,7 +174,7 @@ class InspectScreen(ZoomScreen, NetworkScreen):
         self._show_about(next((fact for fact in facts if fact.name == table.key), None))
 
     def _show_about(self, chosen: LayerFacts | None) -> None:
-        """What the chosen layer does, after what is to be done about it."""
+        """Show advice on the chosen layer, and what it does."""
         lines = []
         if chosen is not None and chosen.health.advice:
             style = _LEVELS[chosen.health.level].split()[-1]
@@ -366,7 +366,7 @@ def _number(value: float | None, write: Callable[[float], str]) -> str:
 
 
 def _prediction(logits: np.ndarray, samples: Samples, sample: int) -> tuple[TextPart, ...]:
-    """What the network says of the image, and whether it is right."""
+    """The prediction for the image, and whether it is right."""
     label = samples.label(sample)
     name = text.line(samples.classes[label], 12)
     head = (

@@ -17,7 +17,7 @@ class RunActions(ExportActions):
 
     @property
     def store(self) -> RunsStore:
-        """The runs, and what is known of them."""
+        """The runs and their details."""
         raise NotImplementedError
 
     @property
@@ -43,7 +43,7 @@ class RunActions(ExportActions):
             self.app.call_later(then)
 
     def selection(self) -> Selection | None:
-        """The chosen run with the chosen weights; None if it cannot be read, which is said."""
+        """The chosen run with the chosen weights; None, and a message, if it cannot be read."""
         info = self.chosen
         if info is None:
             return None

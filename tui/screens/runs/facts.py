@@ -25,7 +25,7 @@ class WeightTable(Table):
 
 
 class DiffTable(Table):
-    """What differs between the configs."""
+    """Differences between the configs."""
 
     HELP_TEXT = (
         "The keys in which the configs of the marked runs differ; – means: not set in this one."

@@ -1,4 +1,4 @@
-"""What the Runs screen shows of runs: rows, curves and differences, as plain values."""
+"""Runs as plain values for the screen: rows, curves and differences."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -196,7 +196,7 @@ def overlay(shown: Sequence[tuple[str, RunDetails]], metric: str, *, log: bool) 
 
 
 def compare(configs: Sequence[tuple[str, RunDetails]]) -> list[tuple[Cell, ...]]:
-    """What differs between configs: the key, and its value in each."""
+    """Differences between configs: the key, and its value in each."""
     rows: list[tuple[Cell, ...]] = []
     for path, values in differences([details.values for _, details in configs]).items():
         cells: list[Cell] = [(text.line(path, 40), "bold foreground")]

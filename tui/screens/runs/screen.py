@@ -65,7 +65,7 @@ class RunsScreen(RunActions):
 
     @property
     def store(self) -> RunsStore:
-        """The runs, and what is known of them."""
+        """The runs and their details."""
         if self._store is None:
             self._store = RunsStore(self.cnn, self._changed)
         return self._store

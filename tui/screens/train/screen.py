@@ -121,7 +121,7 @@ class TrainScreen(ZoomScreen):
             self.query_one("#nothing", Static).update(words)
 
     def _draw_curves(self) -> None:
-        """Draw what is new: the loss always, beside it the others less often.
+        """Draw what is new: the loss every time, the others less often.
 
         While it trains, every drawing holds the training up for as long as it takes.
         """
@@ -294,7 +294,7 @@ class TrainScreen(ZoomScreen):
 
 
 def _legend(name: str, scale: str, picture: Picture, room: int) -> Content:
-    """What the lines of a chart are, in words as long as there is room for."""
+    """The legend of a chart, as long as there is room for."""
     word = "loss" if name == "loss" else "accuracy"
     variants = [(word, " ", "single batches"), (word, " ", "batches"), (name, "", "batch")]
     return _fitting(
@@ -339,7 +339,7 @@ def _fitting(room: int, variants: Sequence[Sequence[tuple[str, str]]]) -> Conten
 
 
 def _sentence(reason: str) -> str:
-    """A reason as it stands at the beginning of a line."""
+    """A reason with a capital letter."""
     words = text.clean(reason)
     return words[:1].upper() + words[1:]
 
