@@ -124,6 +124,12 @@ def test_every_initialiser_is_broken() -> None:
     assert {f"{rule.__module__}.{rule.__name__}" for rule in INITS.values()} <= broken
 
 
+def test_every_function_that_a_row_names_is_there() -> None:
+    for name, formulas in modules().items():
+        functions = {function.rpartition(".")[2] for _, function in places({name: formulas})}
+        assert set(formulas.only) <= functions, name
+
+
 def test_what_is_not_broken_is_there_and_has_a_reason() -> None:
     for name, reason in NO_FORMULA.items():
         importlib.import_module(name)

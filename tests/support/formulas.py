@@ -117,7 +117,7 @@ FORMULAS = (
     Formulas(
         "engine.models.inference",
         ("tests.engine.models.test_folding", "tests.engine.models.test_inference"),
-        only=("fold_batch_norms", "_forward_only", "_in_product_order", "forward", "_forward"),
+        only=("fold_batch_norms", "_forward_only", "_forward"),
     ),
     Formulas("engine.models.memory", ("tests.engine.models.test_memory",)),
     Formulas("engine.rng", ("tests.engine.test_rng",)),
