@@ -196,6 +196,15 @@ def first_layer(case: Case) -> None:
         assert "input" not in found
 
 
+@applies_to(lambda case: bool(case.arguments.keys() - case.kind.branches))
+def arguments_kept(case: Case) -> None:
+    """Every constructor argument is an attribute of the same name."""
+    layer = case.make()
+    for name in case.arguments.keys() - layer.branches:
+        value = case.arguments[name]
+        assert getattr(layer, name) == (tuple(value) if isinstance(value, list) else value), name
+
+
 def state_and_spec(case: Case) -> None:
     """A layer comes back from its spec and state dict, through JSON."""
     layer = case.make()
@@ -280,6 +289,7 @@ CHECKS: dict[str, Check] = {
             replicas,
             micro_batches,
             first_layer,
+            arguments_kept,
             state_and_spec,
             pool_sums,
             kinks,
