@@ -19,7 +19,7 @@ from engine.train.worker_program import Order, WorkerProgram
 
 
 class Evaluator:
-    """Evaluates one network.
+    """Evaluation of one network, which is not changed.
 
     Args:
         model: an initialised network. Its parameters become views of one vector.
@@ -53,7 +53,7 @@ class Evaluator:
         Args:
             batches: the samples, not shuffled.
             on_progress: called with samples done and in all; may raise to stop.
-            check: called again and again meanwhile, in any thread; may raise to stop at once.
+            check: called again and again, in any thread; may raise to stop at once.
         """
         parts: list[tuple[Array, Array, float]] = []
         done, total = 0, batches.samples_per_epoch

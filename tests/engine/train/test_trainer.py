@@ -17,6 +17,7 @@ from engine.optim import SGD, Adam, Optimizer, clipping
 from engine.parallel import shared_memory
 from engine.parallel.workers import Workers
 from engine.train import evaluator, worker_program
+from engine.train.evaluator import Evaluator
 from engine.train.trainer import Trainer
 from tests.support.small_runs import copy_state, same_arrays
 
@@ -293,6 +294,16 @@ def test_evaluate_is_what_one_forward_pass_says(two: Workers, loss: Loss) -> Non
     assert result.acc == pytest.approx((logits.argmax(axis=1) == labels).mean())
     assert result.top5 == 1.0  # there are four classes
     assert seen == [(64, 150), (128, 150), (150, 150)]
+
+
+def test_an_evaluator_needs_no_optimizer_and_says_what_a_trainer_says(two: Workers) -> None:
+    trainer = make_trainer(workers=two)
+    trainer.step(make_batches(64), 0, 0)
+    held_out = make_batches(150, batch_size=64, shuffle=False)
+    alone = Evaluator(trainer.model.replica(), SoftmaxCrossEntropy(), workers=two)
+    one, other = alone.evaluate(held_out), trainer.evaluate(held_out)
+    assert (one.loss, one.acc, one.top5) == (other.loss, other.acc, other.top5)
+    np.testing.assert_array_equal(one.predictions, other.predictions)
 
 
 @pytest.mark.parametrize("specs", [BN_NET, DROPOUT_NET], ids=["batch norm", "dropout"])
