@@ -61,7 +61,7 @@ class Loop:
     show: Callable[[str, int, int], None]
     on_progress: Callable[[str, int, int], None]
     _last_snapshot: tuple[int, Snapshot] | None = None
-    _wanted: list[Future[Snapshot]] = field(default_factory=list)
+    _snapshot_requests: list[Future[Snapshot]] = field(default_factory=list)
     _sample_seconds: float = math.inf
 
     def run(self) -> None:
@@ -86,8 +86,8 @@ class Loop:
 
     def answer_snapshots(self) -> None:
         """Answer all requests for a snapshot with the present state."""
-        self._wanted += self.controls.take().snapshots
-        self._answer_wanted()
+        self._snapshot_requests += self.controls.take().snapshots
+        self._answer_requests()
 
     @property
     def _epochs_over(self) -> bool:
@@ -117,7 +117,7 @@ class Loop:
         epochs, steps = self.config.train.epochs, self.sources.train.steps_per_epoch
         self.show("training", progress.step, steps)
         self.controls.take_step()
-        inspect = bool(self._wanted) or self.controls.paused
+        inspect = bool(self._snapshot_requests) or self.controls.paused
         count = 1 if inspect or self._is_watched else self._batches()
         rates = [self._scheduled_lr(i) * progress.lr_scale for i in range(count)]
         started = time.monotonic()
@@ -133,7 +133,7 @@ class Loop:
         self._sample_seconds = took / sum(result.samples for result in results)
         for lr, result in zip(rates, results, strict=False):
             self._count(result, lr, took / len(results))
-        self._answer_wanted()
+        self._answer_requests()
         self.show("training", progress.step, steps)
         self.on_progress(
             f"epoch {epoch + 1}/{epochs}  loss {metric(results[-1].loss)}",
@@ -235,7 +235,7 @@ class Loop:
         progress = self.state.progress
         while True:
             pending = self.controls.take()
-            self._wanted += pending.snapshots
+            self._snapshot_requests += pending.snapshots
             if pending.lr is not None:
                 self._change_lr(pending.lr)
             if pending.checkpoint:
@@ -245,7 +245,7 @@ class Loop:
             if not pending.paused:
                 return
             self.show("paused", progress.step, self.sources.train.steps_per_epoch)
-            self._answer_wanted()
+            self._answer_requests()
             self.controls.wait(0.5)
 
     def _change_lr(self, lr: float) -> None:
@@ -258,17 +258,17 @@ class Loop:
         self.state.provenance.rates.append(RateChange(progress.epoch, progress.step, lr))
         self.emit(LearningRateChanged(progress.global_step, lr))
 
-    def _answer_wanted(self) -> None:
-        wanted, self._wanted = self._wanted, []
-        if not wanted:
+    def _answer_requests(self) -> None:
+        requests, self._snapshot_requests = self._snapshot_requests, []
+        if not requests:
             return
         try:
             snapshot = self._snapshot()
         except BaseException:
-            for future in wanted:
+            for future in requests:
                 future.cancel()
             raise
-        for future in wanted:
+        for future in requests:
             if future.set_running_or_notify_cancel():
                 future.set_result(snapshot)
 
