@@ -61,8 +61,8 @@ def load(
         name: a key of ``DATASETS``.
         root: the folder of the data sets; default ``$CNN_TUI_DATA``, else ``data/raw``.
         download: fetch it first if it is not there.
-        progress: told how far a download is.
-        cancelled: asked during a download; true gives it up.
+        progress: called with the progress of a download.
+        cancelled: polled during a download; true cancels it.
 
     Raises:
         ConfigError: there is no data set of that name.

@@ -21,10 +21,10 @@ Progress = Callable[[str, int, int], None]
 """Called with a file's name, the bytes that are done, and the bytes in all."""
 
 IsCancelled = Callable[[], bool]
-"""Asked every now and then; true cancels the work."""
+"""Polled during long work; true cancels it."""
 
 Warn = Callable[[str], None]
-"""Told in a line which damaged file was passed over, and which one was read instead."""
+"""Called with a line that names a damaged file and the one that was read instead."""
 
 
 def ignore_warning(text: str) -> None:

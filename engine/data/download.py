@@ -45,8 +45,8 @@ def download(
         info: the data set.
         root: the folder of the data sets.
         mirrors: addresses of folders, in place of those that are known.
-        progress: told how far every file is.
-        cancelled: asked several times a second; true gives it up, whatever a server does.
+        progress: called with the progress of every file.
+        cancelled: polled several times a second; true cancels, whatever a server does.
 
     Returns:
         Where the set is, as ``info.locate`` finds it.
