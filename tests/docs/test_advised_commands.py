@@ -22,8 +22,8 @@ SOURCES = sorted(path for room in ("engine", "tui") for path in (ROOT / room).rg
 STAND_IN = "RUN"
 """What stands where a message has a value that only the moment knows."""
 
-PROSE = ("config", "resume goes on exactly where it stopped")
-"""What begins as a command does and is none: the title of the schema, the middle of a sentence."""
+PROSE = ("config",)
+"""Text that begins like a command and is none: the title of the schema."""
 
 _FENCE = re.compile(r"^```[^\n]*\n(.*?)^```", re.M | re.S)
 _INLINE = re.compile(r"`([^`]+)`", re.S)

@@ -1,3 +1,5 @@
+"""Signals: a flag, a callback, and an end within a limited time."""
+
 import os
 import signal
 import subprocess
@@ -15,7 +17,7 @@ NUMBERS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
 @pytest.fixture(autouse=True)
 def handlers() -> Iterator[None]:
-    """Whoever runs the tests may have them ignore signals (nohup, a job in the background)."""
+    """Python's own handlers: under nohup or in a background job, signals are ignored."""
     old = [signal.signal(number, signal.default_int_handler) for number in NUMBERS]
     yield
     for number, handler in zip(NUMBERS, old, strict=True):
@@ -50,7 +52,7 @@ def test_a_download_that_was_given_up_is_an_interruption() -> None:
     with pytest.raises(Interrupted):
         leave(Cancelled("given up"), after_a_signal=True)
     with pytest.raises(Cancelled):
-        leave(Cancelled("by somebody else"), after_a_signal=False)
+        leave(Cancelled("by its caller"), after_a_signal=False)
     with pytest.raises(KeyError):
         leave(KeyError(), after_a_signal=True)
 

@@ -426,7 +426,7 @@ def test_a_divergence_fails_the_command(terminal: Terminal) -> None:
     assert "layer " in line
 
 
-# -- errors that nobody foresaw --------------------------------------------------------------------
+# -- unexpected errors -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""``train --resume``: go on with the newest unfinished run of the config, or start."""
+"""``train --resume``: resume the newest unfinished run of the config, or start one."""
 
 import shutil
 from pathlib import Path
@@ -87,7 +87,7 @@ def test_a_run_that_is_held_is_left_alone(tmp_path: Path, spoken: Spoken) -> Non
     with Lock(path / ".lock"):
         assert train(config, spoken.out, resume=True) == 0
     assert len(runs(tmp_path)) == 2
-    assert train(config, spoken.out, resume=True) == 0  # nobody holds it now
+    assert train(config, spoken.out, resume=True) == 0  # its lock is free now
     assert len(runs(tmp_path)) == 2
 
 
