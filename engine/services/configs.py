@@ -50,7 +50,7 @@ def resolve(argument: str | None, others: Iterable[str] = ()) -> Path:
     word = path.name.removesuffix(path.suffix) if by_name else str(path)
     raise ConfigError(
         f"{path}: no such config.{suggestion(word, [*names, *others])} "
-        "'cnn-tui config list' lists all"
+        "'cnn-tui config list' lists all configs"
     )
 
 

@@ -52,7 +52,7 @@ def find_run(root: Path, name: str) -> RunInfo:
             )
         known = [part for info in runs for part in (info.id, info.record.get("name", ""))]
         raise CheckpointError(
-            f"{root}: no run {name!r}.{suggestion(name, known)} 'cnn-tui runs list' lists all"
+            f"{root}: no run {name!r}.{suggestion(name, known)} 'cnn-tui runs list' lists all runs"
         )
     if len(matches) > 1:
         listed = ", ".join(info.id for info in matches[:_LISTED])

@@ -52,5 +52,5 @@ def _find_weights(name: str, root: Path) -> Path:
     except CheckpointError:
         raise CheckpointError(
             f"{path}: no such file, and no run of that name in {root}; "
-            "'cnn-tui runs list' lists all"
+            "'cnn-tui runs list' lists all runs"
         ) from None

@@ -382,7 +382,7 @@ def test_a_config_comes_from_standard_input(terminal: Terminal) -> None:
 
 def test_an_error_from_outside(terminal: Terminal) -> None:
     done = terminal.run("resume", "nothing")
-    line = "runs: no run 'nothing'. 'cnn-tui runs list' lists all\n"
+    line = "runs: no run 'nothing'. 'cnn-tui runs list' lists all runs\n"
     assert (done.code, done.out, done.err) == (3, "", line)
     assert terminal.files == []
 
