@@ -50,7 +50,7 @@ async def export(pilot: Pilot, until: Until) -> None:
 async def save_picture(pilot: Pilot, until: Until) -> None:
     app = pilot.app
     assert isinstance(app, CnnApp)
-    (command,) = (one for one in commands(app, "") if "picture" in one.title)
+    (command,) = (one for one in commands(app, "") if "screenshot" in one.title)
     command.run()
 
 
@@ -160,18 +160,18 @@ async def test_nothing_is_replaced_without_a_question(
     assert (folder / there).stat().st_mode & 0o777 == 0o600
 
 
-async def test_the_picture_is_of_the_screen_and_its_place_is_said(
+async def test_the_screenshot_is_of_the_screen_and_its_place_is_said(
     make_app: MakeApp, folder: Path, until: Until
 ) -> None:
     def found() -> bool:
-        return "picture" in str(app.screen.query_one(CommandList).highlighted_option)
+        return "screenshot" in str(app.screen.query_one(CommandList).highlighted_option)
 
     app = make_app()
     said: list[str] = []
     app.show_message = lambda message, *rest, **more: said.append(message)  # type: ignore[method-assign]
     async with app.run_test(size=(100, 30)) as pilot:
         await pilot.press("ctrl+p")
-        await pilot.press(*"save a picture")
+        await pilot.press(*"save a screenshot")
         await until(pilot, found)
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, AskPath) and app.screen.query(Input))
