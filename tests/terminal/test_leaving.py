@@ -35,7 +35,7 @@ def terminal(tmp_path: Path) -> Iterator[Tmux]:
 
 PLACES = {
     "configs": ([], "actions"),
-    "editor": (["e"], "can be run"),
+    "editor": (["e"], "ready to run"),
     "training": (["r"], "epoch 1 val"),
     "runs": (["3"], "actions"),
 }

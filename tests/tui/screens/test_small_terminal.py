@@ -73,7 +73,7 @@ PLACES = (
     Place("runs", ("5",), (r"conv0 .*finished", r"conv3 .*finished", r"val_acc", r"▸finished")),
     Place("evaluate", (), (r"test_acc", *(rf"(?m)^.?[ ▸]+{n} +[·\d]" for n in DIGITS)), _evaluates),
     Place("draw", ("d", "n"), tuple(rf"\b{n} [━╸─]+ +\d+%" for n in DIGITS), _evaluates),
-    Place("edit", ("1", "e"), (r"name +config", r"dataset", r"can be run")),
+    Place("edit", ("1", "e"), (r"name +config", r"dataset", r"ready to run")),
 )
 
 
