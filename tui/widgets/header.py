@@ -41,7 +41,8 @@ class Header(Line):
         """Draw, if anything changed; how far the training is, only now and then."""
         if not self._redraw_timer.due((active, phase, self.size)):
             return
-        wide, narrow = self.size.width >= 100, self.size.width < 78
+        titles = sum(len(spec.title) + 4 for spec in keymap.tabs())
+        wide, narrow = self.size.width >= titles + 36, self.size.width < titles + 14
         gap = "  " if wide else ""
         parts = [TextPart(" cnn-tui " + gap, "bold $accent")]
         for spec in keymap.tabs():
