@@ -39,6 +39,7 @@ def apps_share_what_they_read() -> Iterator[None]:
     """Style sheets and the configs that ship are read by the first of hundreds of apps.
 
     Both are half of what an app takes to start. A config of the working folder is read each time.
+    Nothing is animated: what scrolls is there at once.
     """
     parse, sheets = Stylesheet._parse_rules, dict[tuple[object, ...], list[RuleSet]]()
 
@@ -55,6 +56,7 @@ def apps_share_what_they_read() -> Iterator[None]:
         return load_once(path) if ships else load(path)
 
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("textual.constants.TEXTUAL_ANIMATIONS", "none")
         patch.setattr(Stylesheet, "_parse_rules", parse_once)
         patch.setattr("tui.screens.configs.config_list.load", load_config)
         yield
