@@ -106,7 +106,7 @@ async def _runs(app: CnnApp) -> None:
     await _press(app, "5")
     screen = app.screen
     assert isinstance(screen, RunsScreen)
-    await _until(lambda: len(screen.store.runs) == len(BEFORE) + 1)
+    await _until(lambda: len(screen.store.runs or ()) == len(BEFORE) + 1)
     for _ in range(len(BEFORE) + 1):
         await _press(app, "space", "down")
     await _press(app, "home")

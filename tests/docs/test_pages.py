@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,7 +54,7 @@ def _anchors(page: Path) -> set[str]:
 
 def test_the_python_of_the_readme_runs() -> None:
     for code in re.findall(r"^```python\n(.*?)^```", README, re.M | re.S):
-        names: dict[str, object] = {}
+        names: dict[str, Any] = {}
         exec(compile(code, "README.md", "exec"), names)
         assert names["y"].shape == (8, 16, 32, 32)
         assert names["dx"].shape == (8, 3, 32, 32)

@@ -75,13 +75,13 @@ def test_bug_18_dtype_and_memory_order(name: str) -> None:
 
 @pytest.mark.parametrize("name", INITS)
 def test_same_stream_same_weights_and_no_global_state(name: str) -> None:
-    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    before = np.random.get_state(legacy=False)["state"]["key"].copy()  # noqa: NPY002
     first = INITS[name]((6, 5), np.random.default_rng(3), np.float32)
     again = INITS[name]((6, 5), np.random.default_rng(3), np.float32)
     other = INITS[name]((6, 5), np.random.default_rng(4), np.float32)
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
-    np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
+    np.testing.assert_array_equal(np.random.get_state(legacy=False)["state"]["key"], before)  # noqa: NPY002
 
 
 def test_names() -> None:

@@ -25,7 +25,7 @@ Make = Callable[[], Loss]
 def batch(
     loss: Loss, rng: np.random.Generator, dtype: type = np.float64, n: int = 7, f: int = 5
 ) -> tuple[np.ndarray, np.ndarray]:
-    pred = (3 * rng.standard_normal((n, f))).astype(dtype)
+    pred: np.ndarray = (3 * rng.standard_normal((n, f))).astype(dtype)
     if loss.takes_labels:
         return pred, rng.integers(0, f, n)
     return pred, rng.standard_normal((n, f)).astype(dtype)

@@ -210,6 +210,6 @@ def test_parts_without_a_sample_add_nothing() -> None:
     none, no_labels = np.zeros((0, 3)), np.zeros(0, np.int64)
     assert predict(none).shape == correct(none, no_labels).shape == (0,)
     np.testing.assert_array_equal(confusion_matrix(no_labels, no_labels, 3), np.zeros((3, 3)))
-    for share in (accuracy, lambda *batch: top_k_accuracy(*batch, 1)):
+    for share in (accuracy, lambda logits, labels: top_k_accuracy(logits, labels, 1)):
         with pytest.raises(ShapeError, match="at least one sample"):
             share(none, no_labels)

@@ -86,7 +86,7 @@ def test_a_check_notices(
         else:
             TALLY.survived.append(str(mutant))
             survivors.append(str(mutant))
-    TALLY.seconds[short] += time.perf_counter() - began
+    TALLY.seconds[short] += time.perf_counter() - began  # type: ignore[assignment]
     gone = {change for change in EQUIVALENTS if change.startswith(f"{short}.{function}: ")} - made
     assert not survivors, "no check notices:\n" + "\n".join(survivors)
     assert not noticed, "a check notices, so it is no equivalent:\n" + "\n".join(noticed)

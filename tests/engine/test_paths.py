@@ -2,7 +2,9 @@
 
 import os
 import pwd
+from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -23,27 +25,27 @@ FOLDERS = ["/", ".", "..", "./", "x/", "x/.", "x/..", "~", "~/", "~root", "~root
 
 @pytest.mark.parametrize("case", NO_PATHS)
 @pytest.mark.parametrize("parse", [paths.parse, paths.parse_file])
-def test_what_is_no_path_is_one_line(case, parse):
+def test_what_is_no_path_is_one_line(case: str, parse: Callable[[str], Path]) -> None:
     text, words = NO_PATHS[case]
     with pytest.raises(ConfigError, match=words) as caught:
         parse(text)
     assert caught.value.exit_code == 2
 
 
-def test_the_class_of_the_error_is_the_callers():
+def test_the_class_of_the_error_is_the_callers() -> None:
     with pytest.raises(CheckpointError) as caught:
         paths.parse("~nosuchuser", CheckpointError)
     assert caught.value.exit_code == 3
 
 
 @pytest.mark.parametrize("text", FOLDERS)
-def test_a_folder_is_not_the_name_of_a_file(text):
+def test_a_folder_is_not_the_name_of_a_file(text: str) -> None:
     assert paths.parse(text)
     with pytest.raises(ConfigError, match="it is a folder"):
         paths.parse_file(text, (".yaml",))
 
 
-def test_a_tilde_is_the_home_folder(monkeypatch):
+def test_a_tilde_is_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/me")
     assert paths.parse("~") == Path("/home/me")
     assert paths.parse("~/x") == Path("/home/me/x")
@@ -51,7 +53,9 @@ def test_a_tilde_is_the_home_folder(monkeypatch):
 
 
 @pytest.mark.parametrize("text", ["./~", "./~/x", "./~nosuchuser"])
-def test_a_folder_whose_name_is_a_tilde_can_be_written_out(text, tmp_path, monkeypatch):
+def test_a_folder_whose_name_is_a_tilde_can_be_written_out(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     path = paths.parse(text)
     assert path == tmp_path / text[2:]
@@ -70,12 +74,12 @@ def test_a_folder_whose_name_is_a_tilde_can_be_written_out(text, tmp_path, monke
         ("größe 1", "größe 1.yaml"),
     ],
 )
-def test_a_suffix_is_added_where_there_is_none_of_those(text, name):
+def test_a_suffix_is_added_where_there_is_none_of_those(text: str, name: str) -> None:
     assert paths.parse_file(text, (".yaml", ".yml")) == Path(name)
 
 
-def test_without_a_home_a_tilde_is_one_line(monkeypatch):
-    def nobody(uid):
+def test_without_a_home_a_tilde_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody(uid: int) -> NoReturn:
         raise KeyError(f"getpwuid(): uid not found: {uid}")
 
     monkeypatch.delenv("HOME", raising=False)
@@ -86,14 +90,16 @@ def test_without_a_home_a_tilde_is_one_line(monkeypatch):
 
 
 @pytest.mark.parametrize("home", ["", "relative"])
-def test_a_home_that_is_none_is_not_used(home, monkeypatch):
+def test_a_home_that_is_none_is_not_used(home: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", home)
     with pytest.raises(ConfigError, match="no home folder; set HOME"):
         paths.parse("~/x")
 
 
 @pytest.mark.parametrize("path", ["/dev/null", "fifo", "folder", "a file/x", "n" * 300, "circle"])
-def test_what_cannot_be_written_over_is_one_line(path, tmp_path, monkeypatch):
+def test_what_cannot_be_written_over_is_one_line(
+    path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     os.mkfifo("fifo")
     Path("folder").mkdir()
@@ -105,7 +111,7 @@ def test_what_cannot_be_written_over_is_one_line(path, tmp_path, monkeypatch):
     assert len(str(caught.value)) < 300
 
 
-def test_what_can_be_written_is_told_from_what_is_replaced(tmp_path):
+def test_what_can_be_written_is_told_from_what_is_replaced(tmp_path: Path) -> None:
     (tmp_path / "old").touch()
     (tmp_path / "link").symlink_to("old")
     (tmp_path / "dangling").symlink_to("new")

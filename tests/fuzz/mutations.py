@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 NUMBERS = (0, 1, -1, 2, 7, 9, 127, 128, 255, 256, 65535, 2**31 - 1, 2**31, 2**32 - 1, 2**63, 10**30)
-ODD = (
+ODD: tuple[Any, ...] = (
     *(None, True, False, "", "x", "finished", "\x1b[31m\u202e", "1", "nan", [], {}, [[]], {"a": 1}),
     *(10**400, -(10**400), "x" * 2000, [0] * 200, {str(i): i for i in range(200)}),
     *([[[[[[[[[]]]]]]]]], {"a": [{"a": [{}]}]}, -5, -5.0, "2025-01-31", "9" * 400),

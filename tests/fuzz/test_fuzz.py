@@ -103,7 +103,7 @@ def test_a_record_with_any_value_of_another_type_or_size_is_read_or_refused(
     run: Run, value: object
 ) -> None:
     text = (run.path / "run.json").read_text()
-    findings = []
+    findings: list[tuple[Any, Exception]] = []
     try:
         for path in _places(json.loads(text)):
             record = json.loads(text)

@@ -105,7 +105,7 @@ async def training(app: CnnApp, until: Until) -> AsyncIterator[Pilot[int]]:
             await until(pilot, lambda: not app.training.running)
 
 
-def seen(app: App[object]) -> str:
+def seen(app: App[Any]) -> str:
     """What is on the screen, line by line."""
     return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
 

@@ -14,7 +14,7 @@ def output_range(case: Case) -> None:
             layer = case.make().train(training)
             layer.set_rng(np.random.default_rng(1))
             ends = np.clip([low, high], -1e6, 1e6)
-            x = np.random.default_rng(2).uniform(*ends, case.shape)
+            x = np.random.default_rng(2).uniform(ends[0], ends[1], case.shape)
             x.flat[:2] = ends
             out = layer.forward(x)
             found = layer.output_range(low, high)

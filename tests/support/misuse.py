@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -52,7 +53,7 @@ def _numbers(layer: Layer) -> dict[str, bytes]:
     return {f"{name} {i}": array.tobytes() for i, (name, array) in enumerate(arrays.items())}
 
 
-def _no_floats(values: Array) -> Iterator[object]:
+def _no_floats(values: Array) -> Iterator[Any]:
     for dtype in (np.uint8, np.int64, bool, complex, object):
         yield (10 * values).astype(dtype)
     yield values.tolist()

@@ -109,12 +109,18 @@ def train(
 ) -> Run:
     """Run a session; ``stop`` says when it is told to stop."""
     events: list[Event] = []
+
+    def on_event(event: Event) -> None:
+        events.append(event)
+        if stop:
+            stop.on_event(event)
+
     session = TrainingSession(
         config,
         resume=resume,
         extension=extension,
         adopt=adopt,
-        on_event=lambda event: (events.append(event), stop and stop.on_event(event)),
+        on_event=on_event,
         on_progress=lambda label, *_: stop.on_progress(label) if stop else None,
         extra_callbacks=[*callbacks, *([stop.callback] if stop else [])],
     )

@@ -80,7 +80,7 @@ async def test_the_titles_of_a_zoomed_chart_use_its_room(
             return title, subtitle
 
         points = curves.read(app.training)
-        wanted = tuple(part.plain for part in screen._titles(curve, points, False))  # type: ignore[attr-defined]
+        wanted = tuple(part.plain for part in screen._titles(curve, points, False))
         await until(pilot, lambda: titles() == wanted)
 
 

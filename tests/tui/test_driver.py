@@ -31,7 +31,8 @@ class Textuals:
 
 
 def make() -> Any:
-    driver = hangup_safe(Textuals)()  # type: ignore[arg-type]
+    kind: Any = hangup_safe(Textuals)  # type: ignore[arg-type]
+    driver = kind()
     draw = driver.done.append
     driver._app = SimpleNamespace(call_later=lambda *_, **__: draw("draw"), refresh=None)
     return driver

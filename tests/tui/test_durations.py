@@ -72,6 +72,7 @@ async def test_a_run_tells_more_than_a_measurement_before_it(home: Path) -> None
         assert config is not None
         app.speed._known = {_key(config): 99.0}
         before = app.speed.epoch_seconds(config)
+        assert before is not None
         train_to(app, 0.0)
         assert app.speed.epoch_seconds(config) == before
         train_to(app, 0.5)

@@ -149,18 +149,19 @@ def test_draw(snap_compare: Compare, make_app: MakeApp, home: Path, size: tuple[
     run = make_run(home / "runs")
 
     async def prepare(pilot: Pilot) -> None:
-        assert isinstance(pilot.app, CnnApp)
-        pilot.app.choice.chosen = of_run(run)
+        app = pilot.app
+        assert isinstance(app, CnnApp)
+        app.choice.chosen = of_run(run)
         await pilot.press("6")
-        await settle(pilot, lambda: isinstance(pilot.app.screen, EvaluateScreen))
-        await settle(pilot, lambda: pilot.app.screen.ready and not pilot.app.jobs)
+        await settle(pilot, lambda: isinstance(app.screen, EvaluateScreen))
+        await settle(pilot, lambda: getattr(app.screen, "ready", False) and not app.jobs)
         await pilot.press("d")
-        await settle(pilot, lambda: isinstance(pilot.app.screen, DrawScreen))
-        pad = pilot.app.screen.query_one(DrawingCanvas)
+        await settle(pilot, lambda: isinstance(app.screen, DrawScreen))
+        pad = app.screen.query_one(DrawingCanvas)
         for start, end in (((5, 7), (5, 20)), ((5, 20), (23, 11))):
             pad.drawing.stroke(start, end)
         await pilot.press("space")
-        await settle(pilot, lambda: not pilot.app.jobs)
-        await settle(pilot, lambda: "%" in str(pilot.app.screen.query_one(Predictions).render()))
+        await settle(pilot, lambda: not app.jobs)
+        await settle(pilot, lambda: "%" in str(app.screen.query_one(Predictions).render()))
 
     assert snap_compare(make_app(), terminal_size=size, run_before=prepare)

@@ -137,4 +137,4 @@ def _is_settled(app: CnnApp, screen: TrainScreen) -> bool:
         return screen.ready
     log = screen.query_one(EventLog)
     seen = screen.ready and screen._seen is not None and not screen._stale
-    return seen and log._entries and (not log.region or log.scroll_y >= log.max_scroll_y)
+    return bool(seen and log._entries) and (not log.region or log.scroll_y >= log.max_scroll_y)

@@ -55,7 +55,7 @@ PHASES = {
 
 def workers_of(pid: int) -> list[int]:
     """The child processes that are at work."""
-    found = []
+    found: list[int] = []
     for task in Path(f"/proc/{pid}/task").iterdir():
         found += map(int, (task / "children").read_text().split())
     return [child for child in found if state(child) != "Z"]

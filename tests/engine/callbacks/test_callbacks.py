@@ -27,7 +27,7 @@ class Play:
     """A run in which the weights of epoch e are all e."""
 
     def __init__(self, *callbacks: Callback) -> None:
-        specs = [{"Dense": {"out_features": 2}}, "BatchNorm1D"]
+        specs: list[Any] = [{"Dense": {"out_features": 2}}, "BatchNorm1D"]
         self.model = build(specs, (3,)).initialise(np.random.default_rng(0))
         self.history: list[dict[str, float]] = []
         self.stop_reason: str | None = None

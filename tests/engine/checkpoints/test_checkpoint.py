@@ -5,6 +5,7 @@ import math
 import os
 import random
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,12 @@ from engine.config.schema import Train
 from engine.errors import CheckpointError
 from engine.runs import metrics_csv
 
-META = {"step": 12, "epoch": 3, "best": 0.1 + 0.2, "history": [{"loss": 1e-300, "acc": None}]}
+META: dict[str, Any] = {
+    "step": 12,
+    "epoch": 3,
+    "best": 0.1 + 0.2,
+    "history": [{"loss": 1e-300, "acc": None}],
+}
 
 
 def some_arrays() -> dict[str, np.ndarray]:

@@ -116,7 +116,7 @@ def rezip(source: Path, target: Path, **options: int) -> zipfile.ZipFile:
         new = zipfile.ZipFile(target, "w")
         new.comment = old.comment
         for name in old.namelist():
-            new.writestr(name, old.read(name), **options)  # type: ignore[arg-type]
+            new.writestr(name, old.read(name), **options)
     return new
 
 

@@ -52,7 +52,9 @@ def problem_with(key: str, text: str) -> str:
         *((key, "~/a b/c.npz", "/home/me/a b/c.npz") for key in FOLDERS + FILES),
     ],
 )
-def test_a_tilde_is_the_home_folder_in_every_key(key, text, path, monkeypatch):
+def test_a_tilde_is_the_home_folder_in_every_key(
+    key: str, text: str, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HOME", "/home/me")
     config = config_with(key, text)
     assert path_in(config, key) == Path(path)
@@ -60,7 +62,9 @@ def test_a_tilde_is_the_home_folder_in_every_key(key, text, path, monkeypatch):
 
 
 @pytest.mark.parametrize("key", FOLDERS + FILES)
-def test_a_name_that_is_a_tilde_survives_being_written_down(key, tmp_path, monkeypatch):
+def test_a_name_that_is_a_tilde_survives_being_written_down(
+    key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     config = config_with(key, "./~x")
     assert path_in(config, key) == tmp_path / "~x"
@@ -69,19 +73,19 @@ def test_a_name_that_is_a_tilde_survives_being_written_down(key, tmp_path, monke
 
 @pytest.mark.parametrize("text", NO_PATHS)
 @pytest.mark.parametrize("key", FOLDERS + FILES)
-def test_what_is_no_path_is_a_problem_of_its_key(key, text):
+def test_what_is_no_path_is_a_problem_of_its_key(key: str, text: str) -> None:
     assert problem_with(key, text)
 
 
 @pytest.mark.parametrize("text", NO_FILES)
 @pytest.mark.parametrize("key", FILES)
-def test_a_folder_is_not_a_file_to_write(key, text):
+def test_a_folder_is_not_a_file_to_write(key: str, text: str) -> None:
     assert "it is a folder; expected the name of a file" in problem_with(key, text)
 
 
 @pytest.mark.parametrize("text", NO_FILES)
 @pytest.mark.parametrize("key", FOLDERS)
-def test_a_folder_may_be_any_folder(key, text):
+def test_a_folder_may_be_any_folder(key: str, text: str) -> None:
     assert path_in(config_with(key, text), key)
 
 
@@ -100,7 +104,7 @@ def test_a_folder_may_be_any_folder(key, text):
         *(f"{{{name}:.3g}}" for name in METRICS),
     ],
 )
-def test_placeholders_of_a_checkpoint(text):
+def test_placeholders_of_a_checkpoint(text: str) -> None:
     assert path_in(config_with(FILES[0], text), FILES[0]) == Path(text)
 
 
@@ -122,17 +126,17 @@ def test_placeholders_of_a_checkpoint(text):
         ("{epoch:%Y}", "the format of the placeholder {epoch} is not understood"),
     ],
 )
-def test_a_placeholder_that_cannot_be_filled_in_is_refused(text, words):
+def test_a_placeholder_that_cannot_be_filled_in_is_refused(text: str, words: str) -> None:
     assert words in problem_with(FILES[0], text)
 
 
-def test_a_table_of_all_epochs_has_no_placeholders():
+def test_a_table_of_all_epochs_has_no_placeholders() -> None:
     assert "unknown placeholder {epoch}; this file has none" in problem_with(
         FILES[1], "{epoch}.csv"
     )
 
 
-def test_one_file_by_two_names_is_one_file(tmp_path, monkeypatch):
+def test_one_file_by_two_names_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     callbacks = "[checkpoint: {filepath: x/../a}, csv_logger: {filepath: a}]"
     with pytest.raises(ConfigProblems, match="expected a file of its own"):

@@ -95,7 +95,7 @@ def bounded(task: Callable[[], Any]) -> Any:
 def judged(words: str) -> Config | None:
     """The config, or None if it was refused, in lines as they should be."""
     try:
-        return bounded(lambda: loads(words, "test.yaml"))  # type: ignore[no-any-return]
+        return bounded(lambda: loads(words, "test.yaml"))
     except ConfigProblems as problems:
         lines = str(problems).splitlines()
         assert all(len(line) < LONGEST and line.isprintable() for line in lines), lines

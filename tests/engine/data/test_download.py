@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from engine.data import DATASETS, fetch, load, verify
+from engine.data.mnist_mini import MNIST_MINI
 from engine.errors import Cancelled, DataError
 from tests.support.data_files import gzipped, idx_bytes, tar_bytes, write_mnist
 from tests.support.loopback import (
@@ -349,7 +350,7 @@ def test_a_mirror_that_stalls_is_passed_over(
 def test_a_damaged_bundled_set_is_not_downloaded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lost = dataclasses.replace(DATASETS["mnist_mini"], folders=(str(tmp_path),))
+    lost = dataclasses.replace(MNIST_MINI, folders=(str(tmp_path),))
     monkeypatch.setitem(DATASETS, "mnist_mini", lost)
     for get in (fetch, load):
         with pytest.raises(DataError, match="it ships with cnn-tui: install cnn-tui again"):

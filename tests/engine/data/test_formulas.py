@@ -16,7 +16,7 @@ SHAPE = (40, 3, 7, 10)
 
 
 def plain_augment(
-    images: np.ndarray, augment: Augmentation, rng: np.random.Generator, fill: np.ndarray
+    images: np.ndarray, augment: Augmentation, rng: Any, fill: np.ndarray
 ) -> np.ndarray:
     """Pixel by pixel; what is drawn, and in which order, is part of what a seed means."""
     n, _, height, width = images.shape
@@ -96,9 +96,10 @@ def split_of(n: int, shape: tuple[int, int, int] = (2, 4, 6)) -> Split:
 
 
 def batches_of(n: int, size: int, **options: Any) -> Batches:
-    options = {"seed": 5, "shuffle": True, "mean": (0.2, 0.6), "std": (0.4, 0.5)} | options
-    indices = options.pop("indices", np.arange(n))
-    return Batches(split_of(n), indices, size, **options)
+    given: dict[str, Any] = {"seed": 5, "shuffle": True, "mean": (0.2, 0.6), "std": (0.4, 0.5)}
+    given |= options
+    indices = given.pop("indices", np.arange(n))
+    return Batches(split_of(n), indices, size, **given)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.data import DATASETS, load, locate, verify
-from engine.data.idx import read_idx
+from engine.data.idx import IdxDataset, read_idx
 from engine.errors import DataError
 from tests.support.data_files import TEST, TRAIN, gzipped, idx_bytes, write_mnist
 
@@ -139,11 +139,10 @@ STRANGERS = {
 def test_look_alikes_that_cannot_be_read_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dataset: str, name: str
 ) -> None:
-    local = tuple(f for f in getattr(DATASETS[dataset], "folders", ()) if not f.startswith("/"))
-    if local:  # Debian's package may be installed here
-        monkeypatch.setitem(
-            DATASETS, dataset, dataclasses.replace(DATASETS[dataset], folders=local)
-        )
+    info = DATASETS[dataset]
+    if isinstance(info, IdxDataset):  # Debian's package may be installed here
+        local = tuple(folder for folder in info.folders if not folder.startswith("/"))
+        monkeypatch.setitem(DATASETS, dataset, dataclasses.replace(info, folders=local))
     path = tmp_path / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"")

@@ -123,6 +123,8 @@ def test_small_steps_do_not_excuse_a_wrong_gradient_that_is_small(rng: np.random
     """At ε/256 the rounding of the output alone is larger than this gradient."""
 
     class Faint(Layer):
+        x: Array
+
         def forward(self, x: Array) -> Array:
             return 1 + 1e-7 * np.tanh(x)
 

@@ -38,7 +38,7 @@ def test_it_can_be_given_up() -> None:
 
 
 def test_an_epoch_has_its_training_and_its_validation() -> None:
-    assert Speed.of(0.01, 90, 30) == Speed(100.0, pytest.approx(1.0))
+    assert Speed.of(0.01, 90, 30) == Speed(100.0, pytest.approx(1.0))  # type: ignore[arg-type]
 
 
 def test_sizes_of_the_split() -> None:

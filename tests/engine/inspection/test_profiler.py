@@ -1,6 +1,7 @@
 """Layer times and counted products: that they cover everything, never how fast it is."""
 
 import threading
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from engine.models import build
 from engine.parallel.workers import Workers
 
 SHAPE = (3, 8, 8)
-SPECS = [
+SPECS: list[Any] = [
     {"Conv2D": {"out_channels": 4, "kernel_size": 3, "padding": 1}},
     "BatchNorm2D",
     "ReLU",

@@ -202,7 +202,7 @@ def test_dropout_of_nothing_draws_nothing() -> None:
 
 def test_dropout_keeps_what_draws_its_own_probability() -> None:
     class Quarter(np.random.Generator):
-        def random(self, size: Any, *_: Any, **__: Any) -> Any:
+        def random(self, size: Any, *_: Any, **__: Any) -> Any:  # type: ignore[override]
             return np.full(size, 0.25, np.float32)
 
     layer = Dropout(0.25)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from engine.arrays import Array
-from engine.layers import LAYERS, Layer, MaxPool2D
+from engine.layers import LAYERS, Layer, LeakyReLU, MaxPool2D
 
 INF, NAN = np.inf, np.nan
 LARGE = 1e30  # its square is no float32
@@ -73,7 +73,7 @@ def test_activations(
 @pytest.mark.parametrize("slope", [0, 1e-60])
 def test_a_product_that_is_not_used_raises_no_warning(slope: float) -> None:
     with np.errstate(all="raise", under="ignore"):
-        LAYERS["LeakyReLU"](slope).forward(np.array([[INF, 1]], np.float32))
+        LeakyReLU(slope).forward(np.array([[INF, 1]], np.float32))
 
 
 POOLS: list[tuple[dict[str, Any], list[list[float]], list[list[float]], list[list[float]]]] = [
@@ -118,7 +118,8 @@ def test_the_values_written_here_are_pytorchs() -> None:
 
     images = [(MaxPool2D(**row[0]), [[row[1]]], [[row[2]]], [[row[3]]]) for row in POOLS]
     vectors = [(LAYERS[row[0]](**row[1]), *([part] for part in row[2:])) for row in ROWS]
-    for layer, x, y, dx in (*images, *vectors):
+    rows: tuple[Any, ...] = (*images, *vectors)
+    for layer, x, y, dx in rows:
         given = torch.tensor(x, dtype=torch.float32, requires_grad=True)
         out = module_of(layer)(given)
         out.backward(torch.ones_like(out))

@@ -1,5 +1,7 @@
 """Predictions without a backward pass are those of the network in evaluation mode."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,7 @@ from engine.models.inference import Predictor, fold_batch_norms
 from engine.parallel.workers import Workers
 
 SHAPE = (3, 12, 12)
-SPECS = [
+SPECS: list[Any] = [
     {"Conv2D": {"out_channels": 4, "kernel_size": 3}},
     "BatchNorm2D",
     "ReLU",

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from engine.optim import OPTIMIZERS, Adam, Momentum
+from engine.optim import OPTIMIZERS, SGD, Adam, Momentum
 from engine.optim.clipping import clip_factor, norm_of, square_sums
 from tests.support.optim_problem import LR, every_rule
 
@@ -29,7 +29,7 @@ def test_what_is_remembered_starts_at_plus_zero() -> None:
 def test_whole_numbers_become_floats(name: str) -> None:
     optimizer = OPTIMIZERS[name](1, weight_decay=0)
     assert type(optimizer.lr) is type(optimizer.weight_decay) is float
-    optimizer.lr = np.float32(0.5)
+    optimizer.lr = np.float32(0.5)  # type: ignore[assignment]
     assert json.dumps(optimizer.lr) == "0.5"
     assert type(Momentum(1, momentum=0).momentum) is type(Adam(1, eps=1).eps) is float
 
@@ -42,7 +42,7 @@ def test_names_without_a_partner_are_in_order() -> None:
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_sums_of_squares_are_products_of_the_pieces_in_their_own_precision(dtype: type) -> None:
-    vector = np.random.default_rng(0).standard_normal(20_000).astype(dtype)
+    vector: np.ndarray = np.random.default_rng(0).standard_normal(20_000).astype(dtype)
     pieces = [vector[:8192], vector[8192:16384], vector[16384:]]
     sums = square_sums(vector)
     assert sums == [float(np.dot(piece, piece)) for piece in pieces]
@@ -63,9 +63,9 @@ def test_the_clip_factor_by_hand() -> None:
 
 
 def test_without_momentum_nothing_is_remembered() -> None:
-    for optimizer in (OPTIMIZERS["sgd"](LR), OPTIMIZERS["sgd"](LR, momentum=0.0)):
+    for optimizer in (SGD(LR), SGD(LR, momentum=0.0)):
         optimizer.step({"w": np.ones(2)}, {"w": np.ones(2)})
         assert optimizer.slots == {}
-    optimizer = OPTIMIZERS["sgd"](LR, momentum=0.5)
+    optimizer = SGD(LR, momentum=0.5)
     optimizer.step({"w": np.ones(2)}, {"w": np.ones(2)})
     assert optimizer.slots.keys() == {"momentum_buffer"}

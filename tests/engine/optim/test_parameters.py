@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -6,7 +8,7 @@ from engine.models import build
 from engine.optim import Adam
 from engine.optim.parameters import FlatParameters, rms, share_buffers, share_slots
 
-SPECS = [
+SPECS: list[Any] = [
     {"Conv2D": {"out_channels": 2, "kernel_size": 3}},
     "BatchNorm2D",
     {"Residual": {"body": [{"Conv2D": {"out_channels": 2, "kernel_size": 1}}]}},

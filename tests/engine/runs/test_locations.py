@@ -318,7 +318,7 @@ def test_checkpoints_that_are_a_link_are_refused(cut: Run, tmp_path: Path, actio
     (run / "checkpoints").symlink_to(cut.path / "checkpoints")
     kept = below(cut.path)
     store = RunDir.view(run).store
-    actions = {"resume": lambda: resume(run), "look": store.latest}
+    actions: dict[str, Callable[[], object]] = {"resume": lambda: resume(run), "look": store.latest}
     actions["save"] = lambda: store.save(99, {}, {})
     with pytest.raises(CheckpointError, match="checkpoints: it is a symbolic link"):
         actions[action]()

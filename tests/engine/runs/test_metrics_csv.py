@@ -6,6 +6,7 @@ import subprocess
 import sys
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ def run(tmp_path: Path):  # type: ignore[no-untyped-def]
 
 def test_metrics_come_back_exactly(run: RunDir) -> None:
     assert run.read_metrics() == []
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"epoch": 1, "loss": 0.1 + 0.2, "acc": 0, "lr": np.float32(0.1), "extra": 5},
         {"epoch": 2, "loss": math.nan, "acc": math.inf, "val_acc": None, "grad_norm": 1e-300},
     ]

@@ -263,7 +263,7 @@ def test_states_of_another_schedule_are_refused() -> None:
     ("make", "words"),
     [
         (lambda: StepLR(0.1, 0), "step_size must be a whole number of at least 1, got 0"),
-        (lambda: StepLR(0.1, 2.5), "step_size must be a whole number"),
+        (lambda: StepLR(0.1, 2.5), "step_size must be a whole number"),  # type: ignore[arg-type]
         (lambda: StepLR(0.1, 2, gamma=0.0), "gamma must be a finite number above 0"),
         (lambda: MultiStepLR(0.1, [0, 2]), "milestone must be a whole number of at least 1"),
         (lambda: ExponentialLR(0.1, math.nan), "gamma"),

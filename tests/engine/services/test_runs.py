@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,7 @@ def test_find_by_id_by_part_by_path(root: Path, monkeypatch: pytest.MonkeyPatch)
     assert find_run(Path("elsewhere"), ".").path == beta
 
 
-WAYS = {
+WAYS: dict[str, Callable[[Path], str]] = {
     "id": lambda run: run.name,
     "part of the id": lambda run: "bet",
     "folder": str,

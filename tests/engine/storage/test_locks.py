@@ -36,7 +36,8 @@ def test_a_file_that_was_deleted_meanwhile_locks_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "lock"
-    real, calls = locks._try_lock, []
+    real = locks._try_lock
+    calls: list[bool] = []
 
     def deleted_first(file, *, shared: bool = False) -> bool:  # type: ignore[no-untyped-def]
         if not calls:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -46,7 +47,8 @@ def swap_in(name: str, start: int, *, images: bool, labels: bool) -> Callable[[D
     def change(dataset: Dataset) -> Dataset:
         split = getattr(dataset, name)
         swapped = swap(split, *different(split, start), images=images, labels=labels)
-        return replace(dataset, **{name: swapped})
+        changes: dict[str, Any] = {name: swapped}
+        return replace(dataset, **changes)
 
     return change
 

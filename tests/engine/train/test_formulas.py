@@ -38,8 +38,8 @@ def network(dtype: Any = np.float32) -> Sequential:
 def batches_of(n: int, size: int, **options: Any) -> Batches:
     rng = np.random.default_rng(1)
     split = Split(rng.integers(0, 256, (n, 1, 6, 6), dtype=np.uint8), rng.integers(0, 4, n))
-    options = {"seed": SEED, "shuffle": True, "mean": (0.5,), "std": (0.25,)} | options
-    return Batches(split, np.arange(n), size, **options)
+    given: dict[str, Any] = {"seed": SEED, "shuffle": True, "mean": (0.5,), "std": (0.25,)}
+    return Batches(split, np.arange(n), size, **given | options)
 
 
 def target_of(loss: Loss, labels: np.ndarray) -> np.ndarray:

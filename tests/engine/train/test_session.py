@@ -205,7 +205,7 @@ def test_a_hook_of_an_object_alone_sees_every_batch_too(tmp_path: Path) -> None:
     seen: list[int] = []
     callback = Counting()
     callback.on_train_batch_end = lambda batch, logs: seen.append(  # type: ignore[method-assign]
-        callback.run.progress.global_step
+        callback.run.progress.global_step  # type: ignore[attr-defined]
     )
     train(make_config(tmp_path, PLAIN), callback)
     assert seen == list(range(1, 3 * STEPS + 1))

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -194,7 +195,7 @@ def test_a_snapshot_while_paused_is_that_of_the_last_batch(tmp_path: Path) -> No
 
 def test_snapshots_while_it_trains_are_of_one_batch_each(tmp_path: Path) -> None:
     recorder = Recorder()
-    snapshots = []
+    snapshots: list[Snapshot] = []
     with background(make_config(tmp_path, RICH, "train.epochs=5"), recorder) as run:
         run.controls.resume()
         while run.thread.is_alive() and len(snapshots) < 8:
@@ -221,6 +222,8 @@ def test_every_request_is_answered_or_cancelled(tmp_path: Path) -> None:
     asked: list[Future[Snapshot]] = []
 
     class Ask(Callback):
+        controls: Any
+
         def on_train_begin(self) -> None:
             asked.append(self.controls.request_snapshot())
 

@@ -1,4 +1,6 @@
 import copy
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +22,7 @@ from engine.train.snapshot import (
 from engine.train.trainer import Trainer
 from tests.support.small_runs import copy_state, same_arrays
 
-SPECS = [
+SPECS: list[Any] = [
     {"Conv2D": {"out_channels": 4, "kernel_size": 3}},
     "BatchNorm2D",
     {"Residual": {"body": [{"Conv2D": {"out_channels": 4, "kernel_size": 1}}, "ReLU"]}},
@@ -31,7 +33,7 @@ SPECS = [
 
 
 @pytest.fixture
-def trainer() -> Trainer:
+def trainer() -> Iterator[Trainer]:
     model = build(SPECS, (1, 6, 6)).initialise(np.random.default_rng(0))
     with Workers(1) as workers:
         yield Trainer(model, SoftmaxCrossEntropy(), SGD(lr=0.1), seed=0, workers=workers)

@@ -21,7 +21,7 @@ from engine.train.evaluator import Evaluator
 from engine.train.trainer import Trainer
 from tests.support.small_runs import copy_state, same_arrays
 
-BN_NET = [
+BN_NET: list[Any] = [
     {"Conv2D": {"out_channels": 3, "kernel_size": 3}},
     "BatchNorm2D",
     "ReLU",
@@ -32,7 +32,12 @@ BN_NET = [
     {"Dense": {"out_features": 4}},
 ]
 DROPOUT_NET = ["Flatten", {"Dropout": {"p": 0.5}}, {"Dense": {"out_features": 4}}]
-PLAIN_NET = ["Flatten", {"Dense": {"out_features": 6}}, "ReLU", {"Dense": {"out_features": 4}}]
+PLAIN_NET: list[Any] = [
+    "Flatten",
+    {"Dense": {"out_features": 6}},
+    "ReLU",
+    {"Dense": {"out_features": 4}},
+]
 
 
 def make_batches(n: int, **kwargs: Any) -> Batches:

@@ -155,7 +155,7 @@ from tui.cli.main import main
 main(["runs", "list"])
 sys.exit(40 + os.open(os.devnull, os.O_RDONLY))
 """
-    assert terminal.python(code).code >= 43
+    assert int(terminal.python(code).code or 0) >= 43
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")

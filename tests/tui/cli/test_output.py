@@ -3,6 +3,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -36,7 +37,8 @@ def test_json_replaces_text_and_quiet_silences_only_narration(
 
 def test_any_value_is_a_line_of_json(capsys: pytest.CaptureFixture[str]) -> None:
     out = Output(as_json=True)
-    out.json({"loss": float("nan"), 3: np.float32(0.5), "path": Path("a/b"), "shape": (1, 2)})
+    row: dict[Any, Any] = {"loss": float("nan"), 3: np.float32(0.5), "path": Path("a/b")}
+    out.json(row | {"shape": (1, 2)})
     assert capsys.readouterr().out == '{"loss": null, "3": 0.5, "path": "a/b", "shape": [1, 2]}\n'
 
 

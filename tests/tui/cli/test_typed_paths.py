@@ -130,8 +130,16 @@ def test_what_cannot_be_a_file_is_refused_before_anything_is_done(
     assert code_of(DOORS[door](TYPED[case])) in (1, 2)
 
 
-NO_FOLDERS = ("a pipe", "a device", "a circle of links", "a folder in a file", "a long name")
-NO_FOLDERS += ("a locked folder", "a file in a locked folder", "a long name in a folder")
+NO_FOLDERS = (
+    "a pipe",
+    "a device",
+    "a circle of links",
+    "a folder in a file",
+    "a long name",
+    "a locked folder",
+    "a file in a locked folder",
+    "a long name in a folder",
+)
 
 
 @pytest.mark.parametrize("case", NO_FOLDERS)

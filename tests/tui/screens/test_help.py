@@ -46,11 +46,11 @@ async def test_help_has_the_name_of_its_screen_and_lists_keys_that_work(
         rows = [line.split("  ")[1].split() for line in table.splitlines() if line[:2] == "  "]
         listed = {key for row in rows for key in row}
         assert {"f1", "^p"} <= listed
-        for key in keymap.keys_of(where) + keymap.keys_of(keymap.APP):
-            for pressed in key.keys.split(","):
+        for entry in keymap.keys_of(where) + keymap.keys_of(keymap.APP):
+            for pressed in entry.keys.split(","):
                 character = pressed if len(pressed) == 1 else CHARACTERS.get(pressed)
                 typed = focused is not None and focused.check_consume_key(pressed, character)
-                if not key.priority:
+                if not entry.priority:
                     assert (keymap.written(pressed) in listed) != typed, pressed
 
 

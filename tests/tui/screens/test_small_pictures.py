@@ -1,6 +1,7 @@
 """Filters and maps as pictures: which, how large, in which colours."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from tui.screens.inspect.gallery import words_of
 from tui.screens.inspect.histogram import _count, axis_words, distribution, nice
 from tui.widgets.tiles import Tiles, lay_out, shrunk
 
-SPECS = [
+SPECS: list[Any] = [
     {"Conv2D": {"out_channels": 4, "kernel_size": 3}},
     "BatchNorm2D",
     "ReLU",

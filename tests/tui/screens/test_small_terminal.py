@@ -114,7 +114,7 @@ async def test_every_screen_is_usable_after_the_terminal_was_made_smaller(
 ) -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         await _go(pilot, until, place)
-        await pilot.resize_terminal(*SIZES[0])
+        await pilot.resize_terminal(MIN_WIDTH, MIN_HEIGHT)
         await until(pilot, lambda: app.screen.has_class("-very-low"))
         await settled(pilot, until)
         await _check(app, place)

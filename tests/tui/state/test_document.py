@@ -135,7 +135,9 @@ def test_the_workspace_keeps_unsaved_changes(home: Path) -> None:
     workspace = Workspace.opened(home / "configs" / "tiny.yaml")
     workspace.document.set("seed", 3)
     workspace.choose(workspace.paths[0])
-    assert workspace.choose(home / "configs" / "tiny.yaml").config.seed == 3
+    config = workspace.choose(home / "configs" / "tiny.yaml").config
+    assert config is not None
+    assert config.seed == 3
     assert [document.name for document in workspace.dirty] == ["tiny"]
 
 

@@ -15,14 +15,18 @@ def test_what_is_saved_is_there_the_next_time(home: Path) -> None:
     "content", ["", "{", "[]", '{"theme": 3, "other": "x"}', "[" * 100_000, "\x00"]
 )
 def test_a_bad_file_is_ignored(home: Path, content: str) -> None:
-    state_dir().mkdir(parents=True)
-    (state_dir() / "session.json").write_text(content)
+    folder = state_dir()
+    assert folder is not None
+    folder.mkdir(parents=True)
+    (folder / "session.json").write_text(content)
     assert AppSettings.load() == AppSettings()
 
 
 def test_unknown_keys_are_dropped(home: Path) -> None:
-    state_dir().mkdir(parents=True)
-    (state_dir() / "session.json").write_text(json.dumps({"theme": "x", "newer": "y"}))
+    folder = state_dir()
+    assert folder is not None
+    folder.mkdir(parents=True)
+    (folder / "session.json").write_text(json.dumps({"theme": "x", "newer": "y"}))
     assert AppSettings.load().theme == "x"
 
 
@@ -35,4 +39,6 @@ def test_a_folder_that_cannot_be_written_is_no_trouble(home: Path) -> None:
 def test_a_relative_state_folder_is_not_used(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", "relative")
     monkeypatch.delenv("LOCALAPPDATA", raising=False)
-    assert state_dir().is_absolute()
+    folder = state_dir()
+    assert folder is not None
+    assert folder.is_absolute()

@@ -48,15 +48,16 @@ class TableApp(App[None]):
 
 
 async def test_the_cursor_stays_on_its_row_whatever_comes_before_it() -> None:
-    async with TableApp().run_test(size=(40, 10)) as pilot:
-        table = pilot.app.fill("a", "b", "c")
+    app = TableApp()
+    async with app.run_test(size=(40, 10)) as pilot:
+        table = app.fill("a", "b", "c")
         await pilot.press("down")
         assert table.key == "b"
-        pilot.app.fill("z", "a", "b")
+        app.fill("z", "a", "b")
         assert table.key == "b"
-        pilot.app.fill("z")
+        app.fill("z")
         assert table.key == "z"
-        pilot.app.fill()
+        app.fill()
         assert table.key is None
         await pilot.press("down", "enter")
         assert table.key is None

@@ -5,6 +5,7 @@ import os
 import signal
 import stat
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -53,7 +54,7 @@ def test_export_ends_at_a_signal_before_it_writes(
 ) -> None:
     real = service.load_model
 
-    def load(*args: object, **kwargs: object) -> object:
+    def load(*args: Any, **kwargs: Any) -> object:
         os.kill(os.getpid(), signal.SIGHUP)
         return real(*args, **kwargs)
 

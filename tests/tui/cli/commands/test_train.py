@@ -8,11 +8,13 @@ import re
 import shutil
 import signal
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import pytest
 
 from engine.data import DATASETS
+from engine.data.mnist_mini import MNIST_MINI
 from engine.resources import shipped
 from engine.services.signals import Interrupted
 from engine.train import loop, session
@@ -115,7 +117,7 @@ def test_a_broken_file_that_was_passed_over_is_said(
     broken = copy / "train-labels-idx1-ubyte.gz"
     (copy / "train-labels.idx1-ubyte").write_bytes(gzip.decompress(broken.read_bytes()))
     broken.write_bytes(broken.read_bytes()[:100])
-    info = dataclasses.replace(DATASETS["mnist_mini"], folders=(str(copy),))
+    info = dataclasses.replace(MNIST_MINI, folders=(str(copy),))
     monkeypatch.setitem(DATASETS, "mnist_mini", info)
     spoken = speak(capsys)
     code = {
@@ -170,7 +172,7 @@ def test_a_signal_while_loading_runs_nothing(
 ) -> None:
     real = session.factory.data.load
 
-    def load(*args: object, **kwargs: object) -> object:
+    def load(*args: Any, **kwargs: Any) -> object:
         os.kill(os.getpid(), signal.SIGTERM)
         return real(*args, **kwargs)
 

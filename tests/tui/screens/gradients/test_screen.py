@@ -206,7 +206,7 @@ async def test_quitting_does_not_wait_for_a_check(
 
 
 def row(**changes: Any) -> Row:
-    plain = {
+    plain: dict[str, Any] = {
         "layer": "3", "kind": "Conv2D", "tensor": "weight", "shape": (4, 1, 3, 3), "entries": 36,
         "checked": 36, "kinks": 0, "error": 2e-9, "index": (0, 0, 1, 2), "analytic": -0.25,
         "numeric": -0.25, "verdict": "ok",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from textual.content import Content
+from textual.pilot import Pilot
 from textual.widgets import Static
 
 from engine.inspection.health import Health
@@ -38,11 +39,11 @@ def test_no_riddle_is_shown(riddle: str) -> None:
                 )
 
 
-async def inspecting(app: CnnApp, pilot: object, until: Until) -> InspectScreen:
-    await pilot.press("3")  # type: ignore[attr-defined]
+async def inspecting(app: CnnApp, pilot: Pilot, until: Until) -> InspectScreen:
+    await pilot.press("3")
     screen = await on_screen(pilot, InspectScreen)
     table = screen.query_one(LayerTable)
-    await until(pilot, lambda: screen.inspector.inspection and table.has_focus and not app.jobs)  # type: ignore[arg-type]
+    await until(pilot, lambda: screen.inspector.inspection and table.has_focus and not app.jobs)
     return screen
 
 

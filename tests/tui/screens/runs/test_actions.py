@@ -23,8 +23,8 @@ async def test_enter_says_what_can_be_done(make_app: MakeApp, runs: Path, until:
         screen = await opened(app, pilot, until)
         await go_to(screen, runs / CUT, pilot, until)
         await tap(pilot, "enter")
-        await on_screen(pilot, Choose)
-        actions = [key for key, _, _ in app.screen._options]
+        chooser = await on_screen(pilot, Choose)
+        actions = [key for key, _, _ in chooser._options]
         assert actions == ["inspect", "evaluate", "gradients", "resume", "export", "delete"]
         await pilot.press("enter")
         await on_screen(pilot, InspectScreen)

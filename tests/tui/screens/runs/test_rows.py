@@ -3,6 +3,7 @@
 import math
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -49,7 +50,7 @@ def test_numbers_come_from_the_record() -> None:
         {"epochs": "\x1b[31m9", "dataset": "[b]x[/b]\u202e", "seed": {"a": 1}, "parameters": "x"},
     ],
 )
-def test_odd_records_are_shown_as_far_as_they_go(record: dict[str, object]) -> None:
+def test_odd_records_are_shown_as_far_as_they_go(record: dict[str, Any]) -> None:
     row = words(run_rows.run_row(info(**record), ""))
     assert len(row) == len(run_rows.COLUMNS)
     text = " ".join(row) + run_rows.facts(info(**record), None).plain

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -145,7 +146,7 @@ async def test_a_learning_rate_set_by_hand_is_a_difference(
 
 
 async def test_a_run_under_way_is_followed(make_app: MakeApp, home: Path, until: Until) -> None:
-    nothing = {"epochs": None, "best": None, "test": None, "seconds": None}
+    nothing: dict[str, Any] = {"epochs": None, "best": None, "test": None, "seconds": None}
     run = make_run(
         home / "runs", ONE, status="running", accuracies=(0.5, 0.25), weights=False, **nothing
     )
