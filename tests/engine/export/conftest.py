@@ -5,9 +5,9 @@ import pytest
 
 from engine.export import Architecture
 from engine.layers import Sequential
-from engine.models import build
+from engine.models import LayerSpec, build
 
-SPECS = [
+SPECS: list[LayerSpec] = [
     {"Conv2D": {"out_channels": 2, "kernel_size": [3, 1], "padding": "same"}},
     "BatchNorm2D",
     {"Residual": {"body": [{"Conv2D": {"out_channels": 2, "kernel_size": 1}}]}},
