@@ -93,6 +93,7 @@ def test_any_text_to_edit(text: str, path: str) -> None:
         assert isinstance(remove_value(text, path), str)
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize(
     "text",
     [

@@ -44,7 +44,14 @@ def checkpoints(run: Path) -> list[str]:
 # -- signals ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("number", EXIT_CODES, ids=lambda number: number.name)
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGTERM,
+        *(pytest.param(one, marks=pytest.mark.proof) for one in (signal.SIGINT, signal.SIGHUP)),
+    ],
+    ids=lambda number: number.name,
+)
 def test_a_signal_saves_and_resume_finishes_with_the_same_bits(
     terminal: Terminal, whole: Path, number: signal.Signals
 ) -> None:

@@ -14,6 +14,7 @@ from tests.support.patience import wait_until
 if sys.platform == "win32":
     pytest.skip("signals of POSIX", allow_module_level=True)
 
+pytestmark = pytest.mark.proof
 THREE = [*SMALL, "--set", "train.epochs=3", "--set", "train.checkpoint_every.steps=1"]
 
 

@@ -54,6 +54,7 @@ async def test_the_chosen_row_stays_in_view_when_the_terminal_changes(
             assert form.content_region.contains_region(form.field.region), (width, height)
 
 
+@pytest.mark.proof
 async def test_every_row_can_be_reached_and_seen_where_it_is_small(make_app: MakeApp) -> None:
     async with make_app().run_test(size=(60, 16)) as pilot:
         form = await to_row(pilot, "name")
