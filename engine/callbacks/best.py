@@ -8,7 +8,8 @@ from typing import Any
 from pydantic import ConfigDict, Field
 
 from engine import path_templates
-from engine.callbacks.callback import Array, Callback, CallbackOptions, Logs, register
+from engine.arrays import Array
+from engine.callbacks.callback import Callback, CallbackOptions, Logs, register
 from engine.errors import ConfigError
 from engine.options import Mode, Monitor, OutputFiles, maximises
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine.config.errors import Finding, KeyPath, printable, shown
+from engine.config.errors import Finding, KeyPath, shown
 from engine.config.schema import Config
 from engine.data import DATASETS
 from engine.errors import SpecError
@@ -21,6 +21,7 @@ from engine.models.memory import (
 from engine.optim import OPTIMIZERS
 from engine.optim.optimizer import parameters_of
 from engine.paths import real_path
+from engine.sanitize import printable
 from engine.schedulers import SCHEDULERS
 
 LONGEST_REASON = 400

@@ -11,11 +11,12 @@ from typing import Any, BinaryIO
 
 from engine.config import overrides as command_line
 from engine.config.cross_checks import check, check_layers
-from engine.config.errors import ConfigProblems, KeyPath, Mark, Problem, printable, shown
+from engine.config.errors import ConfigProblems, KeyPath, Mark, Problem, shown
 from engine.config.schema import Config
 from engine.config.validation import SCHEDULER, validate
 from engine.config.yaml_reader import MAX_BYTES, Document, read
 from engine.data import DATASETS
+from engine.sanitize import printable
 
 _MARK = "\ufeff"
 """What some editors put before the text of a file in UTF-8: a byte order mark."""

@@ -12,10 +12,10 @@ from engine.config.errors import (
     Problem,
     dotted,
     parse_path,
-    printable,
     shown,
 )
 from engine.config.yaml_reader import INVISIBLE_KEY, Document, Place, read
+from engine.sanitize import printable
 
 
 def apply(document: Document, overrides: Sequence[str]) -> None:

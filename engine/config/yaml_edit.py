@@ -15,13 +15,13 @@ from engine.config.errors import (
     KeyPath,
     dotted,
     parse_path,
-    printable,
     shown,
     value_at,
 )
 from engine.config.fields import section_at
 from engine.config.yaml_reader import read
 from engine.errors import ConfigError
+from engine.sanitize import printable
 
 
 def set_value(text: str, path: str, value: Any) -> str:

@@ -19,9 +19,9 @@ from engine.config.errors import (
     KeyPath,
     Mark,
     Problem,
-    printable,
     value_at,
 )
+from engine.sanitize import printable
 
 MAX_BYTES = 64 * 1024
 INVISIBLE_KEY = "unknown key, with invisible characters in it"

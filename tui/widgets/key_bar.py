@@ -1,5 +1,7 @@
 """The bottom line: the most useful keys here, dim where they cannot be used now."""
 
+from typing import Any
+
 from textual.screen import Screen
 
 from tui import keymap
@@ -24,7 +26,7 @@ class KeyBar(Line):
     def on_resize(self) -> None:
         self.update()
 
-    def _changed(self, screen: Screen) -> None:
+    def _changed(self, screen: Screen[Any]) -> None:
         self.update()
 
     def update(self) -> None:

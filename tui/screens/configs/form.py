@@ -16,6 +16,7 @@ from textual.visual import Visual
 from textual.widget import Widget
 from textual.widgets import Static
 
+from engine.config import value_at
 from engine.errors import ConfigError
 from tui import text
 from tui.screens.configs import form_rows
@@ -164,7 +165,7 @@ class Form(VerticalScroll, can_focus=False, inherit_bindings=False):
 
     def choice(self, row: FormRow, active: bool = False) -> Content:
         """All options side by side where there is room, else the chosen one between arrows."""
-        explicit = row.switch or form_rows.value_at(self._document.values, row.path) is not None
+        explicit = row.switch or value_at(self._document.values, row.path) is not None
         chosen = "bold $accent" if explicit else "$foreground"
         chosen = "bold $text on $primary-muted" if active else chosen
         value = form_rows.shown(self._document, row)
