@@ -1,0 +1,1 @@
+"""What writes parts of the pages: the table of keys, and the pictures."""

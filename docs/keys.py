@@ -32,6 +32,7 @@ def written(page: str) -> str:
 
 
 def main() -> None:
+    """Write the page."""
     PAGE.write_text(written(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
     print("docs/keys.md is up to date", file=sys.stderr)
 

@@ -45,6 +45,7 @@ THREE = ((6, 8), (4, 12), (5, 17), (9, 17), (12, 12), (15, 18), (20, 17), (22, 1
 
 
 def main() -> None:
+    """Train what is shown, and take all pictures."""
     TARGET.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)

@@ -28,7 +28,7 @@ Warn = Callable[[str], None]
 
 
 def ignore_warning(text: str) -> None:
-    pass
+    """Do nothing."""
 
 
 PICKLED = "made of pickles, which can run code, and is not read"

@@ -138,18 +138,21 @@ def register(name: str) -> Callable[[type[Schedule]], type[Schedule]]:
 
 
 def positive(name: str, value: float) -> float:
+    """A finite number above 0; a ValueError names the argument otherwise."""
     if not (math.isfinite(value) and value > 0):
         raise ValueError(f"{name} must be a finite number above 0, got {value}")
     return float(value)
 
 
 def at_least_zero(name: str, value: float) -> float:
+    """A finite number of at least 0; a ValueError names the argument otherwise."""
     if not (math.isfinite(value) and value >= 0):
         raise ValueError(f"{name} must be a finite number of at least 0, got {value}")
     return float(value)
 
 
 def count(name: str, value: int, least: int) -> int:
+    """A whole number of at least ``least``; a ValueError names the argument otherwise."""
     if not isinstance(value, int) or value < least:
         raise ValueError(f"{name} must be a whole number of at least {least}, got {value}")
     return value

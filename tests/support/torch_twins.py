@@ -45,7 +45,7 @@ class GlobalAverage(nn.Module):
 
 
 class SameConv(nn.Module):
-    """ "same" for any stride and kernel, which PyTorch refuses or warns of: zeros around first."""
+    """A convolution padded with zeros first, as PyTorch refuses "same" for some strides."""
 
     def __init__(self, layer: Any) -> None:
         super().__init__()

@@ -104,6 +104,5 @@ def slow_app(home: Path, make_app: Callable[..., CnnApp]) -> CnnApp:
 
 @pytest.fixture
 def until() -> Until:
-    """``await until(pilot, condition)``: wait for it."""
-
+    """The wait for a condition: give it the pilot and a function."""
     return app_pilot.until

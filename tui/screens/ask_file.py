@@ -40,7 +40,6 @@ def ask_file(
         replaced: the files that writing would replace; raises an ``EngineError`` where it cannot.
         then: writes it.
     """
-
     there: Sequence[Path] = ()
 
     def check(answer: str) -> Path:

@@ -11,7 +11,7 @@ MARK = "\ufeff"
 
 
 def plain(raw: str) -> str:
-    """The text of a file, every line ended by ``\\n``, without a byte order mark."""
+    r"""The text of a file, every line ended by ``\n``, without a byte order mark."""
     lines = raw.removeprefix(MARK).splitlines(keepends=True)
     return "".join(line if _end(line) in ("", "\n") else f"{_bare(line)}\n" for line in lines)
 
