@@ -4,6 +4,7 @@ import pytest
 
 from engine import callbacks, optim, schedulers
 from engine.config import ConfigProblems, loads
+from engine.data import DATASETS
 from engine.errors import ConfigError
 from tests.support.config_text import BASE, EXAMPLE, problems_of
 
@@ -238,8 +239,7 @@ def test_keys_that_do_not_fit_each_other(text: str, expected: str) -> None:
 
 def test_no_data_set() -> None:
     assert problems_of("model: mlp\n") == [
-        "mnist.yaml:1:1: dataset: missing; "
-        "expected one of mnist_mini, mnist, fashion_mnist, cifar10"
+        f"mnist.yaml:1:1: dataset: missing; expected one of {', '.join(DATASETS)}"
     ]
 
 
