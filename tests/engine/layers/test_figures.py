@@ -173,6 +173,16 @@ def test_a_channel_is_dead_where_no_sample_and_no_pixel_of_it_is_above_zero() ->
     assert type(layer.dead_share()) is float
 
 
+def test_windows_are_those_of_the_arguments() -> None:
+    pool = AvgPool2D((3, 2), (2, 1), (1, 0))
+    assert pool.window.kernel == (3, 2)
+    assert pool.window.stride == (2, 1)
+    assert pool.window.pads == ((1, 1), (0, 0))
+    assert MaxPool2D((3, 2)).window.stride == (3, 2)
+    conv = Conv2D(2, 2, (3, 2), (2, 1), (1, 0), (1, 3))
+    assert (conv.window.stride, conv.window.dilation) == ((2, 1), (1, 3))
+
+
 def test_a_kernel_that_is_too_large_is_named_height_first() -> None:
     with pytest.raises(ArgumentError, match="got 300x400"):
         MaxPool2D((300, 400))
