@@ -44,6 +44,7 @@ class RunsStore:
         self._reading: set[Path] = set()
         self._stale: set[Path] = set()
         self._listing = False
+        self._changed_meanwhile = False
         self._due = 0.0
         self._version = -1
 
@@ -57,7 +58,8 @@ class RunsStore:
         version = self._app.training.version
         under_way = any(info.status == "running" for info in self.known)
         news = under_way or version != self._version
-        if self.runs is None or (news and time.monotonic() > self._due):
+        due = self.runs is None or (news and time.monotonic() > self._due)
+        if due and not self._listing:
             self._version = version
             self.refresh()
 
@@ -66,8 +68,9 @@ class RunsStore:
         self._due, self._version = 0.0, -1
 
     def refresh(self) -> None:
-        """List the runs, in a job."""
+        """List the runs, in a job; anew after one that may have read before the last change."""
         if self._listing:
+            self._changed_meanwhile = True
             return
         self._listing = True
         root = self._app.choice.runs_root
@@ -91,11 +94,18 @@ class RunsStore:
         self._listing, self.runs, self.problem = False, runs, ""
         self._due = time.monotonic() + _AGAIN
         self._notify()
+        self._list_anew_if_changed()
 
     def _unlisted(self, error: Exception) -> None:
         self._listing, self.runs, self.problem = False, [], str(error)
         self._due = float("inf")
         self._notify()
+        self._list_anew_if_changed()
+
+    def _list_anew_if_changed(self) -> None:
+        if self._changed_meanwhile:
+            self._changed_meanwhile = False
+            self.refresh()
 
     def look_at(self, runs: Sequence[RunInfo]) -> None:
         """Read the details of runs that are not known yet, one in a job."""

@@ -1,13 +1,17 @@
 """Runs: resumed, exported and deleted."""
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 from textual.widgets import Input, Static
 
 from engine.runs.directory import RunDir
+from engine.runs.listing import RunInfo, list_runs
 from tests.support.app_pilot import Until, on_screen, tap
+from tests.support.patience import PATIENCE
 from tests.support.run_makers import CONV
 from tests.support.runs_screen import BAD, CUT, ONE, column, go_to, line, opened
 from tui.app import CnnApp
@@ -112,6 +116,33 @@ async def test_deleting_asks_and_forgets(make_app: MakeApp, runs: Path, until: U
             await until(pilot, lambda run=run: not (runs / run).exists())
             await until(pilot, lambda run=run: f"deleted {run}" in line(screen))
         await until(pilot, lambda: column(screen, 1) == ["cut", "two"])
+
+
+async def test_a_run_that_is_deleted_while_the_runs_are_read_is_not_listed_again(
+    make_app: MakeApp, runs: Path, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    was_read, may_answer = threading.Event(), threading.Event()
+
+    def read_before(root: Path) -> list[RunInfo]:
+        found = list_runs(root)
+        was_read.set()
+        may_answer.wait(PATIENCE)
+        return found
+
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await opened(app, pilot, until)
+        await go_to(screen, runs / ONE, pilot, until)
+        with monkeypatch.context() as patch:
+            patch.setattr("tui.state.runs_store.list_runs", read_before)
+            screen.store.refresh()
+            await until(pilot, was_read.is_set)
+        await tap(pilot, "D")
+        await on_screen(pilot, Confirm)
+        await tap(pilot, "y")
+        await until(pilot, lambda: f"deleted {ONE}" in line(screen))
+        may_answer.set()
+        await until(pilot, lambda: "one" not in column(screen, 1))
 
 
 async def test_a_run_that_somebody_holds_is_not_deleted(
