@@ -14,6 +14,7 @@ from engine import paths
 from engine.services.resume import resume_command
 from tests.support.app_pilot import Until
 from tests.support.privileges import ordinary_user
+from tests.support.proofs import rest_as_proofs
 from tests.support.typed_paths import TYPED, litter, unlock
 from tui import launch
 from tui.app import CnnApp
@@ -155,7 +156,7 @@ def test_the_copied_command_opens_the_config(name: str, home: Path) -> None:
         assert os.path.samefile(typed_path(options.config), path)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", rest_as_proofs(NAMES))
 async def test_a_config_of_any_name_can_be_copied_and_saved(
     name: str, make_app: MakeApp, home: Path, until: Until
 ) -> None:

@@ -102,6 +102,7 @@ def judged(words: str) -> Config | None:
         return None
 
 
+@pytest.mark.proof
 @settings(max_examples=300, deadline=None)
 @given(text())
 def test_any_size_is_judged(words: str) -> None:

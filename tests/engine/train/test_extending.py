@@ -13,6 +13,7 @@ from engine.train import extending
 from engine.train.factory import config_of
 from engine.train.loop import Loop
 from engine.train.session import TrainingSession
+from tests.support.proofs import rest_as_proofs
 from tests.support.small_runs import (
     PLAIN,
     RICH,
@@ -43,7 +44,7 @@ def make(folder: Path, text: str, *overrides: str, stop: Stop | None = None) -> 
     return train(make_config(folder, text, *overrides), stop=stop)
 
 
-@pytest.mark.parametrize("moment", [None, (1, 1), "validating", "testing"])
+@pytest.mark.parametrize("moment", rest_as_proofs([None, (1, 1), "validating", "testing"]))
 @pytest.mark.parametrize("text", NETWORKS.values(), ids=NETWORKS)
 def test_a_run_that_is_made_longer_is_one_that_was_as_long_from_the_start(
     tmp_path: Path, text: str, moment: str | tuple[int, int] | None

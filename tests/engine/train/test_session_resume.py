@@ -18,6 +18,7 @@ from engine.runs.directory import RunDir
 from engine.train import evaluator
 from engine.train.factory import config_of as config_in
 from engine.train.session import TrainingSession
+from tests.support.proofs import rest_as_proofs
 from tests.support.small_runs import (
     PLAIN,
     RICH,
@@ -93,7 +94,7 @@ def assert_same(run: Run, expected: Run) -> None:
 
 
 @pytest.mark.parametrize(("moment", "nth"), MOMENTS, ids=str)
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", rest_as_proofs(KINDS))
 def test_stopped_and_resumed_is_the_same_run(
     tmp_path: Path, whole: dict[str, Run], kind: str, moment: Moment, nth: int
 ) -> None:

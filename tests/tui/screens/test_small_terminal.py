@@ -17,6 +17,7 @@ from engine.errors import ConfigError
 from tests.support.app_pilot import Until, seen, settled
 from tests.support.fakes import train_to
 from tests.support.patience import PATIENCE
+from tests.support.proofs import rest_as_proofs
 from tests.support.run_makers import make_run
 from tests.tui.screens.evaluate.test_screen import measurement
 from tui import keymap
@@ -108,7 +109,7 @@ async def test_every_screen_is_usable(
         await _check(app, place)
 
 
-@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.name)
+@pytest.mark.parametrize("place", rest_as_proofs(PLACES), ids=lambda place: place.name)
 async def test_every_screen_is_usable_after_the_terminal_was_made_smaller(
     app: CnnApp, until: Until, place: Place
 ) -> None:

@@ -13,6 +13,7 @@ from textual.widgets import Input, Static
 
 from tests.support.app_pilot import Until, on_screen
 from tests.support.privileges import ordinary_user
+from tests.support.proofs import rest_as_proofs
 from tests.support.run_makers import make_run
 from tests.support.typed_paths import TYPED, litter, unlock
 from tui.app import CnnApp
@@ -75,7 +76,7 @@ def all_files(folder: Path) -> list[str]:
     return sorted(str(path) for path in folder.rglob("*") if "state" not in path.parts)
 
 
-@pytest.mark.parametrize("dialog", DIALOGS)
+@pytest.mark.parametrize("dialog", rest_as_proofs(DIALOGS))
 async def test_whatever_is_typed_the_dialog_says_what_is_wrong_with_it(
     dialog: str, make_app: MakeApp, folder: Path, until: Until
 ) -> None:
@@ -115,7 +116,7 @@ async def test_no_answer_writes_nothing(
     ("typed", "written"),
     [("~/x", "me/x"), ("./~/x", "~/x"), ("new folder/x", "new folder/x"), ("{x}", "{x}")],
 )
-@pytest.mark.parametrize("dialog", DIALOGS)
+@pytest.mark.parametrize("dialog", rest_as_proofs(DIALOGS))
 async def test_what_can_be_written_is_written_there(
     dialog: str, typed: str, written: str, make_app: MakeApp, folder: Path, until: Until
 ) -> None:

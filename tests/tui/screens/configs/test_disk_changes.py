@@ -12,6 +12,7 @@ from engine.config import load
 from engine.errors import ConfigError
 from tests.support import TINY_CONFIG
 from tests.support.app_pilot import Until, on_screen
+from tests.support.proofs import rest_as_proofs
 from tui.app import CnnApp
 from tui.cli import main as command_line
 from tui.screens.configs.config_list import ConfigList
@@ -265,7 +266,7 @@ async def test_the_app_shows_and_trains_what_is_in_the_file(
         assert [line.split() for line in lines if " tiny " in line] == [["tiny", "✗"]]
 
 
-@pytest.mark.parametrize("key", ["r", "w", "y", "v", "nothing"])
+@pytest.mark.parametrize("key", rest_as_proofs(["r", "w", "y", "v", "nothing"]))
 @pytest.mark.parametrize("answer", ["y", "n", "escape", "enter"])
 async def test_a_change_on_both_sides_is_asked_about(
     make_app: MakeApp,

@@ -8,6 +8,7 @@ from textual.widgets import Static
 
 from tests.support.app_pilot import burst, until
 from tests.support.form_support import all_rows_on, document_of, to_row
+from tests.support.proofs import rest_as_proofs
 from tui.app import CnnApp
 from tui.screens.configs import form_rows
 from tui.screens.configs.form import Form
@@ -41,7 +42,9 @@ async def test_the_caret_and_the_text_before_it_stay_in_view(
         assert field.cursor_screen_offset.x == field.region.x
 
 
-@pytest.mark.parametrize("path", ["name", "train.epochs", "train.optimizer", "reports_dir"])
+@pytest.mark.parametrize(
+    "path", rest_as_proofs(["name", "train.epochs", "train.optimizer", "reports_dir"])
+)
 async def test_the_chosen_row_stays_in_view_when_the_terminal_changes(
     make_app: MakeApp, path: str
 ) -> None:

@@ -10,6 +10,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
 from tests.support.app_pilot import Until, on_screen, tap
+from tests.support.proofs import rest_as_proofs
 from tui.app import CnnApp
 from tui.screens.configs.config_list import ConfigList
 from tui.screens.configs.copied import Copied, broken
@@ -256,7 +257,7 @@ def _suspendable(app: CnnApp, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(app, "suspend", nullcontext)
 
 
-@pytest.mark.parametrize("size", [(60, 16), (80, 24), (120, 40), (200, 60)])
+@pytest.mark.parametrize("size", rest_as_proofs([(60, 16), (80, 24), (120, 40), (200, 60)]))
 async def test_all_sizes(make_app: MakeApp, size: tuple[int, int]) -> None:
     app = make_app()
     async with app.run_test(size=size) as pilot:
