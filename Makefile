@@ -6,8 +6,8 @@ BIN := $(dir $(PYTHON))
 
 check: lint types test  ## everything that must hold before a commit; .ci/run does more
 
-test:  ## the tests, in four processes
-	$(PYTHON) -m pytest -n 4
+test:  ## the tests, in three processes
+	$(PYTHON) -m pytest -n 3
 
 lint:  ## style, format, and which room may import which
 	$(PYTHON) -m ruff check .

@@ -80,7 +80,7 @@ def test_the_config_that_the_app_is_to_open(
     assert "".join(said).count("\n") == 1
 
 
-@pytest.mark.parametrize("case", TYPED)
+@pytest.mark.parametrize("case", rest_as_proofs(TYPED))
 async def test_the_app_opens_whatever_the_config_of_the_last_session_was(
     case: str, folder: Path
 ) -> None:

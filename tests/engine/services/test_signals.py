@@ -11,6 +11,7 @@ import pytest
 from engine.errors import Cancelled
 from engine.services.signals import Interrupted, Signals
 from tests.support.patience import PATIENCE
+from tests.support.proofs import rest_as_proofs
 
 NUMBERS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
@@ -90,7 +91,7 @@ HANGS = {
 }
 
 
-@pytest.mark.parametrize("number", NUMBERS, ids=lambda number: number.name)
+@pytest.mark.parametrize("number", rest_as_proofs(NUMBERS), ids=lambda number: number.name)
 @pytest.mark.parametrize("hang", HANGS)
 def test_what_does_not_end_after_a_signal_is_ended(hang: str, number: signal.Signals) -> None:
     code = f"""

@@ -86,7 +86,7 @@ def test_a_run_that_stopped_early_goes_on_with_more_patience(tmp_path: Path) -> 
     assert longer.history == whole.history
 
 
-@pytest.mark.parametrize("moment", ["config", "record", "training"])
+@pytest.mark.parametrize("moment", rest_as_proofs(["config", "record", "training"]))
 @pytest.mark.parametrize(
     ("text", "change"),
     [

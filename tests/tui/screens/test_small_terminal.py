@@ -207,7 +207,7 @@ def test_every_dialog_has_its_place_here() -> None:
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
-@pytest.mark.parametrize("name", DIALOGS)
+@pytest.mark.parametrize("name", rest_as_proofs(DIALOGS))
 async def test_every_dialog_is_usable(
     app: CnnApp, until: Until, name: str, size: tuple[int, int]
 ) -> None:

@@ -99,7 +99,7 @@ async def test_whatever_is_typed_the_dialog_says_what_is_wrong_with_it(
 
 
 @pytest.mark.parametrize("case", sorted(NO_ANSWER))
-@pytest.mark.parametrize("dialog", DIALOGS)
+@pytest.mark.parametrize("dialog", rest_as_proofs(DIALOGS))
 async def test_no_answer_writes_nothing(
     dialog: str, case: str, make_app: MakeApp, folder: Path, until: Until
 ) -> None:

@@ -9,6 +9,7 @@ from engine.errors import CheckpointError, ConfigError
 from engine.runs.listing import delete_run
 from engine.train.weights import list_weights
 from tests.support.app_pilot import Until, settled
+from tests.support.proofs import rest_as_proofs
 from tests.support.run_makers import make_run
 from tui import keymap
 from tui.app import CnnApp
@@ -66,7 +67,7 @@ async def test_the_chosen_config_is_followed_until_something_is_chosen(
         assert app.choice.current == of_config(app.workspace)
 
 
-@pytest.mark.parametrize("status", ["finished", "stopped", "diverged"])
+@pytest.mark.parametrize("status", rest_as_proofs(["finished", "stopped", "diverged"]))
 async def test_after_a_restart_every_screen_is_about_the_newest_run(
     make_app: Callable[..., CnnApp], home: Path, until: Until, status: str
 ) -> None:

@@ -10,6 +10,7 @@ from textual.widgets import Input
 
 from tests.support.app_pilot import Until, burst
 from tests.support.form_support import move_to
+from tests.support.proofs import rest_as_proofs
 from tui.app import CnnApp
 from tui.screens.configs.form import Form
 from tui.screens.dialogs import AskPath
@@ -64,7 +65,7 @@ async def test_keys_without_a_pause_take_effect_in_their_order(
         assert field.value == "gf"
 
 
-@pytest.mark.parametrize("where", FIELDS)
+@pytest.mark.parametrize("where", rest_as_proofs(FIELDS))
 @pytest.mark.parametrize(
     "pasted", ["ab\rcd", "ab\ncd", "ab\r\ncd", "\r\nab\r", "ab\x0bc", "a\x1bb"]
 )

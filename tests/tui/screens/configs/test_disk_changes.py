@@ -161,7 +161,7 @@ CONTENTS = {
 }
 
 
-@pytest.mark.parametrize("content", CONTENTS.values(), ids=CONTENTS)
+@pytest.mark.parametrize("content", rest_as_proofs(CONTENTS.values()), ids=CONTENTS)
 async def test_a_config_that_is_only_looked_at_is_not_changed(
     make_app: MakeApp, tiny: Path, until: Until, content: bytes
 ) -> None:

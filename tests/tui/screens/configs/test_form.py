@@ -8,6 +8,7 @@ from textual import events
 
 from tests.support.app_pilot import Until, burst, on_screen
 from tests.support.form_support import all_rows_on, document_of, to_row
+from tests.support.proofs import rest_as_proofs
 from tui.app import CnnApp
 from tui.screens.configs import form_rows
 from tui.screens.configs.screen import ConfigsScreen
@@ -26,7 +27,7 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 # -- keys arrive ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("gap", [0.0, 0.001, 0.005, 0.02])
+@pytest.mark.parametrize("gap", rest_as_proofs([0.0, 0.001, 0.005, 0.02]))
 async def test_digits_arrive_however_fast_they_are_typed(make_app: MakeApp, gap: float) -> None:
     async with make_app().run_test(size=(120, 40)) as pilot:
         form = await to_row(pilot, "seed")
@@ -203,7 +204,9 @@ async def test_form_and_yaml_never_write_back_an_older_text(make_app: MakeApp) -
         assert document.version == versions
 
 
-@pytest.mark.parametrize("typed", ["null", "~", "#5", "0x10", "1e", "-", "[1, 2", "a: b", "'"])
+@pytest.mark.parametrize(
+    "typed", rest_as_proofs(["null", "~", "#5", "0x10", "1e", "-", "[1, 2", "a: b", "'"])
+)
 async def test_no_text_is_changed_while_it_is_typed(make_app: MakeApp, typed: str) -> None:
     async with make_app().run_test(size=(120, 40)) as pilot:
         form = await to_row(pilot, "train.clip_norm")

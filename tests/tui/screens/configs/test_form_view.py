@@ -85,7 +85,7 @@ async def test_a_row_that_was_scrolled_away_is_back_when_it_is_changed(make_app:
             await until(pilot, in_view)
 
 
-@pytest.mark.parametrize("size", [(60, 16), (100, 30), (120, 40)])
+@pytest.mark.parametrize("size", rest_as_proofs([(60, 16), (100, 30), (120, 40)]))
 async def test_nothing_covers_the_word_for_what_is_wrong(
     make_app: MakeApp, size: tuple[int, int]
 ) -> None:
@@ -114,7 +114,8 @@ async def test_what_is_wrong_is_marked_beside_its_row(make_app: MakeApp) -> None
 
 
 @pytest.mark.parametrize(
-    "text", ["train: {lr: ", "- a\n", "just words\n", "a: b: c\n", "\tseed: 1\n"]
+    "text",
+    rest_as_proofs(["train: {lr: ", "- a\n", "just words\n", "a: b: c\n", "\tseed: 1\n"]),
 )
 async def test_the_form_says_that_the_yaml_cannot_be_read_instead_of_showing_values(
     make_app: MakeApp, text: str

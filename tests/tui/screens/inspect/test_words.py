@@ -13,6 +13,7 @@ from textual.widgets import Static
 from engine.inspection.health import Health
 from engine.layers import LAYERS
 from tests.support.app_pilot import Until, on_screen, seen, settled
+from tests.support.proofs import rest_as_proofs
 from tests.support.run_makers import CONV
 from tui.app import CnnApp
 from tui.screens.configs.overview import Overview
@@ -75,7 +76,7 @@ async def test_inspect_explains_the_chosen_layer(
             await pilot.press("down")
 
 
-@pytest.mark.parametrize("width", [60, 80, 120])
+@pytest.mark.parametrize("width", rest_as_proofs([60, 80, 120]))
 async def test_advice_is_shown_whole_and_a_key_goes_to_each_flagged_layer(
     make_app: MakeApp, home: Path, until: Until, width: int
 ) -> None:

@@ -13,6 +13,7 @@ from textual.widgets import Input
 from engine.runs.metrics_csv import append
 from engine.storage.locks import Lock
 from tests.support.app_pilot import Until, on_screen, tap, write_slow
+from tests.support.proofs import rest_as_proofs
 from tests.support.run_makers import make_run
 from tests.support.runs_screen import ONE, TWO, column, facts, go_to, opened
 from tui.app import CnnApp
@@ -91,7 +92,7 @@ async def test_marked_runs_are_compared(make_app: MakeApp, runs: Path, until: Un
         assert screen.store.marked == {}
 
 
-@pytest.mark.parametrize("keys", ["dd", "zz", "dzzd", "d escape", "resize"])
+@pytest.mark.parametrize("keys", rest_as_proofs(["dzzd", "dd", "zz", "d escape", "resize"]))
 async def test_the_legend_keeps_its_names(
     make_app: MakeApp, runs: Path, until: Until, keys: str
 ) -> None:
