@@ -15,7 +15,7 @@ import pytest
 
 from tests.support.formulas import Formulas, modules
 
-FEW = ("losses", "optim.rules", "layers.dense", "kernels.partition")
+FEW = ("layers.dense", "kernels.partition")
 ROOT = Path(__file__).parents[2]
 SHARED = ("tests/support/", "tests/conftest.py", "tests/engine/conftest.py")
 

@@ -13,6 +13,7 @@ from engine import __version__
 from engine.export import EXPORTERS
 from engine.resources import shipped
 from tests.support.command_line import SMALL, Done, Terminal
+from tests.support.proofs import rest_as_proofs
 from tui.cli import commands
 from tui.cli.commands import COMMANDS, runs
 from tui.cli.main import command_parser, main
@@ -468,14 +469,16 @@ def test_debug_shows_where_and_keeps_the_exit_code(
 
 @pytest.mark.parametrize(
     ("words", "code"),
-    [
-        (["--no-ui", "--config", "quickstart"], 1),
-        (["runs", "list"], 3),
-        (["runs", "show", "x"], 3),
-        (["resume", "x"], 3),
-        (["evaluate", "--weights", "x"], 3),
-        (["config", "check", "x.yaml"], 2),
-    ],
+    rest_as_proofs(
+        [
+            (["--no-ui", "--config", "quickstart"], 1),
+            (["runs", "list"], 3),
+            (["runs", "show", "x"], 3),
+            (["resume", "x"], 3),
+            (["evaluate", "--weights", "x"], 3),
+            (["config", "check", "x.yaml"], 2),
+        ]
+    ),
 )
 def test_a_working_folder_that_was_removed_is_said_in_one_line(
     terminal: Terminal, words: list[str], code: int

@@ -137,13 +137,15 @@ def files_like(folder: str, name: str) -> list[str]:
 
 @pytest.mark.parametrize(
     ("dialog", "typed", "there"),
-    [
-        ("Save as", "file.yaml", "file.yaml"),
-        ("Save as", "file", "file.yaml"),
-        ("Export", "file.npz", "file.npz"),
-        ("Export", "file.npz", "file.json"),
-        ("Save a screenshot", "file", "file.svg"),
-    ],
+    rest_as_proofs(
+        [
+            ("Save as", "file", "file.yaml"),
+            ("Save as", "file.yaml", "file.yaml"),
+            ("Export", "file.npz", "file.npz"),
+            ("Export", "file.npz", "file.json"),
+            ("Save a screenshot", "file", "file.svg"),
+        ]
+    ),
 )
 async def test_nothing_is_replaced_without_a_question(
     dialog: str, typed: str, there: str, make_app: MakeApp, folder: Path, until: Until

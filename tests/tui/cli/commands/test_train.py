@@ -20,6 +20,7 @@ from engine.services.signals import Interrupted
 from engine.train import loop, session
 from engine.train.controls import Controls
 from tests.support.command_runs import make_config, run, speak
+from tests.support.proofs import rest_as_proofs
 from tui.cli.commands.evaluate import evaluate
 from tui.cli.commands.gradcheck import gradcheck
 from tui.cli.commands.resume import resume
@@ -78,13 +79,15 @@ LENET = ("model=lenet_mnist", "layers=null", "data.limit=500", "train.optimizer=
 
 @pytest.mark.parametrize(
     ("overrides", "status"),
-    [
-        ((*LENET, "train.lr=1000"), "diverged"),
-        ((*LENET, "train.lr=10"), "diverged"),
-        ((*LENET, "train.lr=0.3", "train.loss=mse"), "diverged"),
-        ((*LENET, "train.lr=1e-7"), "finished"),  # slow is not diverged
-        (("train.lr=1000",), "finished"),  # a linear network takes any rate
-    ],
+    rest_as_proofs(
+        [
+            ((*LENET, "train.lr=10"), "diverged"),
+            ((*LENET, "train.lr=1000"), "diverged"),
+            ((*LENET, "train.lr=0.3", "train.loss=mse"), "diverged"),
+            ((*LENET, "train.lr=1e-7"), "finished"),  # slow is not diverged
+            (("train.lr=1000",), "finished"),  # a linear network takes any rate
+        ]
+    ),
     ids=str,
 )
 def test_a_run_that_exploded_without_a_nan_says_so(

@@ -159,19 +159,21 @@ async def test_keys_without_a_pause_arrive_in_order_in_the_yaml(make_app: MakeAp
 
 @pytest.mark.parametrize(
     ("line", "column", "indent"),
-    [
-        ("seed: 1", None, 0),
-        ("train:", None, 2),
-        ("train:   # how", None, 2),
-        ("  lr: 0.1", None, 2),
-        ("  scheduler:", None, 4),
-        ("  - Flatten", None, 2),
-        ("  - Conv2D:", None, 6),
-        ("- - a:", None, 6),
-        ("    # note:", None, 4),
-        ("  lr: 0.1", 1, 1),
-        ("", None, 0),
-    ],
+    rest_as_proofs(
+        [
+            ("train:", None, 2),
+            ("seed: 1", None, 0),
+            ("train:   # how", None, 2),
+            ("  lr: 0.1", None, 2),
+            ("  scheduler:", None, 4),
+            ("  - Flatten", None, 2),
+            ("  - Conv2D:", None, 6),
+            ("- - a:", None, 6),
+            ("    # note:", None, 4),
+            ("  lr: 0.1", 1, 1),
+            ("", None, 0),
+        ]
+    ),
 )
 async def test_enter_indents_the_next_line_of_the_yaml(
     make_app: MakeApp, line: str, column: int | None, indent: int
