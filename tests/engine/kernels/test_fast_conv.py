@@ -51,7 +51,7 @@ def way_of(shape: tuple[int, ...], c_out: int, window: Window) -> str:
 
 
 @pytest.mark.parametrize(
-    ("dtype", "tolerance"), rest_as_proofs([("float32", 3e-6), ("float64", 1e-12)])
+    ("dtype", "tolerance"), rest_as_proofs([("float32", 3e-6), ("float64", 1e-12)], rows=True)
 )
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_the_textbook_gives_the_same(

@@ -477,7 +477,8 @@ def test_debug_shows_where_and_keeps_the_exit_code(
             (["resume", "x"], 3),
             (["evaluate", "--weights", "x"], 3),
             (["config", "check", "x.yaml"], 2),
-        ]
+        ],
+        rows=True,
     ),
 )
 def test_a_working_folder_that_was_removed_is_said_in_one_line(

@@ -144,7 +144,8 @@ def files_like(folder: str, name: str) -> list[str]:
             ("Export", "file.npz", "file.npz"),
             ("Export", "file.npz", "file.json"),
             ("Save a screenshot", "file", "file.svg"),
-        ]
+        ],
+        rows=True,
     ),
 )
 async def test_nothing_is_replaced_without_a_question(

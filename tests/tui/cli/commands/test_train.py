@@ -86,7 +86,8 @@ LENET = ("model=lenet_mnist", "layers=null", "data.limit=500", "train.optimizer=
             ((*LENET, "train.lr=0.3", "train.loss=mse"), "diverged"),
             ((*LENET, "train.lr=1e-7"), "finished"),  # slow is not diverged
             (("train.lr=1000",), "finished"),  # a linear network takes any rate
-        ]
+        ],
+        rows=True,
     ),
     ids=str,
 )

@@ -172,7 +172,8 @@ async def test_keys_without_a_pause_arrive_in_order_in_the_yaml(make_app: MakeAp
             ("    # note:", None, 4),
             ("  lr: 0.1", 1, 1),
             ("", None, 0),
-        ]
+        ],
+        rows=True,
     ),
 )
 async def test_enter_indents_the_next_line_of_the_yaml(
