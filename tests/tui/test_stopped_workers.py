@@ -22,13 +22,13 @@ CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 
 _SCRIPT = """
 import signal, sys
-from engine.train.trainer import Trainer
+from engine.train.evaluator import Evaluator
 from engine.train.loop import Loop
 from tui.cli.main import main
 for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
     signal.signal(number, signal.SIG_DFL)  # whoever runs the tests may have them ignored
 phase, *arguments = sys.argv[1:]
-evaluate, measure = Trainer.evaluate, Loop._evaluate
+evaluate, measure = Evaluator.evaluate, Loop._evaluate
 current = "evaluating"
 def named(loop, phase, batches):
     global current
@@ -39,7 +39,7 @@ def endless(*arguments):
         evaluate(*arguments)
         open("is there", "w").close()
     return evaluate(*arguments)
-Trainer.evaluate, Loop._evaluate = endless, named
+Evaluator.evaluate, Loop._evaluate = endless, named
 sys.exit(main(arguments))
 """
 """The command line; the phase that it is to be met in lasts for ever."""

@@ -42,14 +42,14 @@ layers:
 """
 MODULES = (
     "layers.activations",
-    "layers.batchnorm",
+    "layers.normalization",
     "layers.conv",
     "layers.dense",
     "layers.dropout",
-    "layers.pool",
-    "layers.sequential",
+    "layers.pooling",
+    "layers.containers",
     "kernels.conv",
-    "kernels.pool",
+    "kernels.pooling",
 )
 ZERO = 1e-9
 NOTICEABLE = 1e-2
