@@ -18,9 +18,9 @@ from engine.events import (
 )
 from engine.numbers import duration, metric, significant
 from engine.services.resume import resume_command
-from engine.services.signals import Signals
 from engine.train.extending import Extension
 from engine.train.session import WEIGHTS, TrainingSession
+from tui.cli.interruption import interruptible
 from tui.cli.output import Output
 
 _EVENT_NAMES = {
@@ -62,11 +62,8 @@ def run_session(
         on_event=_Narrator(out).on_event,
         on_progress=out.progress.update,
     )
-    with Signals(session.controls.stop_from_signal, out.progress.abandon) as signals:
-        try:
-            ended = session.run()
-        finally:
-            out.progress.close()
+    with interruptible(out, session.controls.stop_from_signal) as signals:
+        ended = session.run()
     if ended.status == "stopped":
         return signals.exit_code or ExitCode.FAILED
     return ExitCode.DONE if ended.status == "finished" else ExitCode.FAILED

@@ -53,28 +53,25 @@ def bench(out: "Output", presets: Sequence[str] | None = None, **options: "Any")
         TrainingSpeed,
         benchmark,
     )
-    from engine.services.signals import Signals
+    from tui.cli.interruption import interruptible
 
-    with Signals(on_leave=out.progress.abandon) as signals:
-        try:
-            for found in benchmark(
-                presets, progress=out.progress.update, check=signals.check, **options
-            ):
-                match found:
-                    case Machine():
-                        _show_machine(found, out)
-                    case Network():
-                        _show_network(found, out)
-                    case TrainingSpeed():
-                        _show_training(found, out)
-                    case InferenceSpeed():
-                        _show_inference(found, out)
-                    case LayerSpeeds():
-                        _show_layers(found, out)
-                    case Growth():
-                        _show_growth(found, out)
-        finally:
-            out.progress.close()
+    with interruptible(out) as signals:
+        for found in benchmark(
+            presets, progress=out.progress.update, check=signals.check, **options
+        ):
+            match found:
+                case Machine():
+                    _show_machine(found, out)
+                case Network():
+                    _show_network(found, out)
+                case TrainingSpeed():
+                    _show_training(found, out)
+                case InferenceSpeed():
+                    _show_inference(found, out)
+                case LayerSpeeds():
+                    _show_layers(found, out)
+                case Growth():
+                    _show_growth(found, out)
     return 0
 
 

@@ -67,18 +67,15 @@ def fetch_dataset(name: str, root: "Path | None", out: "Output") -> int:
         Interrupted: by a signal.
     """
     from engine.data import fetch
-    from engine.services.signals import Signals
+    from tui.cli.interruption import interruptible
 
-    with Signals(on_leave=out.progress.abandon) as signals:
-        try:
-            place = fetch(
-                name,
-                root,
-                progress=out.progress.update,
-                cancelled=lambda: signals.received is not None,
-            )
-        finally:
-            out.progress.close()
+    with interruptible(out) as signals:
+        place = fetch(
+            name,
+            root,
+            progress=out.progress.update,
+            cancelled=lambda: signals.received is not None,
+        )
     out.json({"name": name, "place": str(place)})
     out.text(f"{name} is in {place}")
     return 0

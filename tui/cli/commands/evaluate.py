@@ -36,18 +36,15 @@ def evaluate(config: "Config", weights: "Path", out: "Output") -> int:
         Interrupted: by a signal.
     """
     from engine.services.evaluate import measure
-    from engine.services.signals import Signals
+    from tui.cli.interruption import interruptible
 
-    with Signals(on_leave=out.progress.abandon) as signals:
-        try:
-            found = measure(
-                config,
-                weights,
-                progress=out.progress.update,
-                cancelled=lambda: signals.received is not None,
-            )
-        finally:
-            out.progress.close()
+    with interruptible(out) as signals:
+        found = measure(
+            config,
+            weights,
+            progress=out.progress.update,
+            cancelled=lambda: signals.received is not None,
+        )
     if found.note:
         out.complain(f"warning: {found.note}")
     out.json(

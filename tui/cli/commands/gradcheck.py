@@ -68,21 +68,18 @@ def gradcheck(
     from engine.errors import ExitCode
     from engine.gradcheck.report import row_to_json
     from engine.services.gradcheck import run_check
-    from engine.services.signals import Signals
+    from tui.cli.interruption import interruptible
 
-    with Signals() as signals:
-        try:
-            report = run_check(
-                config,
-                weights=weights,
-                mode=mode,
-                samples=samples,
-                say=out.say,
-                progress=out.progress.update,
-                cancelled=lambda: signals.received is not None,
-            )
-        finally:
-            out.progress.close()
+    with interruptible(out) as signals:
+        report = run_check(
+            config,
+            weights=weights,
+            mode=mode,
+            samples=samples,
+            say=out.say,
+            progress=out.progress.update,
+            cancelled=lambda: signals.received is not None,
+        )
     for row in report.rows:
         out.json({"event": "tensor", **row_to_json(row)})
     out.json({"event": "end", **{k: v for k, v in report.to_json().items() if k != "rows"}})

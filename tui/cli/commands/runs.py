@@ -172,7 +172,7 @@ def verify(root: "Path", name: str, out: "Output", *, epochs: int | None = None)
     from engine.errors import ExitCode
     from engine.services import verify as service
     from engine.services.runs import find_run
-    from engine.services.signals import Signals
+    from tui.cli.interruption import interruptible
 
     path = find_run(root, name).path
 
@@ -186,17 +186,14 @@ def verify(root: "Path", name: str, out: "Output", *, epochs: int | None = None)
         out.json({"event": "epoch" if one.epoch else "final", "epoch": one.epoch, **fields})
         out.text(f"{one.what}: {'same' if one.same else 'differs'}  {one.derived[:16]}")
 
-    with Signals(on_leave=out.progress.abandon) as signals:
-        try:
-            verdict = service.verify(
-                path,
-                epochs=epochs,
-                on_begin=begin,
-                on_compared=show_comparison,
-                progress=out.progress.update,
-            )
-        finally:
-            out.progress.close()
+    with interruptible(out) as signals:
+        verdict = service.verify(
+            path,
+            epochs=epochs,
+            on_begin=begin,
+            on_compared=show_comparison,
+            progress=out.progress.update,
+        )
         signals.check()
     facts = [fact._asdict() for fact in verdict.differs]
     out.json({"event": "end", "run": path.name, "verified": verdict.verified, "differs": facts})
