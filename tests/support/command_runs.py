@@ -21,6 +21,20 @@ data: {limit: 300}
 train: {epochs: 2, batch_size: 64, lr: 0.05}
 """
 
+CHECKED = """
+dataset: mnist_mini
+seed: 3
+layers:
+  - Conv2D: {out_channels: 4, kernel_size: 5, stride: 2}
+  - BatchNorm2D
+  - ReLU
+  - MaxPool2D: {kernel_size: 2}
+  - Flatten
+  - Dropout: {p: 0.3}
+  - Dense: {out_features: 10}
+"""
+"""A network with every kind of parameter and buffer, for the gradient check."""
+
 
 def make_config(folder: Path, *overrides: str) -> Config:
     places = [f"runs_dir={folder / 'runs'}", f"reports_dir={folder / 'reports'}"]

@@ -9,24 +9,12 @@ from engine.config import Config, loads
 from engine.errors import CheckpointError, ConfigError
 from engine.services.gradcheck import run_check
 from engine.train import factory
-
-TEXT = """
-dataset: mnist_mini
-seed: 3
-layers:
-  - Conv2D: {out_channels: 4, kernel_size: 5, stride: 2}
-  - BatchNorm2D
-  - ReLU
-  - MaxPool2D: {kernel_size: 2}
-  - Flatten
-  - Dropout: {p: 0.3}
-  - Dense: {out_features: 10}
-"""
+from tests.support.command_runs import CHECKED
 
 
 @pytest.fixture
 def config() -> Config:
-    return loads(TEXT, "test.yaml")
+    return loads(CHECKED, "test.yaml")
 
 
 def test_the_same_every_time(config: Config) -> None:
@@ -34,7 +22,7 @@ def test_the_same_every_time(config: Config) -> None:
 
 
 def test_the_loss_is_that_of_the_config() -> None:
-    report = run_check(loads(TEXT + "train: {loss: mse}", "test.yaml"), samples=3)
+    report = run_check(loads(CHECKED + "train: {loss: mse}", "test.yaml"), samples=3)
     assert report.passed
     assert report.rows[0].kind == "MSE"
     assert report.rows[0].shape == (3, 10)
@@ -60,7 +48,7 @@ def test_samples_that_are_not_there(samples: int, config: Config) -> None:
 
 
 def test_a_sample_alone_is_refused_where_a_layer_needs_two() -> None:
-    config = loads(TEXT.replace("  - Dropout: {p: 0.3}\n", "  - BatchNorm1D\n"), "test.yaml")
+    config = loads(CHECKED.replace("  - Dropout: {p: 0.3}\n", "  - BatchNorm1D\n"), "test.yaml")
     with pytest.raises(ConfigError, match=r"expected 2 to 1000.*batch norm.*got 1"):
         run_check(config, samples=1)
     assert run_check(config, samples=2).rows

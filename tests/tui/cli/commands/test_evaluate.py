@@ -9,21 +9,15 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
-from engine.checkpoints import checkpoint
 from engine.data import DATASETS
 from engine.errors import CheckpointError
 from engine.runs.directory import RunDir
 from engine.services.signals import Interrupted
 from engine.train import factory
 from engine.train.weights import load_model
-from tests.support.command_runs import make_config, run, speak
+from tests.support.command_runs import make_config, speak
 from tui.cli.commands.evaluate import evaluate
 from tui.cli.commands.gradcheck import gradcheck
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return run(tmp_path_factory.mktemp("trained"))
 
 
 def test_evaluate_says_what_the_run_said(
@@ -82,15 +76,6 @@ def test_evaluate_refuses_weights_before_it_loads_the_data(
         pytest.raises(CheckpointError, match=r"1\.bias is not expected"),
     ):
         evaluate(other, trained, speak(capsys).out)
-
-
-@pytest.fixture
-def elsewhere(tmp_path: Path, trained: Path) -> Path:
-    """The weights, as if they had been trained on another data set."""
-    saved = checkpoint.load(trained / "weights.npz")
-    path = tmp_path / "fashion.npz"
-    checkpoint.save(path, saved.arrays, saved.meta | {"dataset": "fashion_mnist"})
-    return path
 
 
 def test_evaluate_normalises_as_the_weights_were_trained_and_says_so(

@@ -10,18 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.checkpoints import checkpoint
 from engine.data import DATASETS
 from engine.errors import ConfigError, RunError
 from engine.services import export as service
 from engine.services.signals import Interrupted
-from tests.support.command_runs import make_config, run, speak
+from tests.support.command_runs import make_config, speak
 from tui.cli.commands.export import export
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return run(tmp_path_factory.mktemp("trained"))
 
 
 def test_export_writes_weights_and_architecture(
@@ -129,15 +123,6 @@ def test_export_never_replaces_what_it_exports(
         with pytest.raises(ConfigError, match="holds the weights to export"):
             export(make_config(tmp_path), trained, "npz", output, speak(capsys).out, overwrite=True)
     assert (trained / "weights.npz").read_bytes() == before
-
-
-@pytest.fixture
-def elsewhere(tmp_path: Path, trained: Path) -> Path:
-    """The weights, as if they had been trained on another data set."""
-    saved = checkpoint.load(trained / "weights.npz")
-    path = tmp_path / "fashion.npz"
-    checkpoint.save(path, saved.arrays, saved.meta | {"dataset": "fashion_mnist"})
-    return path
 
 
 def test_an_export_describes_the_data_that_the_weights_were_trained_on(

@@ -9,21 +9,10 @@ import pytest
 
 from engine.config import Config, loads
 from engine.layers import Dense
+from tests.support.command_runs import CHECKED
 from tui.cli.commands.gradcheck import gradcheck
 from tui.cli.output import Output
 
-TEXT = """
-dataset: mnist_mini
-seed: 3
-layers:
-  - Conv2D: {out_channels: 4, kernel_size: 5, stride: 2}
-  - BatchNorm2D
-  - ReLU
-  - MaxPool2D: {kernel_size: 2}
-  - Flatten
-  - Dropout: {p: 0.3}
-  - Dense: {out_features: 10}
-"""
 TENSORS = [
     "loss.input",
     "0.weight",
@@ -38,7 +27,7 @@ TENSORS = [
 
 @pytest.fixture
 def config() -> Config:
-    return loads(TEXT, "test.yaml")
+    return loads(CHECKED, "test.yaml")
 
 
 @pytest.mark.parametrize("mode", ["directions", "exact"])
