@@ -34,6 +34,9 @@ class BaseScreen(Screen[None]):
     HELP_TEXT: ClassVar[str] = ""
     """What the screen is for, in a few sentences; the help screen shows it."""
 
+    FIRST_FOCUS: ClassVar[str] = ""
+    """Selector of the widget that has the focus where no other has it, as soon as it is shown."""
+
     ready = False
     """Whether all widgets are there; ``tick`` is not called before."""
 
@@ -49,6 +52,13 @@ class BaseScreen(Screen[None]):
         if self.ready and self.app.is_running:
             self.update_header()
             self.tick()
+            self._focus_first()
+
+    def _focus_first(self) -> None:
+        if self.FIRST_FOCUS and self.focused is None:
+            widget = self.query_one(self.FIRST_FOCUS)
+            if widget.focusable:
+                widget.focus()
 
     def compose(self) -> ComposeResult:
         yield Header(id="header")

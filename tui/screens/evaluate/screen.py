@@ -35,6 +35,7 @@ class EvaluateScreen(NetworkScreen):
     WHERE = "evaluate"
     BINDINGS = keymap.bindings(WHERE)
     CSS_PATH = "screen.tcss"
+    FIRST_FOCUS = "#matrix"
     HELP_TEXT: ClassVar[str] = (
         "How good a trained network is on images that it was not trained on, class by class, "
         "and which classes it confuses. It evaluates the chosen run, or the one trained last."

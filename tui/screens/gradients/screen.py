@@ -53,6 +53,7 @@ class GradientsScreen(NetworkScreen):
     WHERE = "gradients"
     BINDINGS = keymap.bindings(WHERE)
     CSS_PATH = "screen.tcss"
+    FIRST_FOCUS = "#tensors"
     HELP_TEXT: ClassVar[str] = (
         "A network with half of its gradients missing still learns, only worse; so no accuracy "
         "proves a gradient. This does: every gradient is compared with one that is measured, in "

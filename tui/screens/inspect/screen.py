@@ -74,6 +74,7 @@ class InspectScreen(ZoomScreen, NetworkScreen):
     WHERE = "inspect"
     BINDINGS = keymap.bindings(WHERE)
     CSS_PATH = "screen.tcss"
+    FIRST_FOCUS = "#layers"
     DEFAULT_PANE = 1  # the pictures
     HELP_TEXT: ClassVar[str] = (
         "Look inside the network while it trains, a few times a second, or inside a run or a "
@@ -119,8 +120,6 @@ class InspectScreen(ZoomScreen, NetworkScreen):
         self._seen = seen
         context, inspection = self.inspector.context, self.inspector.inspection
         self.set_class(context is None or inspection is None, "-nothing")
-        if inspection is not None and self.focused is None:
-            self.call_after_refresh(self.query_one(LayerTable).focus)
         if context is None or inspection is None:
             self._say_nothing()
             return

@@ -48,6 +48,7 @@ class RunsScreen(RunActions):
     WHERE = "runs"
     BINDINGS = keymap.bindings(WHERE)
     CSS_PATH = "screen.tcss"
+    FIRST_FOCUS = "#runs"
     HELP_TEXT: ClassVar[str] = (
         "Every training saves a run: its config, metrics, checkpoints and finished weights. Mark "
         "some to compare their curves and configs; open one in Inspect or Evaluate; resume "
@@ -136,8 +137,6 @@ class RunsScreen(RunActions):
         self._show_facts()
         if self.has_class("-diff"):
             self._show_diff()
-        if self.focused is None:
-            self.call_after_refresh(table.focus)
 
     def _say_nothing(self) -> None:
         root = text.line(self.cnn.choice.runs_root, 60)

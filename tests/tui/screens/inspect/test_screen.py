@@ -29,6 +29,16 @@ def conv(home: Path) -> str:
     return "conv"
 
 
+async def test_the_layers_get_the_focus_back_where_it_was_lost(
+    make_app: MakeApp, conv: str, until: Until
+) -> None:
+    app = make_app(conv)
+    async with app.run_test() as pilot:
+        screen = await opened(app, pilot, until)
+        screen.set_focus(None)
+        await until(pilot, lambda: screen.focused is screen.query_one(Table))
+
+
 async def opened(app: CnnApp, pilot: Pilot, until: Until) -> InspectScreen:
     await tap(pilot, "3")
     screen = await on_screen(pilot, InspectScreen)
