@@ -55,11 +55,14 @@ def test_inspect(
             _as_if_trained(layer, chance) for layer in inspector.inspection.layers.values()
         )
         facts = examine(Snapshot(layers))
-        inspector.inspection = Inspection(
-            facts, {layer.name: layer for layer in layers}, None, 0, None
-        )
-        inspector.version += 1
-        await settle(pilot, lambda: True)
+        made = Inspection(facts, {layer.name: layer for layer in layers}, None, 0, None)
+        drawn = False
+        while not drawn:  # the inspector may measure once more, and put its own in place
+            inspector.inspection = made
+            inspector.version += 1
+            screen.refresh_tick()
+            await settle(pilot, lambda: True)
+            drawn = inspector.inspection is made
 
     assert snap_compare(make_app("lenet"), terminal_size=size, run_before=prepare)
 
