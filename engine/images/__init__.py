@@ -1,0 +1,5 @@
+"""Image files of strangers: opened safely, and made into the pixels that a network is given."""
+
+from engine.images.preparation import AS_IT_IS, Preparation
+
+__all__ = ["AS_IT_IS", "Preparation"]
