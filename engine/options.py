@@ -1,6 +1,6 @@
 """The types of configurable options, each with the words that describe it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,6 +12,7 @@ from pydantic import (
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
     PlainValidator,
 )
 from pydantic.json_schema import WithJsonSchema
@@ -52,6 +53,36 @@ class OneOf:
     ) -> core_schema.CoreSchema:
         """The schema of a ``Literal``, which cannot be written for names known at run time."""
         return core_schema.literal_schema(list(self.names))
+
+
+class Named:
+    """In ``Annotated``: the name of something that is looked up when the rest is known.
+
+    Args:
+        names: gives those that are known now, best first.
+        pattern: of any name.
+    """
+
+    def __init__(self, names: Callable[[], Sequence[str]], pattern: str) -> None:
+        self._names = names
+        self._pattern = f"^{pattern}$"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names that are known now."""
+        return tuple(self._names())
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        """A string of the pattern."""
+        return core_schema.str_schema(pattern=self._pattern, strict=True)
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """The known names, for editors to complete, or any other."""
+        return {"anyOf": [{"enum": list(self.names)}, handler(schema)]}
 
 
 def _path(value: Any, parse: Callable[[str], Path] = paths.parse) -> Path:

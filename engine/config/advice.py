@@ -7,7 +7,6 @@ from typing import Literal
 
 from engine.config.errors import KeyPath, dotted
 from engine.config.schema import Config
-from engine.data import DATASETS
 from engine.losses import LOSSES
 from engine.models import build
 from engine.schedulers import CosineAnnealingLR
@@ -46,7 +45,7 @@ def _scores(config: Config) -> Iterator[Advice]:
     if not LOSSES[config.train.loss].takes_logits:
         return
     low, high, last = -math.inf, math.inf, None
-    for i, layer in enumerate(build(config.specs, DATASETS[config.dataset].image_shape)):
+    for i, layer in enumerate(build(config.specs, config.dataset_info.image_shape)):
         before = low, high
         low, high = layer.output_range(low, high)
         if (low, high) != before:
@@ -70,10 +69,10 @@ def _words(low: float, high: float) -> str:
 
 
 def _validation(config: Config) -> Iterator[Advice]:
-    samples = config.data.limit or DATASETS[config.dataset].train_size
+    samples = config.data.limit or config.dataset_info.train_size
     held_out = config.data.validation
     count = held_out if isinstance(held_out, int) else round(samples * held_out)
-    classes = len(DATASETS[config.dataset].classes)
+    classes = len(config.dataset_info.classes)
     if count < classes:
         yield Advice(
             ("data", "validation"),
@@ -95,7 +94,7 @@ def _cosine(config: Config) -> Iterator[Advice]:
 
 
 def _smoothing(config: Config) -> Iterator[Advice]:
-    share, classes = config.train.label_smoothing, len(DATASETS[config.dataset].classes)
+    share, classes = config.train.label_smoothing, len(config.dataset_info.classes)
     if share == 0:
         return
     rest = share / classes

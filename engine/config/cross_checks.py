@@ -6,7 +6,7 @@ from typing import Any
 
 from engine.config.errors import Finding, KeyPath, shown
 from engine.config.schema import Config
-from engine.data import DATASETS
+from engine.data import DatasetInfo
 from engine.errors import SpecError
 from engine.layers import shape_text
 from engine.losses import LOSSES
@@ -53,7 +53,7 @@ def _one_network(config: Config) -> Iterator[Finding]:
 def _shapes(config: Config) -> Iterator[Finding]:
     if (config.model is None) == (config.layers is None):
         return
-    info = DATASETS[config.dataset]
+    info = config.dataset_info
     classes = len(info.classes)
     try:
         output = build(config.specs, info.image_shape).output_shape(info.image_shape)
@@ -81,7 +81,7 @@ def _shapes(config: Config) -> Iterator[Finding]:
 def _memory(config: Config) -> Iterator[Finding]:
     if (config.model is None) == (config.layers is None):
         return
-    shape = DATASETS[config.dataset].image_shape
+    shape = config.dataset_info.image_shape
     try:
         model = build(config.specs, shape)
     except SpecError:
@@ -107,7 +107,7 @@ def _memory(config: Config) -> Iterator[Finding]:
 
 
 def _amounts(config: Config) -> Iterator[Finding]:
-    size = DATASETS[config.dataset].train_size
+    size = config.dataset_info.train_size
     limit = config.data.limit
     if limit is not None and limit > size:
         yield Finding(
@@ -130,7 +130,7 @@ def _batch_size(config: Config) -> Iterator[Finding]:
     """Check that layers with batch statistics get enough samples at once."""
     if (config.model is None) == (config.layers is None):
         return
-    image = DATASETS[config.dataset].image_shape
+    image = config.dataset_info.image_shape
     try:
         layers = list(build(config.specs, image).named_shapes(image))
     except SpecError:
@@ -139,7 +139,7 @@ def _batch_size(config: Config) -> Iterator[Finding]:
         ((layer.least_samples(shape), layer) for _, layer, shape, _ in layers),
         key=lambda found: found[0],
     )
-    samples = config.data.limit or DATASETS[config.dataset].train_size
+    samples = config.data.limit or config.dataset_info.train_size
     trained = samples - _held_out(config, samples)
     why = f"{layer!r} gets one value per channel from each sample, and a variance needs two"
     if config.train.batch_size < least:
@@ -159,7 +159,7 @@ def _held_out(config: Config, samples: int) -> int:
 
 
 def _augmentation(config: Config) -> Iterator[Finding]:
-    _, height, width = DATASETS[config.dataset].image_shape
+    _, height, width = config.dataset_info.image_shape
     side = min(height, width)
     for name in ("shift", "cutout"):
         value = getattr(config.data.augment, name)
@@ -245,17 +245,20 @@ CHECKS = (
 )
 
 
-def check_layers(data: dict[str, Any], wrong: Sequence[KeyPath]) -> Iterator[Finding]:
+def check_layers(
+    data: dict[str, Any], wrong: Sequence[KeyPath], info: DatasetInfo | None
+) -> Iterator[Finding]:
     """Check the layers, whatever else is wrong with the config.
 
     Args:
         data: of the config, unchecked.
         wrong: paths of what is said to be wrong already.
+        info: the data set, if it is known.
     """
-    layers, name = data.get("layers"), data.get("dataset")
+    layers = data.get("layers")
     if not isinstance(layers, list) or ("layers",) in wrong:
         return
-    shape = DATASETS[name].image_shape if isinstance(name, str) and name in DATASETS else None
+    shape = None if info is None else info.image_shape
     for problem in spec_problems(layers, shape):
         path: KeyPath = ("layers", *problem.path)
         if not any(_overlap(path, other) for other in wrong):

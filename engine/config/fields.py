@@ -15,7 +15,7 @@ from pydantic_core import to_jsonable_python
 from engine.callbacks import CALLBACKS
 from engine.config.errors import KeyPath, value_at
 from engine.config.schema import Config
-from engine.options import Expected, OneOf
+from engine.options import Expected, Named, OneOf
 from engine.schedulers import SCHEDULERS
 
 Kind = Literal["whole", "number", "boolean", "choice", "text", "path", "list", "section"]
@@ -225,7 +225,7 @@ def _literals(annotation: Any) -> tuple[str, ...]:
 
 def _choices(annotation: Any, metadata: list[Any]) -> tuple[str, ...]:
     for item in metadata:
-        if isinstance(item, OneOf):
+        if isinstance(item, OneOf | Named):
             return item.names
     return () if models_of(annotation) else _literals(annotation)
 

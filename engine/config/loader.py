@@ -9,14 +9,25 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from engine import paths
 from engine.config import overrides as command_line
 from engine.config.cross_checks import check, check_layers
-from engine.config.errors import ConfigProblems, KeyPath, Mark, Problem, shown
+from engine.config.errors import (
+    ConfigProblems,
+    Finding,
+    KeyPath,
+    Mark,
+    Problem,
+    shown,
+    value_at,
+)
 from engine.config.schema import Config
 from engine.config.validation import SCHEDULER, validate
 from engine.config.yaml_reader import MAX_BYTES, Document, read
-from engine.data import DATASETS
+from engine.data import DATASETS, DatasetInfo, find, names
+from engine.errors import ConfigError, DataError
 from engine.sanitize import printable
+from engine.suggest import suggestion
 
 _MARK = "\ufeff"
 """What some editors put before the text of a file in UTF-8: a byte order mark."""
@@ -35,13 +46,20 @@ def load(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Config:
     return loads(read_text(path), str(path), overrides)
 
 
-def loads(text: str, source: str = "<text>", overrides: Sequence[str] = ()) -> Config:
+def loads(
+    text: str,
+    source: str = "<text>",
+    overrides: Sequence[str] = (),
+    *,
+    known: DatasetInfo | None = None,
+) -> Config:
     """Read a config from text.
 
     Args:
         text: YAML.
         source: what to call it in messages; the run's name is taken from it if there is none.
         overrides: values on top of it, e.g. ``["train.lr=0.1"]``.
+        known: an imported data set that need not be found on this machine.
 
     Raises:
         ConfigProblems: everything that is wrong with the text and the overrides, all at once.
@@ -54,7 +72,7 @@ def loads(text: str, source: str = "<text>", overrides: Sequence[str] = ()) -> C
         raise ConfigProblems(document.problems)
     command_line.apply(document, overrides)
     document.data.setdefault("name", _name(source))
-    config, problems = _check(document)
+    config, problems = _check(document, known)
     if config is None or problems:
         raise ConfigProblems(problems)
     return config
@@ -141,8 +159,10 @@ def _name(source: str) -> str:
     return stem[:64] or "config"
 
 
-def _check(document: Document) -> tuple[Config | None, list[Problem]]:
+def _check(document: Document, known: DatasetInfo | None) -> tuple[Config | None, list[Problem]]:
     config, findings = validate(document.data)
+    info, unknown = _find_dataset(document.data, findings, known)
+    findings += unknown
     spoilt = document.spoilt
     findings = [
         finding
@@ -153,8 +173,11 @@ def _check(document: Document) -> tuple[Config | None, list[Problem]]:
     wrong |= {_repairable(finding.meant) for finding in findings if finding.meant}
     wrong |= {_repairable(path) for path in spoilt}
     mended = config if not wrong else _mend(document.data, wrong)
+    for one in (config, mended):
+        if one is not None and info is not None:
+            one.know(info)
     said = [*spoilt, *(finding.path for finding in findings)]
-    findings += check_layers(document.data, said)
+    findings += check_layers(document.data, said, info)
     if mended is not None:
         findings += check(mended, wrong)
     return config, [
@@ -164,6 +187,28 @@ def _check(document: Document) -> tuple[Config | None, list[Problem]]:
             for path, message, at_key, _ in findings
         ),
     ]
+
+
+def _find_dataset(
+    values: dict[str, Any], findings: Sequence[Finding], known: DatasetInfo | None
+) -> tuple[DatasetInfo | None, list[Finding]]:
+    """Find the data set that a config names, or say that there is none."""
+    name, root = values.get("dataset"), value_at(values, ("data", "root"))
+    if not isinstance(name, str) or any(finding.path == ("dataset",) for finding in findings):
+        return None, []
+    if known is not None and known.name == name and name not in DATASETS:
+        return known, []
+    try:
+        folder = paths.parse(root) if isinstance(root, str) else None
+        info = find(name, folder)
+        if info is not None:
+            return info, []
+        expected = names(folder)
+    except (ConfigError, DataError):  # the folder is no path, which is another finding
+        return DATASETS.get(name), []
+    message = f"expected one of {', '.join(expected)}, got {shown(name)}"
+    hint = suggestion(name, expected)
+    return None, [Finding(("dataset",), f"{message}.{hint}" if hint else message)]
 
 
 def _repairable(path: KeyPath) -> KeyPath:

@@ -7,15 +7,18 @@ here and nowhere else. Keys marked ``live`` can be changed while a training runs
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
+from engine import data as data_sets
 from engine.config.registered import Callbacks, OneScheduler
-from engine.data import DATASETS
+from engine.data import DatasetInfo
+from engine.data.imported import NAME_PATTERN
+from engine.errors import DataError
 from engine.losses import LOSSES
 from engine.models import PRESETS, LayerSpec, preset
 from engine.optim import OPTIMIZERS
 from engine.optim.optimizer import parameters_of
-from engine.options import Betas, FilePath, LayerSpecs, OneOf, RunName, Section, Validation
+from engine.options import Betas, FilePath, LayerSpecs, Named, OneOf, RunName, Section, Validation
 
 MAX_EPOCHS = 100_000
 """Of a run; what is kept for every epoch has room for so many."""
@@ -143,13 +146,21 @@ class Train(Section):
         return {key: value for key, value in given.items() if value is not None}
 
 
+def _data_sets() -> tuple[str, ...]:
+    """Names of the data sets where no other folder is named."""
+    try:
+        return data_sets.names()
+    except DataError:  # $CNN_TUI_DATA is no path; whoever needs a data set says so
+        return tuple(data_sets.DATASETS)
+
+
 class Config(Section):
     """One experiment: data, network, and how to train it."""
 
     name: RunName = Field(
         default="config", description="name of the run; default is the file's name"
     )
-    dataset: Annotated[str, OneOf(DATASETS)] = Field(description="what to learn")
+    dataset: Annotated[str, Named(_data_sets, NAME_PATTERN)] = Field(description="what to learn")
     model: Annotated[str, OneOf(PRESETS)] | None = Field(
         default=None, description="a ready network; or else spell out the layers"
     )
@@ -168,10 +179,28 @@ class Config(Section):
         description="folder of the reports, seen from where training is started",
     )
 
+    _info: DatasetInfo | None = PrivateAttr(default=None)
+
+    @property
+    def dataset_info(self) -> DatasetInfo:
+        """Description of the data set.
+
+        Raises:
+            ConfigError: there is none of that name.
+        """
+        known = self._info
+        if known is not None and known.name == self.dataset:
+            return known
+        return data_sets.get(self.dataset, self.data.root)
+
+    def know(self, info: DatasetInfo) -> None:
+        """Keep the description of the data set, so that the set need not be there."""
+        self._info = info
+
     @property
     def specs(self) -> list[LayerSpec]:
         """The network's layers, spelled out in either case."""
         if self.layers is not None:
             return self.layers
         assert self.model is not None  # a loaded config has one of the two
-        return preset(self.model, len(DATASETS[self.dataset].classes))
+        return preset(self.model, len(self.dataset_info.classes))

@@ -1,13 +1,24 @@
 """Data sets: descriptions, reading, downloads, checks, augmentation and batches.
 
-A new data set is one file in this folder that describes it and calls ``register``: every module
-here is imported, and configs, forms, commands and the app list what is registered.
+A data set is built in, or was imported by a user; ``find`` knows both. A new built-in one is one
+file in this folder that describes it and calls ``register``: every module here is imported, and
+configs, forms, commands and the app list what is registered.
 """
 
 import pkgutil
 from importlib import import_module
 
-from engine.data.access import fetch, how_to_get, load, locate, verify
+from engine.data.access import (
+    fetch,
+    find,
+    get,
+    how_to_get,
+    load,
+    locate,
+    names,
+    unknown,
+    verify,
+)
 from engine.data.augment import Augmentation
 from engine.data.batches import Batches, split_validation
 from engine.data.dataset import (
@@ -17,6 +28,7 @@ from engine.data.dataset import (
     Split,
     default_root,
 )
+from engine.data.imported import ImportedDataset, describe, described, processed_folder
 from engine.data.registry import DATASETS, register
 
 __all__ = [
@@ -26,14 +38,22 @@ __all__ = [
     "Dataset",
     "DatasetInfo",
     "FileStatus",
+    "ImportedDataset",
     "Split",
     "default_root",
+    "describe",
+    "described",
     "fetch",
+    "find",
+    "get",
     "how_to_get",
     "load",
     "locate",
+    "names",
+    "processed_folder",
     "register",
     "split_validation",
+    "unknown",
     "verify",
 ]
 

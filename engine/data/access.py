@@ -12,29 +12,56 @@ from engine.data.dataset import (
     default_root,
 )
 from engine.data.download import download as download_files
+from engine.data.imported import find_imported, imported
 from engine.data.registry import DATASETS
 from engine.errors import ConfigError, DataError
+from engine.sanitize import printable
 from engine.suggest import suggestion
 
 
-def _info(name: str) -> DatasetInfo:
-    if name in DATASETS:
-        return DATASETS[name]
-    hint = suggestion(name, DATASETS)
-    raise ConfigError(f"unknown data set '{name}', expected one of {', '.join(DATASETS)}.{hint}")
+def names(root: Path | None = None) -> tuple[str, ...]:
+    """Names of all data sets: the built-in ones, then those imported into ``root``."""
+    return (*DATASETS, *(name for name in imported(root) if name not in DATASETS))
 
 
-def locate(name: str, root: Path | None = None) -> Path | None:
-    """Find the folder or archive of a data set; None where it is not complete.
+def find(name: str, root: Path | None = None) -> DatasetInfo | None:
+    """Find a data set by its name, be it built in or imported; None if there is none.
 
     Args:
-        name: a key of ``DATASETS``.
+        name: the name in configs.
         root: the folder of the data sets; default ``$CNN_TUI_DATA``, else ``data/raw``.
+    """
+    return DATASETS.get(name) or find_imported(name, root)
+
+
+def get(name: str, root: Path | None = None) -> DatasetInfo:
+    """Find a data set by its name, as ``find`` does.
 
     Raises:
         ConfigError: there is no data set of that name.
     """
-    return _info(name).locate(root or default_root())
+    info = find(name, root)
+    if info is None:
+        raise ConfigError(unknown(name, root))
+    return info
+
+
+def unknown(name: str, root: Path | None = None) -> str:
+    """The message that there is no data set of a name: those that there are, and a suggestion."""
+    known = names(root)
+    hint = suggestion(name, known)
+    return f"unknown data set '{printable(name, 80)}', expected one of {', '.join(known)}.{hint}"
+
+
+def locate(name: str, root: Path | None = None) -> Path | None:
+    """Find the folder or archive of a data set; None where there is none, or not all of it.
+
+    Args:
+        name: the name in configs.
+        root: the folder of the data sets; default ``$CNN_TUI_DATA``, else ``data/raw``.
+    """
+    info = find(name, root)
+    return None if info is None else info.locate(root or default_root())
 
 
 def how_to_get(name: str, root: Path | None = None) -> str:
@@ -43,7 +70,7 @@ def how_to_get(name: str, root: Path | None = None) -> str:
     Raises:
         ConfigError: there is no data set of that name.
     """
-    info, root = _info(name), root or default_root()
+    info, root = get(name, root), root or default_root()
     return f"{info.unreadable_copy(root)}; {info.how_to_get(root)}".lstrip("; ")
 
 
@@ -55,10 +82,10 @@ def load(
     progress: Progress | None = None,
     cancelled: IsCancelled | None = None,
 ) -> Dataset:
-    """Read a data set into memory.
+    """Read a data set; the images of an imported one are mapped from their file.
 
     Args:
-        name: a key of ``DATASETS``.
+        name: the name in configs.
         root: the folder of the data sets; default ``$CNN_TUI_DATA``, else ``data/raw``.
         download: fetch it first if it is not there.
         progress: called with the progress of a download.
@@ -68,7 +95,7 @@ def load(
         ConfigError: there is no data set of that name.
         DataError: it is missing, incomplete or corrupt, or cannot be downloaded.
     """
-    info, root = _info(name), root or default_root()
+    info, root = get(name, root), root or default_root()
     places = info.places(root)
     if not places and download:
         places = [fetch(name, root, progress=progress, cancelled=cancelled)]
@@ -110,7 +137,7 @@ def fetch(
         Cancelled: ``cancelled`` returned true.
     """
     return download_files(
-        _info(name),
+        get(name, root),
         root or default_root(),
         mirrors=mirrors,
         progress=progress,
@@ -127,4 +154,4 @@ def verify(name: str, root: Path | None = None) -> list[FileStatus]:
     Raises:
         ConfigError: there is no data set of that name.
     """
-    return _info(name).verify(root or default_root())
+    return get(name, root).verify(root or default_root())

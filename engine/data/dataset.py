@@ -1,4 +1,4 @@
-"""Data sets: images and labels in memory, and the description of the files on disk."""
+"""Data sets: images and labels, and the description of the files on disk."""
 
 import hashlib
 import os
@@ -13,9 +13,12 @@ from typing import Literal
 import numpy as np
 
 from engine import paths
+from engine.data.mapped import release
 from engine.errors import ConfigError, DataError, ShapeError
+from engine.images import AS_IT_IS, Preparation
 
 _ROOT_VARIABLE = "CNN_TUI_DATA"
+_DIGEST_BYTES = 64 << 20
 
 Progress = Callable[[str, int, int], None]
 """Called with a file's name, the bytes that are done, and the bytes in all."""
@@ -40,7 +43,7 @@ class Split:
     """Images and labels of one split.
 
     Attributes:
-        images: uint8, (N, C, H, W), C-contiguous.
+        images: uint8, (N, C, H, W), C-contiguous; in memory, or mapped from a file.
         labels: int64, (N,).
     """
 
@@ -69,7 +72,10 @@ class Split:
         """
         images, labels = self.images[:count], self.labels[:count]
         digest = hashlib.sha256(f"{images.shape}\n".encode())
-        digest.update(images.data)
+        rows = max(1, _DIGEST_BYTES // max(1, images[:1].nbytes))
+        for first in range(0, len(images), rows):
+            digest.update(images[first : first + rows].data)
+            release(images)
         digest.update(labels.astype("<i8").data)
         return digest.hexdigest()
 
@@ -140,6 +146,7 @@ class DatasetInfo(ABC):
         test_size: number of test samples.
         mean: per channel, of pixels divided by 255, over the training samples.
         std: per channel, of pixels divided by 255, over the training samples.
+        preparation: what an image file to be classified goes through.
         downloads: the files as published; none for a set that ships with the project.
         mirrors: addresses of folders that hold the downloads, best first.
         unreadable: copies in formats that are not read: a pattern below the root, and
@@ -154,6 +161,7 @@ class DatasetInfo(ABC):
     test_size: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    preparation: Preparation = AS_IT_IS
     downloads: tuple[Download, ...] = ()
     mirrors: tuple[str, ...] = ()
     unreadable: tuple[tuple[str, str], ...] = ()

@@ -3,6 +3,7 @@
 from engine.data.dataset import OTHER_FORMAT, PICKLED, Download
 from engine.data.idx import IdxDataset
 from engine.data.registry import register
+from engine.images import Preparation
 
 DIGITS = tuple("0123456789")
 
@@ -16,6 +17,7 @@ MNIST = register(
         test_size=10_000,
         mean=(0.1307,),
         std=(0.3081,),
+        preparation=Preparation(ink=True),
         # The third is torchvision's.
         folders=("mnist", ".", "MNIST/raw"),
         unreadable=(

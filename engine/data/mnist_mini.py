@@ -3,6 +3,7 @@
 from engine.data.idx import IdxDataset
 from engine.data.mnist import DIGITS
 from engine.data.registry import register
+from engine.images import Preparation
 from engine.resources import shipped
 
 MNIST_MINI = register(
@@ -15,6 +16,7 @@ MNIST_MINI = register(
         test_size=1_000,
         mean=(0.1307,),
         std=(0.3081,),
+        preparation=Preparation(ink=True),
         folders=(str(shipped("data", "mnist_mini")),),
         sha256={
             "train-images-idx3-ubyte": (

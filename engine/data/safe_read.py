@@ -122,7 +122,7 @@ def expect_end(stream: io.BufferedIOBase) -> None:
 
 def check_labels(labels: np.ndarray, classes: int) -> None:
     """Check that labels are class indices; raise ValueError if not."""
-    highest = int(labels.max(initial=0))
-    if highest >= classes:
-        where = int(labels.argmax())
-        raise ValueError(f"label {where} is {highest}, expected 0 to {classes - 1}")
+    wrong = (labels < 0) | (labels >= classes)
+    if wrong.any():
+        where = int(wrong.argmax())
+        raise ValueError(f"label {where} is {labels[where]}, expected 0 to {classes - 1}")

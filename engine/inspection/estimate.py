@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.config import Config
-from engine.data import DATASETS, Batches, Split
+from engine.data import Batches, Split
 from engine.models import build
 from engine.models.memory import training_bytes
 from engine.parallel.micro_batches import MICRO_BATCH
@@ -56,7 +56,7 @@ def measure_speed(
     Returns:
         None if it was cancelled.
     """
-    info = DATASETS[config.dataset]
+    info = config.dataset_info
     size = min(config.train.batch_size, _LARGEST)
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (size, *info.image_shape), dtype=np.uint8)
@@ -88,7 +88,7 @@ def measure_speed(
 
 def split_sizes(config: Config) -> tuple[int, int]:
     """The numbers of samples for training and for validation."""
-    samples = config.data.limit or DATASETS[config.dataset].train_size
+    samples = config.data.limit or config.dataset_info.train_size
     held = config.data.validation
     validation = held if isinstance(held, int) else round(samples * held)
     return samples - validation, validation
@@ -99,7 +99,7 @@ def memory_bytes(config: Config) -> int:
 
     The interpreter and its libraries come on top of it.
     """
-    info = DATASETS[config.dataset]
+    info = config.dataset_info
     model = build(config.specs, info.image_shape)
     images = (info.train_size + info.test_size) * math.prod(info.image_shape)
     train = config.train

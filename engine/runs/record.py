@@ -12,6 +12,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict
 import engine
 from engine.checkpoints.archive import JSON
 from engine.config import Config, config_hash
+from engine.data import DatasetInfo, describe, described
+from engine.data.imported import Description
 from engine.events import Ended, Logs
 from engine.layers import Sequential
 from engine.runs.environment import environment
@@ -23,6 +25,20 @@ STATUSES: tuple[RunStatus, ...] = get_args(RunStatus)
 
 KEPT = ("started", "origin", "changes")
 """What is recorded once, and stays so when a run is resumed."""
+
+
+DATA_SET = "data_set"
+"""Where the description of a run's data set stands, in its record and in saved weights."""
+
+
+def described_in(record: Mapping[str, Any]) -> DatasetInfo | None:
+    """The data set that a record or the meta of weights describes; None if it describes none.
+
+    Raises:
+        ValueError: the description is damaged.
+    """
+    value = record.get(DATA_SET)
+    return None if value is None else described(value, DATA_SET)
 
 
 def format_time(moment: datetime) -> str:
@@ -88,6 +104,7 @@ class Record(BaseModel):
     parameters: Count | None = None
     workers: Count | None = None
     data: dict[Text, Text] | None = None
+    data_set: Description | None = None
     environment: Facts | None = None
     reason: Text | None = None
     epochs: Count | None = None
@@ -113,6 +130,7 @@ def weights_meta(config: Config, model: Sequential) -> dict[str, JSON]:
     return {
         "kind": "weights",
         "dataset": config.dataset,
+        DATA_SET: describe(config.dataset_info),
         "layers": model.spec(),
         "config_hash": config_hash(config),
         "seed": config.seed,
@@ -143,6 +161,7 @@ def run_record(
         "parameters": parameters,
         "workers": workers,
         "data": dict(digests),
+        DATA_SET: describe(config.dataset_info),
         "environment": environment(),
     }
 

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from engine.config import Config, list_configs, load, loads, read_stream
 from engine.config.yaml_reader import MAX_BYTES
-from engine.data import DATASETS
 from engine.errors import ConfigError
 from engine.layers import Summary
 from engine.models import build
@@ -77,7 +76,7 @@ def open_config(argument: str | None, overrides: Sequence[str] = ()) -> Config:
 
 def network_summary(config: Config) -> Summary:
     """The layers, shapes and parameter counts of a config's network."""
-    shape = DATASETS[config.dataset].image_shape
+    shape = config.dataset_info.image_shape
     return build(config.specs, shape).summary(shape)
 
 

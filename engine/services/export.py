@@ -6,7 +6,6 @@ from pathlib import Path
 
 from engine import paths
 from engine.config import Config
-from engine.data import DATASETS
 from engine.errors import ConfigError, RunError
 from engine.export import EXPORTERS, Architecture
 from engine.storage import atomic
@@ -54,7 +53,7 @@ def write_network(
         if os.path.exists(source) and os.path.samefile(path, source):
             raise ConfigError(f"{path}: it holds the weights to export; choose another name")
     model = load_model(config, weights)
-    info = trained_on(weights) or DATASETS[config.dataset]
+    info = trained_on(weights) or config.dataset_info
     architecture = Architecture(
         layers=model.spec(),
         input_shape=info.image_shape,

@@ -17,7 +17,7 @@ from engine.errors import ConfigError
 from engine.paths import absolute
 from engine.runs.directory import CONFIG, RunDir
 from engine.runs.provenance import weights_hash
-from engine.runs.record import format_time
+from engine.runs.record import described_in, format_time
 from engine.train.run_state import RunState
 
 KEY = "changes"
@@ -57,7 +57,8 @@ def plan(run: Path, overrides: Sequence[str]) -> Extension | None:
     """
     view = RunDir.view(run)
     text, source = view.read_config(), str(view.path / CONFIG)
-    before, after = loads(text, source), loads(text, source, overrides)
+    known = described_in(view.read_record())
+    before, after = loads(text, source, known=known), loads(text, source, overrides, known=known)
     if after.reports_dir != before.reports_dir:  # typed here: relative to the working folder
         typed = absolute(after.reports_dir)
         after = after.model_copy(update={"reports_dir": typed})

@@ -13,7 +13,7 @@ from engine.callbacks import CALLBACKS, Callback
 from engine.config import Config, loads
 from engine.data import Batches, Dataset, split_validation
 from engine.data.dataset import IsCancelled, Progress
-from engine.errors import Cancelled, CheckpointError, ConfigError, RunError
+from engine.errors import Cancelled, CheckpointError, ConfigError, DataError, RunError
 from engine.layers import Sequential
 from engine.losses import LOSSES, Loss
 from engine.models import build
@@ -21,6 +21,7 @@ from engine.optim import OPTIMIZERS, Optimizer
 from engine.rng import Purpose, stream
 from engine.runs import locations
 from engine.runs.directory import CONFIG, RunDir
+from engine.runs.record import described_in
 
 EVALUATION_BATCH = 512
 """Samples in a batch of an evaluation; it can be stopped between two batches."""
@@ -70,11 +71,12 @@ def config_of(run: Path, overrides: Sequence[str] = (), *, allow_outside: bool =
         text, source = view.read_config(), str(run / CONFIG)
     except RunError as error:
         raise CheckpointError(str(error)) from None
-    recorded = loads(text, source)
-    config = loads(text, source, overrides) if overrides else recorded
     record: dict[str, Any] = {}
     with suppress(RunError):  # without one the run has no origin
         record = view.read_record()
+    known = described_in(record)
+    recorded = loads(text, source, known=known)
+    config = loads(text, source, overrides, known=known) if overrides else recorded
     return locations.resolve(
         config, view.path, record, recorded=recorded, allow_outside=allow_outside
     )
@@ -89,12 +91,22 @@ def load_dataset(
     """The config's data set, downloaded if it is not there.
 
     Raises:
-        DataError: it cannot be had, or is damaged.
+        DataError: it cannot be had, is damaged, or is not the one that the config was made for.
         Cancelled: ``cancelled`` returned true.
     """
+    info, root = config.dataset_info, config.data.root
+    if data.find(config.dataset, root) is None:
+        where = data.processed_folder(root)
+        advice = info.how_to_get(root or data.default_root())
+        raise DataError(f"{config.dataset}: not found in {where}; {advice}")
     dataset = data.load(
         config.dataset, config.data.root, download=True, progress=progress, cancelled=cancelled
     )
+    if (dataset.image_shape, dataset.classes) != (info.image_shape, info.classes):
+        raise DataError(
+            f"{config.dataset}: it was imported again with other classes or another size of its "
+            "images than this run has; import it as before, under another name, and set dataset"
+        )
     if cancelled is not None and cancelled():
         raise Cancelled(f"{config.dataset}: loading was cancelled")
     return dataset
@@ -145,7 +157,7 @@ def make_model(config: Config, dtype: Any = "float32") -> Sequential:
 
 def _network(config: Config) -> Sequential:
     """The config's network without weights."""
-    return build(config.specs, data.DATASETS[config.dataset].image_shape)
+    return build(config.specs, config.dataset_info.image_shape)
 
 
 def make_loss(config: Config) -> Loss:

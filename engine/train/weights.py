@@ -16,6 +16,7 @@ from engine.errors import CheckpointError
 from engine.events import Logs
 from engine.layers import Sequential
 from engine.runs.directory import CHECKPOINTS, RunDir
+from engine.runs.record import described_in
 from engine.storage.untrusted_json import Count, Metrics, check_type
 from engine.train import factory
 from engine.train.session import WEIGHTS
@@ -61,7 +62,9 @@ def load_model(config: Config, path: Path, dtype: DTypeLike = np.float32) -> Seq
 
 
 def trained_on(path: Path) -> DatasetInfo | None:
-    """The data set that weights were trained on; None where the file names none that is known.
+    """The data set that weights were trained on, as they describe it; None if it is unknown.
+
+    Files of earlier versions only name it.
 
     Args:
         path: a file of weights, a checkpoint or a run directory.
@@ -69,8 +72,14 @@ def trained_on(path: Path) -> DatasetInfo | None:
     Raises:
         CheckpointError: the file is missing or damaged.
     """
-    name = checkpoint.read_meta(find_weights(path)).get("dataset")
-    return DATASETS.get(name) if isinstance(name, str) else None
+    source = find_weights(path)
+    meta = checkpoint.read_meta(source)
+    try:
+        described = described_in(meta)
+    except ValueError as error:
+        raise CheckpointError(f"{source}: {error}") from None
+    name = meta.get("dataset")
+    return described or (DATASETS.get(name) if isinstance(name, str) else None)
 
 
 def normalised_for(dataset: Dataset, path: Path) -> tuple[Dataset, str]:

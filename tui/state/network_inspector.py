@@ -12,7 +12,7 @@ import numpy as np
 
 from engine.arrays import Array
 from engine.config import Config
-from engine.data import DATASETS, Batches, Dataset, Split
+from engine.data import Batches, Dataset, Split
 from engine.errors import EngineError
 from engine.inspection.activations import activations, probe, restored
 from engine.inspection.health import LayerFacts, examine
@@ -217,7 +217,7 @@ class NetworkInspector:
         dataset = find_dataset(config, self._app.training)
         model = factory.make_model(config)
         context = InspectionContext(
-            layer_images.places(model, DATASETS[config.dataset].image_shape),
+            layer_images.places(model, config.dataset_info.image_shape),
             model,
             None,
             _samples(dataset),

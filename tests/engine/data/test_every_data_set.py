@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.data import DATASETS, DatasetInfo, how_to_get, load, locate, register
+from engine.data import DATASETS, DatasetInfo, how_to_get, load, locate, register, verify
 from engine.errors import ConfigError
 
 ROOT = Path(__file__).parents[3]
@@ -73,7 +73,8 @@ def test_an_unknown_name_gets_a_suggestion() -> None:
     with pytest.raises(ConfigError, match=r"'minst'.*cifar10\. Did you mean 'mnist'\?"):
         load("minst")
     with pytest.raises(ConfigError, match=r"unknown data set 'imagenet', .*cifar10\.$"):
-        locate("imagenet")
+        verify("imagenet")
+    assert locate("imagenet") is None
 
 
 def test_importing_the_room_does_not_import_the_network() -> None:

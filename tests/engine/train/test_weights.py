@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from engine.checkpoints import checkpoint
-from engine.data import DATASETS
+from engine.data import DATASETS, describe
 from engine.errors import CheckpointError
 from engine.train import factory
 from engine.train.weights import find_weights, load_model, normalised_for, trained_on
@@ -123,15 +123,51 @@ def test_truncated_and_flipped_weights_are_refused(run: Run, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("name", ["weights.npz", "checkpoints/best.npz", "."])
 def test_weights_say_which_data_set_they_were_trained_on(run: Run, name: str) -> None:
-    assert trained_on(run.path / name) is DATASETS["mnist_mini"]
+    found = trained_on(run.path / name)
+    assert found is not None
+    assert describe(found) == describe(DATASETS["mnist_mini"])
 
 
-def of_dataset(run: Run, folder: Path, dataset: object) -> Path:
-    """The run's weights, as if they had been trained on another data set."""
+def of_dataset(run: Run, folder: Path, dataset: object, description: object = None) -> Path:
+    """The run's weights, as if they had been trained on another data set.
+
+    Without a description, as earlier versions wrote them.
+    """
     saved = checkpoint.load(run.path / "weights.npz")
     path = folder / "other.npz"
-    checkpoint.save(path, saved.arrays, saved.meta | {"dataset": dataset})
+    meta = saved.meta | {"dataset": dataset, "data_set": description}
+    checkpoint.save(path, saved.arrays, {k: v for k, v in meta.items() if v is not None})
     return path
+
+
+def test_weights_describe_a_data_set_that_is_not_here(run: Run, tmp_path: Path) -> None:
+    description = describe(DATASETS["mnist_mini"]) | {"name": "cats", "classes": ["a", "b"]}
+    found = trained_on(of_dataset(run, tmp_path, "cats", description))
+    assert found is not None
+    assert (found.name, found.classes, found.image_shape) == ("cats", ("a", "b"), (1, 28, 28))
+    assert found.preparation == DATASETS["mnist_mini"].preparation
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("classes", ["a"], "two or more"),
+        ("classes", ["a", "a"], "each of another name"),
+        ("image_shape", [2, 8, 8], "1 or 3 channels"),
+        ("image_shape", [1, 8, 5000], "less than or equal to 1024"),
+        ("mean", [0.1, 0.2], "one a channel"),
+        ("std", [0.0], "greater than 0"),
+        ("preparation", {"fit": "twist"}, "'pad', 'crop' or 'stretch'"),
+        ("name", "../up", "pattern"),
+    ],
+)
+def test_a_damaged_description_is_said_in_one_line(
+    run: Run, tmp_path: Path, key: str, value: object, message: str
+) -> None:
+    description = describe(DATASETS["mnist_mini"]) | {key: value}
+    with pytest.raises(CheckpointError, match=message) as caught:
+        trained_on(of_dataset(run, tmp_path, "cats", description))
+    assert "\n" not in str(caught.value)
 
 
 def test_a_data_set_is_normalised_as_the_weights_know_it(run: Run, tmp_path: Path) -> None:

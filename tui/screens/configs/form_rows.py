@@ -8,8 +8,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from engine import paths
 from engine.callbacks import CALLBACKS
 from engine.config import ConfigProblems, Field, fields, inline, read_values, value_at
+from engine.data import DATASETS, names
+from engine.errors import EngineError
 from engine.schedulers import SCHEDULERS
 from tui.state.document import DEFAULT, ConfigDocument
 
@@ -73,7 +76,17 @@ def _rows(document: ConfigDocument) -> Iterator[FormRow]:
         elif path.startswith("train.scheduler."):
             yield _plain(field, "schedule", depth=1)
         else:
-            yield _plain(field, _section(path))
+            row = _plain(field, _section(path))
+            yield replace(row, options=_data_sets(document)) if path == "dataset" else row
+
+
+def _data_sets(document: ConfigDocument) -> tuple[str, ...]:
+    """The data sets that there are now, where the config looks for them."""
+    root = value_at(document.values, "data.root")
+    try:
+        return names(paths.parse(root) if isinstance(root, str) else None)
+    except EngineError:  # no path; the form says so at its own row
+        return tuple(DATASETS)
 
 
 _SCHEDULER_ALIASES = {cls.__name__: name for name, cls in SCHEDULERS.items()}

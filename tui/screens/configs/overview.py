@@ -8,7 +8,6 @@ from textual.content import Content
 from textual.widgets import Static
 
 from engine.config import Advice, Config
-from engine.data import DATASETS
 from engine.layers import LAYERS, shape_text
 from tui import text
 from tui.screens.configs.layer_table import layer_table
@@ -90,7 +89,7 @@ def _meaning(
     epoch_seconds: float | None,
     width: int,
 ) -> Content:
-    info = DATASETS[config.dataset]
+    info = config.dataset_info
     data = meaning.data
     summary, augment = meaning.summary, augment_words(config)
     share = f"{meaning.train:,} train + {meaning.validation:,} validation"

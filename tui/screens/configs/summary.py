@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.config import Config
-from engine.data import DATASETS, locate
+from engine.data import locate
 from engine.errors import EngineError
 from engine.inspection.estimate import memory_bytes, split_sizes
 from engine.layers import Summary
@@ -29,7 +29,7 @@ class DataState:
 
 def data_state(config: Config) -> DataState:
     """Where the config's data set is."""
-    info = DATASETS[config.dataset]
+    info = config.dataset_info
     root = Path(config.data.root) if config.data.root is not None else None
     try:
         here = locate(config.dataset, root) is not None

@@ -8,7 +8,6 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
-from engine.data import DATASETS
 from engine.errors import Cancelled, EngineError
 from engine.services.evaluate import Measurement, measure
 from tui import keymap, text
@@ -204,7 +203,7 @@ class EvaluateScreen(NetworkScreen):
         if action == "draw":
             if self.selection is None:
                 return "there is no trained network yet; 2 trains one"
-            if DATASETS[self.selection.config.dataset].image_shape[0] != 1:
+            if self.selection.config.dataset_info.image_shape[0] != 1:
                 return "it expects colour images; drawings are in grey"
         if action in ("next_mistake", "percent", "zoom", "inspect") and self.found is None:
             return "press e to evaluate first"

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from engine.checkpoints import checkpoint
+from engine.data import DATASETS, describe
 from tests.support.command_runs import run
 
 
@@ -19,5 +20,9 @@ def elsewhere(tmp_path: Path, trained: Path) -> Path:
     """The weights, as if they had been trained on another data set."""
     saved = checkpoint.load(trained / "weights.npz")
     path = tmp_path / "fashion.npz"
-    checkpoint.save(path, saved.arrays, saved.meta | {"dataset": "fashion_mnist"})
+    meta = saved.meta | {
+        "dataset": "fashion_mnist",
+        "data_set": describe(DATASETS["fashion_mnist"]),
+    }
+    checkpoint.save(path, saved.arrays, meta)
     return path

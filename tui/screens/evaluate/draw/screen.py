@@ -11,7 +11,6 @@ from textual.content import Content
 from textual.widgets import Static
 
 from engine.arrays import Array
-from engine.data import DATASETS
 from engine.layers import Sequential, Softmax
 from engine.train.weights import load_model
 from tui import keymap, text
@@ -77,7 +76,7 @@ class DrawScreen(BaseScreen):
     def __init__(self, selection: Selection, samples: Array | None) -> None:
         super().__init__()
         self._selection, self._samples = selection, samples
-        self._info = DATASETS[selection.config.dataset]
+        self._info = selection.config.dataset_info
         self._model: Sequential | None = None
         self._sample = -1
         self._stale = True
