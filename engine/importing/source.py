@@ -1,0 +1,107 @@
+"""What an import reads: samples in a fixed order, whose labels are known before any image is."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from engine.images import AS_IT_IS, Preparation
+
+BLOCK_BYTES = 8 << 20
+"""Images that are read before they are written; a block has at least one."""
+
+
+@dataclass(frozen=True)
+class ImportOptions:
+    """How a source is imported.
+
+    Attributes:
+        name: of the data set.
+        size: (H, W) of the images; None for that of the source, if all of it have one.
+        channels: 1 for grey, 3 for colour; None for what the source has.
+        preparation: what becomes of images of another aspect; kept with the set.
+        test: the fraction of the samples that is kept for testing, where the source names none.
+        test_source: where the test samples are; None if they are in the source.
+        label: column of the labels in a table.
+        classes: names of the classes, in the order of the labels; None for those of the source.
+        unreadable: whether files that cannot be read are skipped or end the import.
+        seed: of the split.
+        replace: whether an imported set of that name is replaced.
+        normalise_as: the data set whose mean and std are taken; None measures them.
+    """
+
+    name: str
+    size: tuple[int, int] | None = None
+    channels: Literal[1, 3] | None = None
+    preparation: Preparation = AS_IT_IS
+    test: float = 0.2
+    test_source: Path | None = None
+    label: str | None = None
+    classes: tuple[str, ...] | None = None
+    unreadable: Literal["skip", "refuse"] = "refuse"
+    seed: int = 42
+    replace: bool = False
+    normalise_as: str | None = None
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A sample that cannot be read, and why, in a few words."""
+
+    where: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some samples.
+
+    Attributes:
+        images: uint8, (n, C, H, W).
+        labels: int64, (n,).
+        unreadable: those that were asked for and cannot be read; they are not among the images.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    unreadable: tuple[Unreadable, ...] = ()
+
+
+class Part(ABC):
+    """Samples of one part, train or test.
+
+    Attributes:
+        labels: int64, (N,).
+    """
+
+    labels: np.ndarray
+
+    @abstractmethod
+    def blocks(self, indices: np.ndarray) -> Iterator[Block]:
+        """Read samples in the order of their indices, in blocks of about ``BLOCK_BYTES``.
+
+        Args:
+            indices: of the samples, int64, ascending.
+        """
+
+
+@dataclass(frozen=True)
+class Source:
+    """An opened source.
+
+    Attributes:
+        kind: in words, for people: ``folder of images``.
+        classes: their names, in the order of the labels.
+        image_shape: (C, H, W) of all images that it gives.
+        parts: ``train`` alone, to be split, or ``train`` and ``test``.
+        facts: more about where it came from, for the manifest.
+    """
+
+    kind: str
+    classes: tuple[str, ...]
+    image_shape: tuple[int, int, int]
+    parts: Mapping[str, Part]
+    facts: Mapping[str, Any] = field(default_factory=dict)
