@@ -2,6 +2,7 @@
 
 from rich.segment import Segment
 from rich.style import Style as RichStyle
+from textual import events
 from textual.color import Color
 from textual.widget import Widget
 
@@ -16,11 +17,17 @@ def half_blocks(upper: str, lower: str, length: int) -> Segment:
 class ThemedWidget(Widget):
     """A widget that caches its styles, which Textual would compute anew for every line.
 
+    It keeps the focus where the news that it was hidden arrives when it is shown again.
+
     Beside another base class it comes last: Textual takes the CSS of the first.
     """
 
     _styles_by_words: dict[str, RichStyle]
     _style_key: tuple[object, ...] = ()
+
+    def on_hide(self, event: events.Hide) -> None:
+        if all(node.display for node in self.ancestors_with_self if isinstance(node, Widget)):
+            event.prevent_default()  # which hands the focus to a neighbour, for good
 
     def notify_style_update(self) -> None:
         self._style_key = ()

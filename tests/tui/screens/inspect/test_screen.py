@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from textual import events
 from textual.pilot import Pilot
 
 from engine import data
-from tests.support.app_pilot import Until, on_screen, tap
+from tests.support.app_pilot import Until, let_messages_through, on_screen, tap
 from tests.support.run_makers import CONV, make_run
 from tui.app import CnnApp
 from tui.screens.dialogs import Choose
@@ -37,6 +38,18 @@ async def test_the_layers_get_the_focus_back_where_it_was_lost(
         screen = await opened(app, pilot, until)
         screen.set_focus(None)
         await until(pilot, lambda: screen.focused is screen.query_one(Table))
+
+
+async def test_the_layers_keep_the_focus_where_news_of_hiding_comes_late(
+    make_app: MakeApp, conv: str, until: Until
+) -> None:
+    app = make_app(conv)
+    async with app.run_test() as pilot:
+        screen = await opened(app, pilot, until)
+        table = screen.query_one(Table)
+        table.post_message(events.Hide())
+        await let_messages_through(pilot.app)
+        assert screen.focused is table
 
 
 async def opened(app: CnnApp, pilot: Pilot, until: Until) -> InspectScreen:
