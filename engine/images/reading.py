@@ -6,11 +6,13 @@ grey or red, green and blue in 8 bits. Sizes are checked before anything is deco
 
 import io
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from engine.errors import DataError
 from engine.images.preparation import Preparation
@@ -28,6 +30,8 @@ MAX_FILE_BYTES = 256 << 20
 # refused below, and what is odd about a file but can be read is no news.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
+_GREY = {"1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"}
+_ON_THEIR_SIDE = {5, 6, 7, 8}  # EXIF orientations that exchange width and height
 _PAPER = (255, 255, 255)
 _DRAFT = 2  # a JPEG is decoded at no less than so many times the size that is needed
 
@@ -65,13 +69,46 @@ def open_image(
     Raises:
         DataError: as ``read_image``.
     """
+    with _opened(file) as image:
+        if draft is not None:
+            image.draft(None, (_DRAFT * draft[0], _DRAFT * draft[1]))
+        image.load()
+        return _upright(image, "L" if channels == 1 else "RGB")
+
+
+class Header(NamedTuple):
+    """Size of an image as it is seen, upright, and whether it is one of greys by its mode."""
+
+    width: int
+    height: int
+    grey: bool
+
+
+def read_header(file: Path | BinaryIO) -> Header:
+    """Read size and colours of an image without decoding it.
+
+    Args:
+        file: a file, or its content.
+
+    Raises:
+        DataError: as ``read_image``.
+    """
+    with _opened(file) as image:
+        width, height = image.size
+        if image.getexif().get(ExifTags.Base.Orientation) in _ON_THEIR_SIDE:
+            width, height = height, width
+        return Header(width, height, image.mode in _GREY)
+
+
+@contextmanager
+def _opened(file: Path | BinaryIO) -> Iterator[Image.Image]:
+    """Open an image whose size is within the limits; whatever goes wrong is a DataError."""
     try:
         with Image.open(file, formats=FORMATS) as image:
             _check_size(image)
-            if draft is not None:
-                image.draft(None, (_DRAFT * draft[0], _DRAFT * draft[1]))
-            image.load()
-            return _upright(image, "L" if channels == 1 else "RGB")
+            yield image
+    except DataError:
+        raise
     except Image.UnidentifiedImageError:
         raise DataError(
             "not an image of a known format (PNG, JPEG, BMP, GIF, WebP, TIFF)"

@@ -1,13 +1,15 @@
 """What an import reads: samples in a fixed order, whose labels are known before any image is."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Literal
 
 import numpy as np
 
+from engine.errors import Cancelled
 from engine.images import AS_IT_IS, Preparation
 
 BLOCK_BYTES = 8 << 20
@@ -47,9 +49,57 @@ class ImportOptions:
     normalise_as: str | None = None
 
 
+def _ignore(label: str, done: int, total: int) -> None:
+    """Do nothing."""
+
+
+def _never() -> bool:
+    return False
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Someone who sees the progress of an import, and may cancel it.
+
+    Attributes:
+        progress: called with what is being done, how much of it is done, and of how much.
+        cancelled: polled; true cancels.
+    """
+
+    progress: Callable[[str, int, int], None] = _ignore
+    cancelled: Callable[[], bool] = _never
+
+    def report(self, label: str, done: int, total: int) -> None:
+        """Report progress; to be called several times a second.
+
+        Raises:
+            Cancelled: the import was cancelled.
+        """
+        self.check()
+        self.progress(label, done, total)
+
+    def check(self) -> None:
+        """Raise if the import was cancelled.
+
+        Raises:
+            Cancelled: it was.
+        """
+        if self.cancelled():
+            raise Cancelled("the import was cancelled; nothing was imported")
+
+
+NOBODY = Watch()
+"""Watches nothing."""
+
+
 @dataclass(frozen=True)
 class Unreadable:
-    """A sample that cannot be read, and why, in a few words."""
+    """A sample that cannot be read, or something that no sample can be made of.
+
+    Attributes:
+        where: its place in the source, as ``Part.where`` has it, in printable characters.
+        reason: why, in a few words.
+    """
 
     where: str
     reason: str
@@ -87,10 +137,18 @@ class Part(ABC):
             indices: of the samples, int64, ascending.
         """
 
+    def where(self, index: int) -> str:
+        """A sample's place in the source, for people, in printable characters."""
+        return f"sample {index + 1}"
+
+
+def _nothing() -> None:
+    """Close nothing."""
+
 
 @dataclass(frozen=True)
 class Source:
-    """An opened source.
+    """An opened source; leaving the ``with`` closes it.
 
     Attributes:
         kind: in words, for people: ``folder of images``.
@@ -98,6 +156,8 @@ class Source:
         image_shape: (C, H, W) of all images that it gives.
         parts: ``train`` alone, to be split, or ``train`` and ``test``.
         facts: more about where it came from, for the manifest.
+        unreadable: what was found to be so when it was opened; it is in no part.
+        close: closes its files.
     """
 
     kind: str
@@ -105,3 +165,16 @@ class Source:
     image_shape: tuple[int, int, int]
     parts: Mapping[str, Part]
     facts: Mapping[str, Any] = field(default_factory=dict)
+    unreadable: tuple[Unreadable, ...] = ()
+    close: Callable[[], None] = _nothing
+
+    def __enter__(self) -> "Source":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()

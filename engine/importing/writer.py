@@ -73,6 +73,27 @@ class NpyFile:
         self._file.close()
 
 
+def check_place(folder: Path, *, replace: bool) -> None:
+    """Check that a data set may be put at a place, ``processed/NAME``.
+
+    Args:
+        folder: the place.
+        replace: whether an imported set that is there is replaced.
+
+    Raises:
+        ConfigError: there is something that stays.
+    """
+    if not os.path.lexists(folder):
+        return
+    if not replace:
+        raise ConfigError(
+            f"{folder.name}: there is such a data set already in {folder.parent}; "
+            "choose another --name, or add --replace"
+        )
+    if folder.is_symlink() or not os.path.isfile(folder / MANIFEST):
+        raise ConfigError(f"{folder}: not an imported data set; remove it yourself")
+
+
 class DatasetWriter:
     """A data set in the making, in a folder beside its place; leaving the ``with`` removes it.
 
@@ -89,10 +110,10 @@ class DatasetWriter:
     def __init__(
         self, folder: Path, image_shape: tuple[int, int, int], *, replace: bool = False
     ) -> None:
+        check_place(folder, replace=replace)
         self.folder = folder
         self.image_shape = image_shape
         self._replace = replace
-        self._check_place()
         try:
             atomic.make_folder(folder.parent)
             _sweep(folder.parent)
@@ -107,17 +128,6 @@ class DatasetWriter:
 
     def _part(self, part: str, what: str, dtype: str, item: tuple[int, ...]) -> NpyFile:
         return NpyFile(self.staging / f"{part}-{what}.npy", dtype, item)
-
-    def _check_place(self) -> None:
-        if not os.path.lexists(self.folder):
-            return
-        if not self._replace:
-            raise ConfigError(
-                f"{self.folder.name}: there is such a data set already in {self.folder.parent}; "
-                "choose another --name, or add --replace"
-            )
-        if self.folder.is_symlink() or not os.path.isfile(self.folder / MANIFEST):
-            raise ConfigError(f"{self.folder}: not an imported data set; remove it yourself")
 
     def __enter__(self) -> "DatasetWriter":
         return self
@@ -232,7 +242,7 @@ class DatasetWriter:
 
     def _put_in_place(self) -> None:
         atomic.sync_folder(self.staging)
-        self._check_place()
+        check_place(self.folder, replace=self._replace)
         old = None
         if os.path.lexists(self.folder):
             old = Path(tempfile.mkdtemp(prefix=_OLD, dir=self.folder.parent))
