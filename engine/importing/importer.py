@@ -15,7 +15,7 @@ import numpy as np
 
 from engine import __version__
 from engine.data import DATASETS, ImportedDataset, get, processed_folder
-from engine.data.imported import MAX_CLASSES, NAME_PATTERN, PARTS, read_manifest
+from engine.data.imported import MAX_CLASSES, MAX_SIDE, NAME_PATTERN, PARTS, read_manifest
 from engine.data.safe_read import check_labels
 from engine.errors import ConfigError, DataError
 from engine.importing.duplicates import Digests
@@ -99,6 +99,7 @@ def import_data_set(
     watch = Watch(**{name: one for name, one in given.items() if one is not None})
     place = processed_folder(root) / options.name
     _check_name(options.name)
+    _check_options(options)
     check_place(place, replace=options.replace)
     like = None if options.normalise_as is None else get(options.normalise_as, root)
     with ExitStack() as stack:
@@ -142,6 +143,16 @@ def _check_name(name: str) -> None:
         )
     if name in DATASETS:
         raise ConfigError(f"--name: {name} is a data set that comes with cnn-tui; choose another")
+
+
+def _check_options(options: ImportOptions) -> None:
+    if options.size is not None and not all(1 <= side <= MAX_SIDE for side in options.size):
+        given = "x".join(map(str, options.size))
+        raise ConfigError(f"--size: expected 1 to {MAX_SIDE} pixels a side, got {given}")
+    if not 0 < options.test < 1:
+        raise ConfigError(f"--test: expected a fraction above 0 and below 1, got {options.test:g}")
+    if options.preparation.ink and options.channels == 3:
+        raise ConfigError("--ink: strokes on black are grey; leave out --channels 3")
 
 
 def _check_source(source: Source) -> None:

@@ -21,10 +21,8 @@ def split_test(
         Training and test indices, int64, each in ascending order.
 
     Raises:
-        ConfigError: the fraction is no such number, or a class has a single sample.
+        ConfigError: a class has a single sample.
     """
-    if not 0 < fraction < 1:
-        raise ConfigError(f"--test: expected a fraction above 0 and below 1, got {fraction:g}")
     rng = stream(Purpose.SPLIT, seed)
     for_test = np.zeros(len(labels), bool)
     by_class = np.argsort(labels, kind="stable")

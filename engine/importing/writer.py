@@ -22,7 +22,8 @@ from engine.images import Preparation
 from engine.storage import atomic
 
 _STAGING = ".import-"
-_OLD = ".old-"
+OLD = ".old-"
+"""Begins the name of a folder that is being removed."""
 _STALE_SECONDS = 24 * 3600.0
 _HEADER = 128
 """Bytes before the first value, as NumPy writes them for arrays of any length."""
@@ -245,7 +246,7 @@ class DatasetWriter:
         check_place(self.folder, replace=self._replace)
         old = None
         if os.path.lexists(self.folder):
-            old = Path(tempfile.mkdtemp(prefix=_OLD, dir=self.folder.parent))
+            old = Path(tempfile.mkdtemp(prefix=OLD, dir=self.folder.parent))
             os.rename(self.folder, old / self.folder.name)
         try:
             os.chmod(self.staging, 0o777 & ~_umask())
@@ -275,7 +276,7 @@ def _umask() -> int:
 
 def _sweep(folder: Path) -> None:
     """Remove what killed imports left behind."""
-    for prefix in (_STAGING, _OLD):
+    for prefix in (_STAGING, OLD):
         for path in folder.glob(f"{prefix}*"):
             with suppress(OSError):
                 if time.time() - path.stat().st_mtime > _STALE_SECONDS:

@@ -120,6 +120,22 @@ def count(text: str) -> int:
     return int(text)
 
 
+def seed(text: str) -> int:
+    """A whole number from 0 up."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected a number from 0 up, got {text!r}")
+    return int(text)
+
+
+def image_size(text: str) -> tuple[int, int]:
+    """Height and width: ``32`` or ``32x48``."""
+    height, times, width = text.partition("x")
+    sides = (height, width) if times else (height, height)
+    if not all(side.isdecimal() and 0 < len(side) < 6 for side in sides):
+        raise argparse.ArgumentTypeError(f"expected a size such as 32 or 32x48, got {text!r}")
+    return int(sides[0]), int(sides[1])
+
+
 # -- options of several commands ---------------------------------------------------------------
 
 

@@ -26,7 +26,7 @@ COMMANDS = {
     "evaluate": "accuracy, scores per class and confusion matrix on the test set",
     "export": "write a trained network for other programs",
     "gradcheck": "check the gradients of a network against numerical ones",
-    "data": "list, fetch or verify the data sets",
+    "data": "list, fetch, verify, import or remove data sets",
     "runs": "list, show, compare or verify runs",
     "config": "list, check or show configs, or print their JSON Schema",
     "bench": "measure how fast networks train and predict on this machine",

@@ -1,8 +1,8 @@
-"""``cnn-tui data``: list, fetch or verify the data sets."""
+"""``cnn-tui data``: list, fetch, verify, import or remove data sets."""
 
 import argparse
 
-from tui.cli.parser import Parser, path
+from tui.cli.parser import Parser, image_size, path, seed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,31 +17,88 @@ def add_arguments(parser: Parser) -> None:
             "list": "list the data sets",
             "fetch": "download a data set",
             "verify": "check the files of a data set",
+            "import": "make a data set of your own images",
+            "remove": "remove an imported data set",
         }
     )
     for verb, one in verbs.items():
-        if verb != "list":
+        if verb == "import":
+            _add_import(one)
+        elif verb != "list":
             one.add_argument("name", help="e.g. mnist")
+        if verb == "remove":
+            one.add_argument("--yes", action="store_true", help="do not ask")
         one.add_argument(
             "--root", type=path, help="folder of the data sets; default: $CNN_TUI_DATA or data/raw"
         )
 
 
+def _add_import(parser: Parser) -> None:
+    """The source, and how it is imported; the defaults are those of ``ImportOptions``."""
+    add = parser.add_argument
+    add(
+        "source",
+        type=path,
+        metavar="SOURCE",
+        help="a folder with a folder of images for each class, or an archive of one",
+    )
+    add("--name", required=True, help="name of the data set, as configs will have it")
+    add("--size", type=image_size, metavar="H[xW]", help="bring all images to this size")
+    add("--channels", type=int, choices=(1, 3), help="1 for grey, 3 for colour; default: as found")
+    add(
+        "--fit",
+        choices=("pad", "crop", "stretch"),
+        default="pad",
+        help="images of another aspect: black bars (the default), cut off, or change the aspect",
+    )
+    add("--ink", action="store_true", help="they are light strokes on black, as MNIST's")
+    test = parser.add_mutually_exclusive_group()
+    test.add_argument(
+        "--test",
+        type=float,
+        default=0.2,
+        metavar="FRACTION",
+        help="share of each class that is kept for testing, where the source has no test images; "
+        "default: 0.2",
+    )
+    test.add_argument("--test-source", type=path, metavar="PATH", help="the test images")
+    add("--label", metavar="COLUMN", help="the column of a table that has the labels")
+    add("--classes", metavar="A,B,C", help="names of the classes, in the order of their labels")
+    add(
+        "--unreadable",
+        choices=("skip", "refuse"),
+        default="refuse",
+        help="what becomes of files that cannot be read; default: refuse",
+    )
+    add("--seed", type=seed, default=42, metavar="N", help="of the choice of test images")
+    add("--replace", action="store_true", help="replace an imported data set of that name")
+    add("--normalise-as", metavar="NAME", help="take mean and std of another data set")
+
+
 def run(options: argparse.Namespace, out: "Output") -> int:
     if options.verb == "list":
         return list_datasets(options.root, out)
+    if options.verb == "import":
+        from tui.cli.importing import import_from
+
+        return import_from(options, out)
+    if options.verb == "remove":
+        from tui.cli.importing import remove_imported
+
+        return remove_imported(options.name, options.root, out, yes=options.yes)
     verb = fetch_dataset if options.verb == "fetch" else verify_dataset
     return verb(options.name, options.root, out)
 
 
 def list_datasets(root: "Path | None", out: "Output") -> int:
     """Print all data sets, and the folders of those that are on this machine."""
-    from engine.data import DATASETS, locate
+    from engine.data import default_root, get, names
     from engine.text_table import table
 
     rows = []
-    for name, info in DATASETS.items():
-        place = locate(name, root)
+    for name in names(root):
+        info = get(name, root)
+        place = info.locate(root or default_root())
         shape = "×".join(map(str, info.image_shape))
         size = f"{info.train_size:,} + {info.test_size:,}"
         rows.append((name, info.title, shape, size, str(place or "not here")))
