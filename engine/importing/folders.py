@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from engine.errors import ConfigError, DataError
-from engine.images.reading import MAX_FILE_BYTES
+from engine.errors import ConfigError
 from engine.importing.layouts import source_of_folders
 from engine.importing.opening import opener
 from engine.importing.source import ImportOptions, Source, Unreadable, Watch
 from engine.importing.tree import MAX_DEPTH, Folder, is_hidden, shown
-from engine.numbers import size
 from engine.storage.atomic import open_regular
 
 _EVERY = 1000  # files between two looks at the watch
@@ -30,12 +28,7 @@ class _DiskFile:
         return shown(self.path)
 
     def open(self) -> AbstractContextManager[BinaryIO]:
-        file = open_regular(os.path.join(self.top, self.path))
-        length = os.fstat(file.fileno()).st_size
-        if length > MAX_FILE_BYTES:
-            file.close()
-            raise DataError(f"{size(length)}, more than the limit of {size(MAX_FILE_BYTES)}")
-        return file
+        return open_regular(os.path.join(self.top, self.path))
 
 
 @opener("a folder with a folder of images for each class", last=True)

@@ -12,9 +12,16 @@ import numpy as np
 from engine.data.imported import MAX_SIDE
 from engine.errors import ConfigError, DataError
 from engine.images.preparation import Preparation
-from engine.images.reading import Header, read_header, read_image
+from engine.images.reading import (
+    MAX_FILE_BYTES,
+    Header,
+    content_of,
+    read_header,
+    read_image,
+)
 from engine.importing.source import BLOCK_BYTES, Block, ImportOptions, Part, Unreadable, Watch
 from engine.importing.tree import ImageFile
+from engine.sanitize import printable
 
 _MOST = 1024  # images of a block, however small they are
 _CHUNK = 16  # images that a thread takes at a time
@@ -69,11 +76,12 @@ class ImagePart(Part):
         """The pixels of a sample, or why there are none."""
         try:
             with self._files[index].open() as file:
-                return read_image(file, self._shape, self._how)
-        except DataError as error:
-            return str(error)
-        except OSError as error:
-            return (error.strerror or str(error)).lower()
+                content = file.read(MAX_FILE_BYTES + 1)
+            if len(content) > MAX_FILE_BYTES:
+                raise DataError(f"more than the limit of {MAX_FILE_BYTES:,} bytes")
+            return read_image(content_of(content), self._shape, self._how)
+        except Exception as error:
+            return _why(error)
 
 
 def _in_threads(
@@ -136,10 +144,17 @@ def _header(file: ImageFile) -> Header | str:
     try:
         with file.open() as content:
             return read_header(content)
-    except DataError as error:
+    except Exception as error:
+        return _why(error)
+
+
+def _why(error: Exception) -> str:
+    """Why a file cannot be read; archives raise whatever a damaged one leads them to."""
+    if isinstance(error, DataError):
         return str(error)
-    except OSError as error:
-        return (error.strerror or str(error)).lower()
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    return f"it is damaged: {printable(str(error), 200) or type(error).__name__}"
 
 
 def _common(sizes: Counter[tuple[int, int]]) -> tuple[int, int]:
