@@ -27,7 +27,7 @@ async def until(
         await asyncio.sleep(0.02)
 
 
-async def let_messages_through(app: App[object]) -> None:
+async def let_messages_through(app: App[Any]) -> None:
     """Wait until the app, its screen and all widgets have done what they were told.
 
     Textual's own test harness takes a process that computes little for one that has nothing to do,
