@@ -27,11 +27,13 @@ class Loss(ABC):
         takes_labels: whether the targets are class indices (N,), else one-hot rows (N, C).
         takes_logits: whether it applies the softmax itself, so that scores must be unlimited.
         smooths_labels: whether its constructor takes ``label_smoothing``.
+        weights_classes: whether its constructor takes ``class_weights``.
     """
 
     takes_labels: ClassVar[bool] = False
     takes_logits: ClassVar[bool] = False
     smooths_labels: ClassVar[bool] = False
+    weights_classes: ClassVar[bool] = False
 
     @abstractmethod
     def forward(self, pred: Array, target: Array) -> float:
@@ -53,6 +55,31 @@ class Loss(ABC):
             The labels themselves, or one-hot rows ``(N, C)``.
         """
         return labels if self.takes_labels else np.eye(classes, dtype=dtype)[labels]
+
+    def unweighted(self) -> "Loss":
+        """The loss to evaluate with, in which every sample counts the same.
+
+        Weights are for training: losses of other samples, and of runs with and without weights,
+        can only be compared without them. Keras' ``class_weight`` is for training only, too.
+        """
+        return self
+
+
+def balanced_weights(counts: Array) -> Array:
+    """The weight of each class with which all classes count the same, ``(C,)``, float64.
+
+    ``w_c = N / (K * n_c)``, for N samples of K classes, ``n_c`` of them of class c: scikit-learn's
+    ``class_weight="balanced"``, from King and Zeng, 'Logistic regression in rare events data',
+    2001. The sum over the samples is ``sum_c n_c * w_c = N``: weights average 1.
+
+    Args:
+        counts: samples of each class, ``n_c``, ``(C,)``. A class without any is not among the K,
+            and its weight, which is never used, is 0.
+    """
+    present = counts > 0
+    weights = np.zeros(len(counts))
+    np.divide(counts.sum(), present.sum() * counts, out=weights, where=present)
+    return weights
 
 
 L = TypeVar("L", bound=Loss)
@@ -94,30 +121,49 @@ class SoftmaxCrossEntropy(Loss):
 
     Args:
         label_smoothing: ``s``, in ``[0, 1]``; 0 is plain cross-entropy.
+        class_weights: ``w``, ``(C,)``: the loss of a sample of class ``y`` counts ``w_y`` times;
+            None is 1 for all.
+
+    The mean of weighted losses is their sum divided by N, as in Keras (``class_weight``), not by
+    the sum of the weights, as in PyTorch (``weight``). So the share of a micro-batch is ``n / N``
+    as ever, and a sample counts the same in whichever batch it is. Weights that average 1 over
+    the training set, such as the balanced ones, give an epoch the scale of an unweighted one.
+
+    A weight is that of the true class, for the whole loss of its sample. PyTorch weights each
+    term of the smoothed target by its own class, which raises the share ``s / C`` of rare ones:
+    with enough weight a rare class would be the best answer for the samples of a common one.
 
     Raises:
-        ValueError: ``label_smoothing`` is not in ``[0, 1]``.
+        ValueError: ``label_smoothing`` is not in ``[0, 1]``, or a weight is negative or not finite.
     """
 
     takes_labels = True
     takes_logits = True
     smooths_labels = True
+    weights_classes = True
 
-    def __init__(self, label_smoothing: float = 0.0) -> None:
+    def __init__(self, label_smoothing: float = 0.0, class_weights: Array | None = None) -> None:
         if not 0.0 <= label_smoothing <= 1.0:
             raise ValueError(f"label_smoothing must be from 0 to 1, got {label_smoothing}")
+        if (
+            class_weights is not None
+            and not (np.isfinite(class_weights) & (class_weights >= 0)).all()
+        ):
+            raise ValueError(f"class_weights must be finite and 0 or more, got {class_weights}")
         self.label_smoothing = float(label_smoothing)
+        self.class_weights = class_weights
         self._cache: tuple[Array, Array] | None = None
 
     def forward(self, pred: Array, target: Array) -> float:
-        """The mean cross-entropy of a batch, in nats.
+        """The mean cross-entropy of a batch, weighted if there are weights, in nats.
 
         Args:
             pred: logits ``(N, C)``, any float dtype.
             target: class indices ``(N,)``, any integer dtype, from 0 to ``C - 1``.
 
         Raises:
-            ShapeError: the shapes do not fit, or a label is no column of the logits.
+            ShapeError: the shapes do not fit, a label is no column of the logits, or there is not
+                one weight for each column.
             DTypeError: the logits are no floats, or the labels no integers.
         """
         losses, probabilities = self._evaluate(pred, target)
@@ -133,9 +179,10 @@ class SoftmaxCrossEntropy(Loss):
             d (sum_j q_j z_j) / dz_c = q_c
             dL / dz_c = p_c - q_c
 
-        The mean over the batch adds a factor ``1 / N`` to every row. So a row of the gradient
-        is (what the network says) - (what it should say), it sums to zero, and it needs no
-        derivative of the softmax by itself (Goodfellow et al. 2016, section 6.2.2.3).
+        The mean over the batch adds a factor ``1 / N`` to every row, and a weight of its class
+        that factor, as neither depends on ``z``. So a row of the gradient is (what the network
+        says) - (what it should say), it sums to zero, and it needs no derivative of the softmax
+        by itself (Goodfellow et al. 2016, section 6.2.2.3).
 
         Raises:
             NotReadyError: ``forward`` was not called yet.
@@ -146,8 +193,13 @@ class SoftmaxCrossEntropy(Loss):
         n, classes = probabilities.shape
         dpred = probabilities - self.label_smoothing / classes
         dpred[np.arange(n), labels] -= 1.0 - self.label_smoothing
+        if self.class_weights is not None:
+            dpred *= self.class_weights[labels, None]
         dpred /= n
         return dpred
+
+    def unweighted(self) -> "SoftmaxCrossEntropy":
+        return SoftmaxCrossEntropy(self.label_smoothing)
 
     def per_sample(self, logits: Array, labels: Array) -> Array:
         """The loss of every sample, ``(N,)``, whose mean ``forward`` returns.
@@ -165,9 +217,14 @@ class SoftmaxCrossEntropy(Loss):
         return self._evaluate(logits, labels)[0]
 
     def _evaluate(self, logits: Array, labels: Array) -> tuple[Array, Array]:
-        """Loss per sample ``(N,)`` and softmax ``(N, C)``."""
+        """Loss per sample ``(N,)``, weighted, and softmax ``(N, C)``."""
         _check_labels(logits, labels)
-        s = self.label_smoothing
+        s, weights = self.label_smoothing, self.class_weights
+        if weights is not None and weights.shape != logits.shape[1:]:
+            raise ShapeError(
+                f"SoftmaxCrossEntropy got weights of shape {weights.shape} for logits of shape "
+                f"{logits.shape}; expected ({logits.shape[1]},): one a class"
+            )
         # A diverged network is the trainer's to report: its NaN must not print warnings as well.
         with np.errstate(invalid="ignore", over="ignore"):
             shifted = logits - logits.max(axis=1, keepdims=True)
@@ -177,7 +234,10 @@ class SoftmaxCrossEntropy(Loss):
             expected = shifted[np.arange(len(labels)), labels]
             if s > 0.0:
                 expected = (1.0 - s) * expected + s * shifted.mean(axis=1)
-            return np.log(sums[:, 0]) - expected, probabilities
+            losses = np.log(sums[:, 0]) - expected
+            if weights is not None:
+                losses *= weights[labels]
+            return losses, probabilities
 
 
 @register("mse")

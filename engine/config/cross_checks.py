@@ -196,6 +196,15 @@ def _smoothing(config: Config) -> Iterator[Finding]:
         )
 
 
+def _weights(config: Config) -> Iterator[Finding]:
+    if config.train.class_weights and not LOSSES[config.train.loss].weights_classes:
+        able = " or ".join(name for name, loss in LOSSES.items() if loss.weights_classes)
+        yield Finding(
+            ("train", "class_weights"),
+            f"expected null for the loss {config.train.loss}; it belongs to {able}",
+        )
+
+
 def _warmup(config: Config) -> Iterator[Finding]:
     scheduler = config.train.scheduler
     if config.train.warmup and scheduler and SCHEDULERS[scheduler.name].interval == "step":
@@ -240,6 +249,7 @@ CHECKS = (
     Check((("dataset",), ("data", "augment")), _augmentation),
     Check((("train", "optimizer"), ("train", "momentum"), ("train", "nesterov")), _optimizer),
     Check((("train", "loss"), ("train", "label_smoothing")), _smoothing),
+    Check((("train", "loss"), ("train", "class_weights")), _weights),
     Check((("train", "warmup"), ("train", "scheduler")), _warmup),
     Check((("callbacks",),), _files),
 )

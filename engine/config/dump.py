@@ -53,6 +53,8 @@ def config_hash(config: Config) -> str:
     """
     values = config.model_dump(mode="json", exclude={"name", "runs_dir", "reports_dir"})
     del values["data"]["root"], values["train"]["workers"], values["train"]["checkpoint_every"]
+    if values["train"]["class_weights"] is None:
+        del values["train"]["class_weights"]  # a key that older runs do not have
     values["callbacks"] = [
         {name: {key: value for key, value in options.items() if key != "filepath"}}
         for item in values["callbacks"]

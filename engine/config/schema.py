@@ -99,6 +99,11 @@ class Train(Section):
         lt=1,
         description="share of the target spread over all classes (cross_entropy)",
     )
+    class_weights: Annotated[str, OneOf(("balanced",))] | None = Field(
+        default=None,
+        description="balanced: a sample of a rare class counts more, so that all classes count the "
+        "same in training (cross_entropy); null: all samples count the same",
+    )
     optimizer: Annotated[str, OneOf(OPTIMIZERS)] = Field(default="sgd", description="update rule")
     momentum: float | None = Field(
         default=None,

@@ -94,10 +94,9 @@ class Batches:
         """(C, H, W) of the images."""
         return self._images.shape[1:]
 
-    @property
-    def classes(self) -> tuple[int, ...]:
-        """Class indices among the samples, in ascending order."""
-        return tuple(np.unique(self._labels[self._indices]).tolist())
+    def class_counts(self, classes: int) -> np.ndarray:
+        """The number of samples of each class, int64, (classes,)."""
+        return np.bincount(self._labels[self._indices], minlength=classes)
 
     @property
     def samples_per_epoch(self) -> int:

@@ -41,11 +41,10 @@ def probe(
     still.lr = 0.0
     try:
         with Workers(1) as workers:
-            trainer = Trainer(
-                model, factory.make_loss(config), still, seed=config.seed, workers=workers
-            )
-            batches = factory.make_sources(config, dataset).train
-            _, seen = trainer.step(batches, 0, 0, inspect=True, check=check)
+            sources = factory.make_sources(config, dataset)
+            loss = factory.make_loss(config, sources.class_counts)
+            trainer = Trainer(model, loss, still, seed=config.seed, workers=workers)
+            _, seen = trainer.step(sources.train, 0, 0, inspect=True, check=check)
     finally:
         model.load_state_dict(state)  # batch norm has moved its statistics
     assert seen is not None

@@ -65,7 +65,10 @@ def run_check(
         )
     rng = stream(Purpose.GRADCHECK, config.seed)
     x, labels = _real_samples(dataset, samples, rng)
-    loss = factory.make_loss(config)
+    counts = None
+    if config.train.class_weights is not None:
+        counts = factory.make_sources(config, dataset).class_counts
+    loss = factory.make_loss(config, counts)
     target = loss.target(labels, len(dataset.classes), np.float64)
     say(
         f"{samples} test samples of {dataset.name}, {model.count_parameters():,} parameters "

@@ -15,13 +15,14 @@ from engine.data import Batches, Dataset, split_validation
 from engine.data.dataset import IsCancelled, Progress
 from engine.errors import Cancelled, CheckpointError, ConfigError, DataError, RunError
 from engine.layers import Sequential
-from engine.losses import LOSSES, Loss
+from engine.losses import LOSSES, Loss, balanced_weights
 from engine.models import build
 from engine.optim import OPTIMIZERS, Optimizer
 from engine.rng import Purpose, stream
 from engine.runs import locations
 from engine.runs.directory import CONFIG, RunDir
 from engine.runs.record import described_in
+from engine.sanitize import printable
 
 EVALUATION_BATCH = 512
 """Samples in a batch of an evaluation; it can be stopped between two batches."""
@@ -43,16 +44,63 @@ class Sources:
     test: Batches
     digests: dict[str, str]
 
-    def warnings(self) -> Iterator[str]:
+    @property
+    def class_counts(self) -> np.ndarray:
+        """Training samples of each class, int64, (C,)."""
+        return self.train.class_counts(len(self.dataset.classes))
+
+    def warnings(self, config: Config) -> Iterator[str]:
         """What is likely to be a mistake in the samples, in a line each."""
-        for what, batches in (("training", self.train), ("validation", self.validation)):
-            classes = batches.classes
-            if len(classes) == 1 and batches.samples_per_epoch > 1:
-                name = self.dataset.classes[classes[0]]
-                yield (
-                    f"all {batches.samples_per_epoch:,} {what} samples are of class {name!r}: its "
-                    "accuracy says nothing about the others; raise data.limit"
-                )
+        names = [printable(name, 30) for name in self.dataset.classes]
+        trained, held_out = self.class_counts, self.validation.class_counts(len(names))
+        yield from _single("training", names, trained)
+        yield from _single("validation", names, held_out)
+        absent = trained == 0
+        if 0 < absent.sum() < len(names) - 1:
+            remedy = "add images" if config.data.limit is None else "raise data.limit"
+            yield f"no training samples of {_some(names, absent)}: they cannot be learned; {remedy}"
+        absent = (held_out == 0) & ~absent
+        if 0 < absent.sum() < len(names) - 1 and held_out.sum() >= len(names):  # else see advice
+            yield (
+                f"no validation samples of {_some(names, absent)}: val_acc says nothing about "
+                "them; raise data.validation"
+            )
+        if config.train.class_weights is None:
+            yield from _uneven(names, trained)
+
+
+def _single(what: str, names: Sequence[str], counts: np.ndarray) -> Iterator[str]:
+    """A warning if all samples are of one class."""
+    if (counts > 0).sum() == 1 and counts.sum() > 1:
+        yield (
+            f"all {counts.sum():,} {what} samples are of class {names[int(counts.argmax())]!r}: "
+            "its accuracy says nothing about the others; raise data.limit"
+        )
+
+
+def _some(names: Sequence[str], which: np.ndarray) -> str:
+    """Some of the classes by name, and how many they are."""
+    indices = np.flatnonzero(which).tolist()
+    more = ", ..." if len(indices) > 3 else ""
+    listed = ", ".join(repr(names[i]) for i in indices[:3])
+    return f"{len(indices):,} of the {len(names):,} classes ({listed}{more})"
+
+
+def _uneven(names: Sequence[str], counts: np.ndarray) -> Iterator[str]:
+    """A warning if the largest class has three times the samples of the smallest, or more.
+
+    And more than chance explains: the counts of two classes that are equally likely differ with
+    a standard deviation of the root of their sum, and by three of those rarely.
+    """
+    present = np.flatnonzero(counts)
+    rare, common = int(present[counts[present].argmin()]), int(counts.argmax())
+    few, many = int(counts[rare]), int(counts[common])
+    if many >= 3 * few and many - few > 3 * (many + few) ** 0.5:
+        yield (
+            f"classes are uneven: {names[rare]!r} has {few:,} of {counts.sum():,} training samples "
+            f"and {names[common]!r} has {many:,}, so the accuracy says little about rare ones; set "
+            "train.class_weights=balanced (cross_entropy), and look at the macro F1 of evaluate"
+        )
 
 
 def config_of(run: Path, overrides: Sequence[str] = (), *, allow_outside: bool = False) -> Config:
@@ -160,10 +208,20 @@ def _network(config: Config) -> Sequential:
     return build(config.specs, config.dataset_info.image_shape)
 
 
-def make_loss(config: Config) -> Loss:
-    """The config's loss."""
+def make_loss(config: Config, counts: np.ndarray | None = None) -> Loss:
+    """The config's loss.
+
+    Args:
+        config: with the loss and its options.
+        counts: training samples of each class, (C,), for their weights if there are to be some;
+            None makes the loss to evaluate with, which has none.
+    """
     loss = LOSSES[config.train.loss]
-    options = {"label_smoothing": config.train.label_smoothing} if loss.smooths_labels else {}
+    options: dict[str, Any] = {}
+    if loss.smooths_labels:
+        options["label_smoothing"] = config.train.label_smoothing
+    if config.train.class_weights is not None and counts is not None:
+        options["class_weights"] = balanced_weights(counts)
     return loss(**options)
 
 

@@ -134,7 +134,7 @@ class TrainingSession:
         self.steps_per_epoch = self.sources.train.steps_per_epoch
         trainer = Trainer(
             factory.make_model(self.config),
-            factory.make_loss(self.config),
+            factory.make_loss(self.config, self.sources.class_counts),
             factory.make_optimizer(self.config),
             seed=self.config.seed,
             workers=workers,
@@ -316,7 +316,7 @@ class TrainingSession:
                 self.warn(str(advice))
             else:
                 self._emit(Remarked(advice.key, str(advice), self.progress.epoch, advice.level))
-        for warning in self.sources.warnings():
+        for warning in self.sources.warnings(self.config):
             self.warn(warning)
 
     def _end(self, status: EndStatus, reason: str, test: Logs) -> Ended:

@@ -255,7 +255,7 @@ class WorkerProgram:
             x, labels = self._sources[order.source].load(piece)
             logits = replica.forward(x)
             replica.release()
-            loss = self._losses[i]
+            loss = self._losses[i].unweighted()
             target = loss.target(labels, logits.shape[1], logits.dtype)
             value = loss.forward(logits, target)
         return logits, labels, value * len(labels)

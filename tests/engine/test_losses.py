@@ -8,14 +8,17 @@ import pytest
 
 from engine.config import loads
 from engine.errors import ConfigError, ShapeError
-from engine.losses import LOSSES, MSE, Loss, SoftmaxCrossEntropy, register
+from engine.losses import LOSSES, MSE, Loss, SoftmaxCrossEntropy, balanced_weights, register
 from engine.train.factory import make_loss
 
 SMOOTHING = [0.0, 0.1, 0.5, 1.0]
+WEIGHTS = np.array([0.2, 3.0, 1.0, 0.0, 7.5])
 CASES = [
     *(pytest.param(loss, id=name) for name, loss in LOSSES.items()),
     pytest.param(lambda: SoftmaxCrossEntropy(0.1), id="cross_entropy smoothed"),
     pytest.param(lambda: SoftmaxCrossEntropy(1.0), id="cross_entropy all smoothing"),
+    pytest.param(lambda: SoftmaxCrossEntropy(0.0, WEIGHTS), id="cross_entropy weighted"),
+    pytest.param(lambda: SoftmaxCrossEntropy(0.1, WEIGHTS), id="cross_entropy weighted, smoothed"),
 ]
 """Every registered loss, and other ways to make one."""
 
@@ -117,6 +120,65 @@ def test_cross_entropy_by_hand() -> None:
     np.testing.assert_allclose(
         loss.backward(), [[1 / 12, 2 / 12, -3 / 12], [-4 / 12, 2 / 12, 2 / 12]], rtol=1e-14
     )
+
+
+def test_weighted_cross_entropy_by_hand() -> None:
+    """As above; the first sample, of class 2, counts 4 times, the second, of class 0, half."""
+    loss = SoftmaxCrossEntropy(class_weights=np.array([0.5, 9.0, 4.0]))
+    logits = np.log([[1.0, 2.0, 3.0], [1.0, 1.0, 1.0]])
+    expected = (4 * math.log(2) + 0.5 * math.log(3)) / 2
+    assert loss.forward(logits, np.array([2, 0])) == pytest.approx(expected)
+    np.testing.assert_allclose(
+        loss.backward(), [[4 / 12, 8 / 12, -12 / 12], [-2 / 12, 1 / 12, 1 / 12]], rtol=1e-14
+    )
+
+
+def test_a_weight_is_a_sample_that_is_there_more_often(rng: np.random.Generator) -> None:
+    logits, labels = batch(SoftmaxCrossEntropy(), rng)
+    times = np.array([1, 3, 2, 4, 1])
+    loss, plain = SoftmaxCrossEntropy(0.1, times.astype(float)), SoftmaxCrossEntropy(0.1)
+    total = plain.forward(logits.repeat(times[labels], 0), labels.repeat(times[labels]))
+    assert loss.forward(logits, labels) * 7 == pytest.approx(total * times[labels].sum())
+
+
+def test_what_evaluates_has_no_weights_and_all_else(rng: np.random.Generator) -> None:
+    logits, labels = batch(SoftmaxCrossEntropy(), rng)
+    loss = SoftmaxCrossEntropy(0.1, WEIGHTS).unweighted()
+    assert loss.forward(logits, labels) == SoftmaxCrossEntropy(0.1).forward(logits, labels)
+    mse = MSE()
+    assert mse.unweighted() is mse
+
+
+def test_balanced_weights_by_hand() -> None:
+    """8 samples, 2 a class would be even: one of 4 counts half, the only one twice."""
+    np.testing.assert_array_equal(balanced_weights(np.array([4, 1, 2, 1])), [0.5, 2, 1, 2])
+
+
+def test_classes_without_samples_weigh_nothing_and_change_no_other_weight() -> None:
+    weights = balanced_weights(np.array([0, 3, 0, 1]))
+    np.testing.assert_array_equal(weights, [0, 4 / 6, 0, 2])
+    np.testing.assert_array_equal(balanced_weights(np.zeros(3, int)), [0, 0, 0])
+
+
+def test_balanced_weights_are_those_of_scikit_learn_and_average_1(rng: np.random.Generator) -> None:
+    """``n_samples / (n_classes * np.bincount(y))``, says the reference of scikit-learn."""
+    y = rng.choice(4, 321, p=[0.6, 0.05, 0.05, 0.3])
+    weights = balanced_weights(np.bincount(y))
+    np.testing.assert_array_equal(weights, len(y) / (4 * np.bincount(y)))
+    assert weights[y].mean() == pytest.approx(1, rel=1e-14)
+
+
+@pytest.mark.parametrize("bad", [-1.0, math.nan, math.inf])
+def test_weights_that_are_none_are_refused(bad: float) -> None:
+    with pytest.raises(ValueError, match="finite and 0 or more"):
+        SoftmaxCrossEntropy(class_weights=np.array([1.0, bad]))
+
+
+@pytest.mark.parametrize("classes", [4, 6])
+def test_weights_of_other_classes_are_refused(classes: int) -> None:
+    loss = SoftmaxCrossEntropy(class_weights=np.ones(classes))
+    with pytest.raises(ShapeError, match=r"weights of shape \(.*expected \(5,\): one a class"):
+        loss.forward(np.zeros((3, 5)), np.zeros(3, int))
 
 
 def test_mse_by_hand() -> None:
@@ -322,6 +384,34 @@ def test_cross_entropy_like_pytorch(
     )
     expected.backward()
     loss = SoftmaxCrossEntropy(smoothing)
+    assert loss.forward(logits, labels) == pytest.approx(expected.item(), rel=tolerance)
+    np.testing.assert_allclose(loss.backward(), x.grad.numpy(), rtol=0, atol=tolerance)
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-13), (np.float32, 1e-5)])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_weighted_cross_entropy_like_pytorch(
+    smoothing: float, dtype: type, tolerance: float, rng: np.random.Generator
+) -> None:
+    """PyTorch's mean divides by the sum of the weights, so that sums are compared.
+
+    It smooths with weights of its own (see the class), so that its smoothed losses are weighted
+    here.
+    """
+    import torch
+
+    weights = balanced_weights(np.array([1, 20, 3, 50, 7, 1, 90, 4, 2, 30]))
+    logits, labels = batch(SoftmaxCrossEntropy(), rng, dtype, n=16, f=10)
+    x, y = torch.from_numpy(logits.copy()).requires_grad_(), torch.from_numpy(labels)
+    w = torch.from_numpy(weights.astype(dtype))
+    if smoothing:
+        each = torch.nn.functional.cross_entropy(x, y, label_smoothing=smoothing, reduction="none")
+        expected = (each * w[y]).sum() / 16
+    else:
+        expected = torch.nn.functional.cross_entropy(x, y, weight=w, reduction="sum") / 16
+    expected.backward()
+    loss = SoftmaxCrossEntropy(smoothing, weights)
     assert loss.forward(logits, labels) == pytest.approx(expected.item(), rel=tolerance)
     np.testing.assert_allclose(loss.backward(), x.grad.numpy(), rtol=0, atol=tolerance)
 

@@ -18,6 +18,7 @@ def _batches() -> list[tuple[Loss, Array, Any]]:
         (SoftmaxCrossEntropy(), logits, labels),
         (SoftmaxCrossEntropy(0.3), logits, labels),
         (SoftmaxCrossEntropy(1.0), logits, labels),
+        (SoftmaxCrossEntropy(0.3, np.array([0.5, 3.0, 1.0, 7.0])), logits, labels),
         (MSE(), logits, rng.standard_normal((5, 4))),
     ]
 
@@ -25,13 +26,15 @@ def _batches() -> list[tuple[Loss, Array, Any]]:
 def _expected(loss: Loss, pred: Array, target: Any) -> float:
     if isinstance(loss, MSE):
         return math.fsum(((pred - target) ** 2).flat) / pred.size
-    s, classes = loss.label_smoothing, pred.shape[1]  # type: ignore[attr-defined]
+    assert isinstance(loss, SoftmaxCrossEntropy)
+    s, classes = loss.label_smoothing, pred.shape[1]
+    weights = np.ones(classes) if loss.class_weights is None else loss.class_weights
     total = 0.0
     for row, label in zip(pred.tolist(), target.tolist(), strict=True):
         z = math.fsum(math.exp(value) for value in row)
         for c, value in enumerate(row):
             q = (1 - s) * (c == label) + s / classes
-            total -= q * math.log(math.exp(value) / z)
+            total -= weights[label] * q * math.log(math.exp(value) / z)
     return total / len(pred)
 
 

@@ -48,6 +48,7 @@ CONFIGS = st.fixed_dictionaries(
             weight_decay=st.just(0.0) | POSITIVE,
             clip_norm=POSITIVE | st.none(),
             label_smoothing=FRACTION,
+            class_weights=st.none() | st.just("balanced"),
             scheduler=st.one_of(
                 st.none(),
                 scheduler("StepLR", {"step_size": COUNT}),

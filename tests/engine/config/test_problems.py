@@ -194,6 +194,10 @@ CONFLICTS = {
         "train: {loss: mse, label_smoothing: 0.1}\n",
         "3:37: train.label_smoothing: expected 0 for the loss mse; it belongs to cross_entropy",
     ),
+    "weights for mse": (
+        "train: {loss: mse, class_weights: balanced}\n",
+        "3:35: train.class_weights: expected null for the loss mse; it belongs to cross_entropy",
+    ),
     "two warm-ups": (
         "train: {warmup: {steps: 5}, scheduler: {name: one_cycle}}\n",
         "3:9: train.warmup: expected null for one_cycle, which sets the rate of every step",

@@ -209,6 +209,7 @@ NEW = {
     "train.lr": "0.5",
     "train.loss": "mse",
     "train.label_smoothing": "0.1",
+    "train.class_weights": "balanced",
     "train.optimizer": "adam",
     "train.momentum": "0.1",
     "train.nesterov": "true",

@@ -49,6 +49,31 @@ def test_losses() -> None:
     loss = factory.make_loss(config("train.label_smoothing=0.1"))
     assert isinstance(loss, SoftmaxCrossEntropy)
     assert loss.label_smoothing == 0.1
+    assert loss.class_weights is None
+
+
+def test_class_weights_are_of_the_counts_if_the_config_wants_some() -> None:
+    counts = np.array([4, 1, 2, 1])
+    for overrides, given, expected in (
+        (["train.class_weights=balanced"], counts, [0.5, 2, 1, 2]),
+        (["train.class_weights=balanced"], None, None),
+        ([], counts, None),
+    ):
+        loss = factory.make_loss(config(*overrides), given)
+        assert isinstance(loss, SoftmaxCrossEntropy)
+        found = None if loss.class_weights is None else loss.class_weights.tolist()
+        assert found == expected
+
+
+def test_class_counts_are_of_the_samples_that_are_trained_on() -> None:
+    chosen = config("data.limit=300", "data.validation=50")
+    dataset = factory.load_dataset(chosen)
+    sources = factory.make_sources(chosen, dataset)
+    held_out = dataset.train.labels[sources.validation.batch_indices(0, 0)]
+    everything = np.bincount(dataset.train.labels[:300], minlength=10)
+    np.testing.assert_array_equal(
+        sources.class_counts, everything - np.bincount(held_out, minlength=10)
+    )
 
 
 def test_schedulers_take_what_they_need_from_the_run() -> None:

@@ -29,6 +29,7 @@ SPECS: list[Any] = [
     DENSE,
 ]
 SEED = 3
+WEIGHTS = np.array([0.1, 5.0, 1.0, 2.5])
 
 
 def network(dtype: Any = np.float32) -> Sequential:
@@ -74,7 +75,11 @@ def _tree(terms: list[np.ndarray]) -> np.ndarray:
 
 
 @pytest.mark.parametrize("clip_norm", [None, 0.1, 1e6])
-@pytest.mark.parametrize("loss", [SoftmaxCrossEntropy(0.1), MSE()], ids=["ce", "mse"])
+@pytest.mark.parametrize(
+    "loss",
+    [SoftmaxCrossEntropy(0.1), SoftmaxCrossEntropy(0.1, WEIGHTS), MSE()],
+    ids=["ce", "weighted", "mse"],
+)
 def test_steps_are_plain_sums_over_micro_batches(loss: Loss, clip_norm: float | None) -> None:
     model, twin = network(), network().train()
     batches = batches_of(90, 70, augment=Augmentation(1, True, 2))
@@ -229,8 +234,12 @@ def test_nothing_is_kept_of_a_batch_that_is_through() -> None:
         assert [twin.saved for twin in twins] == [None, None]
 
 
-@pytest.mark.parametrize("loss", [SoftmaxCrossEntropy(0.1), MSE()], ids=["ce", "mse"])
-def test_an_evaluation_is_a_plain_mean(loss: Loss) -> None:
+@pytest.mark.parametrize(
+    "loss",
+    [SoftmaxCrossEntropy(0.1), SoftmaxCrossEntropy(0.1, WEIGHTS), MSE()],
+    ids=["ce", "weighted", "mse"],
+)
+def test_an_evaluation_is_a_plain_mean_without_weights(loss: Loss) -> None:
     model = network()
     batches = batches_of(90, 40, shuffle=False, augment=Augmentation(1, True, 2))
     with Workers(1) as workers:
@@ -240,7 +249,8 @@ def test_an_evaluation_is_a_plain_mean(loss: Loss) -> None:
     x, labels = batches.load(np.arange(90))
     logits = np.concatenate([model.eval().forward(x[[i]]) for i in range(90)])
     each = [
-        loss.forward(logits[[i]].astype(float), target_of(loss, labels[[i]])) for i in range(90)
+        loss.unweighted().forward(logits[[i]].astype(float), target_of(loss, labels[[i]]))
+        for i in range(90)
     ]
     assert told == [(40, 90), (80, 90), (90, 90)]
     assert found.loss == pytest.approx(math.fsum(each) / 90, rel=1e-6)

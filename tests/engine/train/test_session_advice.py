@@ -63,3 +63,61 @@ def test_samples_of_a_single_class_are_said(
     assert len(found.warnings) == len(expected)
     for what, warning in zip(expected, found.warnings, strict=True):
         assert f"{what} samples are of class '7'" in warning
+
+
+def warnings_of(labels: np.ndarray, *overrides: str) -> list[str]:
+    """Of a data set with these training samples."""
+    config = make_config(Path("/nowhere"), PLAIN, "data.limit=null", *overrides)
+    dataset = factory.load_dataset(config)
+    train = Split(dataset.train.images[: len(labels)], labels.astype(np.int64))
+    return list(factory.make_sources(config, replace(dataset, train=train)).warnings(config))
+
+
+EVEN = np.arange(800) % 10
+
+
+def test_uneven_classes_are_said_with_figures_and_what_to_do() -> None:
+    labels = np.concatenate([EVEN, np.full(400, 3)])
+    (warning,) = warnings_of(labels)
+    assert warning.startswith(
+        "classes are uneven: '0' has 64 of 960 training samples and '3' has 384, so the accuracy"
+    )
+    assert "train.class_weights=balanced" in warning
+    assert "macro F1" in warning
+    assert warnings_of(labels, "train.class_weights=balanced") == []
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [(150, False), (170, True)],
+    ids=["less than three times the smallest", "three times"],
+)
+def test_the_bound_of_uneven_classes(more: int, said: bool) -> None:
+    found = warnings_of(np.concatenate([EVEN, np.full(more, 3)]))
+    assert bool(found) == said
+
+
+def test_few_samples_may_differ_by_chance() -> None:
+    labels = np.repeat(np.arange(10), [4, 12] + [8] * 8)
+    assert warnings_of(labels, "data.validation=0.15") == []
+
+
+def test_classes_without_samples_are_said_with_their_number_and_some_names() -> None:
+    (warning,) = warnings_of(EVEN % 9)
+    assert warning == (
+        "no training samples of 1 of the 10 classes ('9'): they cannot be learned; add images"
+    )
+    (warning,) = warnings_of(EVEN % 5, "data.limit=400")
+    assert "5 of the 10 classes ('5', '6', '7', ...)" in warning
+    assert warning.endswith("raise data.limit")
+
+
+def test_classes_that_are_not_validated_are_said_unless_there_is_advice_already() -> None:
+    labels = np.concatenate([np.arange(300) % 9, np.full(6, 9)])
+    overrides = "train.class_weights=balanced", "data.validation=12"
+    (warning,) = warnings_of(labels, *overrides)
+    assert warning == (
+        "no validation samples of 1 of the 10 classes ('9'): val_acc says nothing about them; "
+        "raise data.validation"
+    )
+    assert warnings_of(labels, overrides[0], "data.validation=9") == []

@@ -59,11 +59,12 @@ KINDS: dict[str, tuple[str, list[str]]] = {
             "train.scheduler={name: step, step_size: 1, gamma: 0.5}",
         ],
     ),
-    "early stopping, plateau": (
+    "early stopping, plateau, class weights": (
         RICH,
         [
             "train.epochs=9",
             "train.optimizer=rmsprop",
+            "train.class_weights=balanced",
             "train.scheduler={name: plateau, monitor: acc, mode: min, patience: 0, factor: 0.5}",
             "callbacks=[early_stopping: {monitor: loss, mode: max, patience: 2}]",
         ],
@@ -109,7 +110,7 @@ def test_stopped_and_resumed_is_the_same_run(
 
 
 def test_every_batch_in_a_session_of_its_own(tmp_path: Path, whole: dict[str, Run]) -> None:
-    kind = "early stopping, plateau"
+    kind = "early stopping, plateau, class weights"
     config = config_of(kind, tmp_path)
     run = train(config, Do(0, lambda run: run.controls.stop("test")))
     sessions = 1
@@ -234,7 +235,7 @@ class _Crash(Callback):
 
 
 def test_a_crash_at_the_end_trains_no_further_epoch(tmp_path: Path, whole: dict[str, Run]) -> None:
-    kind = "early stopping, plateau"
+    kind = "early stopping, plateau, class weights"
     config = config_of(kind, tmp_path)
     with pytest.raises(RuntimeError):
         train(config, _Crash())

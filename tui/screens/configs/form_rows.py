@@ -68,6 +68,8 @@ def _rows(document: ConfigDocument) -> Iterator[FormRow]:
             yield FormRow(path, field, "scheduler", "schedule", (OFF, *names), switch=True)
         elif path == "train.warmup":
             yield FormRow(path, field, "warm-up", "schedule", (OFF, "on"), switch=True)
+        elif field.kind == "choice" and field.nullable and path != "model":
+            yield replace(_plain(field, _section(path)), options=(OFF, *field.choices), switch=True)
         elif path == "train.scheduler.name" or field.kind == "section":
             continue
         elif path.startswith("train.warmup."):
@@ -202,6 +204,8 @@ def _switch_state(document: ConfigDocument, row: FormRow) -> str:
         return OFF
     if row.path == "train.warmup":
         return "on"
+    if row.field.kind == "choice":
+        return _word(value)
     name = value_at(value, "name")
     return _SCHEDULER_ALIASES.get(name, name) if isinstance(name, str) else "?"
 
@@ -255,6 +259,8 @@ def _switched(document: ConfigDocument, row: FormRow, text: str) -> dict[str, An
         return {row.path: DEFAULT}
     if row.path == "train.warmup":
         return {row.path: {"steps": 200}}
+    if row.field.kind == "choice":
+        return {row.path: text}
     return {row.path: {"name": text, **_needed(document, text)}}
 
 
