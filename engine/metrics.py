@@ -1,4 +1,4 @@
-"""Metrics of a classifier: accuracy, top-k, the confusion matrix and the scores of each class.
+"""Metrics of a classifier: accuracy, top-k, confusion matrix, scores of each class, macro F1.
 
 A row of logits with a NaN in it predicts nothing. NumPy's ``argmax`` would answer with the first
 NaN, so that a network of NaNs scores the share of class 0 and looks as if it had learned
@@ -171,6 +171,24 @@ def per_class(confusion: Array) -> PerClass:
         f1=_share(2 * hits, predicted + support),
         support=support,
     )
+
+
+def macro_f1(confusion: Array) -> float:
+    """The mean of the F1 of the classes, each counting the same, from 0 to 1.
+
+    A network that only knows the common classes has a high accuracy and a low macro F1. As in
+    scikit-learn (``f1_score(average="macro", zero_division=0)``), the mean is over the classes
+    that occur, as true or as predicted ones. Without any, it is 0.
+
+    Args:
+        confusion: ``(C, C)`` counts, rows true, columns predicted.
+
+    Raises:
+        ShapeError: the matrix is not square.
+    """
+    f1 = per_class(confusion).f1
+    occur = confusion.any(axis=0) | confusion.any(axis=1)
+    return float(f1.sum() / max(occur.sum(), 1))
 
 
 def _share(part: Array, whole: Array) -> NDArray[np.float64]:

@@ -40,6 +40,20 @@ class Measurement:
     std: tuple[float, ...]
     note: str
 
+    @property
+    def macro_f1(self) -> float:
+        """The mean F1 of the classes that occur, each counting the same."""
+        return metrics.macro_f1(self.confusion)
+
+
+def worst_mistakes(confusion: np.ndarray, most: int = 30) -> list[tuple[int, int]]:
+    """The cells off the diagonal that are not 0, the largest first."""
+    wrong = confusion.copy()
+    np.fill_diagonal(wrong, 0)
+    order = np.argsort(-wrong, axis=None, kind="stable")[:most]
+    cells = zip(*(axis.tolist() for axis in np.unravel_index(order, wrong.shape)), strict=True)
+    return [(row, column) for row, column in cells if wrong[row, column]]
+
 
 def measure(
     config: Config,

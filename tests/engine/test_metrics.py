@@ -11,6 +11,7 @@ from engine.metrics import (
     accuracy,
     confusion_matrix,
     correct,
+    macro_f1,
     per_class,
     predict,
     top_k_accuracy,
@@ -147,6 +148,48 @@ def test_per_class_of_nothing_is_zero_without_a_warning() -> None:
         np.testing.assert_array_equal(values, [0, 0, 0])
 
 
+def test_macro_f1_by_hand() -> None:
+    """F1 of 6/10, 4/8 and 0; the third class is never predicted and counts all the same."""
+    value = macro_f1(np.array([[3, 1, 0], [2, 2, 0], [1, 1, 0]]))
+    assert type(value) is float
+    assert value == pytest.approx((0.6 + 0.5 + 0) / 3)
+
+
+def test_macro_f1_of_a_network_that_always_says_the_common_class() -> None:
+    """97 of 100 right; F1 of 2 * 97 / (97 + 100) and 0."""
+    assert macro_f1(np.array([[97, 0], [3, 0]])) == pytest.approx(194 / 197 / 2)
+
+
+@pytest.mark.parametrize(
+    ("labels", "predictions", "expected"),
+    [
+        ([0, 0, 3], [0, 0, 3], 1.0),  # classes 1 and 2 do not occur
+        ([0, 0], [0, 2], (2 / 3 + 0) / 2),  # class 2 is only predicted
+        ([0, 2], [0, 0], (2 / 3 + 0) / 2),  # class 2 is only true
+        ([2, 2], [2, 2], 1.0),
+        ([], [], 0.0),
+    ],
+)
+def test_macro_f1_is_over_the_classes_that_occur(
+    labels: list[int], predictions: list[int], expected: float
+) -> None:
+    counts = confusion_matrix(np.array(labels, int), np.array(predictions, int), 4)
+    assert macro_f1(counts) == pytest.approx(expected)
+
+
+def test_macro_f1_against_plain_loops(rng: np.random.Generator) -> None:
+    true, predicted = rng.integers(0, 9, 200), rng.integers(2, 12, 200)
+    each = []
+    for c in set(true.tolist()) | set(predicted.tolist()):
+        hits = sum(t == p == c for t, p in zip(true, predicted, strict=True))
+        precision = hits / max(sum(p == c for p in predicted), 1)
+        recall = hits / max(sum(t == c for t in true), 1)
+        total = precision + recall
+        each.append(2 * precision * recall / total if total else 0.0)
+    expected = sum(each) / len(each)
+    assert macro_f1(confusion_matrix(true, predicted, 20)) == pytest.approx(expected, rel=1e-12)
+
+
 @pytest.mark.parametrize(
     ("logits", "labels", "words"),
     [
@@ -184,6 +227,8 @@ def test_confusion_errors_teach() -> None:
         confusion_matrix(np.array([0, -1]), zero, 2)
     with pytest.raises(ShapeError, match=r"expected \(C, C\)"):
         per_class(np.zeros((2, 3), int))
+    with pytest.raises(ShapeError, match=r"expected \(C, C\)"):
+        macro_f1(np.zeros((2, 3), int))
 
 
 METRICS: dict[str, Callable[[np.ndarray], object]] = {

@@ -78,14 +78,18 @@ class Help(argparse.RawDescriptionHelpFormatter):
     """A formatter that finds the terminal's width without ``shutil``, which is slow to import."""
 
     def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=terminal_columns() - 2)
+
+
+def terminal_columns() -> int:
+    """The width of the terminal; 80 where stdout is none."""
+    try:
+        return int(os.environ.get("COLUMNS", "")) or 80
+    except ValueError:
         try:
-            columns = int(os.environ.get("COLUMNS", "")) or 80
-        except ValueError:
-            try:
-                columns = os.get_terminal_size(1).columns or 80
-            except OSError:
-                columns = 80
-        super().__init__(prog, width=columns - 2)
+            return os.get_terminal_size(1).columns or 80
+        except OSError:
+            return 80
 
 
 # -- types of arguments ------------------------------------------------------------------------

@@ -1,8 +1,9 @@
 """``cnn-tui evaluate``: evaluate a trained network on the test set."""
 
 import argparse
+from collections.abc import Iterator, Sequence
 
-from tui.cli.parser import Parser, add_config, add_weights
+from tui.cli.parser import Parser, add_config, add_weights, terminal_columns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,6 +12,12 @@ if TYPE_CHECKING:
     from engine.config import Config
     from engine.services.evaluate import Measurement
     from tui.cli.output import Output
+
+MATRIX_CLASSES = 12
+"""Classes up to which the confusion matrix is shown, and every class in its order."""
+
+MOST_ROWS = 20
+"""Rows of a table of classes or mistakes at most; ``--json`` has all."""
 
 
 def add_arguments(parser: Parser) -> None:
@@ -28,7 +35,9 @@ def run(options: argparse.Namespace, out: "Output") -> int:
 
 
 def evaluate(config: "Config", weights: "Path", out: "Output") -> int:
-    """Print loss, accuracy, the scores of every class, and the confusion matrix.
+    """Print loss, accuracy, macro F1, the scores of the classes, and the confusion matrix.
+
+    In place of a matrix that would not fit, there are the most frequent mistakes.
 
     Raises:
         CheckpointError: the weights cannot be used.
@@ -51,6 +60,7 @@ def evaluate(config: "Config", weights: "Path", out: "Output") -> int:
         {
             "test_loss": found.result.loss,
             "test_acc": found.result.acc,
+            "test_macro_f1": found.macro_f1,
             "test_top5": found.result.top5,
             "samples": len(found.result.labels),
             "classes": found.classes,
@@ -66,25 +76,92 @@ def evaluate(config: "Config", weights: "Path", out: "Output") -> int:
 
 def _report(found: "Measurement") -> str:
     from engine.numbers import metric
+    from engine.sanitize import printable
+
+    result = found.result
+    names = [printable(name, None) for name in found.classes]
+    matrix = _matrix(names, found) if len(names) <= MATRIX_CLASSES else None
+    parts = [
+        f"test_loss {metric(result.loss)}  test_acc {metric(result.acc)}  "
+        f"macro_f1 {metric(found.macro_f1)}  top-5 {metric(result.top5)}  "
+        f"{len(result.labels):,} samples"
+    ]
+    if matrix is None:
+        parts += [_mistakes(names, found), *_class_table(names, found)]
+    else:
+        parts += [*_class_table(names, found), matrix]
+    return "\n\n".join(parts)
+
+
+def _class_table(names: Sequence[str], found: "Measurement") -> Iterator[str]:
+    """The scores of every class in its order; of many, the worst by F1, the worst first."""
+    from rich.cells import cell_len
+
+    from engine.numbers import metric
     from engine.text_table import table
 
-    per_class = [
-        (name, metric(precision), metric(recall), metric(f1), f"{support:,}")
-        for name, precision, recall, f1, support in zip(found.classes, *found.scores, strict=True)
-    ]
+    order = list(range(len(names)))
+    if len(names) > MATRIX_CLASSES:
+        order.sort(key=lambda i: (found.scores.support[i] == 0, found.scores.f1[i]))
     rows = [
-        (name, *map(str, counts))
-        for name, counts in zip(found.classes, found.confusion.tolist(), strict=True)
+        (
+            _cut(names[i], 32),
+            *(metric(score[i]) for score in found.scores[:3]),
+            f"{found.scores.support[i]:,}",
+        )
+        for i in order[:MOST_ROWS]
     ]
-    columns = ("true, predicted →", *(name[:6] for name in found.classes))
-    result = found.result
-    return "\n".join(
-        [
-            f"test_loss {metric(result.loss)}  test_acc {metric(result.acc)}  "
-            f"top-5 {metric(result.top5)}  {len(result.labels):,} samples",
-            "",
-            table(("class", "precision", "recall", "f1", "samples"), per_class, "lrrrr"),
-            "",
-            table(columns, rows, "l" + "r" * len(found.classes)),
+    yield table(("class", "precision", "recall", "f1", "samples"), rows, "lrrrr", cell_len)
+    if len(order) > MOST_ROWS:
+        yield (
+            f"These are the {MOST_ROWS} of {len(order):,} classes with the lowest F1; "
+            "--json has all, and the confusion matrix."
+        )
+
+
+def _matrix(names: Sequence[str], found: "Measurement") -> str | None:
+    """The confusion matrix, with names as long as the terminal allows.
+
+    Returns:
+        None if it does not fit, or would with names that are cut to the same.
+    """
+    from rich.cells import cell_len
+
+    from engine.text_table import table
+
+    for width in range(24, 2, -1):
+        short = [_cut(name, width) for name in names]
+        if len(set(short)) < len(set(names)):
+            return None
+        rows = [
+            (_cut(name, max(width, 16)), *map(str, counts))
+            for name, counts in zip(names, found.confusion.tolist(), strict=True)
         ]
-    )
+        text = table(("true, predicted →", *short), rows, "l" + "r" * len(names), cell_len)
+        if max(map(cell_len, text.splitlines())) <= terminal_columns():
+            return text
+    return None
+
+
+def _mistakes(names: Sequence[str], found: "Measurement") -> str:
+    """The most frequent mistakes, the worst first."""
+    from rich.cells import cell_len
+
+    from engine.services.evaluate import worst_mistakes
+    from engine.text_table import table
+
+    rows = [
+        (
+            _cut(names[true], 26),
+            _cut(names[predicted], 26),
+            f"{found.confusion[true, predicted]:,} of {found.scores.support[true]:,}",
+        )
+        for true, predicted in worst_mistakes(found.confusion, MOST_ROWS)
+    ]
+    return table(("true", "predicted", "times"), rows, "llr", cell_len) if rows else "no mistakes"
+
+
+def _cut(name: str, width: int) -> str:
+    from rich.cells import cell_len, set_cell_size
+
+    return name if cell_len(name) <= width else set_cell_size(name, width - 1) + "…"

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 from textual.content import Content
 
 from engine.arrays import Array
 from engine.metrics import PerClass
+from engine.services.evaluate import worst_mistakes
 from tui import text
 from tui.widgets.table import Cell, Column, Table
 
@@ -74,15 +74,6 @@ class MistakeTable(Table):
             return None
         row, column = map(int, self.key.split())
         return row, column
-
-
-def worst_mistakes(confusion: Array, most: int = 30) -> list[tuple[int, int]]:
-    """The cells off the diagonal that are not 0, the largest first."""
-    wrong = confusion.copy()
-    np.fill_diagonal(wrong, 0)
-    order = np.argsort(-wrong, axis=None, kind="stable")[:most]
-    cells = zip(*(axis.tolist() for axis in np.unravel_index(order, wrong.shape)), strict=True)
-    return [(row, column) for row, column in cells if wrong[row, column]]
 
 
 def _class_row(

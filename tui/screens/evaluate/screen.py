@@ -9,13 +9,13 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from engine.errors import Cancelled, EngineError
-from engine.services.evaluate import Measurement, measure
+from engine.services.evaluate import Measurement, measure, worst_mistakes
 from tui import keymap, text
 from tui.jobs import Job
 from tui.screens.evaluate.cell_images import CellImages, CellPane
 from tui.screens.evaluate.draw.screen import DrawScreen
 from tui.screens.evaluate.heatmap import Heatmap
-from tui.screens.evaluate.scores import ClassTable, MistakeTable, worst_mistakes
+from tui.screens.evaluate.scores import ClassTable, MistakeTable
 from tui.screens.inspect.screen import InspectScreen
 from tui.screens.network_screen import NetworkScreen
 from tui.state.selection import Selection
@@ -152,6 +152,7 @@ class EvaluateScreen(NetworkScreen):
         result, lost = found.result, len(found.result.labels) - int(found.confusion.sum())
         parts = [
             (f"test_acc {text.metric(result.acc)}", "bold $success"),
+            (f"  macro F1 {text.metric(found.macro_f1)}", "$foreground"),
             (f"  loss {text.metric(result.loss)}", "$foreground"),
             (f"  top-5 {text.metric(result.top5)}", "$foreground"),
             (f"  {len(result.labels):,} images", "$muted"),

@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 from engine.data import Split
 from engine.errors import CheckpointError
 from engine.metrics import confusion_matrix, per_class
-from engine.services.evaluate import Measurement
+from engine.services.evaluate import Measurement, worst_mistakes
 from engine.train.results import Evaluation
 from tests.support.app_pilot import Until, on_screen, tap
 from tests.support.run_makers import make_run
@@ -21,7 +21,7 @@ from tui.app import CnnApp
 from tui.screens.evaluate import screen as module
 from tui.screens.evaluate.cell_images import CellImages, CellPane
 from tui.screens.evaluate.heatmap import Heatmap
-from tui.screens.evaluate.scores import ClassTable, MistakeTable, worst_mistakes
+from tui.screens.evaluate.scores import ClassTable, MistakeTable
 from tui.screens.evaluate.screen import EvaluateScreen
 from tui.screens.help import HelpScreen
 from tui.screens.inspect.gallery import Sample
