@@ -114,8 +114,8 @@ def _class_table(names: Sequence[str], found: "Measurement") -> Iterator[str]:
     yield table(("class", "precision", "recall", "f1", "samples"), rows, "lrrrr", cell_len)
     if len(order) > MOST_ROWS:
         yield (
-            f"These are the {MOST_ROWS} of {len(order):,} classes with the lowest F1; "
-            "--json has all, and the confusion matrix."
+            f"The {MOST_ROWS} of {len(order):,} classes with the lowest F1; --json has all, and "
+            "the matrix."
         )
 
 
@@ -162,6 +162,13 @@ def _mistakes(names: Sequence[str], found: "Measurement") -> str:
 
 
 def _cut(name: str, width: int) -> str:
+    """A name in so many cells; of a longer one both ends, as classes may be numbered."""
     from rich.cells import cell_len, set_cell_size
 
-    return name if cell_len(name) <= width else set_cell_size(name, width - 1) + "…"
+    if cell_len(name) <= width:
+        return name
+    start = (width - 1) - (width - 1) // 3
+    end = name[::-1]
+    while cell_len(end) > width - 1 - start:
+        end = end[:-1]
+    return set_cell_size(name, start).rstrip() + "…" + end[::-1]

@@ -8,12 +8,16 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
+from rich.cells import cell_len
 
-from engine.data import DATASETS
+from engine.data import DATASETS, Split
 from engine.errors import CheckpointError
+from engine.metrics import per_class
 from engine.runs.directory import RunDir
+from engine.services.evaluate import Measurement
 from engine.services.signals import Interrupted
 from engine.train import factory
+from engine.train.results import Evaluation
 from engine.train.weights import load_model
 from tests.support.command_runs import make_config, speak
 from tui.cli.commands.evaluate import evaluate
@@ -112,3 +116,93 @@ def test_gradcheck_normalises_as_the_weights_were_trained(
     spoken = speak(capsys)
     assert gradcheck(make_config(tmp_path), spoken.out, weights=elsewhere, samples=2) == 0
     assert "the weights were trained on fashion_mnist" in spoken.read()[1]
+
+
+def shown(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    classes: tuple[str, ...],
+    confusion: np.ndarray,
+    *,
+    as_json: bool = False,
+    columns: int = 80,
+) -> str:
+    """What ``evaluate`` writes about a network with these mistakes."""
+    labels = np.repeat(np.arange(len(classes)), confusion.sum(axis=1))
+    predictions = np.concatenate([np.repeat(np.arange(len(classes)), row) for row in confusion])
+    found = Measurement(
+        Evaluation(0.5, float((labels == predictions).mean()), predictions, labels, 1.0),
+        classes,
+        confusion,
+        per_class(confusion),
+        Split(np.zeros((1, 1, 8, 8), np.uint8), np.zeros(1, np.int64)),
+        (0.5,),
+        (0.25,),
+        "",
+    )
+    monkeypatch.setattr("engine.services.evaluate.measure", lambda *args, **more: found)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    spoken = speak(capsys, as_json=as_json)
+    assert evaluate(make_config(Path("/nowhere")), Path("net.npz"), spoken.out) == 0
+    return spoken.read()[0]
+
+
+def test_the_macro_f1_is_said_beside_the_accuracy(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    always_cat = np.array([[97, 0], [3, 0]])
+    text = shown(monkeypatch, capsys, ("cat", "dog"), always_cat)
+    assert text.splitlines()[0].split("  ")[1:3] == ["test_acc 0.9700", "macro_f1 0.4924"]
+    line = shown(monkeypatch, capsys, ("cat", "dog"), always_cat, as_json=True)
+    assert json.loads(line)["test_macro_f1"] == pytest.approx(194 / 197 / 2)
+
+
+def test_of_many_classes_the_worst_mistakes_and_the_worst_classes_are_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    classes = tuple(f"a kind of animal that has a long name, number {i}" for i in range(100))
+    confusion = np.diag(np.full(100, 50))
+    confusion[71, [71, 3]] = 13, 37
+    confusion[5, [5, 6]] = 30, 20
+    lines = shown(monkeypatch, capsys, classes, confusion).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[2].split() == ["true", "predicted", "times"]
+    assert lines[3].replace("  ", " ").endswith("number 3 37 of 50")
+    assert "number 71" in lines[3]
+    assert lines.index("", 4) == 5, "there are two mistakes"
+    first = 7
+    assert [line.split()[-5] for line in lines[first : first + 4]] == ["71", "5", "3", "6"]
+    assert len(lines) == first + 20 + 2
+    assert lines[-1].startswith("The 20 of 100 classes with the lowest F1; --json has all")
+    everything = json.loads(shown(monkeypatch, capsys, classes, confusion, as_json=True))
+    assert np.array_equal(everything["confusion"], confusion)
+    assert everything["classes"] == list(classes)
+
+
+def test_names_of_any_script_and_length_keep_the_columns_and_the_width(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    classes = ("\x1b[31m犬" * 30, "猫", "a dog", "é" * 40 + "1", "é" * 40 + "2")
+    text = shown(monkeypatch, capsys, classes, np.diag([7, 8, 9, 10, 11]))
+    assert "\x1b" not in text
+    blocks = [block.splitlines() for block in text.split("\n\n")]
+    assert len(blocks) == 3
+    for block in blocks[1:]:
+        assert len(set(map(cell_len, block))) == 1
+        assert cell_len(block[0]) <= 80
+    assert [line.split()[-5:] for line in blocks[2][1:]] == np.diag([7, 8, 9, 10, 11]).astype(
+        str
+    ).tolist()
+
+
+def test_a_matrix_that_does_not_fit_gives_way_to_the_mistakes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    classes = tuple(f"{i} is its number" for i in range(12))
+    confusion = np.full((12, 12), 1000)
+    assert "true, predicted →" in shown(monkeypatch, capsys, classes, confusion, columns=120)
+    narrow = shown(monkeypatch, capsys, classes, confusion, columns=60)
+    assert "true, predicted →" not in narrow
+    assert "1,000 of 12,000" in narrow
+    perfect = shown(monkeypatch, capsys, classes, np.diag(confusion.diagonal()), columns=60)
+    assert "no mistakes" in perfect
