@@ -171,7 +171,7 @@ def test_of_many_classes_the_worst_mistakes_and_the_worst_classes_are_shown(
     assert "umber 71  " in lines[3]
     assert lines.index("", 4) == 5, "there are two mistakes"
     first = 7
-    assert [line.split()[-5] for line in lines[first : first + 4]] == ["71", "5", "3", "6"]
+    assert [line.split()[-5] for line in lines[first : first + 4]] == ["71", "3", "5", "6"]
     assert len(lines) == first + 20 + 2
     assert lines[-1].startswith("The 20 of 100 classes with the lowest F1; --json has all")
     everything = json.loads(shown(monkeypatch, capsys, classes, confusion, as_json=True))
