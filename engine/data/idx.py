@@ -6,10 +6,12 @@ http://yann.lecun.com/exdb/mnist/.
 """
 
 import hashlib
+import io
 import math
 import os
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from engine.data.safe_read import check_labels, expect_end, fill, open_content
 from engine.errors import DataError
 
 _UNSIGNED_BYTE = 8
+_ANY_SIZE = 1 << 60
 _PARTS = ("train", "t10k")
 IDX_NAMES = tuple(
     f"{part}-{kind}-ubyte" for part in _PARTS for kind in ("images-idx3", "labels-idx1")
@@ -46,15 +49,46 @@ def read_idx(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     Raises:
         DataError: the file is missing, cut short, too long, damaged, or holds something else.
     """
+    with open_idx(path, shape) as stream:
+        values = np.empty(shape, np.uint8)
+        fill(stream, values)
+        expect_end(stream)
+    return values
+
+
+def read_shape(path: Path) -> tuple[int, ...]:
+    """Read the shape of the unsigned bytes in a file; one axis or more, none of length 0.
+
+    Raises:
+        DataError: the file is missing, or holds something else.
+    """
+    with open_content(path, _ANY_SIZE) as stream:
+        start = stream.read(4)
+        if start[:3] != bytes([0, 0, _UNSIGNED_BYTE]) or not start[3:4].strip(b"\0"):
+            raise ValueError(f"its magic number is {start.hex()}, expected 0000080N with N axes")
+        axes = stream.read(4 * start[3])
+        if len(axes) < 4 * start[3]:
+            raise ValueError("it is cut short in its header")
+        shape = struct.unpack(f">{start[3]}I", axes)
+        if 0 in shape:
+            raise ValueError(f"its header says {_times(shape)} values")
+    return shape
+
+
+@contextmanager
+def open_idx(path: Path, shape: tuple[int, ...]) -> Iterator[io.BufferedIOBase]:
+    """Open a file of unsigned bytes whose shape is known, at its first value.
+
+    Raises:
+        DataError: the file is missing, or holds something else; on any failure inside the
+            ``with``, in one line that names the file.
+    """
     header = _header(shape)
     with open_content(path, len(header) + math.prod(shape)) as stream:
         got = stream.read(len(header))
         if got != header:
             raise ValueError(_explain_header(got, shape))
-        values = np.empty(shape, np.uint8)
-        fill(stream, values)
-        expect_end(stream)
-    return values
+        yield stream
 
 
 def _explain_header(got: bytes, shape: tuple[int, ...]) -> str:

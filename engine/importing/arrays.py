@@ -20,7 +20,7 @@ from engine.sanitize import printable
 
 _IMAGES = ("x", "images", "image", "imgs", "data")
 _LABELS = ("y", "labels", "label", "targets", "target")
-_PARTS = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
+_PARTS = {"train": ("train", ""), "val": ("val", "valid", "validation"), "test": ("test",)}
 _MAX_LABEL_BYTES = 1 << 30
 # Deflate packs a thousand times at most, and images hardly more than ten times.
 _BOMB_BYTES, _BOMB_RATIO = 1 << 30, 200
@@ -108,7 +108,7 @@ def _reading(path: Path) -> Iterator[None]:
         raise DataError(f"{path}: not an intact .npz file: {error}") from None
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from None
-    except (EOFError, zlib.error) as error:
+    except (EOFError, ValueError, zlib.error) as error:
         raise DataError(f"{path}: it is damaged: {error}") from None
     except (RuntimeError, NotImplementedError) as error:  # encrypted, or packed in a rare way
         raise DataError(f"{path}: it cannot be unpacked: {error}") from None
@@ -145,6 +145,8 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> _Member:
         raise ValueError(
             "it holds Python objects, which are pickles, can run code, and are not read"
         )
+    if any(axis < 0 for axis in shape):
+        raise ValueError(f"it has the shape {shape}")
     size = start + math.prod(shape) * dtype.itemsize
     if info.file_size != size:
         raise ValueError(f"it has {info.file_size:,} bytes, expected {size:,}")
@@ -195,7 +197,7 @@ def _pairs(path: Path, members: dict[str, _Member]) -> dict[str, tuple[_Member, 
         return None
 
     found = {}
-    for part, spellings in ({"train": ("",)} | _PARTS).items():
+    for part, spellings in _PARTS.items():
         images, labels = named(_IMAGES, spellings), named(_LABELS, spellings)
         if images is not None and labels is not None:
             found[part] = (images, labels)

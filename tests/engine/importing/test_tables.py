@@ -1,6 +1,7 @@
 """Tables with a column a pixel: the forms that there are, and everything wrong with one."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from engine.errors import ConfigError, DataError
 from engine.importing import tables
 from engine.importing.source import ImportOptions, Source
+from tests.support.sources import read
 
 LABELS = [2, 0, 1, 0, 2, 1]
 RNG = np.random.default_rng(3)
@@ -15,21 +17,10 @@ GREY = RNG.integers(0, 256, (6, 1, 4, 4), dtype=np.uint8)
 COLOUR = RNG.integers(0, 256, (6, 3, 4, 4), dtype=np.uint8)
 
 
-def opened(path: Path, **options: object) -> Source:
-    source = tables.open_table(path, ImportOptions("set", **options))  # type: ignore[arg-type]
+def opened(path: Path, **options: Any) -> Source:
+    source = tables.open_table(path, ImportOptions("set", **options))
     assert source is not None
     return source
-
-
-def read(source: Source, part: str = "train") -> tuple[np.ndarray, np.ndarray]:
-    samples = source.parts[part]
-    blocks = list(samples.blocks(np.arange(len(samples.labels))))
-    images = np.concatenate([block.images for block in blocks])
-    labels = np.concatenate([block.labels for block in blocks])
-    assert images.dtype == np.uint8
-    assert images.flags.c_contiguous
-    np.testing.assert_array_equal(labels, samples.labels)
-    return images, labels
 
 
 def rows(
@@ -56,7 +47,7 @@ def write(path: Path, content: str | bytes) -> Path:
     return path
 
 
-FORMS = {
+FORMS: dict[str, tuple[str, dict[str, Any]]] = {
     "Kaggle's": (text(header(), *rows()), {}),
     "the label last": (text(header(last=True), *rows(last=True)), {}),
     "no header, label first": (text(*rows()), {"label": "0"}),
@@ -175,7 +166,7 @@ def changed(line: int, field: int, value: str, last: bool = False) -> str:
     return text(*lines)
 
 
-BAD = {
+BAD: dict[str, tuple[str | bytes, str]] = {
     "empty": ("", "it is empty"),
     "blank": ("\n\n", "it is empty"),
     "only a header": (text(header()), "there are no rows under its header"),
@@ -224,7 +215,7 @@ def test_a_bad_table_is_refused_in_a_line_that_says_where(fault: str, tmp_path: 
         assert str(caught.value).startswith(f"{path}: ")
 
 
-WRONG = {
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "no such column": (
         {"label": "labl"},
         r"no column 'labl'; there are label, .*Did you mean 'label'\?",
