@@ -17,7 +17,7 @@ _EVERY = 1000  # files between two looks at the watch
 
 
 @dataclass(frozen=True, slots=True)
-class _DiskFile:
+class DiskFile:
     """A file below the folder ``top``; a link is followed, as it may lead to an image only."""
 
     top: str
@@ -88,7 +88,7 @@ class _Reader:
             self._files += 1
             if self._files % _EVERY == 0:
                 self._watch.check()
-            folder.add(entry.name, _DiskFile(self._path, path))
+            folder.add(entry.name, DiskFile(self._path, path))
         elif entry.is_symlink():
             self.unreadable.append(Unreadable(shown(path), "a link to a folder is not followed"))
         elif depth >= MAX_DEPTH:

@@ -13,9 +13,10 @@ import numpy as np
 
 from engine.data.imported import MAX_SAMPLES, MAX_SIDE
 from engine.errors import DataError
-from engine.importing import labels as labels_of
-from engine.importing.pixels import ArrayPart, PixelFile, flat_shape, shape_asked_for
-from engine.importing.source import BLOCK_BYTES, ImportOptions, Part, Source
+from engine.importing.formats import labels as labels_of
+from engine.importing.formats.pixels import ArrayPart, PixelFile, flat_shape, shape_asked_for
+from engine.importing.opening import opener
+from engine.importing.source import BLOCK_BYTES, ImportOptions, Part, Source, Watch
 from engine.sanitize import printable
 
 _IMAGES = ("x", "images", "image", "imgs", "data")
@@ -78,7 +79,8 @@ def _exactly(file: IO[bytes], size: int) -> bytes:
     return content
 
 
-def open_arrays(path: Path, options: ImportOptions) -> Source | None:
+@opener("a NumPy archive (.npz)")
+def open_arrays(path: Path, options: ImportOptions, watch: Watch) -> Source | None:
     """Open a ``.npz`` file of images and labels; None if it is no such file.
 
     Images are (N, H, W), (N, H, W, C), (N, C, H, W) or flat (N, pixels), from 0 to 255 or floats
@@ -88,6 +90,7 @@ def open_arrays(path: Path, options: ImportOptions) -> Source | None:
     Raises:
         DataError: it cannot be read, or is something else.
         ConfigError: an option does not fit.
+        Cancelled: the watch cancelled.
     """
     if path.suffix.lower() == ".npy" and path.is_file():
         raise DataError(
@@ -97,7 +100,7 @@ def open_arrays(path: Path, options: ImportOptions) -> Source | None:
     if path.suffix.lower() != ".npz" or not path.is_file():
         return None
     with _reading(path), zipfile.ZipFile(path) as archive:
-        return _open(path, _members(path, archive), options)
+        return _open(path, _members(path, archive), options, watch)
 
 
 @contextmanager
@@ -155,7 +158,7 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> _Member:
     return _Member(archive, info, shape, dtype, fortran and len(shape) > 1, start)
 
 
-def _open(path: Path, members: dict[str, _Member], options: ImportOptions) -> Source:
+def _open(path: Path, members: dict[str, _Member], options: ImportOptions, watch: Watch) -> Source:
     pairs = _pairs(path, members)
     layouts = {part: _layout(images, options) for part, (images, _) in pairs.items()}
     order, stored = layouts["train"]
@@ -167,12 +170,12 @@ def _open(path: Path, members: dict[str, _Member], options: ImportOptions) -> So
             )
     classes, labels = _labels(pairs, options)
     shape = shape_asked_for(stored, options)
-    scale = min(_scale(images) for images, _ in pairs.values())
+    scale = min(_scale(images, watch) for images, _ in pairs.values())
     parts: dict[str, Part] = {}
     for part, names in (("train", ("train", "val")), ("test", ("test",))):
         chosen = [name for name in names if name in pairs]
         if chosen:
-            images = _pixels([pairs[name][0] for name in chosen], order, stored, scale)
+            images = _pixels([pairs[name][0] for name in chosen], order, stored, scale, watch)
             values = np.concatenate([labels[name] for name in chosen])
             parts[part] = ArrayPart(images, values, shape, options.preparation)
     facts: dict[str, Any] = {"pixels": "0 to 1, multiplied by 255" if scale > 1 else "0 to 255"}
@@ -272,10 +275,11 @@ def _labels(
 
 
 def _pixels(
-    members: list[_Member], order: str, shape: tuple[int, int, int], scale: int
+    members: list[_Member], order: str, shape: tuple[int, int, int], scale: int, watch: Watch
 ) -> np.ndarray:
     """Read images into a temporary file, uint8, (N, C, H, W)."""
     channels, height, width = shape
+    total = sum(member.shape[0] for member in members)
     interleaved = order in ("NHWC", "flat")
     with PixelFile((height, width, channels) if interleaved else shape) as pixels:
         for member in members:
@@ -284,6 +288,7 @@ def _pixels(
                 if values.dtype != np.uint8:
                     values = np.rint(values.astype(np.float32) * np.float32(scale))
                 pixels.append(values.astype(np.uint8, copy=False))
+                watch.report("reading arrays", pixels.count, total)
         images = pixels.map()
     return images.transpose(0, 3, 1, 2) if interleaved else images
 
@@ -292,7 +297,7 @@ def _rows_of(member: _Member) -> int:
     return max(1, BLOCK_BYTES // max(1, member.dtype.itemsize * math.prod(member.shape[1:])))
 
 
-def _scale(member: _Member) -> int:
+def _scale(member: _Member, watch: Watch) -> int:
     """What the values are multiplied by: 255 for those from 0 to 1, 1 for those from 0 to 255.
 
     Raises:
@@ -307,6 +312,7 @@ def _scale(member: _Member) -> int:
         raise DataError(f"{member.where}: images of type {member.dtype}, expected uint8 or floats")
     lowest, highest = math.inf, -math.inf
     for block in member.rows(_rows_of(member)):
+        watch.check()
         if kind == "f" and not np.isfinite(block).all():
             raise DataError(f"{member.where}: it has pixels that are not finite")
         lowest, highest = min(lowest, float(block.min())), max(highest, float(block.max()))

@@ -10,9 +10,10 @@ from engine.data.idx import open_idx, read_idx, read_shape
 from engine.data.imported import MAX_SAMPLES, MAX_SIDE
 from engine.data.safe_read import expect_end, fill
 from engine.errors import ConfigError, DataError
-from engine.importing import labels as labels_of
-from engine.importing.pixels import ArrayPart, PixelFile, shape_asked_for
-from engine.importing.source import BLOCK_BYTES, ImportOptions, Part, Source
+from engine.importing.formats import labels as labels_of
+from engine.importing.formats.pixels import ArrayPart, PixelFile, shape_asked_for
+from engine.importing.opening import opener
+from engine.importing.source import BLOCK_BYTES, ImportOptions, Part, Source, Watch
 from engine.sanitize import printable
 
 _NAME = re.compile(r"(?P<prefix>.*?)(?P<kind>images|labels)[-.]idx[0-9]-ubyte(\.gz)?", re.I)
@@ -25,7 +26,8 @@ Files = dict[str, dict[str, Path]]
 """For ``train`` and ``test``: the files with ``images`` and ``labels``."""
 
 
-def open_idx_files(path: Path, options: ImportOptions) -> Source | None:
+@opener("files in MNIST's format")
+def open_idx_files(path: Path, options: ImportOptions, watch: Watch) -> Source | None:
     """Open a folder of IDX files, or the set that one of them is of; None if there are none.
 
     The files are found by their names, as in ``emnist-letters-train-images-idx3-ubyte.gz``. Names
@@ -34,6 +36,7 @@ def open_idx_files(path: Path, options: ImportOptions) -> Source | None:
     Raises:
         DataError: a file cannot be read, or is something else.
         ConfigError: a folder holds several sets, or an option does not fit.
+        Cancelled: the watch cancelled.
     """
     folder = path if path.is_dir() else path.parent
     chosen = None if path.is_dir() else _set_of(path.name)
@@ -55,8 +58,7 @@ def open_idx_files(path: Path, options: ImportOptions) -> Source | None:
                 raise DataError(f"{there}: there is no file of {part} {kind} beside it")
     if "train" not in files:
         raise DataError(f"{files['test']['images']}: there are no training images beside it")
-    in_order = {part: files[part] for part in ("train", "test") if part in files}
-    return _open(folder, chosen, in_order, options)
+    return _open(folder, chosen, dict(sorted(files.items(), reverse=True)), options, watch)
 
 
 def _set_of(name: str) -> str | None:
@@ -82,7 +84,7 @@ def _find(folder: Path) -> dict[str, Files]:
     return sets
 
 
-def _open(folder: Path, name: str, files: Files, options: ImportOptions) -> Source:
+def _open(folder: Path, name: str, files: Files, options: ImportOptions, watch: Watch) -> Source:
     shapes = {part: _shape(kinds) for part, kinds in files.items()}
     count, height, width = shapes["train"]
     for part, shape in shapes.items():
@@ -105,7 +107,7 @@ def _open(folder: Path, name: str, files: Files, options: ImportOptions) -> Sour
     shape = shape_asked_for(stored, options)
     parts: dict[str, Part] = {}
     for part in files:
-        images = _pixels(files[part]["images"], shapes[part])
+        images = _pixels(files[part]["images"], shapes[part], watch)
         if transposed:
             images = images.transpose(0, 1, 3, 2)
         labels = indices[:count] if part == "train" else indices[count:]
@@ -133,7 +135,7 @@ def _shape(kinds: dict[str, Path]) -> tuple[int, int, int]:
     return shape[0], shape[1], shape[2]
 
 
-def _pixels(path: Path, shape: tuple[int, int, int]) -> np.ndarray:
+def _pixels(path: Path, shape: tuple[int, int, int], watch: Watch) -> np.ndarray:
     """Read images into a temporary file: uint8, (N, 1, H, W)."""
     count, height, width = shape
     rows = max(1, BLOCK_BYTES // (height * width))
@@ -143,6 +145,7 @@ def _pixels(path: Path, shape: tuple[int, int, int]) -> np.ndarray:
                 block = np.empty((min(rows, count - first), 1, height, width), np.uint8)
                 fill(stream, block)
                 pixels.append(block)
+                watch.report("reading images", pixels.count, count)
             expect_end(stream)
         return pixels.map()
 

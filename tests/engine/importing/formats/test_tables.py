@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engine.data import load
 from engine.errors import ConfigError, DataError
-from engine.importing import tables
-from engine.importing.source import ImportOptions, Source
+from engine.importing import import_data_set
+from engine.importing.formats import tables
+from engine.importing.source import NOBODY, ImportOptions, Source
 from tests.support.sources import read
 
 LABELS = [2, 0, 1, 0, 2, 1]
@@ -18,7 +20,7 @@ COLOUR = RNG.integers(0, 256, (6, 3, 4, 4), dtype=np.uint8)
 
 
 def opened(path: Path, **options: Any) -> Source:
-    source = tables.open_table(path, ImportOptions("set", **options))
+    source = tables.open_table(path, ImportOptions("set", **options), NOBODY)
     assert source is not None
     return source
 
@@ -152,7 +154,7 @@ def test_numbers_may_begin_at_1_and_have_gaps(tmp_path: Path) -> None:
 def test_samples_are_read_in_blocks_by_their_indices(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.importing.pixels.BLOCK_BYTES", 40)
+    monkeypatch.setattr("engine.importing.formats.pixels.BLOCK_BYTES", 40)
     part = opened(write(tmp_path / "t.csv", text(header(), *rows()))).parts["train"]
     blocks = list(part.blocks(np.array([0, 2, 3, 5])))
     assert [len(block.labels) for block in blocks] == [2, 2]
@@ -184,7 +186,6 @@ BAD: dict[str, tuple[str | bytes, str]] = {
     "a negative label": (changed(5, 0, "-1"), "line 5: the label is '-1', expected a whole number"),
     "a missing label": (changed(5, 0, ""), "line 5: the label is missing"),
     "a label nan": (changed(5, 0, "NaN"), "line 5: the label is missing"),
-    "one class": (text(header(), *rows(labels=[4] * 6)), "but one class, '4'"),
     "a class of control characters": (
         changed(3, 0, "a\x1b[31mb"), r"class 'a\\x1b\[31mb' has control or invisible characters"
     ),
@@ -244,21 +245,40 @@ def test_a_name_that_is_not_among_the_classes_given_is_refused(tmp_path: Path) -
         opened(path, classes=("cat", "dog"))
 
 
-def test_more_than_10_000_classes_are_refused(tmp_path: Path) -> None:
-    lines = ["label,pixel0", *(f"{i},{i % 256}" for i in range(10_001))]
-    path = write(tmp_path / "t.csv", "\n".join(lines))
-    with pytest.raises(DataError, match=r"more than 10,000 classes; if the labels are in another"):
-        opened(path)
-    names = ["label,pixel0", *(f"n{i},{i % 256}" for i in range(10_001))]
-    with pytest.raises(DataError, match="more than 10,000 classes"):
-        opened(write(path, "\n".join(names)))
+def test_the_number_of_classes_is_limited(tmp_path: Path) -> None:
+    options = ImportOptions("set")
+    for count, message in ((1, "two classes or more"), (10_001, "at most 10,000 classes")):
+        lines = ["label,pixel0", *(f"n{i},{i % 256}" for i in range(count))]
+        path = write(tmp_path / "t.csv", "\n".join(lines))
+        with pytest.raises(ConfigError, match=message):
+            import_data_set(path, options, tmp_path)
+    assert not (tmp_path / "processed").exists()
+
+
+def test_a_table_becomes_a_data_set(tmp_path: Path) -> None:
+    lines = [*rows(), *rows(labels=LABELS[::-1])]
+    path = write(tmp_path / "t.csv", text(header(), *lines))
+    seen: list[str] = []
+    options = ImportOptions("set", test=0.5)
+    made = import_data_set(
+        path, options, tmp_path, progress=lambda label, done, total: seen.append(label)
+    )
+    assert (made.info.train_size, made.info.test_size) == (6, 6)
+    assert made.source["kind"] == "table of pixels"
+    assert "reading the table" in seen
+    dataset = load("set", tmp_path)
+    images = np.concatenate([dataset.train.images, dataset.test.images])
+    assert {one.tobytes() for one in images} == {one.tobytes() for one in GREY}
 
 
 def test_other_files_are_left_to_others(tmp_path: Path) -> None:
     for name in ("t.txt", "t.png", "t.npz"):
-        assert tables.open_table(write(tmp_path / name, "label\n"), ImportOptions("set")) is None
+        assert (
+            tables.open_table(write(tmp_path / name, "label\n"), ImportOptions("set"), NOBODY)
+            is None
+        )
     (tmp_path / "d.csv").mkdir()
-    assert tables.open_table(tmp_path / "d.csv", ImportOptions("set")) is None
+    assert tables.open_table(tmp_path / "d.csv", ImportOptions("set"), NOBODY) is None
 
 
 def test_a_line_without_end_is_not_read_into_memory(

@@ -1,12 +1,12 @@
 """Labels of a source, as text or as numbers, made into classes and their indices."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from engine.data.imported import MAX_CLASSES
 from engine.errors import ConfigError, DataError
+from engine.importing.tree import natural
 from engine.sanitize import literal, printable, visible
 
 MAX_NAME = 200
@@ -23,12 +23,6 @@ Labels = tuple[tuple[str, ...], np.ndarray]
 """Names of the classes, and int64, (N,)."""
 
 
-def natural(name: str) -> tuple[list[str | int], str]:
-    """Key that sorts names as people do: ``img2`` before ``img10``."""
-    parts = re.split(r"([0-9]+)", name.casefold())
-    return [int(part) if i % 2 else part for i, part in enumerate(parts)], name
-
-
 def from_text(labels: Sequence[str], names: Sequence[str] | None, place: Place) -> Labels:
     """Make classes of labels as text; whole numbers are taken as such.
 
@@ -42,7 +36,7 @@ def from_text(labels: Sequence[str], names: Sequence[str] | None, place: Place) 
 
     Raises:
         DataError: a label is missing, no whole number among numbers, or not among ``names``; or
-            the classes are too few, too many, or have unusable names.
+            no name of a class.
         ConfigError: ``names`` does not fit.
     """
     distinct = set(labels)
@@ -55,7 +49,7 @@ def from_text(labels: Sequence[str], names: Sequence[str] | None, place: Place) 
                 raise DataError(_not_whole(place(i), label))
         return from_numbers(np.array([int(label) for label in labels], np.int64), names, place)
     classes = tuple(sorted(distinct, key=natural) if names is None else names)
-    check_classes(classes)
+    check_names(classes)
     for stranger in sorted(distinct.difference(classes))[:1]:
         listed = ", ".join(printable(name) for name in classes[:10])
         more = ", …" if len(classes) > 10 else ""
@@ -82,7 +76,7 @@ def from_numbers(values: np.ndarray, names: Sequence[str] | None, place: Place) 
         place: where a label is.
 
     Raises:
-        DataError: a label is negative, or the classes are too few or too many.
+        DataError: a label is negative, or there is none.
         ConfigError: ``names`` does not fit.
     """
     if not len(values):
@@ -92,10 +86,8 @@ def from_numbers(values: np.ndarray, names: Sequence[str] | None, place: Place) 
         raise DataError(f"{place(first)}: the label is {values[first]}, expected 0 or more")
     distinct, indices = np.unique(values, return_inverse=True)
     if names is None:
-        classes = tuple(map(str, distinct[: MAX_CLASSES + 1].tolist()))
-        check_classes(classes)
-        return classes, indices.astype(np.int64)
-    check_classes(names)
+        return tuple(map(str, distinct.tolist())), indices.astype(np.int64)
+    check_names(names)
     if distinct[-1] < len(names):
         return tuple(names), values.astype(np.int64)
     if len(distinct) == len(names):
@@ -161,28 +153,16 @@ def _from_one_hot(values: np.ndarray, names: Sequence[str] | None, place: Place)
     return values.argmax(axis=1)
 
 
-def check_classes(names: Sequence[str]) -> None:
-    """Check the names of classes.
+def check_names(names: Iterable[str]) -> None:
+    """Check the names of classes; how many there are is checked for every form alike.
 
     Raises:
-        DataError: they are fewer than two or more than ``MAX_CLASSES``, one is empty, too long, or
-            has control or invisible characters, or two are the same.
+        DataError: one is empty, too long, or has control or invisible characters.
     """
-    if len(names) < 2:
-        only = f", '{printable(names[0])}'" if names else ""
-        raise DataError(f"there is but one class{only}; a network needs two or more to choose from")
-    if len(names) > MAX_CLASSES:
-        raise DataError(
-            f"more than {MAX_CLASSES:,} classes; if the labels are in another column or are values "
-            "to be predicted, say so with --label, or group them"
-        )
     for name in names:
-        if not name or len(name) > MAX_NAME:
+        if not 0 < len(name) <= MAX_NAME:
             raise DataError(
                 f"class {literal(name)} has {len(name):,} characters, expected 1 to {MAX_NAME}"
             )
         if "\n" in name or visible(name) != name:
             raise DataError(f"class {literal(name)} has control or invisible characters; rename it")
-    if len(set(names)) < len(names):
-        again = next(name for i, name in enumerate(names) if name in names[:i])
-        raise DataError(f"two classes are called '{printable(again)}'")
