@@ -1,11 +1,10 @@
 """Data sets: descriptions, reading, downloads, checks, augmentation and batches.
 
 A data set is built in, or was imported by a user; ``find`` knows both. A new built-in one is one
-file in this folder that describes it and calls ``register``: every module here is imported, and
+file in ``sets`` that describes it and calls ``register``: every module there is imported, and
 configs, forms, commands and the app list what is registered.
 """
 
-import pkgutil
 from importlib import import_module
 
 from engine.data.access import (
@@ -57,5 +56,4 @@ __all__ = [
     "verify",
 ]
 
-for _module in pkgutil.iter_modules(__path__):
-    import_module(f"{__name__}.{_module.name}")
+import_module(f"{__name__}.sets")

@@ -17,8 +17,8 @@ import numpy as np
 from engine import data
 from engine.checkpoints import checkpoint
 from engine.config import config_hash, dump, list_configs, load, loads, read_values
-from engine.data.cifar10 import CIFAR10
 from engine.data.idx import read_idx
+from engine.data.sets.cifar10 import CIFAR10
 from engine.runs import locations
 from engine.runs.environment import environment
 from engine.runs.listing import list_runs

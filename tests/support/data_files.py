@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.data.cifar10 import CIFAR10, CifarDataset
+from engine.data.cifar import CifarDataset
 from engine.data.dataset import Download
 from engine.data.idx import IDX_NAMES, IdxDataset
-from engine.data.mnist import MNIST
+from engine.data.sets.cifar10 import CIFAR10
+from engine.data.sets.mnist import MNIST
 
 TRAIN, TEST = 200, 30
 CIFAR_NAMES = (*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin")

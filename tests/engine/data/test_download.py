@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from engine.data import DATASETS, fetch, load, verify
-from engine.data.mnist_mini import MNIST_MINI
+from engine.data.sets.mnist_mini import MNIST_MINI
 from engine.errors import Cancelled, DataError
 from tests.support.data_files import gzipped, idx_bytes, tar_bytes, write_mnist
 from tests.support.loopback import (

@@ -14,7 +14,7 @@ from unittest.mock import patch
 import pytest
 
 from engine.data import DATASETS
-from engine.data.mnist_mini import MNIST_MINI
+from engine.data.sets.mnist_mini import MNIST_MINI
 from engine.resources import shipped
 from engine.services.signals import Interrupted
 from engine.train import loop, session

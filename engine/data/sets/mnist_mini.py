@@ -1,8 +1,8 @@
 """mnist_mini: 5,000 of MNIST's digits, which ship with the project (data/mnist_mini/README.md)."""
 
 from engine.data.idx import IdxDataset
-from engine.data.mnist import DIGITS
 from engine.data.registry import register
+from engine.data.sets.mnist import DIGITS
 from engine.images import Preparation
 from engine.resources import shipped
 
