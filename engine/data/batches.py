@@ -99,6 +99,11 @@ class Batches:
         return np.bincount(self._labels[self._indices], minlength=classes)
 
     @property
+    def indices(self) -> np.ndarray:
+        """Indices of the samples, int64, read-only, in the order that was given."""
+        return self._indices
+
+    @property
     def samples_per_epoch(self) -> int:
         """Samples in an epoch."""
         return self._samples
@@ -128,6 +133,17 @@ class Batches:
         first = step * self.batch_size
         last = step == self._steps - 1
         return self._epoch_order(epoch)[first : self._samples if last else first + self.batch_size]
+
+    def step_of(self, sample: int, epoch: int) -> int:
+        """Which batch of an epoch has a sample; both are counted from 0.
+
+        Raises:
+            IndexError: none has it.
+        """
+        places = np.flatnonzero(self._epoch_order(epoch) == sample)
+        if not len(places):
+            raise IndexError(f"sample {sample} is in no batch")
+        return min(int(places[0]) // self.batch_size, self._steps - 1)
 
     def load(
         self, indices: np.ndarray, rng: np.random.Generator | None = None

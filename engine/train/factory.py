@@ -162,25 +162,37 @@ def load_dataset(
 
 def make_sources(config: Config, dataset: Dataset) -> Sources:
     """The batches of a data set, with the training set split by the config."""
-    labels = dataset.train.labels[: config.data.limit]
-    train, validation = split_validation(labels, config.data.validation, config.seed)
-    common: dict[str, Any] = {"seed": config.seed, "mean": dataset.mean, "std": dataset.std}
-    augment = data.Augmentation(**config.data.augment.model_dump())
+    train, validation = training_batches(config, dataset)
     return Sources(
         dataset=dataset,
-        train=Batches(
-            dataset.train,
-            train,
-            config.train.batch_size,
-            shuffle=True,
-            augment=augment if augment != data.Augmentation() else None,
-            least=_network(config).least_samples(dataset.image_shape),
-            **common,
-        ),
+        train=train,
         validation=evaluation_batches(dataset.train, dataset, validation),
         test=evaluation_batches(dataset.test, dataset),
         digests={"train": dataset.train.digest(config.data.limit), "test": dataset.test.digest()},
     )
+
+
+def training_batches(config: Config, dataset: Dataset) -> tuple[Batches, np.ndarray]:
+    """The batches to train on, and the indices of the samples that are held out.
+
+    Raises:
+        ConfigError: there are too few samples.
+    """
+    labels = dataset.train.labels[: config.data.limit]
+    train, validation = split_validation(labels, config.data.validation, config.seed)
+    augment = data.Augmentation(**config.data.augment.model_dump())
+    batches = Batches(
+        dataset.train,
+        train,
+        config.train.batch_size,
+        seed=config.seed,
+        shuffle=True,
+        mean=dataset.mean,
+        std=dataset.std,
+        augment=augment if augment != data.Augmentation() else None,
+        least=_network(config).least_samples(dataset.image_shape),
+    )
+    return batches, validation
 
 
 def evaluation_batches(
