@@ -68,6 +68,11 @@ class Output:
         if not self.as_json:
             self._write_data(visible(text))
 
+    def picture(self, lines: str) -> None:
+        """Write a picture of our own making, control sequences and all; nothing if it is empty."""
+        if lines and not self.as_json:
+            self._write_data(lines)
+
     def json(self, value: Mapping[str, Any] | Sequence[Any]) -> None:
         """Write data as a line of JSON; nothing without ``--json``."""
         if self.as_json:

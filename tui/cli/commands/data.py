@@ -1,4 +1,4 @@
-"""``cnn-tui data``: list, fetch, verify, import or remove data sets."""
+"""``cnn-tui data``: list, show, fetch, verify, import or remove data sets."""
 
 import argparse
 
@@ -8,6 +8,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import numpy as np
+
     from tui.cli.output import Output
 
 
@@ -15,6 +17,7 @@ def add_arguments(parser: Parser) -> None:
     verbs = parser.add_verbs(
         {
             "list": "list the data sets",
+            "show": "show the images a class of a data set, and samples of them",
             "fetch": "download a data set",
             "verify": "check the files of a data set",
             "import": "make a data set of your own images",
@@ -86,7 +89,7 @@ def run(options: argparse.Namespace, out: "Output") -> int:
         from tui.cli.importing import remove_imported
 
         return remove_imported(options.name, options.root, out, yes=options.yes)
-    verb = fetch_dataset if options.verb == "fetch" else verify_dataset
+    verb = {"show": show_dataset, "fetch": fetch_dataset, "verify": verify_dataset}[options.verb]
     return verb(options.name, options.root, out)
 
 
@@ -113,6 +116,31 @@ def list_datasets(root: "Path | None", out: "Output") -> int:
             }
         )
     out.text(table(("name", "title", "image", "train + test", "place"), rows))
+    return 0
+
+
+def show_dataset(name: str, root: "Path | None", out: "Output") -> int:
+    """Print what a data set holds, and samples of each class where stdout is a terminal.
+
+    Raises:
+        DataError: it is missing or damaged.
+    """
+    from engine.services.datasets import overview, samples_of_classes
+    from tui.cli import data_report
+    from tui.cli.contact_sheet import contact_sheet
+
+    found = overview(name, root)
+    out.json(data_report.as_json(found))
+    out.text(data_report.as_text(found))
+    images, classes = found.dataset.train.images, found.info.classes
+    labels = found.dataset.train.labels
+
+    samples = samples_of_classes(labels, len(classes), 8)
+
+    def first_images(label: int, most: int) -> "list[np.ndarray]":
+        return [images[index] for index in samples[label][:most]]
+
+    out.picture(contact_sheet(classes, first_images))
     return 0
 
 
