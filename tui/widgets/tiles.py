@@ -160,20 +160,21 @@ class Tiles(ScrollView, ThemedWidget, can_focus=True):
 
     def action_move(self, pictures: int) -> None:
         """Choose another picture of the row."""
-        self._go(self.cursor + pictures)
+        self.go(self.cursor + pictures)
 
     def action_move_row(self, rows: int) -> None:
         """Choose the picture above or below."""
         target = self.cursor + rows * self._grid.columns
         if 0 <= target < len(self.pictures):
-            self._go(target)
+            self.go(target)
 
     def action_choose(self) -> None:
         """Choose the picture of the cursor."""
         if len(self.pictures):
             self.post_message(self.Chosen(self))
 
-    def _go(self, index: int) -> None:
+    def go(self, index: int) -> None:
+        """Choose a picture by its number."""
         index = max(0, min(index, len(self.pictures) - 1))
         if index == self.cursor or not len(self.pictures):
             return
@@ -199,7 +200,7 @@ class Tiles(ScrollView, ThemedWidget, can_focus=True):
             return
         if index == self.cursor:
             self.action_choose()
-        self._go(index)
+        self.go(index)
 
     # -- drawing --------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from tui.screens.help import HelpScreen
 MakeApp = Callable[..., CnnApp]
 WAYS = {
     "configs": ("1",), "train": ("2",), "inspect": ("3",), "gradients": ("4",), "runs": ("5",),
-    "evaluate": ("6",), "edit": ("1", "e"), "draw": ("6", "d"),
+    "evaluate": ("6",), "edit": ("1", "e"), "data": ("1", "d"), "draw": ("6", "d"),
 }  # fmt: skip
 
 

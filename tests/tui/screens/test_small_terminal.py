@@ -74,6 +74,7 @@ PLACES = (
     Place("runs", ("5",), (r"conv0 .*finished", r"conv3 .*finished", r"val_acc", r"▸finished")),
     Place("evaluate", (), (r"test_acc", *(rf"(?m)^.?[ ▸]+{n} +[·\d]" for n in DIGITS)), _evaluates),
     Place("draw", ("d", "n"), tuple(rf"\b{n} [━╸─]+ +\d+%" for n in DIGITS), _evaluates),
+    Place("data", ("1", "d"), (*(rf"(?m)[ ▸]{n} +400 +█+" for n in DIGITS), "image 1 of every")),
     Place("edit", ("1", "e"), (r"name +config", r"dataset", r"ready to run")),
 )
 

@@ -12,6 +12,8 @@ register(
         Key("r", "run", "run", "Train this config, with unsaved changes", "Run", footer=True),
         Key("y", "copy_command", "copy command", "Copy as a shell command", "Run"),
         Key("e", "edit", "edit", "Edit as a form and as YAML", "Edit", footer=True),
+        Key("d", "data", "data", "Look at the data: classes, images, augmentation", "View",
+            footer=True),
         Key("v", "editor", "$EDITOR", "Edit in $EDITOR", "Edit"),
         Key("u", "undo", "undo", "Undo the last change", "Edit"),
         Key("U", "redo", "redo", "Redo the last undone change", "Edit"),
@@ -21,6 +23,19 @@ register(
         Key("p", "preview", "yaml", "Switch between overview and YAML", "View", footer=True),
         Key("l,right", "into", "preview", "Focus the preview, to scroll it", "View"),
         Key("h,left", "back", "back", "Back to the list", "View"),
+    ),
+)  # fmt: skip
+register(
+    "data",
+    "tui.screens.configs.data.screen:DataScreen",
+    title="Data",
+    over="configs",
+    keys=(
+        Key("n", "sample(1)", "next", "Show the next image of every class", "Images", footer=True),
+        Key("N", "sample(-1)", "previous", "Show the previous image", "Images"),
+        Key("a", "augmented", "as trained on", "Switch between samples and augmentation of one",
+            "Images", footer=True),
+        Key("escape", "leave", "back", "Back to the configs", "Data", footer=True),
     ),
 )  # fmt: skip
 register(

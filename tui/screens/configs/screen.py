@@ -160,6 +160,8 @@ class ConfigsScreen(Saving, BaseScreen):
                 return "a training is running; 2 shows it"
             if document.config is None:
                 return "it has errors; e edits it"
+        if action == "data" and document.config is None:
+            return "it has errors; e edits it"
         if action in ("save", "revert") and not document.dirty:
             return "there is nothing to save" if action == "save" else "nothing was changed"
         if action == "copy_command" and document.command() is None:
@@ -187,6 +189,13 @@ class ConfigsScreen(Saving, BaseScreen):
         from tui.screens.configs.edit_screen import EditScreen
 
         self.app.push_screen(EditScreen(self.document))
+
+    def action_data(self) -> None:
+        """Images and classes."""
+        from tui.screens.configs.data.screen import DataScreen
+
+        assert self.document.config is not None
+        self.app.push_screen(DataScreen(self.document.config))
 
     def action_undo(self) -> None:
         """Undo."""
