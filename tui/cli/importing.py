@@ -5,7 +5,6 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from engine.config import loads
 from engine.data import default_root
 from engine.errors import ConfigError
 from engine.images import Preparation
@@ -14,12 +13,10 @@ from engine.importing.removal import find_to_remove, remove
 from engine.numbers import duration
 from engine.paths import quote
 from engine.sanitize import printable
-from engine.services.configs import resolve
 from engine.text_table import table
 from tui.cli.interruption import interruptible
 from tui.cli.output import Output
 
-_CONFIG = "quickstart"
 _ROWS = 30  # classes that are listed
 
 
@@ -127,26 +124,11 @@ def _tell_duplicates(made: Imported, out: Output) -> None:
 
 
 def _next_step(made: Imported, root: Path | None) -> str:
-    settings = [f"dataset={made.info.name}"]
+    name = made.info.name
+    command = f"cnn-tui config new --dataset {name}"
     if root is not None and root != default_root():
-        settings.append(f"data.root={root}")
-    if not _fits(settings):
-        settings.append("model=mlp")
-    command = " ".join(f"--set {quote(one)}" for one in settings)
-    return (
-        f"next: train with 'cnn-tui train {_CONFIG} {command}', or write 'dataset: "
-        f"{made.info.name}' into a config"
-    )
-
-
-def _fits(settings: list[str]) -> bool:
-    """Whether the quickstart's network fits the images; a convolution is too large for a few."""
-    path = resolve(_CONFIG)
-    try:
-        loads(path.read_text(encoding="utf-8"), str(path), settings)
-    except ConfigError:
-        return False
-    return True
+        command += f" --root {quote(str(root))}"
+    return f"next: '{command} > {name}.yaml' writes a config, 'cnn-tui train {name}.yaml' trains it"
 
 
 def remove_imported(name: str, root: Path | None, out: Output, *, yes: bool) -> int:

@@ -28,7 +28,7 @@ COMMANDS = {
     "gradcheck": "check the gradients of a network against numerical ones",
     "data": "list, fetch, verify, import or remove data sets",
     "runs": "list, show, compare or verify runs",
-    "config": "list, check or show configs, or print their JSON Schema",
+    "config": "list, check, show or make configs, or print their JSON Schema",
     "bench": "measure how fast networks train and predict on this machine",
 }
 """Names, which are also those of the modules, and their lines in ``--help``."""

@@ -1,13 +1,15 @@
-"""``cnn-tui config``: list, check or show configs, or print their JSON Schema."""
+"""``cnn-tui config``: list, check, show or make configs, or print their JSON Schema."""
 
 import argparse
 import json
 from collections.abc import Sequence
 
-from tui.cli.parser import CONFIG, Parser, add_overrides
+from tui.cli.parser import CONFIG, Parser, add_overrides, path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tui.cli.output import Output
 
 
@@ -17,11 +19,16 @@ def add_arguments(parser: Parser) -> None:
             "list": "list the configs",
             "check": "check that configs can be run, and show their networks",
             "show": "show a config with all its values",
+            "new": "print a first config for a data set, to be saved as a file",
             "schema": "print the JSON Schema, for editors",
         }
     )
     verbs["check"].add_argument("configs", nargs="*", metavar="CONFIG", help=CONFIG)
     verbs["show"].add_argument("config", nargs="?", metavar="CONFIG", help=CONFIG)
+    verbs["new"].add_argument("--dataset", required=True, metavar="NAME", help="e.g. mnist")
+    verbs["new"].add_argument(
+        "--root", type=path, help="folder of the data sets; default: $CNN_TUI_DATA or data/raw"
+    )
     for verb in ("check", "show"):
         add_overrides(verbs[verb])
 
@@ -29,6 +36,8 @@ def add_arguments(parser: Parser) -> None:
 def run(options: argparse.Namespace, out: "Output") -> int:
     if options.verb == "list":
         return list_all(out)
+    if options.verb == "new":
+        return new(options.dataset, options.root, out)
     if options.verb == "schema":
         return schema(out)
     if options.verb == "check":
@@ -42,18 +51,18 @@ def list_all(out: "Output") -> int:
     from engine.text_table import table
 
     rows = []
-    for path in list_configs():
+    for file in list_configs():
         try:
-            config = load(path)
+            config = load(file)
         except ConfigProblems as error:
-            rows.append((path.stem, "", "", str(error).splitlines()[0]))
-            out.json({"name": path.stem, "path": str(path), "problem": str(error)})
+            rows.append((file.stem, "", "", str(error).splitlines()[0]))
+            out.json({"name": file.stem, "path": str(file), "problem": str(error)})
             continue
-        rows.append((path.stem, config.dataset, config.model or "layers", str(path)))
+        rows.append((file.stem, config.dataset, config.model or "layers", str(file)))
         out.json(
             {
-                "name": path.stem,
-                "path": str(path),
+                "name": file.stem,
+                "path": str(file),
                 "dataset": config.dataset,
                 "model": config.model,
             }
@@ -111,6 +120,22 @@ def show(argument: str | None, overrides: Sequence[str], out: "Output") -> int:
     config = open_config(argument, overrides)
     out.json(json.loads(config.model_dump_json()))
     out.text(dump(config).rstrip())
+    return 0
+
+
+def new(dataset: str, root: "Path | None", out: "Output") -> int:
+    """Print a first config for a data set, as YAML.
+
+    Raises:
+        ConfigError: there is no data set of that name.
+    """
+    from engine.config import loads
+    from engine.data import get
+    from engine.services.starter import starter_config
+
+    text = starter_config(get(dataset, root), root)
+    out.json(json.loads(loads(text, f"{dataset}.yaml").model_dump_json()))
+    out.text(text.rstrip())
     return 0
 
 

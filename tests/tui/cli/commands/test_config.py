@@ -1,4 +1,4 @@
-"""``config list``, ``check``, ``show`` and ``schema``."""
+"""``config list``, ``check``, ``show``, ``new`` and ``schema``."""
 
 import json
 from pathlib import Path
@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from engine.config import load
+from engine.errors import ConfigError
 from engine.services.configs import resolve
 from tests.support.command_runs import TEXT, speak
+from tests.support.imported_sets import make_set
 from tui.cli.commands import config
 
 
@@ -83,6 +85,23 @@ def test_show_can_be_read_again(tmp_path: Path, capsys: pytest.CaptureFixture[st
     copy = tmp_path / "copy.yaml"
     copy.write_text(spoken.read()[0])
     assert load(copy) == load(path, ["train.lr=0.5"])
+
+
+def test_new_prints_a_config_that_can_be_trained(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_set(tmp_path)
+    spoken = speak(capsys)
+    assert config.new("pets", tmp_path, spoken.out) == 0
+    path = tmp_path / "pets.yaml"
+    path.write_text(spoken.read()[0])
+    assert load(path).dataset_info.classes == ("cat", "dog", "a fox")
+    spoken = speak(capsys, as_json=True)
+    config.new("pets", tmp_path, spoken.out)
+    (line,) = spoken.lines()
+    assert line["data"]["root"] == str(tmp_path)
+    with pytest.raises(ConfigError, match="unknown data set 'pest'"):
+        config.new("pest", tmp_path, spoken.out)
 
 
 def test_schema_is_json(capsys: pytest.CaptureFixture[str]) -> None:

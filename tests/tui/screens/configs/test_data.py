@@ -106,12 +106,13 @@ async def test_table_and_images_have_one_cursor(
         screen = await opened(pilot, until)
         table, tiles = screen.query_one(ClassCounts), screen.query_one(ClassSamples)
         await tap(pilot, "down", "down")
-        assert tiles.cursor == 2
+        await until(pilot, lambda: tiles.cursor == 2)
         tiles.focus()
+        await until(pilot, lambda: tiles.has_focus)
         await tap(pilot, "left")
-        assert table.cursor == 1
+        await until(pilot, lambda: table.cursor == 1)
         await tap(pilot, "enter")
-        assert screen.has_class("-augmented")
+        await until(pilot, lambda: screen.has_class("-augmented"))
 
 
 async def test_without_augmentation_it_says_how_to_get_some(
@@ -167,7 +168,7 @@ async def test_data_that_is_not_here_is_said_with_the_command(
         assert "CIFAR-10 is not on this machine" in shown
         assert "cnn-tui data fetch cifar10" in shown
         await tap(pilot, "n")
-        assert "nothing to show" in seen(app)
+        await until(pilot, lambda: any("nothing to show" in n.message for n in app._notifications))
 
 
 async def test_damaged_data_is_said_in_the_view(
@@ -182,13 +183,15 @@ async def test_damaged_data_is_said_in_the_view(
         assert "bytes, expected" in " ".join(seen(app).split())
 
 
-async def test_a_config_with_errors_has_no_data(make_app: MakeApp, home: Path) -> None:
+async def test_a_config_with_errors_has_no_data(
+    make_app: MakeApp, home: Path, until: Until
+) -> None:
     (home / "configs" / "bad.yaml").write_text("dataset: nothing\n")
     app = make_app("bad")
     async with app.run_test(size=(80, 24)) as pilot:
         await tap(pilot, "d")
         assert isinstance(app.screen, ConfigsScreen)
-        assert "e edits it" in seen(app)
+        await until(pilot, lambda: any("has errors" in n.message for n in app._notifications))
 
 
 @pytest.mark.parametrize("size", [(60, 16), (80, 24), (200, 60)], ids=str)
