@@ -44,13 +44,27 @@ def find_trained(
 
 def _find_weights(name: str, root: Path) -> Path:
     path = parse(name)
-    if kind_at(path, CheckpointError) != "missing":
+    kind = kind_at(path, CheckpointError)
+    if kind != "missing":
         run = run_at(name)
-        return path if run is None or path.suffix == ".npz" else run
+        if run is not None and path.suffix != ".npz":
+            return run
+        if kind != "folder" or _holds_weights(path):
+            return path
     try:
         return find_run(root, name).path
     except CheckpointError:
+        if kind == "folder":  # of images, say
+            return path
         raise CheckpointError(
             f"{path}: no such file, and no run of that name in {root}; "
             "'cnn-tui runs list' lists all runs"
         ) from None
+
+
+def _holds_weights(folder: Path) -> bool:
+    try:
+        find_weights(folder)
+    except CheckpointError:
+        return False
+    return True

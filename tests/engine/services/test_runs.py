@@ -27,6 +27,7 @@ def test_find_by_id_by_part_by_path(root: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.chdir(root)
     Path("beta").mkdir(exist_ok=True)  # a folder of that name is not the run that is meant
     assert find_run(root, "beta").path == beta
+    assert find_trained("beta", root, None, [])[1] == beta
     Path("beta").rmdir()
     monkeypatch.chdir(beta)
     assert find_run(Path("elsewhere"), ".").path == beta
