@@ -258,8 +258,9 @@ class ImportedDataset(DatasetInfo):
 
     def how_to_get(self, root: Path) -> str:
         return (
-            f"import it again with 'cnn-tui data import', or name the folder of the data sets with "
-            f"data.root or $CNN_TUI_DATA (it is looked for in {self.folder(root)})"
+            f"import it again with 'cnn-tui data import SOURCE --name {self.name}', or name the "
+            "folder of the data sets with data.root or $CNN_TUI_DATA (it is looked for in "
+            f"{self.folder(root)})"
         )
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from engine.config import fields, load
 from engine.services.configs import resolve
+from tests.support.imported_sets import make_set
 from tests.support.shipped_configs import SHIPPED_PATHS
 from tui.cli import main as command_line
 from tui.cli.commands import COMMANDS
@@ -153,7 +154,12 @@ def _parsed(words: str) -> argparse.Namespace:
 
 
 @pytest.mark.parametrize(("where", "words"), commands(), ids=_id)
-def test_every_command_is_understood(where: str, words: str) -> None:
+def test_every_command_is_understood(
+    where: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if "dataset=pets" in words:  # what another command has imported
+        monkeypatch.setenv("CNN_TUI_DATA", str(tmp_path))
+        make_set(tmp_path, shape=(3, 32, 32))
     options = _parsed(words)
     name = getattr(options, "config", None)
     if name in (None, "CONFIG", "my.yaml"):

@@ -91,7 +91,7 @@ def test_imported_sets_are_listed_and_verified(terminal: Terminal) -> None:
     done = terminal.run_here("data", "verify", "pets")
     assert done.code == 3
     assert re.search(r"test-images.npy +corrupt", done.out)
-    assert done.errors[-1].startswith("pets: import it again with 'cnn-tui data import'")
+    assert done.errors[-1].startswith("pets: import it again with ")
 
 
 def test_a_set_is_removed_once_that_is_confirmed(terminal: Terminal) -> None:
