@@ -38,7 +38,7 @@ def photograph(
     top, left = rng.integers(0, height - large), rng.integers(0, width - large)
     ink[top : top + large, left : left + large] = np.asarray(image) / 255
 
-    rows, columns = np.mgrid[0:1:height * 1j, 0:1:width * 1j]
+    rows, columns = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j]
     angle = rng.uniform(0, 2 * np.pi)
     light = 1 + rng.uniform(0.1, 0.35) * (np.cos(angle) * (rows - 0.5) + np.sin(angle) * columns)
     if shadow:
