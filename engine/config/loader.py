@@ -24,10 +24,9 @@ from engine.config.errors import (
 from engine.config.schema import Config
 from engine.config.validation import SCHEDULER, validate
 from engine.config.yaml_reader import MAX_BYTES, Document, read
-from engine.data import DATASETS, DatasetInfo, find, names
+from engine.data import DATASETS, LISTED, DatasetInfo, find, meant, names
 from engine.errors import ConfigError, DataError
 from engine.sanitize import printable
-from engine.suggest import suggestion
 
 _MARK = "\ufeff"
 """What some editors put before the text of a file in UTF-8: a byte order mark."""
@@ -206,9 +205,8 @@ def _find_dataset(
         expected = names(folder)
     except (ConfigError, DataError):  # the folder is no path, which is another finding
         return DATASETS.get(name), []
-    message = f"expected one of {', '.join(expected)}, got {shown(name)}"
-    hint = suggestion(name, expected)
-    return None, [Finding(("dataset",), f"{message}.{hint}" if hint else message)]
+    message = f"expected a data set, got {shown(name)}; {LISTED}{meant(name, expected)}"
+    return None, [Finding(("dataset",), message)]
 
 
 def _repairable(path: KeyPath) -> KeyPath:

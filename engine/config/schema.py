@@ -18,7 +18,17 @@ from engine.losses import LOSSES
 from engine.models import PRESETS, LayerSpec, preset
 from engine.optim import OPTIMIZERS
 from engine.optim.optimizer import parameters_of
-from engine.options import Betas, FilePath, LayerSpecs, Named, OneOf, RunName, Section, Validation
+from engine.options import (
+    Betas,
+    Expected,
+    FilePath,
+    LayerSpecs,
+    Named,
+    OneOf,
+    RunName,
+    Section,
+    Validation,
+)
 
 MAX_EPOCHS = 100_000
 """Of a run; what is kept for every epoch has room for so many."""
@@ -165,7 +175,9 @@ class Config(Section):
     name: RunName = Field(
         default="config", description="name of the run; default is the file's name"
     )
-    dataset: Annotated[str, Named(_data_sets, NAME_PATTERN)] = Field(description="what to learn")
+    dataset: Annotated[
+        str, Named(_data_sets, NAME_PATTERN), Expected(f"a data set; {data_sets.LISTED}")
+    ] = Field(description="what to learn")
     model: Annotated[str, OneOf(PRESETS)] | None = Field(
         default=None, description="a ready network; or else spell out the layers"
     )

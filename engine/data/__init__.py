@@ -8,12 +8,14 @@ configs, forms, commands and the app list what is registered.
 from importlib import import_module
 
 from engine.data.access import (
+    LISTED,
     fetch,
     find,
     get,
     how_to_get,
     load,
     locate,
+    meant,
     names,
     unknown,
     verify,
@@ -32,6 +34,7 @@ from engine.data.registry import DATASETS, register
 
 __all__ = [
     "DATASETS",
+    "LISTED",
     "Augmentation",
     "Batches",
     "Dataset",
@@ -48,6 +51,7 @@ __all__ = [
     "how_to_get",
     "load",
     "locate",
+    "meant",
     "names",
     "processed_folder",
     "register",

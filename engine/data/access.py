@@ -18,6 +18,9 @@ from engine.errors import ConfigError, DataError
 from engine.sanitize import printable
 from engine.suggest import suggestion
 
+LISTED = "'cnn-tui data list' lists all"
+"""What to do about an unknown name: there are too many to name them."""
+
 
 def names(root: Path | None = None) -> tuple[str, ...]:
     """Names of all data sets: the built-in ones, then those imported into ``root``."""
@@ -47,10 +50,16 @@ def get(name: str, root: Path | None = None) -> DatasetInfo:
 
 
 def unknown(name: str, root: Path | None = None) -> str:
-    """The message that there is no data set of a name: those that there are, and a suggestion."""
-    known = names(root)
-    hint = suggestion(name, known)
-    return f"unknown data set '{printable(name, 80)}', expected one of {', '.join(known)}.{hint}"
+    """The message that there is no data set of a name, with those that may be meant."""
+    return f"unknown data set '{printable(name, 80)}'; {LISTED}{meant(name, names(root))}"
+
+
+def meant(name: str, known: Sequence[str]) -> str:
+    """End of a message about an unknown name: those that have it in them, or a similar one."""
+    with_it = [f"'{one}'" for one in known if len(name) > 2 and name.lower() in one]
+    if len(with_it) < 2:
+        return f".{suggestion(name, known)}" if suggestion(name, known) else ""
+    return f". Did you mean {', '.join(with_it[:-1][:4])} or {with_it[-1]}?"
 
 
 def locate(name: str, root: Path | None = None) -> Path | None:

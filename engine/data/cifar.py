@@ -5,7 +5,6 @@ is a row of records: a byte a label, of which CIFAR-10 has one and CIFAR-100 two
 green and blue pixels. Described by its author at https://www.cs.toronto.edu/~kriz/cifar.html.
 """
 
-import hashlib
 import io
 import math
 import os
@@ -24,7 +23,6 @@ from engine.data.dataset import (
     ignore_warning,
 )
 from engine.data.safe_read import check_labels, expect_end, fill, open_content, skip
-from engine.errors import DataError
 
 _BLOCK = 512
 # Room in the archive for what is not used: headers, the readme, the names of the classes.
@@ -144,14 +142,7 @@ class CifarDataset(DatasetInfo):
         if path.name != self.downloads[0].name:
             self._read_file(path)
             return
-        try:
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError as exc:
-            raise DataError(f"{path}: {exc.strerror}") from exc
-        expected = self.downloads[0].sha256
-        if digest != expected:
-            raise DataError(f"{path}: it has SHA-256 {digest[:12]}…, expected {expected:.12}…")
+        self.downloads[0].check(path)
 
     def verify(self, root: Path) -> list[FileStatus]:
         archive, paths = self._archive(root), []

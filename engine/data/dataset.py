@@ -124,13 +124,40 @@ class Download:
 
     Attributes:
         name: its name, on the mirrors and on disk.
-        size: its bytes; a mirror that sends more is cut off.
-        sha256: of those bytes, or None where only the decompressed content is pinned.
+        size: its bytes, or no fewer where they are not published; a mirror that sends more is cut
+            off.
+        sha256: of those bytes, or None where it is not published, or the decompressed content is
+            pinned instead.
+        md5: of those bytes, where nothing better is published: it guards against damage, not
+            against malice.
     """
 
     name: str
     size: int
     sha256: str | None = None
+    md5: str | None = None
+
+    def check(self, path: Path) -> bool:
+        """Check a file by the checksum of its bytes.
+
+        Returns:
+            False if there is none to check it by.
+
+        Raises:
+            DataError: it is another file, or cannot be read.
+        """
+        expected = self.sha256 or self.md5
+        if expected is None:
+            return False
+        kind, title = ("sha256", "SHA-256") if self.sha256 else ("md5", "MD5")
+        try:
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, kind).hexdigest()
+        except OSError as exc:
+            raise DataError(f"{path}: {exc.strerror}") from exc
+        if digest != expected:
+            raise DataError(f"{path}: it has {title} {digest[:12]}…, expected {expected[:12]}…")
+        return True
 
 
 @dataclass(frozen=True, kw_only=True)

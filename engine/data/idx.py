@@ -12,7 +12,7 @@ import os
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -23,10 +23,10 @@ from engine.errors import DataError
 
 _UNSIGNED_BYTE = 8
 _ANY_SIZE = 1 << 60
+_KINDS = ("images-idx3", "labels-idx1")
 _PARTS = ("train", "t10k")
-IDX_NAMES = tuple(
-    f"{part}-{kind}-ubyte" for part in _PARTS for kind in ("images-idx3", "labels-idx1")
-)
+IDX_NAMES = tuple(f"{part}-{kind}-ubyte" for part in _PARTS for kind in _KINDS)
+"""Names of MNIST's files, without ``.gz``."""
 
 
 def _header(shape: tuple[int, ...]) -> bytes:
@@ -50,9 +50,13 @@ def read_idx(path: Path, shape: tuple[int, ...]) -> np.ndarray:
         DataError: the file is missing, cut short, too long, damaged, or holds something else.
     """
     with open_idx(path, shape) as stream:
-        values = np.empty(shape, np.uint8)
-        fill(stream, values)
-        expect_end(stream)
+        return _values(stream, shape)
+
+
+def _values(stream: io.BufferedIOBase, shape: tuple[int, ...]) -> np.ndarray:
+    values = np.empty(shape, np.uint8)
+    fill(stream, values)
+    expect_end(stream)
     return values
 
 
@@ -83,12 +87,21 @@ def open_idx(path: Path, shape: tuple[int, ...]) -> Iterator[io.BufferedIOBase]:
         DataError: the file is missing, or holds something else; on any failure inside the
             ``with``, in one line that names the file.
     """
-    header = _header(shape)
-    with open_content(path, len(header) + math.prod(shape)) as stream:
-        got = stream.read(len(header))
-        if got != header:
-            raise ValueError(_explain_header(got, shape))
+    with open_content(path, idx_bytes(shape)) as stream:
+        skip_header(stream, shape)
         yield stream
+
+
+def idx_bytes(shape: tuple[int, ...]) -> int:
+    """Length of the content of a file."""
+    return len(_header(shape)) + math.prod(shape)
+
+
+def skip_header(stream: io.BufferedIOBase, shape: tuple[int, ...]) -> None:
+    """Read the header of a file; raise ValueError if it is not the expected one."""
+    got = stream.read(len(_header(shape)))
+    if got != _header(shape):
+        raise ValueError(_explain_header(got, shape))
 
 
 def _explain_header(got: bytes, shape: tuple[int, ...]) -> str:
@@ -107,19 +120,31 @@ def _times(axes: tuple[int, ...]) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class IdxDataset(DatasetInfo):
-    """A data set of four IDX files under MNIST's names.
+    """A data set of four IDX files under MNIST's names, or others.
 
     Attributes:
         folders: where to look, below the root or absolute; downloads go to the first.
-        sha256: of the decompressed content, by the file's name without ``.gz``.
+        sha256: of the decompressed content, by the file's name without ``.gz``; a file that has
+            none is checked by the checksum of its download.
+        parts: what the names of the files to train and to test on begin with.
+        first_label: the label of the first class.
+        transposed: whether rows and columns are exchanged in the files.
     """
 
     folders: tuple[str, ...]
-    sha256: Mapping[str, str]
+    sha256: Mapping[str, str] = field(default_factory=dict)
+    parts: tuple[str, str] = _PARTS
+    first_label: int = 0
+    transposed: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the files, without ``.gz``."""
+        return tuple(f"{part}-{kind}-ubyte" for part in self.parts for kind in _KINDS)
 
     def _shape(self, name: str) -> tuple[int, ...]:
         """Shape of a file's values, by its name without ``.gz``."""
-        count = self.train_size if name.startswith(_PARTS[0]) else self.test_size
+        count = self.train_size if name.startswith(self.parts[0]) else self.test_size
         return (count, *self.image_shape[1:]) if "-images-" in name else (count,)
 
     def _found(self, folder: Path) -> dict[str, list[Path]]:
@@ -129,7 +154,7 @@ class IdxDataset(DatasetInfo):
         some archives unpack to.
         """
         found = {}
-        for name in IDX_NAMES:
+        for name in self.names:
             dotted = name.replace("-idx", ".idx")
             paths = [folder / one for one in (f"{name}.gz", name, f"{dotted}.gz", dotted)]
             there = [path for path in paths if os.path.isfile(path)]
@@ -142,29 +167,33 @@ class IdxDataset(DatasetInfo):
 
     def places(self, root: Path) -> list[Path]:
         folders = [root / folder for folder in self.folders]
-        return [folder for folder in folders if len(self._found(folder)) == len(IDX_NAMES)]
+        return [folder for folder in folders if len(self._found(folder)) == len(self.names)]
 
     def read(self, place: Path, warn: Warn = ignore_warning) -> tuple[Split, Split]:
         found = self._found(place)
-        arrays = {
-            name: self._read_first(name, found.get(name, [place / f"{name}.gz"]), warn)
-            for name in IDX_NAMES
-        }
-        splits = []
-        for part in _PARTS:
-            images = arrays[f"{part}-images-idx3-ubyte"]
-            labels = arrays[f"{part}-labels-idx1-ubyte"]
-            splits.append(Split(images[:, None], labels.astype(np.int64)))
-        return splits[0], splits[1]
+        return self._splits(
+            {
+                name: self._read_first(name, found.get(name, [place / f"{name}.gz"]), warn)
+                for name in self.names
+            }
+        )
+
+    def _splits(self, arrays: Mapping[str, np.ndarray]) -> tuple[Split, Split]:
+        """Both splits of the content of the files, by their names."""
+        train_images, train_labels, test_images, test_labels = (arrays[name] for name in self.names)
+        return self._split(train_images, train_labels), self._split(test_images, test_labels)
+
+    def _split(self, images: np.ndarray, labels: np.ndarray) -> Split:
+        if self.transposed:
+            images = np.ascontiguousarray(images.transpose(0, 2, 1))
+        return Split(images[:, None], labels.astype(np.int64) - self.first_label)
 
     def _read_first(self, name: str, paths: Sequence[Path], warn: Warn) -> np.ndarray:
         """Read the first undamaged file of several."""
         problems: list[DataError] = []
         for path in paths:
             try:
-                values = read_idx(path, self._shape(name))
-                if "-labels-" in name:
-                    _check_labels_of(path, values, len(self.classes))
+                values = self._read_file(path, name)
             except DataError as error:
                 problems.append(error)
                 continue
@@ -173,11 +202,26 @@ class IdxDataset(DatasetInfo):
             return values
         raise problems[0]
 
+    def _read_file(self, path: Path, name: str) -> np.ndarray:
+        with open_idx(path, self._shape(name)) as stream:
+            return self._read_values(stream, name)
+
+    def _read_values(self, stream: io.BufferedIOBase, name: str) -> np.ndarray:
+        """Read the values behind a header; raise ValueError or EOFError if they are not right."""
+        values = _values(stream, self._shape(name))
+        if "-labels-" in name:
+            check_labels(values, len(self.classes), self.first_label)
+        return values
+
     def check(self, path: Path) -> None:
         name = path.name.removesuffix(".gz").replace(".idx", "-idx")
+        if name not in self.sha256:
+            if not any(path.name == file.name and file.check(path) for file in self.downloads):
+                self._read_file(path, name)
+            return
         digest = hashlib.sha256()
         shape = self._shape(name)
-        with open_content(path, len(_header(shape)) + math.prod(shape)) as stream:
+        with open_content(path, idx_bytes(shape)) as stream:
             while chunk := stream.read(1 << 20):
                 digest.update(chunk)
         if digest.hexdigest() != self.sha256[name]:
@@ -190,16 +234,9 @@ class IdxDataset(DatasetInfo):
         folder = max((root / folder for folder in self.folders), key=lambda f: len(self._found(f)))
         found = self._found(folder)
         states = []
-        for name in IDX_NAMES:
+        for name in self.names:
             for path in found.get(name, [folder / f"{name}.gz"]):
                 states.append(file_status(self, path))
                 if states[-1].state == "ok":
                     break  # those after it are not read
         return states
-
-
-def _check_labels_of(path: Path, labels: np.ndarray, classes: int) -> None:
-    try:
-        check_labels(labels, classes)
-    except ValueError as exc:
-        raise DataError(f"{path}: {exc}") from exc

@@ -3,11 +3,12 @@
 import io
 import os
 import tarfile
+import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 import numpy as np
 
@@ -23,7 +24,7 @@ class _Gunzip(io.RawIOBase):
     them, so a small file can keep it busy for long; this takes exactly one member.
     """
 
-    def __init__(self, file: BinaryIO, limit: int) -> None:
+    def __init__(self, file: IO[bytes], limit: int) -> None:
         super().__init__()
         self._file = file
         self._left = limit
@@ -62,21 +63,47 @@ def open_content(path: Path, limit: int) -> Iterator[io.BufferedIOBase]:
     Raises:
         DataError: on any failure inside the ``with``, in one line that names the file.
     """
+    with _naming(path), path.open("rb") as file:
+        # gzip makes nothing longer than this, so a longer file need not be read at all.
+        size, allowed = os.fstat(file.fileno()).st_size, limit + limit // 1000 + 4096
+        if size > allowed:
+            raise ValueError(f"it has {size:,} bytes, expected at most {limit:,}")
+        gzipped = file.read(2) == b"\x1f\x8b"
+        file.seek(0)
+        yield gunzip(file, limit) if gzipped else file
+
+
+@contextmanager
+def open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
+    """Open a zip archive.
+
+    Raises:
+        DataError: on any failure inside the ``with``, in one line that names the file.
+    """
+    with _naming(path), zipfile.ZipFile(path) as archive:
+        yield archive
+
+
+def gunzip(file: IO[bytes], limit: int) -> io.BufferedIOBase:
+    """The content of a gzipped file, of which ``limit`` bytes are allowed."""
+    return io.BufferedReader(_Gunzip(file, limit), _CHUNK)
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Turn what readers of damaged files raise into DataError, in a line that names the file."""
     try:
-        with path.open("rb") as file:
-            # gzip makes nothing longer than this, so a longer file need not be read at all.
-            size, allowed = os.fstat(file.fileno()).st_size, limit + limit // 1000 + 4096
-            if size > allowed:
-                raise ValueError(f"it has {size:,} bytes, expected at most {limit:,}")
-            gzipped = file.read(2) == b"\x1f\x8b"
-            file.seek(0)
-            yield io.BufferedReader(_Gunzip(file, limit), _CHUNK) if gzipped else file
+        yield
     except OSError as exc:
         raise DataError(f"{path}: {exc.strerror or exc}") from exc
     except tarfile.TarError as exc:
         raise DataError(f"{path}: it is not a tar archive ({exc})") from exc
+    except zipfile.BadZipFile as exc:
+        raise DataError(f"{path}: it is not an intact zip archive ({exc})") from exc
     except (EOFError, ValueError, zlib.error) as exc:
         raise DataError(f"{path}: {exc}") from exc
+    except (RuntimeError, NotImplementedError) as exc:  # a zip archive with a password, or rare
+        raise DataError(f"{path}: it cannot be unpacked ({exc})") from exc
 
 
 def fill(stream: io.BufferedIOBase, array: np.ndarray) -> None:
@@ -120,9 +147,10 @@ def expect_end(stream: io.BufferedIOBase) -> None:
         raise ValueError("there are bytes after its end")
 
 
-def check_labels(labels: np.ndarray, classes: int) -> None:
-    """Check that labels are class indices; raise ValueError if not."""
-    wrong = (labels < 0) | (labels >= classes)
+def check_labels(labels: np.ndarray, classes: int, first: int = 0) -> None:
+    """Check that labels are class indices, counted from ``first``; raise ValueError if not."""
+    wrong = (labels < first) | (labels >= first + classes)
     if wrong.any():
         where = int(wrong.argmax())
-        raise ValueError(f"label {where} is {labels[where]}, expected 0 to {classes - 1}")
+        last = first + classes - 1
+        raise ValueError(f"label {where} is {labels[where]}, expected {first} to {last}")

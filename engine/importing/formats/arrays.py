@@ -1,17 +1,13 @@
 """NumPy archives of images and labels: Keras' ``x_train, y_train``, MedMNIST's, or ``x, y``."""
 
 import math
-import zipfile
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
 from engine.data.imported import MAX_SAMPLES, MAX_SIDE
+from engine.data.npz import NpzArray, open_npz
 from engine.errors import DataError
 from engine.importing.formats import labels as labels_of
 from engine.importing.formats.pixels import ArrayPart, PixelFile, flat_shape, shape_asked_for
@@ -22,61 +18,6 @@ from engine.sanitize import printable
 _IMAGES = ("x", "images", "image", "imgs", "data")
 _LABELS = ("y", "labels", "label", "targets", "target")
 _PARTS = {"train": ("train", ""), "val": ("val", "valid", "validation"), "test": ("test",)}
-_MAX_LABEL_BYTES = 1 << 30
-# Deflate packs a thousand times at most, and images hardly more than ten times.
-_BOMB_BYTES, _BOMB_RATIO = 1 << 30, 200
-
-
-@dataclass(frozen=True)
-class _Member:
-    """An array of the archive, of which only the header was read."""
-
-    archive: zipfile.ZipFile
-    info: zipfile.ZipInfo
-    shape: tuple[int, ...]
-    dtype: np.dtype
-    fortran: bool
-    start: int
-
-    @property
-    def where(self) -> str:
-        """Name of the file and the array, for messages."""
-        return f"{self.archive.filename}: {printable(self.info.filename.removesuffix('.npy'))}"
-
-    def read(self) -> np.ndarray:
-        """Read all values."""
-        if self.dtype.itemsize * math.prod(self.shape) > _MAX_LABEL_BYTES:
-            raise DataError(f"{self.where}: {self.info.file_size:,} bytes are too many at once")
-        (values,) = self.rows(max(1, self.shape[0])) if not self.fortran else (self._whole(),)
-        return values
-
-    def _whole(self) -> np.ndarray:
-        with self.archive.open(self.info) as file:
-            return np.lib.format.read_array(file, allow_pickle=False)
-
-    def rows(self, count: int) -> Iterator[np.ndarray]:
-        """Read the values in blocks of so many items of the first axis."""
-        if self.fortran:  # the first axis is the innermost, so that there are no rows to read
-            values = self.read()
-            for first in range(0, len(values), count):
-                yield values[first : first + count]
-            return
-        item = self.shape[1:]
-        size = self.dtype.itemsize * math.prod(item)
-        with self.archive.open(self.info) as file:
-            file.read(self.start)
-            for first in range(0, self.shape[0], count):
-                rows = min(count, self.shape[0] - first)
-                content = _exactly(file, rows * size)
-                yield np.frombuffer(content, self.dtype).reshape(rows, *item)
-            file.read(1)  # to the end, where the checksum is
-
-
-def _exactly(file: IO[bytes], size: int) -> bytes:
-    content = file.read(size)
-    if len(content) < size:
-        raise EOFError("an array is cut short")
-    return content
 
 
 @opener("a NumPy archive (.npz)")
@@ -99,66 +40,12 @@ def open_arrays(path: Path, options: ImportOptions, watch: Watch) -> Source | No
         )
     if path.suffix.lower() != ".npz" or not path.is_file():
         return None
-    with _reading(path), zipfile.ZipFile(path) as archive:
-        return _open(path, _members(path, archive), options, watch)
+    with open_npz(path) as arrays:
+        by_name = {name.lower(): array for name, array in arrays.items()}
+        return _open(path, by_name, options, watch)
 
 
-@contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except zipfile.BadZipFile as error:
-        raise DataError(f"{path}: not an intact .npz file: {error}") from None
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror or error}") from None
-    except (EOFError, ValueError, zlib.error) as error:
-        raise DataError(f"{path}: it is damaged: {error}") from None
-    except (RuntimeError, NotImplementedError) as error:  # encrypted, or packed in a rare way
-        raise DataError(f"{path}: it cannot be unpacked: {error}") from None
-
-
-def _members(path: Path, archive: zipfile.ZipFile) -> dict[str, _Member]:
-    """Read the headers of all arrays, by name in small letters."""
-    found = {}
-    for info in archive.infolist():
-        if info.filename.endswith(".npy"):
-            try:
-                found[info.filename.removesuffix(".npy").lower()] = _member(archive, info)
-            except ValueError as error:
-                name = printable(info.filename)
-                raise DataError(
-                    f"{path}: {name} is no array: {printable(str(error), 200)}"
-                ) from None
-    return found
-
-
-def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> _Member:
-    with archive.open(info) as file:
-        version = np.lib.format.read_magic(file)
-        if version not in ((1, 0), (2, 0)):
-            raise ValueError(f"its format is {version[0]}.{version[1]}, expected 1.0 or 2.0")
-        read = (
-            np.lib.format.read_array_header_1_0
-            if version == (1, 0)
-            else np.lib.format.read_array_header_2_0
-        )
-        shape, fortran, dtype = read(file)
-        start = file.tell()
-    if dtype.hasobject:
-        raise ValueError(
-            "it holds Python objects, which are pickles, can run code, and are not read"
-        )
-    if any(axis < 0 for axis in shape):
-        raise ValueError(f"it has the shape {shape}")
-    size = start + math.prod(shape) * dtype.itemsize
-    if info.file_size != size:
-        raise ValueError(f"it has {info.file_size:,} bytes, expected {size:,}")
-    if size > _BOMB_BYTES and size > _BOMB_RATIO * info.compress_size:
-        raise ValueError(f"{info.compress_size:,} bytes that unpack to {size:,} are no images")
-    return _Member(archive, info, shape, dtype, fortran and len(shape) > 1, start)
-
-
-def _open(path: Path, members: dict[str, _Member], options: ImportOptions, watch: Watch) -> Source:
+def _open(path: Path, members: dict[str, NpzArray], options: ImportOptions, watch: Watch) -> Source:
     pairs = _pairs(path, members)
     layouts = {part: _layout(images, options) for part, (images, _) in pairs.items()}
     order, stored = layouts["train"]
@@ -184,14 +71,14 @@ def _open(path: Path, members: dict[str, _Member], options: ImportOptions, watch
     return Source("NumPy arrays", classes, shape, parts, facts)
 
 
-def _pairs(path: Path, members: dict[str, _Member]) -> dict[str, tuple[_Member, _Member]]:
+def _pairs(path: Path, members: dict[str, NpzArray]) -> dict[str, tuple[NpzArray, NpzArray]]:
     """Find images and labels of every part by their names.
 
     Raises:
         DataError: there is none, or images without their labels.
     """
 
-    def named(words: tuple[str, ...], parts: tuple[str, ...]) -> _Member | None:
+    def named(words: tuple[str, ...], parts: tuple[str, ...]) -> NpzArray | None:
         for word in words:
             for part in parts:
                 for name in (f"{word}_{part}", f"{part}_{word}", f"{part}{word}", f"{word}{part}"):
@@ -222,13 +109,13 @@ def _pairs(path: Path, members: dict[str, _Member]) -> dict[str, tuple[_Member, 
     return found
 
 
-def _there(members: dict[str, _Member]) -> str:
+def _there(members: dict[str, NpzArray]) -> str:
     names = [printable(name, 30) for name in members]
     more = ", ..." if len(names) > 10 else ""
     return f"there are {', '.join(names[:10])}{more}" if names else "it holds no arrays"
 
 
-def _layout(member: _Member, options: ImportOptions) -> tuple[str, tuple[int, int, int]]:
+def _layout(member: NpzArray, options: ImportOptions) -> tuple[str, tuple[int, int, int]]:
     """The order of the axes, and (C, H, W).
 
     Raises:
@@ -255,7 +142,7 @@ def _layout(member: _Member, options: ImportOptions) -> tuple[str, tuple[int, in
 
 
 def _labels(
-    pairs: dict[str, tuple[_Member, _Member]], options: ImportOptions
+    pairs: dict[str, tuple[NpzArray, NpzArray]], options: ImportOptions
 ) -> tuple[tuple[str, ...], dict[str, np.ndarray]]:
     """Classes over all parts, and the indices of each."""
     members = {part: labels for part, (_, labels) in pairs.items()}
@@ -275,7 +162,7 @@ def _labels(
 
 
 def _pixels(
-    members: list[_Member], order: str, shape: tuple[int, int, int], scale: int, watch: Watch
+    members: list[NpzArray], order: str, shape: tuple[int, int, int], scale: int, watch: Watch
 ) -> np.ndarray:
     """Read images into a temporary file, uint8, (N, C, H, W)."""
     channels, height, width = shape
@@ -293,11 +180,11 @@ def _pixels(
     return images.transpose(0, 3, 1, 2) if interleaved else images
 
 
-def _rows_of(member: _Member) -> int:
+def _rows_of(member: NpzArray) -> int:
     return max(1, BLOCK_BYTES // max(1, member.dtype.itemsize * math.prod(member.shape[1:])))
 
 
-def _scale(member: _Member, watch: Watch) -> int:
+def _scale(member: NpzArray, watch: Watch) -> int:
     """What the values are multiplied by: 255 for those from 0 to 1, 1 for those from 0 to 255.
 
     Raises:

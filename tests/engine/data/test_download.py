@@ -119,7 +119,7 @@ def test_a_set_that_lies_elsewhere_is_left_there(
     ("answer", "reason"),
     [
         (not_found, "HTTP 404"),
-        (other_content, "another file (SHA-256 "),
+        (other_content, "another file (it has SHA-256 "),
         (login_page, "it ended after 26 of "),
         (cut, "connection lost"),
         (cut_without_length, "it ended after "),

@@ -70,11 +70,19 @@ def test_a_second_data_set_of_a_name_is_refused() -> None:
 
 
 def test_an_unknown_name_gets_a_suggestion() -> None:
-    with pytest.raises(ConfigError, match=r"'minst'.*cifar10\. Did you mean 'mnist'\?"):
+    listed = "'cnn-tui data list' lists all"
+    with pytest.raises(ConfigError, match=rf"'minst'; {listed}\. Did you mean 'mnist'\?$"):
         load("minst")
-    with pytest.raises(ConfigError, match=r"unknown data set 'imagenet', .*cifar10\.$"):
+    with pytest.raises(ConfigError, match=rf"unknown data set 'imagenet'; {listed}$"):
         verify("imagenet")
     assert locate("imagenet") is None
+
+
+def test_a_name_that_several_have_in_them_names_those() -> None:
+    with pytest.raises(ConfigError, match="Did you mean 'emnist_letters' or 'emnist_balanced'"):
+        load("emnist")
+    with pytest.raises(ConfigError, match="Did you mean 'cifar100' or 'cifar10'"):
+        load("CIFAR")
 
 
 def test_importing_the_room_does_not_import_the_network() -> None:

@@ -69,16 +69,16 @@ def test_a_config_is_checked_against_it(root: Path) -> None:
     assert loads(TEXT).dataset_info.classes == CLASSES
     with pytest.raises(ConfigProblems, match="one score for each class of pets"):
         loads(TEXT.replace("3}", "4}"))
-    with pytest.raises(ConfigProblems, match=r"cifar10, pets, got 'pest'. Did you mean 'pets'"):
+    with pytest.raises(ConfigProblems, match=r"got 'pest'; .*Did you mean 'pets'"):
         loads(TEXT.replace("dataset: pets", "dataset: pest"))
-    with pytest.raises(ConfigProblems, match="expected one of"):
+    with pytest.raises(ConfigProblems, match="expected a data set"):
         loads(TEXT.replace("dataset: pets", "dataset: ../pets"))
 
 
 def test_data_root_says_where_to_look(root: Path, tmp_path: Path) -> None:
     make_set(tmp_path / "other", "birds", classes=("a", "b"))
     text = TEXT.replace("dataset: pets", "dataset: birds").replace("3}", "2}")
-    with pytest.raises(ConfigProblems, match="expected one of"):
+    with pytest.raises(ConfigProblems, match="expected a data set"):
         loads(text)
     assert loads(text + "data: {root: other}\n").dataset_info.classes == ("a", "b")
 

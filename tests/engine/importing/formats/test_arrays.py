@@ -244,10 +244,10 @@ def whole() -> bytes:
 
 
 BROKEN: dict[str, tuple[Callable[[], bytes], str]] = {
-    "empty": (lambda: b"", "not an intact .npz file"),
-    "a page": (lambda: b"<html>" * 100, "not an intact .npz file"),
-    "cut": (lambda: whole()[:-200], "not an intact .npz file"),
-    "damaged": (lambda: whole()[:250] + bytes(20) + whole()[270:], "damaged|not an intact"),
+    "empty": (lambda: b"", "not an intact zip archive"),
+    "a page": (lambda: b"<html>" * 100, "not an intact zip archive"),
+    "cut": (lambda: whole()[:-200], "not an intact zip archive"),
+    "damaged": (lambda: whole()[:250] + bytes(20) + whole()[270:], "Error -3|not an intact"),
     "no array": (lambda: archive(x=b"hello", y=npy(LABELS)), "x.npy is no array"),
     "short": (lambda: archive(x=npy(GREY)[:-1], y=npy(LABELS)), "it has 397 bytes, expected 398"),
     "long": (lambda: archive(x=npy(GREY) + b"1", y=npy(LABELS)), "it has 399 bytes, expected 398"),
@@ -273,7 +273,7 @@ def test_a_broken_file_is_refused_in_a_line(fault: str, path: Path) -> None:
 
 
 def test_a_bomb_is_refused_before_it_unpacks(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.importing.formats.arrays._BOMB_BYTES", 100_000)
+    monkeypatch.setattr("engine.data.npz._BOMB_BYTES", 100_000)
     saved(path, x=np.zeros((9, 500, 500), np.uint8), y=LABELS)
     with pytest.raises(DataError, match=r"x\.npy is no array: .* bytes that unpack to 2,250,128"):
         opened(path)
