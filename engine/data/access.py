@@ -55,11 +55,12 @@ def unknown(name: str, root: Path | None = None) -> str:
 
 
 def meant(name: str, known: Sequence[str]) -> str:
-    """End of a message about an unknown name: those that have it in them, or a similar one."""
-    with_it = [f"'{one}'" for one in known if len(name) > 2 and name.lower() in one]
-    if len(with_it) < 2:
-        return f".{suggestion(name, known)}" if suggestion(name, known) else ""
-    return f". Did you mean {', '.join(with_it[:-1][:4])} or {with_it[-1]}?"
+    """End of a message about an unknown name: those that begin so, or a similar one."""
+    begun = [f"'{one}'" for one in known if len(name) > 2 and one.startswith(name.lower())]
+    if 1 < len(begun) < 6:
+        return f". Did you mean {', '.join(begun[:-1])} or {begun[-1]}?"
+    hint = suggestion(name, known)
+    return f".{hint}" if hint else ""
 
 
 def locate(name: str, root: Path | None = None) -> Path | None:

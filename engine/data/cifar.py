@@ -5,10 +5,10 @@ is a row of records: a byte a label, of which CIFAR-10 has one and CIFAR-100 two
 green and blue pixels. Described by its author at https://www.cs.toronto.edu/~kriz/cifar.html.
 """
 
-import io
 import math
 import os
 import tarfile
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from engine.data.dataset import (
     ignore_warning,
 )
 from engine.data.safe_read import check_labels, expect_end, fill, open_content, skip
+from engine.errors import DataError
 
 _BLOCK = 512
 # Room in the archive for what is not used: headers, the readme, the names of the classes.
@@ -98,43 +99,22 @@ class CifarDataset(DatasetInfo):
         return records
 
     def _read_archive(self, path: Path) -> dict[str, np.ndarray]:
-        """Read the records of every file in the archive; nothing is unpacked to disk.
+        """Read the records of every file in the archive; nothing is unpacked to disk."""
+        sizes = {name: math.prod(self._shape(name)) for name in self._files}
 
-        Only the headers are left to ``tarfile``: its own reader follows what a forged archive
-        tells it (links, long names, sizes beyond the end of the file) for as long as it says.
-        """
-        limit = _ARCHIVE_EXTRA + sum(math.prod(self._shape(name)) for name in self._files)
-        found: dict[str, np.ndarray] = {}
-        with open_content(path, limit) as stream:
-            while any(block := stream.read(_BLOCK)):  # a block of zeros is the end
-                member = tarfile.TarInfo.frombuf(block, "utf-8", "replace")
-                name = member.name.rpartition("/")[2]
-                unread = -(-member.size // _BLOCK) * _BLOCK
-                if name in self._files:
-                    found[name] = self._read_member(stream, member, name, again=name in found)
-                    unread -= member.size
-                skip(stream, unread)
-            while stream.read(1 << 16):
-                pass  # to the end, where the checksum is
-            if missing := [name for name in self._files if name not in found]:
-                raise ValueError(f"it has no {', '.join(missing)}")
-        return found
+        def check_size(name: str, size: int) -> None:
+            if size != sizes[name]:
+                raise ValueError(f"its {name} has {size:,} bytes, expected {sizes[name]:,}")
 
-    def _read_member(
-        self, stream: io.BufferedIOBase, member: tarfile.TarInfo, name: str, *, again: bool
-    ) -> np.ndarray:
-        records = np.empty(self._shape(name), np.uint8)
-        if again:
-            raise ValueError(f"it has {name} twice")
-        if member.type not in (tarfile.REGTYPE, tarfile.AREGTYPE):
-            raise ValueError(f"its {name} is not a regular file")
-        if member.size != records.nbytes:
-            raise ValueError(f"its {name} has {member.size:,} bytes, expected {records.nbytes:,}")
-        fill(stream, records)
-        try:
-            check_labels(records[:, self.label], len(self.classes))
-        except ValueError as exc:
-            raise ValueError(f"its {name}: {exc}") from exc
+        found = read_members(path, self._files, _ARCHIVE_EXTRA + sum(sizes.values()), check_size)
+        if missing := [name for name in self._files if name not in found]:
+            raise DataError(f"{path}: it has no {', '.join(missing)}")
+        records = {name: found[name].reshape(self._shape(name)) for name in self._files}
+        for name, values in records.items():
+            try:
+                check_labels(values[:, self.label], len(self.classes))
+            except ValueError as exc:
+                raise DataError(f"{path}: its {name}: {exc}") from exc
         return records
 
     def check(self, path: Path) -> None:
@@ -153,3 +133,48 @@ class CifarDataset(DatasetInfo):
         if os.path.isfile(archive) or not paths:
             paths.append(archive)
         return [file_status(self, path) for path in paths]
+
+
+def read_members(
+    path: Path,
+    names: Collection[str],
+    limit: int,
+    check_size: Callable[[str, int], None],
+) -> dict[str, np.ndarray]:
+    """Read files of a tar archive, gzipped or not, in place.
+
+    Only the headers are left to ``tarfile``: its own reader follows what a forged archive tells it
+    (links, long names, sizes beyond the end of the file) for as long as it says.
+
+    Args:
+        path: the archive.
+        names: of the files, without their folders; those that are missing are left out.
+        limit: bytes of the unpacked archive that are allowed.
+        check_size: called with name and size of a file before it is read; raises ValueError if it
+            has another size than it should.
+
+    Returns:
+        The bytes of every file, uint8, by its name.
+
+    Raises:
+        DataError: it is damaged, or hostile.
+    """
+    found: dict[str, np.ndarray] = {}
+    with open_content(path, limit) as stream:
+        while any(block := stream.read(_BLOCK)):  # a block of zeros is the end
+            member = tarfile.TarInfo.frombuf(block, "utf-8", "replace")
+            name = member.name.rpartition("/")[2]
+            unread = -(-member.size // _BLOCK) * _BLOCK
+            if name in names:
+                if name in found:
+                    raise ValueError(f"it has {name} twice")
+                if member.type not in (tarfile.REGTYPE, tarfile.AREGTYPE):
+                    raise ValueError(f"its {name} is not a regular file")
+                check_size(name, member.size)
+                found[name] = np.empty(member.size, np.uint8)
+                fill(stream, found[name])
+                unread -= member.size
+            skip(stream, unread)
+        while stream.read(1 << 16):
+            pass  # to the end, where the checksum is
+    return found

@@ -2,6 +2,7 @@
 
 import dataclasses
 import gzip
+import hashlib
 import os
 import sys
 import threading
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 
 from engine.data import DATASETS, fetch, load, verify
+from engine.data.dataset import Download
 from engine.data.sets.mnist_mini import MNIST_MINI
 from engine.errors import Cancelled, DataError
 from tests.support.data_files import gzipped, idx_bytes, tar_bytes, write_mnist
@@ -177,6 +179,28 @@ def test_a_file_without_a_checksum_of_its_own_is_checked_by_content(
             fetch("mnist", tmp_path, mirrors=[mirrors[0].url])
     fetch("mnist", tmp_path, mirrors=urls(mirrors))
     assert [file.state for file in verify("mnist", tmp_path)] == ["ok"] * 4
+
+
+def test_a_file_of_which_only_the_md5_is_published_is_checked_by_it(
+    tmp_path: Path, mirrors: tuple[Mirror, Mirror], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = DATASETS["mnist"]
+    files = tuple(
+        Download(file.name, file.size + 1000, md5=_md5(mirrors[0].files[file.name]))
+        for file in known.downloads
+    )
+    changed = dataclasses.replace(known, downloads=files, sha256={})  # type: ignore[call-arg]
+    monkeypatch.setitem(DATASETS, "mnist", changed)
+    for answer in (other_content, cut_without_length):
+        mirrors[0].answer[LABELS] = answer
+        with pytest.raises(DataError, match=r"another file \(it has MD5 .*…, expected .*…\)"):
+            fetch("mnist", tmp_path, mirrors=[mirrors[0].url])
+    fetch("mnist", tmp_path, mirrors=urls(mirrors))
+    assert [file.state for file in verify("mnist", tmp_path)] == ["ok"] * 4
+
+
+def _md5(content: bytes) -> str:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
 def test_gzip_as_an_encoding_is_not_unpacked_on_the_way(

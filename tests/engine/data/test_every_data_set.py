@@ -78,7 +78,7 @@ def test_an_unknown_name_gets_a_suggestion() -> None:
     assert locate("imagenet") is None
 
 
-def test_a_name_that_several_have_in_them_names_those() -> None:
+def test_the_beginning_of_several_names_names_those() -> None:
     with pytest.raises(ConfigError, match="Did you mean 'emnist_letters' or 'emnist_balanced'"):
         load("emnist")
     with pytest.raises(ConfigError, match="Did you mean 'cifar100' or 'cifar10'"):
