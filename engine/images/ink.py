@@ -7,11 +7,13 @@ A network that knows no others needs a photograph to be brought into this form:
 
 1. The paper is estimated as a smooth surface: at first one of second degree, then the mean of what
    is around and is no ink (after Gatos, Pratikakis and Perantonis, 'Adaptive degraded document
-   image binarization', 2006). Ink is what differs from it to the side where fewer pixels are.
+   image binarization', 2006). What most of the border is like is paper.
 2. A threshold between paper and ink (Otsu, 'A threshold selection method from gray-level
    histograms', 1979) is made soft: paper is 0, ink 255, and edges stay between them.
 3. Of the connected strokes, specks are dropped, and what reaches in from the border.
 4. Strokes thinner than MNIST's are made as thick; then all is scaled and centred.
+
+A sheet that lies on something dark is first cut out, and small strokes are looked at from nearer.
 """
 
 import numpy as np
@@ -20,6 +22,9 @@ from PIL import Image, ImageFilter
 WORKING_SIDE = 224
 """Pixels of the longer side at which strokes are looked for."""
 
+Box = tuple[slice, slice]
+"""Rows and columns."""
+
 _BOX, _SIDE = 20, 28
 _BLACK = 25  # of 255: the brightest that counts as black
 _CROSSED = 0.1  # of the border: more ink is there on no image in MNIST's form
@@ -27,6 +32,11 @@ _FILLED = 0.45  # of the side: what an image in MNIST's form fills at least
 
 _BLUR = 0.005  # of the side: noise, and the grain of paper
 _AROUND = 0.08  # of the side: how far around the paper is taken to be alike
+_STEP = 3  # pixels; every third of them is enough to estimate a surface
+_SMALL = 0.45  # of the longer side: smaller strokes are looked at from nearer
+_SHEET = 0.15  # of the image: a sheet of paper has at least that
+_FULL = 0.65  # of the box around it: a sheet of paper fills that, and no digit
+_EDGE = 0.04  # of a sheet's shorter side: what is left out along its edges
 _LEAST_CONTRAST = 16.0  # grey levels between ink and paper; less is noise
 _SPECK = 0.04  # of the largest stroke's ink: what is no stroke
 _INSIDE = 0.15  # of the largest stroke's ink: inside there is one, so those at the border are not
@@ -48,11 +58,57 @@ def as_ink(pixels: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """
     if pixels.shape == shape and _is_in_form(pixels):
         return pixels
+    strokes, scale = _find(pixels)
+    sheet = _sheet(pixels)
+    if sheet is not None:
+        on_it, scale_there = _find(pixels[sheet])
+        if on_it.any():
+            pixels, strokes, scale = pixels[sheet], on_it, scale_there
+    if strokes.any() and _longest(strokes) < _SMALL * max(strokes.shape):
+        near = _enlarged(_box(strokes), _longest(strokes) / 2, scale)
+        strokes, _ = _find(pixels[near])
+    return np.rint(centred(_thickened(strokes), shape) * 255).astype(np.uint8)
+
+
+def _find(pixels: np.ndarray) -> tuple[np.ndarray, float]:
+    """The strokes of an image in its working size, and how often that fits into its own."""
+    small = _working_size(pixels)
+    return _strokes(_ink(small)), max(pixels.shape) / max(small.shape)
+
+
+def _working_size(pixels: np.ndarray) -> np.ndarray:
     image = Image.fromarray(pixels)
     image.thumbnail((WORKING_SIDE, WORKING_SIDE), Image.Resampling.BOX)
-    strokes = _strokes(_ink(np.asarray(image, np.float32)))
-    fitted = centred(_thickened(strokes), shape)
-    return np.rint(fitted * 255).astype(np.uint8)
+    return np.asarray(image, np.float32)
+
+
+def _sheet(pixels: np.ndarray) -> Box | None:
+    """The place of a light sheet of paper on something dark; None if there is none."""
+    grey = _working_size(pixels)
+    light = grey > _otsu(grey)
+    if _border(light).mean() > 0.5:
+        return None
+    labels = _connected(light)
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    box = _box(labels == sizes.argmax())
+    height, width = (places.stop - places.start for places in box)
+    sides = [place.start == 0 for place in box]
+    sides += [place.stop == side for place, side in zip(box, grey.shape, strict=True)]
+    if sum(sides) > 1:  # rather the part of the paper that is in the light
+        return None
+    if height * width < _SHEET * grey.size or sizes.max() < _FULL * height * width:
+        return None
+    return _enlarged(box, -_EDGE * min(height, width), max(pixels.shape) / max(grey.shape))
+
+
+def _enlarged(box: Box, by: float, scale: float) -> Box:
+    """A box with more on each side, or less, in pixels that are so many times smaller."""
+    rows, columns = (
+        slice(max(0, int((side.start - by) * scale)), max(1, int((side.stop + by) * scale)))
+        for side in box
+    )
+    return rows, columns
 
 
 def centred(ink: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
@@ -91,32 +147,42 @@ def _box_side(shape: tuple[int, int]) -> int:
 
 
 def _is_in_form(pixels: np.ndarray) -> bool:
-    border = np.concatenate([*pixels[[0, -1]], *pixels[:, [0, -1]].T])
+    border = _border(pixels)
     light = pixels > 255 // 2
     if (border > _BLACK).mean() > _CROSSED or not light.any():
         return False
-    rows, columns = _box(light)
-    longest = max(rows.stop - rows.start, columns.stop - columns.start)
-    return longest >= _FILLED * min(pixels.shape)
+    return _longest(light) >= _FILLED * min(pixels.shape)
 
 
-def _box(ink: np.ndarray) -> tuple[slice, slice]:
+def _border(pixels: np.ndarray) -> np.ndarray:
+    """The pixels of the first and last row and column, one after the other."""
+    return np.concatenate([*pixels[[0, -1]], *pixels[:, [0, -1]].T])
+
+
+def _box(ink: np.ndarray) -> Box:
     """The rows and columns from the first with ink to the last."""
     rows, columns = (np.flatnonzero(ink.any(axis=axis)) for axis in (1, 0))
     return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 
 
+def _longest(ink: np.ndarray) -> int:
+    """The longer side of the box around ink."""
+    return max(places.stop - places.start for places in _box(ink))
+
+
 def _ink(grey: np.ndarray) -> np.ndarray:
     """How much ink every pixel has, from 0 for paper to 1; grey is (H, W), from 0 to 255."""
     smooth = _blurred(grey, _BLUR * max(grey.shape))
-    paper = _surface(smooth)
-    difference = smooth - paper
-    dark = bool((difference**3).sum() < 0)
+    surface = _surface(smooth)
+    difference = smooth - surface
+    light = difference >= _otsu(difference)
+    dark_ink = bool(_border(light).mean() > 0.5)
+    is_paper = light == dark_ink
+    surface += np.median(difference[is_paper]) if is_paper.any() else 0
     for _ in range(3):
-        difference = paper - smooth if dark else smooth - paper
+        paper = _mean_around(smooth, is_paper, surface)
+        difference = paper - smooth if dark_ink else smooth - paper
         is_paper = difference < _otsu(difference)
-        paper = _mean_around(smooth, is_paper, paper)
-    difference = paper - smooth if dark else smooth - paper
     threshold = _otsu(difference)
     is_ink = difference >= threshold
     if not is_ink.any() or is_ink.all():
@@ -132,17 +198,18 @@ def _ink(grey: np.ndarray) -> np.ndarray:
 def _surface(grey: np.ndarray) -> np.ndarray:
     """The surface of second degree with the least absolute distance, nearly; so ink has no say."""
     rows, columns = (np.linspace(-1, 1, side, dtype=np.float32) for side in grey.shape)
-    y, x = (places.ravel() for places in np.meshgrid(rows, columns, indexing="ij"))
-    terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=1)
-    values = grey.ravel()
+    y, x = np.meshgrid(rows, columns, indexing="ij")
+    terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=2)
+    step = _STEP if min(grey.shape) >= 10 * _STEP else 1
+    some = terms[::step, ::step].reshape(-1, 6)
+    values = grey[::step, ::step].ravel()
     weights = np.ones_like(values)
-    fitted = values
+    found = np.zeros(6, np.float32)
     for _ in range(8):  # iteratively reweighted least squares
-        weighed = terms * weights[:, None]
-        found = np.linalg.lstsq(weighed.T @ terms, weighed.T @ values, rcond=None)[0]
-        fitted = terms @ found
-        weights = 1 / np.maximum(np.abs(values - fitted), 2.0)
-    return fitted.reshape(grey.shape)
+        weighed = some * weights[:, None]
+        found = np.linalg.lstsq(weighed.T @ some, weighed.T @ values, rcond=None)[0]
+        weights = 1 / np.maximum(np.abs(values - some @ found), 2.0)
+    return terms @ found.astype(np.float32)
 
 
 def _mean_around(grey: np.ndarray, where: np.ndarray, otherwise: np.ndarray) -> np.ndarray:
@@ -154,16 +221,17 @@ def _mean_around(grey: np.ndarray, where: np.ndarray, otherwise: np.ndarray) -> 
 
 
 def _blurred(values: np.ndarray, radius: float) -> np.ndarray:
-    """Blur by two means over squares, one after the other, beyond the border as at it."""
-    reach = max(1, round(radius))
-    for axis in (0, 1, 0, 1):
-        around = [(0, 0), (0, 0)]
-        around[axis] = (reach + 1, reach)
-        sums = np.cumsum(np.pad(values, around, mode="edge"), axis=axis, dtype=np.float64)
-        ahead = np.take(sums, range(2 * reach + 1, sums.shape[axis]), axis)
-        behind = np.take(sums, range(sums.shape[axis] - 2 * reach - 1), axis)
-        values = (ahead - behind) / (2 * reach + 1)
-    return values
+    """Blur by two means over squares, one after the other; beyond the border is what is at it."""
+    reach = round(radius)
+    if reach == 0:
+        return values
+    width = 2 * reach + 1
+    for _ in range(2):
+        for _ in range(2):  # along the rows, then along the columns
+            padded = np.pad(values, ((0, 0), (reach + 1, reach)), mode="edge")
+            sums = np.cumsum(padded, axis=1, dtype=np.float64)
+            values = ((sums[:, width:] - sums[:, :-width]) / width).T
+    return values.astype(np.float32)
 
 
 def _otsu(values: np.ndarray) -> float:
@@ -185,9 +253,8 @@ def _strokes(ink: np.ndarray) -> np.ndarray:
     places = labels.ravel()
     mass = np.bincount(places, ink.ravel(), minlength=places.max() + 1)
     mass[0] = 0
-    border = np.unique(np.concatenate([*labels[[0, -1]], *labels[:, [0, -1]].T]))
     inside = mass.copy()
-    inside[border] = 0
+    inside[_border(labels)] = 0
     if inside.max() >= _INSIDE * mass.max():
         mass = inside
     kept = (mass > 0) & (mass >= _SPECK * mass.max())
@@ -222,8 +289,7 @@ def _thickened(ink: np.ndarray) -> np.ndarray:
     """Make strokes thicker that would be thinner than MNIST's in the result."""
     if not ink.any():
         return ink
-    rows, columns = _box(ink)
-    unit = max(rows.stop - rows.start, columns.stop - columns.start) / _BOX
+    unit = _longest(ink) / _BOX
     solid = np.pad(ink >= 0.5, 1)
     edges = sum(np.count_nonzero(np.diff(solid, axis=axis)) for axis in (0, 1))
     # Twice the area of a stroke by its outline, which counted in pixels is longer, on average over

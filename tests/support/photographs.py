@@ -44,12 +44,11 @@ def photograph(
     if shadow:
         edge = rng.uniform(0.3, 0.8) + rng.uniform(-0.5, 0.5) * rows - columns
         light *= 1 - rng.uniform(0.15, 0.35) / (1 + np.exp(edge / 0.03))
-    paper, pen = (rng.uniform(30, 70), rng.uniform(150, 220)) if light_ink else (
-        rng.uniform(130, 210), rng.uniform(20, 80)
-    )  # fmt: skip
+    paper = np.full((height, width), rng.uniform(*((30, 70) if light_ink else (130, 210))))
+    pen = rng.uniform(*((150, 220) if light_ink else (20, 80)))
     for grain in (2, 6, 30):
         cells = rng.normal(0, 1, (height // grain + 2, width // grain + 2))
         layer = Image.fromarray(cells.astype(np.float32)).resize((width, height))
-        paper = paper + 3 * np.asarray(layer)
+        paper += 3 * np.asarray(layer)
     picture = (paper * (1 - ink) + pen * ink) * light + rng.normal(0, 4, (height, width))
     return picture.clip(0, 255).astype(np.uint8)

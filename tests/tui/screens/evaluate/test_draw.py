@@ -72,12 +72,6 @@ def test_digits_of_the_test_set_are_left_much_as_they_are() -> None:
         assert np.abs(drawing.as_digit() - image).mean() < 0.05
 
 
-def test_paper_of_another_size_is_left_as_it_is() -> None:
-    drawing = Drawing(8, 12)
-    drawing.stroke((2, 2), (2, 9))
-    assert drawing.as_digit() is drawing.ink
-
-
 # -- the screen ------------------------------------------------------------------------------------
 
 
