@@ -36,11 +36,22 @@ def open_folder(path: Path, options: ImportOptions, watch: Watch) -> Source | No
     """Open a folder with a folder a class."""
     if not path.is_dir():
         return None
+    top, unreadable = read_tree(path, watch)
+    return source_of_folders(top, shown(str(path)), "folder of images", options, watch, unreadable)
+
+
+def read_tree(path: Path, watch: Watch) -> tuple[Folder, list[Unreadable]]:
+    """Read which files a folder has, and the folders below it.
+
+    Returns:
+        What is in it, and the folders that were not read.
+
+    Raises:
+        ConfigError: it cannot be read.
+        Cancelled: the watch cancelled.
+    """
     reader = _Reader(path, watch)
-    top = reader.read("", 0)
-    return source_of_folders(
-        top, shown(str(path)), "folder of images", options, watch, reader.unreadable
-    )
+    return reader.read("", 0), reader.unreadable
 
 
 class _Reader:

@@ -30,7 +30,7 @@ def find_trained(
     given = None if config is None else open_config(config, overrides)
     if root is None:
         root = Path("runs") if given is None else given.runs_dir
-    weights = _find_weights(name, root)
+    weights = locate(name, root)
     if given is not None:
         return given, weights
     run = run_at(str(weights))
@@ -42,7 +42,13 @@ def find_trained(
     return factory.config_of(run, overrides), weights
 
 
-def _find_weights(name: str, root: Path) -> Path:
+def locate(name: str, root: Path) -> Path:
+    """The file or the run that a name means, as ``find_trained`` takes it.
+
+    Raises:
+        CheckpointError: there is no such file and no such run.
+        ConfigError: the name means several runs.
+    """
     path = parse(name)
     kind = kind_at(path, CheckpointError)
     if kind != "missing":

@@ -12,14 +12,19 @@ from engine.checkpoints import checkpoint
 from engine.checkpoints.retention import CheckpointStore
 from engine.config import Config
 from engine.data import DATASETS, Dataset, DatasetInfo
-from engine.errors import CheckpointError
+from engine.errors import CheckpointError, ConfigError
 from engine.events import Logs
 from engine.layers import Sequential
+from engine.models import build
+from engine.rng import Purpose, stream
 from engine.runs.directory import CHECKPOINTS, RunDir
 from engine.runs.record import described_in
+from engine.sanitize import printable
 from engine.storage.untrusted_json import Count, Metrics, check_type
 from engine.train import factory
 from engine.train.session import WEIGHTS
+
+_LONGEST_REASON = 200  # characters of what a damaged description leads to
 
 
 def find_weights(path: Path) -> Path:
@@ -51,14 +56,47 @@ def load_model(config: Config, path: Path, dtype: DTypeLike = np.float32) -> Seq
         CheckpointError: the file is missing, damaged, or of another network.
     """
     model = factory.make_model(config, dtype)
+    _take(model, _arrays(model, path))
+    return model
+
+
+def described_model(path: Path) -> Sequential:
+    """The network that a file of weights describes, with these weights; no config is needed.
+
+    Args:
+        path: a file of weights, a checkpoint or a run directory.
+
+    Raises:
+        CheckpointError: the file is missing or damaged, or does not say which network it is of.
+    """
+    source = find_weights(path)
+    info, layers = trained_on(source), checkpoint.read_meta(source).get("layers")
+    if info is None or layers is None:
+        raise CheckpointError(
+            f"{source}: it does not say which network it is of; add --config CONFIG"
+        )
+    try:
+        model = build(layers, info.image_shape)
+    except (ConfigError, RecursionError) as error:
+        reason = printable(str(error), _LONGEST_REASON)
+        raise CheckpointError(f"{source}: its network cannot be built: {reason}") from None
+    arrays = _arrays(model, source)  # compared with the network before that takes any memory
+    _take(model.initialise(stream(Purpose.INIT, 0)), arrays)
+    return model
+
+
+def _arrays(model: Sequential, path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a file that are the state of a network."""
     expect = {
         f"model/{name}": (np.dtype(np.float32), shape)
         for name, shape in model.state_shapes().items()
     }
-    saved = checkpoint.load(find_weights(path), expect, only="model/")
+    return checkpoint.load(find_weights(path), expect, only="model/").arrays
+
+
+def _take(model: Sequential, arrays: dict[str, np.ndarray]) -> None:
     for name, array in model.state_dict().items():
-        array[...] = saved.arrays[f"model/{name}"]
-    return model
+        array[...] = arrays[f"model/{name}"]
 
 
 def trained_on(path: Path) -> DatasetInfo | None:

@@ -24,6 +24,7 @@ COMMANDS = {
     "train": "train headless (the same as --no-ui)",
     "resume": "resume an interrupted run, exactly where it stopped",
     "evaluate": "accuracy, scores per class and confusion matrix on the test set",
+    "predict": "ask a trained network about image files",
     "export": "write a trained network for other programs",
     "gradcheck": "check the gradients of a network against numerical ones",
     "data": "list, fetch, verify, import or remove data sets",
