@@ -57,7 +57,12 @@ def as_text(found: Overview) -> str:
 
 
 def _source(source: Mapping[str, Any]) -> list[str]:
-    return [f"{key}: {printable(str(value), 200)}" for key, value in source.items()]
+    lines = []
+    for key, value in source.items():
+        if isinstance(value, Mapping):
+            value = ", ".join(f"{name} {one}" for name, one in value.items())
+        lines.append(f"{key}: {printable(str(value), 200)}")
+    return lines
 
 
 def _imbalance(found: Overview) -> str:

@@ -55,11 +55,7 @@ class Saving(Screen[None]):
 
     def _suggestion(self) -> Path:
         name = printable(self.document.name, None) or "config"
-        for number in range(2, 1000):
-            path = Path("configs", f"{name}-{number}.yaml")
-            if not os.path.lexists(path):
-                break
-        return path
+        return free_path(name, first=2)
 
     def _save(self, path: Path) -> None:
         if self.document.config is not None:
@@ -84,3 +80,12 @@ class Saving(Screen[None]):
         app.workspace.saved_as(self.document)
         app.show_message(f"saved {path}", timeout=3)
         self.saved()
+
+
+def free_path(name: str, first: int = 1) -> Path:
+    """A file in ``configs`` that is not there yet: ``NAME.yaml``, ``NAME-2.yaml`` and so on."""
+    for number in range(first, 1000):
+        path = Path("configs", f"{name}-{number}.yaml" if number > 1 else f"{name}.yaml")
+        if not os.path.lexists(path):
+            break
+    return path

@@ -5,7 +5,7 @@ import shlex
 import tempfile
 import time
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.app import ComposeResult, SuspendNotSupported
@@ -14,18 +14,23 @@ from textual.content import Content
 from textual.widgets import Static
 
 from engine.config import ConfigProblems, read_text
+from engine.errors import ConfigError
+from engine.services.starter import starter_config
 from tui import keymap, text
 from tui.screens.base import BaseScreen
 from tui.screens.configs.config_list import ConfigList
 from tui.screens.configs.copied import Copied
 from tui.screens.configs.external_editor import run_on_terminal
 from tui.screens.configs.overview import Overview, total_words
-from tui.screens.configs.saving import Saving
+from tui.screens.configs.saving import Saving, free_path
 from tui.screens.configs.summary import data_state
 from tui.screens.configs.yaml_text import highlighted
 from tui.state import line_ends
 from tui.state.document import ConfigDocument
 from tui.widgets.line import Line, TextPart
+
+if TYPE_CHECKING:
+    from engine.importing import Imported
 
 _REST = 0.4  # seconds without a change before a config is measured
 
@@ -196,6 +201,37 @@ class ConfigsScreen(Saving, BaseScreen):
 
         assert self.document.config is not None
         self.app.push_screen(DataScreen(self.document.config))
+
+    def action_import_images(self) -> None:
+        """Make a data set of one's own images, and a config for it."""
+        from tui.screens.configs.data.import_dialog import ImportImages
+
+        self.app.push_screen(ImportImages(), self._imported)
+
+    def _imported(self, made: "Imported | None") -> None:
+        """Choose a new config for an imported data set."""
+        if made is None:
+            return
+        from tui.screens.configs.data.import_dialog import warnings
+
+        info, app = made.info, self.cnn
+        document = ConfigDocument(None, starter_config(info))
+        path = free_path(info.name)
+        try:
+            document.save(path)
+        except ConfigError as error:
+            app.show_message(str(error), f"{info.name} is imported", severity="error")
+            return
+        app.workspace.saved_as(document)
+        app.workspace.choose(path)
+        app.show_message(
+            f"{info.name}: {info.train_size:,} images to train on, {info.test_size:,} to test "
+            f"with, {len(info.classes):,} classes; saved {path}",
+            "r trains it, d shows the data, e changes the network",
+        )
+        for warning in warnings(made):
+            app.show_message(warning, severity="warning")
+        self.saved()
 
     def action_undo(self) -> None:
         """Undo."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.config import Config
-from engine.data import locate
+from engine.data import ImportedDataset, locate
 from engine.errors import EngineError
 from engine.inspection.estimate import memory_bytes, split_sizes
 from engine.layers import Summary
@@ -35,6 +35,8 @@ def data_state(config: Config) -> DataState:
         here = locate(config.dataset, root) is not None
     except (EngineError, OSError):
         here = False
+    if isinstance(info, ImportedDataset):
+        return DataState(here, False, "imported" if here else "not here")
     if not info.downloads and here:
         return DataState(True, True, "bundled")
     if here:

@@ -48,7 +48,7 @@ async def test_it_shows_counts_and_an_image_of_every_class(
     async with app.run_test(size=(100, 36)) as pilot:
         screen = await opened(pilot, until)
         shown = seen(app)
-        for words in ("cat 21", "dog 20", "a fox 20", "61 train + 12 test", "kind made up"):
+        for words in ("cat 21", "dog 20", "a fox 20", "61 train + 12 test", "from made up"):
             assert words in " ".join(shown.split()), shown
         assert "imbalance 1.05" in shown
         assert str(Path("data/processed/pets")) in shown

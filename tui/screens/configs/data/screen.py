@@ -246,7 +246,7 @@ def _facts(found: Overview) -> Content:
     """Sizes, pixel statistics, and where it is, in a line or a few."""
     info = found.info
     pixels = [", ".join(text.significant(v) for v in values) for values in (info.mean, info.std)]
-    source = ", ".join(f"{key} {value}" for key, value in found.source.items())
+    source = " ".join(str(found.source[key]) for key in ("kind", "path") if key in found.source)
     return Content.assemble(
         f"{shape_text(info.image_shape)}  {len(info.classes):,} classes  "
         f"{len(found.dataset.train):,} train + {len(found.dataset.test):,} test  ",
