@@ -24,6 +24,7 @@ from tui import keymap
 from tui.app import CnnApp
 from tui.screens.base import MIN_HEIGHT, MIN_WIDTH
 from tui.screens.configs.copied import Copied
+from tui.screens.configs.data.import_dialog import ImportImages
 from tui.screens.dialogs import AskPath, Choose, Confirm
 from tui.screens.evaluate import screen
 from tui.screens.evaluate.draw.canvas import DrawingCanvas
@@ -187,6 +188,7 @@ DIALOGS: dict[str, tuple[type[ModalScreen], Callable[[CnnApp], ModalScreen]]] = 
             [(str(i), f"option {i}", "a remark") for i in range(50)], "30",
         ),
     ),
+    "an import": (ImportImages, lambda app: _refused_import()),
     "help": (HelpScreen, lambda app: HelpScreen(app.screen)),  # type: ignore[arg-type]
 }  # fmt: skip
 
@@ -199,6 +201,14 @@ def _refused() -> AskPath:
 
     asked = AskPath("Save as", "Configs in ./configs are listed here.", value="x.npz", check=refuse)
     asked.call_after_refresh(asked._submitted)
+    return asked
+
+
+def _refused_import() -> ImportImages:
+    """The import of images, with a long reason why it cannot be."""
+    asked = ImportImages("x.npz")
+    reason = "different sizes, 40x40 to 2000x3000; give the one to which they are brought"
+    asked.call_after_refresh(lambda: asked._failed(ConfigError(f"the images have {reason}")))
     return asked
 
 
