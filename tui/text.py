@@ -4,7 +4,7 @@ Names, messages and config values come from anywhere. They are shown as plain te
 markup, and without the characters that move the cursor, change colours or reverse the line.
 """
 
-from rich.cells import cell_len, chop_cells
+from rich.cells import cell_len, chop_cells, set_cell_size
 from textual.content import Content
 
 from engine.numbers import (
@@ -23,6 +23,7 @@ __all__ = [
     "cell_len",
     "clean",
     "count",
+    "cut",
     "duration",
     "exponent",
     "line",
@@ -55,6 +56,13 @@ def plain(text: object, style: str = "") -> Content:
 def line(text: object, limit: int | None = None) -> str:
     """As ``clean``, in one line."""
     return clean(str(text).replace("\n", " "), limit)
+
+
+def cut(text: str, width: int) -> str:
+    """As much of a text as goes into so many cells, with an ellipsis if that is not all."""
+    if cell_len(text) <= width:
+        return text
+    return set_cell_size(text, width - 1) + "…" if width > 0 else ""
 
 
 def wrapped(text: object, width: int) -> list[str]:

@@ -12,6 +12,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from tui.text import cut
 from tui.widgets.styles import ThemedWidget
 
 Cell = tuple[str, str]
@@ -231,17 +232,20 @@ def lay_out(columns: Sequence[Column], natural: Sequence[int], width: int) -> li
         shown.remove(max(ranks)[1])
     widths = [natural[i] if i in shown else -1 for i in range(len(columns))]
     short = sum(widths[i] for i in shown) + 2 * (len(shown) - 1) - width
-    for i in sorted(shown, key=lambda i: -widths[i]):
-        if columns[i].flexible and short > 0:
-            given = min(short, widths[i] - min(natural[i], max(columns[i].least, 1)))
-            widths[i] -= given
-            short -= given
+    while short > 0:  # the widest one gives, so that those that are alike stay so
+        giving = [
+            i
+            for i in shown
+            if columns[i].flexible and widths[i] > min(natural[i], max(columns[i].least, 1))
+        ]
+        if not giving:
+            break
+        widths[max(giving, key=lambda i: (widths[i], i))] -= 1
+        short -= 1
     return widths
 
 
 def _fit(text: str, width: int, right: bool) -> str:
-    length = cell_len(text)
-    if length > width:
-        return set_cell_size(text, max(width - 1, 0)) + "…" if width else ""
-    gap = " " * (width - length)
+    text = cut(text, width)
+    gap = " " * (width - cell_len(text))
     return gap + text if right else text + gap

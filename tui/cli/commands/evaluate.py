@@ -81,10 +81,10 @@ def _report(found: "Measurement") -> str:
     result = found.result
     names = [printable(name, None) for name in found.classes]
     matrix = _matrix(names, found) if len(names) <= MATRIX_CLASSES else None
+    top5 = f"top-5 {metric(result.top5)}  " if len(names) > 5 else ""  # else it is 1
     parts = [
         f"test_loss {metric(result.loss)}  test_acc {metric(result.acc)}  "
-        f"macro_f1 {metric(found.macro_f1)}  top-5 {metric(result.top5)}  "
-        f"{len(result.labels):,} samples"
+        f"macro_f1 {metric(found.macro_f1)}  {top5}{len(result.labels):,} samples"
     ]
     if matrix is None:
         parts += [_mistakes(names, found), *_class_table(names, found)]

@@ -16,21 +16,29 @@ from tui.charts import colours
 from tui.widgets.styles import ThemedWidget
 
 _NARROWEST, _COMFORTABLE, _WIDEST = 3, 4, 7
+_SCROLLED = 6
+"""Columns of a cell where not all of them are seen: wide enough for some of a name."""
+
 _LABEL = 10
+_ROOMY = 8
+"""Lines from which there is one to say where in a matrix one is."""
 
 
 class Heatmap(ThemedWidget, can_focus=True):
     """Counts with a cursor: rows are true classes, columns what was predicted.
 
     The diagonal is coloured by its share of the row, in the colour below zero; every other cell
-    in the one above zero, by its share of the largest mistake.
+    in the one above zero, by its share of the largest mistake. Where not all rows or columns fit,
+    those around the cursor are shown.
     """
 
     DEFAULT_CSS = "Heatmap { width: 1fr; height: 1fr; }"
     HELP_TEXT = (
         "Rows are the true classes, columns the predicted ones. The diagonal (blue) is right, "
         "everything else (orange) a mistake; a dot is zero. Arrows choose a cell, n goes to the "
-        "next most frequent mistake, enter shows the images, p switches to percent of the row."
+        "next most frequent mistake, enter shows the images, p switches to percent of the row. Of "
+        "many classes a part is shown, which follows the cursor; home, end, page up and page down "
+        "go further."
     )
     ALLOW_SELECT = False
     BINDINGS = [
@@ -38,8 +46,10 @@ class Heatmap(ThemedWidget, can_focus=True):
         Binding("right,l", "move(0,1)", show=False),
         Binding("up,k", "move(-1,0)", show=False),
         Binding("down,j", "move(1,0)", show=False),
-        Binding("home", "move(0,-1000)", show=False),
-        Binding("end", "move(0,1000)", show=False),
+        Binding("home", "move(0,-1000000)", show=False),
+        Binding("end", "move(0,1000000)", show=False),
+        Binding("pageup", "page(-1)", show=False),
+        Binding("pagedown", "page(1)", show=False),
         Binding("enter", "choose", show=False),
     ]
 
@@ -63,12 +73,18 @@ class Heatmap(ThemedWidget, can_focus=True):
         self.labels: tuple[str, ...] = ()
         self.cursor = (0, 0)
         self.in_percent = False
+        self._first = (0, 0)  # row and column that are shown first
+        self._worst = 1.0
 
     def show(self, counts: Array, labels: Sequence[str]) -> None:
         """Set the matrix; the labels are shown as they stand."""
         self.counts, self.labels = counts, tuple(labels)
         last = max(len(counts) - 1, 0)
         self.cursor = (min(self.cursor[0], last), min(self.cursor[1], last))
+        mistakes = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+        np.fill_diagonal(mistakes, 0)
+        self._worst = float(mistakes.max(initial=0.0)) or 1.0
+        self._follow()
         self.refresh()
 
     # -- moving ---------------------------------------------------------------------------------
@@ -76,6 +92,10 @@ class Heatmap(ThemedWidget, can_focus=True):
     def action_move(self, rows: int, columns: int) -> None:
         """Move the cursor."""
         self.go(self.cursor[0] + rows, self.cursor[1] + columns)
+
+    def action_page(self, by: int) -> None:
+        """Move the cursor by as many rows as are seen."""
+        self.action_move(by * self._seen[0], 0)
 
     def action_choose(self) -> None:
         """Choose the cell of the cursor."""
@@ -88,6 +108,7 @@ class Heatmap(ThemedWidget, can_focus=True):
         target = (max(0, min(row, last)), max(0, min(column, last)))
         if target != self.cursor and last >= 0:
             self.cursor = target
+            self._follow()
             self.refresh()
             self.post_message(self.Moved(self))
 
@@ -96,7 +117,8 @@ class Heatmap(ThemedWidget, can_focus=True):
         if offset is None:
             return
         label, width = self._layout()
-        row, column = offset.y - self._head + self._top, (offset.x - label) // width
+        row = offset.y - self._head + self._first[0]
+        column = (offset.x - label) // width + self._first[1]
         if not (
             offset.y >= self._head
             and row < len(self.counts)
@@ -114,48 +136,78 @@ class Heatmap(ThemedWidget, can_focus=True):
         super().notify_style_update()
         self.refresh()
 
+    def on_resize(self) -> None:
+        self._follow()
+
     def _layout(self) -> tuple[int, int]:
         """Columns of the row labels, and of a cell."""
         longest = max((cell_len(label) for label in self.labels), default=1)
         classes = max(len(self.counts), 1)
+        if min(longest, 3) + 2 + _NARROWEST * classes > self.size.width:
+            return min(longest, max(_LABEL, self.size.width // 5)) + 2, _SCROLLED
         room = self.size.width - _COMFORTABLE * classes - 2
-        label = min(longest, _LABEL, max(room, 3)) + 2
+        label = min(longest, max(_LABEL, room // 2), max(room, 3)) + 2
         width = (self.size.width - label) // classes
-        return label, max(_NARROWEST, min(width, _WIDEST))
+        return label, max(_NARROWEST, min(width, max(_WIDEST, min(longest + 2, 20))))
 
     @property
     def _head(self) -> int:
         """Lines above the first row: the classes, and a legend where there is room."""
-        return 2 if self.size.height >= len(self.counts) + 2 else 1
+        classes, height = len(self.counts), self.size.height
+        return 2 if height >= classes + 2 or _ROOMY <= height < classes + 1 else 1
 
     @property
-    def _top(self) -> int:
-        """The first row that is shown; where not all fit, that of the cursor is among them."""
-        return max(0, self.cursor[0] - max(self.size.height - self._head - 1, 0))
+    def _seen(self) -> tuple[int, int]:
+        """How many rows and columns are shown."""
+        label, width = self._layout()
+        rows, columns = self.size.height - self._head, (self.size.width - label) // width
+        classes = len(self.counts)
+        return max(1, min(rows, classes)), max(1, min(columns, classes))
+
+    def _follow(self) -> None:
+        """Show the cell of the cursor: a step moves what is shown by one, a jump is centred."""
+        found = []
+        for first, at, seen in zip(self._first, self.cursor, self._seen, strict=True):
+            nearest = min(max(first, at - seen + 1), at)
+            if abs(nearest - first) > 1:
+                nearest = at - seen // 2
+            found.append(max(0, min(nearest, len(self.counts) - seen)))
+        self._first = found[0], found[1]
 
     def render_line(self, y: int) -> Strip:
-        base, size = self.base, len(self.counts) - self._top
-        head = self._head
-        if not len(self.counts) or y >= size + head:
+        base, head = self.base, self._head
+        rows, columns = self._seen
+        if not len(self.counts) or y >= rows + head:
             return Strip.blank(self.size.width, base)
         label, width = self._layout()
         muted = self.style_for("muted")
         if y < head - 1:
-            segments = [Segment("true ↓  predicted →", muted)]
+            segments = [Segment(self._legend(rows, columns), muted)]
         elif y == head - 1:
-            segments = [Segment(" " * label, base), *self._names(width)]
+            segments = [Segment(" " * label, base), *self._names(columns, width)]
         else:
-            row = y - head + self._top
-            segments = [self._label(row, label), *self._row(row, width)]
+            row = y - head + self._first[0]
+            segments = [self._label(row, label), *self._row(row, columns, width)]
         return Strip(segments).adjust_cell_length(self.size.width, base)
 
-    def _names(self, width: int) -> list[Segment]:
+    def _legend(self, rows: int, columns: int) -> str:
+        """What the two sides mean, and of a part of a matrix which one it is."""
+        if min(rows, columns) == len(self.counts):
+            return "true ↓  predicted →"
+        top, left = self._first
+        return (
+            f"true ↓ {top + 1:,}–{top + rows:,}  predicted → {left + 1:,}–{left + columns:,}  "
+            f"of {len(self.counts):,}"
+        )
+
+    def _names(self, columns: int, width: int) -> list[Segment]:
+        first = self._first[1]
         return [
             Segment(
                 _right(f"▾{text}" if column == self.cursor[1] else text, width - 1) + " ",
                 self._label_style(column == self.cursor[1]),
             )
-            for column, text in enumerate(self.labels)
+            for column, text in enumerate(self.labels[first : first + columns], first)
         ]
 
     def _label(self, row: int, width: int) -> Segment:
@@ -166,13 +218,14 @@ class Heatmap(ThemedWidget, can_focus=True):
     def _label_style(self, here: bool) -> RichStyle:
         return self.style_for("bold primary" if here else "muted")
 
-    def _row(self, row: int, width: int) -> list[Segment]:
+    def _row(self, row: int, columns: int, width: int) -> list[Segment]:
         total = max(int(self.counts[row].sum()), 1)
         shares = self.counts[row] / total
         shades = colours.diverging(self.palette)
         strength = self._strength(row, shares)
+        first = self._first[1]
         segments = []
-        for column, count in enumerate(self.counts[row].tolist()):
+        for column, count in enumerate(self.counts[row, first : first + columns].tolist(), first):
             here = (row, column) == self.cursor
             background = shades[int(strength[column])]
             text = "·" if not count else f"{count}"
@@ -192,11 +245,7 @@ class Heatmap(ThemedWidget, can_focus=True):
 
     def _strength(self, row: int, shares: Array) -> Array:
         """Palette indices of a row: the diagonal to one side, mistakes to the other."""
-        totals = np.maximum(self.counts.sum(axis=1, keepdims=True), 1)
-        mistakes = self.counts / totals
-        np.fill_diagonal(mistakes, 0)
-        largest = float(mistakes.max()) or 1.0
-        values = np.sqrt(shares / largest).clip(0, 1)
+        values = np.sqrt(shares / self._worst).clip(0, 1)
         values[row] = -shares[row]
         return colours.levels(values, 1.0)
 

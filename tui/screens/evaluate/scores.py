@@ -25,13 +25,17 @@ _MISTAKES = (
 )
 
 
+MANY = 12
+"""Classes from which on those that need a look are not found by reading them all."""
+
+
 class ClassTable(Table):
-    """The scores of every class."""
+    """The scores of every class in its order; of many, the worst F1 first."""
 
     HELP_TEXT = (
         "prec: of the images predicted as this class, the share that is of it. recall: of its "
         "images, the share that was found. f1: the harmonic mean of both. n: how many there are. "
-        "enter shows the images that were found."
+        "enter shows the images that were found. More than a dozen classes are sorted by f1."
     )
 
     def __init__(self, *, id: str | None = None) -> None:
@@ -42,7 +46,12 @@ class ClassTable(Table):
         """Set the classes, whose names are shown as they stand."""
         columns = (array.tolist() for array in scores)
         rows = [_class_row(name, *values) for name, *values in zip(names, *columns, strict=True)]
-        self.show(rows, [str(i) for i in range(len(rows))])
+        order = list(range(len(rows)))
+        many = len(rows) > MANY
+        if many:
+            order.sort(key=lambda i: (scores.support[i] == 0, scores.f1[i]))
+        self.border_title = Content("classes, worst f1 first" if many else "classes")
+        self.show([rows[i] for i in order], [str(i) for i in order])
 
     @property
     def cell(self) -> tuple[int, int] | None:

@@ -15,7 +15,7 @@ from tui.jobs import Job
 from tui.screens.evaluate.cell_images import CellImages, CellPane
 from tui.screens.evaluate.draw.screen import DrawScreen
 from tui.screens.evaluate.heatmap import Heatmap
-from tui.screens.evaluate.scores import ClassTable, MistakeTable
+from tui.screens.evaluate.scores import MANY, ClassTable, MistakeTable
 from tui.screens.inspect.screen import InspectScreen
 from tui.screens.network_screen import NetworkScreen
 from tui.state.selection import Selection
@@ -154,7 +154,10 @@ class EvaluateScreen(NetworkScreen):
             (f"test_acc {text.metric(result.acc)}", "bold $success"),
             (f"  macro F1 {text.metric(found.macro_f1)}", "$foreground"),
             (f"  loss {text.metric(result.loss)}", "$foreground"),
-            (f"  top-5 {text.metric(result.top5)}", "$foreground"),
+            (
+                f"  top-5 {text.metric(result.top5)}" if len(found.classes) > 5 else "",
+                "$foreground",
+            ),
             (f"  {len(result.labels):,} images", "$muted"),
         ]
         if lost:
@@ -165,30 +168,35 @@ class EvaluateScreen(NetworkScreen):
 
     def _fill(self, found: Measurement) -> None:
         names = tuple(text.line(name) for name in found.classes)
+        self.set_class(len(names) > MANY, "-many")
         self.query_one(Heatmap).show(found.confusion, names)
         self.query_one(ClassTable).show_scores(names, found.scores)
         self.query_one(MistakeTable).show_mistakes(names, found.confusion)
         mistakes = worst_mistakes(found.confusion)
         if mistakes:
             self.query_one(Heatmap).go(*mistakes[0])
-        self._show_cell()
+        self.call_after_refresh(self._show_cell)  # its room is known then
 
     def _show_cell(self) -> None:
         found, heatmap = self.found, self.query_one(Heatmap)
         if found is None:
             return
         row, column = heatmap.cursor
-        names = [text.line(name, 16) for name in found.classes]
+        pane = self.query_one("#matrix-pane")
         count, total = int(found.confusion[row, column]), int(found.confusion[row].sum())
         share = f" ({count / total:.1%})" if total else ""
-        words = (
-            f"{names[row]} predicted as {names[column]}" if row != column else f"{names[row]} right"
-        )
-        pane = self.query_one("#matrix-pane")
+        figures = f": {count}/{total}{share}"
+        link = " right" if row == column else " predicted as "
+        room = (pane.size.width - len(f"  {link}{figures}  ")) // (1 if row == column else 2)
+
+        def words(width: int) -> str:
+            true, predicted = (text.cut(text.line(found.classes[i]), width) for i in (row, column))
+            return f"{true}{link}{predicted if row != column else ''}"
+
         unit = "percent of the row" if heatmap.in_percent else "counts"
         pane.border_title = Content(f"confusion matrix, {unit}")
-        pane.border_subtitle = Content(f"{words}: {count}/{total}{share}")
-        self.query_one(CellPane).show(found, row, column, words)
+        pane.border_subtitle = Content(words(max(room, 6)) + figures)
+        self.query_one(CellPane).show(found, row, column, words(16))
         self.refresh_bindings()
 
     # -- actions --------------------------------------------------------------------------------

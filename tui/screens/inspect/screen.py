@@ -367,7 +367,7 @@ def _number(value: float | None, write: Callable[[float], str]) -> str:
 def _prediction(logits: np.ndarray, samples: Samples, sample: int) -> tuple[TextPart, ...]:
     """The prediction for the image, and whether it is right."""
     label = samples.label(sample)
-    name = text.line(samples.classes[label], 12)
+    name = text.cut(text.line(samples.classes[label]), 12)
     head = (
         TextPart("image ", "$muted", "sample(1)"),
         TextPart(f"#{samples.index(sample)}: {name}", "$muted", "sample(1)"),
@@ -377,7 +377,7 @@ def _prediction(logits: np.ndarray, samples: Samples, sample: int) -> tuple[Text
     shares = np.exp(logits - logits.max(), dtype=np.float64)
     best = int(logits.argmax())
     right = best == label
-    words = f"  {'✓' if right else '✗'} predicted {text.line(samples.classes[best], 12)} "
+    words = f"  {'✓' if right else '✗'} predicted {text.cut(text.line(samples.classes[best]), 12)} "
     return (
         *head,
         TextPart(f"{words}{shares[best] / shares.sum():.0%}", "$success" if right else "$error"),
