@@ -6,15 +6,8 @@ import numpy as np
 
 from engine.data.augment import Augmentation
 from engine.data.dataset import Split
-from engine.data.mapped import release
 from engine.errors import ConfigError
 from engine.rng import Purpose, stream
-
-_RELEASE_BYTES = 32 << 20
-"""Bytes of a mapped file in memory at which they are let go of."""
-
-_MAPPED_AT_ONCE = 1 << 16
-"""Bytes that Linux maps around the one that is touched (fault_around_bytes)."""
 
 
 class Batches:
@@ -70,7 +63,7 @@ class Batches:
         self._labels = split.labels
         self._indices = np.array(indices, np.int64)
         self._indices.flags.writeable = False
-        self._touched = 0
+        self._take = split.take
         self._seed = seed
         self._shuffle = shuffle
         full, rest = divmod(samples, batch_size)
@@ -157,11 +150,7 @@ class Batches:
         Returns:
             Normalised images, float32 (n, C, H, W), and labels, int64 (n,).
         """
-        pixels = self._images.take(indices, axis=0)
-        self._touched += len(pixels) * max(_MAPPED_AT_ONCE, self._images[0].nbytes)
-        if self._touched > _RELEASE_BYTES:  # of a file that may be larger than the memory
-            self._touched = 0
-            release(self._images)
+        pixels = self._take(indices)
         if self.augment is not None and rng is not None:
             pixels = self.augment.apply(pixels, rng, self._fill)
         x = pixels.astype(np.float32)

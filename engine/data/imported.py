@@ -22,7 +22,7 @@ from engine.data.dataset import (
     default_root,
     ignore_warning,
 )
-from engine.data.mapped import open_mapped, read_values
+from engine.data.mapped import ImageFile, read_values
 from engine.data.safe_read import check_labels
 from engine.errors import DataError
 from engine.images import AS_IT_IS, Preparation
@@ -239,8 +239,8 @@ class ImportedDataset(DatasetInfo):
             check_labels(labels, len(self.classes))
         except ValueError as error:
             raise DataError(f"{path}: {error}") from None
-        images = open_mapped(place / f"{part}-images.npy", (size, *self.image_shape))
-        return Split(images, labels.astype(np.int64, copy=False))
+        file = ImageFile(place / f"{part}-images.npy", (size, *self.image_shape))
+        return Split(file.mapped, labels.astype(np.int64, copy=False), file)
 
     def verify(self, root: Path) -> list[FileStatus]:
         folder = self.folder(root)

@@ -15,23 +15,65 @@ from engine.errors import DataError
 _MAX_HEADER = 1000  # bytes; ours have 118
 
 
-def open_mapped(path: Path, shape: tuple[int, ...]) -> np.ndarray:
-    """Map a ``.npy`` file of uint8.
+class ImageFile:
+    """A ``.npy`` file of images, of which only those that are asked for are read.
 
     Args:
         path: the file.
-        shape: what it must hold.
+        shape: what it must hold, (N, C, H, W).
 
-    Returns:
-        The values, read-only, C-contiguous.
+    Attributes:
+        mapped: the values, uint8, read-only, C-contiguous, mapped from the file: for a look at a
+            few. To touch many of them would fill the memory, as the system maps up to 2 MB around
+            each that is touched.
 
     Raises:
         DataError: it is missing, or holds something else.
     """
-    with _open(path, np.dtype(np.uint8), shape) as file:
-        start = file.tell()
-        content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+
+    def __init__(self, path: Path, shape: tuple[int, ...]) -> None:
+        self.path = path
+        with _open(path, np.dtype(np.uint8), shape) as file:
+            self._start = file.tell()
+            self._identity = _identity(file.fileno())
+            content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        self.mapped = np.frombuffer(content, np.uint8, offset=self._start).reshape(shape)
+
+    def read(self, indices: np.ndarray) -> np.ndarray:
+        """Read images into memory; several processes and threads may do so at once.
+
+        Args:
+            indices: which, int64, (n,).
+
+        Returns:
+            uint8, (n, C, H, W).
+
+        Raises:
+            DataError: the file has been cut short, or the disk fails.
+        """
+        if not hasattr(os, "pread"):
+            return self.mapped.take(indices, axis=0)
+        images = np.empty((len(indices), *self.mapped.shape[1:]), np.uint8)
+        size = math.prod(images.shape[1:])
+        try:
+            # Opened each time: a worker process has none of the files that were open at its fork.
+            with self.path.open("rb", buffering=0) as file:
+                if _identity(file.fileno()) != self._identity:
+                    raise DataError(f"{self.path}: it was replaced while it was in use")
+                for row, index in zip(images, indices.tolist(), strict=True):
+                    content = os.pread(file.fileno(), size, self._start + index * size)
+                    row[...] = np.frombuffer(content, np.uint8).reshape(row.shape)
+        except OSError as error:
+            raise DataError(f"{self.path}: {error.strerror or error}") from None
+        except ValueError:
+            raise DataError(f"{self.path}: it was cut short while it was in use") from None
+        return images
+
+
+def _identity(file: int) -> tuple[int, int]:
+    """Device and number of an open file: another file of its name has another one."""
+    status = os.fstat(file)
+    return status.st_dev, status.st_ino
 
 
 def read_values(path: Path, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:

@@ -7,7 +7,17 @@ import numpy as np
 import pytest
 
 from engine.config import ConfigProblems, loads
-from engine.data import DATASETS, describe, find, load, locate, names, processed_folder, verify
+from engine.data import (
+    DATASETS,
+    Split,
+    describe,
+    find,
+    load,
+    locate,
+    names,
+    processed_folder,
+    verify,
+)
 from engine.data.imported import MANIFEST
 from engine.errors import ConfigError, DataError
 from engine.train.factory import config_of, load_dataset
@@ -86,6 +96,33 @@ def test_data_root_says_where_to_look(root: Path, tmp_path: Path) -> None:
 def test_a_network_learns_it(root: Path) -> None:
     run = train(loads(TEXT.replace("epochs: 2", "epochs: 20")))
     assert run.ended.test["test_acc"] == 1.0
+
+
+def test_its_digest_is_that_of_the_same_images_in_memory(root: Path) -> None:
+    split = load("pets").train
+    assert split.digest(50) == Split(np.array(split.images), split.labels).digest(50)
+
+
+def test_worker_processes_learn_the_same(root: Path) -> None:
+    runs = [train(loads(TEXT, overrides=[f"train.workers={n}"])) for n in (1, 2)]
+    assert runs[0].weights == runs[1].weights
+
+
+def test_a_file_that_changes_under_its_reader_is_named(root: Path) -> None:
+    split = load("pets").train
+    path = processed_folder(root) / "pets" / "train-images.npy"
+    content = path.read_bytes()
+    assert (split.take(np.array([59, 1]))[1] == split.images[1]).all()
+    path.write_bytes(content[:-1])
+    with pytest.raises(DataError, match="cut short"):
+        split.take(np.array([59]))
+    path.with_name("new").write_bytes(content)
+    path.with_name("new").replace(path)
+    with pytest.raises(DataError, match="replaced"):
+        split.take(np.array([1]))
+    path.unlink()
+    with pytest.raises(DataError, match="No such file"):
+        split.take(np.array([1]))
 
 
 @pytest.mark.parametrize(
