@@ -13,8 +13,8 @@ class Preparation(BaseModel):
 
     Attributes:
         fit: what becomes of an image of another aspect.
-        ink: light strokes on black, as MNIST has them: an image to be classified is inverted if
-            it is dark on light, cropped to its strokes, and centred by their mass.
+        ink: light strokes on black, as MNIST has them: an image file is inverted if it is dark on
+            light, cropped to its strokes, and centred by their mass.
     """
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")

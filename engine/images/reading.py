@@ -15,6 +15,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
 from engine.errors import DataError
+from engine.images.ink import WORKING_SIDE, as_ink
 from engine.images.preparation import Preparation
 from engine.sanitize import printable
 
@@ -42,7 +43,7 @@ def read_image(file: Path | BinaryIO, shape: tuple[int, int, int], how: Preparat
     Args:
         file: a file, or its content.
         shape: (C, H, W) of the result; C is 1 for grey or 3 for red, green and blue.
-        how: what becomes of another aspect. ``ink`` is the caller's concern.
+        how: what becomes of another aspect, or whether strokes are looked for (``as_ink``).
 
     Returns:
         uint8, (C, H, W), C-contiguous.
@@ -52,6 +53,9 @@ def read_image(file: Path | BinaryIO, shape: tuple[int, int, int], how: Preparat
             name the file.
     """
     channels, height, width = shape
+    if how.ink and channels == 1:
+        image = open_image(file, channels, draft=(WORKING_SIDE, WORKING_SIDE))
+        return as_ink(to_array(image)[0], (height, width))[None]
     image = open_image(file, channels, draft=(width, height))
     return to_array(resized(image, (width, height), how))
 

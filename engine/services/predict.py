@@ -11,14 +11,11 @@ import numpy as np
 from engine import metrics
 from engine.data import DatasetInfo
 from engine.errors import Cancelled, CheckpointError, ConfigError, DataError, ShapeError
-from engine.images.ink import WORKING_SIDE, as_ink
 from engine.images.reading import (
     MAX_FILE_BYTES,
     SUFFIXES,
     content_of,
-    open_image,
     read_image,
-    to_array,
 )
 from engine.importing.folders import DiskFile, read_tree
 from engine.importing.source import Watch
@@ -241,11 +238,7 @@ def read_picture(file: DiskFile, info: DatasetInfo) -> np.ndarray:
         raise DataError(reason[:1].lower() + reason[1:]) from None
     if len(data) > MAX_FILE_BYTES:
         raise DataError(f"more than the limit of {MAX_FILE_BYTES:,} bytes")
-    channels, height, width = info.image_shape
-    if not info.preparation.ink or channels != 1:
-        return read_image(content_of(data), info.image_shape, info.preparation)
-    image = open_image(content_of(data), channels, draft=(WORKING_SIDE, WORKING_SIDE))
-    return as_ink(to_array(image)[0], (height, width))[None]
+    return read_image(content_of(data), info.image_shape, info.preparation)
 
 
 def normalised(pictures: np.ndarray, info: DatasetInfo) -> np.ndarray:

@@ -26,7 +26,9 @@ from engine.importing import (
     importer,
     writer,
 )
+from engine.importing.folders import DiskFile
 from engine.importing.splitting import split_test
+from engine.services.predict import read_picture
 from tests.support.image_folders import as_pets, make_folder, pixels, write_image
 
 
@@ -345,6 +347,22 @@ def test_size_channels_and_aspect_are_as_asked_for(source: Path) -> None:
     assert not images[:, :, :2].any()
     assert images[:, :, 3:7].any()
     assert made.info.preparation.fit == "pad"
+
+
+def test_strokes_are_made_as_they_are_made_when_they_are_classified(source: Path) -> None:
+    for name, side in (("one", 4), ("bar", 30)):
+        for i in range(3):
+            paper = np.full((1, 60, 50), 230, np.uint8)
+            paper[0, 10:50, 10 + i : 10 + i + side] = 20
+            write_image(source / name / f"{i}.png", paper)
+    ink = Preparation(ink=True)
+    made = imported(source, size=(28, 28), preparation=ink)
+    assert (made.info.image_shape, made.info.preparation) == ((1, 28, 28), ink)
+    images = load("pets", source.parent / "data").train.images
+    assert (images[:, 0, 0, 0] == 0).all()
+    assert (images.max(axis=(1, 2, 3)) > 240).all()
+    seen = read_picture(DiskFile(str(source), "bar/0.png"), made.info)
+    assert any((seen == image).all() for image in images[:2])
 
 
 def test_one_colour_image_among_grey_ones_makes_the_set_colour(source: Path) -> None:

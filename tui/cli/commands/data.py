@@ -54,7 +54,11 @@ def _add_import(parser: Parser) -> None:
         default="pad",
         help="images of another aspect: black bars (the default), cut off, or change the aspect",
     )
-    add("--ink", action="store_true", help="they are light strokes on black, as MNIST's")
+    add(
+        "--ink",
+        action="store_true",
+        help="make them light strokes on black, centred, as MNIST's digits",
+    )
     test = parser.add_mutually_exclusive_group()
     test.add_argument(
         "--test",
