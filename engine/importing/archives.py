@@ -41,7 +41,6 @@ _DECOMPRESSORS: dict[bytes, Callable[[BinaryIO], io.BufferedIOBase]] = {
     b"BZh": bz2.BZ2File,
     b"\xfd7zXZ\x00": lzma.LZMAFile,
 }
-_DAMAGED = (zipfile.BadZipFile, tarfile.TarError, lzma.LZMAError, zlib.error, EOFError, ValueError)
 
 
 # -- zip ---------------------------------------------------------------------------------------
@@ -64,8 +63,6 @@ class _ZipMember:
             return cast(BinaryIO, self.archive.open(self.info))
         except NotImplementedError:
             raise DataError("it is compressed in a way that cannot be read") from None
-        except _DAMAGED as error:
-            raise _damaged(error) from None
 
 
 @opener("a zip of one", last=True)
@@ -76,7 +73,7 @@ def open_zip(path: Path, options: ImportOptions, watch: Watch) -> Source | None:
     with ExitStack() as stack:
         try:
             archive = stack.enter_context(zipfile.ZipFile(path))
-        except (*_DAMAGED, NotImplementedError) as error:
+        except Exception as error:  # whatever a damaged directory leads the reader to
             raise DataError(f"{shown(str(path))}: {_damaged(error)}") from None
         infos = archive.infolist()
         _check_archive(path, len(infos), sum(info.file_size for info in infos))
@@ -149,7 +146,7 @@ def _is_tar(path: Path) -> bool:
         tarfile.TarInfo.frombuf(begin, "utf-8", "surrogateescape")
     except EOFError:
         return True  # too short to tell; that is what will be said
-    except (*_DAMAGED, OSError):
+    except Exception:
         return False
     return True
 
@@ -166,7 +163,7 @@ def _plain_tar(path: Path, stack: ExitStack, watch: Watch) -> BinaryIO:
     while True:
         try:
             chunk = content.read(_CHUNK)
-        except (*_DAMAGED, OSError) as error:
+        except (EOFError, OSError, lzma.LZMAError, zlib.error) as error:
             raise DataError(f"{shown(str(path))}: {_damaged(error)}") from None
         if not chunk:
             return unpacked
@@ -192,7 +189,7 @@ def _members(path: Path, file: BinaryIO) -> Iterator[tarfile.TarInfo]:
             while (member := archive.next()) is not None:
                 archive.members.clear()  # type: ignore[attr-defined]  # it would keep all of them
                 yield member
-    except (*_DAMAGED, OSError) as error:
+    except Exception as error:  # whatever a damaged header leads the reader to
         raise DataError(f"{shown(str(path))}: {_damaged(error)}") from None
 
 

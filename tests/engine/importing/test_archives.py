@@ -157,3 +157,14 @@ def test_a_file_of_no_known_form_is_one_line(tmp_path: Path) -> None:
     path.write_text("no archive")
     with pytest.raises(ConfigError, match=r"notes.zip: not a form that can be imported; expected"):
         imported(path)
+
+
+def test_a_header_that_makes_the_reader_fail_is_one_line(tmp_path: Path) -> None:
+    record = b"99999999999999999999 path=x\n"  # an extended header, as long as no number can be
+    extended = tarfile.TarInfo("x")
+    extended.type, extended.size = tarfile.XHDTYPE, len(record)
+    block = extended.tobuf(tarfile.USTAR_FORMAT) + record.ljust(512, b"\0")
+    path = tmp_path / "a.tar"
+    path.write_bytes(block + bytes(1024))
+    with pytest.raises(DataError, match=r"a.tar: it is damaged: "):
+        imported(path)
