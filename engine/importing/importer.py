@@ -4,6 +4,7 @@ import math
 import re
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -116,7 +117,7 @@ def import_data_set(
         work.check_room(place)
         with DatasetWriter(place, opened.image_shape, replace=options.replace) as writer:
             work.write(writer)
-            facts = _facts(source, opened, options, len(work.unreadable))
+            facts = _facts(source, opened, options, work.skipped)
             info = writer.finish(
                 title=printable(source.absolute().stem) or options.name,
                 classes=opened.classes,
@@ -128,7 +129,7 @@ def import_data_set(
             info=info,
             place=place,
             counts=read_manifest(place).counts,
-            unreadable=Found(len(work.unreadable), tuple(work.unreadable[:LISTED])),
+            unreadable=Found(work.skipped, tuple(work.unreadable)),
             duplicates=work.duplicates(),
             source=facts,
             seconds=time.monotonic() - began,
@@ -182,7 +183,7 @@ def _check_source(source: Source) -> None:
     if not counts.all():
         raise ConfigError(
             f"{classes[int(counts.argmin())]}: there are no images of this class to train on; "
-            "add some, or leave the class out"
+            "add some, or leave the class out of --classes"
         )
 
 
@@ -195,7 +196,8 @@ class _Work:
         watch: sees the progress, and may cancel.
 
     Attributes:
-        unreadable: what was skipped so far.
+        skipped: how much was skipped so far.
+        unreadable: the first of it.
 
     Raises:
         ConfigError: the samples cannot be split.
@@ -211,6 +213,7 @@ class _Work:
             chosen = split_test(part.labels, options.test, options.seed, source.classes)
             self._pieces = {name: (part, one) for name, one in zip(PARTS, chosen, strict=True)}
         self._digests = {name: Digests(len(indices)) for name, (_, indices) in self._pieces.items()}
+        self.skipped = 0
         self.unreadable: list[Unreadable] = []
 
     def check_room(self, place: Path) -> None:
@@ -257,10 +260,7 @@ class _Work:
                 self._watch.report(f"{name} images", done, len(indices))
             if not (counts.all() if name == "train" else counts.any()):
                 what = self._source.classes[int(counts.argmin())] if name == "train" else name
-                raise DataError(
-                    f"{what}: none of its images can be read: {self.unreadable[-1].where}: "
-                    f"{self.unreadable[-1].reason}"
-                )
+                raise DataError(f"{what}: none of its {name} images can be read")
 
     def _skip(self, unreadable: tuple[Unreadable, ...]) -> None:
         if unreadable and self._options.unreadable == "refuse":
@@ -268,7 +268,8 @@ class _Work:
                 f"{unreadable[0].where}: {unreadable[0].reason}; mend or remove it, or skip what "
                 "cannot be read with --unreadable skip"
             )
-        self.unreadable += unreadable
+        self.skipped += len(unreadable)
+        self.unreadable += unreadable[: LISTED - len(self.unreadable)]
 
     def duplicates(self) -> Found[Duplicate]:
         """The test samples that are among the training samples too."""
@@ -289,8 +290,15 @@ def _kept(part: Part, asked: np.ndarray, block: Block) -> np.ndarray:
     """Indices of the samples of a block that could be read."""
     if not block.unreadable:
         return asked
-    skipped = {one.where for one in block.unreadable}
-    return np.array([i for i in asked.tolist() if part.where(i) not in skipped], np.int64)
+    skipped = Counter(one.where for one in block.unreadable)
+    kept = []
+    for index in asked.tolist():
+        where = part.where(index)
+        if skipped[where] > 0:  # two places may look alike in printable characters
+            skipped[where] -= 1
+        else:
+            kept.append(index)
+    return np.array(kept[: len(block.labels)], np.int64)
 
 
 def _facts(

@@ -49,6 +49,8 @@ def source_of_folders(
         DataError: no image can be read.
         Cancelled: the watch cancelled.
     """
+    if options.label is not None:
+        raise ConfigError(f"--label: {name} has no columns; a class is named as its folder")
     top = _unwrapped(top)
     folders = {part: _merged(some) for part, some in _parts(top, name).items()}
     classes = _classes(folders, options, name)

@@ -32,7 +32,7 @@ def split_test(
         if count < 2:
             raise ConfigError(
                 f"{name}: a class needs two images, one to train on and one to test with; it has "
-                f"{count}. Add images, name test images of their own, or leave the class out"
+                f"{count}. Add images, name others with --test-source, or leave it out of --classes"
             )
         chosen = rng.permutation(count)[: min(max(round(count * fraction), 1), count - 1)]
         for_test[by_class[first + chosen]] = True

@@ -166,6 +166,7 @@ def test_a_source_that_does_not_exist_or_is_none(source: Path) -> None:
         ({"channels": 3, "ink": True}, "--ink: strokes on black are grey"),
         ({"normalise_as": "mnits"}, "unknown data set 'mnits'.* Did you mean 'mnist'"),
         ({"normalise_as": "cifar10"}, "its images have 3 channels, those of pets have 1"),
+        ({"label": "digit"}, "--label: .*photos has no columns"),
         ({"test_source": Path("nowhere")}, "nowhere: no such file or folder"),
     ],
 )
@@ -229,12 +230,21 @@ def test_what_cannot_be_read_is_skipped_if_that_is_wanted(source: Path) -> None:
     assert made.source["skipped"] == 4
 
 
+def test_files_that_look_alike_in_printable_characters_are_told_apart(source: Path) -> None:
+    make_folder(source)
+    for i in range(4):
+        write_image(source / "cat" / f"{i}\x01.png", pixels(50 + i))
+        (source / "cat" / f"{i}.png").write_text("x")
+    made = imported(source, unreadable="skip")
+    assert (made.unreadable.count, sum(map(sum, made.counts.values()))) == (4, 10)
+
+
 def test_a_class_of_which_nothing_can_be_read(source: Path) -> None:
     make_folder(source, ("cat", "dog", "fox"))
     for path in (source / "dog").iterdir():
         path.write_text("x")
     message = refusal(source, DataError, unreadable="skip")
-    assert message.startswith("dog: none of its images can be read: dog/")
+    assert message == "dog: none of its train images can be read"
     for path in source.rglob("*.png"):
         path.write_text("x")
     assert refusal(source, DataError, unreadable="skip").startswith(
