@@ -288,10 +288,11 @@ def _answers(
     read: Sequence[tuple[Question, np.ndarray] | Unanswered],
 ) -> Iterator[Answer | Unanswered]:
     pictures = [one[1] for one in read if not isinstance(one, Unanswered)]
-    logits = np.empty((0, len(info.classes)), np.float32)
+    shares: Iterator[tuple[np.ndarray, int]] = iter(())
     if pictures:
         logits = predictor.logits(normalised(np.stack(pictures), info))
-    shares = zip(Softmax().eval().forward(logits), metrics.predict(logits).tolist(), strict=True)
+        predicted_ones = metrics.predict(logits).tolist()
+        shares = zip(Softmax().eval().forward(logits), predicted_ones, strict=True)
     for one in read:
         if isinstance(one, Unanswered):
             yield one
