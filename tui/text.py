@@ -4,6 +4,8 @@ Names, messages and config values come from anywhere. They are shown as plain te
 markup, and without the characters that move the cursor, change colours or reverse the line.
 """
 
+from collections.abc import Sequence
+
 from rich.cells import cell_len, chop_cells, set_cell_size
 from textual.content import Content
 
@@ -24,6 +26,7 @@ __all__ = [
     "clean",
     "count",
     "cut",
+    "cut_all",
     "duration",
     "exponent",
     "line",
@@ -63,6 +66,14 @@ def cut(text: str, width: int) -> str:
     if cell_len(text) <= width:
         return text
     return set_cell_size(text, width - 1) + "…" if width > 0 else ""
+
+
+def cut_all(texts: Sequence[str], room: int) -> list[str]:
+    """Texts that share so many cells: the longest are cut first, and none below 6."""
+    widths = [cell_len(text) for text in texts]
+    while sum(widths) > room and max(widths, default=0) > 6:
+        widths[widths.index(max(widths))] -= 1
+    return [cut(text, width) for text, width in zip(texts, widths, strict=True)]
 
 
 def wrapped(text: object, width: int) -> list[str]:

@@ -27,6 +27,20 @@ def test_markup_is_shown_as_it_stands() -> None:
     assert text.plain("[bold]x[/bold] [/").plain == "[bold]x[/bold] [/"
 
 
+def test_text_is_cut_by_the_cells_that_it_takes() -> None:
+    assert text.cut("abcdef", 6) == "abcdef"
+    assert text.cut("abcdefg", 6) == "abcde…"
+    assert text.cell_len(text.cut("猫科动物", 6)) == 6
+    assert [text.cut("ab", width) for width in (2, 1, 0)] == ["ab", "…", ""]
+
+
+def test_of_texts_that_share_a_room_the_longest_is_cut_first() -> None:
+    assert text.cut_all(["a" * 30, "b"], 20) == ["a" * 18 + "…", "b"]
+    assert text.cut_all(["a" * 30, "b" * 12], 24) == ["a" * 11 + "…", "b" * 12]
+    assert text.cut_all(["a" * 30, "b" * 12], 3) == ["aaaaa…", "bbbbb…"]
+    assert text.cut_all([], 3) == []
+
+
 def test_long_text_is_cut_with_an_ellipsis() -> None:
     assert text.clean("abcdef", 4) == "abc…"
     assert text.clean("abcd", 4) == "abcd"

@@ -26,6 +26,13 @@ def test_columns_of_the_highest_rank_go_first_and_those_of_none_stay() -> None:
     assert lay_out(COLUMNS, [20, 5, 5, 9], 3) == [6, -1, -1, 9]
 
 
+def test_flexible_columns_share_what_is_missing() -> None:
+    two = (Column("true", flexible=True, least=4), Column("predicted", flexible=True, least=4))
+    assert lay_out(two, [40, 40], 42) == [20, 20]
+    assert lay_out(two, [8, 40], 42) == [8, 32], "the short one is not cut"
+    assert lay_out(two, [8, 40], 3) == [4, 4]
+
+
 class TableApp(App[None]):
     def __init__(self) -> None:
         super().__init__()

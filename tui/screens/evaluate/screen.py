@@ -87,7 +87,8 @@ class EvaluateScreen(NetworkScreen):
         self.query_one("#subject", Line).show(left)
         job = self._job
         progress = (job.label, job.done, job.total) if job else None
-        seen = (progress, id(self.found), self.error, selection, self._stop, self.size)
+        room = self.query_one("#matrix-pane").size
+        seen = (progress, id(self.found), self.error, selection, self._stop, self.size, room)
         if seen == self._seen:
             return
         self._seen = seen
@@ -97,6 +98,7 @@ class EvaluateScreen(NetworkScreen):
             self._say_how_to_start(selection)
             return
         self._show_verdict()
+        self._name_cell()
 
     def _say_how_to_start(self, selection: Selection | None) -> None:
         nothing = self.query_one("#nothing", Static)
@@ -175,29 +177,41 @@ class EvaluateScreen(NetworkScreen):
         mistakes = worst_mistakes(found.confusion)
         if mistakes:
             self.query_one(Heatmap).go(*mistakes[0])
-        self.call_after_refresh(self._show_cell)  # its room is known then
+        self._show_cell()
 
     def _show_cell(self) -> None:
+        """Show the cell of the cursor: its row in the tables, its images, its name."""
+        found = self.found
+        if found is None:
+            return
+        row, column = self.query_one(Heatmap).cursor
+        self.query_one(MistakeTable).move_to(f"{row} {column}")
+        self.query_one(ClassTable).move_to(str(row))
+        self.query_one(CellPane).show(found, row, column, self._words(found, 32))
+        self._name_cell()
+        self.refresh_bindings()
+
+    def _name_cell(self) -> None:
+        """Say which cell it is, and what is in it, in the room that there is."""
         found, heatmap = self.found, self.query_one(Heatmap)
         if found is None:
             return
         row, column = heatmap.cursor
         pane = self.query_one("#matrix-pane")
         count, total = int(found.confusion[row, column]), int(found.confusion[row].sum())
-        share = f" ({count / total:.1%})" if total else ""
-        figures = f": {count}/{total}{share}"
-        link = " right" if row == column else " predicted as "
-        room = (pane.size.width - len(f"  {link}{figures}  ")) // (1 if row == column else 2)
-
-        def words(width: int) -> str:
-            true, predicted = (text.cut(text.line(found.classes[i]), width) for i in (row, column))
-            return f"{true}{link}{predicted if row != column else ''}"
-
+        figures = f": {count}/{total}" + (f" ({count / total:.1%})" if total else "")
         unit = "percent of the row" if heatmap.in_percent else "counts"
         pane.border_title = Content(f"confusion matrix, {unit}")
-        pane.border_subtitle = Content(words(max(room, 6)) + figures)
-        self.query_one(CellPane).show(found, row, column, words(16))
-        self.refresh_bindings()
+        room = pane.size.width - len(f"   predicted as {figures} ")
+        pane.border_subtitle = Content(self._words(found, room) + figures)
+
+    def _words(self, found: Measurement, room: int) -> str:
+        """What is in the cell of the cursor, with names that share so many cells."""
+        row, column = self.query_one(Heatmap).cursor
+        if row == column:
+            return f"{text.cut(text.line(found.classes[row]), room)} right"
+        names = [text.line(found.classes[i]) for i in (row, column)]
+        return " predicted as ".join(text.cut_all(names, room))
 
     # -- actions --------------------------------------------------------------------------------
 
@@ -314,9 +328,6 @@ class EvaluateScreen(NetworkScreen):
         self.call_after_refresh(target.focus)
 
     def on_heatmap_moved(self, event: Heatmap.Moved) -> None:
-        row, column = event.heatmap.cursor
-        self.query_one(MistakeTable).move_to(f"{row} {column}")
-        self.query_one(ClassTable).move_to(str(row))
         self._show_cell()
 
     def on_tiles_chosen(self, event: CellImages.Chosen) -> None:

@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from textual.app import App
 from textual.pilot import Pilot
 
 from engine import data
 from tests.support.app_pilot import Until, on_screen, tap
 from tests.support.run_makers import make_run
 from tests.tui.screens.evaluate.test_screen import opened
+from tui import text
 from tui.app import CnnApp
 from tui.screens.evaluate.draw.brush import Drawing
 from tui.screens.evaluate.draw.canvas import DrawingCanvas
@@ -114,6 +116,29 @@ async def test_drawn_from_the_keyboard(make_app: MakeApp, home: Path, until: Unt
         await until(pilot, lambda: "%" not in guesses(screen))
         await tap(pilot, "escape")
         await on_screen(pilot, EvaluateScreen)
+
+
+async def test_of_many_classes_the_ten_most_probable_are_shown_first() -> None:
+    names = tuple(f"猫 number {i} of many classes" for i in range(100))
+    shares = np.full(100, 0.002)
+    shares[[41, 7]] = 0.6, 0.204
+    app = App[None]()
+    async with app.run_test(size=(50, 24)) as pilot:
+        predictions = Predictions()
+        await app.mount(predictions)
+        await pilot.pause()
+        predictions.show(names, shares)
+        lines = str(predictions.render()).splitlines()
+        assert len({text.cell_len(line) for line in lines}) == 1
+        assert text.cell_len(lines[0]) <= 50
+        assert [line.split()[2] for line in lines[:4]] == ["41", "7", "0", "1"]
+        assert [lines[i].split()[-1] for i in (0, 1, 9)] == ["60%", "20%", "0%"]
+        assert lines[10].split()[:2] == ["90", "others"]
+        assert lines[10].endswith(" 18%")
+        assert len(lines) == 11
+        predictions.show(("cat", "dog"), np.array([0.25, 0.75]))
+        lines = str(predictions.render()).splitlines()
+        assert [line.split()[0] for line in lines] == ["cat", "dog"]
 
 
 @pytest.mark.parametrize("size", [(80, 24), (200, 60)])

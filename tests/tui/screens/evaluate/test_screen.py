@@ -313,3 +313,86 @@ async def test_ten_classes_are_legible(
         assert "▸9" in "".join(heatmap.render_line(y).text for y in range(height))
         label, width = heatmap._layout()
         assert label + 10 * width <= heatmap.size.width
+
+
+MANY = tuple(f"class number {i}" for i in range(100))
+
+
+def shown(heatmap: Heatmap) -> list[str]:
+    return [heatmap.render_line(y).text for y in range(heatmap.size.height)]
+
+
+@pytest.mark.parametrize("size", [(60, 16), (80, 24), (200, 60)])
+async def test_of_many_classes_the_part_around_the_cursor_is_shown(
+    make_app: MakeApp, home: Path, until: Until, monkeypatch: pytest.MonkeyPatch,
+    size: tuple[int, int],
+) -> None:  # fmt: skip
+    monkeypatch.setattr(module, "measure", lambda *args, **more: measurement(MANY))
+    make_run(home / "runs")
+    app = make_app()
+    async with app.run_test(size=size) as pilot:
+        screen = await evaluated(app, pilot, until)
+        await pilot.pause()
+        heatmap = screen.query_one(Heatmap)
+        rows, columns = heatmap._seen
+        lines = shown(heatmap)
+        assert lines[0].strip() == f"true ↓ 1–{rows}  predicted → 1–{columns}  of 100"
+        assert lines[2].lstrip("▸ ").startswith("class num")
+        assert " 20 " in lines[2]
+        await pilot.press("end", "pagedown", "pagedown")
+        assert heatmap.cursor == (2 * rows, 99)
+        lines = shown(heatmap)
+        assert f"predicted → {101 - columns}–100" in lines[0]
+        assert "▾" in lines[1]
+        assert any("▸" in line for line in lines)
+        await pilot.press("left")
+        assert f"predicted → {101 - columns}–100" in shown(heatmap)[0], "it is in sight"
+        heatmap.go(80, 20)
+        assert heatmap._first == (80 - rows // 2, 20 - columns // 2), "a jump is centred"
+        label, width = heatmap._layout()
+        await pilot.click(Heatmap, offset=(label + 2 * width + 1, heatmap._head + 1))
+        assert heatmap.cursor == (81 - rows // 2, 22 - columns // 2)
+
+
+async def test_of_many_classes_the_worst_come_first_in_their_table(
+    make_app: MakeApp, home: Path, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "measure", lambda *args, **more: measurement(MANY))
+    make_run(home / "runs")
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await evaluated(app, pilot, until)
+        table = screen.query_one(ClassTable)
+        assert [row[0][0] for row in table.rows[:4]] == [MANY[i] for i in (1, 0, 2, 3)]
+        await until(pilot, lambda: table.cell == (0, 0))  # the class of the matrix
+        heatmap = screen.query_one(Heatmap)
+        table.focus()
+        await pilot.press("home")
+        assert heatmap.cursor == (1, 1)
+
+
+async def test_long_names_leave_room_for_the_figures(
+    make_app: MakeApp, home: Path, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("猫科动物和其他东西的照片", "a very long name of a class that goes on", "owl")
+    monkeypatch.setattr(module, "measure", lambda *args, **more: measurement(names))
+    make_run(home / "runs")
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await evaluated(app, pilot, until)
+        pane = screen.query_one("#matrix-pane")
+
+        def words() -> Content:
+            return Content.from_markup(str(pane.border_subtitle))
+
+        await until(pilot, lambda: 30 < words().cell_length <= pane.size.width)
+        assert words().plain.startswith("猫科")
+        assert words().plain.endswith(": 10/30 (33.3%)")
+
+
+async def test_the_macro_f1_stands_beside_the_accuracy(measured_app: CnnApp, until: Until) -> None:
+    async with measured_app.run_test() as pilot:
+        screen = await evaluated(measured_app, pilot, until)
+        assert screen.found is not None
+        assert f"macro F1 {screen.found.macro_f1:.4f}" in verdict(screen)
+        assert "top-5" not in verdict(screen), "of three classes it is 1"
