@@ -15,7 +15,7 @@ from engine.errors import CheckpointError
 from engine.metrics import confusion_matrix, per_class
 from engine.services.evaluate import Measurement, worst_mistakes
 from engine.train.results import Evaluation
-from tests.support.app_pilot import Until, on_screen, tap
+from tests.support.app_pilot import Until, let_messages_through, on_screen, tap
 from tests.support.run_makers import make_run
 from tui.app import CnnApp
 from tui.screens.evaluate import screen as module
@@ -332,26 +332,27 @@ async def test_of_many_classes_the_part_around_the_cursor_is_shown(
     app = make_app()
     async with app.run_test(size=size) as pilot:
         screen = await evaluated(app, pilot, until)
-        await pilot.pause()
         heatmap = screen.query_one(Heatmap)
+        await until(pilot, lambda: heatmap.size.height > 5)
+        await let_messages_through(app)
         rows, columns = heatmap._seen
         lines = shown(heatmap)
         assert lines[0].strip() == f"true ↓ 1–{rows}  predicted → 1–{columns}  of 100"
         assert lines[2].lstrip("▸ ").startswith("class num")
         assert " 20 " in lines[2]
-        await pilot.press("end", "pagedown", "pagedown")
+        await tap(pilot, "end", "pagedown", "pagedown")
         assert heatmap.cursor == (2 * rows, 99)
         lines = shown(heatmap)
         assert f"predicted → {101 - columns}–100" in lines[0]
         assert "▾" in lines[1]
         assert any("▸" in line for line in lines)
-        await pilot.press("left")
+        await tap(pilot, "left")
         assert f"predicted → {101 - columns}–100" in shown(heatmap)[0], "it is in sight"
         heatmap.go(80, 20)
         assert heatmap._first == (80 - rows // 2, 20 - columns // 2), "a jump is centred"
         label, width = heatmap._layout()
         await pilot.click(Heatmap, offset=(label + 2 * width + 1, heatmap._head + 1))
-        assert heatmap.cursor == (81 - rows // 2, 22 - columns // 2)
+        await until(pilot, lambda: heatmap.cursor == (81 - rows // 2, 22 - columns // 2))
 
 
 async def test_of_many_classes_the_worst_come_first_in_their_table(
