@@ -7,6 +7,7 @@ than the memory.
 import hashlib
 import json
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -188,7 +189,7 @@ def imported(root: Path | None = None) -> "dict[str, ImportedDataset]":
 def find_imported(name: str, root: Path | None = None) -> "ImportedDataset | None":
     """An imported data set by its name; None if there is none, or it cannot be read."""
     folder = processed_folder(root) / name
-    if not os.path.isfile(folder / MANIFEST):
+    if not re.fullmatch(NAME_PATTERN, name) or not os.path.isfile(folder / MANIFEST):
         return None
     try:
         return ImportedDataset.of(read_manifest(folder).description)

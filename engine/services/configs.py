@@ -12,10 +12,12 @@ from pathlib import Path
 
 from engine.config import Config, list_configs, load, loads, read_stream
 from engine.config.yaml_reader import MAX_BYTES
+from engine.data.imported import ImportedDataset, find_imported
 from engine.errors import ConfigError
 from engine.layers import Summary
 from engine.models import build
 from engine.paths import kind_at, parse
+from engine.services.starter import starter_config
 from engine.suggest import suggestion
 
 DEFAULT = "quickstart"
@@ -63,15 +65,31 @@ def _beside(path: Path) -> list[Path]:
 def open_config(argument: str | None, overrides: Sequence[str] = ()) -> Config:
     """Read a config, given as a file, a name, a pipe, or ``-`` for standard input.
 
+    The name of an imported data set stands for a first config for it, where no config has it.
+
     Raises:
         ConfigError: there is none, or something is wrong with it.
     """
     if argument == STDIN:
         return loads(_read_pipe(STDIN), "<stdin>", overrides)
-    path = resolve(argument)
+    try:
+        path = resolve(argument)
+    except ConfigError:
+        info = find_imported(argument) if argument else None
+        if info is None:
+            raise
+        return _first_config(info, overrides)
+    if argument and kind_at(path) == "folder":  # of the images that were imported, say
+        info = find_imported(argument)
+        if info is not None:
+            return _first_config(info, overrides)
     if kind_at(path) == "other":
         return loads(_read_pipe(path), "<pipe>", overrides)
     return load(path, overrides)
+
+
+def _first_config(info: ImportedDataset, overrides: Sequence[str]) -> Config:
+    return loads(starter_config(info), f"{info.name}.yaml", overrides)
 
 
 def network_summary(config: Config) -> Summary:

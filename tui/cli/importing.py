@@ -125,10 +125,11 @@ def _tell_duplicates(made: Imported, out: Output) -> None:
 
 def _next_step(made: Imported, root: Path | None) -> str:
     name = made.info.name
-    command = f"cnn-tui config new --dataset {name}"
+    write = f"cnn-tui config new --dataset {name}"
     if root is not None and root != default_root():
-        command += f" --root {quote(str(root))}"
-    return f"next: '{command} > {name}.yaml' writes a config, 'cnn-tui train {name}.yaml' trains it"
+        write += f" --root {quote(str(root))} > {name}.yaml"
+        return f"next: '{write}' writes a config, 'cnn-tui train {name}.yaml' trains it"
+    return f"next: 'cnn-tui train {name}' trains a first network; '{write}' prints its config"
 
 
 def remove_imported(name: str, root: Path | None, out: Output, *, yes: bool) -> int:

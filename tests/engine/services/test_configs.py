@@ -13,6 +13,7 @@ from engine.errors import ConfigError
 from engine.resources import shipped
 from engine.services import configs
 from tests.support.command_runs import TEXT
+from tests.support.imported_sets import make_set
 
 
 def test_resolve_finds_shipped_configs_from_anywhere(
@@ -119,3 +120,22 @@ def test_a_pipe_that_nobody_writes_to_is_given_up(
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(ConfigProblems, match="the file is empty"):
         configs.open_config(str(tmp_path / "pipe"))
+
+
+def test_the_name_of_an_imported_set_is_a_first_config_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CNN_TUI_DATA", raising=False)
+    monkeypatch.chdir(tmp_path)
+    make_set(Path("data", "raw"))
+    first = configs.open_config("pets", ["train.epochs=3"])
+    assert (first.name, first.dataset, first.train.epochs) == ("pets", "pets", 3)
+    Path("pets").mkdir()  # the images that it was imported from
+    assert configs.open_config("pets").dataset == "pets"
+    Path("configs").mkdir()
+    Path("configs", "pets.yaml").write_text("dataset: mnist_mini\nmodel: mlp\n")
+    Path("pets").rmdir()
+    assert configs.open_config("pets").dataset == "mnist_mini"  # the user's own comes first
+    for name in ("../processed/pets", str(tmp_path / "data" / "processed" / "pets"), "birds"):
+        with pytest.raises(ConfigError):
+            configs.open_config(name)

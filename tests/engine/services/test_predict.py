@@ -13,6 +13,7 @@ from engine import data
 from engine.checkpoints import checkpoint
 from engine.data import DATASETS
 from engine.errors import Cancelled, CheckpointError, ConfigError
+from engine.images.ink import as_ink
 from engine.importing.folders import DiskFile
 from engine.models.inference import Predictor
 from engine.services import predict
@@ -72,7 +73,7 @@ def test_most_photographs_of_digits_are_told(network: TrainedNetwork) -> None:
     photographs = [photograph(digit, rng, side=80) for digit in digits]
 
     def right(images: list[np.ndarray]) -> int:
-        seen = np.stack([predict.as_ink(image, (28, 28))[None] for image in images])
+        seen = np.stack([as_ink(image, (28, 28))[None] for image in images])
         with predict.Workers(1) as workers:
             logits = Predictor(network.model, workers).logits(
                 predict.normalised(seen, network.info)

@@ -23,30 +23,30 @@ def terminal(tmp_path: Path) -> Terminal:
     return Terminal(tmp_path)
 
 
-@pytest.mark.parametrize("options", [[], ["--size", "6x5", "--root", "my data"]])
-def test_what_is_advised_leads_from_a_folder_to_a_trained_network(
-    terminal: Terminal, options: list[str]
-) -> None:
-    done = terminal.run_here("data", "import", "photos", "--name", "pets", *options)
-    assert done.code == 0
-    (advice,) = done.errors
-    new, train = (
-        shlex.split(command)[1:] for command in re.findall(r"'(cnn-tui .*?yaml)'", advice)
-    )
-    *new, redirected, file = new
-    assert redirected == ">"
-    done = terminal.run_here(*new)
-    (terminal.folder / file).write_text(done.out)
+def advised(advice: str) -> list[list[str]]:
+    """The arguments of each command in a line of advice."""
+    return [shlex.split(command)[1:] for command in re.findall(r"'(cnn-tui [^']*)'", advice)]
+
+
+def test_two_commands_lead_from_a_folder_to_a_trained_network(terminal: Terminal) -> None:
+    done = terminal.run_here("data", "import", "photos", "--name", "pets")
+    assert done.out.startswith("pets: folder of images, images 1×28×28, in data/processed/pets, ")
+    assert "cat        8     2" in done.out
+    train, new = advised(done.errors[-1])
+    assert terminal.run_here(*new).out.startswith("# A first network for pets")
     done = terminal.run_here(*train, *SMALL[:2])
     assert done.code == 0, done.err
     assert json.loads((terminal.only_run / "run.json").read_text())["dataset"] == "pets"
 
 
-def test_two_commands_are_enough(terminal: Terminal) -> None:
-    done = terminal.run_here("data", "import", "photos", "--name", "pets")
-    assert done.out.startswith("pets: folder of images, images 1×28×28, in data/processed/pets, ")
-    assert "cat        8     2" in done.out
-    done = terminal.run_here("train", "quickstart", "--set", "dataset=pets", *SMALL[:2])
+def test_a_set_in_another_folder_is_trained_by_a_config_that_names_it(terminal: Terminal) -> None:
+    options = ("--size", "6x5", "--root", "my_data")
+    done = terminal.run_here("data", "import", "photos", "--name", "pets", *options)
+    (*new, redirected, file), train = advised(done.errors[-1])
+    assert redirected == ">"
+    done = terminal.run_here(*new)
+    (terminal.folder / file).write_text(done.out)
+    done = terminal.run_here(*train, *SMALL[:2])
     assert done.code == 0, done.err
 
 
