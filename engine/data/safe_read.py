@@ -13,6 +13,7 @@ from typing import IO
 import numpy as np
 
 from engine.errors import DataError
+from engine.sanitize import printable
 
 _CHUNK = 1 << 16
 
@@ -99,7 +100,9 @@ def _naming(path: Path) -> Iterator[None]:
     except tarfile.TarError as exc:
         raise DataError(f"{path}: it is not a tar archive ({exc})") from exc
     except zipfile.BadZipFile as exc:
-        raise DataError(f"{path}: it is not an intact zip archive ({exc})") from exc
+        raise DataError(
+            f"{path}: it is not an intact zip archive ({printable(str(exc), 100)})"
+        ) from exc
     except (EOFError, ValueError, zlib.error) as exc:
         raise DataError(f"{path}: {exc}") from exc
     except (RuntimeError, NotImplementedError) as exc:  # a zip archive with a password, or rare

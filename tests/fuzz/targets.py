@@ -29,6 +29,7 @@ from engine.storage import atomic
 from engine.train import factory
 from engine.train.session import TrainingSession
 from engine.train.weights import list_weights, load_model
+from tests.fuzz.forms import forms
 from tests.fuzz.fuzzing import Target
 from tests.fuzz.mutations import mutate, mutate_json
 from tui.cli.commands.runs import compare, list_all, show
@@ -269,4 +270,5 @@ def mutate_json_of(meta: dict[str, Any], rng: random.Random) -> dict[str, Any]:
 def make(folder: Path) -> list[Target]:
     """All of them, with files in an empty folder."""
     run = Run(folder)
-    return [config(folder), idx(folder), cifar(folder), weights(run), folders(run), states(run)]
+    files = [config(folder), idx(folder), cifar(folder), forms(folder)]
+    return [*files, weights(run), folders(run), states(run)]
