@@ -1,4 +1,4 @@
-"""Dialogs: a question, a path to write to, and a list to choose from."""
+"""Dialogs: a question, the path of a file, and a list to choose from."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -61,24 +61,32 @@ class Confirm(ModalScreen[bool]):
 
 
 class AskPath(ModalScreen[Path | None]):
-    """The path of a file to write. Enter takes it, esc or nothing gives None.
+    """The path of a file. Enter takes it, esc or nothing gives None.
 
-    What cannot be written stays in the line, with the reason below it.
+    What cannot be used stays in the line, with the reason below it.
 
     Args:
         title: what it is for.
         detail: more about it.
-        value: a suggestion.
+        value: a suggestion, or what was typed before.
+        problem: why that cannot be used.
         check: makes a path of what was typed, or raises an ``EngineError`` that says why not.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "cancel")]
 
     def __init__(
-        self, title: str, detail: str = "", *, value: str = "", check: Callable[[str], Path]
+        self,
+        title: str,
+        detail: str = "",
+        *,
+        value: str = "",
+        problem: str = "",
+        check: Callable[[str], Path],
     ) -> None:
         super().__init__()
         self._title, self._detail, self._value, self._check = title, detail, value, check
+        self._problem = problem
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
@@ -92,7 +100,7 @@ class AskPath(ModalScreen[Path | None]):
                 yield Button("esc  cancel", id="cancel", compact=True)
 
     def on_mount(self) -> None:
-        self._say("")
+        self._say(self._problem)
 
     @on(Input.Submitted)
     def _submitted(self) -> None:
@@ -105,8 +113,10 @@ class AskPath(ModalScreen[Path | None]):
         self.dismiss(path)
 
     @on(Input.Changed)
-    def _changed(self) -> None:
-        self._say("")
+    def _changed(self, event: Input.Changed) -> None:
+        if event.value != self._value:
+            self._value = event.value
+            self._say("")
 
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:

@@ -31,6 +31,8 @@ register(
         Key("space", "pen", "pen", "Put the pen down or lift it; arrows move it", "Canvas",
             footer=True),
         Key("x", "clear", "clear", "Clear the canvas", "Canvas", footer=True),
+        Key("o", "open", "open", "Open an image file, a photograph for example", "Canvas",
+            footer=True),
         Key("n", "sample(1)", "sample", "Load an image of the test set", "Canvas",
             footer=True),
         Key("N", "sample(-1)", "prev. sample", "Load the previous image", "Canvas"),

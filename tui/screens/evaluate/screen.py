@@ -223,11 +223,8 @@ class EvaluateScreen(NetworkScreen):
                 return "an evaluation is running; x stops it"
             if self.selection is None:
                 return "there is no trained network yet; 2 trains one"
-        if action == "draw":
-            if self.selection is None:
-                return "there is no trained network yet; 2 trains one"
-            if self.selection.config.dataset_info.image_shape[0] != 1:
-                return "it expects colour images; drawings are in grey"
+        if action == "draw" and self.selection is None:
+            return "there is no trained network yet; 2 trains one"
         if action in ("next_mistake", "percent", "zoom", "inspect") and self.found is None:
             return "press e to evaluate first"
         if action == "inspect" and self.query_one(CellPane).index is None:

@@ -7,18 +7,23 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 from textual.app import App
 from textual.pilot import Pilot
+from textual.widgets import Input, Static
 
 from engine import data
-from tests.support.app_pilot import Until, on_screen, tap
+from engine.images.ink import as_ink
+from tests.support.app_pilot import Until, on_screen, seen, tap
+from tests.support.photographs import photograph
 from tests.support.run_makers import make_run
 from tests.tui.screens.evaluate.test_screen import opened
 from tui import text
 from tui.app import CnnApp
+from tui.screens.dialogs import AskPath
 from tui.screens.evaluate.draw.brush import Drawing
 from tui.screens.evaluate.draw.canvas import DrawingCanvas
-from tui.screens.evaluate.draw.screen import DrawScreen, Predictions
+from tui.screens.evaluate.draw.screen import DrawScreen, NetworkInput, Predictions
 from tui.screens.evaluate.screen import EvaluateScreen
 from tui.state.selection import of_run
 
@@ -202,3 +207,98 @@ async def test_weights_that_are_gone_are_said(make_app: MakeApp, home: Path, unt
         selection.weights.unlink()
         await tap(pilot, "d")
         await until(pilot, lambda: app.screen is screen and app._notifications)
+
+
+# -- image files -----------------------------------------------------------------------------------
+
+COLOUR = """\
+dataset: cifar10
+layers: [Flatten, {Dense: {out_features: 10}}]
+train: {epochs: 1, batch_size: 10, lr: 0.1}
+"""
+
+
+async def asked_for(pilot: Pilot, path: Path) -> AskPath:
+    """The dialog, once a path was entered in it."""
+    await tap(pilot, "o")
+    dialog = await on_screen(pilot, AskPath)
+    dialog.query_one(Input).value = str(path)
+    await tap(pilot, "enter")
+    return dialog
+
+
+def problem(dialog: AskPath) -> str:
+    return str(dialog.query_one(".problem", Static).render())
+
+
+async def test_a_photograph_is_put_where_the_drawing_is(
+    make_app: MakeApp, home: Path, until: Until
+) -> None:
+    run = make_run(home / "runs")
+    picture = photograph(data.load("mnist_mini").test.images[0, 0], np.random.default_rng(0))
+    Image.fromarray(picture).save(home / "photo.png")
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await drawing_on(app, pilot, until, run)
+        await asked_for(pilot, home / "photo.png")
+        pad = screen.query_one(DrawingCanvas)
+        await until(pilot, lambda: app.screen is screen and not pad.drawing.is_empty)
+        expected = as_ink(picture, (28, 28)) / np.float32(255)
+        np.testing.assert_array_equal(pad.drawing.ink, expected)
+        await until(pilot, lambda: guesses(screen).count("%") == 10)
+        assert "photo.png" in seen(app)
+        before = guesses(screen)
+        await tap(pilot, "space", *["down"] * 9, "space")
+        await until(pilot, lambda: guesses(screen) != before)
+        assert (pad.drawing.ink >= expected).all(), "it can be drawn on"
+        await tap(pilot, "x")
+        await until(pilot, lambda: "photo.png" not in seen(app) and "space" in guesses(screen))
+
+
+async def test_what_cannot_be_opened_is_said_in_the_dialog(
+    make_app: MakeApp, home: Path, until: Until
+) -> None:
+    run = make_run(home / "runs")
+    (home / "text.png").write_text("no image")
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await drawing_on(app, pilot, until, run)
+        await tap(pilot, "space", "space")
+        drawn = screen.query_one(DrawingCanvas).drawing.ink.copy()
+        dialog = await asked_for(pilot, home / "gone.png")
+        assert problem(dialog).endswith("gone.png: no such file")
+        await tap(pilot, "escape")
+        await on_screen(pilot, DrawScreen)
+        first = await asked_for(pilot, home / "text.png")
+        await until(pilot, lambda: isinstance(app.screen, AskPath) and app.screen is not first)
+        dialog = await on_screen(pilot, AskPath)
+        await until(
+            pilot, lambda: problem(dialog).startswith("text.png: not an image of a known format")
+        )
+        assert dialog.query_one(Input).value == str(home / "text.png")
+        await tap(pilot, "escape")
+        await on_screen(pilot, DrawScreen)
+        np.testing.assert_array_equal(screen.query_one(DrawingCanvas).drawing.ink, drawn)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 16)])
+async def test_colour_images_are_opened(
+    make_app: MakeApp, home: Path, until: Until, size: tuple[int, int]
+) -> None:
+    run = make_run(home / "runs", config=COLOUR)
+    pixels = np.zeros((40, 40, 3), np.uint8)
+    pixels[:20, :, 0] = 255
+    Image.fromarray(pixels).save(home / "red.png")
+    app = make_app()
+    async with app.run_test(size=size) as pilot:
+        screen = await drawing_on(app, pilot, until, run)
+        assert "colour images" in str(screen.refuse("pen"))
+        assert "opens an image file" in guesses(screen)
+        await asked_for(pilot, home / "red.png")
+        await until(pilot, lambda: guesses(screen).count("%") == 10)
+        shown = screen.query_one(NetworkInput).pictures
+        assert shown.shape == (1, 32, 32, 3)
+        assert shown[0, :10, :, 0].min() > 0.9
+        assert not shown[..., 1:].any()
+        await tap(pilot, "x")
+        await until(pilot, lambda: "%" not in guesses(screen))

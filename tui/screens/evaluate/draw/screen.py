@@ -1,6 +1,7 @@
-"""Draw a picture, and see at once what a network predicts."""
+"""Draw a picture or open one, and see at once what a network predicts."""
 
 import time
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -10,11 +11,16 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Static
 
+from engine import paths
 from engine.arrays import Array
+from engine.errors import ConfigError
+from engine.importing.folders import DiskFile
 from engine.layers import Sequential, Softmax
+from engine.services.predict import read_picture
 from engine.train.weights import load_model
 from tui import keymap, text
 from tui.screens.base import BaseScreen
+from tui.screens.dialogs import AskPath
 from tui.screens.evaluate.draw.canvas import DrawingCanvas
 from tui.state.selection import Selection
 from tui.widgets.empty import hints
@@ -25,6 +31,9 @@ from tui.widgets.tiles import Tiles
 _SLOW = 0.03
 """A network that takes more seconds for an image is asked only now and then while one draws."""
 
+
+_LARGEST = 32
+"""Pixels of the longer side of an image that can be drawn: more do not fit into 80 by 24."""
 
 _MOST = 10
 """Classes up to which all are shown, each in its place."""
@@ -75,18 +84,21 @@ class NetworkInput(Tiles, can_focus=False):
 class DrawScreen(BaseScreen):
     """The canvas at the left, the predictions at the right.
 
+    Images in colour, and large ones, cannot be drawn: they are opened only.
+
     Args:
         selection: the network, with weights.
-        samples: images of its test set, uint8 (N, 1, H, W), to begin from; None without any.
+        samples: images of its test set, uint8 (N, C, H, W), to begin from; None without any.
     """
 
     WHERE = "draw"
     BINDINGS = keymap.bindings(WHERE)
     CSS_PATH = "screen.tcss"
     HELP_TEXT: ClassVar[str] = (
-        "Draw something and see what the network predicts, while you draw. A digit is first "
-        "centred and scaled like those of MNIST, as the network knows no others. Try something "
-        "that is not a digit: the network has an answer for everything."
+        "Draw something and see what the network predicts, while you draw; or open an image file, "
+        "such as the photograph of a digit. A digit is first centred and scaled like those of "
+        "MNIST, as the network knows no others. Try something that is not a digit: the network has "
+        "an answer for everything."
     )
 
     def __init__(self, selection: Selection, samples: Array | None) -> None:
@@ -95,21 +107,32 @@ class DrawScreen(BaseScreen):
         self._info = selection.config.dataset_info
         self._model: Sequential | None = None
         self._sample = -1
+        self._picture: Array | None = None
         self._stale = True
         self._took = 0.0
         self._pen_shown = False
+
+    @property
+    def _can_draw(self) -> bool:
+        channels, height, width = self._info.image_shape
+        return channels == 1 and max(height, width) <= _LARGEST
 
     def compose_body(self) -> ComposeResult:
         yield Line(id="subject")
         with Horizontal(id="body"):
             with Vertical(id="paper", classes="pane"):
-                yield DrawingCanvas(*self._info.image_shape[1:], id="pad")
+                if self._can_draw:
+                    yield DrawingCanvas(*self._info.image_shape[1:], id="pad")
+                else:
+                    yield NetworkInput(id="pad")
             with Vertical(id="answers", classes="pane"):
                 yield Predictions(id="guesses", markup=False)
-                yield NetworkInput(id="seen")
+                if self._can_draw:
+                    yield NetworkInput(id="seen")
 
     def on_mount(self) -> None:
-        self.query_one("#paper").border_title = Content("draw here")
+        self.set_class(not self._can_draw, "-opens")
+        self._show_title("draw here" if self._can_draw else "image")
         self.query_one("#answers").border_title = Content("predicted as")
         config, weights = self._selection.config, self._selection.weights
         assert weights is not None
@@ -119,7 +142,11 @@ class DrawScreen(BaseScreen):
             on_error=self._failed,
             name="draw",
         )
-        self.query_one(DrawingCanvas).focus()
+        if self._can_draw:
+            self.query_one(DrawingCanvas).focus()
+
+    def _show_title(self, words: str) -> None:
+        self.query_one("#paper").border_title = Content(words)
 
     def _loaded(self, model: Sequential) -> None:
         self._model = model
@@ -140,39 +167,57 @@ class DrawScreen(BaseScreen):
                 TextPart(self._selection.what, "$muted"),
             )
         )
-        pad = self.query_one(DrawingCanvas)
-        if pad.pen_down != self._pen_shown:
-            self._pen_shown = pad.pen_down
-            words = "the pen is down" if pad.pen_down else ""
-            self.query_one("#paper").border_subtitle = Content(words)
+        if self._can_draw:
+            pad = self.query_one(DrawingCanvas)
+            if pad.pen_down != self._pen_shown:
+                self._pen_shown = pad.pen_down
+                words = "the pen is down" if pad.pen_down else ""
+                self.query_one("#paper").border_subtitle = Content(words)
         if self._stale and self._model is not None:
-            self._predict(self._model, pad)
+            self._predict(self._model)
 
-    def _predict(self, model: Sequential, pad: DrawingCanvas) -> None:
+    def _input(self) -> Array | None:
+        """What the network is to see, (C, H, W) from 0 to 1; None if there is nothing."""
+        if not self._can_draw:
+            return self._picture
+        drawing = self.query_one(DrawingCanvas).drawing
+        if drawing.is_empty and self._picture is None:
+            return None
+        drawn = self._picture is None and self._info.preparation.ink
+        return (drawing.as_digit() if drawn else drawing.ink)[None]
+
+    def _predict(self, model: Sequential) -> None:
         self._stale = False
         predictions = self.query_one(Predictions)
-        if pad.drawing.is_empty:
-            self.query_one(NetworkInput).show(np.zeros((0, 1, 1)), [], None)
-            predictions.update(
-                hints(
-                    "",
-                    ["Draw a digit with the mouse,", "or with the arrows:"],
-                    [("space", "puts the pen down"), ("n", "loads an image of the test set")],
-                )
-            )
+        picture = self._input()
+        self._show_input(picture)
+        if picture is None:
+            predictions.update(self._how_to_begin())
             return
         began = time.monotonic()
-        digits = self._selection.config.dataset in ("mnist", "mnist_mini")
-        ink = pad.drawing.as_digit() if digits and self._sample < 0 else pad.drawing.ink
-        self.query_one(NetworkInput).show(ink[None], ["network input"], None)
-        (mean,), (std,) = self._info.mean, self._info.std
-        logits = model.forward(((ink - mean) / std).astype(np.float32)[None, None])
+        mean, std = (np.reshape(values, (-1, 1, 1)) for values in (self._info.mean, self._info.std))
+        logits = model.forward(((picture - mean) / std).astype(np.float32)[None])
         self._took = time.monotonic() - began
         names = tuple(text.line(name) for name in self._info.classes)
         if not np.isfinite(logits).all():
             predictions.update(hints("", ["the prediction is not a number (NaN)"], []))
             return
         predictions.show(names, Softmax().eval().forward(logits)[0])
+
+    def _show_input(self, picture: Array | None) -> None:
+        tiles = self.query_one(NetworkInput)
+        if picture is None:
+            tiles.show(np.zeros((0, 1, 1)), [], None)
+            return
+        shown = picture[0] if len(picture) == 1 else np.moveaxis(picture, 0, 2)
+        tiles.show(shown[None], ["network input"], None)
+
+    def _how_to_begin(self) -> Content:
+        opens = [("o", "opens an image file"), ("n", "loads an image of the test set")]
+        if not self._can_draw:
+            return hints("", ["See what the network predicts:"], opens)
+        words = ["Draw a digit with the mouse,", "or with the arrows:"]
+        return hints("", words, [("space", "puts the pen down"), *opens])
 
     @on(DrawingCanvas.Changed)
     def _drawn(self) -> None:
@@ -187,12 +232,15 @@ class DrawScreen(BaseScreen):
     # -- actions --------------------------------------------------------------------------------
 
     def refuse(self, action: str) -> str | None:
+        if action == "pen" and not self._can_draw:
+            kind = "colour" if self._info.image_shape[0] > 1 else "large"
+            return f"it expects {kind} images, which cannot be drawn here; o opens a file"
         if action == "sample" and self._samples is None:
             return "the test set is not loaded yet: esc, then e evaluates on it"
         return None
 
     def key_label(self, key: keymap.Key) -> str:
-        if key.action == "pen" and self.query_one(DrawingCanvas).pen_down:
+        if key.action == "pen" and self._can_draw and self.query_one(DrawingCanvas).pen_down:
             return "lift pen"
         return key.label
 
@@ -204,15 +252,74 @@ class DrawScreen(BaseScreen):
 
     def action_clear(self) -> None:
         """Clear the paper."""
-        self._sample = -1
-        self.query_one(DrawingCanvas).clear()
+        self._sample, self._picture = -1, None
+        self._show_title("draw here" if self._can_draw else "image")
+        self._stale = True
+        if self._can_draw:
+            self.query_one(DrawingCanvas).clear()
+        self.refresh_tick()
 
     def action_sample(self, step: int) -> None:
         """An image of the test set."""
         assert self._samples is not None
         self._sample = (self._sample + step) % len(self._samples)
-        self.query_one(DrawingCanvas).show(self._samples[self._sample, 0] / np.float32(255))
+        self._show_picture(self._samples[self._sample], f"image {self._sample} of the test set")
+
+    def action_open(self) -> None:
+        """An image file."""
+        self._ask_path()
+
+    def _ask_path(self, value: str = "", problem: str = "") -> None:
+        dialog = AskPath(
+            "Open which image file?",
+            "PNG, JPEG, BMP, GIF, WebP or TIFF",
+            value=value,
+            problem=problem,
+            check=_image_file,
+        )
+        self.app.push_screen(dialog, self._read)
+
+    def _read(self, path: Path | None) -> None:
+        if path is None:
+            return
+        self.cnn.start_job(
+            lambda job: read_picture(DiskFile("", str(path)), self._info),
+            on_done=lambda picture: self._show_picture(picture, text.line(path.name, 28)),
+            on_error=lambda error: self._not_read(path, error),
+            name="open an image",
+        )
+
+    def _not_read(self, path: Path, error: Exception) -> None:
+        if self.is_attached:
+            self._ask_path(str(path), f"{text.line(path.name, 40)}: {error}")
+
+    def _show_picture(self, picture: Array, title: str) -> None:
+        """Put an image where the drawing is, uint8 (C, H, W)."""
+        if not self.is_attached:
+            return
+        self._picture = picture / np.float32(255)
+        self._show_title(title)
+        self._stale = True
+        if self._can_draw:
+            self.query_one(DrawingCanvas).show(self._picture[0])
+        self.refresh_tick()
 
     def action_leave(self) -> None:
         """Back to the evaluation."""
         self.dismiss(None)
+
+
+def _image_file(answer: str) -> Path:
+    """The path of a file that was typed.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    path = paths.parse(answer)
+    kind = paths.kind_at(path)
+    if kind == "missing":
+        raise ConfigError(f"{path}: no such file")
+    if kind != "file":
+        what = "it is a folder" if kind == "folder" else "not a plain file"
+        raise ConfigError(f"{path}: {what}; expected an image file")
+    return path
