@@ -21,6 +21,8 @@ from engine.config import load
 from engine.resources import shipped
 from engine.train.session import TrainingSession
 from tui.app import CnnApp
+from tui.screens.configs.data.screen import AugmentedSample, DataScreen
+from tui.screens.configs.screen import ConfigsScreen
 from tui.screens.evaluate.draw.canvas import DrawingCanvas
 from tui.screens.evaluate.draw.screen import DrawScreen
 from tui.screens.evaluate.screen import EvaluateScreen
@@ -79,7 +81,17 @@ async def _configs(app: CnnApp) -> None:
     await asyncio.sleep(0.5)
 
 
+async def _data(app: CnnApp) -> None:
+    await _press(app, "d")
+    screen = app.screen
+    assert isinstance(screen, DataScreen)
+    await _until(lambda: len(screen.query_one(AugmentedSample).pictures) and not app.jobs)
+    await asyncio.sleep(0.5)
+
+
 async def _train(app: CnnApp) -> None:
+    await _press(app, "escape")
+    await _until(lambda: isinstance(app.screen, ConfigsScreen))
     await _press(app, "r")
     await _until(lambda: (app.training.view().epoch, app.training.view().step) > (SEEN_EPOCH, 60))
 
@@ -151,7 +163,7 @@ async def _until(condition: Callable[[], object]) -> None:
         await asyncio.sleep(0.02)
 
 
-PICTURES = (_configs, _train, _inspect, _gradients, _runs, _evaluate, _draw)
+PICTURES = (_configs, _data, _train, _inspect, _gradients, _runs, _evaluate, _draw)
 """In this order: each begins where the one before ended."""
 
 

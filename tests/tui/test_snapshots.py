@@ -14,9 +14,11 @@ from textual.pilot import Pilot
 
 from tests.support.fakes import train_to
 from tui.app import CnnApp
+from tui.screens.configs.data.screen import DataScreen
 from tui.screens.train.event_log import EventLog
 from tui.screens.train.screen import TrainScreen
 from tui.state.workspace import Workspace
+from tui.widgets.tiles import Tiles
 
 Compare = Callable[..., bool]
 
@@ -85,6 +87,9 @@ SHOTS = (
     Shot("configs_yaml", keys=("p",)),
     Shot("configs_broken", prepare=_broken),
     Shot("configs_unsaved_light", WIDE, prepare=_changed, theme="cnn-light"),
+    Shot("data", keys=("d",)),
+    Shot("data_wide", WIDE, ("d",)),
+    Shot("data_augmented_smallest", (60, 16), ("d", "down", "a")),
     Shot("edit_form", keys=("e", "down", "down", "down")),
     Shot("edit_wide", WIDE, ("e",), prepare=_changed),
     Shot("edit_errors", WIDE, ("e",), prepare=_broken),
@@ -126,10 +131,18 @@ def _before(app: CnnApp, shot: Shot) -> Callable[[Pilot], Awaitable[None]]:
 
 
 async def _settled(app: CnnApp) -> None:
-    """Every chart has had its turn, and the log is at its end."""
+    """All pictures are there, every chart has had its turn, and the log is at its end."""
+    data = next((one for one in app.screen_stack if isinstance(one, DataScreen)), None)
+    while data is not None and not _is_read(data):
+        await asyncio.sleep(0.02)
     screen = next((one for one in app.screen_stack if isinstance(one, TrainScreen)), None)
     while screen is not None and not _is_settled(app, screen):
         await asyncio.sleep(0.02)
+
+
+def _is_read(screen: DataScreen) -> bool:
+    shown = [tiles for tiles in screen.query(Tiles) if tiles.region]
+    return bool(shown and screen.focused) and all(len(tiles.pictures) for tiles in shown)
 
 
 def _is_settled(app: CnnApp, screen: TrainScreen) -> bool:

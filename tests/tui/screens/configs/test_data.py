@@ -51,7 +51,7 @@ async def test_it_shows_counts_and_an_image_of_every_class(
         for words in ("cat 21", "dog 20", "a fox 20", "61 train + 12 test", "from made up"):
             assert words in " ".join(shown.split()), shown
         assert "imbalance 1.05" in shown
-        assert str(Path("data/processed/pets")) in shown
+        assert f"in {Path('data/processed/pets')}" in shown
         tiles = screen.query_one(ClassSamples)
         assert tiles.captions == ("cat", "dog", "a fox")
         dataset = data.load("pets")

@@ -22,7 +22,8 @@ class ClassCounts(Table):
         "The images of every class: to train on (those to validate with are among them), with a "
         "bar, and to test with. The cursor is on the class whose image is marked beside it. A "
         "network learns little of a class that has far fewer images than the others; the imbalance "
-        "is how many times the largest class is as large as the smallest."
+        "is how many times the largest class is as large as the smallest, and train.class_weights "
+        "lets rare classes count more."
     )
 
     def __init__(self, *, id: str | None = None) -> None:

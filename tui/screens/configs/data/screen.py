@@ -21,7 +21,7 @@ from tui.jobs import Job
 from tui.screens.base import BaseScreen
 from tui.screens.configs.data.class_table import ClassCounts
 from tui.screens.configs.data.view import EPOCHS, DataView
-from tui.screens.configs.summary import augment_words
+from tui.screens.configs.summary import augment_words, data_state
 from tui.widgets.empty import advice, hints
 from tui.widgets.line import Line, TextPart
 from tui.widgets.table import Table
@@ -85,17 +85,21 @@ class DataScreen(BaseScreen):
                     yield AugmentedSample(id="augmented")
 
     def on_mount(self) -> None:
+        self._show_subject("")
+        self._say("reading ...")
+        config, training = self._config, self.cnn.training
+        self._compute("data", 0, lambda job: DataView.read(config, training), self._read)
+
+    def _show_subject(self, place: str) -> None:
         info = self._config.dataset_info
         self.query_one("#subject", Line).show(
             (
                 TextPart(" data ", "$muted"),
                 TextPart(f" {text.line(info.name, 40)}  ", "bold"),
-                TextPart(text.line(info.title, 60), "$muted"),
+                TextPart(f"{text.line(info.title, 60)}  ", "$foreground"),
+                TextPart(text.line(place), "$muted"),
             )
         )
-        self._say("reading ...")
-        config, training = self._config, self.cnn.training
-        self._compute("data", 0, lambda job: DataView.read(config, training), self._read)
 
     def on_unmount(self) -> None:
         for job in self._jobs.values():
@@ -137,7 +141,10 @@ class DataScreen(BaseScreen):
         names = tuple(text.line(name, 40) for name in view.dataset.classes)
         self.query_one(ClassCounts).show_counts(names, view.overview)
         self.query_one("#facts", Static).update(_facts(view.overview))
+        ships = data_state(config).bundled
+        self._show_subject("ships with cnn-tui" if ships else f"in {view.overview.place}")
         self.query_one(ClassCounts).focus()
+        self.refresh_bindings()
 
     # -- drawing --------------------------------------------------------------------------------
 
@@ -243,7 +250,7 @@ class DataScreen(BaseScreen):
 
 
 def _facts(found: Overview) -> Content:
-    """Sizes, pixel statistics, and where it is, in a line or a few."""
+    """Sizes and pixel statistics, and where it came from, in a line or a few."""
     info = found.info
     pixels = [", ".join(text.significant(v) for v in values) for values in (info.mean, info.std)]
     source = " ".join(str(found.source[key]) for key in ("kind", "path") if key in found.source)
@@ -251,6 +258,5 @@ def _facts(found: Overview) -> Content:
         f"{shape_text(info.image_shape)}  {len(info.classes):,} classes  "
         f"{len(found.dataset.train):,} train + {len(found.dataset.test):,} test  ",
         (f"mean {pixels[0]}  std {pixels[1]}", "$muted"),
-        (f"\n{text.line(found.place, 200)}", "$muted"),
         (f"\nfrom {text.line(source, 200)}" if source else "", "$muted"),
     )
