@@ -166,6 +166,8 @@ class Heatmap(ThemedWidget, can_focus=True):
 
     def _follow(self) -> None:
         """Show the cell of the cursor: a step moves what is shown by one, a jump is centred."""
+        if not self.size.area:  # its room is not known yet
+            return
         found = []
         for first, at, seen in zip(self._first, self.cursor, self._seen, strict=True):
             nearest = min(max(first, at - seen + 1), at)
