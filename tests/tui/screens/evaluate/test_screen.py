@@ -15,7 +15,7 @@ from engine.errors import CheckpointError
 from engine.metrics import confusion_matrix, per_class
 from engine.services.evaluate import Measurement, worst_mistakes
 from engine.train.results import Evaluation
-from tests.support.app_pilot import Until, let_messages_through, on_screen, tap
+from tests.support.app_pilot import Until, on_screen, tap
 from tests.support.run_makers import make_run
 from tui.app import CnnApp
 from tui.screens.evaluate import screen as module
@@ -334,7 +334,7 @@ async def test_of_many_classes_the_part_around_the_cursor_is_shown(
         screen = await evaluated(app, pilot, until)
         heatmap = screen.query_one(Heatmap)
         await until(pilot, lambda: heatmap.size.height > 5)
-        await let_messages_through(app)
+        await tap(pilot, "left")
         rows, columns = heatmap._seen
         lines = shown(heatmap)
         assert lines[0].strip() == f"true ↓ 1–{rows}  predicted → 1–{columns}  of 100"
@@ -368,8 +368,9 @@ async def test_of_many_classes_the_worst_come_first_in_their_table(
         await until(pilot, lambda: table.cell == (0, 0))  # the class of the matrix
         heatmap = screen.query_one(Heatmap)
         table.focus()
-        await pilot.press("home")
-        assert heatmap.cursor == (1, 1)
+        await until(pilot, lambda: table.has_focus)
+        await tap(pilot, "home")
+        await until(pilot, lambda: heatmap.cursor == (1, 1))
 
 
 async def test_long_names_leave_room_for_the_figures(
