@@ -305,6 +305,7 @@ async def test_ten_classes_are_legible(
     async with app.run_test(size=size) as pilot:
         screen = await evaluated(app, pilot, until)
         heatmap = screen.query_one(Heatmap)
+        await until(pilot, lambda: heatmap.size.area)
         first = heatmap.render_line(heatmap._head).text
         assert "20" in first
         assert "10" in first
