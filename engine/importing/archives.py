@@ -196,7 +196,7 @@ def _members(path: Path, file: BinaryIO) -> Iterator[tarfile.TarInfo]:
 def _tar_member(shared: _Shared, member: tarfile.TarInfo) -> _TarMember:
     problem = ""
     if not member.isreg():
-        problem = "a link in an archive is not followed"
+        problem = "a link or a device in an archive is not read"
     elif member.issparse():
         problem = "a file with holes in an archive is not read"
     return _TarMember(shared, shown(member.name), member.offset_data, member.size, problem)

@@ -96,7 +96,10 @@ def test_links_and_devices_in_a_tar_are_unreadable(tmp_path: Path) -> None:
     link.type, link.linkname, device.type = tarfile.SYMTYPE, "/etc/passwd", tarfile.CHRTYPE
     members = bytes_of_images(tmp_path / "photos") | {"cat/l.png": link, "cat/d.png": device}
     made = imported(tarred(tmp_path / "a.tar", members), unreadable="skip")
-    assert {one.where for one in made.unreadable.first} == {"cat/l.png", "cat/d.png"}
+    reason = "a link or a device in an archive is not read"
+    assert {(one.where, one.reason) for one in made.unreadable.first} == {
+        ("cat/l.png", reason), ("cat/d.png", reason),
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -125,6 +128,8 @@ def test_bombs_are_refused(tmp_path: Path, form: str, monkeypatch: pytest.Monkey
     for name, limit in (("MAX_TOTAL_BYTES", 1 << 20), ("MAX_MEMBERS", 9)):
         with monkeypatch.context() as limits:
             limits.setattr(archives, name, limit)
+            if form == "gztar" and name == "MAX_TOTAL_BYTES":
+                limits.setattr(archives, "_members", None)  # it is noticed while it is unpacked
             with pytest.raises(DataError, match="unpack it, and import the folder"):
                 imported(path, replace=True)
 

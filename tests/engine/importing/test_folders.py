@@ -35,12 +35,13 @@ def test_a_folder_a_class_is_imported_pixel_by_pixel(source: Path) -> None:
 
 def test_images_and_classes_come_in_the_natural_order_of_their_names(source: Path) -> None:
     for name in ("10", "9", "b", "A"):
-        for i in (2, 10, 1):
-            write_image(source / name / f"x{i}.png", pixels(i))
+        for i in ("2", "10", "003", "1"):
+            write_image(source / name / f"x{i}.png", pixels(int(i)))
     opened = open_source(source, as_pets())
     assert opened.classes == ("9", "10", "A", "b")
     part = opened.parts["train"]
-    assert [part.where(i) for i in range(3)] == [f"9{os.sep}x{i}.png" for i in (1, 2, 10)]
+    places = [f"9{os.sep}x{i}.png" for i in ("1", "2", "003", "10")]
+    assert [part.where(i) for i in range(4)] == places
 
 
 def test_folders_below_a_class_belong_to_it(source: Path) -> None:
