@@ -104,7 +104,7 @@ FOUND = {
         assert "adagrad" in problem("train.optimizer=adagrat")
     """,
     "A data set": """
-        assert "bars" in schema()["dataset"]["enum"]
+        assert "bars" in schema()["dataset"]["anyOf"][0]["enum"]
         assert "bars" in choices("dataset")
         assert "bars" in problem("dataset=barz")
         assert "Bars, drawn" in command("data", "list")
