@@ -60,7 +60,7 @@ _KINDS = (
 )
 
 
-@opener("CIFAR's binary files, in a folder or as published")
+@opener("a folder or archive of CIFAR's binary files")
 def open_cifar(path: Path, options: ImportOptions, watch: Watch) -> Source | None:
     """Open a folder or archive of CIFAR-10 or CIFAR-100; None if it is none.
 
