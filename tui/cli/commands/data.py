@@ -6,6 +6,7 @@ from tui.cli.parser import Parser, image_size, path, seed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     import numpy as np
@@ -136,13 +137,12 @@ def show_dataset(name: str, root: "Path | None", out: "Output") -> int:
     found = overview(name, root)
     out.json(data_report.as_json(found))
     out.text(data_report.as_text(found))
-    images, classes = found.dataset.train.images, found.info.classes
-    labels = found.dataset.train.labels
+    train, classes = found.dataset.train, found.info.classes
 
-    samples = samples_of_classes(labels, len(classes), 8)
+    samples = samples_of_classes(train.labels, len(classes), 8)
 
-    def first_images(label: int, most: int) -> "list[np.ndarray]":
-        return [images[index] for index in samples[label][:most]]
+    def first_images(label: int, most: int) -> "Sequence[np.ndarray]":
+        return list(train.take(samples[label][:most]))
 
     out.picture(contact_sheet(classes, first_images))
     return 0

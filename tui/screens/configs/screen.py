@@ -44,7 +44,8 @@ class ConfigsScreen(Saving, BaseScreen):
     HELP_TEXT: ClassVar[str] = (
         "Choose a config, see what it amounts to, and train it with r, unsaved changes included. "
         "A config that changes on disk is reloaded; if it has unsaved changes too, you are asked "
-        "which version to keep."
+        "which version to keep. d shows the images that it trains on; i makes a data set of "
+        "your own images, and a config for it."
     )
 
     def __init__(self) -> None:

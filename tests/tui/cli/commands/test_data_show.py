@@ -1,5 +1,6 @@
 """``data show``."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,21 @@ def test_it_says_what_a_set_holds(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert rows["cat"].count("█") > rows["a"].count("█") > 40, "and a bar for each"
     assert max(map(len, rows.values())) <= 80
     assert "▀" not in out, "stdout is no terminal"
+
+
+def test_a_terminal_gets_samples_of_each_class(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_set(tmp_path)
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    spoken = speak(capsys)
+    data.show_dataset("pets", tmp_path, spoken.out)
+    sheet = spoken.read()[0].splitlines()[-17:]
+    assert sheet[-1].split() == ["cat", "dog", "a", "fox"]
+    assert any("@@@@" in line or "%%%%" in line for line in sheet), "the bright rows"
+    data.show_dataset("pets", tmp_path, speak(capsys, as_json=True).out)
+    assert len(spoken.lines()) == 1, "and no picture"
 
 
 def test_as_json_it_is_one_object(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

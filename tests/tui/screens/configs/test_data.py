@@ -183,6 +183,21 @@ async def test_damaged_data_is_said_in_the_view(
         assert "bytes, expected" in " ".join(seen(app).split())
 
 
+async def test_a_set_that_is_replaced_meanwhile_is_said(
+    make_app: MakeApp, home: Path, until: Until
+) -> None:
+    pets(home)
+    app = make_app("pets")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot, until)
+        images = home / "data" / "processed" / "pets" / "train-images.npy"
+        content = images.read_bytes()
+        images.unlink()
+        images.write_bytes(content)
+        await tap(pilot, "n")
+        await until(pilot, lambda: "replaced while it was in use" in " ".join(seen(app).split()))
+
+
 async def test_a_config_with_errors_has_no_data(
     make_app: MakeApp, home: Path, until: Until
 ) -> None:

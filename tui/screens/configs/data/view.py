@@ -69,20 +69,30 @@ class DataView:
         return int(samples[turn % len(samples)]) if len(samples) else None
 
     def pictures(self, turn: int) -> Array:
-        """An image of every class, as ``Tiles`` takes them; black where there is none."""
-        images = self.dataset.train.images
-        side = _side(len(self.samples), images.shape[1])
+        """An image of every class, as ``Tiles`` takes them; black where there is none.
+
+        Raises:
+            DataError: the file cannot be read any more.
+        """
+        train = self.dataset.train
+        side = _side(len(self.samples), train.images.shape[1])
         chosen = [self.sample(label, turn) for label in range(len(self.samples))]
-        blank = np.zeros_like(images[0])
-        return _as_pictures([thumbnail(blank if i is None else images[i], side) for i in chosen])
+        blank = np.zeros(train.images.shape[1:], np.uint8)
+        return _as_pictures(
+            [thumbnail(blank if one is None else self._image(one), side) for one in chosen]
+        )
 
     def augmented(self, config: Config, sample: int) -> Array:
         """An image to train on as it is, then as the run sees it in its first epochs."""
         seen = as_trained_on(config, self.dataset, sample, EPOCHS)
         versions = np.rint(255 * seen).clip(0, 255).astype(np.uint8)
-        images = [self.dataset.train.images[sample], *versions]
+        images = [self._image(sample), *versions]
         side = _side(len(images), len(images[0]))
         return _as_pictures([thumbnail(image, side) for image in images])
+
+    def _image(self, sample: int) -> np.ndarray:
+        """A training image, uint8 (C, H, W)."""
+        return self.dataset.train.take(np.array([sample]))[0]
 
 
 def _side(count: int, channels: int) -> int:
