@@ -16,7 +16,7 @@ from engine.sanitize import printable
 Row = list[Segment]
 
 _SIDES = (32, 28, 24, 20, 16, 12)
-"""Sides of a picture, in pixels; the largest is taken at which the sheet is seen at once."""
+"""Sides of a picture, in pixels; the largest is taken at which half of the terminal has room."""
 
 _RAMP = " .:-=+*#%@"
 _GREY = (0.299, 0.587, 0.114)
@@ -25,7 +25,7 @@ _GREY = (0.299, 0.587, 0.114)
 def contact_sheet(
     classes: Sequence[str], images: Callable[[int, int], Sequence[np.ndarray]]
 ) -> str:
-    """Draw samples of each class for the terminal that stdout is: as many as are seen at once.
+    """Draw samples of each class for the terminal that stdout is: one each, or more in one row.
 
     Without colours they are drawn in characters, the brighter the denser.
 
@@ -39,14 +39,14 @@ def contact_sheet(
     if sys.stdout is None or not sys.stdout.isatty():
         return ""
     console = Console()
+    room = console.height // 2
     coloured = (
         console.color_system in ("truecolor", "256", "windows")
         and not console.no_color
         and not console.options.ascii_only
     )
-    side = next(
-        (s for s in _SIDES if _lines(len(classes), s, console) < console.height), _SIDES[-1]
-    )
+    fitting = (side for side in _SIDES if _lines(len(classes), side, console) <= room)
+    side = next(fitting, _SIDES[-1])
     columns = _columns(side, console)
     pictures = [
         (printable(name, side), _fitted(image, side))

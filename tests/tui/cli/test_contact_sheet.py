@@ -63,8 +63,9 @@ def test_there_are_as_many_samples_as_fit_and_none_is_wider_than_the_terminal(
     assert len(re.findall("red|half", sheet())) == 2
     monkeypatch.setenv("COLUMNS", "200")
     lines = sheet().splitlines()
-    assert len(re.findall("red|half", lines[-1])) == 4, "two of each"
+    assert len(re.findall("red|half", lines[-1])) == 6, "three of each"
     assert max(map(len, lines)) <= 200
+    assert len(lines) <= 12, "half of the terminal"
 
 
 def test_a_hundred_classes_are_drawn_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
