@@ -52,3 +52,13 @@ def test_a_sample_alone_is_refused_where_a_layer_needs_two() -> None:
     with pytest.raises(ConfigError, match=r"expected 2 to 1000.*batch norm.*got 1"):
         run_check(config, samples=1)
     assert run_check(config, samples=2).rows
+
+
+def test_class_weights_are_checked_too() -> None:
+    few = CHECKED + "data: {limit: 60}\n"  # not of every class as many
+    weighted, plain = (
+        run_check(loads(few + more, "test.yaml"))
+        for more in ("train: {class_weights: balanced}", "")
+    )
+    assert weighted.passed
+    assert weighted.rows[0].worst.analytic != plain.rows[0].worst.analytic

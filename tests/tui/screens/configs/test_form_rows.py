@@ -143,3 +143,14 @@ def test_all_rows_of_a_section_that_is_no_section_are_wrong() -> None:
     found = form_rows.wrong(form_rows.rows(document), [p.path for p in document.problems])
     paths = {path for path in _paths(document) if path.startswith("train.")}
     assert found == paths
+
+
+def test_a_choice_that_may_be_none_can_be_turned_off(document: ConfigDocument) -> None:
+    row = _row(document, "train.class_weights")
+    assert row.options == ("off", "balanced")
+    assert form_rows.shown(document, row) == "off"
+    form_rows.change(document, row, "balanced")
+    assert form_rows.value_at(document.values, row.path) == "balanced"
+    assert form_rows.shown(document, row) == "balanced"
+    form_rows.change(document, row, "off")
+    assert document.text == TINY
