@@ -61,4 +61,4 @@ def test_class_weights_are_checked_too() -> None:
         for more in ("train: {class_weights: balanced}", "")
     )
     assert weighted.passed
-    assert weighted.rows[0].worst.analytic != plain.rows[0].worst.analytic
+    assert weighted.rows[0].measured[0].analytic != plain.rows[0].measured[0].analytic
