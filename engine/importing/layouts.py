@@ -51,8 +51,7 @@ def source_of_folders(
     """
     if options.label is not None:
         raise ConfigError(f"--label: {name} has no columns; a class is named as its folder")
-    top = _unwrapped(top)
-    folders = {part: _merged(some) for part, some in _parts(top, name).items()}
+    folders = {part: _merged(some) for part, some in _parts(_unwrapped(top), name).items()}
     classes = _classes(folders, options, name)
     files, labels = {}, {}
     for part, by_name in folders.items():
@@ -84,7 +83,7 @@ def _unwrapped(top: Folder) -> Folder:
     """The folder that has several folders, or one with files."""
     while len(top.folders) == 1:
         (only,) = top.folders.values()
-        if not only.folders or top.images or only.images:
+        if not only.folders or only.images:
             break
         top = only
     return top
@@ -92,14 +91,16 @@ def _unwrapped(top: Folder) -> Folder:
 
 def _parts(top: Folder, name: str) -> dict[str, list[Folder]]:
     """The folders that hold those of the classes, by part."""
-    by_name = {one.lower(): folder for one, folder in top.folders.items()}
-    if not (by_name and all(one in _PARTS for one in by_name) and any(map(by_name.get, _TRAIN))):
+    found = sorted(top.folders, key=natural)
+    if not all(one.lower() in _PARTS for one in found):
         return {"train": [top]}
 
     def among(names: tuple[str, ...]) -> list[Folder]:
-        return [by_name[one] for one in names if one in by_name]
+        return [top.folders[one] for one in found if one.lower() in names]
 
     train, test, validation = map(among, (_TRAIN, _TEST, _VALIDATION))
+    if not train:
+        return {"train": [top]}
     if not any(folder.folders for folder in train):
         raise ConfigError(f"{name}: expected a folder a class in its folder train, found none")
     if not test:

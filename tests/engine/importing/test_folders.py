@@ -57,6 +57,7 @@ def test_folders_below_a_class_belong_to_it(source: Path) -> None:
         ({"Train": 4, "val": 3}, {"train": (4, 4), "test": (3, 3)}),
         ({"training": 4, "testing": 3, "valid": 2}, {"train": (6, 6), "test": (3, 3)}),
         ({"train": 4}, {"train": (3, 3), "test": (1, 1)}),
+        ({"train": 4, "training": 2, "val": 3}, {"train": (6, 6), "test": (3, 3)}),
         ({"one/train": 4, "one/test": 3}, {"train": (4, 4), "test": (3, 3)}),
     ],
 )
@@ -82,6 +83,17 @@ def test_what_the_system_adds_and_other_files_are_left_out(source: Path) -> None
     made = imported(source)
     assert made.counts == {"train": (4, 4), "test": (1, 1)}
     assert made.source["left_out"] == 3
+
+
+def test_a_single_folder_around_all_is_passed_over_and_a_single_class_is_not(source: Path) -> None:
+    make_folder(source / "photos")
+    (source / "README.md").write_text("x")
+    write_image(source / "preview.png", pixels(0))
+    made = imported(source)
+    assert (made.info.classes, made.source["left_out"]) == (("cat", "dog"), 2)
+    write_image(source / "photos" / "0.png", pixels(0))
+    with pytest.raises(ConfigError, match="found one, photos"):
+        imported(source, replace=True)
 
 
 def test_classes_are_chosen_and_put_in_order(source: Path) -> None:
