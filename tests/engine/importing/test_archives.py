@@ -173,3 +173,10 @@ def test_a_header_that_makes_the_reader_fail_is_one_line(tmp_path: Path) -> None
     path.write_bytes(block + bytes(1024))
     with pytest.raises(DataError, match=r"a.tar: it is damaged: "):
         imported(path)
+
+
+def test_test_images_may_be_in_an_archive(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "tests", count=2, seed=1)
+    path = Path(shutil.make_archive(str(tmp_path / "tests"), "gztar", folder))
+    made = imported(make_folder(tmp_path / "photos"), test_source=path)
+    assert made.counts == {"train": (5, 5), "test": (2, 2)}
