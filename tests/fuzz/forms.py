@@ -3,9 +3,11 @@
 import gzip
 import io
 import random
+import zipfile
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from engine.importing import ImportOptions, open_source
 from tests.fuzz.fuzzing import Target
@@ -18,8 +20,27 @@ _TOKENS = [b"nan", b"-1", b"1e9", b'"', b"\n", b"\r\n", b";", b"\x00", b"256", b
            b"train.bin"]  # fmt: skip
 
 
+def _photo(kind: str) -> bytes:
+    pixels = np.random.default_rng(1).integers(0, 256, (12, 9, 3), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, kind)
+    return file.getvalue()
+
+
+def _zipped(members: dict[str, bytes]) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return file.getvalue()
+
+
+def _tarred(members: dict[str, bytes]) -> bytes:
+    return gzip.decompress(tar_bytes(members, ""))
+
+
 def forms(folder: Path) -> Target:
-    """Tables, NumPy archives, IDX files and CIFAR's archive, opened and read to their end."""
+    """Tables, NumPy archives, IDX files, archives of images; opened and read to their end."""
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (6, 4, 4), dtype=np.uint8)
     labels = np.arange(6) % 3
@@ -36,6 +57,7 @@ def forms(folder: Path) -> Target:
     names_of_classes = "\n".join(map(str, range(20))).encode()
     cifar = {"train.bin": records, "test.bin": records, "fine_label_names.txt": names_of_classes}
     archive = gzip.decompress(tar_bytes(cifar, "cifar-100-binary/"))
+    photos = {f"{kind[0]}/x.{kind}": _photo(kind) for kind in ("png", "jpeg", "gif", "webp", "bmp")}
     idx = folder / "idx"
     idx.mkdir()
     (idx / "train-labels-idx1-ubyte").write_bytes(idx_bytes(labels))
@@ -45,6 +67,9 @@ def forms(folder: Path) -> Target:
         ("packed.npz", packed.getvalue()),
         ("idx/train-images-idx3-ubyte", idx_bytes(images)),
         ("cifar.tar.gz", archive),
+        ("photos.zip", _zipped(photos)),
+        ("photos.tar", _tarred(photos)),
+        ("photos.tar.gz", _tarred(photos)),
     ]
 
     def bad(chance: random.Random) -> tuple[str, bytes]:
@@ -55,7 +80,8 @@ def forms(folder: Path) -> Target:
         name, content = item
         path = folder / name
         path.write_bytes(gzip.compress(content, 1) if name.endswith(".gz") else content)
-        with open_source(path, ImportOptions("set")) as source:
+        size = (4, 4) if name.startswith("photos") else None
+        with open_source(path, ImportOptions("set", size=size)) as source:
             for part in source.parts.values():
                 for block in part.blocks(np.arange(len(part.labels))):
                     assert block.images.shape[1:] == source.image_shape

@@ -121,6 +121,7 @@ def test_nothing_else_is_removed(terminal: Terminal, name: str) -> None:
     before = sorted(processed.rglob("*"))
     done = terminal.run_here("data", "remove", name, "--yes")
     assert (done.code, len(done.errors)) == (2, 1)
+    assert ("it comes with cnn-tui" in done.err) == (name == "mnist")
     assert sorted(processed.rglob("*")) == before
 
 
