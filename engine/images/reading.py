@@ -34,6 +34,7 @@ warnings.filterwarnings("ignore", module=r"PIL\.")
 _GREY = {"1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"}
 _ON_THEIR_SIDE = {5, 6, 7, 8}  # EXIF orientations that exchange width and height
 _PAPER = (255, 255, 255)
+_CHUNK = 1 << 16
 _DRAFT = 2  # a JPEG is decoded at no less than so many times the size that is needed
 
 
@@ -186,6 +187,17 @@ def to_array(image: Image.Image) -> np.ndarray:
     return np.ascontiguousarray(pixels)
 
 
-def content_of(data: bytes) -> BinaryIO:
-    """The content of a file as what ``read_image`` takes."""
-    return io.BytesIO(data)
+def content_of(file: BinaryIO) -> BinaryIO:
+    """Read the content of an image file into memory, to its end, where archives check it.
+
+    Raises:
+        DataError: it is too large.
+        OSError: it cannot be read.
+    """
+    content = io.BytesIO()
+    while chunk := file.read(_CHUNK):  # a read of the limit would take as much memory
+        content.write(chunk)
+        if content.tell() > MAX_FILE_BYTES:
+            raise DataError(f"more than the limit of {MAX_FILE_BYTES:,} bytes")
+    content.seek(0)
+    return content

@@ -12,13 +12,7 @@ import numpy as np
 from engine.data.imported import MAX_SIDE
 from engine.errors import ConfigError, DataError
 from engine.images.preparation import Preparation
-from engine.images.reading import (
-    MAX_FILE_BYTES,
-    Header,
-    content_of,
-    read_header,
-    read_image,
-)
+from engine.images.reading import Header, content_of, read_header, read_image
 from engine.importing.source import BLOCK_BYTES, Block, ImportOptions, Part, Unreadable, Watch
 from engine.importing.tree import ImageFile
 from engine.sanitize import printable
@@ -76,10 +70,8 @@ class ImagePart(Part):
         """The pixels of a sample, or why there are none."""
         try:
             with self._files[index].open() as file:
-                content = file.read(MAX_FILE_BYTES + 1)
-            if len(content) > MAX_FILE_BYTES:
-                raise DataError(f"more than the limit of {MAX_FILE_BYTES:,} bytes")
-            return read_image(content_of(content), self._shape, self._how)
+                content = content_of(file)
+            return read_image(content, self._shape, self._how)
         except Exception as error:
             return _why(error)
 

@@ -11,12 +11,7 @@ import numpy as np
 from engine import metrics
 from engine.data import DatasetInfo
 from engine.errors import Cancelled, CheckpointError, ConfigError, DataError, ShapeError
-from engine.images.reading import (
-    MAX_FILE_BYTES,
-    SUFFIXES,
-    content_of,
-    read_image,
-)
+from engine.images.reading import SUFFIXES, content_of, read_image
 from engine.importing.folders import DiskFile, read_tree
 from engine.importing.source import Watch
 from engine.importing.tree import Folder
@@ -231,14 +226,12 @@ def read_picture(file: DiskFile, info: DatasetInfo) -> np.ndarray:
         DataError: it cannot be read; the message does not name the file.
     """
     try:
-        with file.open() as content:
-            data = content.read(MAX_FILE_BYTES + 1)
+        with file.open() as opened:
+            content = content_of(opened)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not a plain file"
         raise DataError(reason[:1].lower() + reason[1:]) from None
-    if len(data) > MAX_FILE_BYTES:
-        raise DataError(f"more than the limit of {MAX_FILE_BYTES:,} bytes")
-    return read_image(content_of(data), info.image_shape, info.preparation)
+    return read_image(content, info.image_shape, info.preparation)
 
 
 def normalised(pictures: np.ndarray, info: DatasetInfo) -> np.ndarray:

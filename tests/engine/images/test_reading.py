@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from engine.errors import DataError
-from engine.images import AS_IT_IS, Preparation
+from engine.images import AS_IT_IS, Preparation, reading
 from engine.images.reading import content_of, read_header, read_image
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
@@ -176,12 +176,12 @@ def with_size(width: int, height: int) -> io.BytesIO:
 @pytest.mark.parametrize(
     ("file", "reason"),
     [
-        (content_of(b""), "not an image of a known format"),
-        (content_of(b"text"), "not an image of a known format"),
-        (content_of(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"), "not an image"),
+        (io.BytesIO(b""), "not an image of a known format"),
+        (io.BytesIO(b"text"), "not an image of a known format"),
+        (io.BytesIO(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"), "not an image"),
         (with_size(10_000, 10_000), "10,000x10,000 pixels, more than the limit of 89,478,485"),
         (with_size(20_000, 20_000), "too many pixels, more than the limit of 89,478,485"),
-        (content_of(file_of(Image.fromarray(noise((9, 9)))).getvalue()[:99]), "truncated"),
+        (io.BytesIO(file_of(Image.fromarray(noise((9, 9)))).getvalue()[:99]), "truncated"),
         (Path("nowhere.png"), "no such file or directory"),
         (Path("."), "directory"),
     ],
@@ -196,8 +196,8 @@ def test_what_is_no_image_is_said_in_a_line(file: Any, reason: str) -> None:
 def test_a_jpeg_that_is_cut_short_is_refused_even_if_most_of_it_is_there() -> None:
     data = file_of(Image.fromarray(noise((40, 40, 3))), "JPEG").getvalue()
     with pytest.raises(DataError, match="truncated"):
-        read_image(content_of(data[:-200]), (3, 40, 40), AS_IT_IS)
-    read_header(content_of(data[:-200]))
+        read_image(io.BytesIO(data[:-200]), (3, 40, 40), AS_IT_IS)
+    read_header(io.BytesIO(data[:-200]))
 
 
 def test_a_large_jpeg_is_decoded_small_and_looks_the_same() -> None:
@@ -206,3 +206,12 @@ def test_a_large_jpeg_is_decoded_small_and_looks_the_same() -> None:
     found = read_image(file_of(image, "JPEG", quality=95), (1, 16, 16), AS_IT_IS)[0].astype(int)
     expected = np.asarray(image.resize((16, 16), Image.Resampling.LANCZOS)).astype(int)
     assert abs(found - expected).max() <= 3
+
+
+def test_a_file_that_is_too_large_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "MAX_FILE_BYTES", 1 << 16)
+    assert content_of(io.BytesIO(bytes(1 << 16))).read() == bytes(1 << 16)
+    file = io.BytesIO(bytes(1 << 20))
+    with pytest.raises(DataError, match="more than the limit of 65,536 bytes"):
+        content_of(file)
+    assert file.tell() == 2 << 16

@@ -12,7 +12,8 @@ import pytest
 
 from engine.data import processed_folder
 from engine.errors import ConfigError, DataError
-from engine.importing import Imported, archives, image_files, import_data_set, open_source
+from engine.images import reading
+from engine.importing import Imported, archives, import_data_set, open_source
 from tests.support.image_folders import as_pets, make_folder
 
 FORMS = {"zip": "zip", "tar": "tar", "gztar": "tar.gz", "bztar": "tar.bz2", "xztar": "tar.xz"}
@@ -120,7 +121,7 @@ def test_bombs_are_refused(tmp_path: Path, form: str, monkeypatch: pytest.Monkey
     (folder / "cat" / "bomb.png").write_bytes(bytes(1 << 20))
     path = Path(shutil.make_archive(str(tmp_path / "photos"), form, folder))
     with monkeypatch.context() as limits:
-        for module in (archives, image_files):
+        for module in (archives, reading):
             limits.setattr(module, "MAX_FILE_BYTES", 100_000)
         made = imported(path, unreadable="skip")
         assert made.unreadable.first[0].where.endswith("cat/bomb.png")
