@@ -103,3 +103,12 @@ def test_other_sizes_are_in_proportion() -> None:
     rows = np.flatnonzero(image.any(axis=1))
     assert (rows[0], rows[-1]) == (8, 47)
     assert np.flatnonzero(image.any(axis=0)).tolist() == list(range(40, 45))
+
+
+def test_thin_strokes_become_as_thick_as_mnists() -> None:
+    paper = np.full((300, 300), 240, np.uint8)
+    paper[50:250, 148:150] = 40
+    paper[248:250, 100:200] = 40
+    seen = as_ink(paper, SHAPE)
+    assert 1.5 < seen[10].sum() / 255 < 3
+    assert seen[10].max() > 200
