@@ -24,8 +24,8 @@ _PARTS = {"train": ("train", ""), "val": ("val", "valid", "validation"), "test":
 def open_arrays(path: Path, options: ImportOptions, watch: Watch) -> Source | None:
     """Open a ``.npz`` file of images and labels; None if it is no such file.
 
-    Images are (N, H, W), (N, H, W, C), (N, C, H, W) or flat (N, pixels), from 0 to 255 or floats
-    from 0 to 1; labels are whole numbers, text, or one-hot rows. MedMNIST's validation images
+    Images are (N, H, W), (N, H, W, C), (N, C, H, W) or flat (N, pixels), from 0 to 255 or all of
+    them from 0 to 1; labels are whole numbers, text, or one-hot rows. MedMNIST's validation images
     join the training images. Pickles are never loaded.
 
     Raises:
@@ -172,7 +172,7 @@ def _pixels(
         for member in members:
             for block in member.rows(_rows_of(member)):
                 values = block.reshape(len(block), *pixels.image_shape)
-                if values.dtype != np.uint8:
+                if values.dtype != np.uint8 or scale > 1:
                     values = np.rint(values.astype(np.float32) * np.float32(scale))
                 pixels.append(values.astype(np.uint8, copy=False))
                 watch.report("reading arrays", pixels.count, total)
@@ -191,21 +191,19 @@ def _scale(member: NpzArray, watch: Watch) -> int:
         DataError: they are beyond 255, below 0, not finite, or no numbers.
     """
     kind = member.dtype.kind
-    if member.dtype == np.uint8:
-        return 1
-    if kind == "b":
-        return 255
-    if kind not in "iuf":
+    if kind not in "biuf":
         raise DataError(f"{member.where}: images of type {member.dtype}, expected uint8 or floats")
     lowest, highest = math.inf, -math.inf
     for block in member.rows(_rows_of(member)):
         watch.check()
         if kind == "f" and not np.isfinite(block).all():
             raise DataError(f"{member.where}: it has pixels that are not finite")
+        if member.dtype == np.uint8 and block.max() > 1:
+            return 1  # nothing can be wrong with the others
         lowest, highest = min(lowest, float(block.min())), max(highest, float(block.max()))
     if lowest < 0 or highest > 255:
         raise DataError(
             f"{member.where}: pixels of type {member.dtype} from {lowest:g} to {highest:g}, "
-            "expected 0 to 255, or floats from 0 to 1; scale them, and do not normalise them"
+            "expected 0 to 255, or 0 to 1; scale them, and do not normalise them"
         )
-    return 255 if kind == "f" and highest <= 1 else 1
+    return 255 if highest <= 1 else 1

@@ -117,8 +117,9 @@ def test_every_type_of_number_gives_the_same_pixels(kind: str, path: Path) -> No
     assert source.facts["pixels"].startswith(fact)
 
 
-def test_booleans_are_black_and_white(path: Path) -> None:
-    source = opened(saved(path, x=GREY > 100, y=LABELS))
+@pytest.mark.parametrize("kind", [bool, np.uint8, np.int64, np.float32])
+def test_pixels_of_0_and_1_alone_are_black_and_white(kind: type, path: Path) -> None:
+    source = opened(saved(path, x=(GREY > 100).astype(kind), y=LABELS))
     np.testing.assert_array_equal(read(source)[0][:, 0], (GREY > 100) * 255)
 
 
