@@ -1,6 +1,8 @@
-"""Samples that are image files: measured by their headers, and decoded by several threads."""
+"""Samples that are image files: measured by their headers, and decoded as they are needed."""
 
 import os
+import statistics
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,6 +21,7 @@ from engine.sanitize import printable
 
 _MOST = 1024  # images of a block, however small they are
 _CHUNK = 16  # images that a thread takes at a time
+_LONG = 4e-4  # seconds that an image takes, from which on threads are worth it
 _SIDES = (64, 48, 32, 28, 16)  # that are proposed, the largest that the images have first
 
 T = TypeVar("T")
@@ -53,7 +56,7 @@ class ImagePart(Part):
     def blocks(self, indices: np.ndarray) -> Iterator[Block]:
         size = min(max(BLOCK_BYTES // int(np.prod(self._shape)), 1), _MOST)
         wanted = indices.tolist()
-        read = _in_threads(self._read, wanted, self._watch, ahead=size)
+        read = _results(self._read, wanted, self._watch, ahead=size)
         for first in range(0, len(wanted), size):
             images, labels, unreadable = [], [], []
             for index in wanted[first : first + size]:
@@ -76,13 +79,33 @@ class ImagePart(Part):
             return _why(error)
 
 
-def _in_threads(
+def _results(
     function: Callable[[T], R], items: Sequence[T], watch: Watch, *, ahead: int
 ) -> Iterator[R]:
-    """Results of a function in the order of the items, at most so many of them ahead of their use.
+    """Results of a function in the order of the items, by several threads if they take long.
 
-    Decoders let go of Python's lock.
+    Decoders and disks let go of Python's lock, but where they are quick, threads only wait for it.
+    At most so many results are ``ahead`` of their use.
     """
+    took = []
+    for item in items[:_CHUNK]:
+        began = time.perf_counter()
+        result = function(item)
+        took.append(time.perf_counter() - began)
+        yield result
+    rest = items[_CHUNK:]
+    if took and statistics.median(took) > _LONG:
+        yield from _in_threads(function, rest, watch, ahead)
+        return
+    for number, item in enumerate(rest):
+        if number % _CHUNK == 0:
+            watch.check()
+        yield function(item)
+
+
+def _in_threads(
+    function: Callable[[T], R], items: Sequence[T], watch: Watch, ahead: int
+) -> Iterator[R]:
     chunks = (items[first : first + _CHUNK] for first in range(0, len(items), _CHUNK))
     pool = ThreadPoolExecutor(min(os.cpu_count() or 1, 8), "cnn-tui-decode")
     try:
@@ -116,7 +139,7 @@ def shape_of(
         return (channels, *options.size)
     sizes: Counter[tuple[int, int]] = Counter()
     grey, problem = True, ""
-    headers = _in_threads(_header, files, watch, ahead=_MOST)
+    headers = _results(_header, files, watch, ahead=_MOST)
     for done, (file, header) in enumerate(zip(files, headers, strict=True)):
         if done % _MOST == 0:
             watch.report("measuring images", done, len(files))

@@ -1,6 +1,9 @@
 """The import of a source: its split, its options, and what it refuses."""
 
+import itertools
+import math
 import os
+import threading
 import zipfile
 import zlib
 from pathlib import Path
@@ -22,6 +25,7 @@ from engine.importing import (
     Part,
     Source,
     Unreadable,
+    image_files,
     import_data_set,
     importer,
     writer,
@@ -279,7 +283,7 @@ def test_a_disk_without_room_is_noticed_before_anything_is_read(
     assert "no room for 380 B of images, 379 B are free" in refusal(source, DataError)
 
 
-@pytest.mark.parametrize("step", range(6))
+@pytest.mark.parametrize("step", range(5))
 def test_cancelling_at_any_moment_leaves_nothing(source: Path, step: int) -> None:
     make_folder(source)
     asked = []
@@ -291,6 +295,21 @@ def test_cancelling_at_any_moment_leaves_nothing(source: Path, step: int) -> Non
     with pytest.raises(Cancelled):
         import_data_set(source, as_pets(), source.parent / "data", cancelled=cancelled)
     assert leftovers(source) == []
+
+
+@pytest.mark.parametrize("long", [math.inf, -1.0], ids=["without threads", "with threads"])
+def test_threads_give_the_same_and_can_be_cancelled(
+    source: Path, monkeypatch: pytest.MonkeyPatch, long: float
+) -> None:
+    expected = read_manifest(imported(make_folder(source, count=40)).place).files
+    monkeypatch.setattr(image_files, "_LONG", long)
+    assert read_manifest(imported(source, replace=True).place).files == expected
+    ticks = itertools.count()
+    options, root = as_pets(replace=True), source.parent / "data"
+    with pytest.raises(Cancelled):
+        import_data_set(source, options, root, cancelled=lambda: next(ticks) > 7)
+    assert leftovers(source) == ["pets"]
+    assert not any("decode" in thread.name for thread in threading.enumerate())
 
 
 def test_progress_is_told_of_both_parts(source: Path) -> None:
