@@ -19,7 +19,7 @@ CONFIG = """
 dataset: pets
 layers: [Flatten, {Dense: {out_features: 3}}]
 data: {root: %s, validation: 0.2, augment: {shift: 2, flip: true, cutout: 3}}
-train: {epochs: 3, batch_size: 40}
+train: {epochs: 3, batch_size: 16}
 """
 
 

@@ -39,7 +39,7 @@ def test_it_fits_images_of_every_size(side: tuple[int, int], channels: int) -> N
 
 
 def test_it_fits_any_number_of_images_and_classes_without_a_warning() -> None:
-    for classes, train in ((2, 20), (10, 300), (100, 1000), (1000, 50_000)):
+    for classes, train in ((2, 20), (10, 300), (20, 150), (100, 1000), (1000, 50_000)):
         info = replace(INFO, classes=tuple(map(str, range(classes))), train_size=train)
         config = loads(starter_config(info), "pets.yaml", known=info)
         assert not [one for one in advise(config) if one.level == "warning"], (classes, train)
