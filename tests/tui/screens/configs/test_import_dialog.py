@@ -86,6 +86,19 @@ async def test_images_of_different_sizes_get_a_size_that_enter_takes(
         assert get("pets").image_shape[1:] == (int(size), int(size))
 
 
+async def test_every_field_counts(make_app: MakeApp, home: Path, until: Until) -> None:
+    folder = make_folder(home / "digits", count=10, shape=(3, 9, 9))
+    app = make_app()
+    async with app.run_test(size=(60, 16)) as pilot:
+        given = {"name": "mine", "size": "28x20", "ink": "yes", "test": "0.5"}
+        await asked(pilot, until, source=str(folder), **given)
+        await tap(pilot, "enter")
+        await on_screen(pilot, ConfigsScreen)
+        info = get("mine")
+        assert (info.image_shape, info.train_size, info.test_size) == ((1, 28, 20), 10, 10)
+        assert info.preparation.ink
+
+
 async def test_what_cannot_be_read_is_left_out_and_said(
     make_app: MakeApp, home: Path, until: Until
 ) -> None:
@@ -109,6 +122,7 @@ async def test_what_cannot_be_read_is_left_out_and_said(
         ({"source": "nowhere"}, "nowhere: no such file or folder"),
         ({"source": "pets", "size": "big"}, "size: expected 32 or 32x48"),
         ({"source": "pets", "channels": "2"}, "channels: expected 1 or 3"),
+        ({"source": "pets", "ink": "maybe"}, "drawings: expected yes or no"),
         ({"source": "pets", "test": "some"}, "test: expected a share"),
         ({"source": "pets", "test": "1"}, "test: expected a fraction above 0"),
         ({"source": "pets", "name": "a/b"}, "name: expected 1 to 64 letters"),
@@ -198,6 +212,7 @@ async def test_a_config_that_cannot_be_written_is_said(
         ("C:\\photos\\pets", "pets"),
         ("pets.tar.gz", "pets"),
         ("~/my.pets.ZIP", "my.pets"),
+        ("pets.npz", "pets"),
         ("/x/ä ö/", ""),
         ("known", "known-3"),
         ("", ""),

@@ -16,6 +16,7 @@ from textual.widgets import Button, Input, Static
 from engine import paths
 from engine.data import names
 from engine.errors import Cancelled, ConfigError, EngineError
+from engine.images import Preparation
 from engine.importing import Imported, ImportOptions, import_data_set
 from tui import text
 from tui.jobs import Job
@@ -28,10 +29,11 @@ _FIELDS = {
     "name": ("name", "of the data set"),
     "size": ("size", "as they are; or to bring them to, e.g. 32 or 32x48"),
     "channels": ("channels", "as they are; or 1 for grey, 3 for colour"),
+    "ink": ("drawings", "no; or yes: make light strokes on black of them, as MNIST's"),
     "test": ("test", "share of each class that is kept for testing"),
 }
 _BAR = 24
-_ARCHIVE = re.compile(r"\.(zip|tgz|tar(\.\w+)?)$", re.IGNORECASE)
+_ENDING = re.compile(r"\.(zip|tgz|tbz2?|txz|tar(\.\w+)?|npz|csv|tsv)$", re.IGNORECASE)
 _PROPOSED = re.compile(r"--size (\d+(?:x\d+)?)$")
 
 
@@ -116,6 +118,7 @@ class ImportImages(ModalScreen[Imported | None]):
             name=self._value("name"),
             size=_size(self._value("size")),
             channels=_channels(self._value("channels")),
+            preparation=Preparation(ink=_is_yes(self._value("ink"))),
             test=_share(self._value("test")),
             unreadable="skip",  # what was skipped is said in the end
         )
@@ -217,7 +220,7 @@ def warnings(made: Imported) -> list[str]:
 
 def suggested_name(source: str, known: Collection[str]) -> str:
     """A name for the data set of a folder or archive, that none of the known ones has."""
-    stem = _ARCHIVE.sub("", re.split(r"[/\\]", source.strip().rstrip("/\\"))[-1])
+    stem = _ENDING.sub("", re.split(r"[/\\]", source.strip().rstrip("/\\"))[-1])
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:60]
     free = (f"{name}-{number}" for number in range(2, 1000))
     return next((one for one in free if one not in known), "") if name in known else name
@@ -236,6 +239,12 @@ def _channels(typed: str) -> Literal[1, 3] | None:
     if typed not in ("", "1", "3"):
         raise ConfigError(f"channels: expected 1 or 3, got {typed!r}")
     return None if not typed else (1 if typed == "1" else 3)
+
+
+def _is_yes(typed: str) -> bool:
+    if typed.lower() not in ("", "n", "no", "y", "yes"):
+        raise ConfigError(f"drawings: expected yes or no, got {typed!r}")
+    return typed.lower().startswith("y")
 
 
 def _share(typed: str) -> float:
