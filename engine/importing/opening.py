@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from engine.errors import ConfigError
+from engine.errors import ConfigError, DataError
 from engine.importing.source import NOBODY, ImportOptions, Source, Watch
 from engine.paths import kind_at
 from engine.sanitize import printable
@@ -66,9 +66,12 @@ def open_source(path: Path, options: ImportOptions, watch: Watch = NOBODY) -> So
         raise ConfigError(f"{name}: no such file or folder")
     if kind == "other":
         raise ConfigError(f"{name}: a device or a pipe; expected a file or a folder")
-    for one in openers():
-        source = one.open(path, options, watch)
-        if source is not None:
-            return source
+    try:
+        for one in openers():
+            source = one.open(path, options, watch)
+            if source is not None:
+                return source
+    except OSError as error:
+        raise DataError(f"{name}: {error.strerror or error}") from None
     forms = ", ".join(one.form for one in openers())
     raise ConfigError(f"{name}: not a form that can be imported; expected {forms}")

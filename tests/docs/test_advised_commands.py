@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from engine.config import fields, load
-from engine.services.configs import resolve
+from engine.services.configs import open_config, resolve
 from tests.support.imported_sets import make_set
 from tests.support.shipped_configs import SHIPPED_PATHS
 from tui.cli import main as command_line
@@ -157,14 +157,14 @@ def _parsed(words: str) -> argparse.Namespace:
 def test_every_command_is_understood(
     where: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if "dataset=pets" in words:  # what another command has imported
+    if "pets" in words:  # what another command has imported
         monkeypatch.setenv("CNN_TUI_DATA", str(tmp_path))
         make_set(tmp_path, shape=(3, 32, 32))
     options = _parsed(words)
     name = getattr(options, "config", None)
-    if name in (None, "CONFIG", "my.yaml", f"{STAND_IN}.yaml"):
+    if name in (None, "CONFIG", "my.yaml", "pets.yaml", STAND_IN, f"{STAND_IN}.yaml"):
         name = "quickstart"
-    load(resolve(name), getattr(options, "overrides", []))
+    open_config(name, getattr(options, "overrides", []))
 
 
 @pytest.mark.parametrize(("where", "setting"), settings(), ids=_id)

@@ -17,6 +17,7 @@ LAYERS = "layers=[Flatten, Dense: {out_features: 10}]"
 CHECK = ("config", "check", "--set", "model=null", "--set", LAYERS)
 TRAIN = ("--set", "train.epochs=1", "--set", "data.limit=20", "--set", "train.batch_size=9")
 EXPORT = ("export", "--output=o")
+IMPORT = ("data", "import", "nothing", "--name", "mine")
 TRAINED = ("--config", "quickstart", "--weights")
 
 DOORS: dict[str, Callable[[str], list[str]]] = {
@@ -37,8 +38,14 @@ DOORS: dict[str, Callable[[str], list[str]]] = {
     "export --weights": lambda text: ["export", *TRAINED, text, "--output=o"],
     "gradcheck --weights": lambda text: ["gradcheck", f"--weights={text}"],
     "export --output": lambda text: ["export", *TRAINED, "w", f"--output={text}"],
+    "config new --root": lambda text: ["config", "new", "--dataset=mine", f"--root={text}"],
     "data list --root": lambda text: ["data", "list", f"--root={text}"],
     "data verify --root": lambda text: ["data", "verify", "mnist", f"--root={text}"],
+    "data import SOURCE": lambda text: ["data", "import", text, "--name", "mine"],
+    "data import --test-source": lambda text: [*IMPORT, f"--test-source={text}"],
+    "predict --weights": lambda text: ["predict", "x.png", f"--weights={text}"],
+    "predict --config": lambda text: ["predict", "x.png", "--weights=w", f"--config={text}"],
+    "predict --runs-dir": lambda text: ["predict", "x.png", "--weights=w", f"--runs-dir={text}"],
     "resume RUN": lambda text: ["resume", text],
     "resume --runs-dir": lambda text: ["resume", "x", f"--runs-dir={text}"],
     "runs list --runs-dir": lambda text: ["runs", "list", f"--runs-dir={text}"],
