@@ -65,7 +65,7 @@ class _ZipMember:
             raise DataError("it is compressed in a way that cannot be read") from None
 
 
-@opener("a zip of one", last=True)
+@opener("a zip of folders of images", last=True)
 def open_zip(path: Path, options: ImportOptions, watch: Watch) -> Source | None:
     """Open a zip of folders of images."""
     if not path.is_file() or not _begins(path).startswith(_ZIP):
@@ -117,7 +117,7 @@ class _TarMember:
         return io.BytesIO(self.archive.read(self.offset, self.length))
 
 
-@opener("a tar of one, compressed or not", last=True)
+@opener("a tar of folders of images", last=True)
 def open_tar(path: Path, options: ImportOptions, watch: Watch) -> Source | None:
     """Open a tar of folders of images."""
     if not path.is_file() or not _is_tar(path):

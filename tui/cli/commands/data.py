@@ -44,7 +44,8 @@ def _add_import(parser: Parser) -> None:
         "source",
         type=path,
         metavar="SOURCE",
-        help="a folder with a folder of images for each class, or an archive of one",
+        help="a folder with a folder of images for each class, a zip or tar of one, a CSV table, a "
+        "NumPy archive, or files in the format of MNIST or CIFAR",
     )
     add("--name", required=True, help="name of the data set, as configs will have it")
     add("--size", type=image_size, metavar="H[xW]", help="bring all images to this size")
