@@ -161,8 +161,8 @@ class DatasetWriter:
         except OSError as error:
             raise self._failed(error) from None
         if part == "train":
-            values = np.moveaxis(images, 1, 0).reshape(self.image_shape[0], -1)
-            counts = [np.bincount(channel, minlength=256) for channel in values]
+            channels = [images[:, channel].ravel() for channel in range(self.image_shape[0])]
+            counts = [np.bincount(values, minlength=256) for values in channels]
             levels = np.arange(256)
             self._sums += [int(count @ levels) for count in counts]
             self._squares += [int(count @ levels**2) for count in counts]

@@ -114,6 +114,12 @@ FORMULAS = (
         "engine.data.batches",
         ("tests.engine.data.test_formulas", "tests.engine.data.test_batches"),
     ),
+    Formulas("engine.importing.splitting", ("tests.engine.importing.test_splitting",)),
+    Formulas(
+        "engine.importing.writer",
+        ("tests.engine.importing.test_writer",),
+        only=("add", "_statistics", "_count"),
+    ),
     Formulas(
         "engine.models.inference",
         ("tests.engine.models.test_folding", "tests.engine.models.test_inference"),

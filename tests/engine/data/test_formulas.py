@@ -136,6 +136,18 @@ def test_what_batches_say_of_themselves() -> None:
     assert batches.image_shape == (2, 4, 6)
     assert batches.class_counts(11).tolist() == [1, 0, 0, 1, 0, 0, 0, 0, 0, 2, 0]
     assert batches.batch_size == 5
+    assert batches.indices.tolist() == [0, 3, 1, 8]
+
+
+@pytest.mark.parametrize("least", [1, 3])
+def test_every_sample_is_in_the_batch_that_is_said(least: int) -> None:
+    batches = batches_of(10, 4, least=least)
+    for epoch in (0, 2):
+        for step in range(batches.steps_per_epoch):
+            for sample in batches.batch_indices(epoch, step).tolist():
+                assert batches.step_of(sample, epoch) == step
+    with pytest.raises(IndexError, match="sample 10 is in no batch"):
+        batches.step_of(10, 0)
 
 
 @pytest.mark.parametrize("step", [-1, 2, 3])
