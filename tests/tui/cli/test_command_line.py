@@ -343,7 +343,9 @@ def test_the_last_words_of_the_app_are_cleaned(terminal: Terminal) -> None:
 
 
 @pytest.mark.parametrize("place", ["argument", "option"])
-@pytest.mark.parametrize("command", ["--no-ui", "train", "evaluate", "export", "gradcheck"])
+@pytest.mark.parametrize(
+    "command", rest_as_proofs(["--no-ui", "train", "evaluate", "export", "gradcheck"], every=3)
+)
 def test_a_config_is_named_with_or_without_its_option(
     quickstart: tuple[Terminal, Done], tmp_path: Path, command: str, place: str
 ) -> None:

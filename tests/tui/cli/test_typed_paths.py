@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.privileges import ordinary_user
+from tests.support.proofs import rest_as_proofs
 from tests.support.typed_paths import TYPED, litter, unlock
 from tui.cli import main as command_line
 from tui.cli import parser as types
@@ -101,7 +102,7 @@ def tree(folder: Path) -> list[str]:
     return sorted(str(path) for path in folder.rglob("*"))
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("door", rest_as_proofs(DOORS, every=5))
 def test_whatever_is_typed_is_answered_in_a_line(
     door: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
