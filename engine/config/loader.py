@@ -199,12 +199,15 @@ def _find_dataset(
         return known, []
     try:
         folder = paths.parse(root) if isinstance(root, str) else None
+    except ConfigError:  # the folder is no path, which is another finding
+        return DATASETS.get(name), []
+    try:
         info = find(name, folder)
         if info is not None:
             return info, []
         expected = names(folder)
-    except (ConfigError, DataError):  # the folder is no path, which is another finding
-        return DATASETS.get(name), []
+    except DataError as error:
+        return None, [Finding(("dataset",), str(error))]
     message = f"expected a data set, got {shown(name)}; {LISTED}{meant(name, expected)}"
     return None, [Finding(("dataset",), message)]
 

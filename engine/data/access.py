@@ -12,7 +12,7 @@ from engine.data.dataset import (
     default_root,
 )
 from engine.data.download import download as download_files
-from engine.data.imported import find_imported, imported
+from engine.data.imported import find_imported, imported, open_imported
 from engine.data.registry import DATASETS
 from engine.errors import ConfigError, DataError
 from engine.sanitize import printable
@@ -33,8 +33,11 @@ def find(name: str, root: Path | None = None) -> DatasetInfo | None:
     Args:
         name: the name in configs.
         root: the folder of the data sets; default ``$CNN_TUI_DATA``, else ``data/raw``.
+
+    Raises:
+        DataError: it was imported, and its manifest is damaged.
     """
-    return DATASETS.get(name) or find_imported(name, root)
+    return DATASETS.get(name) or open_imported(name, root)
 
 
 def get(name: str, root: Path | None = None) -> DatasetInfo:
@@ -42,6 +45,7 @@ def get(name: str, root: Path | None = None) -> DatasetInfo:
 
     Raises:
         ConfigError: there is no data set of that name.
+        DataError: it was imported, and its manifest is damaged.
     """
     info = find(name, root)
     if info is None:
@@ -70,7 +74,7 @@ def locate(name: str, root: Path | None = None) -> Path | None:
         name: the name in configs.
         root: the folder of the data sets; default ``$CNN_TUI_DATA``, else ``data/raw``.
     """
-    info = find(name, root)
+    info = DATASETS.get(name) or find_imported(name, root)
     return None if info is None else info.locate(root or default_root())
 
 

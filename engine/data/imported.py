@@ -188,13 +188,22 @@ def imported(root: Path | None = None) -> "dict[str, ImportedDataset]":
 
 def find_imported(name: str, root: Path | None = None) -> "ImportedDataset | None":
     """An imported data set by its name; None if there is none, or it cannot be read."""
+    try:
+        return open_imported(name, root)
+    except DataError:
+        return None
+
+
+def open_imported(name: str, root: Path | None = None) -> "ImportedDataset | None":
+    """An imported data set by its name; None if there is none.
+
+    Raises:
+        DataError: its manifest is damaged.
+    """
     folder = processed_folder(root) / name
     if not re.fullmatch(NAME_PATTERN, name) or not os.path.isfile(folder / MANIFEST):
         return None
-    try:
-        return ImportedDataset.of(read_manifest(folder).description)
-    except DataError:
-        return None
+    return ImportedDataset.of(read_manifest(folder).description)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,7 @@ from engine.data import (
     verify,
 )
 from engine.data.imported import MANIFEST
-from engine.errors import ConfigError, DataError
+from engine.errors import DataError
 from engine.train.factory import config_of, load_dataset
 from tests.support.imported_sets import CLASSES, make_set
 from tests.support.small_runs import train
@@ -162,9 +162,12 @@ def test_a_forged_manifest_makes_no_data_set(root: Path, key: str, value: object
     content = json.loads(path.read_text())
     content["description"][key] = value
     path.write_text(json.dumps(content))
-    assert find("pets") is None
-    with pytest.raises(ConfigError, match="unknown data set 'pets'"):
+    assert "pets" not in names()
+    assert locate("pets") is None
+    with pytest.raises(DataError, match=r"manifest\.json: "):
         load("pets")
+    with pytest.raises(ConfigProblems, match=r":2:10: dataset: .*manifest\.json: "):
+        loads(TEXT)
 
 
 def test_a_run_knows_its_set_wherever_it_is_resumed(
