@@ -27,6 +27,8 @@ Box = tuple[slice, slice]
 
 _BOX, _SIDE = 20, 28
 _BLACK = 25  # of 255: the brightest that counts as black
+_LIGHT = 127  # of 255: the brightest that counts as not light
+_THIN_SHARE = 0.3  # of the pixels: strokes cover less; MNIST's at most a quarter, mostly an eighth
 _CROSSED = 0.1  # of the border: more ink is there on no image in MNIST's form
 _FILLED = 0.45  # of the side: what an image in MNIST's form fills at least
 
@@ -111,6 +113,14 @@ def _enlarged(box: Box, by: float, scale: float) -> Box:
     return rows, columns
 
 
+def is_strokes(pixels: np.ndarray) -> bool:
+    """Whether an image, uint8 (H, W), has MNIST's form, and strokes rather than filled shapes.
+
+    All of MNIST's digits have; of Fashion-MNIST's clothes three in ten.
+    """
+    return _is_in_form(pixels) and bool((pixels > _LIGHT).mean() < _THIN_SHARE)
+
+
 def centred(ink: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Scale ink to MNIST's box of 20 in 28, or in proportion, its centre of mass in the middle.
 
@@ -148,7 +158,7 @@ def _box_side(shape: tuple[int, int]) -> int:
 
 def _is_in_form(pixels: np.ndarray) -> bool:
     border = _border(pixels)
-    light = pixels > 255 // 2
+    light = pixels > _LIGHT
     if (border > _BLACK).mean() > _CROSSED or not light.any():
         return False
     return _longest(light) >= _FILLED * min(pixels.shape)

@@ -19,6 +19,8 @@ from engine.data import DATASETS, ImportedDataset, get, processed_folder
 from engine.data.imported import MAX_CLASSES, MAX_SIDE, NAME_PATTERN, PARTS, read_manifest
 from engine.data.safe_read import check_labels
 from engine.errors import ConfigError, DataError
+from engine.images import Preparation
+from engine.images.ink import is_strokes
 from engine.importing.duplicates import Digests
 from engine.importing.opening import open_source
 from engine.importing.source import Block, ImportOptions, Part, Source, Unreadable, Watch
@@ -26,10 +28,17 @@ from engine.importing.splitting import split_test
 from engine.importing.two_sources import with_test
 from engine.importing.writer import DatasetWriter, check_place
 from engine.numbers import size
-from engine.sanitize import literal, printable, visible
+from engine.resources import shipped
+from engine.sanitize import literal, visible
 
 LISTED = 10
 """Unreadable samples, and duplicates, that are named one by one."""
+
+_LOOKED_AT = 200
+"""Images of a block that are looked at for strokes, about."""
+
+_MOST = 0.95
+"""Share of them that makes it a set of strokes."""
 
 T = TypeVar("T")
 
@@ -119,9 +128,9 @@ def import_data_set(
             work.write(writer)
             facts = _facts(source, opened, options, work.skipped)
             info = writer.finish(
-                title=printable(source.absolute().stem) or options.name,
+                title=options.name,
                 classes=opened.classes,
-                preparation=options.preparation,
+                preparation=work.preparation(),
                 source=facts,
                 like=None if like is None else (like.mean, like.std),
             )
@@ -144,6 +153,8 @@ def _check_name(name: str) -> None:
         )
     if name in DATASETS:
         raise ConfigError(f"--name: {name} is a data set that comes with cnn-tui; choose another")
+    if (shipped("configs") / f"{name}.yaml").is_file():  # 'train NAME' would be that one
+        raise ConfigError(f"--name: {name} is a config that comes with cnn-tui; choose another")
 
 
 def _check_options(options: ImportOptions) -> None:
@@ -213,6 +224,7 @@ class _Work:
             chosen = split_test(part.labels, options.test, options.seed, source.classes)
             self._pieces = {name: (part, one) for name, one in zip(PARTS, chosen, strict=True)}
         self._digests = {name: Digests(len(indices)) for name, (_, indices) in self._pieces.items()}
+        self._looked_at = self._strokes = 0
         self.skipped = 0
         self.unreadable: list[Unreadable] = []
 
@@ -255,12 +267,26 @@ class _Work:
                 self._skip(block.unreadable)
                 if len(block.labels):
                     writer.add(name, block.images, block.labels)
+                    self._look_at(block.images)
                     self._digests[name].add(block.images, _kept(part, asked, block))
                     counts += np.bincount(block.labels, minlength=len(counts))
                 self._watch.report(f"{name} images", done, len(indices))
             if not (counts.all() if name == "train" else counts.any()):
                 what = self._source.classes[int(counts.argmin())] if name == "train" else name
                 raise DataError(f"{what}: none of its {name} images can be read")
+
+    def _look_at(self, images: np.ndarray) -> None:
+        """Count, of some of the images, those that are strokes."""
+        if self._options.find_ink and images.shape[1] == 1:
+            some = images[:: max(1, len(images) // _LOOKED_AT), 0]
+            self._looked_at += len(some)
+            self._strokes += sum(map(is_strokes, some))
+
+    def preparation(self) -> Preparation:
+        """What an image to be classified goes through, by what the images are."""
+        given = self._options.preparation
+        found = self._looked_at > 0 and self._strokes >= _MOST * self._looked_at
+        return given.model_copy(update={"ink": given.ink or found})
 
     def _skip(self, unreadable: tuple[Unreadable, ...]) -> None:
         if unreadable and self._options.unreadable == "refuse":
@@ -306,8 +332,10 @@ def _facts(
 ) -> dict[str, str | int | float | bool | None]:
     """What the manifest says of where a set came from."""
     given = {key: value for key, value in asdict(options).items() if value is not None}
-    for key in ("name", "replace", "preparation"):
+    for key in ("name", "replace", "preparation", "find_ink"):
         del given[key]
+    if len(source.parts) > 1:  # it has test images
+        del given["test"]
     given |= options.preparation.model_dump()
     if options.size is not None:
         given["size"] = "x".join(map(str, options.size))

@@ -33,6 +33,8 @@ class ImportOptions:
         seed: of the split.
         replace: whether an imported set of that name is replaced.
         normalise_as: the data set whose mean and std are taken; None measures them.
+        find_ink: whether ``preparation.ink`` is set where the images are found to be strokes on
+            black; they stay as they are, and what is to be classified is made alike.
     """
 
     name: str
@@ -47,6 +49,7 @@ class ImportOptions:
     seed: int = 42
     replace: bool = False
     normalise_as: str | None = None
+    find_ink: bool = True
 
 
 def _ignore(label: str, done: int, total: int) -> None:

@@ -74,10 +74,10 @@ def open_config(argument: str | None, overrides: Sequence[str] = ()) -> Config:
         return loads(_read_pipe(STDIN), "<stdin>", overrides)
     try:
         path = resolve(argument)
-    except ConfigError:
+    except ConfigError as error:
         info = find_imported(argument) if argument else None
         if info is None:
-            raise
+            raise ConfigError(f"{error}, 'cnn-tui data list' all data sets") from None
         return _first_config(info, overrides)
     if argument and kind_at(path) == "folder":  # of the images that were imported, say
         info = find_imported(argument)

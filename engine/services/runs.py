@@ -1,6 +1,7 @@
 """Find the run that a name or a path means."""
 
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -9,6 +10,9 @@ from engine.paths import kind_at, parse
 from engine.runs.directory import RECORD, check_path
 from engine.runs.listing import RunInfo, list_runs
 from engine.suggest import suggestion
+
+_DATE, _HEX = len("20260102-030405-"), len("-0abc")
+"""Characters of a run's id before and after the name of its config."""
 
 _LISTED = 6
 """Runs that the message about an ambiguous name lists."""
@@ -26,12 +30,19 @@ def runs_in(root: Path) -> list[RunInfo]:
         raise CheckpointError(str(error)) from None
 
 
-def find_run(root: Path, name: str) -> RunInfo:
+def named(runs: Sequence[RunInfo], name: str) -> list[RunInfo]:
+    """The runs whose config has exactly that name, as their ids say."""
+    return [info for info in runs if info.id[_DATE:-_HEX] == name]
+
+
+def find_run(root: Path, name: str, *, newest: bool = False) -> RunInfo:
     """The run that a name means, in every command that takes one.
 
     Args:
         root: the folder of the runs.
-        name: a run's id, or a part of it; or a path of the run, or of a file in it.
+        name: a run's id, the name of its config, or a part of either; or a path of the run, or of
+            a file in it.
+        newest: of several runs of one config take the newest.
 
     Raises:
         CheckpointError: there is none, or it cannot be read.
@@ -41,9 +52,11 @@ def find_run(root: Path, name: str) -> RunInfo:
     if path is not None:
         root, name = path.parent, path.name
     runs = runs_in(root)
-    matches = [info for info in runs if info.id == name] or [
-        info for info in runs if name and name in info.id
-    ]
+    matches = (
+        [info for info in runs if info.id == name]
+        or named(runs, name)[: 1 if newest else None]
+        or [info for info in runs if name and name in info.id]
+    )
     if not matches:
         if path is None and _holds_a_record(name):
             raise CheckpointError(

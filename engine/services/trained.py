@@ -18,7 +18,8 @@ def find_trained(
     """The config and the weights of a trained network.
 
     Args:
-        name: a file or folder with weights; or a run, as ``find_run`` takes it.
+        name: a file or folder with weights; or a run, as ``find_run`` takes it: the newest, if it
+            is the name of a config.
         root: the folder of the runs; None for that of the config.
         config: the network's config, as ``open_config`` takes it; None for that of the run.
         overrides: values on top of it.
@@ -58,7 +59,7 @@ def locate(name: str, root: Path) -> Path:
         if kind != "folder" or _holds_weights(path):
             return path
     try:
-        return find_run(root, name).path
+        return find_run(root, name, newest=True).path
     except CheckpointError:
         if kind == "folder":  # of images, say
             return path

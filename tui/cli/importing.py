@@ -33,7 +33,7 @@ def import_from(options: argparse.Namespace, out: Output) -> int:
         name=options.name,
         size=options.size,
         channels=options.channels,
-        preparation=Preparation(fit=options.fit, ink=options.ink),
+        preparation=Preparation(fit=options.fit, ink=bool(options.ink)),
         test=options.test,
         test_source=options.test_source,
         label=options.label,
@@ -42,6 +42,7 @@ def import_from(options: argparse.Namespace, out: Output) -> int:
         seed=options.seed,
         replace=options.replace,
         normalise_as=options.normalise_as,
+        find_ink=options.ink is None,
     )
     with interruptible(out) as signals:
         made = import_data_set(
@@ -55,6 +56,12 @@ def import_from(options: argparse.Namespace, out: Output) -> int:
     out.text(_summary(made))
     _complain(made.unreadable, out)
     _tell_duplicates(made, out)
+    if made.info.preparation.ink and not wanted.preparation.ink:
+        out.say(
+            "these are light strokes on black: photographs and drawings to be classified will be "
+            "made so, too (--no-ink does not)"
+        )
+    _tell_absent(made, out)
     out.say(_next_step(made, options.root))
     return 0
 
@@ -121,6 +128,14 @@ def _tell_duplicates(made: Imported, out: Output) -> None:
             f"warning: {duplicates.count:,} of the {made.info.test_size:,} test images are among "
             f"the training images too, so that the test is too easy: {one.test} is {one.train}"
         )
+
+
+def _tell_absent(made: Imported, out: Output) -> None:
+    counted = zip(made.info.classes, made.counts["test"], strict=True)
+    absent = [name for name, count in counted if not count]
+    if absent:
+        more = f" and {len(absent) - 1:,} more" if len(absent) > 1 else ""
+        out.complain(f"warning: no test images of {printable(absent[0], 40)}{more}")
 
 
 def _next_step(made: Imported, root: Path | None) -> str:

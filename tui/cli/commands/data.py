@@ -58,8 +58,9 @@ def _add_import(parser: Parser) -> None:
     )
     add(
         "--ink",
-        action="store_true",
-        help="make them light strokes on black, centred, as MNIST's digits",
+        action=argparse.BooleanOptionalAction,
+        help="make them light strokes on black, centred, as MNIST's digits; where they are so "
+        "already, images to be classified will be made so, unless --no-ink is given",
     )
     test = parser.add_mutually_exclusive_group()
     test.add_argument(
