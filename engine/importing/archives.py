@@ -188,6 +188,8 @@ def _members(path: Path, file: BinaryIO) -> Iterator[tarfile.TarInfo]:
         with tarfile.open(fileobj=file, mode="r:", errors="surrogateescape") as archive:
             while (member := archive.next()) is not None:
                 archive.members.clear()  # type: ignore[attr-defined]  # it would keep all of them
+                if member.size < 0:  # it would be its own successor, or all that is left
+                    raise ValueError(f"{member.name} has {member.size} bytes")
                 yield member
     except Exception as error:  # whatever a damaged header leads the reader to
         raise DataError(f"{shown(str(path))}: {_damaged(error)}") from None

@@ -115,6 +115,18 @@ def test_an_archive_that_is_cut_short_is_one_line(tmp_path: Path, form: str, lef
     assert not list(tmp_path.glob("data/**/*.npy"))
 
 
+@pytest.mark.parametrize("size", [-1, -512])
+def test_a_tar_whose_member_has_a_negative_size_is_refused(tmp_path: Path, size: int) -> None:
+    # Its next member would be itself, or its content all that is left of the archive.
+    first, second = (tarfile.TarInfo(f"cat/{i}.png") for i in range(2))
+    second.size = size
+    headers = [one.tobuf(tarfile.GNU_FORMAT) for one in (first, second)]
+    path = tmp_path / "photos.tar"
+    path.write_bytes(b"".join(headers) + bytes(10 << 10))
+    with pytest.raises(DataError, match=r"photos\.tar: it is damaged: cat/1\.png has -"):
+        imported(path)
+
+
 @pytest.mark.parametrize("form", ["zip", "gztar"])
 def test_bombs_are_refused(tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = make_folder(tmp_path / "photos")
