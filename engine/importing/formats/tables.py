@@ -16,6 +16,7 @@ from engine.importing.source import ImportOptions, Source, Watch
 
 _SUFFIXES = (".csv", ".tsv")
 _MAX_LINE = 64 << 20  # characters; a photograph of 1024x1024 in colour has 12 million
+"""Of a line, and of all lines of a row: a field in quotes may go over several."""
 
 
 @opener("a CSV table with a column a pixel or a column of image files")
@@ -67,9 +68,13 @@ def _rows(path: Path, file: TextIO) -> Rows:
     file.seek(0)
     delimiter = max(",;\t", key=first.count)
 
+    of_row = 0
+
     def lines() -> Iterator[str]:
+        nonlocal of_row
         while line := file.readline(_MAX_LINE):
-            if len(line) == _MAX_LINE:
+            of_row += len(line)
+            if of_row >= _MAX_LINE:
                 raise DataError(f"{path}: a line is longer than {_MAX_LINE:,} characters")
             yield line
 
@@ -81,5 +86,6 @@ def _rows(path: Path, file: TextIO) -> Rows:
             raise DataError(f"{path}: line {reader.line_num}: {error}") from None
         if row is None:
             return
+        of_row = 0
         if any(row):
             yield reader.line_num, row

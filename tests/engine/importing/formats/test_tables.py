@@ -288,3 +288,12 @@ def test_a_line_without_end_is_not_read_into_memory(
     path = write(tmp_path / "t.csv", text(header(), *rows()) + "1," * 300)
     with pytest.raises(DataError, match="a line is longer than 200 characters"):
         opened(path)
+
+
+def test_a_row_of_lines_without_end_is_not_read_into_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "_MAX_LINE", 200)
+    path = write(tmp_path / "t.csv", text(header(), *rows()) + '1,"\n",' * 300)
+    with pytest.raises(DataError, match="a line is longer than 200 characters"):
+        opened(path)
