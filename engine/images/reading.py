@@ -157,13 +157,22 @@ def _upright(image: Image.Image, mode: str) -> Image.Image:
 
 def _to_8_bits(image: Image.Image) -> Image.Image:
     """Scale grey of more bits: 16 bits to 8; of floats those from 0 to 1, or else 0 to 255."""
-    values = np.asarray(image, dtype=np.float64)
-    values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
+    values = np.asarray(image)
+    rows = max(1, _CHUNK // max(image.width, 1))
+    blocks = [slice(first, first + rows) for first in range(0, image.height, rows)]
+    scale = 255.0 / 65535.0
     if image.mode == "F":
-        scale = 255.0 if values.max(initial=0.0) <= 1.0 else 1.0
-    else:
-        scale = 255.0 / 65535.0
-    return Image.fromarray(np.rint(np.clip(values * scale, 0, 255)).astype(np.uint8))
+        highest = max(_finite(values[block]).max(initial=0.0) for block in blocks)
+        scale = 255.0 if highest <= 1.0 else 1.0
+    pixels = np.empty(values.shape, np.uint8)
+    for block in blocks:  # all at once would take 24 bytes a pixel
+        pixels[block] = np.rint(np.clip(_finite(values[block]) * scale, 0, 255))
+    return Image.fromarray(pixels)
+
+
+def _finite(values: np.ndarray) -> np.ndarray:
+    """Values as float64, with 0 for those that are no finite numbers."""
+    return np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
 
 
 def resized(image: Image.Image, size: tuple[int, int], how: Preparation) -> Image.Image:

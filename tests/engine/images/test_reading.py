@@ -1,6 +1,7 @@
 """Image files of every kind, and of no kind, become grey or red, green and blue in 8 bits."""
 
 import io
+import tracemalloc
 import zlib
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,20 @@ def test_sixteen_bits_become_eight() -> None:
 def test_floats_are_shares_or_levels(values: list[float], expected: list[int]) -> None:
     image = Image.fromarray(np.array([[*values, np.nan]], np.float32))
     assert read(image, 1, "TIFF")[0, :, 0].tolist() == [*expected, 0]
+
+
+@pytest.mark.parametrize("kind", [np.uint16, np.float32])
+def test_many_bits_take_no_more_memory_than_the_file_says(kind: type) -> None:
+    side = 1000
+    values = np.arange(side * side, dtype=np.uint32).reshape(side, side) % 60_000
+    file = file_of(Image.fromarray(values.astype(kind)), "TIFF")
+    tracemalloc.start()
+    image = reading.open_image(file, 1)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 12 * side * side  # all of it as float64 is 8 bytes a pixel, and that three times
+    scale = 255 / 65535 if kind is np.uint16 else 1
+    assert (np.asarray(image) == np.rint(np.clip(values * scale, 0, 255))).all()
 
 
 def test_black_and_white_of_one_bit() -> None:
