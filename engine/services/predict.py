@@ -283,9 +283,12 @@ def _answers(
     pictures = [one[1] for one in read if not isinstance(one, Unanswered)]
     shares: Iterator[tuple[np.ndarray, int]] = iter(())
     if pictures:
-        logits = predictor.logits(normalised(np.stack(pictures), info))
-        predicted_ones = metrics.predict(logits).tolist()
-        shares = zip(Softmax().eval().forward(logits), predicted_ones, strict=True)
+        with np.errstate(over="ignore", invalid="ignore"):
+            logits = predictor.logits(normalised(np.stack(pictures), info))
+            probabilities = Softmax().eval().forward(logits)
+        predicted_ones = metrics.predict(logits)
+        predicted_ones[np.isnan(probabilities).any(axis=1)] = NO_PREDICTION  # of infinite logits
+        shares = zip(probabilities, predicted_ones.tolist(), strict=True)
     for one in read:
         if isinstance(one, Unanswered):
             yield one

@@ -1,8 +1,10 @@
 """Asking a trained network about image files."""
 
+import copy
 import os
 import struct
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -233,3 +235,14 @@ def test_the_score_lists_the_first_of_the_mistakes() -> None:
     assert score.accuracy == 0.5
     assert score.wrong[:2] == [("0.png", 1, 0), ("2.png", 1, 0)]
     assert len(score.wrong) == 10
+
+
+def test_a_network_that_overflows_has_no_answer(tmp_path: Path, network: TrainedNetwork) -> None:
+    model = copy.deepcopy(network.model)
+    for values in model.state_dict().values():
+        values[...] = 3e38
+    path = write(tmp_path / "x.png", np.full((28, 28), 255, np.uint8))
+    (answer,) = asked(replace(network, model=model), path)
+    assert isinstance(answer, Answer)
+    assert answer.predicted is None
+    assert np.isnan(answer.probabilities).all()
