@@ -9,8 +9,9 @@ import json
 import os
 import re
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -44,8 +45,9 @@ _RAW, _PROCESSED = "raw", "processed"
 
 Name = Annotated[str, Field(pattern=f"^{NAME_PATTERN}$")]
 ClassName = Annotated[str, Field(min_length=1, max_length=200)]
+FileName = Annotated[str, Field(pattern=r"^[a-z]{1,20}-[a-z]{1,20}\.npy$")]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
-Spread = Annotated[float, Field(gt=0.0, le=1.0)]
+Spread = Annotated[float, Field(ge=1e-6, le=1.0)]
 Side = Annotated[int, Field(ge=1, le=MAX_SIDE)]
 Size = Annotated[int, Field(ge=1, le=MAX_SAMPLES)]
 
@@ -106,7 +108,7 @@ class Manifest(BaseModel):
     format: Annotated[int, Field(ge=1, le=1)] = 1
     description: Description
     counts: dict[str, Annotated[tuple[int, ...], Field(strict=False)]]
-    files: dict[str, FileRecord]
+    files: dict[FileName, FileRecord]
     source: Facts = {}
 
 
@@ -280,7 +282,7 @@ def _status(path: Path, record: FileRecord) -> FileStatus:
         if size != record.bytes:
             reason = f"it has {size:,} bytes, expected {record.bytes:,}"
             return FileStatus(path, "corrupt", reason)
-        with path.open("rb") as file:
+        with cast(BufferedReader, atomic.open_regular(path)) as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except FileNotFoundError:
         return FileStatus(path, "missing")

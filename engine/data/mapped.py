@@ -11,6 +11,7 @@ from typing import BinaryIO
 import numpy as np
 
 from engine.errors import DataError
+from engine.storage.atomic import open_regular
 
 _MAX_HEADER = 1000  # bytes; ours have 118
 
@@ -90,7 +91,7 @@ def read_values(path: Path, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarr
 def _open(path: Path, dtype: np.dtype, shape: tuple[int, ...]) -> Iterator[BinaryIO]:
     """Open a ``.npy`` file at its first value, once its header and size are the expected ones."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             version = np.lib.format.read_magic(file)
             if version != (1, 0):
                 raise ValueError(f"its format is {version[0]}.{version[1]}, expected 1.0")

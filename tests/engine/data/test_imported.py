@@ -1,6 +1,7 @@
 """Imported data sets: found by name, mapped from their file, refused when damaged."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from engine.data import (
     processed_folder,
     verify,
 )
-from engine.data.imported import MANIFEST
+from engine.data.imported import MANIFEST, read_manifest
 from engine.errors import DataError
 from engine.train.factory import config_of, load_dataset
 from tests.support.imported_sets import CLASSES, make_set
@@ -188,3 +189,32 @@ def test_a_run_knows_its_set_wherever_it_is_resumed(
     make_set(root, classes=("a", "b"))
     with pytest.raises(DataError, match="imported again with other classes"):
         load_dataset(config_of(run))
+
+
+@pytest.mark.parametrize("name", ["../../pipe", "x\0.npy", "x\n.npy"])
+def test_a_manifest_names_no_files_elsewhere(root: Path, name: str) -> None:
+    path = processed_folder(root) / "pets" / MANIFEST
+    content = json.loads(path.read_text())
+    content["files"] = {name: {"bytes": 0, "sha256": 64 * "0"}}
+    path.write_text(json.dumps(content))
+    with pytest.raises(DataError, match=r"manifest\.json: files") as caught:
+        read_manifest(path.parent)
+    assert str(caught.value).isprintable()
+    assert find("pets") is None
+
+
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(root: Path) -> None:
+    path = processed_folder(root) / "pets" / "train-images.npy"
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(DataError, match=r"train-images\.npy: not a regular file"):
+        load("pets")
+
+
+def test_a_spread_that_is_none_is_refused(root: Path) -> None:
+    path = processed_folder(root) / "pets" / MANIFEST
+    content = json.loads(path.read_text())
+    content["description"]["std"] = [1e-320]
+    path.write_text(json.dumps(content))
+    with pytest.raises(DataError, match=r"manifest\.json: description\.std"):
+        read_manifest(path.parent)

@@ -156,7 +156,7 @@ def test_weights_describe_a_data_set_that_is_not_here(run: Run, tmp_path: Path) 
         ("image_shape", [2, 8, 8], "1 or 3 channels"),
         ("image_shape", [1, 8, 5000], "less than or equal to 1024"),
         ("mean", [0.1, 0.2], "one a channel"),
-        ("std", [0.0], "greater than 0"),
+        ("std", [0.0], "greater than or equal to 0.000001"),
         ("preparation", {"fit": "twist"}, "'pad', 'crop' or 'stretch'"),
         ("name", "../up", "pattern"),
     ],
