@@ -1,5 +1,6 @@
 """The writer of an imported data set: its folder appears whole or not at all."""
 
+import ctypes
 import hashlib
 import json
 import math
@@ -24,6 +25,7 @@ from engine.storage import atomic
 _STAGING = ".import-"
 OLD = ".old-"
 """Begins the name of a folder that is being removed."""
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # of Linux
 _STALE_SECONDS = 24 * 3600.0
 _HEADER = 128
 """Bytes before the first value, as NumPy writes them for arrays of any length."""
@@ -244,12 +246,15 @@ class DatasetWriter:
     def _put_in_place(self) -> None:
         atomic.sync_folder(self.staging)
         check_place(self.folder, replace=self._replace)
+        os.chmod(self.staging, 0o777 & ~_umask())
         old = None
         if os.path.lexists(self.folder):
+            if exchanged(self.staging, self.folder):  # the old one goes as the staging folder
+                atomic.sync_folder(self.folder.parent)
+                return
             old = Path(tempfile.mkdtemp(prefix=OLD, dir=self.folder.parent))
             os.rename(self.folder, old / self.folder.name)
         try:
-            os.chmod(self.staging, 0o777 & ~_umask())
             os.rename(self.staging, self.folder)
         except OSError:
             if old is not None:
@@ -265,6 +270,20 @@ class DatasetWriter:
         return DataError(
             f"{error.filename or self.folder}: cannot write: {reason}; nothing was imported"
         )
+
+
+def exchanged(one: Path, other: Path) -> bool:
+    """Exchange two folders at one stroke, where the system can, so that a kill loses neither.
+
+    Returns:
+        Whether they were; nothing has changed if not.
+    """
+    exchange = getattr(ctypes.CDLL(None), "renameat2", None) if os.name == "posix" else None
+    if exchange is None:
+        return False
+    paths = (os.fsencode(path.absolute()) for path in (one, other))
+    first, second = map(ctypes.c_char_p, paths)
+    return bool(exchange(_AT_FDCWD, first, _AT_FDCWD, second, _RENAME_EXCHANGE) == 0)
 
 
 def _umask() -> int:

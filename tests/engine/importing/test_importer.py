@@ -3,6 +3,7 @@
 import itertools
 import math
 import os
+import sys
 import threading
 import zipfile
 import zlib
@@ -195,6 +196,31 @@ def test_a_name_that_is_taken(source: Path) -> None:
     assert before == after
     make_folder(source, ("fox",))
     assert imported(source, replace=True).info.classes == ("cat", "dog", "fox")
+    assert leftovers(source) == ["pets"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it is two steps there")
+def test_a_set_that_is_replaced_is_there_at_every_moment(
+    source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = imported(make_folder(source)).place
+    moved = []
+    monkeypatch.setattr(os, "rename", lambda one, other: moved.append(one))
+    make_folder(source, ("fox",))
+    imported(source, replace=True)
+    assert moved == []  # a kill after the first of two steps would lose both
+    assert read_manifest(place).description.classes == ("cat", "dog", "fox")
+    assert leftovers(source) == ["pets"]
+
+
+def test_a_set_is_replaced_where_folders_cannot_be_exchanged(
+    source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "exchanged", lambda one, other: False)
+    place = imported(make_folder(source)).place
+    make_folder(source, ("fox",))
+    imported(source, replace=True)
+    assert read_manifest(place).description.classes == ("cat", "dog", "fox")
     assert leftovers(source) == ["pets"]
 
 
