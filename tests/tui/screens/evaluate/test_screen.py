@@ -1,6 +1,7 @@
 """Evaluate: the test set, class by class, and the images that were mistaken."""
 
 import threading
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -291,6 +292,16 @@ def test_the_worst_mistakes() -> None:
     assert worst_mistakes(confusion) == [(1, 0), (0, 2), (2, 1)]
     assert worst_mistakes(np.diag([1, 2, 3])) == []
     assert worst_mistakes(np.zeros((0, 0), int)) == []
+
+
+def test_the_worst_mistakes_of_many_classes_take_little_memory() -> None:
+    confusion = np.eye(1000, dtype=np.int64)
+    confusion[3, 7] = confusion[5, 1] = 2
+    tracemalloc.start()
+    assert worst_mistakes(confusion) == [(3, 7), (5, 1)]
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < confusion.nbytes / 4
 
 
 @pytest.mark.parametrize("size", [(60, 16), (80, 24)])
