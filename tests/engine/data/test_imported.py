@@ -200,7 +200,7 @@ def test_a_manifest_names_no_files_elsewhere(root: Path, name: str) -> None:
     with pytest.raises(DataError, match=r"manifest\.json: files") as caught:
         read_manifest(path.parent)
     assert str(caught.value).isprintable()
-    assert find("pets") is None
+    assert "pets" not in names()
 
 
 def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(root: Path) -> None:

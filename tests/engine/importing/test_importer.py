@@ -483,3 +483,36 @@ def test_the_same_import_gives_the_same_bytes(source: Path) -> None:
     made = [imported(source, replace=True).place for _ in range(2)]
     digests = [{n: f.sha256 for n, f in read_manifest(place).files.items()} for place in made]
     assert digests[0] == digests[1]
+
+
+def strokes(seed: int) -> np.ndarray:
+    """A light stroke on black, as MNIST's digits are."""
+    image = np.zeros((1, 28, 28), np.uint8)
+    image[0, 4:24, 8 + seed % 10 : 12 + seed % 10] = 250
+    image[0, 4 + seed // 10, 5:20] = 200
+    return image
+
+
+@pytest.mark.parametrize(
+    ("options", "odd", "found"),
+    [({}, 0, True), ({}, 1, True), ({}, 4, False), ({"find_ink": False}, 0, False)],
+)
+def test_strokes_on_black_are_known_as_such(
+    source: Path, options: dict[str, object], odd: int, found: bool
+) -> None:
+    for i in range(40):  # the odd ones are filled shapes, as clothes are
+        image = np.full((1, 28, 28), 200, np.uint8) if i < odd else strokes(i)
+        write_image(source / "ab"[i % 2] / f"{i}.png", image)
+    made = imported(source, **options)
+    assert made.info.preparation.ink is found
+    images = load("pets", source.parent / "data").train.images
+    assert {one.tobytes() for one in images} <= {
+        *(strokes(i).tobytes() for i in range(40)),
+        np.full((28, 28), 200, np.uint8).tobytes(),
+    }
+
+
+def test_the_name_of_a_config_that_ships_is_refused(source: Path) -> None:
+    make_folder(source)
+    with pytest.raises(ConfigError, match="quickstart is a config that comes with cnn-tui"):
+        import_data_set(source, ImportOptions("quickstart"), source.parent / "data")

@@ -9,7 +9,7 @@ import pytest
 
 from engine.errors import CheckpointError, ConfigError
 from engine.services.runs import find_run
-from engine.services.trained import find_trained
+from engine.services.trained import find_trained, locate
 from engine.train.weights import load_model
 from tests.support.command_runs import make_runs
 
@@ -76,6 +76,19 @@ def test_a_name_of_several_runs_lists_them_and_is_2(tmp_path: Path, many: int) -
         shown = [name for name in ids if name in str(caught.value)]
         assert len(shown) == min(many, 6)
         assert find_run(tmp_path, ids[1]).id == ids[1]
+
+
+def test_the_name_of_a_config_goes_before_a_part_of_a_name(tmp_path: Path) -> None:
+    ids = ["20250101-000001-pets-0001", "20250101-000002-pets-0002", "20250101-000003-pets2-0003"]
+    for name in ids[1:]:
+        (tmp_path / name).mkdir()
+    assert find_run(tmp_path, "pets").id == ids[1]
+    (tmp_path / ids[0]).mkdir()
+    with pytest.raises(ConfigError, match="'pets' is in the names of 2 runs"):
+        find_run(tmp_path, "pets")
+    assert locate("pets", tmp_path) == tmp_path / ids[1]  # to look at a network, the newest will do
+    with pytest.raises(ConfigError, match="'pet' is in the names of 3 runs"):
+        locate("pet", tmp_path)
 
 
 def test_weights_outside_of_a_run_need_a_config(root: Path, tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def test_imported_sets_are_listed_and_verified(terminal: Terminal) -> None:
     done = terminal.run_here("data", "list", "--json")
     last = json.loads(done.out.splitlines()[-1])
     assert last == {
-        "name": "pets", "title": "photos", "image_shape": [1, 28, 28], "train": 16, "test": 4,
+        "name": "pets", "title": "pets", "image_shape": [1, 28, 28], "train": 16, "test": 4,
         "place": "data/processed/pets",
     }  # fmt: skip
     assert terminal.run_here("data", "verify", "pets").code == 0
@@ -172,3 +172,12 @@ def test_the_images_are_those_of_the_files(terminal: Terminal) -> None:
     assert processed_folder(root).is_dir()
     found = {image.tobytes() for image in load("pets", root).train.images}
     assert found < {pixels(i, (1, 28, 28)).tobytes() for i in range(20)}
+
+
+def test_a_class_without_test_images_is_named(terminal: Terminal) -> None:
+    make_folder(terminal.folder / "parts" / "train", count=4, shape=(1, 28, 28))
+    make_folder(terminal.folder / "parts" / "test", ("cat",), count=2, shape=(1, 28, 28), seed=9)
+    done = terminal.run_here("data", "import", "parts", "--name", "pets")
+    assert "warning: no test images of dog" in done.err
+    source = terminal.run_here("data", "show", "pets", "--json").out
+    assert "test" not in json.loads(source)["source"]["options"]
