@@ -16,7 +16,7 @@ def npz_files(path: Path) -> list[Path]:
     return [path, path.with_name(path.name.removesuffix(".npz") + ".json")]
 
 
-@register("npz", npz_files)
+@register("npz", npz_files, about="weights for NumPy, the architecture as JSON")
 def write_npz(path: Path, model: "Sequential", architecture: Architecture) -> None:
     """Write ``lenet.npz`` (``numpy.load`` reads it) and the architecture as ``lenet.json``.
 

@@ -150,15 +150,15 @@ class GELU(Layer):
         "maps that are 0 for every image are of no use"
     )
 
-    _SCALE = math.sqrt(2 / math.pi)
-    _CUBIC = 0.044715
+    SCALE = math.sqrt(2 / math.pi)
+    CUBIC = 0.044715
     _LOWEST = -0.1701
     """Just below its minimum, which is at x = −0.752."""
 
     def forward(self, x: Array) -> Array:
         """y = x/2 · (1 + tanh(u))."""
         self.check_input(x)
-        tanh = np.tanh(self._SCALE * (x + self._CUBIC * x * x * x))
+        tanh = np.tanh(self.SCALE * (x + self.CUBIC * x * x * x))
         self.saved = x, tanh
         return 0.5 * x * (1 + tanh)
 
@@ -168,7 +168,7 @@ class GELU(Layer):
         du/dx = √(2/π)·(1 + 3·0.044715·x²), by the product rule and tanh' = 1 − tanh².
         """
         x, tanh = self.expect_saved(dout)
-        slope = self._SCALE * (1 + 3 * self._CUBIC * x * x)
+        slope = self.SCALE * (1 + 3 * self.CUBIC * x * x)
         return dout * (0.5 * (1 + tanh) + 0.5 * x * (1 - tanh * tanh) * slope)
 
     def output_range(self, low: float, high: float) -> tuple[float, float]:

@@ -110,7 +110,7 @@ FOUND = {
         assert "Bars, drawn" in command("data", "list")
     """,
     "An exporter": """
-        assert "{h,npz}" in command("export", "--help")
+        assert "{h,npz," in command("export", "--help")
         from tui.screens.runs import exporting
         assert "h" in exporting.EXPORTERS
     """,

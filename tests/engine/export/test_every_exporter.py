@@ -3,12 +3,14 @@
 import errno
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from unittest.mock import patch
 
 import pytest
 
-from engine.export import EXPORTERS, Architecture, Exporter, register
+from engine.errors import ConfigError
+from engine.export import EXPORTERS, Architecture, Exporter, register, registry
 from engine.layers import Sequential
 from engine.storage import atomic
 
@@ -20,6 +22,8 @@ def name(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def exporter(name: str) -> Exporter:
+    if EXPORTERS[name].is_missing():
+        pytest.skip(f"{EXPORTERS[name].package} is not installed")
     return EXPORTERS[name]
 
 
@@ -39,8 +43,9 @@ def test_the_same_network_gives_the_same_bytes(
     tmp_path: Path, model: Sequential, architecture: Architecture, name: str, exporter: Exporter
 ) -> None:
     written = []
-    for stem in ("one", "other"):
-        path = tmp_path / f"{stem}.{name}"
+    for folder in ("one", "other"):
+        path = tmp_path / folder / f"net.{name}"
+        path.parent.mkdir()
         exporter.write(path, model, architecture)
         written.append([file.read_bytes() for file in exporter.files(path)])
     assert written[0] == written[1]
@@ -77,7 +82,28 @@ def test_a_second_exporter_of_a_name_is_refused() -> None:
         register("npz")
 
 
-def test_naming_the_formats_does_not_import_numpy() -> None:
-    code = "import sys, engine.export; print(*engine.export.EXPORTERS, 'numpy' in sys.modules)"
+def test_naming_the_formats_imports_neither_numpy_nor_their_packages() -> None:
+    code = "import sys, engine.export; print(*engine.export.EXPORTERS); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == [*EXPORTERS, "False"]
+    names, modules = (line.split() for line in done.stdout.splitlines())
+    assert names == [*EXPORTERS]
+    runners = {one.runner.package for one in EXPORTERS.values() if one.runner}
+    heavy = {"numpy", *(one.package for one in EXPORTERS.values()), *runners}
+    assert not heavy & {*modules}
+
+
+def test_a_package_that_is_missing_is_named_with_the_command_that_installs_it(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "find_spec", lambda package: None)
+    if not EXPORTERS[name].package:
+        EXPORTERS[name].check_installed()
+        return
+    with pytest.raises(ConfigError) as caught:
+        EXPORTERS[name].check_installed()
+    extra = EXPORTERS[name].extra
+    assert f"{name} needs the package {EXPORTERS[name].package}" in str(caught.value)
+    assert f"pip install 'cnn-tui[{extra}]'" in str(caught.value)
+    extras = tomllib.loads(Path(__file__).parents[3].joinpath("pyproject.toml").read_text())
+    packages = extras["project"]["optional-dependencies"][extra]
+    assert any(package.startswith(EXPORTERS[name].package) for package in packages)

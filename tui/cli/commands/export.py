@@ -20,17 +20,35 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("--format", choices=list(EXPORTERS), default="npz", help="default: npz")
     parser.add_argument("--output", type=file, required=True, metavar="P", help="file to write")
     parser.add_argument("--overwrite", action="store_true", help="replace existing files")
+    parser.add_argument(
+        "--verify",
+        action="store_true",
+        help="run the written file on test images, and print the largest difference of the "
+        "logits: onnx in ONNX Runtime, pytorch in PyTorch",
+    )
 
 
 def run(options: argparse.Namespace, out: "Output") -> int:
+    from engine.export import EXPORTERS
     from engine.services.export import to_replace
     from engine.services.trained import find_trained
 
-    to_replace(options.format, options.output)  # before weights are looked for in vain
+    # Before weights are looked for in vain.
+    to_replace(options.format, options.output)
+    if options.verify:
+        EXPORTERS[options.format].expect_runner()
     config, weights = find_trained(
         options.weights, options.runs_dir, options.config, options.overrides
     )
-    return export(config, weights, options.format, options.output, out, overwrite=options.overwrite)
+    return export(
+        config,
+        weights,
+        options.format,
+        options.output,
+        out,
+        overwrite=options.overwrite,
+        verified=options.verify,
+    )
 
 
 def export(
@@ -41,17 +59,27 @@ def export(
     out: "Output",
     *,
     overwrite: bool = False,
+    verified: bool = False,
 ) -> int:
     """Write the network in a format of ``engine.export.EXPORTERS``, and print the files' names.
 
+    Args:
+        config, weights, file_format, output: as ``write_network`` takes them.
+        out: where it is said.
+        overwrite: whether files that exist are replaced.
+        verified: whether the file is then run on test images.
+
     Raises:
         CheckpointError: the weights cannot be used.
-        ConfigError: a file exists, and it is not to be overwritten.
+        ConfigError: a file exists, and it is not to be overwritten; or a package is missing.
+        DataError: there are no test images to verify it with.
         RunError: the output cannot be written.
         Interrupted: by a signal, before anything was written.
     """
+    from dataclasses import asdict
+
     from engine.errors import ConfigError
-    from engine.services.export import to_replace, write_network
+    from engine.services.export import to_replace, verify, write_network
     from engine.services.signals import Signals
 
     there = to_replace(file_format, output)
@@ -64,4 +92,11 @@ def export(
     out.json({"format": file_format, "files": [str(path) for path in written]})
     for path in written:
         out.text(f"{path}  {path.stat().st_size:,} bytes")
+    if verified:
+        found = verify(config, weights, file_format, output)
+        out.json({"verified": asdict(found)})
+        out.text(
+            f"{found.program}: logits differ by at most {found.difference:.2g} on {found.images} "
+            f"test images (the largest is {found.largest:.3g})"
+        )
     return 0

@@ -20,11 +20,8 @@ class ExportActions(BaseScreen):
     said: tuple[str, str] = ("", "")
 
     def export(self, selection: Selection) -> None:
-        """Ask for a format, if there are several, and a path; then write."""
-        if len(EXPORTERS) == 1:
-            self._ask_path(selection, next(iter(EXPORTERS)))
-            return
-        options = [(name, name, "") for name in EXPORTERS]
+        """Ask for a format and a path; then write."""
+        options = [(name, name, exporter.about) for name, exporter in EXPORTERS.items()]
         self.app.push_screen(Choose("Which format?", options), partial(self._ask_path, selection))
 
     def _ask_path(self, selection: Selection, file_format: str | None) -> None:
@@ -34,7 +31,9 @@ class ExportActions(BaseScreen):
             self.cnn,
             f"Export as {file_format}",
             f"{selection.name}, {selection.what}; where to?",
-            value=paths.as_argument(Path(f"{selection.config.name}.{file_format}")),
+            value=paths.as_argument(
+                Path(f"{selection.config.name}.{EXPORTERS[file_format].suffix}")
+            ),
             replaced=partial(to_replace, file_format),
             then=partial(self._write, selection, file_format),
         )

@@ -77,9 +77,10 @@ async def test_a_network_is_exported_and_what_was_written_is_said(
 
         async def export(path: str) -> None:
             await tap(pilot, "x")
-            if isinstance(app.screen, Choose):
-                keys = [key for key, _, _ in app.screen._options]
-                await pilot.press("home", *["down"] * keys.index("npz"), "enter")
+            await on_screen(pilot, Choose)
+            assert isinstance(app.screen, Choose)
+            keys = [key for key, _, _ in app.screen._options]
+            await pilot.press("home", *["down"] * keys.index("npz"), "enter")
             await on_screen(pilot, AskPath)
             app.screen.query_one(Input).value = path
             await pilot.press("enter")
