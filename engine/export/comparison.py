@@ -20,6 +20,14 @@ def logits_of(model: "Sequential", architecture: Architecture, images: "Array") 
     return model.replica().eval().forward(architecture.normalised(images))
 
 
+def agree(ours: "Array", theirs: "Array") -> bool:
+    """Whether logits differ by rounding only; a mistake in a layer is far above that."""
+    import numpy as np
+
+    scale = max(1.0, float(np.abs(ours).max()))
+    return largest_difference(ours, theirs) <= 1e-3 * scale
+
+
 def largest_difference(ours: "Array", theirs: "Array") -> float:
     """The largest difference of two arrays; NaN where only one is finite."""
     import numpy as np

@@ -100,6 +100,7 @@ def write_pytorch(path: Path, model: "Sequential", architecture: Architecture) -
 
 def _source(model: "Sequential", architecture: Architecture, weights: str) -> str:
     import textwrap
+    from pprint import pformat
 
     from engine.export.layers.torch_code import HELPERS, code
 
@@ -110,5 +111,9 @@ def _source(model: "Sequential", architecture: Architecture, weights: str) -> st
         weights=repr(weights),
         helpers="".join(f"\n{source}\n" for source in needed),
         network=textwrap.indent(network, "    ").lstrip(),
-        **{key: repr(value) for key, value in architecture.to_dict().items() if key != "layers"},
+        **{
+            key: pformat(value, width=90, compact=True)
+            for key, value in architecture.to_dict().items()
+            if key != "layers"
+        },
     )

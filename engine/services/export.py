@@ -11,7 +11,7 @@ from engine import paths
 from engine.config import Config
 from engine.errors import ConfigError, RunError
 from engine.export import EXPORTERS, Architecture
-from engine.export.comparison import largest_difference, logits_of
+from engine.export.comparison import agree, largest_difference, logits_of
 from engine.layers import Sequential
 from engine.storage import atomic
 from engine.train import factory
@@ -82,12 +82,14 @@ class Verification:
         images: test images that it was asked about.
         difference: the largest difference of a logit.
         largest: the largest logit of the network, to compare it with.
+        agrees: whether that is rounding.
     """
 
     program: str
     images: int
     difference: float
     largest: float
+    agrees: bool
 
 
 def verify(config: Config, weights: Path, file_format: str, output: Path) -> Verification:
@@ -114,6 +116,7 @@ def verify(config: Config, weights: Path, file_format: str, output: Path) -> Ver
         len(images),
         largest_difference(ours, theirs),
         float(np.abs(ours).max()),
+        agree(ours, theirs),
     )
 
 

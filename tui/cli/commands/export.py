@@ -73,12 +73,12 @@ def export(
         CheckpointError: the weights cannot be used.
         ConfigError: a file exists, and it is not to be overwritten; or a package is missing.
         DataError: there are no test images to verify it with.
-        RunError: the output cannot be written.
+        RunError: the output cannot be written, or computes something else.
         Interrupted: by a signal, before anything was written.
     """
     from dataclasses import asdict
 
-    from engine.errors import ConfigError
+    from engine.errors import ConfigError, RunError
     from engine.services.export import to_replace, verify, write_network
     from engine.services.signals import Signals
 
@@ -99,4 +99,6 @@ def export(
             f"{found.program}: logits differ by at most {found.difference:.2g} on {found.images} "
             f"test images (the largest is {found.largest:.3g})"
         )
+        if not found.agrees:
+            raise RunError(f"{output}: {found.program} computes other logits than the network")
     return 0

@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import signal
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,14 @@ import numpy as np
 import pytest
 
 from engine.data import DATASETS
-from engine.errors import ConfigError, RunError
+from engine.errors import CheckpointError, ConfigError, RunError
+from engine.export import EXPORTERS, registry
+from engine.export.registry import Runner
 from engine.services import export as service
 from engine.services.signals import Interrupted
 from tests.support.command_runs import make_config, speak
 from tui.cli.commands.export import export
+from tui.cli.main import main
 
 
 def test_export_writes_weights_and_architecture(
@@ -134,3 +139,91 @@ def test_an_export_describes_the_data_that_the_weights_were_trained_on(
     fashion = DATASETS["fashion_mnist"]
     assert description["classes"] == [*fashion.classes]
     assert (description["mean"], description["std"]) == ([*fashion.mean], [*fashion.std])
+
+
+def fake_runner(monkeypatch: pytest.MonkeyPatch, logits: Callable[..., np.ndarray]) -> None:
+    """A program that runs npz files, whose package is NumPy."""
+    fake = EXPORTERS["npz"]._replace(runner=Runner("numpy", logits))
+    monkeypatch.setitem(EXPORTERS, "npz", fake)
+
+
+def run_npz(path: Path, images: np.ndarray) -> np.ndarray:
+    """The logits of the trained network, by its formula."""
+    x = (images - 0.1307) / 0.3081  # mean and standard deviation of MNIST
+    with np.load(path) as arrays:
+        return x.reshape(len(x), -1) @ arrays["1.weight"].T + arrays["1.bias"]
+
+
+def test_a_verified_export_says_how_far_the_logits_are_apart(
+    tmp_path: Path,
+    trained: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fake_runner(monkeypatch, run_npz)
+    config, spoken = make_config(tmp_path), speak(capsys)
+    assert export(config, trained, "npz", tmp_path / "a.npz", spoken.out, verified=True) == 0
+    last = spoken.read()[0].splitlines()[-1]
+    assert re.match(r"numpy: logits differ by at most [\d.]+e-\d+ on 64 test images", last)
+    spoken = speak(capsys, as_json=True)
+    export(config, trained, "npz", tmp_path / "b.npz", spoken.out, verified=True)
+    verified = spoken.lines()[-1]["verified"]
+    assert verified["images"] == 64
+    assert 0 <= verified["difference"] < 1e-4 < verified["largest"]
+
+
+def test_a_verified_export_that_computes_something_else_fails(
+    tmp_path: Path,
+    trained: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fake_runner(monkeypatch, lambda path, images: run_npz(path, images) * 1.01)
+    with pytest.raises(RunError, match=r"net\.npz: numpy computes other logits") as caught:
+        export(
+            make_config(tmp_path),
+            trained,
+            "npz",
+            tmp_path / "net.npz",
+            speak(capsys).out,
+            verified=True,
+        )
+    assert caught.value.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--format", "npz", "--verify"], "npz files hold no program that could be run"),
+        (["--format", "onnx"], "pip install 'cnn-tui[onnx]'"),
+        (["--format", "safetensors"], "pip install 'cnn-tui[safetensors]'"),
+        (["--format", "pytorch"], "pip install 'cnn-tui[safetensors]'"),
+    ],
+)
+def test_what_cannot_be_done_here_is_said_before_anything_is_written(
+    tmp_path: Path,
+    trained: Path,
+    arguments: list[str],
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(registry, "find_spec", lambda package: None)
+    target = tmp_path / "out" / "net"
+    assert main(["export", "--weights", str(trained), "--output", str(target), *arguments]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert said in lines[0]
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", EXPORTERS)
+def test_weights_of_another_network_are_not_exported(
+    tmp_path: Path, trained: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if EXPORTERS[name].is_missing():
+        pytest.skip(f"{EXPORTERS[name].package} is not installed")
+    config = make_config(tmp_path, "layers=[Flatten, ReLU, Dense: {out_features: 10}]")
+    with pytest.raises(CheckpointError, match="weight"):
+        export(config, trained, name, tmp_path / "net", speak(capsys).out)
+    assert not list(tmp_path.iterdir())
