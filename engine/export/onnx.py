@@ -56,10 +56,12 @@ def write_onnx(path: Path, model: "Sequential", architecture: Architecture) -> N
     try:
         onnx.checker.check_model(proto, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        raise RunError(f"not written: ONNX refuses it: {printable(str(error), 300)}") from error
+        raise RunError(
+            f"{path}: not written: ONNX refuses it: {printable(str(error), 300)}"
+        ) from error
     content = proto.SerializeToString(deterministic=True)
     if find_spec("onnxruntime") is not None:
-        _check(content, model, architecture)
+        _check(path, content, model, architecture)
     atomic.write_atomic(path, content, follow_symlinks=True)
 
 
@@ -110,7 +112,7 @@ def _metadata(architecture: Architecture) -> dict[str, str]:
     }
 
 
-def _check(content: bytes, model: "Sequential", architecture: Architecture) -> None:
+def _check(path: Path, content: bytes, model: "Sequential", architecture: Architecture) -> None:
     """Compare the logits for random images.
 
     Raises:
@@ -125,7 +127,7 @@ def _check(content: bytes, model: "Sequential", architecture: Architecture) -> N
     ours, theirs = logits_of(model, architecture, images), _run(content, images)
     if not agree(ours, theirs):
         raise RunError(
-            "not written: ONNX Runtime computes other logits than the network: "
+            f"{path}: not written: ONNX Runtime computes other logits than the network: "
             f"they differ by up to {largest_difference(ours, theirs):.2g}"
         )
 

@@ -114,7 +114,7 @@ def test_a_file_that_computes_something_else_is_not_written(
 
     with (
         patch.dict(NODES.functions, {Flatten: wrong}),
-        pytest.raises(RunError, match=r"not written: ONNX refuses it: .*Gemm.* rank 2"),
+        pytest.raises(RunError, match=r"net\.onnx: not written: ONNX refuses it: .*Gemm.* rank 2"),
     ):
         EXPORTERS["onnx"].write(tmp_path / "net.onnx", model, architecture)
     model.layers.insert(1, ReLU())

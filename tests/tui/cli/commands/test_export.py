@@ -139,6 +139,7 @@ def test_an_export_describes_the_data_that_the_weights_were_trained_on(
     fashion = DATASETS["fashion_mnist"]
     assert description["classes"] == [*fashion.classes]
     assert (description["mean"], description["std"]) == ([*fashion.mean], [*fashion.std])
+    assert description["preparation"] == fashion.preparation.model_dump()
 
 
 def fake_runner(monkeypatch: pytest.MonkeyPatch, logits: Callable[..., np.ndarray]) -> None:

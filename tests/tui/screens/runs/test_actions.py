@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from textual.widgets import Input, Static
 
+from engine.export import EXPORTERS
 from engine.runs.directory import RunDir
 from engine.runs.listing import RunInfo, list_runs
 from tests.support.app_pilot import Until, on_screen, tap
@@ -75,16 +76,23 @@ async def test_a_network_is_exported_and_what_was_written_is_said(
         screen = await opened(app, pilot, until)
         await go_to(screen, runs / ONE, pilot, until)
 
-        async def export(path: str) -> None:
+        async def choose(file_format: str) -> None:
             await tap(pilot, "x")
             await on_screen(pilot, Choose)
-            assert isinstance(app.screen, Choose)
-            keys = [key for key, _, _ in app.screen._options]
-            await pilot.press("home", *["down"] * keys.index("npz"), "enter")
+            downs = ["down"] * list(EXPORTERS).index(file_format)
+            await pilot.press("home", *downs, "enter")
             await on_screen(pilot, AskPath)
+
+        async def export(path: str) -> None:
+            await choose("npz")
             app.screen.query_one(Input).value = path
             await pilot.press("enter")
 
+        for name, exporter in EXPORTERS.items():
+            await choose(name)
+            assert Path(app.screen.query_one(Input).value).suffix == f".{exporter.suffix}"
+            await tap(pilot, "escape")
+            await until(pilot, lambda: app.screen is screen)
         await export("out/[b]net.npz")
         await until(pilot, lambda: "wrote [b]net.npz" in line(screen))
         with np.load(home / "out" / "[b]net.npz") as saved:
