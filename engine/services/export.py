@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,7 +61,8 @@ def write_network(
         RunError: the output cannot be written, or was found to be wrong.
     """
     source = find_weights(weights)
-    for path in to_replace(file_format, output):
+    there = to_replace(file_format, output)
+    for path in there:
         if os.path.exists(source) and os.path.samefile(path, source):
             raise ConfigError(f"{path}: it holds the weights to export; choose another name")
     model, architecture = _described(config, weights)
@@ -69,6 +71,11 @@ def write_network(
         atomic.make_folder(output.parent)
         EXPORTERS[file_format].write(output, model, architecture)
     except OSError as error:
+        # One of several files alone is of no use.
+        for path in EXPORTERS[file_format].files(output):
+            if path not in there and path.is_file():
+                with suppress(OSError):
+                    atomic.remove(Path(os.path.realpath(path)))
         raise RunError(f"{output}: not written: {error.strerror or error}") from None
     return EXPORTERS[file_format].files(output)
 

@@ -13,7 +13,7 @@ from engine.errors import ConfigError
 from engine.export import EXPORTERS, Architecture
 from engine.export.comparison import largest_difference, logits_of
 from engine.layers import LAYERS, ReLU, Sequential
-from engine.models import build
+from engine.models import LayerSpec, build
 from engine.models.presets import PRESETS
 from tests.support.cases import Case
 from tests.support.conformance import CASES
@@ -43,7 +43,11 @@ def test_every_layer_has_its_code() -> None:
 def test_arguments_that_matter_to_go_on_training_are_kept() -> None:
     from engine.export.layers.torch_code import code
 
-    specs = [{"BatchNorm2D": {"momentum": 0.3}}, {"Dropout": {"p": 0.2}}, "BatchNorm2D"]
+    specs: list[LayerSpec] = [
+        {"BatchNorm2D": {"momentum": 0.3}},
+        {"Dropout": {"p": 0.2}},
+        "BatchNorm2D",
+    ]
     assert [code(layer) for layer in build(specs, (2, 3, 3))] == [
         "nn.BatchNorm2d(2, momentum=0.3)",
         "nn.Dropout(0.2)",

@@ -1,5 +1,6 @@
 """``export`` of a run that is trained once."""
 
+import errno
 import json
 import os
 import re
@@ -18,6 +19,7 @@ from engine.export import EXPORTERS, registry
 from engine.export.registry import Runner
 from engine.services import export as service
 from engine.services.signals import Interrupted
+from engine.storage import atomic
 from tests.support.command_runs import make_config, speak
 from tui.cli.commands.export import export
 from tui.cli.main import main
@@ -227,4 +229,32 @@ def test_weights_of_another_network_are_not_exported(
     config = make_config(tmp_path, "layers=[Flatten, ReLU, Dense: {out_features: 10}]")
     with pytest.raises(CheckpointError, match="weight"):
         export(config, trained, name, tmp_path / "net", speak(capsys).out)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "name", [n for n, one in EXPORTERS.items() if len(one.files(Path("a"))) > 1]
+)
+def test_of_several_files_none_is_left_where_one_cannot_be_written(
+    tmp_path: Path,
+    trained: Path,
+    name: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if EXPORTERS[name].is_missing():
+        pytest.skip(f"{EXPORTERS[name].package} is not installed")
+    real = atomic.replace
+    done: list[Path] = []
+
+    def replace(source: Path, target: Path) -> None:
+        if done:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        done.append(target)
+        real(source, target)
+
+    monkeypatch.setattr(atomic, "replace", replace)
+    with pytest.raises(RunError, match="net: not written: No space left"):
+        export(make_config(tmp_path), trained, name, tmp_path / "net", speak(capsys).out)
+    assert done
     assert not list(tmp_path.iterdir())
