@@ -136,3 +136,12 @@ def test_a_layer_without_nodes_is_refused_with_the_formats_that_take_it(
     with pytest.raises(ConfigError, match="Odd cannot be written as onnx; choose --format npz"):
         EXPORTERS["onnx"].write(tmp_path / "net.onnx", model, architecture)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e38])
+def test_weights_that_diverged_are_exported_as_they_are(
+    tmp_path: Path, model: Sequential, architecture: Architecture, value: float
+) -> None:
+    model.layers[0].params["weight"][0, 0, 0, 0] = value
+    EXPORTERS["onnx"].write(tmp_path / "net.onnx", model, architecture)
+    assert (tmp_path / "net.onnx").exists()
