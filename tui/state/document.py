@@ -200,6 +200,10 @@ class ConfigDocument:
             return "unreadable" if self._file.is_there else "removed"
         return "changed" if self.dirty else None
 
+    def check_again(self) -> None:
+        """Check it anew, because the data sets have changed that it may name."""
+        self._understand()
+
     def _become(self, text: str, what: str) -> None:
         """Take another text; changes of the same thing are one for undo."""
         if text == self.text:

@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 
 from engine.config import list_configs
+from engine.data import processed_folder
+from engine.data.imported import MANIFEST
 from engine.paths import real_path
 from engine.resources import shipped
 from engine.services.configs import DEFAULT, resolve
@@ -17,7 +19,8 @@ class Workspace:
     Attributes:
         paths: of all configs, quickstart first.
         document: the chosen one.
-        version: grows whenever one of their files is new, another one, or gone.
+        version: grows whenever one of their files, or an imported data set, is new, another one,
+            or gone.
     """
 
     def __init__(self, paths: list[Path], chosen: Path) -> None:
@@ -25,6 +28,7 @@ class Workspace:
         self._extra = [chosen]
         self._open: dict[Path, ConfigDocument] = {}
         self._stamps: dict[Path, Stamp | None] = {}
+        self._imports = _imports()
         self.version = 0
         self.paths = paths
         self.rescan()
@@ -74,6 +78,11 @@ class Workspace:
         if dropped or changed or not there <= self._stamps.keys():
             self._extra = [path for path in self._extra if self._key(path) in self._open]
             self.rescan()
+        if self._imports != (there_now := _imports()):
+            self._imports = there_now
+            for document in self._open.values():
+                document.check_again()
+            self.version += 1
         return news
 
     def forget(self, document: ConfigDocument) -> None:
@@ -111,6 +120,16 @@ class Workspace:
     def dirty(self) -> list[ConfigDocument]:
         """All that have unsaved changes."""
         return [document for document in self._open.values() if document.dirty]
+
+
+def _imports() -> dict[str, Stamp]:
+    """Names of the imported data sets, which configs are checked against, and their stamps."""
+    folder = processed_folder()
+    try:
+        stamps = {name: stamp_of(folder / name / MANIFEST) for name in os.listdir(folder)}
+    except OSError:
+        return {}
+    return {name: stamp for name, stamp in stamps.items() if stamp is not None}
 
 
 def is_read_only(path: Path) -> bool:

@@ -1,7 +1,9 @@
 """Configs whose files are changed, replaced, made or removed by somebody else."""
 
 import os
+import re
 import shlex
+import shutil
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -9,14 +11,17 @@ from pathlib import Path
 import pytest
 
 from engine.config import load
+from engine.data import processed_folder
 from engine.errors import ConfigError
 from tests.support import TINY_CONFIG
-from tests.support.app_pilot import Until, on_screen
+from tests.support.app_pilot import Until, on_screen, seen
+from tests.support.imported_sets import make_set
 from tests.support.proofs import rest_as_proofs
 from tui.app import CnnApp
 from tui.cli import main as command_line
 from tui.screens.configs.config_list import ConfigList
 from tui.screens.configs.edit_screen import EditScreen
+from tui.screens.configs.screen import ConfigsScreen
 from tui.screens.configs.yaml_editor import YamlEditor
 from tui.screens.dialogs import Confirm
 from tui.state.document import ConfigDocument
@@ -358,3 +363,26 @@ def test_the_equal_command_trains_the_same(
     )
     command_line.main(shlex.split(command)[1:])
     assert found == [document.config]
+
+
+async def test_a_config_is_checked_again_when_its_data_set_is_imported_or_removed(
+    home: Path, make_app: MakeApp, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.screens.configs.watch._PAUSE", 0)
+    for name in ("chosen", "other"):
+        (home / "configs" / f"{name}.yaml").write_text(TINY.replace("mnist_mini", "pets"))
+    raw = home / "data" / "raw"
+    app = make_app("chosen")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await on_screen(pilot, ConfigsScreen)
+
+        def states() -> list[str]:
+            return re.findall(r"│ +(?:chosen|other) +(\S)", seen(app))
+
+        await until(pilot, lambda: states() == ["✗", "✗"])
+        assert app.workspace.document.config is None
+        make_set(raw, shape=(1, 28, 28), classes=tuple("0123456789"), train=600)
+        await until(pilot, lambda: states() == ["✓", "✓"])
+        await until(pilot, lambda: "train chosen now" in seen(app))
+        shutil.rmtree(processed_folder(raw) / "pets")
+        await until(pilot, lambda: states() == ["✗", "✗"])
