@@ -221,3 +221,13 @@ async def test_a_config_that_cannot_be_written_is_said(
 )
 def test_the_name_follows_from_the_path(path: str, name: str) -> None:
     assert suggested_name(path, ("known", "known-2")) == name
+
+
+async def test_every_hint_is_seen_whole_in_the_smallest_terminal(
+    make_app: MakeApp, until: Until
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(60, 16)) as pilot:
+        dialog = await asked(pilot, until, test="")
+        for field in dialog.query(Input):
+            assert field.placeholder in seen(app), field.id

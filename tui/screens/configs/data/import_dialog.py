@@ -25,13 +25,15 @@ from tui.widgets.run_bar import meter
 from tui.widgets.text_field import TextField
 
 _FIELDS = {
-    "source": ("images", "a folder with a folder of images for each class, or its zip"),
+    "source": ("images", "folder of class folders; zip, CSV or npz"),
     "name": ("name", "of the data set"),
-    "size": ("size", "as they are; or to bring them to, e.g. 32 or 32x48"),
-    "channels": ("channels", "as they are; or 1 for grey, 3 for colour"),
-    "ink": ("drawings", "no; or yes: make light strokes on black of them, as MNIST's"),
-    "test": ("test", "share of each class that is kept for testing"),
+    "size": ("size", "as they are; or e.g. 32 or 32x48"),
+    "channels": ("channels", "as they are; 1: grey, 3: colour"),
+    "ink": ("drawings", "yes if they are drawings or handwriting"),
+    "test": ("test", "share of each class kept for testing"),
 }
+"""Labels, and hints that fit into a terminal of 60 columns."""
+
 _BAR = 24
 _ENDING = re.compile(r"\.(zip|tgz|tbz2?|txz|tar(\.\w+)?|npz|csv|tsv)$", re.IGNORECASE)
 _PROPOSED = re.compile(r"--size (\d+(?:x\d+)?)$")
