@@ -13,6 +13,7 @@ from engine.data import get, names
 from engine.importing import source
 from tests.support.app_pilot import Until, on_screen, seen, settled, tap
 from tests.support.image_folders import make_folder, pixels, write_image
+from tests.support.imported_sets import make_set
 from tui.app import CnnApp
 from tui.screens.configs.data.import_dialog import ImportImages, suggested_name
 from tui.screens.configs.screen import ConfigsScreen
@@ -231,3 +232,22 @@ async def test_every_hint_is_seen_whole_in_the_smallest_terminal(
         dialog = await asked(pilot, until, test="")
         for field in dialog.query(Input):
             assert field.placeholder in seen(app), field.id
+
+
+async def test_of_a_name_that_is_taken_it_says_what_one_can_do(
+    make_app: MakeApp, home: Path, until: Until
+) -> None:
+    make_folder(home / "photos", count=4)
+    make_set(home / "data" / "raw", "pets")
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        dialog = await asked(pilot, until, source=str(home / "photos"), name="pets")
+        await tap(pilot, "enter")
+        await until(pilot, lambda: "another name" in said(dialog))
+        assert "'cnn-tui data remove pets' in a shell" in said(dialog)
+        assert "replace" not in said(dialog)
+        dialog.query_one("#name", Input).value = "others"
+        await until(pilot, lambda: not said(dialog))
+        await tap(pilot, "enter")
+        await on_screen(pilot, ConfigsScreen)
+        assert {"pets", "others"} <= set(names())

@@ -18,6 +18,7 @@ from engine.data import names
 from engine.errors import Cancelled, ConfigError, EngineError
 from engine.images import Preparation
 from engine.importing import Imported, ImportOptions, import_data_set
+from engine.importing.removal import find_to_remove
 from tui import text
 from tui.jobs import Job
 from tui.text import plain
@@ -116,8 +117,10 @@ class ImportImages(ModalScreen[Imported | None]):
         if not self._value("source"):
             raise ConfigError("images: type the path of a folder, or paste it")
         source = paths.parse(self._value("source"))
+        name = self._value("name")
+        _check_free(name)
         return source, ImportOptions(
-            name=self._value("name"),
+            name=name,
             size=_size(self._value("size")),
             channels=_channels(self._value("channels")),
             preparation=Preparation(ink=_is_yes(self._value("ink"))),
@@ -226,6 +229,22 @@ def suggested_name(source: str, known: Collection[str]) -> str:
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:60]
     free = (f"{name}-{number}" for number in range(2, 1000))
     return next((one for one in free if one not in known), "") if name in known else name
+
+
+def _check_free(name: str) -> None:
+    """Check that no imported data set, be it damaged, has a name.
+
+    Raises:
+        ConfigError: there is one; it says what one can do here, where nothing is replaced.
+    """
+    try:
+        find_to_remove(name)
+    except ConfigError:
+        return
+    raise ConfigError(
+        f"name: there is a data set {name} already; choose another name, or remove it with "
+        f"'cnn-tui data remove {name}' in a shell"
+    )
 
 
 def _size(typed: str) -> tuple[int, int] | None:
