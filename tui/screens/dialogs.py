@@ -61,7 +61,7 @@ class Confirm(ModalScreen[bool]):
 
 
 class AskPath(ModalScreen[Path | None]):
-    """The path of a file. Enter takes it, esc or nothing gives None.
+    """The path of a file. Enter takes it, esc gives None.
 
     What cannot be used stays in the line, with the reason below it.
 
@@ -71,6 +71,7 @@ class AskPath(ModalScreen[Path | None]):
         value: a suggestion, or what was typed before.
         problem: why that cannot be used.
         check: makes a path of what was typed, or raises an ``EngineError`` that says why not.
+        kind: of the file, for the one who types nothing.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "cancel")]
@@ -83,10 +84,11 @@ class AskPath(ModalScreen[Path | None]):
         value: str = "",
         problem: str = "",
         check: Callable[[str], Path],
+        kind: str = "a file",
     ) -> None:
         super().__init__()
         self._title, self._detail, self._value, self._check = title, detail, value, check
-        self._problem = problem
+        self._problem, self._kind = problem, kind
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
@@ -105,8 +107,11 @@ class AskPath(ModalScreen[Path | None]):
     @on(Input.Submitted)
     def _submitted(self) -> None:
         answer = self.query_one(Input).value.strip()
+        if not answer:
+            self._say(f"type the path of {self._kind}")
+            return
         try:
-            path = self._check(answer) if answer else None
+            path = self._check(answer)
         except EngineError as error:
             self._say(str(error))
             return

@@ -100,7 +100,7 @@ async def test_whatever_is_typed_the_dialog_says_what_is_wrong_with_it(
 
 @pytest.mark.parametrize("case", sorted(NO_ANSWER))
 @pytest.mark.parametrize("dialog", rest_as_proofs(DIALOGS))
-async def test_no_answer_writes_nothing(
+async def test_no_answer_writes_nothing_and_says_what_is_missing(
     dialog: str, case: str, make_app: MakeApp, folder: Path, until: Until
 ) -> None:
     app = make_app()
@@ -108,6 +108,8 @@ async def test_no_answer_writes_nothing(
     async with asked(app, dialog, until) as pilot:
         app.screen.query_one(Input).value = TYPED[case]
         await pilot.press("enter")
+        await until(pilot, lambda: "type the path of a file" in problem(app))
+        await pilot.press("escape")
         await until(pilot, lambda: not isinstance(app.screen, AskPath))
     assert all_files(folder) == before
 

@@ -218,7 +218,7 @@ train: {epochs: 1, batch_size: 10, lr: 0.1}
 """
 
 
-async def asked_for(pilot: Pilot, path: Path) -> AskPath:
+async def asked_for(pilot: Pilot, path: Path | str) -> AskPath:
     """The dialog, once a path was entered in it."""
     await tap(pilot, "o")
     dialog = await on_screen(pilot, AskPath)
@@ -265,6 +265,10 @@ async def test_what_cannot_be_opened_is_said_in_the_dialog(
         screen = await drawing_on(app, pilot, until, run)
         await tap(pilot, "space", "space")
         drawn = screen.query_one(DrawingCanvas).drawing.ink.copy()
+        dialog = await asked_for(pilot, "")
+        assert problem(dialog) == "type the path of an image file"
+        await tap(pilot, "escape")
+        await on_screen(pilot, DrawScreen)
         dialog = await asked_for(pilot, home / "gone.png")
         assert problem(dialog).endswith("gone.png: no such file")
         await tap(pilot, "escape")

@@ -276,6 +276,7 @@ class DrawScreen(BaseScreen):
             value=value,
             problem=problem,
             check=_image_file,
+            kind="an image file",
         )
         self.app.push_screen(dialog, self._read)
 
