@@ -56,7 +56,7 @@ def test_other_kinds() -> None:
 
 
 def test_choices_are_those_of_the_registries() -> None:
-    assert ROWS["dataset", ""].choices == tuple(DATASETS)
+    assert ROWS["dataset", ""].choices[: len(DATASETS)] == tuple(DATASETS)
     assert ROWS["model", ""].choices == tuple(PRESETS)
     assert ROWS["train.optimizer", ""].choices == tuple(OPTIMIZERS)
 

@@ -79,6 +79,7 @@ def export(
     from dataclasses import asdict
 
     from engine.errors import ConfigError, RunError
+    from engine.numbers import significant
     from engine.services.export import to_replace, verify, write_network
     from engine.services.signals import Signals
 
@@ -96,8 +97,8 @@ def export(
         found = verify(config, weights, file_format, output)
         out.json({"verified": asdict(found)})
         out.text(
-            f"{found.program}: logits differ by at most {found.difference:.2g} on {found.images} "
-            f"test images (the largest is {found.largest:.3g})"
+            f"{found.program}: logits differ by at most {significant(found.difference, 2)} on "
+            f"{found.images} test images (the largest is {significant(found.largest)})"
         )
         if not found.agrees:
             raise RunError(f"{output}: {found.program} computes other logits than the network")
