@@ -2,6 +2,7 @@ from collections.abc import Callable
 
 import pytest
 from textual.binding import Binding
+from textual.fuzzy import Matcher
 
 from tui import keymap
 from tui.app import CnnApp
@@ -91,3 +92,9 @@ def test_a_registered_screen_gets_a_number_key_and_its_rows(
     assert keymap.tabs()[-1].id == "notes"
     assert [key.id for key in keymap.keys_of("notes")] == ["notes.new"]
     assert keymap.keys_of(keymap.APP)[-1].description == "Notes: for later"
+
+
+@pytest.mark.parametrize("word", ["draw", "open", "photo", "file", "image", "predict"])
+def test_what_a_network_makes_of_a_picture_is_found_by_its_words(word: str) -> None:
+    rows = [row for row in keymap.keys_of("evaluate") if Matcher(word).match(row.description)]
+    assert "draw" in [row.action for row in rows]

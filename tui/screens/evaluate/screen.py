@@ -109,7 +109,7 @@ class EvaluateScreen(NetworkScreen):
                     [f"{text.line(selection.name, 50)}, {selection.what}"],
                     [
                         ("e", "evaluates it on the test set"),
-                        ("d", "draws an image for it"),
+                        ("d", "draws an image for it, or opens one from a file"),
                         ("o", "chooses another run"),
                     ],
                 )
