@@ -105,6 +105,8 @@ async def test_a_network_is_exported_and_what_was_written_is_said(
         app.screen.query_one(Input).value = "  "
         await until(pilot, lambda: not problem_in(app.screen))
         await pilot.press("enter")
+        await until(pilot, lambda: "type the path of a file" in problem_in(app.screen))
+        await pilot.press("escape")
         await until(pilot, lambda: app.screen is screen)
 
 
