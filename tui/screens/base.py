@@ -83,7 +83,7 @@ class BaseScreen(Screen[None]):
         return None
 
     def key_label(self, key: keymap.Key) -> str:
-        """The label of a key in the key bar, where it depends on the state."""
+        """The label of a key in the key bar, where it depends on the state; empty leaves it out."""
         return key.label
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

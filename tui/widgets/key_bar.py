@@ -31,7 +31,7 @@ class KeyBar(Line):
 
     def update(self) -> None:
         """Draw, if anything changed."""
-        rows = [key for key in keymap.keys_of(self.where) if key.footer]
+        rows = [key for key in keymap.keys_of(self.where) if key.footer and self._label(key)]
         app = [key for key in keymap.keys_of(keymap.APP) if key.footer]
         for key in reversed(rows[:]):  # what cannot be done now makes room for what can
             if len(rows) + len(app) > MOST and not self._possible(key):
@@ -56,7 +56,7 @@ class KeyBar(Line):
         pressed = usable[0]
         shown = key.first_shown if pressed == key.keys.split(",")[0] else keymap.written(pressed)
         possible = self._possible(key)
-        label = screen.key_label(key) if hasattr(screen, "key_label") else key.label
+        label = self._label(key)
         action = f"app.simulate_key('{pressed}')"
         return [
             TextPart(f" {shown}", "bold $accent" if possible else "$muted 60%", action),
@@ -64,6 +64,10 @@ class KeyBar(Line):
                 f" {label} ", "$foreground" if possible else "$muted 60%", action, key.description
             ),
         ]
+
+    def _label(self, key: keymap.Key) -> str:
+        screen = self.screen
+        return screen.key_label(key) if hasattr(screen, "key_label") else key.label
 
     def _possible(self, key: keymap.Key) -> bool:
         node = self.app if key.where == keymap.APP else self.screen

@@ -13,6 +13,7 @@ register(
         Key("x", "stop", "stop", "Stop the evaluation", "Test"),
         Key("n", "next_mistake", "mistake", "Go to the next most frequent mistake", "Matrix",
             footer=True),
+        Key("escape", "back", "back", "Back to the matrix", "Matrix", footer=True),
         Key("p", "percent", "in %", "Switch between counts and percent of the row", "Matrix"),
         Key("i", "inspect", "inspect", "Show the feature maps of the chosen image", "Images",
             footer=True),
@@ -20,7 +21,6 @@ register(
             "Draw an image or open a photo from a file, and see the prediction", "Images",
             footer=True),
         Key("z", "zoom", "images", "Maximize the images of the cell, or restore all", "Matrix"),
-        Key("escape", "back", "back", "Back to the matrix", "Matrix"),
         Key("o", "choose_network", "network", "Choose the run to evaluate", "Network", footer=True),
     ),
 )  # fmt: skip

@@ -231,6 +231,11 @@ class EvaluateScreen(NetworkScreen):
             return "there is no image of this; n goes to a mistake"
         return None
 
+    def key_label(self, key: keymap.Key) -> str:
+        if key.action == "back" and not self._zoomed:
+            return ""  # the matrix is shown, and its keys need the room
+        return key.label
+
     def action_evaluate(self) -> None:
         """Evaluate the network that is chosen."""
         selection = self.selection
@@ -321,6 +326,7 @@ class EvaluateScreen(NetworkScreen):
     def _show_alone(self, alone: bool) -> None:
         self._zoomed = alone
         self.set_class(alone, "-images")
+        self.refresh_bindings()
         target: Widget = self.query_one(CellImages) if alone else self.query_one(Heatmap)
         self.call_after_refresh(target.focus)
 

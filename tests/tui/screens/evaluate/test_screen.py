@@ -16,7 +16,7 @@ from engine.errors import CheckpointError
 from engine.metrics import confusion_matrix, per_class
 from engine.services.evaluate import Measurement, worst_mistakes
 from engine.train.results import Evaluation
-from tests.support.app_pilot import Until, on_screen, tap
+from tests.support.app_pilot import Until, on_screen, seen, tap
 from tests.support.run_makers import make_run
 from tui.app import CnnApp
 from tui.screens.evaluate import screen as module
@@ -121,11 +121,14 @@ async def test_from_the_matrix_to_the_images(measured_app: CnnApp, until: Until)
         text = heatmap.render_line(2).text
         assert "67" in text
         assert "33" in text
+        assert "esc back" not in seen(app)
         await pilot.press("enter")
         assert isinstance(screen.focused, CellImages)
         assert not screen.query_one("#upper").display
+        await until(pilot, lambda: "esc back" in seen(app))
         await pilot.press("escape")
         assert isinstance(screen.focused, Heatmap)
+        await until(pilot, lambda: "esc back" not in seen(app))
         await pilot.press("left", "up", "up")
         assert heatmap.cursor == (0, 0)
         assert "cat right: 20/30" in str(pane.border_subtitle)
