@@ -82,6 +82,10 @@ class BaseScreen(Screen[None]):
         """Why an action cannot be run now, in one sentence with what to do; None if it can."""
         return None
 
+    def help_text(self) -> str:
+        """``HELP_TEXT``, or more of it where it depends on what is shown."""
+        return self.HELP_TEXT
+
     def key_label(self, key: keymap.Key) -> str:
         """The label of a key in the key bar, where it depends on the state; empty leaves it out."""
         return key.label

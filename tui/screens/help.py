@@ -37,7 +37,7 @@ class HelpScreen(ModalScreen[None]):
     def __init__(self, about: BaseScreen) -> None:
         super().__init__()
         self._where, self._focused = about.WHERE, about.focused
-        self._texts = [help_of(about.focused), about.HELP_TEXT]
+        self._texts = [help_of(about.focused), about.help_text()]
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="dialog", id="help") as box:

@@ -25,6 +25,7 @@ from tui.screens.evaluate.draw.brush import Drawing
 from tui.screens.evaluate.draw.canvas import DrawingCanvas
 from tui.screens.evaluate.draw.screen import DrawScreen, NetworkInput, Predictions
 from tui.screens.evaluate.screen import EvaluateScreen
+from tui.screens.help import HelpScreen
 from tui.state.selection import of_run
 
 MakeApp = Callable[..., CnnApp]
@@ -107,6 +108,7 @@ async def test_drawn_from_the_keyboard(make_app: MakeApp, home: Path, until: Unt
         screen = await drawing_on(app, pilot, until, run)
         pad = screen.query_one(DrawingCanvas)
         assert "space" in guesses(screen)
+        assert "centred and scaled" in screen.help_text()
         await tap(pilot, "right", "down")
         assert pad.drawing.is_empty
         await tap(pilot, "space", *["down"] * 6, "space", "right", "right")
@@ -298,6 +300,14 @@ async def test_colour_images_are_opened(
         screen = await drawing_on(app, pilot, until, run)
         assert "colour images" in str(screen.refuse("pen"))
         assert "opens an image file" in guesses(screen)
+        for key in ("space", "down", "x"):
+            app.clear_notifications()
+            await tap(pilot, key)
+            await until(
+                pilot, lambda: any("o opens a file" in n.message for n in app._notifications)
+            )
+        assert "cannot be drawn here" in screen.help_text()
+        assert "raw something" not in screen.help_text()
         await asked_for(pilot, home / "red.png")
         await until(pilot, lambda: guesses(screen).count("%") == 10)
         shown = screen.query_one(NetworkInput).pictures
@@ -306,3 +316,23 @@ async def test_colour_images_are_opened(
         assert not shown[..., 1:].any()
         await tap(pilot, "x")
         await until(pilot, lambda: "%" not in guesses(screen))
+
+
+GREY = """\
+dataset: fashion_mnist
+layers: [Flatten, {Dense: {out_features: 10}}]
+train: {epochs: 1, batch_size: 10, lr: 0.1}
+"""
+
+
+async def test_the_help_speaks_of_digits_only_where_drawings_become_such(
+    make_app: MakeApp, home: Path, until: Until
+) -> None:
+    run = make_run(home / "runs", config=GREY)
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await drawing_on(app, pilot, until, run)
+        await tap(pilot, "question_mark")
+        await on_screen(pilot, HelpScreen)
+        assert "Draw something" in seen(app)
+        assert "MNIST" not in screen.help_text()

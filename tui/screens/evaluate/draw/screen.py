@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
@@ -34,6 +34,9 @@ _SLOW = 0.03
 
 _LARGEST = 32
 """Pixels of the longer side of an image that can be drawn: more do not fit into 80 by 24."""
+
+_ARROWS = {"left", "right", "up", "down", "h", "j", "k", "l"}
+"""Keys that move the pen where there is one."""
 
 _MOST = 10
 """Classes up to which all are shown, each in its place."""
@@ -95,10 +98,8 @@ class DrawScreen(BaseScreen):
     BINDINGS = keymap.bindings(WHERE)
     CSS_PATH = "screen.tcss"
     HELP_TEXT: ClassVar[str] = (
-        "Draw something and see what the network predicts, while you draw; or open an image file, "
-        "such as the photograph of a digit. A digit is first centred and scaled like those of "
-        "MNIST, as the network knows no others. Try something that is not a digit: the network has "
-        "an answer for everything."
+        "See what the network predicts for an image that is new to it. Try something that is of "
+        "none of its classes, too: the network has an answer for everything."
     )
 
     def __init__(self, selection: Selection, samples: Array | None) -> None:
@@ -116,6 +117,29 @@ class DrawScreen(BaseScreen):
     def _can_draw(self) -> bool:
         channels, height, width = self._info.image_shape
         return channels == 1 and max(height, width) <= _LARGEST
+
+    @property
+    def _kind(self) -> str:
+        """Why images cannot be drawn, in a word."""
+        return "colour" if self._info.image_shape[0] > 1 else "large"
+
+    def help_text(self) -> str:
+        if not self._can_draw:
+            how = (
+                "o opens an image file, n an image of the test set. The network expects "
+                f"{self._kind} images, which cannot be drawn here."
+            )
+        else:
+            how = (
+                "Draw something, and the prediction follows while you draw; or open an image file, "
+                "such as a photograph, with o, or an image of the test set with n."
+            )
+            if self._info.preparation.ink:
+                how += (
+                    " What you draw is first centred and scaled like the digits of MNIST, as the "
+                    "network knows no others."
+                )
+        return f"{self.HELP_TEXT} {how}"
 
     def compose_body(self) -> ComposeResult:
         yield Line(id="subject")
@@ -216,7 +240,7 @@ class DrawScreen(BaseScreen):
         opens = [("o", "opens an image file"), ("n", "loads an image of the test set")]
         if not self._can_draw:
             return hints("", ["See what the network predicts:"], opens)
-        words = ["Draw a digit with the mouse,", "or with the arrows:"]
+        words = ["Draw with the mouse,", "or with the arrows:"]
         return hints("", words, [("space", "puts the pen down"), *opens])
 
     @on(DrawingCanvas.Changed)
@@ -232,12 +256,25 @@ class DrawScreen(BaseScreen):
     # -- actions --------------------------------------------------------------------------------
 
     def refuse(self, action: str) -> str | None:
+        if action == "clear" and not self._can_draw and self._picture is None:
+            return "there is nothing to clear; o opens a file"
         if action == "pen" and not self._can_draw:
-            kind = "colour" if self._info.image_shape[0] > 1 else "large"
-            return f"it expects {kind} images, which cannot be drawn here; o opens a file"
+            return f"it expects {self._kind} images, which cannot be drawn here; o opens a file"
         if action == "sample" and self._samples is None:
             return "the test set is not loaded yet: esc, then e evaluates on it"
         return None
+
+    def on_key(self, event: events.Key) -> None:
+        if not self._can_draw and event.key in _ARROWS:
+            self._refuse_to_draw()
+
+    def on_click(self, event: events.Click) -> None:
+        if not self._can_draw and event.widget is self.query_one("#pad"):
+            self._refuse_to_draw()
+
+    def _refuse_to_draw(self) -> None:
+        """Say why arrows and mouse do nothing, in the words that the pen's key has for it."""
+        self.cnn.show_message(self.refuse("pen") or "", severity="warning", timeout=3)
 
     def key_label(self, key: keymap.Key) -> str:
         if key.action == "pen" and self._can_draw and self.query_one(DrawingCanvas).pen_down:
@@ -257,6 +294,7 @@ class DrawScreen(BaseScreen):
         self._stale = True
         if self._can_draw:
             self.query_one(DrawingCanvas).clear()
+        self.refresh_bindings()
         self.refresh_tick()
 
     def action_sample(self, step: int) -> None:
@@ -303,6 +341,7 @@ class DrawScreen(BaseScreen):
         self._stale = True
         if self._can_draw:
             self.query_one(DrawingCanvas).show(self._picture[0])
+        self.refresh_bindings()
         self.refresh_tick()
 
     def action_leave(self) -> None:
