@@ -153,14 +153,13 @@ class CnnApp(compat.FaultApp):
         yes: str = "yes",
         no: str = "no",
         final: bool = False,
+        holds: Callable[[], bool] = lambda: True,
         then: Callable[[], object],
     ) -> None:
         """Ask a question; call ``then`` on yes.
 
         Args:
-            question, detail: what is asked.
-            yes, no: the words for the answers.
-            final: whether it cannot be undone; enter is then no.
+            question, detail, yes, no, final, holds: as in ``Confirm``.
             then: what to do.
         """
 
@@ -168,7 +167,8 @@ class CnnApp(compat.FaultApp):
             if sure:
                 then()
 
-        self.push_screen(Confirm(question, detail, yes=yes, no=no, final=final), answered)
+        dialog = Confirm(question, detail, yes=yes, no=no, final=final, holds=holds)
+        self.push_screen(dialog, answered)
 
     def start_job(
         self,

@@ -330,3 +330,15 @@ async def test_a_failing_job_is_told_and_the_app_lives_on(
         await until(pilot, lambda: not app.jobs)
         assert results == [42]
     assert "division by zero" in caplog.text
+
+
+async def test_the_question_whether_to_stop_closes_when_the_training_has_ended(
+    slow_app: CnnApp, until: Until
+) -> None:
+    app = slow_app
+    async with training(app, until) as pilot:
+        await tap(pilot, "x")
+        await on_screen(pilot, Confirm)
+        app.training.stop()
+        await until(pilot, lambda: not app.training.running)
+        await on_screen(pilot, TrainScreen)

@@ -17,11 +17,18 @@ from engine.errors import EngineError
 from tui.text import line, plain
 from tui.widgets.text_field import TextField
 
+_LOOK = 0.2
+"""Seconds between two looks whether a question still holds."""
+
 
 class Confirm(ModalScreen[bool]):
     """A yes-or-no question; None for esc, which leaves it unanswered.
 
-    Where it cannot be undone, enter is no.
+    Args:
+        question, detail: what is asked.
+        yes, no: the words for the answers.
+        final: whether it cannot be undone; enter is then no.
+        holds: whether there still is something to answer; the question closes once there is not.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -33,10 +40,17 @@ class Confirm(ModalScreen[bool]):
     ]
 
     def __init__(
-        self, question: str, detail: str = "", *, yes: str, no: str, final: bool = False
+        self,
+        question: str,
+        detail: str = "",
+        *,
+        yes: str,
+        no: str,
+        final: bool = False,
+        holds: Callable[[], bool] = lambda: True,
     ) -> None:
         super().__init__()
-        self._final = final
+        self._final, self._holds = final, holds
         self._question, self._detail, self._yes, self._no = question, detail, yes, no
 
     def compose(self) -> ComposeResult:
@@ -50,6 +64,11 @@ class Confirm(ModalScreen[bool]):
 
     def on_mount(self) -> None:
         self.query_one("#no" if self._final else "#yes", Button).focus()
+        self.set_interval(_LOOK, self._close_if_moot)
+
+    def _close_if_moot(self) -> None:
+        if not self._holds():
+            self.dismiss(None)
 
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:

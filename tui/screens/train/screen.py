@@ -252,6 +252,7 @@ class TrainScreen(ZoomScreen):
             "A checkpoint is saved first; R resumes from it.",
             yes="stop",
             no="keep training",
+            holds=lambda: self.cnn.training.running,
             then=lambda: self.cnn.training.stop("stopped by hand"),
         )
 
