@@ -19,7 +19,8 @@ from engine.importing.source import BLOCK_BYTES, Block, ImportOptions, Part, Unr
 from engine.importing.tree import ImageFile
 from engine.sanitize import printable
 
-_MOST = 1024  # images of a block, however small they are
+_AHEAD = 1024  # images that are read before they are needed, however small they are
+_BLOCK = 100  # images of a block at most: what is done is told after each
 _CHUNK = 16  # images that a thread takes at a time
 _LONG = 4e-4  # seconds that an image takes, from which on threads are worth it
 _SIDES = (64, 48, 32, 28, 16)  # that are proposed, the largest that the images have first
@@ -54,9 +55,10 @@ class ImagePart(Part):
         return self._files[index].where
 
     def blocks(self, indices: np.ndarray) -> Iterator[Block]:
-        size = min(max(BLOCK_BYTES // int(np.prod(self._shape)), 1), _MOST)
+        fits = max(BLOCK_BYTES // int(np.prod(self._shape)), 1)
+        size = min(fits, _BLOCK)
         wanted = indices.tolist()
-        read = _results(self._read, wanted, self._watch, ahead=size)
+        read = _results(self._read, wanted, self._watch, ahead=min(fits, _AHEAD))
         for first in range(0, len(wanted), size):
             images, labels, unreadable = [], [], []
             for index in wanted[first : first + size]:
@@ -139,9 +141,9 @@ def shape_of(
         return (channels, *options.size)
     sizes: Counter[tuple[int, int]] = Counter()
     grey, problem = True, ""
-    headers = _results(_header, files, watch, ahead=_MOST)
+    headers = _results(_header, files, watch, ahead=_AHEAD)
     for done, (file, header) in enumerate(zip(files, headers, strict=True)):
-        if done % _MOST == 0:
+        if done % _BLOCK == 0:
             watch.report("measuring images", done, len(files))
         if isinstance(header, str):
             problem = problem or f"{file.where}: {header}"

@@ -347,6 +347,15 @@ def test_progress_is_told_of_both_parts(source: Path) -> None:
     assert told[-3:] == [("train images", 8, 8), ("test images", 0, 2), ("test images", 2, 2)]
 
 
+def test_progress_is_told_every_hundred_images(source: Path) -> None:
+    told = []
+    make_folder(source, count=140)
+    import_data_set(
+        source, as_pets(), source.parent / "data", progress=lambda *one: told.append(one)
+    )
+    assert [done for what, done, _ in told if what == "train images"] == [0, 100, 200, 224]
+
+
 class _Forged(Part):
     """A part whose labels are not those of its source."""
 
