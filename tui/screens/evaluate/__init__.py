@@ -17,7 +17,7 @@ register(
         Key("p", "percent", "in %", "Switch between counts and percent of the row", "Matrix"),
         Key("i", "inspect", "inspect", "Show the feature maps of the chosen image", "Images",
             footer=True),
-        Key("d", "draw", "draw/open",
+        Key("d", "draw", "image",
             "Draw an image or open a photo from a file, and see the prediction", "Images",
             footer=True),
         Key("z", "zoom", "images", "Maximize the images of the cell, or restore all", "Matrix"),
