@@ -58,7 +58,7 @@ class BaseScreen(Screen[None]):
         if self.FIRST_FOCUS and self.focused is None:
             widget = self.query_one(self.FIRST_FOCUS)
             if widget.focusable:
-                widget.focus()
+                self.set_focus(widget)  # at once: widget.focus() could come after a user's choice
 
     def compose(self) -> ComposeResult:
         yield Header(id="header")

@@ -266,7 +266,7 @@ class EvaluateScreen(NetworkScreen):
         if found.note:
             self.cnn.show_message(found.note, severity="warning")
         if self.app.screen is self:
-            self.call_after_refresh(self.query_one(Heatmap).focus)
+            self.set_focus(self.query_one(Heatmap))
         else:
             self.cnn.show_message(f"test_acc {text.metric(found.result.acc)}", "6 shows it")
 
