@@ -70,7 +70,12 @@ AnyScreen = TypeVar("AnyScreen", bound=Screen[Any])
 async def on_screen(pilot: Pilot, kind: type[AnyScreen]) -> AnyScreen:
     """Wait until a screen of a class is shown and has its widgets; return it."""
     app = pilot.app
-    await until(pilot, lambda: isinstance(app.screen, kind) and getattr(app.screen, "ready", True))
+    await until(
+        pilot,
+        lambda: (
+            isinstance(app.screen, kind) and getattr(app.screen, "ready", app.screen.is_mounted)
+        ),  # dialogs have no ``ready``
+    )
     screen = app.screen
     assert isinstance(screen, kind)
     return screen
