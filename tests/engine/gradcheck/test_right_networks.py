@@ -88,6 +88,7 @@ def expect_no_alarm(found: dict[str, Report], most_undecided: int) -> None:
     assert all(report.outcome in ("passed", "undecided") for report in found.values())
 
 
+@pytest.mark.proof
 def test_random_networks_pass(pytestconfig: pytest.Config) -> None:
     thorough = pytestconfig.getoption("--full-grid", default=False)
     expect_no_alarm(reports(1_000 if thorough else 60), UNDECIDED if thorough else 0)

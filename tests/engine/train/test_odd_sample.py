@@ -12,6 +12,7 @@ from engine.kernels.partition import equal_parts
 from engine.parallel.workers import Workers
 from engine.train import factory
 from engine.train.trainer import Trainer
+from tests.support.proofs import rest_as_proofs
 from tests.support.small_runs import Run, make_config, train
 
 NETWORKS = {
@@ -71,7 +72,7 @@ def sizes(batches: Batches) -> list[int]:
     return [len(batches.batch_indices(0, step)) for step in range(batches.steps_per_epoch)]
 
 
-@pytest.mark.parametrize("layers", NETWORKS.values(), ids=NETWORKS.keys())
+@pytest.mark.parametrize("layers", rest_as_proofs(NETWORKS.values(), every=2), ids=NETWORKS.keys())
 @pytest.mark.parametrize(
     ("trained", "batch_size", "expected"),
     [

@@ -131,7 +131,7 @@ def test_stopped_twice_at_the_same_place(tmp_path: Path, whole: dict[str, Run]) 
     assert_same(train(config, resume=cut.path), whole[kind])
 
 
-@pytest.mark.parametrize("workers", [(1, 4), (4, 1)], ids=str)
+@pytest.mark.parametrize("workers", rest_as_proofs([(1, 4), (4, 1)]), ids=str)
 @pytest.mark.parametrize("worth", [0, 10**12], ids=["processes", "threads"])
 def test_resumed_with_other_workers(
     tmp_path: Path,
@@ -246,7 +246,7 @@ def test_a_crash_at_the_end_trains_no_further_epoch(tmp_path: Path, whole: dict[
     assert_same(run, whole[kind])
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", rest_as_proofs(KINDS))
 def test_a_finished_run_trains_nothing_more(
     tmp_path: Path, whole: dict[str, Run], kind: str
 ) -> None:

@@ -10,6 +10,7 @@ import pytest
 from engine.config import Config, loads
 from engine.layers import Dense
 from tests.support.command_runs import CHECKED
+from tests.support.proofs import rest_as_proofs
 from tui.cli.commands.gradcheck import gradcheck
 from tui.cli.output import Output
 
@@ -30,7 +31,7 @@ def config() -> Config:
     return loads(CHECKED, "test.yaml")
 
 
-@pytest.mark.parametrize("mode", ["directions", "exact"])
+@pytest.mark.parametrize("mode", rest_as_proofs(["directions", "exact"]))
 def test_a_table_and_exit_code_0(
     mode: Any, config: Config, capsys: pytest.CaptureFixture[str]
 ) -> None:

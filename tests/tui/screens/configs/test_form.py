@@ -241,7 +241,8 @@ async def test_opening_the_editor_changes_nothing(make_app: MakeApp, home: Path)
 
 
 @pytest.mark.parametrize(
-    "pasted", ["12\r34", "12\n34", "12\r\n34", "\r\n12\r", "12\x0b3", "1\x1b2"]
+    "pasted",
+    rest_as_proofs(["12\r34", "12\n34", "12\r\n34", "\r\n12\r", "12\x0b3", "1\x1b2"], every=3),
 )
 async def test_a_pasted_line_end_does_not_join_lines(make_app: MakeApp, pasted: str) -> None:
     async with make_app().run_test(size=(120, 40)) as pilot:

@@ -25,7 +25,7 @@ LARGER = pytest.mark.proof
 @pytest.mark.parametrize(
     "size", [(60, 16), *(pytest.param(size, marks=LARGER) for size in ((80, 24), (100, 30)))]
 )
-@pytest.mark.parametrize("character", ["x", "语", "👍"])
+@pytest.mark.parametrize("character", rest_as_proofs(["语", "x", "👍"]))
 async def test_the_caret_and_the_text_before_it_stay_in_view(
     make_app: MakeApp, size: tuple[int, int], character: str
 ) -> None:

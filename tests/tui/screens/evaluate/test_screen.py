@@ -17,6 +17,7 @@ from engine.metrics import confusion_matrix, per_class
 from engine.services.evaluate import Measurement, worst_mistakes
 from engine.train.results import Evaluation
 from tests.support.app_pilot import Until, on_screen, seen, tap
+from tests.support.proofs import rest_as_proofs
 from tests.support.run_makers import make_run
 from tui.app import CnnApp
 from tui.screens.evaluate import screen as module
@@ -337,7 +338,7 @@ def shown(heatmap: Heatmap) -> list[str]:
     return [heatmap.render_line(y).text for y in range(heatmap.size.height)]
 
 
-@pytest.mark.parametrize("size", [(60, 16), (80, 24), (200, 60)])
+@pytest.mark.parametrize("size", rest_as_proofs([(80, 24), (60, 16), (200, 60)]))
 async def test_of_many_classes_the_part_around_the_cursor_is_shown(
     make_app: MakeApp, home: Path, until: Until, monkeypatch: pytest.MonkeyPatch,
     size: tuple[int, int],
