@@ -18,7 +18,7 @@ from tests.support.run_makers import make_run
 from tests.support.typed_paths import TYPED, litter, unlock
 from tui.app import CnnApp
 from tui.palette import commands
-from tui.screens.dialogs import AskPath, Confirm
+from tui.screens.dialogs import AskPath, Choose, Confirm
 
 MakeApp = Callable[..., CnnApp]
 RUN = "20250101-000000-net-0001"
@@ -46,6 +46,8 @@ async def export(pilot: Pilot, until: Until) -> None:
     await pilot.press("5")
     await until(pilot, lambda: pilot.app.screen.refuse("export") is None)  # type: ignore[attr-defined]
     await pilot.press("x")
+    await on_screen(pilot, Choose)  # of the format; the first is npz
+    await pilot.press("enter")
 
 
 async def save_picture(pilot: Pilot, until: Until) -> None:

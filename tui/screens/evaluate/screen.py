@@ -141,7 +141,7 @@ class EvaluateScreen(NetworkScreen):
                 verdict.update(advice(f"✗ {self.error}", "o chooses another run"))
         elif self.found is not None:
             verdict.add_class("-good")
-            verdict.update(self._result(self.found))
+            verdict.update(self._result(self.found, width))
 
     def _progress(self, job: Job, width: int) -> Content:
         share = job.done / job.total if job.total else 0.0
@@ -150,18 +150,20 @@ class EvaluateScreen(NetworkScreen):
         bar = meter(share, min(max(width - len(label) - len(after) - 2, 8), 60))
         return Content.assemble((f"{label}  ", "$foreground"), *bar, (after, "$muted"))
 
-    def _result(self, found: Measurement) -> Content:
+    def _result(self, found: Measurement, width: int) -> Content:
         result, lost = found.result, len(found.result.labels) - int(found.confusion.sum())
+        macro_f1 = (f"  macro F1 {text.metric(found.macro_f1)}", "$foreground")
+        top5 = (f"  top-5 {text.metric(result.top5)}", "$foreground")
         parts = [
             (f"test_acc {text.metric(result.acc)}", "bold $success"),
-            (f"  macro F1 {text.metric(found.macro_f1)}", "$foreground"),
+            macro_f1,
             (f"  loss {text.metric(result.loss)}", "$foreground"),
-            (
-                f"  top-5 {text.metric(result.top5)}" if len(found.classes) > 5 else "",
-                "$foreground",
-            ),
+            *([top5] if len(found.classes) > 5 else []),
             (f"  {len(result.labels):,} images", "$muted"),
         ]
+        for part in (top5, macro_f1):  # a second line would cost a row of the matrix
+            if part in parts and sum(len(words) for words, _ in parts) > width:
+                parts.remove(part)
         if lost:
             parts.append((f"   ✗ {lost:,} without a prediction: NaN", "$error"))
         if self._of is not None and self._of != self.selection:
