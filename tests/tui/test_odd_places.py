@@ -91,6 +91,16 @@ async def test_the_app_opens_whatever_the_config_of_the_last_session_was(
     assert app.return_code == 0
 
 
+@pytest.mark.parametrize("case", sorted(set(TYPED) - {"a null byte", "half a character"}))
+def test_the_configs_are_listed_whatever_the_variable_of_the_data_is(
+    case: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CNN_TUI_DATA", TYPED[case])
+    workspace = Workspace.opened()
+    workspace.look()
+    assert workspace.paths[0].stem == "quickstart"
+
+
 async def test_configs_that_may_not_be_read_are_no_trouble(home: Path) -> None:
     (home / "configs").chmod(0o400)  # their names can be read, not they
     with ordinary_user():

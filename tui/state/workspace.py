@@ -6,6 +6,7 @@ from pathlib import Path
 from engine.config import list_configs
 from engine.data import processed_folder
 from engine.data.imported import MANIFEST
+from engine.errors import DataError
 from engine.paths import real_path
 from engine.resources import shipped
 from engine.services.configs import DEFAULT, resolve
@@ -124,10 +125,10 @@ class Workspace:
 
 def _imports() -> dict[str, Stamp]:
     """Names of the imported data sets, which configs are checked against, and their stamps."""
-    folder = processed_folder()
     try:
+        folder = processed_folder()
         stamps = {name: stamp_of(folder / name / MANIFEST) for name in os.listdir(folder)}
-    except OSError:
+    except (DataError, OSError):  # $CNN_TUI_DATA is no path, or nothing was imported
         return {}
     return {name: stamp for name, stamp in stamps.items() if stamp is not None}
 
