@@ -29,7 +29,7 @@ from engine.importing.two_sources import with_test
 from engine.importing.writer import DatasetWriter, check_place
 from engine.numbers import size
 from engine.resources import shipped
-from engine.sanitize import literal, visible
+from engine.sanitize import literal, printable, visible
 
 LISTED = 10
 """Unreadable samples, and duplicates, that are named one by one."""
@@ -80,6 +80,22 @@ class Imported:
     duplicates: Found[Duplicate]
     source: Mapping[str, Any]
     seconds: float
+
+    def warnings(self) -> list[str]:
+        """What is likely to be a mistake in the test images, a line each."""
+        found = []
+        if self.duplicates.count:
+            one = self.duplicates.first[0]
+            found.append(
+                f"{self.duplicates.count:,} of the {self.info.test_size:,} test images are among "
+                f"the training images too, so that the test is too easy: {one.test} is {one.train}"
+            )
+        counted = zip(self.info.classes, self.counts["test"], strict=True)
+        absent = [name for name, count in counted if not count]
+        if absent:
+            more = f" and {len(absent) - 1:,} more" if len(absent) > 1 else ""
+            found.append(f"no test images of {printable(absent[0], 40)}{more}")
+        return found
 
 
 def import_data_set(

@@ -6,9 +6,8 @@ import tempfile
 from pathlib import Path
 
 from engine.data import DATASETS, processed_folder, unknown
-from engine.data.imported import MANIFEST
 from engine.errors import ConfigError, DataError
-from engine.importing.writer import OLD
+from engine.importing.writer import OLD, check_imported
 from engine.paths import reason
 
 
@@ -28,8 +27,7 @@ def find_to_remove(name: str, root: Path | None = None) -> Path:
         found = False
     if not found:
         raise ConfigError(unknown(name, root))
-    if folder.is_symlink() or not os.path.isfile(folder / MANIFEST):
-        raise ConfigError(f"{folder}: not an imported data set; remove it yourself")
+    check_imported(folder)
     return folder
 
 

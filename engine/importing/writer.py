@@ -93,6 +93,15 @@ def check_place(folder: Path, *, replace: bool) -> None:
             f"{folder.name}: there is such a data set already in {folder.parent}; "
             "choose another --name, or add --replace"
         )
+    check_imported(folder)
+
+
+def check_imported(folder: Path) -> None:
+    """Check that a folder is an imported data set, and may be replaced or removed.
+
+    Raises:
+        ConfigError: it is something else.
+    """
     if folder.is_symlink() or not os.path.isfile(folder / MANIFEST):
         raise ConfigError(f"{folder}: not an imported data set; remove it yourself")
 

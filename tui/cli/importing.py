@@ -55,13 +55,13 @@ def import_from(options: argparse.Namespace, out: Output) -> int:
     out.json(_facts(made))
     out.text(_summary(made))
     _complain(made.unreadable, out)
-    _tell_duplicates(made, out)
+    for warning in made.warnings():
+        out.complain(f"warning: {warning}")
     if made.info.preparation.ink and not wanted.preparation.ink:
         out.say(
             "these are light strokes on black: photographs and drawings to be classified will be "
             "made so, too (--no-ink does not)"
         )
-    _tell_absent(made, out)
     out.say(_next_step(made, options.root))
     return 0
 
@@ -118,24 +118,6 @@ def _complain(unreadable: Found[Unreadable], out: Output) -> None:
             out.complain(f"  {one.where}: {one.reason}")
         if unreadable.count > len(unreadable.first):
             out.complain(f"  and {unreadable.count - len(unreadable.first):,} more")
-
-
-def _tell_duplicates(made: Imported, out: Output) -> None:
-    duplicates = made.duplicates
-    if duplicates.count:
-        one = duplicates.first[0]
-        out.complain(
-            f"warning: {duplicates.count:,} of the {made.info.test_size:,} test images are among "
-            f"the training images too, so that the test is too easy: {one.test} is {one.train}"
-        )
-
-
-def _tell_absent(made: Imported, out: Output) -> None:
-    counted = zip(made.info.classes, made.counts["test"], strict=True)
-    absent = [name for name, count in counted if not count]
-    if absent:
-        more = f" and {len(absent) - 1:,} more" if len(absent) > 1 else ""
-        out.complain(f"warning: no test images of {printable(absent[0], 40)}{more}")
 
 
 def _next_step(made: Imported, root: Path | None) -> str:

@@ -214,13 +214,7 @@ def warnings(made: Imported) -> list[str]:
         found.append(
             f"left out {made.unreadable.count:,} that cannot be read: {one.where}: {one.reason}"
         )
-    if made.duplicates.count:
-        pair = made.duplicates.first[0]
-        found.append(
-            f"{made.duplicates.count:,} test images are among the training images too, so that the "
-            f"test is too easy: {pair.test} is {pair.train}"
-        )
-    return found
+    return [*found, *made.warnings()]
 
 
 def suggested_name(source: str, known: Collection[str]) -> str:
