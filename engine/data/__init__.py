@@ -30,6 +30,7 @@ from engine.data.dataset import (
     default_root,
 )
 from engine.data.imported import ImportedDataset, describe, described, processed_folder
+from engine.data.normalisation import Normalisation
 from engine.data.registry import DATASETS, register
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "DatasetInfo",
     "FileStatus",
     "ImportedDataset",
+    "Normalisation",
     "Split",
     "default_root",
     "describe",

@@ -6,6 +6,7 @@ import numpy as np
 
 from engine.data.augment import Augmentation
 from engine.data.dataset import Split
+from engine.data.normalisation import Normalisation
 from engine.errors import ConfigError
 from engine.rng import Purpose, stream
 
@@ -69,11 +70,8 @@ class Batches:
         full, rest = divmod(samples, batch_size)
         self._steps = full if rest < least else full + 1
         self._samples = samples
-        # (p / 255 - mean) / std as one multiplication and one addition.
-        mean64, std64 = (np.array(v, np.float64).reshape(-1, 1, 1) for v in (mean, std))
-        self._scale = (1 / (255 * std64)).astype(np.float32)
-        self._offset = (-mean64 / std64).astype(np.float32)
-        self._fill = np.rint(255 * mean64).astype(np.uint8)
+        self._normalised = Normalisation(mean, std)
+        self._fill = np.rint(255 * np.array(mean, np.float64).reshape(-1, 1, 1)).astype(np.uint8)
         # Replaced as a whole, never changed: a thread sees the old pair or the new one.
         self._order: tuple[int, np.ndarray] = (-1, self._indices)
 
@@ -153,10 +151,7 @@ class Batches:
         pixels = self._take(indices)
         if self.augment is not None and rng is not None:
             pixels = self.augment.apply(pixels, rng, self._fill)
-        x = pixels.astype(np.float32)
-        x *= self._scale
-        x += self._offset
-        return x, self._labels.take(indices)
+        return self._normalised(pixels), self._labels.take(indices)
 
 
 def split_validation(

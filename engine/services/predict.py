@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from engine import metrics
-from engine.data import DatasetInfo
+from engine.data import DatasetInfo, Normalisation
 from engine.errors import Cancelled, CheckpointError, ConfigError, DataError, ShapeError
 from engine.images.reading import SUFFIXES, content_of, read_image
 from engine.importing.folders import DiskFile, read_tree
@@ -234,12 +234,6 @@ def read_picture(file: DiskFile, info: DatasetInfo) -> np.ndarray:
     return read_image(content, info.image_shape, info.preparation)
 
 
-def normalised(pictures: np.ndarray, info: DatasetInfo) -> np.ndarray:
-    """Pictures, uint8 (N, C, H, W), as the input of a network: float32, normalised."""
-    mean, std = (np.array(values, np.float32).reshape(-1, 1, 1) for values in (info.mean, info.std))
-    return (pictures / np.float32(255) - mean) / std
-
-
 def ask(
     network: TrainedNetwork,
     questions: Iterable[Question | Unanswered],
@@ -284,7 +278,7 @@ def _answers(
     shares: Iterator[tuple[np.ndarray, int]] = iter(())
     if pictures:
         with np.errstate(over="ignore", invalid="ignore"):
-            logits = predictor.logits(normalised(np.stack(pictures), info))
+            logits = predictor.logits(Normalisation(info.mean, info.std)(np.stack(pictures)))
             probabilities = Softmax().eval().forward(logits)
         predicted_ones = metrics.predict(logits)
         predicted_ones[np.isnan(probabilities).any(axis=1)] = NO_PREDICTION  # of infinite logits

@@ -114,6 +114,7 @@ FORMULAS = (
         "engine.data.batches",
         ("tests.engine.data.test_formulas", "tests.engine.data.test_batches"),
     ),
+    Formulas("engine.data.normalisation", ("tests.engine.data.test_formulas",)),
     Formulas("engine.importing.splitting", ("tests.engine.importing.test_splitting",)),
     Formulas(
         "engine.importing.writer",

@@ -13,7 +13,7 @@ from PIL import Image
 
 from engine import data
 from engine.checkpoints import checkpoint
-from engine.data import DATASETS
+from engine.data import DATASETS, Normalisation
 from engine.errors import Cancelled, CheckpointError, ConfigError
 from engine.images.ink import as_ink
 from engine.importing.folders import DiskFile
@@ -78,7 +78,7 @@ def test_most_photographs_of_digits_are_told(network: TrainedNetwork) -> None:
         seen = np.stack([as_ink(image, (28, 28))[None] for image in images])
         with predict.Workers(1) as workers:
             logits = Predictor(network.model, workers).logits(
-                predict.normalised(seen, network.info)
+                Normalisation(network.info.mean, network.info.std)(seen)
             )
         return int((logits.argmax(axis=1) == labels).sum())
 
@@ -93,7 +93,7 @@ def test_the_answers_are_those_of_the_network_for_the_test_set(
     for i in range(12):
         write(tmp_path / f"{i}.png", test.images[i, 0])
     answers = asked(network, tmp_path)
-    x = predict.normalised(test.images[:12], network.info)
+    x = Normalisation(network.info.mean, network.info.std)(test.images[:12])
     expected = network.model.eval().forward(x).argmax(axis=1)
     for i, answer in enumerate(answers):
         assert isinstance(answer, Answer)

@@ -13,6 +13,7 @@ from textual.widgets import Static
 
 from engine import paths
 from engine.arrays import Array
+from engine.data import Normalisation
 from engine.errors import ConfigError
 from engine.importing.folders import DiskFile
 from engine.layers import Sequential, Softmax
@@ -219,8 +220,8 @@ class DrawScreen(BaseScreen):
             predictions.update(self._how_to_begin())
             return
         began = time.monotonic()
-        mean, std = (np.reshape(values, (-1, 1, 1)) for values in (self._info.mean, self._info.std))
-        logits = model.forward(((picture - mean) / std).astype(np.float32)[None])
+        normalised = Normalisation(self._info.mean, self._info.std)
+        logits = model.forward(normalised(255 * picture[None]))
         self._took = time.monotonic() - began
         names = tuple(text.line(name) for name in self._info.classes)
         if not np.isfinite(logits).all():
