@@ -1,0 +1,1 @@
+"""Saliency: which pixels of an image speak for a class."""
