@@ -1,5 +1,6 @@
 """How an image of any size becomes one of a data set's size."""
 
+import re
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -25,3 +26,15 @@ class Preparation(BaseModel):
 
 AS_IT_IS = Preparation()
 """For images without a convention of their own."""
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Height and width, of a size that was typed: ``32`` or ``32x48``.
+
+    Raises:
+        ValueError: it is none.
+    """
+    found = re.fullmatch(r"([0-9]{1,5})(?:[x×]([0-9]{1,5}))?", text)
+    if found is None:
+        raise ValueError(f"expected a size such as 32 or 32x48, got {text!r}")
+    return int(found[1]), int(found[2] or found[1])

@@ -133,11 +133,12 @@ def seed(text: str) -> int:
 
 def image_size(text: str) -> tuple[int, int]:
     """Height and width: ``32`` or ``32x48``."""
-    height, times, width = text.partition("x")
-    sides = (height, width) if times else (height, height)
-    if not all(side.isdecimal() and 0 < len(side) < 6 for side in sides):
-        raise argparse.ArgumentTypeError(f"expected a size such as 32 or 32x48, got {text!r}")
-    return int(sides[0]), int(sides[1])
+    from engine.images import parse_size  # it comes with pydantic: only where a size is given
+
+    try:
+        return parse_size(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 # -- options of several commands ---------------------------------------------------------------

@@ -121,7 +121,7 @@ async def test_what_cannot_be_read_is_left_out_and_said(
     [
         ({}, "type the path of a folder"),
         ({"source": "nowhere"}, "nowhere: no such file or folder"),
-        ({"source": "pets", "size": "big"}, "size: expected 32 or 32x48"),
+        ({"source": "pets", "size": "big"}, "size: expected a size such as 32 or 32x48"),
         ({"source": "pets", "channels": "2"}, "channels: expected 1 or 3"),
         ({"source": "pets", "ink": "maybe"}, "drawings: expected yes or no"),
         ({"source": "pets", "test": "some"}, "test: expected a share"),

@@ -16,7 +16,7 @@ from textual.widgets import Button, Input, Static
 from engine import paths
 from engine.data import names
 from engine.errors import Cancelled, ConfigError, EngineError
-from engine.images import Preparation
+from engine.images import Preparation, parse_size
 from engine.importing import Imported, ImportOptions, import_data_set
 from engine.importing.removal import find_to_remove
 from tui import text
@@ -244,10 +244,10 @@ def _check_free(name: str) -> None:
 def _size(typed: str) -> tuple[int, int] | None:
     if not typed:
         return None
-    found = re.fullmatch(r"([0-9]{1,4})(?:[x×]([0-9]{1,4}))?", typed)
-    if found is None:
-        raise ConfigError(f"size: expected 32 or 32x48 say, got {typed!r}")
-    return int(found[1]), int(found[2] or found[1])
+    try:
+        return parse_size(typed)
+    except ValueError as error:
+        raise ConfigError(f"size: {error}") from None
 
 
 def _channels(typed: str) -> Literal[1, 3] | None:
