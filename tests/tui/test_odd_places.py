@@ -91,6 +91,25 @@ async def test_the_app_opens_whatever_the_config_of_the_last_session_was(
     assert app.return_code == 0
 
 
+@pytest.mark.parametrize(
+    ("dataset", "where", "chosen"),
+    [
+        ("mnist_mini", "elsewhere", "last"),
+        ("only_there", "elsewhere", "quickstart"),
+        ("only_there", "here", "last"),
+    ],
+)
+def test_the_last_config_is_opened_with_errors_only_in_its_own_folder(
+    dataset: str, where: str, chosen: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("here", "elsewhere"):
+        (folder / name).mkdir()
+    last = folder / where / "last.yaml"
+    last.write_text(f"model: lenet_mnist\ndataset: {dataset}\n")
+    monkeypatch.chdir(folder / "here")
+    assert Workspace.opened(None, str(last)).document.name == chosen
+
+
 @pytest.mark.parametrize("case", sorted(set(TYPED) - {"a null byte", "half a character"}))
 def test_the_configs_are_listed_whatever_the_variable_of_the_data_is(
     case: str, folder: Path, monkeypatch: pytest.MonkeyPatch

@@ -41,9 +41,9 @@ class Workspace:
 
         Args:
             config: which one to choose.
-            last: else the path of this one, if it still is there; else quickstart.
+            last: else the path of this one, if it still is there and belongs here; else quickstart.
         """
-        if config is None and last and os.path.isfile(last):
+        if config is None and last and os.path.isfile(last) and _belongs_here(Path(last)):
             config = Path(last)
         return cls([], config or resolve(DEFAULT))
 
@@ -121,6 +121,16 @@ class Workspace:
     def dirty(self) -> list[ConfigDocument]:
         """All that have unsaved changes."""
         return [document for document in self._open.values() if document.dirty]
+
+
+def _belongs_here(config: Path) -> bool:
+    """Whether the last session's config is to be opened: with errors only in its own folder.
+
+    What it names, an imported data set say, may only be there.
+    """
+    if real_path(config).is_relative_to(real_path(Path())):
+        return True
+    return ConfigDocument.open(config).config is not None
 
 
 def _imports() -> dict[str, Stamp]:
