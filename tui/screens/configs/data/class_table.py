@@ -10,8 +10,8 @@ _BAR = 8
 _COLUMNS = (
     Column("class", flexible=True, least=6),
     Column("train", right=True),
-    Column("", rank=1),
-    Column("test", right=True, rank=2),
+    Column("", rank=2),
+    Column("test", right=True, rank=1),
 )
 
 
