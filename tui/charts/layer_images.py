@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.arrays import Array, Shape
+from engine.inspection.sentences import in_numbers
 from engine.layers import Sequential, shape_text
 from engine.layers.layer import Layer
 from engine.numbers import short
@@ -28,6 +29,7 @@ class LayerPlace:
         parameters: how many numbers it trains.
         has_filters: whether its weight is a set of small images.
         sees_colours: whether its input are the images themselves, in red, green and blue.
+        in_numbers: what it does in this network, in a sentence.
     """
 
     name: str
@@ -39,6 +41,7 @@ class LayerPlace:
     parameters: int
     has_filters: bool = False
     sees_colours: bool = False
+    in_numbers: str = ""
 
     @property
     def shows_channels(self) -> bool:
@@ -86,6 +89,7 @@ def places(model: Sequential, in_shape: Shape) -> tuple[LayerPlace, ...]:
                 parameters=layer.count_parameters(),
                 has_filters=layer.has_filters,
                 sees_colours=i == 0 and len(inside) == 3 and inside[0] == 3,
+                in_numbers=in_numbers(layer, inside),
             )
         )
         if layer.flattens:

@@ -12,6 +12,7 @@ from textual.widgets import Static
 
 from tui import keymap
 from tui.screens.base import BaseScreen
+from tui.widgets.table import Table
 
 
 def help_of(widget: Widget | None) -> str:
@@ -38,6 +39,7 @@ class HelpScreen(ModalScreen[None]):
         super().__init__()
         self._where, self._focused = about.WHERE, about.focused
         self._texts = [help_of(about.focused), about.help_text()]
+        self._columns = _columns(about.focused)
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="dialog", id="help") as box:
@@ -46,6 +48,8 @@ class HelpScreen(ModalScreen[None]):
             for text in dict.fromkeys(self._texts):
                 if text:
                     yield Static(text, markup=False, classes="help-text")
+                if text == self._texts[0] and self._columns:
+                    yield Static(self._columns, classes="help-text")
             yield Static(_table(self._where, self._focused), id="help-keys")
 
     def on_mount(self) -> None:
@@ -58,6 +62,16 @@ class HelpScreen(ModalScreen[None]):
     def action_up(self) -> None:
         """Scroll."""
         self.query_one("#help").scroll_up(animate=False)
+
+
+def _columns(widget: Widget | None) -> Content:
+    """What each column of a table says, a line for each that has an explanation."""
+    columns = widget.columns if isinstance(widget, Table) else ()
+    return Content("\n").join(
+        Content.assemble((f"{column.title}: ", "bold $accent"), (column.about, "$foreground"))
+        for column in columns
+        if column.about
+    )
 
 
 def _table(where: str, focused: Widget | None) -> Content:

@@ -29,6 +29,7 @@ class Column:
         rank: where there is no room, columns of the highest rank are left out; 0 never is.
         flexible: it gives some of its width where there is little room.
         least: its smallest width.
+        about: what its numbers are and what to look for, for the help; empty where that is clear.
     """
 
     title: str
@@ -36,6 +37,7 @@ class Column:
     rank: int = 0
     flexible: bool = False
     least: int = 0
+    about: str = ""
 
 
 class Table(ScrollView, ThemedWidget, can_focus=True):

@@ -33,27 +33,31 @@ _LEVELS = {
 }
 
 _COLUMNS = (
-    Column("layer", flexible=True, least=14),
-    Column("output", rank=2),
-    Column("params", right=True, rank=6),
-    Column("mean", right=True, rank=5, least=6),
-    Column("std", right=True, rank=4, least=5),
-    Column("grad rms", right=True, rank=1),
-    Column("step size", right=True, rank=1, least=6),
-    Column("silent", right=True, rank=3),
-    Column("health", least=9),
-)
+    Column("layer", flexible=True, least=14, about="its place in the network, and its kind."),
+    Column("output", rank=2, about="what it hands on for an image: maps × height × width."),
+    Column("params", right=True, rank=6, about="how many numbers it learns."),
+    Column("mean", right=True, rank=5, least=6,
+           about="of its weights; near 0 in most networks."),
+    Column("std", right=True, rank=4, least=5,
+           about="how far its weights spread; a training widens it slowly."),
+    Column("grad rms", right=True, rank=1,
+           about="root mean square of its gradients: how strongly the loss pulls at a weight. Much "
+           "smaller than in the other layers: it vanishes, and the layer learns nothing."),
+    Column("step size", right=True, rank=1, least=6,
+           about="how much the last step changed the weights, relative to their size; about 0.1% "
+           "is healthy, above 1% is fast, below 0.001% hardly moves."),
+    Column("silent", right=True, rank=3,
+           about="share of a ReLU's channels that were 0 for every image; flagged from 40% on."),
+    Column("health", least=9, about="the numbers before it in a word; advice is below the table."),
+)  # fmt: skip
 
 
 class LayerTable(Table):
     """The layers."""
 
     HELP_TEXT = (
-        "mean, std: of the layer's weights. grad rms: root mean square of their gradients. step "
-        "size: how much the last step changed the weights, relative to their size; about 0.1% is "
-        "healthy. silent: share of a ReLU's channels that were 0 for every image; flagged from 40% "
-        "on. f goes to the next flagged layer. Without a training the gradients are those of the "
-        "first batch, and there is no step."
+        "A line for every layer, from the image to the answer. f goes to the next flagged layer. "
+        "Without a training the gradients are those of the first batch, and there is no step."
     )
 
 
@@ -180,11 +184,14 @@ class InspectScreen(ZoomScreen, NetworkScreen):
             lines.append(
                 Content.styled(f"{chosen.health.symbol} {chosen.health.advice}", f"${style}")
             )
-        table = self.query_one(LayerTable)
+        table, place = self.query_one(LayerTable), self.place
         table.HELP_TEXT = LayerTable.HELP_TEXT
         if chosen is not None and chosen.kind in LAYERS:
             about = f"{LAYERS[chosen.kind].about}."
-            table.HELP_TEXT = f"{chosen.kind} {about}\n\n{LayerTable.HELP_TEXT}"
+            here = place.in_numbers if place is not None else ""
+            table.HELP_TEXT = f"{chosen.kind} {about} {here}\n\n{LayerTable.HELP_TEXT}"
+            if self.has_class("-high"):
+                about = f"{about} {here}"
             if not self.has_class("-very-low"):
                 lines.append(Content.assemble((f"{chosen.kind} ", "bold"), (about, "$muted")))
         self.query_one("#about", Static).update(Content("\n").join(lines))

@@ -17,6 +17,7 @@ from tests.support.proofs import rest_as_proofs
 from tests.support.run_makers import CONV
 from tui.app import CnnApp
 from tui.screens.configs.overview import Overview
+from tui.screens.help import HelpScreen
 from tui.screens.inspect.glossary import GLOSSARY
 from tui.screens.inspect.screen import InspectScreen, LayerTable
 
@@ -74,6 +75,23 @@ async def test_inspect_explains_the_chosen_layer(
             await until(pilot, lambda kind=kind: about(screen) == f"{kind} {LAYERS[kind].about}.")
             assert LAYERS[kind].about in screen.query_one(LayerTable).HELP_TEXT
             await pilot.press("down")
+
+
+async def test_help_explains_the_layer_here_and_each_column(
+    make_app: MakeApp, home: Path, until: Until
+) -> None:
+    (home / "configs" / "conv.yaml").write_text(CONV)
+    app = make_app("conv")
+    async with app.run_test(size=(80, 60)) as pilot:
+        screen = await inspecting(app, pilot, until)
+        await until(pilot, lambda: LAYERS["Conv2D"].about in about(screen))
+        assert "Every number in a map is a sum of" in about(screen), "there is room for it"
+        await pilot.press("question_mark")
+        await on_screen(pilot, HelpScreen)
+        texts = [str(text.render()) for text in app.screen.query(".help-text").results(Static)]
+        assert any("Every number in a map is a sum of" in text for text in texts)
+        titles = [column.title for column in screen.query_one(LayerTable).columns]
+        assert [line.split(":")[0] for line in texts[1].splitlines()] == titles
 
 
 @pytest.mark.parametrize("width", rest_as_proofs([60, 80, 120]))
