@@ -1,0 +1,78 @@
+"""Explanations of layers, each registered where it is written."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from engine.arrays import Array
+from engine.layers import Layer
+from engine.microscope.arithmetic import Step, Term
+
+
+@dataclass(frozen=True)
+class Sum:
+    """The calculation of one number, before it is compared with the network's own.
+
+    Attributes:
+        terms, steps, patch, kernel, patch_origin: as in ``Arithmetic``; without steps the value is
+            the sum of the terms.
+    """
+
+    terms: tuple[Term, ...] = ()
+    steps: tuple[Step, ...] = ()
+    patch: Array | None = None
+    kernel: Array | None = None
+    patch_origin: tuple[int, int, int] | None = None
+
+    @property
+    def value(self) -> float:
+        """The result."""
+        return self.steps[-1].value if self.steps else sum(term.value for term in self.terms)
+
+
+@dataclass(frozen=True)
+class Products:
+    """The products whose sum is a weight's gradient.
+
+    Attributes:
+        left, right: the factors, arrays of one shape with the batch first; right is None where
+            the gradients alone are added up.
+        words: what the factors are.
+    """
+
+    left: Array
+    right: Array | None
+    words: str
+
+
+Index = tuple[int, ...]
+Forward = Callable[..., Sum]
+"""(layer, x, index): the sum behind one number of the output for one sample, x without batch."""
+Weight = Callable[..., Products]
+"""(layer, x, dout, parameter, index): the products behind a weight's gradient, with the batch."""
+Input = Callable[..., tuple[Term, ...]]
+"""(layer, x, out, dout, index): terms of the gradient at a number of the input, for one sample."""
+
+FORWARD: dict[type[Layer], Forward] = {}
+WEIGHT: dict[type[Layer], Weight] = {}
+INPUT: dict[type[Layer], Input] = {}
+
+Function = TypeVar("Function", bound=Callable[..., object])
+
+
+def explains(
+    table: dict[type[Layer], Function], *kinds: type[Layer]
+) -> Callable[[Function], Function]:
+    """Register the explanation of some kinds of layers in a table."""
+
+    def add(function: Function) -> Function:
+        for kind in kinds:
+            table[kind] = function
+        return function
+
+    return add
+
+
+def short(number: float) -> str:
+    """A number as formulas show it."""
+    return f"{number:.4g}"

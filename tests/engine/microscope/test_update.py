@@ -1,0 +1,39 @@
+"""The optimizer's arithmetic for a weight ends at the weight that the optimizer makes."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from engine.microscope.update import explain_update
+from engine.optim import OPTIMIZERS, Optimizer
+from engine.optim.rules import SGD, Adam, AdamW, Momentum, RMSprop
+
+RULES: list[tuple[str, Callable[[], Optimizer]]] = [
+    ("sgd", lambda: SGD(0.1)),
+    ("sgd", lambda: SGD(0.1, momentum=0.9, nesterov=True, weight_decay=0.01)),
+    ("momentum", lambda: Momentum(0.1, weight_decay=0.02)),
+    ("rmsprop", lambda: RMSprop(0.01, alpha=0.8, weight_decay=0.1)),
+    ("adam", lambda: Adam(0.01, weight_decay=0.1)),
+    ("adamw", lambda: AdamW(0.01, betas=(0.8, 0.9), weight_decay=0.1)),
+]
+
+
+def test_every_optimizer_has_a_row() -> None:
+    missing = sorted(set(OPTIMIZERS) - {name for name, _ in RULES})
+    assert missing == [], "explain it in engine/microscope/update.py, and add a row here"
+
+
+@pytest.mark.parametrize(("name", "make"), RULES, ids=[name for name, _ in RULES])
+def test_the_last_step_is_the_new_weight(name: str, make: Callable[[], Optimizer]) -> None:
+    optimizer, rng = make(), np.random.default_rng(1)
+    weights = {"0.weight": rng.standard_normal(3)}
+    for _ in range(4):
+        gradient = rng.standard_normal(3)
+        slots = {
+            slot: float(arrays["0.weight"][1]) for slot, arrays in optimizer.slots.items() if arrays
+        }
+        steps = explain_update(optimizer, slots, float(weights["0.weight"][1]), float(gradient[1]))
+        optimizer.step(weights, {"0.weight": gradient})
+        assert steps[-1].value == pytest.approx(float(weights["0.weight"][1]), rel=1e-9)
+        assert steps[-1].words == "the new weight"
