@@ -124,7 +124,7 @@ print(*sorted({{name.partition(".")[0] for name in sys.modules}}))
         *(
             ([name, "--help"], ("numpy", "textual", "rich", "pydantic"))
             for name in COMMANDS
-            if name not in ("export", "gradcheck")  # their choices are asked of the engine
+            if name not in ("explain", "export", "gradcheck")  # the engine has their choices
         ),
         (["--no-ui", *SMALL], ("textual", "rich", "plotext", "requests")),
         (["config", "check"], ("textual", "rich", "plotext", "requests")),

@@ -47,6 +47,10 @@ DOORS: dict[str, Callable[[str], list[str]]] = {
     "predict --weights": lambda text: ["predict", "x.png", f"--weights={text}"],
     "predict --config": lambda text: ["predict", "x.png", "--weights=w", f"--config={text}"],
     "predict --runs-dir": lambda text: ["predict", "x.png", "--weights=w", f"--runs-dir={text}"],
+    "explain --weights": lambda text: ["explain", "3", f"--weights={text}"],
+    "explain --config": lambda text: ["explain", "3", "--weights=w", f"--config={text}"],
+    "explain --runs-dir": lambda text: ["explain", "3", "--weights=w", f"--runs-dir={text}"],
+    "explain --output": lambda text: ["explain", "3", "--weights=w", f"--output={text}"],
     "resume RUN": lambda text: ["resume", text],
     "resume --runs-dir": lambda text: ["resume", "x", f"--runs-dir={text}"],
     "runs list --runs-dir": lambda text: ["runs", "list", f"--runs-dir={text}"],
@@ -70,7 +74,7 @@ READS_ALL_OF_IT = "data import SOURCE"
 """Given the root, it walks through the whole disk, whatever there may be."""
 
 READ = {name for name in DOORS if "RUN" in name or "--weights" in name or "--runs-dir" in name}
-WRITTEN = {"export --output", "checkpoint.filepath", "csv_logger.filepath"}
+WRITTEN = {"export --output", "explain --output", "checkpoint.filepath", "csv_logger.filepath"}
 
 
 def quoted(text: str) -> str:

@@ -25,6 +25,7 @@ COMMANDS = {
     "resume": "resume an interrupted run, exactly where it stopped",
     "evaluate": "accuracy, scores per class and confusion matrix on the test set",
     "predict": "ask a trained network about image files",
+    "explain": "show which pixels of an image speak for a class",
     "export": "write a trained network for other programs",
     "gradcheck": "check the gradients of a network against numerical ones",
     "data": "list, fetch, verify, import or remove data sets",
