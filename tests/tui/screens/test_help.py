@@ -18,6 +18,7 @@ MakeApp = Callable[..., CnnApp]
 WAYS = {
     "configs": ("1",), "train": ("2",), "inspect": ("3",), "gradients": ("4",), "runs": ("5",),
     "evaluate": ("6",), "edit": ("1", "e"), "data": ("1", "d"), "draw": ("6", "d"),
+    "why": ("6", "e", "w"),
 }  # fmt: skip
 
 
@@ -36,6 +37,7 @@ async def test_help_has_the_name_of_its_screen_and_lists_keys_that_work(
     async with app.run_test() as pilot:
         for key in WAYS[where]:
             await pilot.press(key)
+            await until(pilot, lambda: not app.jobs)
             await settled(pilot, until)
         screen = await on_screen(pilot, BaseScreen)
         focused = screen.focused

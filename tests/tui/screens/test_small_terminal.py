@@ -75,7 +75,10 @@ PLACES = (
     Place("runs", ("5",), (r"conv0 .*finished", r"conv3 .*finished", r"val_acc", r"▸finished")),
     Place("evaluate", (), (r"test_acc", *(rf"(?m)^.?[ ▸]+{n} +[·\d]" for n in DIGITS)), _evaluates),
     Place("draw", ("d", "n"), tuple(rf"\b{n} [━╸─]+ +\d+%" for n in DIGITS), _evaluates),
-    Place("data", ("1", "d"), (*(rf"(?m)[ ▸]{n} +400 +█+" for n in DIGITS), "image 1 of every")),
+    Place(
+        "why", ("w",), ("predicted as", "integrated gradients", "for: row", "add up to"), _evaluates
+    ),
+    Place("data", ("1", "d"), (*(rf"(?m)[ ▸]{n} +400 .*100" for n in DIGITS), "image 1 of every")),
     Place("edit", ("1", "e"), (r"name +config", r"dataset", r"ready to run")),
 )
 

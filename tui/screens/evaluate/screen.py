@@ -16,6 +16,7 @@ from tui.screens.evaluate.cell_images import CellImages, CellPane
 from tui.screens.evaluate.draw.screen import DrawScreen
 from tui.screens.evaluate.heatmap import Heatmap
 from tui.screens.evaluate.scores import MANY, ClassTable, MistakeTable
+from tui.screens.evaluate.why.screen import WhyScreen
 from tui.screens.inspect.screen import InspectScreen
 from tui.screens.network_screen import NetworkScreen
 from tui.state.selection import Selection
@@ -227,9 +228,9 @@ class EvaluateScreen(NetworkScreen):
                 return "there is no trained network yet; 2 trains one"
         if action == "draw" and self.selection is None:
             return "there is no trained network yet; 2 trains one"
-        if action in ("next_mistake", "percent", "zoom", "inspect") and self.found is None:
+        if action in ("next_mistake", "percent", "zoom", "inspect", "why") and self.found is None:
             return "press e to evaluate first"
-        if action == "inspect" and self.query_one(CellPane).index is None:
+        if action in ("inspect", "why") and self.query_one(CellPane).index is None:
             return "there is no image of this; n goes to a mistake"
         return None
 
@@ -313,6 +314,14 @@ class EvaluateScreen(NetworkScreen):
         inspect = self.app.screen
         assert isinstance(inspect, InspectScreen)
         inspect.show_image(index)
+
+    def action_why(self) -> None:
+        """Show which pixels of the chosen image speak for its class."""
+        index = self.query_one(CellPane).index
+        assert index is not None
+        assert self.found is not None
+        assert self._of is not None
+        self.app.push_screen(WhyScreen(self._of, self.found.test, index))
 
     def action_draw(self) -> None:
         """Draw an image for the network."""

@@ -1,0 +1,1 @@
+"""Why: an image of the test set, and which of its pixels speak for a class."""

@@ -1,0 +1,217 @@
+"""Which pixels of an image speak for a class, as a heat map beside the image."""
+
+from typing import ClassVar
+
+import numpy as np
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.widgets import Static
+
+from engine.data import Split
+from engine.errors import EngineError
+from engine.layers import Sequential
+from engine.saliency import METHODS
+from engine.services.explain import Explanation, Subject, explain
+from engine.services.predict import TrainedNetwork
+from engine.train.weights import load_model
+from tui import keymap, text
+from tui.charts.layer_images import as_pictures
+from tui.jobs import Job
+from tui.screens.base import BaseScreen
+from tui.state.selection import Selection
+from tui.widgets.line import Line, TextPart
+from tui.widgets.tiles import Tiles
+
+_TITLES = {
+    "integrated_gradients": "integrated gradients",
+    "gradient_input": "gradient × input",
+    "occlusion": "occlusion",
+    "grad_cam": "Grad-CAM",
+}
+_ABOUT = {
+    "integrated_gradients": "what each pixel adds to the score of the class",
+    "gradient_input": "each pixel times the gradient of the score there",
+    "occlusion": "how far the score falls where it is covered",
+    "grad_cam": "where the maps that count for the class are strong",
+}
+"""What a value is, in the width of the smallest terminal."""
+
+
+class WhyImage(Tiles, can_focus=False):
+    """The image as the network sees it."""
+
+    def on_mount(self) -> None:
+        self.cursor = -1  # there is only one
+
+
+class Heat(Tiles):
+    """The heat map."""
+
+    HELP_TEXT = (
+        "Orange (above zero) speaks for the class, blue (below zero) against it; the darker (on a "
+        "light theme: the lighter), the less. The lines below name the strongest places, and what "
+        "the method does. m shows another method, ] and [ another class: ask why it is not an 8. "
+        "Methods differ: believe what several of them show. A network that is right for a wrong "
+        "reason, the background say, is found here."
+    )
+
+    def on_mount(self) -> None:
+        self.cursor = -1
+
+
+class WhyScreen(BaseScreen):
+    """The image at the left, the heat map at the right.
+
+    Args:
+        selection: the network, with weights.
+        test: the images that ``n`` goes through, and their classes.
+        index: the first one that is shown.
+    """
+
+    WHERE = "why"
+    BINDINGS = keymap.bindings(WHERE)
+    CSS_PATH = "screen.tcss"
+    FIRST_FOCUS = "#heat"
+    HELP_TEXT: ClassVar[str] = "See which pixels of an image speak for a class, and which against."
+
+    def __init__(self, selection: Selection, test: Split, index: int) -> None:
+        super().__init__()
+        self._selection, self._test, self._index = selection, test, index
+        self._info = selection.config.dataset_info
+        self._model: Sequential | None = None
+        self._method = next(iter(_TITLES))
+        self._target: int | None = None
+        self._job: Job | None = None
+        self.found: Explanation | None = None
+        self._problem = ""
+
+    def compose_body(self) -> ComposeResult:
+        yield Line(id="subject")
+        with Horizontal(id="body"):
+            yield WhyImage(id="image", classes="pane")
+            yield Heat(id="heat", classes="pane")
+        yield Static(id="words", markup=False)
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self._ask()
+
+    # -- asking ---------------------------------------------------------------------------------
+
+    def _ask(self) -> None:
+        """Explain the image of now in a job; what was asked before does not matter any more."""
+        if self._job is not None:
+            self._job.cancel()
+        picture = self._test.images[self._index]
+        subject = Subject(f"#{self._index}", picture, int(self._test.labels[self._index]))
+        method, target = self._method, self._target
+        self._job = self.cnn.start_job(
+            lambda job: explain(self._network(), subject, method, target),
+            on_done=self._explained,
+            on_error=self._failed,
+            name="why",
+        )
+
+    def _network(self) -> TrainedNetwork:
+        weights = self._selection.weights
+        assert weights is not None
+        if self._model is None:
+            self._model = load_model(self._selection.config, weights).eval()
+        return TrainedNetwork(self._model, self._info, weights)
+
+    def _explained(self, found: Explanation) -> None:
+        self._job, self.found, self._problem = None, found, ""
+        self._target = found.target
+        self._show()
+
+    def _failed(self, error: Exception) -> None:
+        self._job, self.found = None, None
+        self._problem = str(error) or type(error).__name__
+        if not isinstance(error, EngineError):
+            self.cnn.show_message(self._problem, severity="error")
+        self._show()
+
+    # -- drawing --------------------------------------------------------------------------------
+
+    def tick(self) -> None:
+        name = text.line(self._selection.name, 44)
+        self.query_one("#subject", Line).show(
+            (
+                TextPart(" run ", "$muted"),
+                TextPart(f" {name}  ", "bold"),
+                TextPart(self._selection.what, "$muted"),
+            )
+        )
+
+    def _show(self) -> None:
+        image, heat = self.query_one(WhyImage), self.query_one(Heat)
+        image.show(as_pictures(self._test.images[self._index : self._index + 1]), [""], None)
+        image.border_title = Content(f"image #{self._index} of the test set")
+        found = self.found
+        if found is None:
+            heat.empty = self._problem or "asking ..."
+            heat.show(np.zeros((0, 1, 1)), [], 0.0)
+            heat.border_title = Content(_TITLES[self._method])
+            image.border_subtitle = heat.border_subtitle = Content("")
+            self.query_one("#words", Static).update("m shows another method")
+            return
+        values = found.heat.values
+        limit = max(float(np.abs(values).max()), 1e-12)
+        heat.show(values[None], [""], limit)
+        heat.border_title = Content(_TITLES[self._method])
+        heat.border_subtitle = Content(f"for {self._class(found.target)}")
+        share = float(found.probabilities[found.predicted])
+        mark = "✓" if found.predicted == found.subject.label else "✗"
+        image.border_subtitle = Content(
+            f"{self._class(int(found.subject.label or 0))}, predicted as "
+            f"{self._class(found.predicted)} {share:.0%} {mark}"
+        )
+        self.query_one("#words", Static).update(self._words(found))
+
+    def _words(self, found: Explanation) -> Content:
+        values = found.heat.values
+        parts = [("▲ for: ", "bold $curve-val"), (_place(values, 1), "$foreground")]
+        if values.min() < 0:
+            parts += [("  ▼ against: ", "bold $curve-train"), (_place(values, -1), "$foreground")]
+        lines = [Content.assemble(*parts), Content.styled(_ABOUT[self._method], "$muted")]
+        if not np.isnan(found.heat.baseline):
+            total, rise = float(values.sum()), found.heat.score - found.heat.baseline
+            words = f"all add up to {text.significant(total)}, its rise of {text.significant(rise)}"
+            lines.append(Content.styled(f"{words} above the mean image", "$muted"))
+        return Content("\n").join(lines)
+
+    def _class(self, label: int) -> str:
+        return text.line(self._info.classes[label], 16)
+
+    # -- actions --------------------------------------------------------------------------------
+
+    def action_method(self) -> None:
+        """Another method."""
+        names = [name for name in _TITLES if name in METHODS]
+        self._method = names[(names.index(self._method) + 1) % len(names)]
+        self._ask()
+
+    def action_target(self, step: int) -> None:
+        """Another class."""
+        count = len(self._info.classes)
+        self._target = ((self._target or 0) + step) % count
+        self._ask()
+
+    def action_sample(self, step: int) -> None:
+        """Another image; its predicted class is explained."""
+        self._index = (self._index + step) % len(self._test)
+        self._target = None
+        self._ask()
+
+    def action_leave(self) -> None:
+        """Back to the evaluation."""
+        if self._job is not None:
+            self._job.cancel()
+        self.dismiss(None)
+
+
+def _place(values: np.ndarray, sign: int) -> str:
+    """The place of the strongest value of a sign."""
+    row, column = np.unravel_index((sign * values).argmax(), values.shape)
+    return f"row {row}, column {column}"
