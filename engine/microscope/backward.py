@@ -6,12 +6,21 @@ import numpy as np
 
 from engine.arrays import Array
 from engine.layers import Layer, Residual, Sequential
-from engine.losses import Loss
+from engine.losses import MSE, Loss, SoftmaxCrossEntropy
 from engine.microscope import layers as layers
 from engine.microscope.arithmetic import Arithmetic, Step, Term
-from engine.microscope.forward import title_of
+from engine.microscope.forward import number, title_of
 from engine.microscope.layers.features import residual
-from engine.microscope.registry import INPUT, WEIGHT, Index
+from engine.microscope.registry import (
+    INPUT,
+    WEIGHT,
+    Index,
+    Sum,
+    at,
+    explanation,
+    short,
+    unexplained,
+)
 from engine.microscope.trace import Trace, backward_trace
 
 SHOWN = 64
@@ -25,7 +34,8 @@ class WeightGradient:
     Attributes:
         arithmetic: the largest products, the sum of all, and the network's own gradient.
         count: how many products there are.
-        samples: the share of every sample of the batch, (N,); they add up to the gradient.
+        samples: the share of every sample of the batch, (N,); they add up to the gradient. Empty
+            where no arithmetic is written for the layer.
     """
 
     arithmetic: Arithmetic
@@ -54,14 +64,20 @@ def explain_weight(
         index: of the weight in it.
 
     Raises:
-        KeyError: there is no layer of that name, or no such explanation.
+        KeyError: there is no layer of that name, or it has no such parameter.
         IndexError: the parameter has no such number.
     """
     trace = backward_trace(model, loss, x, labels, training=training, seed=seed)
     seen = trace.layers[layer_name]
-    network = float(seen.layer.grads[parameter][index])
-    explanation = next(WEIGHT[kind] for kind in type(seen.layer).__mro__ if kind in WEIGHT)
-    found = explanation(seen.layer, seen.x, seen.dout, parameter, index)
+    network = number(seen.layer.grads[parameter], index)
+    title = f"the gradient of {parameter}[{at(index)}]"
+    explain = explanation(WEIGHT, seen.layer)
+    if explain is None:
+        nothing = unexplained(seen.layer, network)
+        return WeightGradient(
+            Arithmetic(title, (), nothing.steps, network, network), 0, np.zeros(0)
+        )
+    found = explain(seen.layer, seen.x, seen.dout, parameter, index)
     left = found.left.astype(np.float64)
     right = None if found.right is None else found.right.astype(np.float64)
     products = left if right is None else left * right
@@ -72,8 +88,6 @@ def explain_weight(
     steps = [Step(f"the {len(terms)} largest", found.words, sum(term.value for term in terms))]
     if rest:
         steps.append(Step(f"and {rest:,} smaller ones", f"{products.size:,} in all", value))
-    where = ", ".join(map(str, index))
-    title = f"the gradient of {parameter}[{where}]"
     return WeightGradient(
         Arithmetic(title, terms, tuple(steps), value, network), products.size, samples
     )
@@ -111,32 +125,61 @@ def explain_input_gradient(
     trace = backward_trace(model, loss, x, labels)
     seen = trace.layers[layer_name]
     assert seen.dout is not None
-    network = float(seen.dout[0][index])
-    title = f"the gradient of {title_of(index)}"
+    network = number(seen.dout[0], index)
     behind = _behind(trace.model, layer_name)
     if behind is None:
-        step = Step("the loss: probability − target, divided by the batch", "", network)
-        return Arithmetic(title, (), (step,), network, network)
-    terms, steps = _input_terms(trace, behind, index)
-    value = sum(term.value for term in terms) if terms else network
-    return Arithmetic(title, terms, steps(value), value, network)
+        found = _from_loss(loss, seen.out[0], int(labels[0]), index[0], network)
+    else:
+        found = _from_layer(trace, behind, index, network)
+    title = f"the gradient of {title_of(index)}"
+    return Arithmetic(title, found.terms, found.steps, found.value, network)
 
 
-def _input_terms(trace: Trace, name: str, index: Index):  # type: ignore[no-untyped-def]
+def _from_loss(loss: Loss, out: Array, label: int, c: int, network: float) -> Sum:
+    """dL/dz of one output: p − q of the cross-entropy, 2/C · (z − t) of the squared error."""
+    own = float(c == label)
+    if isinstance(loss, MSE):
+        z, classes = float(out[c]), len(out)
+        error = z - own
+        return Sum(
+            steps=(
+                Step("the output minus what it should be", f"{short(z)} − {own:g}", error),
+                Step("twice, as one of all outputs", f"2 / {classes} · {short(error)}",
+                     2 / classes * error),
+            )
+        )  # fmt: skip
+    if not isinstance(loss, SoftmaxCrossEntropy):
+        return unexplained(loss, network)
+    powers = np.exp(out.astype(np.float64) - float(out.max()))
+    p, total = float(powers[c] / powers.sum()), float(powers.sum())
+    smoothing = loss.label_smoothing
+    q = (1 - smoothing) * own + smoothing / len(out)
+    steps = [
+        Step(f"the probability of class {c}", f"{short(float(powers[c]))} / {short(total)}", p),
+        Step("minus what it should be", f"{short(p)} − {short(q)}", p - q),
+    ]
+    if loss.class_weights is not None:
+        weight = float(loss.class_weights[label])
+        words = f"{short(weight)} · {short(p - q)}"
+        steps.append(Step("times the weight of the true class", words, weight * (p - q)))
+    return Sum(steps=tuple(steps))
+
+
+def _from_layer(trace: Trace, name: str, index: Index, network: float) -> Sum:
+    """The terms of the gradient at an input of a layer."""
     seen = trace.layers[name]
-    kind = type(seen.layer).__name__
     if isinstance(seen.layer, Residual):
-        gradients = (trace.layers[f"{name}.{branch}"].dx for branch in ("body", "shortcut"))
-        both = [float(dx[0][index]) for dx in gradients if dx is not None]
-        found = residual(*both)
-        return found.terms, lambda value: found.steps
-    explanation = next((INPUT[k] for k in type(seen.layer).__mro__ if k in INPUT), None)
-    if explanation is None or seen.dout is None:
-        words = f"no arithmetic is written for {kind}"
-        return (), lambda value: (Step(words, "", value),)
-    terms = explanation(seen.layer, seen.x[0], seen.out[0], seen.dout[0], index)
-    words = f"the sum over the outputs of {name} {kind} that read it"
-    return terms, lambda value: (Step(words, f"{len(terms):,} terms", value),)
+        body, shortcut = (trace.layers[f"{name}.{branch}"].dx for branch in ("body", "shortcut"))
+        assert body is not None
+        assert shortcut is not None
+        return residual(float(body[0][index]), float(shortcut[0][index]))
+    found = explanation(INPUT, seen.layer)
+    if found is None or seen.dout is None:
+        return unexplained(seen.layer, network)
+    terms = found(seen.layer, seen.x[0], seen.out[0], seen.dout[0], index)
+    words = f"the sum over the outputs of {name} {type(seen.layer).__name__} that read it"
+    total = sum(term.value for term in terms)
+    return Sum(terms, (Step(words, f"{len(terms):,} terms", total),))
 
 
 def _behind(model: Layer, name: str) -> str | None:

@@ -73,6 +73,21 @@ def explains(
     return add
 
 
+def explanation(table: dict[type[Layer], Function], layer: Layer) -> Function | None:
+    """The explanation of a layer, or of the class that it is a kind of; None without one."""
+    return next((table[kind] for kind in type(layer).__mro__ if kind in table), None)
+
+
+def unexplained(thing: object, value: float) -> Sum:
+    """The number alone, of a layer or loss that nobody has explained."""
+    return Sum(steps=(Step(f"no arithmetic is written for {type(thing).__name__}", "", value),))
+
+
+def at(index: Index) -> str:
+    """An index as formulas show it."""
+    return ", ".join(map(str, index))
+
+
 def short(number: float) -> str:
     """A number as formulas show it."""
     return f"{number:.4g}"

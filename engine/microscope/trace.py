@@ -72,7 +72,8 @@ def backward_trace(
         layer.buffers = {name: array.copy() for name, array in layer.buffers.items()}
     twin.set_rng(np.random.default_rng(seed))
     trace = _recorder(twin)
-    loss.forward(twin.forward(x), labels)
+    out = twin.forward(x)
+    loss.forward(out, loss.target(labels, out.shape[1], out.dtype))
     twin.backward(loss.backward())
     return trace
 

@@ -68,7 +68,7 @@ def _rmsprop(optimizer: RMSprop, slots: Mapping[str, float], weight: float, g: f
         Step("the mean of squares", f"{alpha:g} · {short(old)} + {1 - alpha:.3g} · {short(g)}²", s)
     ]
     change = optimizer.lr * g / (math.sqrt(s) + optimizer.eps)
-    words = f"{optimizer.lr:g} · {short(g)} / √{short(s)}"
+    words = f"{optimizer.lr:g} · {short(g)} / (√{short(s)} + {optimizer.eps:g})"
     return _take(steps, weight, change, words)
 
 
@@ -93,7 +93,8 @@ def _adam(optimizer: Adam, slots: Mapping[str, float], weight: float, g: float) 
         Step("second moment, corrected", f"{short(v)} / (1 − {b2:g}^{t})", v_hat),
     ]  # fmt: skip
     change = optimizer.lr * m_hat / (math.sqrt(v_hat) + optimizer.eps)
-    return _take(steps, p, change, f"{optimizer.lr:g} · {short(m_hat)} / √{short(v_hat)}")
+    words = f"{optimizer.lr:g} · {short(m_hat)} / (√{short(v_hat)} + {optimizer.eps:g})"
+    return _take(steps, p, change, words)
 
 
 _RULES: dict[type, Rule] = {SGD: _sgd, RMSprop: _rmsprop, Adam: _adam, AdamW: _adam}

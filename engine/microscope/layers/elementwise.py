@@ -18,7 +18,17 @@ from engine.layers import (
     Tanh,
 )
 from engine.microscope.arithmetic import Step, Term
-from engine.microscope.registry import FORWARD, INPUT, WEIGHT, Index, Products, Sum, explains, short
+from engine.microscope.registry import (
+    FORWARD,
+    INPUT,
+    WEIGHT,
+    Index,
+    Products,
+    Sum,
+    at,
+    explains,
+    short,
+)
 
 Formula = Callable[[Layer, float], tuple[tuple[Step, ...], float]]
 """(layer, x): the steps from x to y, and the slope dy/dx."""
@@ -32,14 +42,14 @@ def _elementwise(kind: type[Layer]) -> Callable[[Formula], Formula]:
         def forward(layer: Layer, x: Array, index: Index) -> Sum:
             value = float(x[index])
             steps, _ = formula(layer, value)
-            return Sum((Term(f"x[{_at(index)}]", (value,), value, index),), steps)
+            return Sum((Term(f"x[{at(index)}]", (value,), value, index),), steps)
 
         @explains(INPUT, kind)
         def backward(
             layer: Layer, x: Array, out: Array, dout: Array, index: Index
         ) -> tuple[Term, ...]:
             dy, (_, slope) = float(dout[index]), formula(layer, float(x[index]))
-            return (Term(f"dy[{_at(index)}] · slope", (dy, slope), dy * slope, index),)
+            return (Term(f"dy[{at(index)}] · slope", (dy, slope), dy * slope, index),)
 
         return formula
 
@@ -116,7 +126,7 @@ def _norm(layer: BatchNorm1D | BatchNorm2D, x: Array, index: Index) -> Sum:
         Step("times the scale", f"{short(gamma)} · {short(centred / std)}", scaled),
         Step("plus the shift", f"{short(scaled)} + {short(beta)}", scaled + beta),
     )  # fmt: skip
-    return Sum((Term(f"x[{_at(index)}]", (value,), value, index),), steps)
+    return Sum((Term(f"x[{at(index)}]", (value,), value, index),), steps)
 
 
 @explains(INPUT, BatchNorm1D, BatchNorm2D)
@@ -127,7 +137,7 @@ def _norm_input(
     c, dy = index[0], float(dout[index])
     std = math.sqrt(float(layer.buffers["running_var"][c]) + layer.eps)
     slope = float(layer.params["weight"][c]) / std
-    return (Term(f"dy[{_at(index)}] · γ/σ", (dy, slope), dy * slope, index),)
+    return (Term(f"dy[{at(index)}] · γ/σ", (dy, slope), dy * slope, index),)
 
 
 @explains(WEIGHT, BatchNorm1D, BatchNorm2D)
@@ -142,7 +152,3 @@ def _norm_weight(
     _, mean, inverse_std, _ = layer.saved
     normalised = (x[:, c].astype(np.float64) - mean[c]) * inverse_std[c]
     return Products(dy, normalised, "the gradient at a place, times the normalised number there")
-
-
-def _at(index: Index) -> str:
-    return ", ".join(map(str, index))

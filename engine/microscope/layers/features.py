@@ -5,7 +5,17 @@ import numpy as np
 from engine.arrays import Array
 from engine.layers import Dense, Dropout, Flatten, Softmax
 from engine.microscope.arithmetic import Step, Term
-from engine.microscope.registry import FORWARD, INPUT, WEIGHT, Index, Products, Sum, explains, short
+from engine.microscope.registry import (
+    FORWARD,
+    INPUT,
+    WEIGHT,
+    Index,
+    Products,
+    Sum,
+    at,
+    explains,
+    short,
+)
 
 
 @explains(FORWARD, Dense)
@@ -49,7 +59,7 @@ def _dense_input(layer: Dense, x: Array, out: Array, dout: Array, index: Index) 
 def _dropout(layer: Dropout, x: Array, index: Index) -> Sum:
     """y = x, when evaluating."""
     value = float(x[index])
-    term = Term(f"x[{_at(index)}]", (value,), value, index)
+    term = Term(f"x[{at(index)}]", (value,), value, index)
     return Sum((term,), (Step("dropout changes nothing when evaluating", short(value), value),))
 
 
@@ -59,7 +69,7 @@ def _dropout_input(
 ) -> tuple[Term, ...]:
     """dx = dy, when evaluating."""
     dy = float(dout[index])
-    return (Term(f"dy[{_at(index)}]", (dy,), dy, index),)
+    return (Term(f"dy[{at(index)}]", (dy,), dy, index),)
 
 
 @explains(FORWARD, Flatten)
@@ -67,7 +77,7 @@ def _flatten(layer: Flatten, x: Array, index: Index) -> Sum:
     """y[f] = x[c, h, w] with f = (c·H + h)·W + w."""
     place = tuple(map(int, np.unravel_index(index[0], x.shape)))
     value = float(x[place])
-    return Sum((Term(f"x[{_at(place)}]", (value,), value, place),))
+    return Sum((Term(f"x[{at(place)}]", (value,), value, place),))
 
 
 @explains(INPUT, Flatten)
@@ -87,7 +97,7 @@ def _softmax(layer: Softmax, x: Array, index: Index) -> Sum:
     largest = float(scores.max())
     powers = np.exp(scores - largest)
     terms = tuple(
-        Term(f"e^(x[{_at((k, *place))}] − {short(largest)})", (float(score),), float(power),
+        Term(f"e^(x[{at((k, *place))}] − {short(largest)})", (float(score),), float(power),
              (k, *place))
         for k, (score, power) in enumerate(zip(scores, powers, strict=True))
     )  # fmt: skip
@@ -109,7 +119,7 @@ def _softmax_input(
     for k in range(len(out)):
         y, dy = float(out[(k, *place)]), float(dout[(k, *place)])
         slope = own * ((k == index[0]) - y)
-        label = f"dy[{_at((k, *place))}] · slope"
+        label = f"dy[{at((k, *place))}] · slope"
         terms.append(Term(label, (dy, slope), dy * slope, (k, *place)))
     return tuple(terms)
 
@@ -123,7 +133,3 @@ def residual(body: float, shortcut: float) -> Sum:
         ),
         (Step("both together", f"{short(body)} + {short(shortcut)}", body + shortcut),),
     )
-
-
-def _at(index: Index) -> str:
-    return ", ".join(map(str, index))

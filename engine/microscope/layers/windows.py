@@ -1,5 +1,6 @@
 """Convolutions and pools: what a window reads, and what it makes of it."""
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -8,7 +9,17 @@ from engine.arrays import Array
 from engine.kernels.window import Window
 from engine.layers import AvgPool2D, Conv2D, GlobalAvgPool2D, MaxPool2D
 from engine.microscope.arithmetic import Step, Term
-from engine.microscope.registry import FORWARD, INPUT, WEIGHT, Index, Products, Sum, explains, short
+from engine.microscope.registry import (
+    FORWARD,
+    INPUT,
+    WEIGHT,
+    Index,
+    Products,
+    Sum,
+    at,
+    explains,
+    short,
+)
 
 
 def _taps(window: Window, p: int, q: int) -> Iterator[tuple[int, int, int, int]]:
@@ -57,7 +68,7 @@ def _conv(layer: Conv2D, x: Array, index: Index) -> Sum:
             inside = _inside(x, row, column)
             patch[c, i, j] = x[first + c, row, column] if inside else 0.0
             place = (first + c, row, column)
-            label = f"x[{', '.join(map(str, place))}]" if inside else "padding"
+            label = f"x[{at(place)}]" if inside else "padding"
             factors = float(patch[c, i, j]), float(weight[c, i, j])
             terms.append(
                 Term(
@@ -113,6 +124,19 @@ def _conv_input(layer: Conv2D, x: Array, out: Array, dout: Array, index: Index) 
     return tuple(terms)
 
 
+def _patch(
+    window: Window, x: Array, index: Index, border: float
+) -> tuple[Array, None, tuple[int, int, int]]:
+    """Patch (1, KH, KW), kernel and patch origin of a pool, which has no weights."""
+    c, p, q = index
+    patch = np.full((1, *window.kernel), border)
+    for i, j, row, column in _taps(window, p, q):
+        if _inside(x, row, column):
+            patch[0, i, j] = x[c, row, column]
+    _, _, top, left = next(_taps(window, p, q))
+    return patch, None, (c, top, left)
+
+
 @explains(FORWARD, MaxPool2D)
 def _max(layer: MaxPool2D, x: Array, index: Index) -> Sum:
     """y = max of the window; the border never wins."""
@@ -125,7 +149,7 @@ def _max(layer: MaxPool2D, x: Array, index: Index) -> Sum:
         for k, ((r, s), value) in enumerate(zip(places, values, strict=True))
     )
     step = Step("the largest of them", terms[winner].label, values[winner])
-    return Sum(terms, (step,), patch_origin=(c, *places[0]))
+    return Sum(terms, (step,), *_patch(layer.window, x, index, -math.inf))
 
 
 @explains(INPUT, MaxPool2D)
@@ -156,7 +180,8 @@ def _average(layer: AvgPool2D, x: Array, index: Index) -> Sum:
         for _, _, r, s in _taps(layer.window, p, q)
         if _inside(x, r, s)
     )
-    return Sum(terms, _mean(terms, _count(layer, x, p, q)))
+    steps = _mean(terms, _count(layer, x, p, q))
+    return Sum(terms, steps, *_patch(layer.window, x, index, 0.0))
 
 
 def _count(layer: AvgPool2D, x: Array, p: int, q: int) -> int:

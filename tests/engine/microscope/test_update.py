@@ -37,3 +37,13 @@ def test_the_last_step_is_the_new_weight(name: str, make: Callable[[], Optimizer
         optimizer.step(weights, {"0.weight": gradient})
         assert steps[-1].value == pytest.approx(float(weights["0.weight"][1]), rel=1e-9)
         assert steps[-1].words == "the new weight"
+
+
+class Plain(Optimizer):
+    def _update(self, p: np.ndarray, g: np.ndarray, scratch: np.ndarray, *_: np.ndarray) -> None:
+        p -= g
+
+
+def test_a_rule_without_an_explanation_says_so() -> None:
+    steps = explain_update(Plain(0.1), {}, 2.0, 0.5)
+    assert steps[-1].words == "no arithmetic is written for Plain"
