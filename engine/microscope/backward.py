@@ -43,6 +43,7 @@ class WeightGradient:
     samples: Array
 
 
+@np.errstate(all="ignore")
 def explain_weight(
     model: Sequential,
     loss: Loss,
@@ -105,6 +106,7 @@ def _largest(left: Array, right: Array | None, products: Array) -> tuple[Term, .
     return tuple(terms)
 
 
+@np.errstate(all="ignore")
 def explain_input_gradient(
     model: Sequential, loss: Loss, x: Array, labels: Array, layer_name: str, index: Index
 ) -> Arithmetic:

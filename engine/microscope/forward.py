@@ -16,8 +16,11 @@ from engine.microscope.registry import FORWARD, Index, Sum, explanation, short, 
 from engine.microscope.trace import Trace, forward_trace
 
 
+@np.errstate(all="ignore")
 def explain(model: Sequential, x: Array, layer_name: str, index: Index) -> Arithmetic:
     """The arithmetic of one number of a layer's output for an image, in evaluation mode.
+
+    Numbers of a diverged network that are not finite are explained as they are, without a warning.
 
     Args:
         model: an initialised network; left as it was.
@@ -32,6 +35,7 @@ def explain(model: Sequential, x: Array, layer_name: str, index: Index) -> Arith
     return explain_traced(forward_trace(model, x), layer_name, index)
 
 
+@np.errstate(all="ignore")
 def explain_traced(trace: Trace, layer_name: str, index: Index, sample: int = 0) -> Arithmetic:
     """``explain``, of a pass that was made already."""
     network = number(trace.layers[layer_name].out[sample], index)
@@ -80,6 +84,7 @@ def _sum(trace: Trace, name: str, index: Index, sample: int) -> Sum:
     return found(seen.layer, seen.x[sample], index)
 
 
+@np.errstate(all="ignore")
 def explain_loss(logits: Array, label: int, label_smoothing: float = 0.0) -> Arithmetic:
     """Softmax and cross-entropy of one sample, step by step.
 

@@ -65,7 +65,9 @@ def _rmsprop(optimizer: RMSprop, slots: Mapping[str, float], weight: float, g: f
     alpha, old = optimizer.alpha, slots.get("square_avg", 0.0)
     s = alpha * old + (1 - alpha) * g * g
     steps = [
-        Step("the mean of squares", f"{alpha:g} · {short(old)} + {1 - alpha:.3g} · {short(g)}²", s)
+        Step(
+            "the mean of squares", f"{alpha:g} · {short(old)} + {1 - alpha:.3g} · ({short(g)})²", s
+        )
     ]
     change = optimizer.lr * g / (math.sqrt(s) + optimizer.eps)
     words = f"{optimizer.lr:g} · {short(g)} / (√{short(s)} + {optimizer.eps:g})"
@@ -88,7 +90,7 @@ def _adam(optimizer: Adam, slots: Mapping[str, float], weight: float, g: float) 
         Step("first moment, the mean of gradients",
              f"{b1:g} · {short(m_old)} + {1 - b1:.3g} · {short(g)}", m),
         Step("second moment, the mean of squares",
-             f"{b2:g} · {short(v_old)} + {1 - b2:.3g} · {short(g)}²", v),
+             f"{b2:g} · {short(v_old)} + {1 - b2:.3g} · ({short(g)})²", v),
         Step("first moment, corrected for its start", f"{short(m)} / (1 − {b1:g}^{t})", m_hat),
         Step("second moment, corrected", f"{short(v)} / (1 − {b2:g}^{t})", v_hat),
     ]  # fmt: skip

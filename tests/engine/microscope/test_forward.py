@@ -76,6 +76,11 @@ def test_a_number_that_reads_nothing_but_padding_sees_nothing() -> None:
         assert receptive_field(model, (1, 5, 5), name, (0, 2, 6)) == Box(0, 1, 4, 5)
 
 
+def test_padding_adds_nothing_to_what_the_next_layer_sees() -> None:
+    model = Sequential([Conv2D(1, 1, 1, padding=2), Conv2D(1, 1, 3)])
+    assert receptive_field(model, (1, 5, 5), "1", (0, 0, 6)) == Box(0, 1, 4, 5)
+
+
 def test_there_is_no_receptive_field_of_a_layer_that_is_not_there() -> None:
     with pytest.raises(KeyError):
         receptive_field(MODEL, SHAPE, "9", (0,))

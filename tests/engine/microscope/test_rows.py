@@ -1,5 +1,6 @@
 """The arithmetic of a layer adds up to the network's own numbers: a row for every layer."""
 
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -31,6 +32,7 @@ from engine.losses import SoftmaxCrossEntropy
 from engine.microscope.arithmetic import Arithmetic
 from engine.microscope.backward import explain_input_gradient, explain_weight
 from engine.microscope.forward import explain
+from tests.support.calculator import calculated
 
 MAPS, FEATURES = (4, 7, 6), (5,)
 TOLERANCE = 1e-5
@@ -121,6 +123,21 @@ def test_the_terms_add_up_to_the_output(
             assert sum(term.value for term in found.terms) == pytest.approx(total)
 
 
+IN_WORDS = re.compile(r"[\d,]+ (products|numbers|powers)|x\[.*\]")
+
+
+@cases
+def test_a_pocket_calculator_gets_the_same(
+    name: str, make: Callable[[], Layer], in_shape: tuple[int, ...]
+) -> None:
+    model, x = network(make, in_shape), images(in_shape, 1)
+    for index in some(model.layers[1].output_shape(in_shape)):
+        for step in explain(model, x, "1", index).steps:
+            if not IN_WORDS.fullmatch(step.formula):
+                expected = pytest.approx(step.value, rel=2e-3, abs=2e-3)
+                assert calculated(step.formula) == expected, step
+
+
 @cases
 def test_the_terms_add_up_to_the_gradient_of_the_input(
     name: str, make: Callable[[], Layer], in_shape: tuple[int, ...]
@@ -136,17 +153,18 @@ def test_the_terms_add_up_to_the_gradient_of_the_input(
     adds_up(explain_input_gradient(model, loss, x, labels, last, (2,)))
 
 
+WEIGHTED = [row for row in ROWS if any(layer.param_shapes() for layer in row[1]().walk())]
+
+
 @pytest.mark.parametrize("training", [True, False])
-@cases
+@pytest.mark.parametrize(("name", "make", "in_shape"), WEIGHTED, ids=[row[0] for row in WEIGHTED])
 def test_the_products_add_up_to_the_gradient_of_a_weight(
     name: str, make: Callable[[], Layer], in_shape: tuple[int, ...], training: bool
 ) -> None:
     model, x = network(make, in_shape), images(in_shape, 7)
     labels = np.arange(7) % 3
     before = {key: array.copy() for key, array in model.state_dict().items()}
-    owner = next((n for n, layer in model.named_layers() if n[:1] == "1" and layer.params), None)
-    if owner is None:
-        pytest.skip("it has no weights")
+    owner = next(n for n, layer in model.named_layers() if n[:1] == "1" and layer.params)
     for parameter, array in dict(model.named_layers())[owner].params.items():
         for index in some(array.shape, 4):
             found = explain_weight(
@@ -159,3 +177,16 @@ def test_the_products_add_up_to_the_gradient_of_a_weight(
             )
     for key, array in model.state_dict().items():
         assert np.array_equal(array, before[key]), "the network is left as it was"
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@cases
+def test_a_diverged_network_is_explained_without_a_warning(
+    name: str, make: Callable[[], Layer], in_shape: tuple[int, ...], bad: float
+) -> None:
+    model, x = network(make, in_shape), images(in_shape, 1)
+    x[...] = bad
+    index = (0,) * len(model.layers[1].output_shape(in_shape))
+    found = explain(model, x, "1", index)
+    assert found.value == pytest.approx(found.network, nan_ok=True)
+    explain_input_gradient(model, SoftmaxCrossEntropy(), x, np.array([1]), "1", index)

@@ -8,6 +8,7 @@ import pytest
 from engine.microscope.update import explain_update
 from engine.optim import OPTIMIZERS, Optimizer
 from engine.optim.rules import SGD, Adam, AdamW, Momentum, RMSprop
+from tests.support.calculator import calculated
 
 RULES: list[tuple[str, Callable[[], Optimizer]]] = [
     ("sgd", lambda: SGD(0.1)),
@@ -37,6 +38,21 @@ def test_the_last_step_is_the_new_weight(name: str, make: Callable[[], Optimizer
         optimizer.step(weights, {"0.weight": gradient})
         assert steps[-1].value == pytest.approx(float(weights["0.weight"][1]), rel=1e-9)
         assert steps[-1].words == "the new weight"
+
+
+@pytest.mark.parametrize(("name", "make"), RULES, ids=[name for name, _ in RULES])
+@pytest.mark.parametrize("gradient", [0.37, -0.37])
+def test_a_pocket_calculator_gets_the_same(
+    name: str, make: Callable[[], Optimizer], gradient: float
+) -> None:
+    optimizer = make()
+    optimizer.t = 2
+    slots = {"momentum_buffer": -0.2, "square_avg": 0.3, "exp_avg": 0.15, "exp_avg_sq": 0.25}
+    steps = explain_update(optimizer, slots, -1.5, gradient)
+    assert sum(bool(step.formula) for step in steps) >= 2
+    for step in steps:
+        if step.formula:
+            assert calculated(step.formula) == pytest.approx(step.value, rel=2e-3), step
 
 
 class Plain(Optimizer):
