@@ -18,6 +18,7 @@ from engine.microscope.registry import (
     Sum,
     at,
     explanation,
+    inner,
     short,
     unexplained,
 )
@@ -100,7 +101,7 @@ def _largest(left: Array, right: Array | None, products: Array) -> tuple[Term, .
     terms = []
     for k in chosen.tolist():
         place = tuple(map(int, np.unravel_index(k, products.shape)))
-        where = f", place {', '.join(map(str, place[1:]))}" if len(place) > 1 else ""
+        where = f", row {place[1]}, column {place[2]}" if len(place) == 3 else ""
         factors = (float(left[place]), *(() if right is None else (float(right[place]),)))
         terms.append(Term(f"sample {place[0]}{where}", factors, float(products[place]), place))
     return tuple(terms)
@@ -146,7 +147,7 @@ def _from_loss(loss: Loss, out: Array, label: int, c: int, network: float) -> Su
         return Sum(
             steps=(
                 Step("the output minus what it should be", f"{short(z)} − {own:g}", error),
-                Step("twice, as one of all outputs", f"2 / {classes} · {short(error)}",
+                Step("twice, as one of all outputs", f"2 / {classes} · {inner(error)}",
                      2 / classes * error),
             )
         )  # fmt: skip
@@ -158,11 +159,11 @@ def _from_loss(loss: Loss, out: Array, label: int, c: int, network: float) -> Su
     q = (1 - smoothing) * own + smoothing / len(out)
     steps = [
         Step(f"the probability of class {c}", f"{short(float(powers[c]))} / {short(total)}", p),
-        Step("minus what it should be", f"{short(p)} − {short(q)}", p - q),
+        Step("minus what it should be", f"{short(p)} − {inner(q)}", p - q),
     ]
     if loss.class_weights is not None:
         weight = float(loss.class_weights[label])
-        words = f"{short(weight)} · {short(p - q)}"
+        words = f"{short(weight)} · {inner(p - q)}"
         steps.append(Step("times the weight of the true class", words, weight * (p - q)))
     return Sum(steps=tuple(steps))
 

@@ -12,7 +12,7 @@ from engine.microscope.arithmetic import Arithmetic, Step, Term
 from engine.microscope.layers.features import residual
 from engine.microscope.receptive import Box as Box
 from engine.microscope.receptive import receptive_field as receptive_field
-from engine.microscope.registry import FORWARD, Index, Sum, explanation, short, unexplained
+from engine.microscope.registry import FORWARD, Index, Sum, explanation, inner, short, unexplained
 from engine.microscope.trace import Trace, forward_trace
 
 
@@ -101,7 +101,7 @@ def explain_loss(logits: Array, label: int, label_smoothing: float = 0.0) -> Ari
     powers = np.exp(z - largest)
     total = float(powers.sum())
     terms = tuple(
-        Term(f"e^({short(float(score))} − {short(largest)})", (float(score),), float(power), (c,),
+        Term(f"e^({short(float(score))} − {inner(largest)})", (float(score),), float(power), (c,),
              chosen=c == label)
         for c, (score, power) in enumerate(zip(z, powers, strict=True))
     )  # fmt: skip
@@ -115,7 +115,7 @@ def explain_loss(logits: Array, label: int, label_smoothing: float = 0.0) -> Ari
         Step("minus its logarithm", f"−log {short(math.exp(own))}", -own),
     ]  # fmt: skip
     if label_smoothing:
-        words = f"{1 - label_smoothing:g} · {short(-own)} + {label_smoothing:g} · the mean of all"
+        words = f"{1 - label_smoothing:g} · {inner(-own)} + {label_smoothing:g} · the mean of all"
         steps.append(Step("with label smoothing", words, value))
     network = SoftmaxCrossEntropy(label_smoothing).forward(logits[None], np.array([label]))
     return Arithmetic("the loss of this sample", terms, tuple(steps), value, network)

@@ -90,4 +90,9 @@ def at(index: Index) -> str:
 
 def short(number: float) -> str:
     """A number as formulas show it."""
-    return f"{number:.4g}"
+    return f"{number + 0.0:.4g}"  # + 0.0 turns −0 into 0
+
+
+def inner(number: float) -> str:
+    """The same behind an operator, where a negative number needs brackets."""
+    return f"({short(number)})" if number < 0 else short(number)

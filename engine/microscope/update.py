@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 
 from engine.microscope.arithmetic import Step
-from engine.microscope.registry import short
+from engine.microscope.registry import inner, short
 from engine.optim import Optimizer
 from engine.optim.rules import SGD, Adam, AdamW, RMSprop
 
@@ -26,7 +26,7 @@ def explain_update(
     g = gradient
     if optimizer.weight_decay and not optimizer.decoupled_decay:
         g += optimizer.weight_decay * weight
-        words = f"{short(gradient)} + {optimizer.weight_decay:g} · {short(weight)}"
+        words = f"{short(gradient)} + {optimizer.weight_decay:g} · {inner(weight)}"
         steps.append(Step("the gradient with weight decay", words, g))
     else:
         steps.append(Step("the gradient", "", g))
@@ -40,7 +40,7 @@ def explain_update(
 def _take(steps: list[Step], weight: float, change: float, words: str) -> list[Step]:
     steps.append(Step("the step", words, change))
     new = weight - change
-    return [*steps, Step("the new weight", f"{short(weight)} − {short(change)}", new)]
+    return [*steps, Step("the new weight", f"{short(weight)} − {inner(change)}", new)]
 
 
 def _sgd(optimizer: SGD, slots: Mapping[str, float], weight: float, g: float) -> list[Step]:
@@ -50,14 +50,14 @@ def _sgd(optimizer: SGD, slots: Mapping[str, float], weight: float, g: float) ->
     if optimizer.momentum:
         old = slots.get("momentum_buffer", 0.0)
         v = optimizer.momentum * old + g
-        words = f"{optimizer.momentum:g} · {short(old)} + {short(g)}"
+        words = f"{optimizer.momentum:g} · {inner(old)} + {inner(g)}"
         steps.append(Step("the velocity", words, v))
     if optimizer.nesterov:
         ahead = g + optimizer.momentum * v
-        words = f"{short(g)} + {optimizer.momentum:g} · {short(v)}"
+        words = f"{short(g)} + {optimizer.momentum:g} · {inner(v)}"
         steps.append(Step("looking ahead", words, ahead))
         v = ahead
-    return _take(steps, weight, optimizer.lr * v, f"{optimizer.lr:g} · {short(v)}")
+    return _take(steps, weight, optimizer.lr * v, f"{optimizer.lr:g} · {inner(v)}")
 
 
 def _rmsprop(optimizer: RMSprop, slots: Mapping[str, float], weight: float, g: float) -> list[Step]:
@@ -65,12 +65,10 @@ def _rmsprop(optimizer: RMSprop, slots: Mapping[str, float], weight: float, g: f
     alpha, old = optimizer.alpha, slots.get("square_avg", 0.0)
     s = alpha * old + (1 - alpha) * g * g
     steps = [
-        Step(
-            "the mean of squares", f"{alpha:g} · {short(old)} + {1 - alpha:.3g} · ({short(g)})²", s
-        )
+        Step("the mean of squares", f"{alpha:g} · {inner(old)} + {1 - alpha:.3g} · {inner(g)}²", s)
     ]
     change = optimizer.lr * g / (math.sqrt(s) + optimizer.eps)
-    words = f"{optimizer.lr:g} · {short(g)} / (√{short(s)} + {optimizer.eps:g})"
+    words = f"{optimizer.lr:g} · {inner(g)} / (√{short(s)} + {optimizer.eps:g})"
     return _take(steps, weight, change, words)
 
 
@@ -88,14 +86,14 @@ def _adam(optimizer: Adam, slots: Mapping[str, float], weight: float, g: float) 
     m_hat, v_hat = m / (1 - b1**t), v / (1 - b2**t)
     steps += [
         Step("first moment, the mean of gradients",
-             f"{b1:g} · {short(m_old)} + {1 - b1:.3g} · {short(g)}", m),
+             f"{b1:g} · {inner(m_old)} + {1 - b1:.3g} · {inner(g)}", m),
         Step("second moment, the mean of squares",
-             f"{b2:g} · {short(v_old)} + {1 - b2:.3g} · ({short(g)})²", v),
+             f"{b2:g} · {inner(v_old)} + {1 - b2:.3g} · {inner(g)}²", v),
         Step("first moment, corrected for its start", f"{short(m)} / (1 − {b1:g}^{t})", m_hat),
         Step("second moment, corrected", f"{short(v)} / (1 − {b2:g}^{t})", v_hat),
     ]  # fmt: skip
     change = optimizer.lr * m_hat / (math.sqrt(v_hat) + optimizer.eps)
-    words = f"{optimizer.lr:g} · {short(m_hat)} / (√{short(v_hat)} + {optimizer.eps:g})"
+    words = f"{optimizer.lr:g} · {inner(m_hat)} / (√{short(v_hat)} + {optimizer.eps:g})"
     return _take(steps, p, change, words)
 
 

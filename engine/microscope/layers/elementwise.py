@@ -27,6 +27,7 @@ from engine.microscope.registry import (
     Sum,
     at,
     explains,
+    inner,
     short,
 )
 
@@ -69,7 +70,7 @@ def _leaky(layer: Layer, x: float) -> tuple[tuple[Step, ...], float]:
     slope = layer.negative_slope
     if x > 0:
         return (Step("above 0 it stays", short(x), x),), 1.0
-    return (Step("below 0 a part of it stays", f"{slope} · {short(x)}", slope * x),), slope
+    return (Step("below 0 a part of it stays", f"{slope} · {inner(x)}", slope * x),), slope
 
 
 @_elementwise(ELU)
@@ -79,7 +80,7 @@ def _elu(layer: Layer, x: float) -> tuple[tuple[Step, ...], float]:
     if x > 0:
         return (Step("above 0 it stays", short(x), x),), 1.0
     y = layer.alpha * math.expm1(x)
-    words = f"{layer.alpha:g} · (e^{short(x)} − 1)"
+    words = f"{layer.alpha:g} · (e^{inner(x)} − 1)"
     return (Step("below 0 it is bent", words, y),), y + layer.alpha
 
 
@@ -90,8 +91,8 @@ def _gelu(layer: Layer, x: float) -> tuple[tuple[Step, ...], float]:
     tanh = math.tanh(u)
     slope = 0.5 * (1 + tanh) + 0.5 * x * (1 - tanh**2) * GELU.SCALE * (1 + 3 * GELU.CUBIC * x**2)
     steps = (
-        Step("u", f"√(2/π) · ({short(x)} + 0.0447 · {short(x)}³)", float(u)),
-        Step("x/2 · (1 + tanh u)", f"{short(x)}/2 · (1 + {short(tanh)})", x / 2 * (1 + tanh)),
+        Step("u", f"√(2/π) · ({short(x)} + 0.0447 · {inner(x)}³)", float(u)),
+        Step("x/2 · (1 + tanh u)", f"{short(x)}/2 · (1 + {inner(tanh)})", x / 2 * (1 + tanh)),
     )
     return steps, float(slope)
 
@@ -100,7 +101,7 @@ def _gelu(layer: Layer, x: float) -> tuple[tuple[Step, ...], float]:
 def _sigmoid(layer: Layer, x: float) -> tuple[tuple[Step, ...], float]:
     """y = 1/(1 + e⁻ˣ)."""
     y = (1 + math.tanh(x / 2)) / 2
-    return (Step("squeezed between 0 and 1", f"1/(1 + e^{short(-x)})", y),), y * (1 - y)
+    return (Step("squeezed between 0 and 1", f"1/(1 + e^{inner(-x)})", y),), y * (1 - y)
 
 
 @_elementwise(Tanh)
@@ -120,11 +121,11 @@ def _norm(layer: BatchNorm1D | BatchNorm2D, x: Array, index: Index) -> Sum:
     centred = value - mean
     scaled = gamma * centred / std
     steps = (
-        Step("minus the mean of the map", f"{short(value)} − {short(mean)}", centred),
+        Step("minus the mean of the map", f"{short(value)} − {inner(mean)}", centred),
         Step("divided by its spread", f"{short(centred)} / √({short(var)} + {layer.eps:g})",
              centred / std),
-        Step("times the scale", f"{short(gamma)} · {short(centred / std)}", scaled),
-        Step("plus the shift", f"{short(scaled)} + {short(beta)}", scaled + beta),
+        Step("times the scale", f"{short(gamma)} · {inner(centred / std)}", scaled),
+        Step("plus the shift", f"{short(scaled)} + {inner(beta)}", scaled + beta),
     )  # fmt: skip
     return Sum((Term(f"x[{at(index)}]", (value,), value, index),), steps)
 

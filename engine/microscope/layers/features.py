@@ -14,6 +14,7 @@ from engine.microscope.registry import (
     Sum,
     at,
     explains,
+    inner,
     short,
 )
 
@@ -31,7 +32,7 @@ def _dense(layer: Dense, x: Array, index: Index) -> Sum:
     steps = [Step("the sum of all products", f"{len(terms):,} products", total)]
     if layer.bias:
         b = float(layer.params["bias"][o])
-        steps.append(Step("plus the bias", f"{short(total)} + {short(b)}", total + b))
+        steps.append(Step("plus the bias", f"{short(total)} + {inner(b)}", total + b))
     return Sum(terms, tuple(steps), x.astype(np.float64), weight.astype(np.float64))
 
 
@@ -97,7 +98,7 @@ def _softmax(layer: Softmax, x: Array, index: Index) -> Sum:
     largest = float(scores.max())
     powers = np.exp(scores - largest)
     terms = tuple(
-        Term(f"e^(x[{at((k, *place))}] − {short(largest)})", (float(score),), float(power),
+        Term(f"e^(x[{at((k, *place))}] − {inner(largest)})", (float(score),), float(power),
              (k, *place))
         for k, (score, power) in enumerate(zip(scores, powers, strict=True))
     )  # fmt: skip
@@ -131,5 +132,5 @@ def residual(body: float, shortcut: float) -> Sum:
             Term("through the body", (body,), body),
             Term("through the shortcut", (shortcut,), shortcut),
         ),
-        (Step("both together", f"{short(body)} + {short(shortcut)}", body + shortcut),),
+        (Step("both together", f"{short(body)} + {inner(shortcut)}", body + shortcut),),
     )

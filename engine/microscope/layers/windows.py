@@ -18,6 +18,7 @@ from engine.microscope.registry import (
     Sum,
     at,
     explains,
+    inner,
     short,
 )
 
@@ -88,7 +89,7 @@ def _with_bias(terms: list[Term], bias: Array | None, o: int) -> tuple[Step, ...
     steps = [Step("the sum of all products", f"{len(terms):,} products", total)]
     if bias is not None:
         b = float(bias[o])
-        steps.append(Step("plus the bias", f"{short(total)} + {short(b)}", total + b))
+        steps.append(Step("plus the bias", f"{short(total)} + {inner(b)}", total + b))
     return tuple(steps)
 
 

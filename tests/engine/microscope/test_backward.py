@@ -62,6 +62,8 @@ def test_a_batch_of_many_products_keeps_the_largest_and_counts_all() -> None:
     sizes = [abs(term.value) for term in found.arithmetic.terms]
     assert (found.count, len(sizes)) == (9 * 36, 64)
     assert sizes == sorted(sizes, reverse=True)
+    sample, row, column = found.arithmetic.terms[0].place or ()
+    assert found.arithmetic.terms[0].label == f"sample {sample}, row {row}, column {column}"
     assert found.arithmetic.difference <= TOLERANCE
 
 

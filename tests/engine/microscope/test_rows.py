@@ -133,6 +133,7 @@ def test_a_pocket_calculator_gets_the_same(
     model, x = network(make, in_shape), images(in_shape, 1)
     for index in some(model.layers[1].output_shape(in_shape)):
         for step in explain(model, x, "1", index).steps:
+            assert not re.search("[·+−^] ?-", step.formula), "a negative number is in brackets"
             if not IN_WORDS.fullmatch(step.formula):
                 expected = pytest.approx(step.value, rel=2e-3, abs=2e-3)
                 assert calculated(step.formula) == expected, step

@@ -1,5 +1,6 @@
 """The optimizer's arithmetic for a weight ends at the weight that the optimizer makes."""
 
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -51,6 +52,7 @@ def test_a_pocket_calculator_gets_the_same(
     steps = explain_update(optimizer, slots, -1.5, gradient)
     assert sum(bool(step.formula) for step in steps) >= 2
     for step in steps:
+        assert not re.search("[·+−^] ?-", step.formula), "a negative number is in brackets"
         if step.formula:
             assert calculated(step.formula) == pytest.approx(step.value, rel=2e-3), step
 
