@@ -67,6 +67,8 @@ class Arithmetic:
     @property
     def difference(self) -> float:
         """How far both are apart, relative to the size of what was added up."""
+        if self.value == self.network:
+            return 0.0  # both may be infinite
         size = max((abs(term.value) for term in self.terms), default=0.0)
         return abs(self.value - self.network) / max(abs(self.network), size, 1e-12)
 

@@ -53,6 +53,17 @@ def test_a_weight_is_explained_whatever_the_loss(training: bool) -> None:
     assert found.arithmetic.network != 0
 
 
+def test_the_share_of_a_sample_is_its_own_gradient() -> None:
+    model = network(Conv2D(1, 2, 3), ReLU(), Flatten(), Dense(18, 3))
+    x, labels, loss = images(3, 1, 5, 5), np.array([0, 2, 1]), SoftmaxCrossEntropy()
+    for index in [(0, 0, 0, 0), (1, 0, 2, 1)]:
+        both = explain_weight(model, loss, x, labels, "0", "weight", index, training=False)
+        for n, share in enumerate(both.samples):
+            one = slice(n, n + 1)
+            alone = explain_weight(model, loss, x[one], labels[one], "0", "weight", index)
+            assert share == pytest.approx(alone.arithmetic.network / 3, rel=1e-4, abs=1e-7)
+
+
 def test_a_batch_of_many_products_keeps_the_largest_and_counts_all() -> None:
     model = network(Conv2D(1, 2, 3), Flatten(), Dense(72, 3))
     labels = np.zeros(9, int)

@@ -122,6 +122,14 @@ def test_the_steps_of_the_loss_end_at_the_loss(smoothing: float) -> None:
     assert [term.chosen for term in found.terms] == [False, False, True]
 
 
+@pytest.mark.parametrize("layer", [ReLU(), MaxPool2D(2)])
+def test_an_infinite_number_adds_up(layer: Layer) -> None:
+    x = np.full((1, 1, 2, 2), np.inf, np.float32)
+    found = explain(Sequential([layer]), x, "0", (0, 0, 0))
+    assert found.value == np.inf
+    assert found.difference == 0
+
+
 class Doubled(Layer):
     def forward(self, x: np.ndarray) -> np.ndarray:
         self.check_input(x)
