@@ -16,6 +16,8 @@ def explain_update(
 ) -> tuple[Step, ...]:
     """Each step of an update; the value of the last one is the new weight.
 
+    Of a rule that nobody has explained, the last step says so and has the weight as it was.
+
     Args:
         optimizer: the rule, before the step: its ``t`` counts the steps taken.
         slots: what the rule remembers of this weight, by slot name; what is missing is 0.
