@@ -10,6 +10,7 @@ for _folder in (
     "configs",
     "train",
     "inspect",
+    "inspect.microscope",
     "gradients",
     "runs",
     "evaluate",

@@ -19,6 +19,8 @@ register(
             "Pictures"),
         Key("n", "sample(1)", "sample", "Next sample image", "Pictures", footer=True),
         Key("N", "sample(-1)", "prev. sample", "Previous sample image", "Pictures"),
+        Key("e", "microscope", "number", "Explain a number of the feature maps by its arithmetic",
+            "Pictures", footer=True),
         Key("f", "flagged", "flagged", "Go to the next flagged layer", "View"),
         Key("z", "zoom", "zoom", "Maximize the focused pane, or restore all", "View", footer=True),
         Key("escape", "back", "all panes", "Show all panes", "View"),

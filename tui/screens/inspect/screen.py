@@ -17,12 +17,14 @@ from tui.charts.layer_images import Gallery, LayerPlace, as_pictures
 from tui.screens.inspect.gallery import GalleryPane, Pictures
 from tui.screens.inspect.glossary import explained
 from tui.screens.inspect.histogram import Histogram
+from tui.screens.inspect.microscope.screen import MicroscopeScreen
 from tui.screens.network_screen import NetworkScreen
 from tui.screens.zoom_screen import ZoomScreen
 from tui.state.network_inspector import NetworkInspector, Samples
 from tui.widgets.empty import hints
 from tui.widgets.line import Line, TextPart
 from tui.widgets.table import Cell, Column, Table
+from tui.widgets.tiles import Tiles
 
 _LEVELS = {
     "good": "success",
@@ -279,7 +281,7 @@ class InspectScreen(ZoomScreen, NetworkScreen):
         if action == "channel" and (self.shows_maps(place) or not place.shows_channels):
             return "only filters have input channels; m shows them"
         context = self.inspector.context
-        if action == "sample" and (context is None or context.samples is None):
+        if action in ("sample", "microscope") and (context is None or context.samples is None):
             return "the data set is not downloaded; training downloads it"
         return None
 
@@ -308,6 +310,13 @@ class InspectScreen(ZoomScreen, NetworkScreen):
         self.inspector.sample += step
         self.refresh_tick()
 
+    def action_microscope(self) -> None:
+        """The arithmetic of a number of the chosen layer, in the chosen feature map."""
+        place = self.place
+        assert place is not None
+        channel = self.query_one(Pictures).cursor
+        self.app.push_screen(MicroscopeScreen(self.inspector, place.name, channel))
+
     def action_pause(self) -> None:
         """Pause the training, or go on."""
         self.cnn.training.toggle_pause()
@@ -335,6 +344,9 @@ class InspectScreen(ZoomScreen, NetworkScreen):
 
     def on_table_chosen(self, event: Table.Chosen) -> None:
         self.query_one(Pictures).focus()
+
+    async def on_tiles_chosen(self, event: Tiles.Chosen) -> None:
+        await self.app.run_action("microscope", default_namespace=self)
 
 
 def _flagged(facts: Sequence[LayerFacts]) -> list[LayerFacts]:

@@ -1,0 +1,357 @@
+"""The microscope: a feature map at the left, the arithmetic of one of its numbers at the right."""
+
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from engine.arrays import Array
+from tui import keymap, text
+from tui.charts import layer_images
+from tui.charts.layer_images import LayerPlace, as_pictures
+from tui.jobs import Job
+from tui.screens.inspect.glossary import explained
+from tui.screens.inspect.microscope import words
+from tui.screens.inspect.microscope.look import (
+    Frame,
+    Index,
+    Look,
+    Microscope,
+    carried,
+    strongest,
+)
+from tui.screens.inspect.microscope.pixels import FeatureMap, FramedPicture
+from tui.screens.network_screen import NetworkScreen
+from tui.state.network_inspector import Inspection, InspectionContext, NetworkInspector
+from tui.widgets.line import Line, TextPart
+
+_WIDEST = 76
+"""Columns of a line of the arithmetic: the number at its end belongs to the words at its start."""
+
+
+class Calculation(VerticalScroll):
+    """The arithmetic, from products to the number."""
+
+    HELP_TEXT = (
+        "How the network got the chosen number, in steps that a pocket calculator can follow. A "
+        "convolution multiplies a patch of its input with its weights, number by number, and adds "
+        "up all products of all input channels, and a bias. [ and ] choose the input channel "
+        "whose products are shown; at first it is the one that weighs most. Numbers are rounded "
+        "for the screen, the sums are not. At the end is what the steps add up to, beside what "
+        "the network itself computed: both agree but for rounding. The arrows scroll."
+    )
+
+
+class MicroscopeScreen(NetworkScreen):
+    """One number of a network.
+
+    Args:
+        inspector: what follows the network.
+        layer: name of the layer that is shown first.
+        channel: its feature map that is shown first.
+    """
+
+    WHERE = "microscope"
+    BINDINGS = keymap.bindings(WHERE)
+    CSS_PATH = "screen.tcss"
+    FIRST_FOCUS = "#map"
+    HELP_TEXT: ClassVar[str] = (
+        "See how the network gets one of its numbers, from the pixels of the image to the last "
+        "addition. Move over the feature map with the arrows, and go from layer to layer with "
+        "the comma and the full stop. While the network trains, the numbers follow it. "
+    ) + explained("filter", "feature map", "channel", "pool")
+
+    def __init__(self, inspector: NetworkInspector, layer: str, channel: int = 0) -> None:
+        super().__init__()
+        self._inspector = inspector
+        self._layer, self._map = layer, channel
+        self.index: Index | None = None
+        self.channel: int | None = None
+        """The input channel whose products are shown; None is the one that weighs most."""
+        self.found: Look | None = None
+        self._problem = ""
+        self._microscope: Microscope | None = None
+        self._job: Job | None = None
+        self._asked: object = None
+        self._seen: object = None
+
+    def compose_body(self) -> ComposeResult:
+        yield Line(id="subject")
+        yield Static(id="nothing", classes="empty", markup=False)
+        with Horizontal(id="body"):
+            with Vertical(id="left", classes="pane"):
+                yield FramedPicture(id="image")
+                yield FeatureMap(id="map")
+                yield Static(id="here", markup=False)
+            with Vertical(id="right", classes="pane"):
+                with Calculation(id="sum"):
+                    yield Static(id="lines", markup=False)
+                yield Static(id="verdict", markup=False)
+
+    def on_unmount(self) -> None:
+        if self._job is not None:
+            self._job.cancel()
+
+    # -- what is looked at ----------------------------------------------------------------------
+
+    @property
+    def _known(self) -> tuple[InspectionContext, Inspection, dict[str, Array]] | None:
+        """What the inspector found, with the output of every layer."""
+        context, inspection = self._inspector.context, self._inspector.inspection
+        if context is None or inspection is None or inspection.maps is None:
+            return None
+        return context, inspection, inspection.maps
+
+    @property
+    def place(self) -> LayerPlace | None:
+        """The layer; the first one where the network has none of that name."""
+        known = self._known
+        if known is None:
+            return None
+        places = known[0].places
+        return next((place for place in places if place.name == self._layer), places[0])
+
+    def _settle(self, place: LayerPlace, output: Array) -> Index:
+        """The chosen number, brought into the layer's output."""
+        index = self.index
+        fits = index is not None and len(index) == output.ndim
+        if (
+            index is None
+            or not fits
+            or any(i >= n for i, n in zip(index, output.shape, strict=True))
+        ):
+            channel = min(self._map, output.shape[0] - 1) if output.ndim == 3 else None
+            index = strongest(output, channel)
+        self._layer, self.index = place.name, index
+        return index
+
+    def tick(self) -> None:
+        self._inspector.poll()
+        known, place = self._known, self.place
+        self.set_class(known is None or place is None, "-nothing")
+        if known is None or place is None:
+            self._say_nothing()
+            return
+        context, inspection, maps = known
+        index = self._settle(place, maps[place.name])
+        self._compute(context, inspection, place, index)
+        seen = (self._inspector.version, place, index, self.channel, self.found, self.size)
+        if seen != self._seen:
+            self._seen = seen
+            self._show_subject(context, inspection)
+            self._show_pictures(context, inspection, place, index, maps[place.name])
+            self._show_calculation()
+            self.refresh_bindings()
+
+    def _compute(
+        self, context: InspectionContext, inspection: Inspection, place: LayerPlace, index: Index
+    ) -> None:
+        """Have the number computed, unless it is, or another one is just now."""
+        asked = (self._inspector.version, place.name, index)
+        if self._job is not None or asked == self._asked:
+            return
+        self._asked = asked
+        if self._microscope is None or self._microscope.context is not context:
+            self._microscope = Microscope(context)
+        microscope = self._microscope
+        self._job = self.cnn.start_job(
+            lambda job: microscope.look(inspection, place, index),
+            on_done=self._looked,
+            on_error=self._failed,
+            name="microscope",
+        )
+
+    def _looked(self, found: Look) -> None:
+        self._job = None
+        self.found, self._problem = found, ""
+        self._redraw()
+
+    def _failed(self, error: Exception) -> None:
+        self._job = None
+        self.found, self._problem = None, str(error) or type(error).__name__
+        self._redraw()
+
+    def _redraw(self) -> None:
+        self._seen = None
+        if self.is_attached:
+            self.refresh_tick()
+
+    # -- drawing --------------------------------------------------------------------------------
+
+    def _say_nothing(self) -> None:
+        context = self._inspector.context
+        reason = self._inspector.problem or (context.note if context else "")
+        words = f"✗ {text.line(reason)}" if reason else "inspecting ..."
+        self.query_one("#nothing", Static).update(Content.styled(words, "$muted"))
+
+    def _show_subject(self, context: InspectionContext, inspection: Inspection) -> None:
+        samples = context.samples
+        assert samples is not None
+        sample = inspection.sample
+        name = text.cut(text.line(samples.classes[samples.label(sample)]), 12)
+        image = TextPart(f"image #{samples.index(sample)}: {name} ", "$muted", "sample(1)")
+        left = self.selection_parts()
+        room = self.size.width - 1 - len(image.text)
+        while len(left) > 1 and sum(text.cell_len(part.text) for part in left) > room:
+            left = left[:-1]
+        self.query_one("#subject", Line).show(left, (image,))
+
+    def _show_pictures(
+        self,
+        context: InspectionContext,
+        inspection: Inspection,
+        place: LayerPlace,
+        index: Index,
+        output: Array,
+    ) -> None:
+        samples, found = context.samples, self.found
+        assert samples is not None
+        number = samples.index(inspection.sample)
+        image = as_pictures(samples.split.images[number : number + 1])[0]
+        fits = found is not None and (found.place, found.index) == (place, index)
+        self.query_one(FramedPicture).show(image, None, found.field if found and fits else None)
+        gallery = layer_images.maps(place, output)
+        picture = gallery.pictures[index[0] if len(index) == 3 else 0]
+        row, column = index[1:] if len(index) == 3 else divmod(index[0], picture.shape[1])
+        frame = Frame(row, row + 1, column, column + 1)
+        self.query_one(FeatureMap).show(picture, gallery.limit, frame)
+        value = Content.assemble(
+            (f"{_where(index)}  ", "$muted"), (text.metric(float(output[index])), "bold")
+        )
+        self.query_one("#here", Static).update(value)
+        left = self.query_one("#left")
+        left.border_title = Content(f"{place.name} {place.kind}")
+        of = f"map {index[0]} of {len(output)}" if len(index) == 3 else f"{output.size} features"
+        left.border_subtitle = Content(of)
+
+    def _show_calculation(self) -> None:
+        pane, lines = self.query_one("#right"), self.query_one("#lines", Static)
+        verdict = self.query_one("#verdict", Static)
+        if self.found is None:
+            lines.update(Content.styled(text.clean(self._problem or "calculating ..."), "$muted"))
+            verdict.update("")
+            return
+        shown = self.found.arithmetic
+        pane.border_title = Content(text.line(shown.title, max(pane.size.width - 4, 1)))
+        # A column is left for the scroll bar, whether there is one or not.
+        width = min(max(self.query_one(Calculation).size.width - 1, 30), _WIDEST)
+        lines.update(Content("\n").join(words.written(shown, self._channel, width)))
+        verdict.update(words.verdict(shown))
+
+    @property
+    def _channel(self) -> int:
+        """The input channel whose products are shown."""
+        if self.found is None:
+            return 0
+        patch = self.found.arithmetic.patch
+        if self.channel is None or patch is None or patch.ndim != 3:
+            return words.heaviest_channel(self.found.arithmetic)
+        return min(self.channel, len(patch) - 1)
+
+    def on_resize(self) -> None:
+        super().on_resize()
+        self._seen = None
+
+    # -- actions --------------------------------------------------------------------------------
+
+    def refuse(self, action: str) -> str | None:
+        training = self.cnn.training
+        if action in ("pause", "step"):
+            if not self.cnn.choice.live or training.started is None:
+                return "nothing is training; 2 then r starts"
+            return "training is stopping" if training.stopping else None
+        if action in ("leave", "choose_network"):
+            return None
+        place = self.place
+        if place is None:
+            return "there is nothing to look at yet"
+        if action == "map" and len(place.out_shape) != 3:
+            return "this layer has features, no maps; the arrows go through them"
+        patch = self.found.arithmetic.patch if self.found else None
+        if action == "channel" and (patch is None or patch.ndim != 3 or len(patch) < 2):
+            return "this number is made of one input channel, or of none"
+        return None
+
+    def key_label(self, key: keymap.Key) -> str:
+        if key.action == "pause" and self.cnn.training.paused:
+            return "resume"
+        return key.label
+
+    @on(FeatureMap.Moved)
+    def _moved(self, event: FeatureMap.Moved) -> None:
+        known, place = self._known, self.place
+        if known is None or place is None or self.index is None:
+            return
+        output = known[2][place.name]
+        if output.ndim == 3:
+            self.index = (self.index[0], event.row, event.column)
+        else:
+            columns = layer_images.maps(place, output).pictures.shape[2]
+            self.index = (min(event.row * columns + event.column, output.size - 1),)
+        self.refresh_tick()
+
+    def action_layer(self, step: int) -> None:
+        """The same place in another layer."""
+        known, place = self._known, self.place
+        if known is None or place is None or self.index is None:
+            return
+        places = known[0].places
+        target = places.index(place) + step
+        if not 0 <= target < len(places):
+            self.cnn.show_message(f"this is the {'last' if step > 0 else 'first'} layer", timeout=2)
+            return
+        self.index = carried(self.index, place.out_shape, places[target].out_shape)
+        self._layer, self.channel = places[target].name, None
+        self.refresh_tick()
+
+    def action_map(self, step: int) -> None:
+        """Another feature map, at the same place."""
+        place = self.place
+        if place is not None and self.index is not None:
+            self.index = ((self.index[0] + step) % place.out_shape[0], *self.index[1:])
+            self.refresh_tick()
+
+    def action_channel(self, step: int) -> None:
+        """The products of another input channel."""
+        if self.found is not None and self.found.arithmetic.patch is not None:
+            self.channel = (self._channel + step) % len(self.found.arithmetic.patch)
+            self.refresh_tick()
+
+    def action_scroll(self, pages: int) -> None:
+        """Scroll the arithmetic."""
+        pane = self.query_one(Calculation)
+        pane.scroll_relative(y=pages * max(pane.size.height - 1, 1), animate=False)
+
+    def action_strongest(self) -> None:
+        """The number of the map that is farthest from zero."""
+        known, place = self._known, self.place
+        if known is not None and place is not None and self.index is not None:
+            self.index = strongest(known[2][place.name], self.index[0])
+            self.refresh_tick()
+
+    def action_sample(self, step: int) -> None:
+        """Another image."""
+        self._inspector.sample += step
+        self.refresh_tick()
+
+    def action_pause(self) -> None:
+        """Pause the training, or go on."""
+        self.cnn.training.toggle_pause()
+        self.refresh_bindings()
+
+    def action_step(self) -> None:
+        """Train one batch, and look again."""
+        self.cnn.training.step()
+
+    def action_leave(self) -> None:
+        """Back to all layers."""
+        self.dismiss(None)
+
+
+def _where(index: Index) -> str:
+    if len(index) == 1:
+        return f"feature {index[0]}"
+    return f"row {index[1]}, column {index[2]}"
