@@ -17,6 +17,7 @@ from engine.errors import EngineError
 from engine.inspection.activations import activations, probe, restored
 from engine.inspection.health import LayerFacts, examine
 from engine.layers import Sequential
+from engine.losses import Loss
 from engine.train import factory
 from engine.train.snapshot import LayerSnapshot, Snapshot, weights_snapshot
 from engine.train.weights import load_model
@@ -82,6 +83,7 @@ class InspectionContext:
     Attributes:
         places: every layer's.
         model: a network to put weights into; only for jobs.
+        loss: of its training; only for jobs.
         start: as it was before the first step; None where that is what is looked at.
         samples: None where the data is not here.
         note: why something is missing, in one line; empty if nothing is.
@@ -89,6 +91,7 @@ class InspectionContext:
 
     places: tuple[LayerPlace, ...]
     model: Sequential
+    loss: Loss
     start: dict[str, LayerSnapshot] | None
     samples: Samples | None
     note: str = ""
@@ -219,6 +222,7 @@ class NetworkInspector:
         context = InspectionContext(
             layer_images.places(model, config.dataset_info.image_shape),
             model,
+            factory.make_loss(config),
             None,
             _samples(dataset),
             "" if dataset else f"{config.dataset} is not downloaded: no gradients, no feature maps",

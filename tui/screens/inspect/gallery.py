@@ -21,7 +21,8 @@ class Pictures(Tiles):
         "nearer to zero; the scale is in the line below, and the numbers of the chosen picture "
         "beside it. Filters that see a colour image are in colour themselves: grey is 0. Arrows "
         "choose a picture, m changes between filters and feature maps, [ and ] choose the input "
-        "channel of filters, n another sample for feature maps, z maximizes the pane. "
+        "channel of filters, n another sample for feature maps, z maximizes the pane, enter "
+        "explains one of the numbers. "
     ) + explained("filter", "feature map")
 
 
@@ -134,6 +135,9 @@ class GalleryPane(Vertical):
 
     def on_tiles_moved(self, event: Tiles.Moved) -> None:
         self.describe()
+
+    async def on_tiles_chosen(self, event: Tiles.Chosen) -> None:
+        await self.app.run_action("microscope", default_namespace=self.screen)
 
 
 def _signed(line: str) -> Content:

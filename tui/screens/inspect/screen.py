@@ -24,7 +24,6 @@ from tui.state.network_inspector import NetworkInspector, Samples
 from tui.widgets.empty import hints
 from tui.widgets.line import Line, TextPart
 from tui.widgets.table import Cell, Column, Table
-from tui.widgets.tiles import Tiles
 
 _LEVELS = {
     "good": "success",
@@ -201,11 +200,11 @@ class InspectScreen(ZoomScreen, NetworkScreen):
 
     @property
     def place(self) -> LayerPlace | None:
-        """The chosen layer."""
+        """The chosen layer; the first one before the table is drawn."""
         context, key = self.inspector.context, self.query_one(LayerTable).key
         if context is None:
             return None
-        return next((place for place in context.places if place.name == key), None)
+        return next((place for place in context.places if place.name == key), context.places[0])
 
     def _gallery(self, place: LayerPlace) -> Gallery | None:
         inspection = self.inspector.inspection
@@ -344,9 +343,6 @@ class InspectScreen(ZoomScreen, NetworkScreen):
 
     def on_table_chosen(self, event: Table.Chosen) -> None:
         self.query_one(Pictures).focus()
-
-    async def on_tiles_chosen(self, event: Tiles.Chosen) -> None:
-        await self.app.run_action("microscope", default_namespace=self)
 
 
 def _flagged(facts: Sequence[LayerFacts]) -> list[LayerFacts]:

@@ -141,6 +141,27 @@ async def test_brackets_show_another_input_channel(
         await until(pilot, lambda: f"channel {(heaviest + 1) % 4} adds up to" in seen(app))
 
 
+async def test_g_shows_the_gradient_of_the_number_and_what_it_comes_from(
+    make_app: MakeApp, conv: str, until: Until
+) -> None:
+    app = make_app(conv)
+    async with app.run_test() as pilot:
+        screen = await opened(pilot, until, "down", "down")
+        await tap(pilot, "g")
+        await until(pilot, lambda: screen.found and screen.found.gradient)
+        assert screen.found is not None
+        found = screen.found.arithmetic
+        assert len(found.terms) > 6, "each of the 6 filters behind it reads it more than once"
+        assert found.difference < 1e-4
+        await until(pilot, lambda: "the gradient of" in seen(app))
+        await settled(pilot, until)
+        adds, has = shown(app)
+        assert adds == has
+        assert float(has) == pytest.approx(found.network, rel=1e-2)
+        await tap(pilot, "g")
+        await until(pilot, lambda: screen.found and not screen.found.gradient)
+
+
 async def test_another_sample_is_looked_at_at_the_same_place(
     make_app: MakeApp, conv: str, until: Until
 ) -> None:

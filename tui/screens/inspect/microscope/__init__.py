@@ -17,6 +17,8 @@ register(
             "Arithmetic", footer=True, shown="[ ]"),
         Key("left_square_bracket", "channel(-1)", "prev. input", "Previous input channel",
             "Arithmetic"),
+        Key("g", "gradient", "gradient", "Switch between the number and its gradient", "Arithmetic",
+            footer=True),
         Key("pagedown", "scroll(1)", "scroll", "Scroll the arithmetic down", "Arithmetic"),
         Key("pageup", "scroll(-1)", "scroll up", "Scroll the arithmetic up", "Arithmetic"),
         Key("n", "sample(1)", "sample", "Next sample image", "Sample", footer=True),

@@ -10,6 +10,7 @@ from engine.arrays import Array, Shape
 from engine.inspection.activations import restored
 from engine.layers import Sequential
 from engine.microscope.arithmetic import Arithmetic
+from engine.microscope.backward import explain_input_gradient
 from engine.microscope.forward import explain, receptive_field
 from tui.charts.layer_images import LayerPlace
 from tui.state.network_inspector import Inspection, InspectionContext
@@ -34,12 +35,14 @@ class Look:
 
     Attributes:
         place, index: where it is.
+        gradient: whether it is the number's gradient that was computed.
         arithmetic: how it came about.
         field: the pixels of the image that it depends on.
     """
 
     place: LayerPlace
     index: Index
+    gradient: bool
     arithmetic: Arithmetic
     field: Frame
 
@@ -55,26 +58,32 @@ class Microscope:
         self.context = context
         self._model: Sequential | None = None
 
-    def look(self, inspection: Inspection, place: LayerPlace, index: Index) -> Look:
+    def look(
+        self, inspection: Inspection, place: LayerPlace, index: Index, *, gradient: bool
+    ) -> Look:
         """Find out how a number came about; takes time, and is for one thread only.
 
         Args:
             inspection: weights, and the sample.
             place: the layer.
             index: the number in its output, without the batch.
+            gradient: whether to explain the loss's gradient there, instead of the number.
         """
         samples = self.context.samples
         assert samples is not None
         if self._model is None:
             self._model = copy.deepcopy(self.context.model).eval()
         model = restored(self._model, tuple(inspection.layers.values()))
-        x, _ = samples.batches.load(np.array([samples.index(inspection.sample)]))
+        x, labels = samples.batches.load(np.array([samples.index(inspection.sample)]))
         with np.errstate(all="ignore"):
-            arithmetic = explain(model, x, place.name, index)
+            if gradient:
+                loss = self.context.loss
+                arithmetic = explain_input_gradient(model, loss, x, labels, place.name, index)
+            else:
+                arithmetic = explain(model, x, place.name, index)
         shape = samples.split.images.shape[1:]
-        return Look(
-            place, index, arithmetic, Frame(*receptive_field(model, shape, place.name, index))
-        )
+        field = receptive_field(model, shape, place.name, index)
+        return Look(place, index, gradient, arithmetic, Frame(*field))
 
 
 def strongest(output: Array, channel: int | None = None) -> Index:

@@ -41,7 +41,9 @@ class Calculation(VerticalScroll):
         "up all products of all input channels, and a bias. [ and ] choose the input channel "
         "whose products are shown; at first it is the one that weighs most. Numbers are rounded "
         "for the screen, the sums are not. At the end is what the steps add up to, beside what "
-        "the network itself computed: both agree but for rounding. The arrows scroll."
+        "the network itself computed: both agree but for rounding. g shows the gradient instead: "
+        "how the loss would change if this number grew, added up over all numbers of the next "
+        "layer that are made from it. The arrows scroll."
     )
 
 
@@ -62,7 +64,7 @@ class MicroscopeScreen(NetworkScreen):
         "See how the network gets one of its numbers, from the pixels of the image to the last "
         "addition. Move over the feature map with the arrows, and go from layer to layer with "
         "the comma and the full stop. While the network trains, the numbers follow it. "
-    ) + explained("filter", "feature map", "channel", "pool")
+    ) + explained("filter", "feature map", "channel", "pool", "loss", "gradient")
 
     def __init__(self, inspector: NetworkInspector, layer: str, channel: int = 0) -> None:
         super().__init__()
@@ -71,6 +73,7 @@ class MicroscopeScreen(NetworkScreen):
         self.index: Index | None = None
         self.channel: int | None = None
         """The input channel whose products are shown; None is the one that weighs most."""
+        self.gradient = False
         self.found: Look | None = None
         self._problem = ""
         self._microscope: Microscope | None = None
@@ -150,15 +153,15 @@ class MicroscopeScreen(NetworkScreen):
         self, context: InspectionContext, inspection: Inspection, place: LayerPlace, index: Index
     ) -> None:
         """Have the number computed, unless it is, or another one is just now."""
-        asked = (self._inspector.version, place.name, index)
+        asked = (self._inspector.version, place.name, index, self.gradient)
         if self._job is not None or asked == self._asked:
             return
         self._asked = asked
         if self._microscope is None or self._microscope.context is not context:
             self._microscope = Microscope(context)
-        microscope = self._microscope
+        microscope, gradient = self._microscope, self.gradient
         self._job = self.cnn.start_job(
-            lambda job: microscope.look(inspection, place, index),
+            lambda job: microscope.look(inspection, place, index, gradient=gradient),
             on_done=self._looked,
             on_error=self._failed,
             name="microscope",
@@ -278,6 +281,8 @@ class MicroscopeScreen(NetworkScreen):
     def key_label(self, key: keymap.Key) -> str:
         if key.action == "pause" and self.cnn.training.paused:
             return "resume"
+        if key.action == "gradient" and self.gradient:
+            return "number"
         return key.label
 
     @on(FeatureMap.Moved)
@@ -319,6 +324,12 @@ class MicroscopeScreen(NetworkScreen):
         if self.found is not None and self.found.arithmetic.patch is not None:
             self.channel = (self._channel + step) % len(self.found.arithmetic.patch)
             self.refresh_tick()
+
+    def action_gradient(self) -> None:
+        """The gradient of the number, or the number."""
+        self.gradient = not self.gradient
+        self.query_one(Calculation).scroll_home(animate=False)
+        self.refresh_tick()
 
     def action_scroll(self, pages: int) -> None:
         """Scroll the arithmetic."""
