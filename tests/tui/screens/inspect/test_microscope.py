@@ -313,6 +313,9 @@ def test_every_step_has_its_words_its_formula_and_its_result() -> None:
     lines = lines_of(Arithmetic("", (), (step,), 1.75, 1.75))
     assert re.fullmatch(r"plus the bias +1\.7500", lines[0])
     assert lines[1] == "  1.5 + 0.25"
+    long = Step("more words than there is room for in a line of forty", "", 2.0)
+    lines = lines_of(Arithmetic("", (), (long,), 2.0, 2.0))
+    assert " ".join(" ".join(lines).split()) == f"{long.words} 2.0000", "nothing is cut off"
 
 
 @pytest.mark.parametrize("width", [30, 34, 44, 76])

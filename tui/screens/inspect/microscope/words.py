@@ -180,7 +180,8 @@ def _channels(sums: Array, channel: int, width: int) -> list[Content]:
 def _largest(shown: Arithmetic, width: int) -> list[Content]:
     """The terms that weigh most, each with its factors, and the sum of the others."""
     terms = shown.largest(_LISTED)
-    lines = [Content.styled("largest contributions", "$primary")]
+    heading = "largest contributions" if len(shown.terms) > 1 else "made of"
+    lines = [Content.styled(heading, "$primary")]
     for term in terms:
         lines += _term(term, width)
     if len(shown.terms) > len(terms):
@@ -213,7 +214,8 @@ def _factor(number: float) -> str:
 
 def _step(words: str, formula: str, value: float, width: int) -> list[Content]:
     """A step: its words and its result, with the formula between them or in lines of its own."""
-    lines = [_total(words, value, width)]
+    *before, last = text.wrapped(words, width - len(text.metric(value)) - 1)
+    lines = [*map(Content, before), _total(last, value, width)]
     if formula:
         lines += [
             Content.styled(f"  {line}", "$muted") for line in text.wrapped(formula, width - 2)
