@@ -1,5 +1,6 @@
 """The microscope: a feature map at the left, the arithmetic of one of its numbers at the right."""
 
+import time
 from typing import ClassVar
 
 from textual import on
@@ -27,6 +28,9 @@ from tui.screens.inspect.microscope.pixels import FeatureMap, FramedPicture
 from tui.screens.network_screen import NetworkScreen
 from tui.state.network_inspector import Inspection, InspectionContext, NetworkInspector
 from tui.widgets.line import Line, TextPart
+
+INTERVAL = 1.0
+"""Seconds between two looks at a training: numbers that change faster cannot be followed."""
 
 _WIDEST = 76
 """Columns of a line of the arithmetic: the number at its end belongs to the words at its start."""
@@ -80,6 +84,7 @@ class MicroscopeScreen(NetworkScreen):
         self._job: Job | None = None
         self._asked: object = None
         self._seen: object = None
+        self._next_look = 0.0
 
     def compose_body(self) -> ComposeResult:
         yield Line(id="subject")
@@ -131,8 +136,16 @@ class MicroscopeScreen(NetworkScreen):
         self._layer, self.index = place.name, index
         return index
 
+    def _follow(self) -> None:
+        """Have the network inspected: at once where that was asked for, else once in a while."""
+        now, inspection = time.monotonic(), self._inspector.inspection
+        waited_for = inspection is None or inspection.sample != self._inspector.sample
+        if waited_for or now >= self._next_look:
+            self._next_look = now + INTERVAL
+            self._inspector.poll()
+
     def tick(self) -> None:
-        self._inspector.poll()
+        self._follow()
         known, place = self._known, self.place
         self.set_class(known is None or place is None, "-nothing")
         if known is None or place is None:
