@@ -185,6 +185,7 @@ async def test_image_map_and_verdict_are_seen_in_every_size(
         screen = await opened(pilot, until)
         await settled(pilot, until)
         assert shown(app)
+        assert "0 Conv2D" in seen(app)
         for kind in (FramedPicture, FeatureMap):
             lines = [screen.query_one(kind).render_line(y).text for y in range(5)]
             assert "▄" in lines[0], "the ruler shows the columns of the frame"

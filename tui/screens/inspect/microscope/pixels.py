@@ -132,7 +132,7 @@ class FeatureMap(FramedPicture, can_focus=True):
         "The feature map: what the layer answered at every place of the image. Blue is below zero, "
         "orange above. The arrows move the cursor from number to number; bars at the top and left "
         "edge show where it is. The right side has the arithmetic of this one number. m goes to "
-        "the next map, the comma and the full stop to the layers before and behind, s to the "
+        "the next map, the comma and the full stop to the layers before and behind, f to the "
         "strongest number of the map."
     )
     BINDINGS = [

@@ -234,14 +234,17 @@ class MicroscopeScreen(NetworkScreen):
         row, column = index[1:] if len(index) == 3 else divmod(index[0], picture.shape[1])
         frame = Frame(row, row + 1, column, column + 1)
         self.query_one(FeatureMap).show(picture, gallery.limit, frame)
-        value = Content.assemble(
-            (f"{_where(index)}  ", "$muted"), (text.metric(float(output[index])), "bold")
-        )
-        self.query_one("#here", Static).update(value)
         left = self.query_one("#left")
         left.border_title = Content(f"{place.name} {place.kind}")
         of = f"map {index[0]} of {len(output)}" if len(index) == 3 else f"{output.size} features"
         left.border_subtitle = Content(of)
+        low = self.has_class("-very-low")  # there are no frames to put the titles into
+        value = Content.assemble(
+            (f"{place.name} {place.kind}, {of}\n" if low else "", "$primary"),
+            (f"{_where(index)}  ", "$muted"),
+            (text.metric(float(output[index])), "bold"),
+        )
+        self.query_one("#here", Static).update(value)
 
     def _show_calculation(self) -> None:
         pane, lines = self.query_one("#right"), self.query_one("#lines", Static)
@@ -323,6 +326,7 @@ class MicroscopeScreen(NetworkScreen):
             return
         self.index = carried(self.index, place.out_shape, places[target].out_shape)
         self._layer, self.channel = places[target].name, None
+        self.query_one(Calculation).scroll_home(animate=False)
         self.refresh_tick()
 
     def action_map(self, step: int) -> None:
