@@ -219,7 +219,7 @@ class Workbench:
 
         Args:
             steps: how many.
-            check: called before each; may raise to stop.
+            check: called before each; may raise to stop, and nothing is changed then.
 
         Returns:
             The loss of each; where it is not finite, NaN, and nothing after it.
@@ -232,6 +232,9 @@ class Workbench:
                 losses.append(self._step().loss)
         except Diverged:
             losses.append(math.nan)
+        except BaseException:
+            self.undo()
+            raise
         return losses
 
     # -- breaking, and the way back -------------------------------------------------------------

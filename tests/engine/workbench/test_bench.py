@@ -107,6 +107,15 @@ def test_the_loss_of_a_broken_training_ends_above_that_of_the_healthy_one(
     assert not broken[-1] < healthy[-1] + 0.2
 
 
+def test_a_training_that_is_stopped_changes_nothing(tmp_path: Path) -> None:
+    bench = make_bench(tmp_path)
+    before, calls = bench.hash(), iter([None, None])
+    with pytest.raises(StopIteration):
+        bench.train(5, lambda: next(calls))
+    assert bench.hash() == before
+    assert not bench.can_undo
+
+
 def test_a_fault_leaves_the_memory_of_the_optimizer_as_it_is(tmp_path: Path) -> None:
     bench = make_bench(tmp_path)
     bench.update()

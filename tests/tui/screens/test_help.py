@@ -20,6 +20,7 @@ WAYS = {
     "evaluate": ("6",), "edit": ("1", "e"), "data": ("1", "d"), "draw": ("6", "d"),
     "why": ("6", "e", "w"),
     "microscope": ("3", "e"),
+    "bench": ("3", "b"), "break": ("3", "b", "b"),
 }  # fmt: skip
 
 

@@ -26,5 +26,38 @@ register(
         Key("escape", "back", "all panes", "Show all panes", "View"),
         Key("space", "pause", "pause", "Pause or resume the training", "Training"),
         Key("s", "step", "one batch", "Train one batch, pause, and inspect", "Training"),
+        Key("b", "bench", "workbench", "Step through a batch on a copy, or break the copy",
+            "Network"),
+    ),
+)  # fmt: skip
+register(
+    "bench",
+    "tui.screens.inspect.bench.screen:BenchScreen",
+    title="Step",
+    over="inspect",
+    keys=(
+        Key("space", "next", "next layer", "Pass to the next layer, forward and then backward",
+            "Batch", footer=True),
+        Key("a", "all", "all layers", "Pass through all layers that are left", "Batch",
+            footer=True),
+        Key("s", "update", "train batch", "Change the weights of the copy by this batch",
+            "Batch", footer=True),
+        Key("u", "undo", "undo", "Take the last update back, exactly", "Batch", footer=True),
+        Key("b", "break_it", "break it", "Break the copy on purpose", "Batch", footer=True),
+        Key("escape", "leave", "back", "Back to Inspect; the copy is thrown away", "Batch",
+            footer=True),
+    ),
+)  # fmt: skip
+register(
+    "break",
+    "tui.screens.inspect.bench.break_screen:BreakScreen",
+    title="Break it",
+    over="inspect",
+    keys=(
+        Key("b", "break_it", "break, train", "Break the copy with the chosen fault, and train it",
+            "Fault", footer=True),
+        Key("u", "undo", "undo", "Take the fault back, exactly", "Fault", footer=True),
+        Key("escape", "leave", "back", "Back to the batch; a fault is taken back", "Fault",
+            footer=True),
     ),
 )  # fmt: skip

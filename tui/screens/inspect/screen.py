@@ -14,6 +14,7 @@ from engine.layers import LAYERS, shape_text
 from tui import keymap, text
 from tui.charts import layer_images
 from tui.charts.layer_images import Gallery, LayerPlace, as_pictures
+from tui.screens.inspect.bench.screen import BenchScreen
 from tui.screens.inspect.gallery import GalleryPane, Pictures
 from tui.screens.inspect.glossary import explained
 from tui.screens.inspect.histogram import Histogram
@@ -270,6 +271,8 @@ class InspectScreen(ZoomScreen, NetworkScreen):
             if not self.cnn.choice.live or training.started is None:
                 return "nothing is training; 2 then r starts"
             return "training is stopping" if training.stopping else None
+        if action == "bench" and self.inspector.inspection is not None:
+            return None
         if place is None:
             return None if action == "choose_network" else "there is nothing to inspect yet"
         if action == "flagged":
@@ -324,6 +327,16 @@ class InspectScreen(ZoomScreen, NetworkScreen):
     def action_step(self) -> None:
         """Train one batch, and inspect."""
         self.cnn.training.step()
+
+    def action_bench(self) -> None:
+        """A copy of the network as it is shown, to step through and to break."""
+        inspection, choice = self.inspector.inspection, self.cnn.choice
+        config = self.cnn.training.config if choice.live else None
+        if config is None and choice.current is not None:
+            config = choice.current.config
+        if inspection is not None and config is not None:
+            layers = tuple(inspection.layers.values())
+            self.app.push_screen(BenchScreen(config, layers, inspection.step or 0))
 
     def action_flagged(self) -> None:
         """Go to the next layer that is flagged, after the last one to the first."""
