@@ -89,7 +89,8 @@ class BenchScreen(WorkScreen):
         "to the loss (forward), then the gradients come up again (backward); s changes the "
         "copy's weights as the training would, and u takes that back exactly: the hash, a "
         "fingerprint of all weights and of the optimizer's memory, is the same again. The "
-        "training and its files are never touched. The copy's optimizer begins anew."
+        "training and its files are never touched. The copy's optimizer has no memory of the "
+        "steps before."
     )
 
     def __init__(self, config: Config, layers: tuple[LayerSnapshot, ...], done: int) -> None:
