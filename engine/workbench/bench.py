@@ -37,7 +37,7 @@ class LayerPass:
         name: its place in the network; a block with layers inside is one layer.
         kind: class and arguments.
         direction: "forward": the numbers are of its output; "backward": of the gradient that it
-            hands on to the layer before, or of its weights' where it hands on none.
+            hands on to the layer before, or to the image.
         in_shape, out_shape: of what it got and gave, with the batch.
         mean, std, low, high: of the numbers.
         zeros: the share of them that is exactly 0.
@@ -178,6 +178,7 @@ class Workbench:
         twin = self.model.replica().train()
         for layer in twin.walk():
             layer.buffers = {name: array.copy() for name, array in layer.buffers.items()}
+        twin.layers[0].needs_dx = True  # a training needs no gradient of the image; one sees it
         where = self.config.seed, epoch, step, 0
         twin.set_rng(stream(Purpose.DROPOUT, *where))
         indices = self._batches.batch_indices(epoch, step)
@@ -187,12 +188,12 @@ class Workbench:
                 before, x = x.shape, layer.forward(x)
                 yield _pass(name, layer, "forward", before, x)
             self._loss.forward(x, self._loss.target(labels, x.shape[1], x.dtype))
-            gradient: Array | None = self._loss.backward()
+            gradient = self._loss.backward()
             for name, layer in reversed(twin.children().items()):
-                assert gradient is not None
-                before, gradient = gradient.shape, layer.backward(gradient)
-                shown = next(iter(layer.grads.values())) if gradient is None else gradient
-                yield _pass(name, layer, "backward", before, shown)
+                before, given = gradient.shape, layer.backward(gradient)
+                assert given is not None
+                gradient = given
+                yield _pass(name, layer, "backward", before, gradient)
 
     def update(self) -> StepResult:
         """Train on the next batch as a training does.

@@ -54,7 +54,20 @@ def test_passes_go_down_the_layers_and_up_again_and_change_nothing(tmp_path: Pat
     relu = passes[2]
     assert relu.low == 0
     assert 0.1 < relu.zeros < 0.9
+    assert passes[-1].out_shape == (48, 1, 28, 28)
     assert bench.hash() == before
+
+
+def test_the_gradients_on_the_way_back_are_those_of_the_step(tmp_path: Path) -> None:
+    bench = make_bench(tmp_path, PLAIN, "train.batch_size=12", "train.momentum=0.0")
+    old = {name: array.copy() for name, array in bench.model.state_dict().items()}
+    passes, lr = list(bench.passes()), bench.lr
+    bench.update()
+    for each in passes[4:]:
+        for key, size in each.grads.items():
+            name = f"{each.name}.{key}"
+            step = (old[name] - bench.model.state_dict()[name]) / lr
+            assert np.sqrt(np.mean(step**2)) == pytest.approx(size, rel=1e-3)
 
 
 def test_undo_of_a_step_restores_weights_buffers_and_optimizer(tmp_path: Path) -> None:

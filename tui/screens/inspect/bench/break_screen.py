@@ -22,6 +22,9 @@ from tui.widgets.table import Column, Table
 STEPS = 30
 """Batches that the healthy and the broken copy are trained on."""
 
+FAR = 5
+"""How many times the loss of the healthy copy the other's may be on a linear axis."""
+
 
 class FaultTable(Table):
     """The faults."""
@@ -112,7 +115,8 @@ class BreakScreen(WorkScreen):
                 curves, ("curve-train", "curve-val"), strict=True
             )
         )
-        chart.show(Picture(series, x_end=float(STEPS)))
+        log = np.nanmax(result.broken) > FAR * np.nanmax(result.healthy)
+        chart.show(Picture(series, x_end=float(STEPS), log=bool(log)))
         ends = [f"{text.metric(losses[-1])}" for _, losses, _ in curves]
         chart.titles(
             Content.assemble(
@@ -120,7 +124,7 @@ class BreakScreen(WorkScreen):
                 (f"─ healthy, last {ends[0]}", "$curve-train"),
                 (f"  x broken, last {ends[1]}", "$curve-val"),
             ),
-            Content(f"{STEPS} batches"),
+            Content(f"{'logarithmic, ' if log else ''}{STEPS} batches"),
         )
 
     # -- actions --------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ class PassTable(Table):
     HELP_TEXT = (
         "↓ forward: the numbers that the layer makes of the batch. ↑ backward: the gradient that "
         "it hands to the layer before it, which says how the loss changes with each of its "
-        "inputs; the first layer hands on none, so its own weights' gradient is shown. in, out: "
+        "inputs; the first layer's is that of the image. in, out: "
         "shapes with the batch. zeros: share of the numbers that are 0. weight grads: root mean "
         "square of the gradient of each parameter, which the update will use."
     )
@@ -195,7 +195,9 @@ class BenchScreen(WorkScreen):
         assert self.found is not None
         self.shown = count
         self.refresh_tick()
-        self.query_one(PassTable).move_to(_key(self.found.passes[count - 1]))
+        table, key = self.query_one(PassTable), _key(self.found.passes[count - 1])
+        table.move_to(key)
+        self.call_after_refresh(table.move_to, key)  # once it has room to scroll
         self.refresh_bindings()
         self.refresh_tick()
 
