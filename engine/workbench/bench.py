@@ -154,8 +154,10 @@ class Workbench:
 
     @property
     def lr(self) -> float:
-        """The learning rate of the next step."""
-        rate = self._scheduler.lr(self.place[0], self.done)
+        """The learning rate of the next step; behind the last epoch, that of the last step."""
+        steps = self._batches.steps_per_epoch
+        done = min(self.done, self.config.train.epochs * steps - 1)
+        rate = self._scheduler.lr(done // steps, done)
         return rate * (self.fault.rate if self.fault else 1.0)
 
     def hash(self) -> str:

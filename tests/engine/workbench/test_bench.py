@@ -120,6 +120,15 @@ def test_the_loss_of_a_broken_training_ends_above_that_of_the_healthy_one(
     assert not broken[-1] < healthy[-1] + 0.2
 
 
+def test_behind_the_last_epoch_the_learning_rate_stays(tmp_path: Path) -> None:
+    config = make_config(tmp_path, PLAIN, "train.scheduler.name=one_cycle", "train.epochs=2")
+    bench = Workbench(config, factory.load_dataset(config), done=7)
+    last = bench.lr
+    losses = bench.train(3)
+    assert len(losses) == 3
+    assert bench.lr == last
+
+
 def test_a_training_that_is_stopped_changes_nothing(tmp_path: Path) -> None:
     bench = make_bench(tmp_path)
     before, calls = bench.hash(), iter([None, None])
