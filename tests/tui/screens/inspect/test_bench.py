@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from tests.support.app_pilot import Until, on_screen, seen, settled, tap
+from tests.support.app_pilot import Until, on_screen, seen, settled, tap, training, write_slow
 from tests.support.run_makers import CONV, make_run
 from tui.app import CnnApp
 from tui.screens.inspect.bench import break_screen
@@ -118,3 +118,27 @@ async def test_a_run_has_its_own_weights_on_the_bench(
         await tap(pilot, "s")
         await settled(pilot, until)
     assert files == {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+
+
+async def test_a_live_training_goes_on_untouched_by_the_bench(
+    make_app: MakeApp, home: Path, until: Until
+) -> None:
+    write_slow(home)
+    app = make_app("slow")
+    async with training(app, until) as pilot:
+        await tap(pilot, "3")
+        screen = await on_screen(pilot, InspectScreen)
+        await until(pilot, lambda: (found := screen.inspector.inspection) and found.step)
+        await tap(pilot, "b")
+        bench = await on_screen(pilot, BenchScreen)
+        await until(pilot, lambda: bench.found is not None and bench.job is None)
+        assert bench.found is not None
+        assert bench.found.bench.done > 0
+        session = app.training.session
+        assert session is not None
+        before = session.progress.global_step
+        await tap(pilot, "s")
+        await until(pilot, lambda: bench.job is None)
+        assert bench.good is None
+        assert "loss" in bench.words
+        await until(pilot, lambda: session.progress.global_step > before)
