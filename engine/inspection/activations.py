@@ -56,6 +56,34 @@ def probe(
     )
 
 
+class Recorder:
+    """A network in evaluation mode that keeps what every layer makes of the last images.
+
+    Attributes:
+        outputs: full layer name -> output (N, ...), of all layers that have none inside, in
+            order; empty before the first images.
+
+    Args:
+        model: a network; left as it was. Weights that are later loaded into it count here too.
+    """
+
+    def __init__(self, model: Sequential) -> None:
+        self.outputs: dict[str, Array] = {}
+        self._twin = model.replica().eval()
+        for name, layer in self._twin.named_layers():
+            if not layer.children() and not isinstance(layer, Sequential):
+                # An attribute of the twin alone goes before the method of its class.
+                layer.forward = _recorded(name, layer.forward, self.outputs)  # type: ignore[assignment, method-assign]
+
+    def forward(self, x: Array) -> Array:
+        """The network's output.
+
+        Args:
+            x: images as the network takes them, (N, C, H, W).
+        """
+        return self._twin.forward(x)
+
+
 def activations(model: Sequential, x: Array) -> dict[str, Array]:
     """The output of every layer for some images, in evaluation mode.
 
@@ -66,14 +94,9 @@ def activations(model: Sequential, x: Array) -> dict[str, Array]:
     Returns:
         Full layer name -> output (N, ...), of all layers that have none inside, in order.
     """
-    twin = model.replica().eval()
-    found: dict[str, Array] = {}
-    for name, layer in twin.named_layers():
-        if not layer.children() and not isinstance(layer, Sequential):
-            # An attribute of the twin alone goes before the method of its class.
-            layer.forward = _recorded(name, layer.forward, found)  # type: ignore[assignment, method-assign]
-    twin.forward(x)
-    return found
+    recorder = Recorder(model)
+    recorder.forward(x)
+    return recorder.outputs
 
 
 def _recorded(

@@ -17,7 +17,8 @@ from engine.arrays import Array
 from tui.charts import colours
 from tui.widgets.styles import ThemedWidget, half_blocks
 
-_GAP = -1
+GAP = -1
+"""Level of a pixel that belongs to no picture."""
 _MAX_ZOOM = 6
 _LARGE, _SEEN = 20, 4
 _PIXELS = 1 << 20
@@ -92,6 +93,33 @@ def shrunk(pictures: Array, factor: int, *, mean: bool = False) -> Array:
     flat = blocks.transpose(0, 1, 3, 2, 4).reshape(n, rows, columns, factor * factor)
     chosen = np.abs(flat).argmax(axis=3)
     return np.take_along_axis(flat, chosen[..., None], axis=3)[..., 0]
+
+
+def pixel_segments(
+    top: Array, bottom: Array, shades: Sequence[str], base: RichStyle
+) -> list[Segment]:
+    """A line of cells of two pixels each.
+
+    Args:
+        top, bottom: indices into ``shades``, or ``GAP``; (width,).
+        shades: colours, as ``#rrggbb``.
+        base: the style of gaps.
+    """
+    code = (top.astype(np.int32) + 1) * (len(shades) + 1) + bottom + 1
+    starts = np.flatnonzero(np.diff(code, prepend=-1))
+    ends = np.append(starts[1:], len(code))
+    return [
+        _run(int(top[a]), int(bottom[a]), int(b - a), shades, base)
+        for a, b in zip(starts.tolist(), ends.tolist(), strict=True)
+    ]
+
+
+def _run(top: int, bottom: int, length: int, shades: Sequence[str], base: RichStyle) -> Segment:
+    if top == bottom == GAP:
+        return Segment(" " * length, base)
+    if bottom == GAP:
+        return Segment("▀" * length, RichStyle(color=shades[top], bgcolor=base.bgcolor))
+    return half_blocks(shades[top], shades[bottom], length)
 
 
 class Tiles(ScrollView, ThemedWidget, can_focus=True):
@@ -248,7 +276,7 @@ class Tiles(ScrollView, ThemedWidget, can_focus=True):
         level = level.repeat(grid.zoom, axis=1).repeat(grid.zoom, axis=2)
         rows = -(-n // grid.columns)
         canvas: Array = np.full(
-            (rows * grid.columns, 2 * grid.lines, grid.width + 1), _GAP, np.int16
+            (rows * grid.columns, 2 * grid.lines, grid.width + 1), GAP, np.int16
         )
         canvas[:n, : grid.height, : grid.width] = level
         canvas = canvas.reshape(rows, grid.columns, 2 * grid.lines, grid.width + 1)
@@ -279,22 +307,7 @@ class Tiles(ScrollView, ThemedWidget, can_focus=True):
 
     def _pixels(self, line: int) -> list[Segment]:
         top, bottom = self._canvas[2 * line], self._canvas[2 * line + 1]
-        code = (top.astype(np.int32) + 1) * (len(self._colours) + 1) + bottom + 1
-        starts = np.flatnonzero(np.diff(code, prepend=-1))
-        ends = np.append(starts[1:], len(code))
-        return [
-            self._run(int(top[a]), int(bottom[a]), int(b - a))
-            for a, b in zip(starts.tolist(), ends.tolist(), strict=True)
-        ]
-
-    def _run(self, top: int, bottom: int, length: int) -> Segment:
-        shades = self._colours
-        background = self.base.bgcolor
-        if top == bottom == _GAP:
-            return Segment(" " * length, self.base)
-        if bottom == _GAP:
-            return Segment("▀" * length, RichStyle(color=shades[top], bgcolor=background))
-        return half_blocks(shades[top], shades[bottom], length)
+        return pixel_segments(top, bottom, self._colours, self.base)
 
     def _captions(self, row: int) -> list[Segment]:
         muted = self.style_for("muted")

@@ -40,6 +40,12 @@ register(
         Key("n", "sample(1)", "sample", "Load an image of the test set", "Canvas",
             footer=True),
         Key("N", "sample(-1)", "prev. sample", "Load the previous image", "Canvas"),
+        Key("m", "maps", "maps", "Switch between predictions and the maps of a layer", "Layers",
+            footer=True),
+        Key("right_square_bracket", "layer(1)", "layer", "Maps of the next layer", "Layers",
+            footer=True, shown="[ ]"),
+        Key("left_square_bracket", "layer(-1)", "prev. layer", "Maps of the layer before",
+            "Layers"),
         Key("escape", "leave", "back", "Back to the evaluation", "Canvas", footer=True),
     ),
 )  # fmt: skip

@@ -76,6 +76,11 @@ class EvaluateScreen(NetworkScreen):
         has_weights = current is not None and current.weights is not None
         return current if has_weights else self.cnn.choice.trained
 
+    @property
+    def _trains(self) -> bool:
+        """Whether the network of the training is meant, which has other weights every moment."""
+        return self.cnn.choice.live and self.cnn.training.started is not None
+
     def on_resize(self) -> None:
         super().on_resize()
         self.set_class(self.size.width < _TIGHT, "-tight")
@@ -226,7 +231,7 @@ class EvaluateScreen(NetworkScreen):
                 return "an evaluation is running; x stops it"
             if self.selection is None:
                 return "there is no trained network yet; 2 trains one"
-        if action == "draw" and self.selection is None:
+        if action == "draw" and self.selection is None and not self._trains:
             return "there is no trained network yet; 2 trains one"
         if action in ("next_mistake", "percent", "zoom", "inspect", "why") and self.found is None:
             return "press e to evaluate first"
@@ -325,6 +330,12 @@ class EvaluateScreen(NetworkScreen):
 
     def action_draw(self) -> None:
         """Draw an image for the network."""
+        training = self.cnn.training
+        if self._trains and training.config is not None and training.session is not None:
+            following = Selection(training.config.name, training.config, what="fresh weights")
+            images = training.session.sources.dataset.test.images
+            self.app.push_screen(DrawScreen(following, images))
+            return
         assert self.selection is not None
         samples = self.found.test.images if self.found and self._of == self.selection else None
         self.app.push_screen(DrawScreen(self.selection, samples))

@@ -9,24 +9,24 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.widgets import Static
 
 from engine import paths
 from engine.arrays import Array
-from engine.data import Normalisation
 from engine.errors import ConfigError
 from engine.importing.folders import DiskFile
-from engine.layers import Sequential, Softmax
+from engine.layers import Softmax
 from engine.services.predict import read_picture
-from engine.train.weights import load_model
 from tui import keymap, text
+from tui.charts import layer_images
 from tui.screens.base import BaseScreen
 from tui.screens.dialogs import AskPath
 from tui.screens.evaluate.draw.canvas import DrawingCanvas
+from tui.screens.evaluate.draw.layer_rows import LayerRows
+from tui.screens.evaluate.draw.network import DrawingNetwork
+from tui.screens.evaluate.draw.predictions import Predictions
 from tui.state.selection import Selection
 from tui.widgets.empty import hints
 from tui.widgets.line import Line, TextPart
-from tui.widgets.run_bar import meter
 from tui.widgets.tiles import Tiles
 
 _SLOW = 0.03
@@ -39,44 +39,6 @@ _LARGEST = 32
 _ARROWS = {"left", "right", "up", "down", "h", "j", "k", "l"}
 """Keys that move the pen where there is one."""
 
-_MOST = 10
-"""Classes up to which all are shown, each in its place."""
-
-
-class Predictions(Static):
-    """The predicted probability of each class; of many classes, the most probable ones."""
-
-    HELP_TEXT = (
-        "The predicted probability of each class (softmax). Of more than ten classes, the ten most "
-        "probable ones are shown, and what is left for the others."
-    )
-
-    def show(self, names: tuple[str, ...], shares: Array) -> None:
-        """Set the classes, whose names are shown as they stand, and their shares."""
-        wide = min(max(map(text.cell_len, names)), max(16, self.size.width // 3))
-        order = list(range(len(names)))
-        if len(names) > _MOST:
-            order = np.argsort(-shares, kind="stable")[:_MOST].tolist()
-        best = int(shares.argmax())
-        lines = [
-            self._line(
-                names[i], float(shares[i]), wide, "bold $success" if i == best else "$foreground"
-            )
-            for i in order
-        ]
-        if len(names) > _MOST:
-            rest = max(1 - float(shares[order].sum()), 0.0)
-            lines.append(self._line(f"{len(names) - _MOST:,} others", rest, wide, "$muted"))
-        self.update(Content("\n").join(lines))
-
-    def _line(self, name: str, share: float, wide: int, style: str) -> Content:
-        name = text.cut(name, wide)
-        return Content.assemble(
-            (f" {' ' * (wide - text.cell_len(name))}{name} ", style),
-            *meter(share, max(self.size.width - wide - 10, 6)),
-            (f" {share:4.0%}", style),
-        )
-
 
 class NetworkInput(Tiles, can_focus=False):
     """The input of the network, where there is room."""
@@ -85,13 +47,24 @@ class NetworkInput(Tiles, can_focus=False):
         self.cursor = -1  # none of them is chosen
 
 
+class LayerMaps(Tiles):
+    """The feature maps of one layer."""
+
+    HELP_TEXT = (
+        "What one layer makes of the image: a small picture for each of its feature maps. Orange "
+        "is above zero, blue below. [ and ] choose the layer, m goes back to the predictions."
+    )
+
+
 class DrawScreen(BaseScreen):
-    """The canvas at the left, the predictions at the right.
+    """The canvas at the left, the predictions beside it, and what every layer makes of it.
+
+    A network that trains is followed: its newest weights are asked for a few times a second.
 
     Images in colour, and large ones, cannot be drawn: they are opened only.
 
     Args:
-        selection: the network, with weights.
+        selection: the network; without weights, that of the training, or with fresh ones.
         samples: images of its test set, uint8 (N, C, H, W), to begin from; None without any.
     """
 
@@ -107,7 +80,9 @@ class DrawScreen(BaseScreen):
         super().__init__()
         self._selection, self._samples = selection, samples
         self._info = selection.config.dataset_info
-        self._model: Sequential | None = None
+        self._network: DrawingNetwork | None = None
+        self._layer = 0
+        self._wants_maps = False
         self._sample = -1
         self._picture: Array | None = None
         self._stale = True
@@ -154,52 +129,54 @@ class DrawScreen(BaseScreen):
                 yield Predictions(id="guesses", markup=False)
                 if self._can_draw:
                     yield NetworkInput(id="seen")
+                yield LayerMaps(id="maps")
+            with Vertical(id="rows", classes="pane"):
+                yield LayerRows(id="layers")
 
     def on_mount(self) -> None:
         self.set_class(not self._can_draw, "-opens")
         self._show_title("draw here" if self._can_draw else "image")
         self.query_one("#answers").border_title = Content("predicted as")
-        config, weights = self._selection.config, self._selection.weights
-        assert weights is not None
-        self.cnn.start_job(
-            lambda job: load_model(config, weights).eval(),
-            on_done=self._loaded,
-            on_error=self._failed,
-            name="draw",
-        )
+        self.query_one("#rows").border_title = Content("what every layer makes of it")
+        self._network = DrawingNetwork(self.cnn, self._selection, self._changed, self._failed)
         if self._can_draw:
             self.query_one(DrawingCanvas).focus()
 
     def _show_title(self, words: str) -> None:
         self.query_one("#paper").border_title = Content(words)
 
-    def _loaded(self, model: Sequential) -> None:
-        self._model = model
-        self.refresh_tick()
+    def _changed(self) -> None:
+        if self.is_attached:
+            self._stale = True
+            self.refresh_tick()
 
     def _failed(self, error: Exception) -> None:
-        self.app.pop_screen()
+        if self.is_attached:
+            self.app.pop_screen()
         self.cnn.show_message(str(error), "o chooses another run", severity="error")
 
     # -- what is shown --------------------------------------------------------------------------
 
     def tick(self) -> None:
+        network = self._network
+        assert network is not None
         name = text.line(self._selection.name, 44)
         self.query_one("#subject", Line).show(
             (
                 TextPart(" run ", "$muted"),
                 TextPart(f" {name}  ", "bold"),
-                TextPart(self._selection.what, "$muted"),
+                TextPart(network.what, "$muted"),
             )
         )
+        network.poll()
         if self._can_draw:
             pad = self.query_one(DrawingCanvas)
             if pad.pen_down != self._pen_shown:
                 self._pen_shown = pad.pen_down
                 words = "the pen is down" if pad.pen_down else ""
                 self.query_one("#paper").border_subtitle = Content(words)
-        if self._stale and self._model is not None:
-            self._predict(self._model)
+        if self._stale and network.loaded:
+            self._predict(network)
 
     def _input(self) -> Array | None:
         """What the network is to see, (C, H, W) from 0 to 1; None if there is nothing."""
@@ -211,23 +188,51 @@ class DrawScreen(BaseScreen):
         drawn = self._picture is None and self._info.preparation.ink
         return (drawing.as_digit() if drawn else drawing.ink)[None]
 
-    def _predict(self, model: Sequential) -> None:
+    def _predict(self, network: DrawingNetwork) -> None:
         self._stale = False
-        predictions = self.query_one(Predictions)
+        predictions, answers = self.query_one(Predictions), self.query_one("#answers")
         picture = self._input()
         self._show_input(picture)
+        answers.border_title = Content("predicted as")
         if picture is None:
             predictions.update(self._how_to_begin())
+            self._show_maps(network, {})
             return
         began = time.monotonic()
-        normalised = Normalisation(self._info.mean, self._info.std)
-        logits = model.forward(normalised(255 * picture[None]))
-        self._took = time.monotonic() - began
+        with np.errstate(all="ignore"):
+            logits, outputs = network.forward(picture)
         names = tuple(text.line(name) for name in self._info.classes)
-        if not np.isfinite(logits).all():
+        if np.isfinite(logits).all():
+            shares = Softmax().eval().forward(logits[None])[0]
+            predictions.show(names, shares)
+            best = int(shares.argmax())
+            answers.border_title = Content(
+                f"predicted as {text.cut(names[best], 12)} {shares[best]:.0%}"
+            )
+        else:
             predictions.update(hints("", ["the prediction is not a number (NaN)"], []))
-            return
-        predictions.show(names, Softmax().eval().forward(logits)[0])
+        self._show_maps(network, outputs)
+        self._took = time.monotonic() - began
+
+    def _show_maps(self, network: DrawingNetwork, outputs: dict[str, Array]) -> None:
+        """What the layers make of it, in the panes that are shown."""
+        places, rows = network.places, self.query_one(LayerRows)
+        if rows.size.area:
+            rows.show(places, outputs)
+        subtitle = ""
+        if self._wants_maps:
+            self._layer %= len(places)
+            place, tiles = places[self._layer], self.query_one(LayerMaps)
+            words = f"{place.name} {place.kind}"
+            if outputs:
+                shown = layer_images.maps(place, outputs[place.name])
+                tiles.show(shown.pictures, shown.captions, shown.limit)
+                words += f": {shown.title}"
+            else:
+                tiles.empty = "draw something,\nor n for a sample"
+                tiles.show(np.zeros((0, 1, 1)), (), 0.0)
+            subtitle = f"{self._layer + 1}/{len(places)} {words}"
+        self.query_one("#answers").border_subtitle = Content(subtitle)
 
     def _show_input(self, picture: Array | None) -> None:
         tiles = self.query_one(NetworkInput)
@@ -256,7 +261,23 @@ class DrawScreen(BaseScreen):
 
     # -- actions --------------------------------------------------------------------------------
 
+    def action_maps(self) -> None:
+        """The maps of a layer, or the predictions."""
+        self._wants_maps = not self._wants_maps
+        self.set_class(self._wants_maps, "-maps")
+        self._stale = True
+        self.refresh_bindings()
+        self.refresh_tick()
+
+    def action_layer(self, step: int) -> None:
+        """Another layer."""
+        self._layer += step
+        self._stale = True
+        self.refresh_tick()
+
     def refuse(self, action: str) -> str | None:
+        if action == "layer" and not self._wants_maps:
+            return "the predictions are shown; m shows the maps of a layer"
         if action == "clear" and not self._can_draw and self._picture is None:
             return "there is nothing to clear; o opens a file"
         if action == "pen" and not self._can_draw:
@@ -280,6 +301,8 @@ class DrawScreen(BaseScreen):
     def key_label(self, key: keymap.Key) -> str:
         if key.action == "pen" and self._can_draw and self.query_one(DrawingCanvas).pen_down:
             return "lift pen"
+        if key.action == "maps" and self._wants_maps:
+            return "predictions"
         return key.label
 
     def action_pen(self) -> None:

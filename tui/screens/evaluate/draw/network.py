@@ -1,0 +1,131 @@
+"""The network that looks at a drawing: a run's, or that of a training as it is now."""
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from engine.arrays import Array
+from engine.data import Normalisation
+from engine.inspection.activations import Recorder, restored
+from engine.layers import Sequential
+from engine.train import factory
+from engine.train.snapshot import Snapshot
+from engine.train.weights import load_model
+from tui.charts import layer_images
+from tui.jobs import Job
+from tui.state.network_inspector import INTERVAL
+from tui.state.selection import Selection
+
+if TYPE_CHECKING:
+    from tui.app import CnnApp
+
+
+class _Network:
+    def __init__(self, model: Sequential) -> None:
+        self.model = model
+        self.recorder = Recorder(model)
+
+
+class DrawingNetwork:
+    """Loads a network, and follows it while it trains.
+
+    A training's weights are loaded, in a job, into a second network of the same layers, which then
+    takes the place of the first: what is shown is always whole.
+
+    Attributes:
+        places: the layers in order; empty until the network is loaded.
+
+    Args:
+        app: the app.
+        selection: the network; without weights, that of the training, or with fresh ones.
+        changed: called when there are other weights.
+        failed: called when they cannot be loaded.
+    """
+
+    def __init__(
+        self,
+        app: "CnnApp",
+        selection: Selection,
+        changed: Callable[[], None],
+        failed: Callable[[Exception], None],
+    ) -> None:
+        self._app, self._selection = app, selection
+        self._changed, self._failed = changed, failed
+        self.places: tuple[layer_images.LayerPlace, ...] = ()
+        info = selection.config.dataset_info
+        self._normalised = Normalisation(info.mean, info.std)
+        live = selection.weights is None and app.choice.live
+        self._session = app.training.session if live else None
+        self._networks: list[_Network] = []
+        self._busy = False
+        self._step: int | None = None
+        self._next = 0.0
+        app.start_job(self._load, on_done=self._loaded, on_error=failed, name="draw")
+
+    @property
+    def loaded(self) -> bool:
+        """Whether it can be asked."""
+        return bool(self._networks)
+
+    @property
+    def what(self) -> str:
+        """Which weights these are, in a few words."""
+        if self._step is None:
+            return self._selection.what
+        training = self._app.training
+        live = training.running and training.session is self._session
+        return f"{'● live, ' if live else ''}step {self._step:,}"
+
+    def forward(self, picture: Array) -> tuple[Array, dict[str, Array]]:
+        """Its answer, and what every layer makes of the image.
+
+        Args:
+            picture: (C, H, W) from 0 to 1.
+
+        Returns:
+            Logits (classes,), and layer name -> output, without the batch.
+        """
+        recorder = self._networks[0].recorder
+        logits = recorder.forward(self._normalised(255 * picture[None]))
+        return logits[0], {name: output[0] for name, output in recorder.outputs.items()}
+
+    def poll(self) -> None:
+        """Ask the training for its weights, if there was a step since the last time."""
+        session = self._session
+        if session is None or self._busy or not self.loaded:
+            return
+        if session is not self._app.training.session or time.monotonic() < self._next:
+            return
+        step = session.progress.global_step
+        if step != self._step:
+            self._busy = self._app.training.request_snapshot(self._taken)
+
+    def _load(self, job: Job) -> list[_Network]:
+        config, weights = self._selection.config, self._selection.weights
+        if weights is not None:
+            return [_Network(load_model(config, weights))]
+        count = 1 if self._session is None else 2
+        return [_Network(factory.make_model(config)) for _ in range(count)]
+
+    def _loaded(self, networks: list[_Network]) -> None:
+        shape = self._selection.config.dataset_info.image_shape
+        self.places = layer_images.places(networks[0].model, shape)
+        self._networks = networks
+        self._changed()
+
+    def _taken(self, snapshot: Snapshot) -> None:
+        assert self._session is not None
+        spare, step = self._networks[1], self._session.progress.global_step
+
+        def done(model: Sequential) -> None:
+            self._networks.reverse()
+            self._busy, self._step = False, step
+            self._next = time.monotonic() + INTERVAL
+            self._changed()
+
+        self._app.start_job(
+            lambda job: restored(spare.model, snapshot.layers),
+            on_done=done,
+            on_error=self._failed,
+            name="draw",
+        )
