@@ -28,7 +28,7 @@ from tui.state.workspace import Workspace
 CONFIG = Path(__file__).resolve().parents[1] / "configs" / "mnist_lenet.yaml"
 SIZE = (200, 60)
 PAUSE = 0.05
-"""Seconds between two strokes, as a fast hand draws; more often, they would be measured together."""
+"""Seconds between two strokes, as a fast hand draws."""
 BEAT = 0.01
 LAPS = ("right", "down", "left", "up")
 
@@ -118,7 +118,8 @@ def _report(what: str, took: list[float], lags: list[float]) -> None:
     print(
         f"{what}: median {1e3 * statistics.median(took):.1f} ms, "
         f"p95 {1e3 * percentile(took, 95):.1f} ms, max {1e3 * max(took):.1f} ms; "
-        f"lag of the event loop p95 {1e3 * percentile(lags, 95):.1f} ms, max {1e3 * max(lags):.1f} ms"
+        f"lag of the event loop p95 {1e3 * percentile(lags, 95):.1f} ms, "
+        f"max {1e3 * max(lags):.1f} ms"
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from engine.arrays import Array
 from engine.config import Config
 from engine.data import Dataset
-from engine.layers import Layer, Sequential
+from engine.layers import Dense, Layer, Sequential
 from engine.optim import SGD
 from engine.parallel.workers import Workers
 from engine.train import factory
@@ -97,6 +97,33 @@ def activations(model: Sequential, x: Array) -> dict[str, Array]:
     recorder = Recorder(model)
     recorder.forward(x)
     return recorder.outputs
+
+
+def last_features(model: Sequential, x: Array) -> tuple[Array, Array]:
+    """What the last Dense layer sees of some images, in evaluation mode: the learned features.
+
+    Args:
+        model: a network; left as it was.
+        x: images as the network takes them, (N, C, H, W).
+
+    Returns:
+        Features (N, features), and the network's output (N, classes); without a Dense layer the
+        features are that output.
+    """
+    twin = model.replica().eval()
+    seen: list[Array] = []
+    dense = [layer for _, layer in twin.named_layers() if isinstance(layer, Dense)]
+    if dense:
+        forward = dense[-1].forward
+
+        def noted(x: Array) -> Array:
+            seen.append(x)
+            return forward(x)
+
+        dense[-1].forward = noted  # type: ignore[method-assign]
+    logits = twin.forward(x)
+    features = seen[0] if seen else logits
+    return features.reshape(len(x), -1), logits
 
 
 def _recorded(

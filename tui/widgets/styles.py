@@ -1,5 +1,7 @@
 """Cached styles by the names of the theme, for widgets that draw their own lines."""
 
+from functools import lru_cache
+
 from rich.segment import Segment
 from rich.style import Style as RichStyle
 from textual import events
@@ -10,8 +12,14 @@ from textual.widget import Widget
 def half_blocks(upper: str, lower: str, length: int) -> Segment:
     """So many cells of two pixels each, one over the other; a blank is drawn without a seam."""
     if upper == lower:
-        return Segment(" " * length, RichStyle(bgcolor=upper))
-    return Segment("▀" * length, RichStyle(color=upper, bgcolor=lower))
+        return Segment(" " * length, _two_colours(None, upper))
+    return Segment("▀" * length, _two_colours(upper, lower))
+
+
+@lru_cache(maxsize=1 << 14)
+def _two_colours(front: str | None, back: str) -> RichStyle:
+    """A style that is made once: pictures have thousands of cells, and few colours."""
+    return RichStyle(color=front, bgcolor=back)
 
 
 class ThemedWidget(Widget):

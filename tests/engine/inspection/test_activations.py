@@ -7,7 +7,9 @@ import pytest
 
 from engine.config import Config
 from engine.data import Dataset
-from engine.inspection.activations import activations, probe, restored
+from engine.inspection.activations import activations, last_features, probe, restored
+from engine.models import build
+from engine.models.builder import LayerSpec
 from engine.parallel.workers import Workers
 from engine.train import factory
 from engine.train.snapshot import weights_snapshot
@@ -101,3 +103,17 @@ def test_it_stops_before_the_next_micro_batch(config: Config, dataset: Dataset) 
     with pytest.raises(KeyboardInterrupt):
         probe(config, model, dataset, check)
     assert same_arrays(model.state_dict(), before)
+
+
+def test_the_last_features_are_the_input_of_the_last_dense_layer() -> None:
+    specs: list[LayerSpec] = [
+        "Flatten",
+        {"Dense": {"out_features": 5}},
+        {"Dense": {"out_features": 3}},
+    ]
+    model = build(specs, (1, 3, 3)).initialise(np.random.default_rng(1))
+    x = np.random.default_rng(0).normal(size=(4, 1, 3, 3)).astype(np.float32)
+    features, logits = last_features(model, x)
+    outputs = list(activations(model, x).values())
+    np.testing.assert_array_equal(features, outputs[-2])
+    np.testing.assert_array_equal(logits, outputs[-1])

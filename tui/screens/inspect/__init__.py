@@ -22,6 +22,8 @@ register(
         Key("e", "microscope", "number", "Explain a number of the feature maps by its arithmetic",
             "Pictures", footer=True),
         Key("f", "flagged", "flagged", "Go to the next flagged layer", "View"),
+        Key("w", "space", "space", "Show where the network puts the images of the test set", "View",
+            footer=True),
         Key("z", "zoom", "zoom", "Maximize the focused pane, or restore all", "View", footer=True),
         Key("escape", "back", "all panes", "Show all panes", "View"),
         Key("space", "pause", "pause", "Pause or resume the training", "Training"),
@@ -59,5 +61,19 @@ register(
         Key("u", "undo", "undo", "Take the fault back, exactly", "Fault", footer=True),
         Key("escape", "leave", "back", "Back to the batch; a fault is taken back", "Fault",
             footer=True),
+    ),
+)  # fmt: skip
+register(
+    "space",
+    "tui.screens.inspect.space.screen:SpaceScreen",
+    title="Learned space",
+    over="inspect",
+    keys=(
+        Key("o", "choose_network", "network", "Choose the network", "Network", footer=True),
+        Key("right_square_bracket", "class(1)", "class", "Show one class alone, or all", "Points",
+            footer=True, shown="[ ]"),
+        Key("left_square_bracket", "class(-1)", "prev. class", "Show the class before", "Points"),
+        Key("space", "pause", "pause", "Pause or resume the training", "Training", footer=True),
+        Key("escape", "leave", "back", "Back to the layers", "Points", footer=True),
     ),
 )  # fmt: skip

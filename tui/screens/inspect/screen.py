@@ -19,6 +19,7 @@ from tui.screens.inspect.gallery import GalleryPane, Pictures
 from tui.screens.inspect.glossary import explained
 from tui.screens.inspect.histogram import Histogram
 from tui.screens.inspect.microscope.screen import MicroscopeScreen
+from tui.screens.inspect.space.screen import SpaceScreen
 from tui.screens.network_screen import NetworkScreen
 from tui.screens.zoom_screen import ZoomScreen
 from tui.state.network_inspector import NetworkInspector, Samples
@@ -265,6 +266,10 @@ class InspectScreen(ZoomScreen, NetworkScreen):
         self.wants_maps = True
         self.action_back()
 
+    def action_space(self) -> None:
+        """Where the network puts the images of the test set."""
+        self.app.push_screen(SpaceScreen(self.inspector, self.show_image))
+
     def refuse(self, action: str) -> str | None:
         training, place = self.cnn.training, self.place
         if action in ("pause", "step"):
@@ -274,7 +279,8 @@ class InspectScreen(ZoomScreen, NetworkScreen):
         if action == "bench" and self.inspector.inspection is not None:
             return None
         if place is None:
-            return None if action == "choose_network" else "there is nothing to inspect yet"
+            known = action in ("choose_network", "space")
+            return None if known else "there is nothing to inspect yet"
         if action == "flagged":
             inspection = self.inspector.inspection
             return None if inspection and _flagged(inspection.facts) else "no layer is flagged"

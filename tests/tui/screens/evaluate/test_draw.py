@@ -14,7 +14,9 @@ from textual.widgets import Input, Static
 
 from engine import data
 from engine.images.ink import as_ink
-from tests.support.app_pilot import Until, on_screen, seen, tap
+from engine.inspection.activations import activations
+from engine.train.weights import load_model
+from tests.support.app_pilot import Until, on_screen, seen, tap, training, write_slow
 from tests.support.photographs import photograph
 from tests.support.run_makers import make_run
 from tests.tui.screens.evaluate.test_screen import opened
@@ -23,7 +25,9 @@ from tui.app import CnnApp
 from tui.screens.dialogs import AskPath
 from tui.screens.evaluate.draw.brush import Drawing
 from tui.screens.evaluate.draw.canvas import DrawingCanvas
-from tui.screens.evaluate.draw.screen import DrawScreen, NetworkInput, Predictions
+from tui.screens.evaluate.draw.layer_rows import LayerRows, row_heights
+from tui.screens.evaluate.draw.predictions import Predictions
+from tui.screens.evaluate.draw.screen import DrawScreen, LayerMaps, NetworkInput
 from tui.screens.evaluate.screen import EvaluateScreen
 from tui.screens.help import HelpScreen
 from tui.state.selection import of_run
@@ -336,3 +340,86 @@ async def test_the_help_speaks_of_digits_only_where_drawings_become_such(
         await on_screen(pilot, HelpScreen)
         assert "Draw something" in seen(app)
         assert "MNIST" not in screen.help_text()
+
+
+# -- what every layer makes of it ------------------------------------------------------------------
+
+
+def test_rows_share_the_lines_and_the_largest_give_way_first() -> None:
+    assert row_heights([14, 7, 5, 1], 40) == [14, 7, 5, 1]
+    assert row_heights([14, 7, 5, 1], 16) == [5, 5, 5, 1]
+    assert row_heights([14, 7, 5, 1], 2) == [1, 1, 1, 1]
+    assert row_heights([], 9) == []
+
+
+async def test_a_stroke_is_followed_by_the_maps_of_all_layers(
+    make_app: MakeApp, home: Path, until: Until
+) -> None:
+    run = make_run(home / "runs")
+    app = make_app()
+    async with app.run_test(size=(200, 60)) as pilot:
+        screen = await drawing_on(app, pilot, until, run)
+        network, rows = screen._network, screen.query_one(LayerRows)
+        assert network is not None
+        assert not rows._layers
+        await tap(pilot, "space", "down")
+        await until(pilot, lambda: len(rows._layers) == len(network.places))
+        await until(
+            pilot, lambda: all(f"{p.name} {p.kind}"[:17] in seen(app) for p in network.places)
+        )
+        before = rows._layers[0][1].pictures.copy()
+        await tap(pilot, "right", "right", "right")
+        await until(pilot, lambda: not np.array_equal(rows._layers[0][1].pictures, before))
+        model = load_model(of_run(run).config, of_run(run).weights)  # type: ignore[arg-type]
+        digit = screen.query_one(DrawingCanvas).drawing.as_digit()
+        info = of_run(run).config.dataset_info
+        x = data.Normalisation(info.mean, info.std)(255 * digit[None, None])
+        for name, output in activations(model, x).items():
+            shown = next(gallery for place, gallery in rows._layers if place.name == name)
+            np.testing.assert_allclose(
+                shown.pictures.ravel()[: output.size], output.ravel(), rtol=1e-5, atol=1e-6
+            )
+        await tap(pilot, "x")
+        await until(pilot, lambda: not rows._layers)
+
+
+@pytest.mark.parametrize("size", [(60, 16), (80, 24)])
+async def test_in_a_small_terminal_m_shows_a_layer_at_a_time(
+    make_app: MakeApp, home: Path, until: Until, size: tuple[int, int]
+) -> None:
+    run = make_run(home / "runs")
+    app = make_app()
+    async with app.run_test(size=size) as pilot:
+        screen = await drawing_on(app, pilot, until, run)
+        tiles = screen.query_one(LayerMaps)
+        assert "m shows the maps" in str(screen.refuse("layer"))
+        await tap(pilot, "space", "down", "m")
+        await until(pilot, lambda: tiles.display and len(tiles.pictures))
+        assert not screen.query_one(Predictions).display
+        first = tiles.pictures.shape
+        await tap(pilot, "right_square_bracket", "right_square_bracket")
+        await until(pilot, lambda: tiles.pictures.shape != first)
+        await tap(pilot, "left_square_bracket", "left_square_bracket")
+        await until(pilot, lambda: tiles.pictures.shape == first)
+        await tap(pilot, "m")
+        await until(pilot, lambda: screen.query_one(Predictions).display)
+
+
+async def test_the_network_of_a_training_is_followed(
+    make_app: MakeApp, home: Path, until: Until
+) -> None:
+    write_slow(home)
+    app = make_app("slow")
+    async with training(app, until) as pilot:
+        await tap(pilot, "6")
+        await on_screen(pilot, EvaluateScreen)
+        await tap(pilot, "d")
+        screen = await on_screen(pilot, DrawScreen)
+        network = screen._network
+        assert network is not None
+        await until(pilot, lambda: "live" in network.what)
+        await tap(pilot, "n")
+        image = np.zeros((1, 28, 28), np.float32)
+        first, step = network.forward(image)[0].copy(), network.what
+        await until(pilot, lambda: network.what != step)
+        assert not np.array_equal(network.forward(image)[0], first)

@@ -193,8 +193,8 @@ class DrawScreen(BaseScreen):
         predictions, answers = self.query_one(Predictions), self.query_one("#answers")
         picture = self._input()
         self._show_input(picture)
-        answers.border_title = Content("predicted as")
         if picture is None:
+            answers.border_title = Content("predicted as")
             predictions.update(self._how_to_begin())
             self._show_maps(network, {})
             return
@@ -210,6 +210,7 @@ class DrawScreen(BaseScreen):
                 f"predicted as {text.cut(names[best], 12)} {shares[best]:.0%}"
             )
         else:
+            answers.border_title = Content("predicted as")
             predictions.update(hints("", ["the prediction is not a number (NaN)"], []))
         self._show_maps(network, outputs)
         self._took = time.monotonic() - began

@@ -1,0 +1,1 @@
+"""Learned space: test images as points, where the network has put them."""
