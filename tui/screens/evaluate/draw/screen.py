@@ -303,7 +303,7 @@ class DrawScreen(BaseScreen):
         if key.action == "pen" and self._can_draw and self.query_one(DrawingCanvas).pen_down:
             return "lift pen"
         if key.action == "maps" and self._wants_maps:
-            return "predictions"
+            return "answer"
         return key.label
 
     def action_pen(self) -> None:
