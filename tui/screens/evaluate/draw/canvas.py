@@ -37,7 +37,7 @@ class DrawingCanvas(ThemedWidget, can_focus=True):
     ]
 
     class Changed(Message):
-        """The drawing has changed."""
+        """The drawing has changed; who hears it draws the canvas anew, with what depends on it."""
 
     def __init__(self, height: int, width: int, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -75,11 +75,11 @@ class DrawingCanvas(ThemedWidget, can_focus=True):
         if self.pen_down:
             self.drawing.stroke(self.cursor, (row, column))
             self._changed()
+        else:
+            self.refresh()
         self.cursor = (row, column)
-        self.refresh()
 
     def _changed(self) -> None:
-        self.refresh()
         self.post_message(self.Changed())
 
     # -- the mouse ------------------------------------------------------------------------------

@@ -252,6 +252,7 @@ class DrawScreen(BaseScreen):
 
     @on(DrawingCanvas.Changed)
     def _drawn(self) -> None:
+        self.query_one(DrawingCanvas).refresh()
         self._stale = True
         if self._took < _SLOW:
             self.tick()
