@@ -16,7 +16,7 @@ from engine import data
 from engine.images.ink import as_ink
 from engine.inspection.activations import activations
 from engine.train.weights import load_model
-from tests.support.app_pilot import Until, on_screen, seen, tap, training, write_slow
+from tests.support.app_pilot import Until, on_screen, seen, settled, tap, training, write_slow
 from tests.support.photographs import photograph
 from tests.support.run_makers import make_run
 from tests.tui.screens.evaluate.test_screen import opened
@@ -161,6 +161,7 @@ async def test_drawn_with_the_mouse(
     async with app.run_test(size=size) as pilot:
         screen = await drawing_on(app, pilot, until, run)
         pad = screen.query_one(DrawingCanvas)
+        await settled(pilot, until)  # its place depends on the layout of a large terminal
         left, top, zoom = pad._place
         start = (left + 5 * zoom, top + 3 * zoom)
         await pilot.mouse_down(DrawingCanvas, offset=start)
