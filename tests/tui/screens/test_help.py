@@ -21,7 +21,6 @@ WAYS = {
     "why": ("6", "e", "w"),
     "microscope": ("3", "e"),
     "bench": ("3", "b"), "break": ("3", "b", "b"),
-    "evaluate": ("6",), "edit": ("1", "e"), "data": ("1", "d"), "draw": ("6", "d"), "space": ("3", "w"),
     "space": ("3", "w"),
 }  # fmt: skip
 

@@ -81,7 +81,6 @@ PLACES = (
     ),
     Place("data", ("1", "d"), (*(rf"(?m)[ ▸]{n} +400 .*100" for n in DIGITS), "image 1 of every")),
     Place("space", ("3", "w"), (r"300 images, \d+ features", r"→ \d+% of the variance")),
-    Place("data", ("1", "d"), (*(rf"(?m)[ ▸]{n} +400 +█+" for n in DIGITS), "image 1 of every")),
     Place("bench", ("3", "b", "a"), (r"↓ 0 Conv2D|↑ 0 Conv2D", r"zeros", r"hash [0-9a-f]{12}")),
     Place("break", ("3", "b", "b"), (r"a sign is flipped", r"loss", r"enter breaks")),
     Place("edit", ("1", "e"), (r"name +config", r"dataset", r"ready to run")),

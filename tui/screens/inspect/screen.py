@@ -1,6 +1,5 @@
 """Inspect: every layer in numbers, one of them in pictures."""
 
-from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -10,7 +9,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from engine.inspection.health import LayerFacts
-from engine.layers import LAYERS, shape_text
+from engine.layers import LAYERS
 from tui import keymap, text
 from tui.charts import layer_images
 from tui.charts.layer_images import Gallery, LayerPlace, as_pictures
@@ -19,40 +18,14 @@ from tui.screens.inspect.gallery import GalleryPane, Pictures
 from tui.screens.inspect.glossary import explained
 from tui.screens.inspect.histogram import Histogram
 from tui.screens.inspect.microscope.screen import MicroscopeScreen
+from tui.screens.inspect.rows import COLUMNS, LEVELS, cells_of, flagged, flags, prediction_parts
 from tui.screens.inspect.space.screen import SpaceScreen
 from tui.screens.network_screen import NetworkScreen
 from tui.screens.zoom_screen import ZoomScreen
-from tui.state.network_inspector import NetworkInspector, Samples
+from tui.state.network_inspector import NetworkInspector
 from tui.widgets.empty import hints
 from tui.widgets.line import Line, TextPart
-from tui.widgets.table import Cell, Column, Table
-
-_LEVELS = {
-    "good": "success",
-    "note": "muted",
-    "warning": "bold warning",
-    "error": "bold error",
-    "none": "muted",
-}
-
-_COLUMNS = (
-    Column("layer", flexible=True, least=14, about="its place in the network, and its kind."),
-    Column("output", rank=2, about="what it hands on for an image: maps × height × width."),
-    Column("params", right=True, rank=6, about="how many numbers it learns."),
-    Column("mean", right=True, rank=5, least=6,
-           about="of its weights; near 0 in most networks."),
-    Column("std", right=True, rank=4, least=5,
-           about="how far its weights spread; a training widens it slowly."),
-    Column("grad rms", right=True, rank=1,
-           about="root mean square of its gradients: how strongly the loss pulls at a weight. Much "
-           "smaller than in the other layers: it vanishes, and the layer learns nothing."),
-    Column("step size", right=True, rank=1, least=6,
-           about="how much the last step changed the weights, relative to their size; about 0.1% "
-           "is healthy, above 1% is fast, below 0.001% hardly moves."),
-    Column("silent", right=True, rank=3,
-           about="share of a ReLU's channels that were 0 for every image; flagged from 40% on."),
-    Column("health", least=9, about="the numbers before it in a word; advice is below the table."),
-)  # fmt: skip
+from tui.widgets.table import Table
 
 
 class LayerTable(Table):
@@ -107,7 +80,7 @@ class InspectScreen(ZoomScreen, NetworkScreen):
         yield Line(id="subject")
         yield Static(id="nothing", classes="empty", markup=False)
         with Vertical(id="body"):
-            yield LayerTable(_COLUMNS, id="layers", classes="pane")
+            yield LayerTable(COLUMNS, id="layers", classes="pane")
             yield Static(id="about", markup=False)
             with Horizontal(classes="bottom"):
                 yield GalleryPane(id="gallery")
@@ -156,7 +129,7 @@ class InspectScreen(ZoomScreen, NetworkScreen):
         if context is not None and context.note:
             right = (TextPart(f"{text.line(context.note, 60)} ", "$warning"),)
         elif context is not None and inspection is not None and inspection.maps and context.samples:
-            prediction = _prediction(
+            prediction = prediction_parts(
                 inspection.maps[context.places[-1].name], context.samples, inspection.sample
             )
             right = (
@@ -171,19 +144,19 @@ class InspectScreen(ZoomScreen, NetworkScreen):
 
     def _show_table(self, places: tuple[LayerPlace, ...], facts: tuple[LayerFacts, ...]) -> None:
         table = self.query_one(LayerTable)
-        rows = [_row(place, fact) for place, fact in zip(places, facts, strict=True)]
+        rows = [cells_of(place, fact) for place, fact in zip(places, facts, strict=True)]
         table.show(rows, [place.name for place in places])
         table.styles.height = None if self.zoomed else len(rows) + 3
         total = sum(place.parameters for place in places)
         table.border_title = Content(f"{len(places)} layers, {text.count(total)} parameters")
-        table.border_subtitle = _flags(_flagged(facts))
+        table.border_subtitle = flags(flagged(facts))
         self._show_about(next((fact for fact in facts if fact.name == table.key), None))
 
     def _show_about(self, chosen: LayerFacts | None) -> None:
         """Show advice on the chosen layer, and what it does."""
         lines = []
         if chosen is not None and chosen.health.advice:
-            style = _LEVELS[chosen.health.level].split()[-1]
+            style = LEVELS[chosen.health.level].split()[-1]
             lines.append(
                 Content.styled(f"{chosen.health.symbol} {chosen.health.advice}", f"${style}")
             )
@@ -283,7 +256,7 @@ class InspectScreen(ZoomScreen, NetworkScreen):
             return None if known else "there is nothing to inspect yet"
         if action == "flagged":
             inspection = self.inspector.inspection
-            return None if inspection and _flagged(inspection.facts) else "no layer is flagged"
+            return None if inspection and flagged(inspection.facts) else "no layer is flagged"
         if action == "maps" and place.parameters == 0:
             return "this layer has no filters, only feature maps"
         if action == "channel" and (self.shows_maps(place) or not place.shows_channels):
@@ -348,7 +321,7 @@ class InspectScreen(ZoomScreen, NetworkScreen):
         """Go to the next layer that is flagged, after the last one to the first."""
         inspection, table = self.inspector.inspection, self.query_one(LayerTable)
         assert inspection is not None
-        names = [fact.name for fact in _flagged(inspection.facts)]
+        names = [fact.name for fact in flagged(inspection.facts)]
         keys = [key for key in table.keys[table.cursor + 1 :] + table.keys if key in names]
         table.move_to(keys[0])
         self.refresh_tick()
@@ -362,57 +335,3 @@ class InspectScreen(ZoomScreen, NetworkScreen):
 
     def on_table_chosen(self, event: Table.Chosen) -> None:
         self.query_one(Pictures).focus()
-
-
-def _flagged(facts: Sequence[LayerFacts]) -> list[LayerFacts]:
-    """The layers whose numbers are a warning or worse."""
-    return [fact for fact in facts if fact.health.level in ("warning", "error")]
-
-
-def _flags(flagged: Sequence[LayerFacts]) -> Content:
-    """Which layer is flagged and with what, how many more, and the key that goes there."""
-    if not flagged:
-        return Content("")
-    first, more = flagged[0], len(flagged) - 1
-    words = f"! layer {first.name}: {first.health.word}{f', {more} more' if more else ''}"
-    return Content.assemble((words, "$warning"), ("  f", "bold $accent"), (" goes there", "$muted"))
-
-
-def _row(place: LayerPlace, facts: LayerFacts) -> tuple[Cell, ...]:
-    dead = "" if facts.dead is None else f"{facts.dead:.0%}"
-    worry = "warning" if facts.health.word in ("dead", "dying") else "foreground"
-    return (
-        (f"{place.name} {place.layer.removesuffix('()')}", "foreground"),
-        (shape_text(place.out_shape), "muted"),
-        (f"{place.parameters:,}" if place.parameters else "", "muted"),
-        (_number(facts.mean, text.short), "foreground"),
-        (_number(facts.std, text.short), "foreground"),
-        (_number(facts.grad_rms, text.exponent), "foreground"),
-        (_number(facts.update_ratio, text.percent), "foreground"),
-        (dead, worry),
-        (f"{facts.health.symbol} {facts.health.word}", _LEVELS[facts.health.level]),
-    )
-
-
-def _number(value: float | None, write: Callable[[float], str]) -> str:
-    return "" if value is None else write(value)
-
-
-def _prediction(logits: np.ndarray, samples: Samples, sample: int) -> tuple[TextPart, ...]:
-    """The prediction for the image, and whether it is right."""
-    label = samples.label(sample)
-    name = text.cut(text.line(samples.classes[label]), 12)
-    head = (
-        TextPart("image ", "$muted", "sample(1)"),
-        TextPart(f"#{samples.index(sample)}: {name}", "$muted", "sample(1)"),
-    )
-    if logits.shape != (len(samples.classes),) or not np.isfinite(logits).all():
-        return head
-    shares = np.exp(logits - logits.max(), dtype=np.float64)
-    best = int(logits.argmax())
-    right = best == label
-    words = f"  {'✓' if right else '✗'} predicted {text.cut(text.line(samples.classes[best]), 12)} "
-    return (
-        *head,
-        TextPart(f"{words}{shares[best] / shares.sum():.0%}", "$success" if right else "$error"),
-    )
