@@ -141,7 +141,7 @@ class BenchScreen(WorkScreen):
                 TextPart(f" {text.line(self._config.name, 24)} ", "bold"),
                 TextPart(f" epoch {epoch + 1}  batch {step + 1}", "$muted"),
             ),
-            (TextPart(f"lr {found.bench.lr:.3g} ", "$muted"),),
+            (TextPart(f"lr {text.significant(found.bench.lr)} ", "$muted"),),
         )
         passed = found.passes[: self.shown]
         table.show([_row(each) for each in passed], [_key(each) for each in passed])
