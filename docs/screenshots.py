@@ -115,7 +115,28 @@ async def _gradients(app: CnnApp) -> None:
     await asyncio.sleep(0.5)
 
 
+async def _microscope(app: CnnApp) -> None:
+    await _press(app, "3", "m", "e")
+    await _still(app)
+
+
+async def _space(app: CnnApp) -> None:
+    await _press(app, "escape", "w")
+    await _still(app)
+
+
+async def _workbench(app: CnnApp) -> None:
+    await _press(app, "escape", "b", "a")
+    await _still(app)
+
+
+async def _break(app: CnnApp) -> None:
+    await _press(app, "b", "enter")
+    await _still(app)
+
+
 async def _runs(app: CnnApp) -> None:
+    await _press(app, "escape", "escape")
     await _press(app, "5")
     screen = app.screen
     assert isinstance(screen, RunsScreen)
@@ -135,8 +156,13 @@ async def _evaluate(app: CnnApp) -> None:
     await asyncio.sleep(0.5)
 
 
+async def _why(app: CnnApp) -> None:
+    await _press(app, "w")
+    await _still(app)
+
+
 async def _draw(app: CnnApp) -> None:
-    await _press(app, "d")
+    await _press(app, "escape", "d")
     screen = app.screen
     assert isinstance(screen, DrawScreen)
     await _until(lambda: screen.ready and not app.jobs)
@@ -155,6 +181,13 @@ async def _press(app: CnnApp, *keys: str) -> None:
         await asyncio.sleep(0.2)
 
 
+async def _still(app: CnnApp) -> None:
+    """Wait until nothing is computed any more, and all is drawn."""
+    await asyncio.sleep(0.5)
+    await _until(lambda: not app.jobs)
+    await asyncio.sleep(1)
+
+
 async def _until(condition: Callable[[], object]) -> None:
     deadline = time.monotonic() + 60
     while not condition():
@@ -163,7 +196,10 @@ async def _until(condition: Callable[[], object]) -> None:
         await asyncio.sleep(0.02)
 
 
-PICTURES = (_configs, _data, _train, _inspect, _gradients, _runs, _evaluate, _draw)
+PICTURES = (
+    _configs, _data, _train, _inspect, _gradients, _microscope, _space, _workbench, _break, _runs,
+    _evaluate, _why, _draw,
+)  # fmt: skip
 """In this order: each begins where the one before ended."""
 
 

@@ -182,7 +182,7 @@ def _from_layer(trace: Trace, name: str, index: Index, network: float) -> Sum:
     terms = found(seen.layer, seen.x[0], seen.out[0], seen.dout[0], index)
     words = f"the sum over the outputs of {name} {type(seen.layer).__name__} that read it"
     total = sum(term.value for term in terms)
-    return Sum(terms, (Step(words, f"{len(terms):,} terms", total),))
+    return Sum(terms, (Step(words, f"{len(terms):,} term{'s' * (len(terms) != 1)}", total),))
 
 
 def _behind(model: Layer, name: str) -> str | None:

@@ -47,7 +47,8 @@ class Calculation(VerticalScroll):
         "for the screen, the sums are not. At the end is what the steps add up to, beside what "
         "the network itself computed: both agree but for rounding. g shows the gradient instead: "
         "how the loss would change if this number grew, added up over all numbers of the next "
-        "layer that are made from it. The arrows scroll."
+        "layer that are made from it: dy is the gradient at such a number, and the slope how much "
+        "it grows with this one. The arrows scroll."
     )
 
 
