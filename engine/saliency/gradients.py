@@ -7,7 +7,8 @@ from engine.layers import Sequential
 from engine.saliency.heat_map import HeatMap, method, pixel_gradients, score_of
 
 STEPS = 256
-"""Points of the path from the mean image to the image; the sum is then within 1 %."""
+"""Points of the path from the mean image to the image. The networks of the tests, and LeNet on
+MNIST, come within 1 % of the rise of the logit."""
 _AT_ONCE = 32
 
 

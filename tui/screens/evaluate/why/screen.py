@@ -83,6 +83,7 @@ class WhyScreen(BaseScreen):
         self._method = next(iter(_TITLES))
         self._target: int | None = None
         self._job: Job | None = None
+        self._ask_again = False
         self.found: Explanation | None = None
         self._problem = ""
 
@@ -100,9 +101,10 @@ class WhyScreen(BaseScreen):
     # -- asking ---------------------------------------------------------------------------------
 
     def _ask(self) -> None:
-        """Explain the image of now in a job; what was asked before does not matter any more."""
+        """Explain the image of now in a job; while one is at work, once it is done."""
         if self._job is not None:
-            self._job.cancel()
+            self._ask_again = True
+            return
         picture = self._test.images[self._index]
         subject = Subject(f"#{self._index}", picture, int(self._test.labels[self._index]))
         method, target = self._method, self._target
@@ -121,16 +123,28 @@ class WhyScreen(BaseScreen):
         return TrainedNetwork(self._model, self._info, weights)
 
     def _explained(self, found: Explanation) -> None:
-        self._job, self.found, self._problem = None, found, ""
-        self._target = found.target
+        self._job, self._problem = None, ""
+        if self._asked_again():
+            return
+        self.found, self._target = found, found.target
         self._show()
 
     def _failed(self, error: Exception) -> None:
-        self._job, self.found = None, None
+        self._job = None
+        if self._asked_again():
+            return
+        self.found = None
         self._problem = str(error) or type(error).__name__
         if not isinstance(error, EngineError):
             self.cnn.show_message(self._problem, severity="error")
         self._show()
+
+    def _asked_again(self) -> bool:
+        """Whether something else was asked in the meantime, which begins now."""
+        again, self._ask_again = self._ask_again, False
+        if again:
+            self._ask()
+        return again
 
     # -- drawing --------------------------------------------------------------------------------
 
@@ -194,9 +208,9 @@ class WhyScreen(BaseScreen):
 
     def action_target(self, step: int) -> None:
         """Another class."""
-        count = len(self._info.classes)
-        self._target = ((self._target or 0) + step) % count
-        self._ask()
+        if self._target is not None:  # else the predicted class is not known yet
+            self._target = (self._target + step) % len(self._info.classes)
+            self._ask()
 
     def action_sample(self, step: int) -> None:
         """Another image; its predicted class is explained."""
