@@ -94,7 +94,8 @@ class InspectScreen(ZoomScreen, NetworkScreen):
         self.inspector.poll()
         self._show_selection()
         table = self.query_one(LayerTable)
-        seen = (self.inspector.version, table.key, self.channel, self.wants_maps, self.size)
+        room = self.size, self.has_class("-high"), self.has_class("-very-low")
+        seen = (self.inspector.version, table.key, self.channel, self.wants_maps, room)
         if seen == self._seen:
             return
         self._seen = seen

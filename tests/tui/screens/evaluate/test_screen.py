@@ -16,7 +16,7 @@ from engine.errors import CheckpointError
 from engine.metrics import confusion_matrix, per_class
 from engine.services.evaluate import Measurement, worst_mistakes
 from engine.train.results import Evaluation
-from tests.support.app_pilot import Until, on_screen, seen, tap
+from tests.support.app_pilot import Until, on_screen, seen, settled, tap
 from tests.support.proofs import rest_as_proofs
 from tests.support.run_makers import make_run
 from tui.app import CnnApp
@@ -349,7 +349,7 @@ async def test_of_many_classes_the_part_around_the_cursor_is_shown(
     async with app.run_test(size=size) as pilot:
         screen = await evaluated(app, pilot, until)
         heatmap = screen.query_one(Heatmap)
-        await until(pilot, lambda: heatmap.size.height > 5)
+        await settled(pilot, until)
         await tap(pilot, "left")
         rows, columns = heatmap._seen
         lines = shown(heatmap)
