@@ -255,6 +255,12 @@ class Layer:
         twin.saved = None
         return twin
 
+    def own_buffers(self) -> Self:
+        """Copy every buffer, so that training passes move the statistics of no other network."""
+        for layer in self.walk():
+            layer.buffers = {name: array.copy() for name, array in layer.buffers.items()}
+        return self
+
     def release(self) -> None:
         """Forget what the last forward pass kept for the backward pass."""
         for layer in self.walk():

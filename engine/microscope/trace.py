@@ -67,9 +67,7 @@ def backward_trace(
         training: whether batch norm takes the statistics of the batch, and dropout drops.
         seed: of the random numbers of dropout.
     """
-    twin = model.replica().train(training)
-    for layer in twin.walk():
-        layer.buffers = {name: array.copy() for name, array in layer.buffers.items()}
+    twin = model.replica().own_buffers().train(training)
     twin.set_rng(np.random.default_rng(seed))
     trace = _recorder(twin)
     out = twin.forward(x)

@@ -177,9 +177,7 @@ class Workbench:
     def passes(self) -> Iterator[LayerPass]:
         """The next batch's way through the layers and back, a layer at a time; changes nothing."""
         epoch, step = self.place
-        twin = self.model.replica().train()
-        for layer in twin.walk():
-            layer.buffers = {name: array.copy() for name, array in layer.buffers.items()}
+        twin = self.model.replica().own_buffers().train()
         twin.layers[0].needs_dx = True  # a training needs no gradient of the image; one sees it
         where = self.config.seed, epoch, step, 0
         twin.set_rng(stream(Purpose.DROPOUT, *where))

@@ -249,3 +249,16 @@ def test_large_numbers_overflow_nothing() -> None:
         dx = layer.backward(np.ones_like(x))
         assert dx is not None
         assert np.isfinite(dx).all()
+
+
+def test_a_replica_with_buffers_of_its_own_moves_no_other_statistics(
+    network: Sequential, rng: np.random.Generator
+) -> None:
+    before = {name: array.copy() for name, array in network.named_buffers().items()}
+    twin = network.replica().own_buffers().train()
+    assert all(np.array_equal(twin.named_buffers()[name], before[name]) for name in before)
+    twin.forward(rng.standard_normal((4, 1, 6, 6)))
+    assert before
+    for name, array in network.named_buffers().items():
+        assert np.array_equal(array, before[name])
+        assert not np.array_equal(array, twin.named_buffers()[name])
