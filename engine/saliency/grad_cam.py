@@ -8,7 +8,7 @@ from engine.layers import Conv2D, Sequential
 from engine.saliency.heat_map import HeatMap, method
 
 
-@method("grad_cam")
+@method("grad_cam", title="Grad-CAM", about="where the maps that count for the class are strong")
 def grad_cam(model: Sequential, x: Array, target: int) -> HeatMap:
     """The feature maps of the last convolution, weighted by the mean gradient of each.
 

@@ -12,22 +12,11 @@ MNIST, come within 1 % of the rise of the logit."""
 _AT_ONCE = 32
 
 
-@method("gradient_input")
-def gradient_input(model: Sequential, x: Array, target: int) -> HeatMap:
-    """Each pixel times the gradient of the class's logit there, summed over the colours.
-
-    ``s = Σ_c x · ∂z/∂x``: what the pixel adds to the logit, as far as the network is linear there.
-
-    Source: Shrikumar, Greenside and Kundaje, 'Learning important features through propagating
-    activation differences', 2017, section 2.2; for the gradient Simonyan, Vedaldi and Zisserman,
-    'Deep inside convolutional networks', 2013.
-    """
-    gradient = pixel_gradients(model, x, target)
-    values = (x.astype(np.float64) * gradient)[0].sum(axis=0)
-    return HeatMap(values, target, score_of(model, x, target))
-
-
-@method("integrated_gradients")
+@method(
+    "integrated_gradients",
+    title="integrated gradients",
+    about="what each pixel adds to the score of the class",
+)
 def integrated_gradients(model: Sequential, x: Array, target: int) -> HeatMap:
     """Gradient times input, averaged over the way from the mean image to the image.
 
@@ -44,3 +33,22 @@ def integrated_gradients(model: Sequential, x: Array, target: int) -> HeatMap:
     values = (x[0] * total / STEPS).sum(axis=0)
     baseline = score_of(model, np.zeros_like(x), target)
     return HeatMap(values, target, score_of(model, x, target), baseline)
+
+
+@method(
+    "gradient_input",
+    title="gradient × input",
+    about="each pixel times the gradient of the score there",
+)
+def gradient_input(model: Sequential, x: Array, target: int) -> HeatMap:
+    """Each pixel times the gradient of the class's logit there, summed over the colours.
+
+    ``s = Σ_c x · ∂z/∂x``: what the pixel adds to the logit, as far as the network is linear there.
+
+    Source: Shrikumar, Greenside and Kundaje, 'Learning important features through propagating
+    activation differences', 2017, section 2.2; for the gradient Simonyan, Vedaldi and Zisserman,
+    'Deep inside convolutional networks', 2013.
+    """
+    gradient = pixel_gradients(model, x, target)
+    values = (x.astype(np.float64) * gradient)[0].sum(axis=0)
+    return HeatMap(values, target, score_of(model, x, target))

@@ -9,8 +9,23 @@ from engine.arrays import Array
 from engine.errors import ShapeError
 from engine.layers import Sequential
 
-Method = Callable[[Sequential, Array, int], "HeatMap"]
+Function = Callable[[Sequential, Array, int], "HeatMap"]
 """(network in evaluation mode, image (1, C, H, W), class): which pixels speak for the class."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to make a heat map.
+
+    Attributes:
+        title: as the field calls it.
+        about: what a value is, in a few words.
+        run: makes the heat map.
+    """
+
+    title: str
+    about: str
+    run: Function
 
 
 @dataclass(frozen=True)
@@ -38,20 +53,24 @@ class HeatMap:
 
 
 METHODS: dict[str, Method] = {}
-"""Every method by its name, in the order in which they are shown."""
+"""Every method by its name, in the order in which they are shown; the first is the default."""
 
 
-def method(name: str) -> Callable[[Method], Method]:
-    """Make a method known by a name.
+def method(name: str, *, title: str, about: str) -> Callable[[Function], Function]:
+    """Make a method known by a name, to the command and to the app.
+
+    Args:
+        name: its name in the command.
+        title, about: as in ``Method``.
 
     Raises:
         ValueError: the name is taken.
     """
 
-    def add(function: Method) -> Method:
+    def add(function: Function) -> Function:
         if name in METHODS:
             raise ValueError(f"two methods are called {name}")
-        METHODS[name] = function
+        METHODS[name] = Method(title, about, function)
         return function
 
     return add
@@ -79,7 +98,7 @@ def explain(model: Sequential, x: Array, target: int, name: str) -> HeatMap:
     twin = model.replica().eval()
     for layer in twin.walk():
         layer.needs_dx = True
-    return METHODS[name](twin, x, target)
+    return METHODS[name].run(twin, x, target)
 
 
 def score_of(model: Sequential, x: Array, target: int) -> float:

@@ -11,7 +11,7 @@ _PARTS = 7
 _AT_ONCE = 64
 
 
-@method("occlusion")
+@method("occlusion", title="occlusion", about="how far the score falls where it is covered")
 def occlusion(model: Sequential, x: Array, target: int) -> HeatMap:
     """The fall of the class's logit with a patch of the mean image over each place.
 

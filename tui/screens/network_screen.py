@@ -92,6 +92,15 @@ class NetworkScreen(BaseScreen):
         )
 
 
+def run_parts(name: str, what: str) -> tuple[TextPart, ...]:
+    """The first line of a screen about one run: its name, and which weights these are."""
+    return (
+        TextPart(" run ", "$muted"),
+        TextPart(f" {text.line(name, 44)}  ", "bold"),
+        TextPart(what, "$muted"),
+    )
+
+
 def _followed(app: "CnnApp") -> tuple[str, str]:
     training = app.training
     if training.running and training.config is not None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from rich.segment import Segment
@@ -130,6 +131,8 @@ class Tiles(ScrollView, ThemedWidget, can_focus=True):
 
     DEFAULT_CSS = "Tiles { height: 1fr; scrollbar-size-vertical: 1; overflow-x: hidden; }"
     ALLOW_SELECT = False
+    CHOOSES: ClassVar[bool] = True
+    """Whether one of the pictures is marked as chosen."""
     BINDINGS = [
         Binding("left,h", "move(-1)", show=False),
         Binding("right,l", "move(1)", show=False),
@@ -160,7 +163,7 @@ class Tiles(ScrollView, ThemedWidget, can_focus=True):
         self.captions: tuple[str, ...] = ()
         self.limit: float | None = 0.0
         self._colours: tuple[str, ...] = ()
-        self.cursor = 0
+        self.cursor = 0 if self.CHOOSES else -1
         self.empty = ""
         self._made: tuple[object, ...] | None = None
         self._canvas: Array = np.zeros((0, 0), np.int16)

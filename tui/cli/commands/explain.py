@@ -27,8 +27,8 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--method",
         choices=list(METHODS),
-        default="integrated_gradients",
-        help="default: integrated_gradients",
+        default=next(iter(METHODS)),
+        help="default: %(default)s",
     )
     parser.add_argument(
         "--target", metavar="CLASS", help="the class to explain; default: the predicted one"

@@ -24,9 +24,10 @@ from tui.screens.evaluate.draw.canvas import DrawingCanvas
 from tui.screens.evaluate.draw.layer_rows import LayerRows
 from tui.screens.evaluate.draw.network import DrawingNetwork
 from tui.screens.evaluate.draw.predictions import Predictions
+from tui.screens.network_screen import run_parts
 from tui.state.selection import Selection
 from tui.widgets.empty import hints
-from tui.widgets.line import Line, TextPart
+from tui.widgets.line import Line
 from tui.widgets.tiles import Tiles
 
 _SLOW = 0.03
@@ -43,8 +44,7 @@ _ARROWS = {"left", "right", "up", "down", "h", "j", "k", "l"}
 class NetworkInput(Tiles, can_focus=False):
     """The input of the network, where there is room."""
 
-    def on_mount(self) -> None:
-        self.cursor = -1  # none of them is chosen
+    CHOOSES = False
 
 
 class LayerMaps(Tiles):
@@ -160,14 +160,7 @@ class DrawScreen(BaseScreen):
     def tick(self) -> None:
         network = self._network
         assert network is not None
-        name = text.line(self._selection.name, 44)
-        self.query_one("#subject", Line).show(
-            (
-                TextPart(" run ", "$muted"),
-                TextPart(f" {name}  ", "bold"),
-                TextPart(network.what, "$muted"),
-            )
-        )
+        self.query_one("#subject", Line).show(run_parts(self._selection.name, network.what))
         network.poll()
         if self._can_draw:
             pad = self.query_one(DrawingCanvas)

@@ -19,35 +19,22 @@ from tui import keymap, text
 from tui.charts.layer_images import as_pictures
 from tui.jobs import Job
 from tui.screens.base import BaseScreen
+from tui.screens.network_screen import run_parts
 from tui.state.selection import Selection
-from tui.widgets.line import Line, TextPart
+from tui.widgets.line import Line
 from tui.widgets.tiles import Tiles
-
-_TITLES = {
-    "integrated_gradients": "integrated gradients",
-    "gradient_input": "gradient × input",
-    "occlusion": "occlusion",
-    "grad_cam": "Grad-CAM",
-}
-_ABOUT = {
-    "integrated_gradients": "what each pixel adds to the score of the class",
-    "gradient_input": "each pixel times the gradient of the score there",
-    "occlusion": "how far the score falls where it is covered",
-    "grad_cam": "where the maps that count for the class are strong",
-}
-"""What a value is, in the width of the smallest terminal."""
 
 
 class WhyImage(Tiles, can_focus=False):
     """The image as the network sees it."""
 
-    def on_mount(self) -> None:
-        self.cursor = -1  # there is only one
+    CHOOSES = False
 
 
 class Heat(Tiles):
     """The heat map."""
 
+    CHOOSES = False
     HELP_TEXT = (
         "Orange (above zero) speaks for the class, blue (below zero) against it; the darker (on a "
         "light theme: the lighter), the less. The lines below name the strongest places, and what "
@@ -55,9 +42,6 @@ class Heat(Tiles):
         "Methods differ: believe what several of them show. A network that is right for a wrong "
         "reason, the background say, is found here."
     )
-
-    def on_mount(self) -> None:
-        self.cursor = -1
 
 
 class WhyScreen(BaseScreen):
@@ -80,7 +64,7 @@ class WhyScreen(BaseScreen):
         self._selection, self._test, self._index = selection, test, index
         self._info = selection.config.dataset_info
         self._model: Sequential | None = None
-        self._method = next(iter(_TITLES))
+        self._method = next(iter(METHODS))
         self._target: int | None = None
         self._job: Job | None = None
         self._ask_again = False
@@ -149,14 +133,7 @@ class WhyScreen(BaseScreen):
     # -- drawing --------------------------------------------------------------------------------
 
     def tick(self) -> None:
-        name = text.line(self._selection.name, 44)
-        self.query_one("#subject", Line).show(
-            (
-                TextPart(" run ", "$muted"),
-                TextPart(f" {name}  ", "bold"),
-                TextPart(self._selection.what, "$muted"),
-            )
-        )
+        self.query_one("#subject", Line).show(run_parts(self._selection.name, self._selection.what))
 
     def _show(self) -> None:
         image, heat = self.query_one(WhyImage), self.query_one(Heat)
@@ -166,14 +143,14 @@ class WhyScreen(BaseScreen):
         if found is None:
             heat.empty = self._problem or "asking ..."
             heat.show(np.zeros((0, 1, 1)), [], 0.0)
-            heat.border_title = Content(_TITLES[self._method])
+            heat.border_title = Content(METHODS[self._method].title)
             image.border_subtitle = heat.border_subtitle = Content("")
             self.query_one("#words", Static).update("m shows another method")
             return
         values = found.heat.values
         limit = max(float(np.abs(values).max()), 1e-12)
         heat.show(values[None], [""], limit)
-        heat.border_title = Content(_TITLES[self._method])
+        heat.border_title = Content(METHODS[self._method].title)
         heat.border_subtitle = Content(f"for {self._class(found.target)}")
         share = float(found.probabilities[found.predicted])
         mark = "✓" if found.predicted == found.subject.label else "✗"
@@ -188,7 +165,7 @@ class WhyScreen(BaseScreen):
         parts = [("▲ for: ", "bold $curve-val"), (_place(values, 1), "$foreground")]
         if values.min() < 0:
             parts += [("  ▼ against: ", "bold $curve-train"), (_place(values, -1), "$foreground")]
-        lines = [Content.assemble(*parts), Content.styled(_ABOUT[self._method], "$muted")]
+        lines = [Content.assemble(*parts), Content.styled(METHODS[self._method].about, "$muted")]
         if not np.isnan(found.heat.baseline):
             total, rise = float(values.sum()), found.heat.score - found.heat.baseline
             words = f"all add up to {text.significant(total)}, its rise of {text.significant(rise)}"
@@ -202,7 +179,7 @@ class WhyScreen(BaseScreen):
 
     def action_method(self) -> None:
         """Another method."""
-        names = [name for name in _TITLES if name in METHODS]
+        names = list(METHODS)
         self._method = names[(names.index(self._method) + 1) % len(names)]
         self._ask()
 
