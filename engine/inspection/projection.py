@@ -47,7 +47,8 @@ def project(features: Array, before: Array | None = None) -> Projection:
         raise ValueError(f"expected features (n, features), got {features.shape}")
     x = np.nan_to_num(features.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
     size = np.abs(x).max(initial=0.0)
-    centred = (x / size if size else x) - (x / size if size else x).mean(axis=0)
+    scaled = x / size if size else x
+    centred = scaled - scaled.mean(axis=0)
     _, s, vt = np.linalg.svd(centred, full_matrices=False)
     # Rounding leaves a little where all samples are alike: that is no direction.
     s = np.where(s > max(x.shape) * np.finfo(np.float64).eps, s, 0.0)

@@ -193,11 +193,10 @@ def _behind(model: Layer, name: str) -> str | None:
     """
     parts = name.split(".")
     while parts:
-        row = ".".join(parts[:-1])
-        siblings = _find(model, row).children()
-        keys = list(siblings)
+        row = _find(model, ".".join(parts[:-1]))
+        keys = list(row.children())
         place = keys.index(parts[-1]) + 1
-        if isinstance(_find(model, row), Sequential) and place < len(keys):
+        if isinstance(row, Sequential) and place < len(keys):
             return ".".join([*parts[:-1], keys[place]])
         parts = parts[:-1]
     return None
