@@ -1,5 +1,6 @@
 """An app in a folder of its own, which remembers nothing and writes nowhere else."""
 
+import logging
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -32,6 +33,21 @@ def busy_machines_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for module in ("textual.app", "textual.pilot"):
         monkeypatch.setattr(f"{module}.wait_for_idle", wait_for_idle)
+
+
+@pytest.fixture(autouse=True)
+def the_log_stays_as_it_was() -> Iterator[None]:
+    """A test that opens the app's log file does not take the log away from the tests after it."""
+    log, raises = logging.getLogger("cnn_tui"), logging.raiseExceptions
+    before = log.propagate, log.level, log.handlers[:]
+    yield
+    log.propagate, level, handlers = before
+    log.setLevel(level)
+    for handler in log.handlers[:]:
+        if handler not in handlers:
+            log.removeHandler(handler)
+            handler.close()
+    logging.raiseExceptions = raises
 
 
 @pytest.fixture(scope="session", autouse=True)
