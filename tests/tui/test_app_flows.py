@@ -274,6 +274,7 @@ async def test_a_terminal_that_is_too_small_says_so(make_app: MakeApp) -> None:
         assert not app.screen.query_one("TooSmall").display
 
 
+@pytest.mark.proof
 async def test_the_terminal_changes_its_size_while_it_trains(
     slow_app: CnnApp, until: Until
 ) -> None:

@@ -11,6 +11,7 @@ from engine.gradcheck import Measured, Report
 from engine.inspection.health import examine
 from engine.train.snapshot import LayerSnapshot, Snapshot
 from tests.support.app_pilot import on_screen, until
+from tests.support.proofs import rest_as_proofs
 from tests.support.run_makers import CONV, make_run
 from tests.tui.screens.evaluate.test_screen import measurement
 from tests.tui.screens.gradients.test_screen import row
@@ -25,7 +26,9 @@ from tui.screens.runs.screen import RunsScreen
 from tui.state.network_inspector import Inspection
 from tui.state.selection import of_run
 
-SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
+SIZES = pytest.mark.parametrize(
+    "size", rest_as_proofs([(80, 24), (120, 40)]), ids=["80x24", "120x40"]
+)
 MakeApp = Callable[..., CnnApp]
 Compare = Callable[..., bool]
 Prepare = Callable[[Pilot], Awaitable[None]]

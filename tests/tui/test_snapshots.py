@@ -13,6 +13,7 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.support.fakes import train_to
+from tests.support.proofs import rest_as_proofs
 from tui.app import CnnApp
 from tui.screens.configs.data.screen import DataScreen
 from tui.screens.train.event_log import EventLog
@@ -111,7 +112,7 @@ SHOTS = (
 )
 
 
-@pytest.mark.parametrize("shot", SHOTS, ids=[shot.name for shot in SHOTS])
+@pytest.mark.parametrize("shot", rest_as_proofs(SHOTS, every=3), ids=[shot.name for shot in SHOTS])
 def test_pictures(app: CnnApp, snap_compare: Compare, shot: Shot) -> None:
     if shot.theme:
         app.theme = shot.theme

@@ -12,6 +12,7 @@ from engine import data
 from engine.data import Dataset
 from engine.images.ink import as_ink, centred
 from tests.support.photographs import photograph
+from tests.support.proofs import rest_as_proofs
 
 SHAPE = (28, 28)
 NEAR = 0.08
@@ -35,14 +36,10 @@ def test_an_image_in_mnists_form_passes_unchanged(mini: Dataset) -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [
-        {},
-        {"light_ink": True},
-        {"shadow": True},
-        {"thin": True},
-        {"side": 60},
-        {"side": 700},
-    ],
+    rest_as_proofs(
+        [{"shadow": True}, {}, {"light_ink": True}, {"thin": True}, {"side": 60}, {"side": 700}],
+        every=3,
+    ),
     ids=str,
 )
 def test_a_photograph_of_a_digit_is_near_to_the_digit(

@@ -132,7 +132,7 @@ def test_stopped_twice_at_the_same_place(tmp_path: Path, whole: dict[str, Run]) 
 
 
 @pytest.mark.parametrize("workers", rest_as_proofs([(1, 4), (4, 1)]), ids=str)
-@pytest.mark.parametrize("worth", [0, 10**12], ids=["processes", "threads"])
+@pytest.mark.parametrize("worth", rest_as_proofs([0, 10**12]), ids=["processes", "threads"])
 def test_resumed_with_other_workers(
     tmp_path: Path,
     whole: dict[str, Run],

@@ -309,6 +309,7 @@ def test_a_request_is_cancelled_when_the_run_never_begins(tmp_path: Path) -> Non
     assert future.cancelled()
 
 
+@pytest.mark.proof
 def test_watchers_may_poll_all_the_time(tmp_path: Path) -> None:
     with background(make_config(tmp_path, PLAIN, "train.epochs=6")) as run:
         run.controls.resume()

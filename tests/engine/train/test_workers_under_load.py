@@ -11,6 +11,7 @@ import pytest
 from engine.parallel.group import in_order
 from engine.parallel.threads import MicroBatchGroup
 from engine.parallel.workers import Workers
+from tests.support.proofs import rest_as_proofs
 
 LIMIT = 60.0
 
@@ -33,7 +34,7 @@ def within_the_limit(work: Callable[[], None]) -> None:
         raise errors[0]
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 4])
+@pytest.mark.parametrize("count", rest_as_proofs([3, 1, 2, 4]))
 def test_many_rounds_of_every_size(count: int) -> None:
     def work() -> None:
         chance = random.Random(count)

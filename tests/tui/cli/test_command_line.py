@@ -118,17 +118,21 @@ print(*sorted({{name.partition(".")[0] for name in sys.modules}}))
 
 @pytest.mark.parametrize(
     ("arguments", "absent"),
-    [
-        (["--help"], ("numpy", "textual", "rich", "pydantic")),
-        (["--version"], ("numpy", "textual", "rich", "pydantic")),
-        *(
-            ([name, "--help"], ("numpy", "textual", "rich", "pydantic"))
-            for name in COMMANDS
-            if name not in ("explain", "export", "gradcheck")  # the engine has their choices
-        ),
-        (["--no-ui", *SMALL], ("textual", "rich", "plotext", "requests")),
-        (["config", "check"], ("textual", "rich", "plotext", "requests")),
-    ],
+    rest_as_proofs(
+        [
+            (["--help"], ("numpy", "textual", "rich", "pydantic")),
+            (["--version"], ("numpy", "textual", "rich", "pydantic")),
+            *(
+                ([name, "--help"], ("numpy", "textual", "rich", "pydantic"))
+                for name in COMMANDS
+                if name not in ("explain", "export", "gradcheck")  # the engine has their choices
+            ),
+            (["--no-ui", *SMALL], ("textual", "rich", "plotext", "requests")),
+            (["config", "check"], ("textual", "rich", "plotext", "requests")),
+        ],
+        every=3,
+        rows=True,
+    ),
     ids=" ".join,
 )
 def test_only_what_is_needed_is_imported(

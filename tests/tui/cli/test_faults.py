@@ -77,6 +77,7 @@ def test_a_signal_saves_and_resume_finishes_with_the_same_bits(
     assert len(rows) == 2
 
 
+@pytest.mark.proof
 def test_nohup_is_respected(terminal: Terminal) -> None:
     ignore = "signal.signal(signal.SIGHUP, signal.SIG_IGN)"
     process = terminal.start("--no-ui", *SMALL, "--set", "train.epochs=3", setup=ignore)

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from tests.support.patience import PATIENCE
+from tests.support.proofs import rest_as_proofs
 
 COMMANDS = {
     "bench": ("engine.services.benchmark.benchmark", "bench(out)"),
@@ -16,7 +17,7 @@ COMMANDS = {
 """What does the work of a command, and how it is called."""
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", rest_as_proofs(COMMANDS))
 def test_a_second_ctrl_c_gives_the_terminal_back(name: str) -> None:
     work, call = COMMANDS[name]
     code = f"""

@@ -13,6 +13,7 @@ from engine.events import Event, Started
 from engine.storage.locks import Lock
 from engine.train.session import TrainingSession
 from tests.support.app_pilot import Until, on_screen
+from tests.support.proofs import rest_as_proofs
 from tui.app import CnnApp
 from tui.screens.dialogs import Confirm
 from tui.state.settings import AppSettings
@@ -44,7 +45,8 @@ async def looked(app: CnnApp, pilot: Pilot, until: Until) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("status", "reason"), [("running", ""), ("stopped", "SIGHUP"), ("stopped", "SIGTERM")]
+    ("status", "reason"),
+    rest_as_proofs([("running", ""), ("stopped", "SIGHUP"), ("stopped", "SIGTERM")], rows=True),
 )
 async def test_one_key_goes_on_with_a_run_that_was_cut(
     home: Path, make_app: MakeApp, until: Until, status: str, reason: str

@@ -118,7 +118,11 @@ async def test_no_answer_writes_nothing_and_says_what_is_missing(
 
 @pytest.mark.parametrize(
     ("typed", "written"),
-    [("~/x", "me/x"), ("./~/x", "~/x"), ("new folder/x", "new folder/x"), ("{x}", "{x}")],
+    rest_as_proofs(
+        [("~/x", "me/x"), ("./~/x", "~/x"), ("new folder/x", "new folder/x"), ("{x}", "{x}")],
+        every=3,
+        rows=True,
+    ),
 )
 @pytest.mark.parametrize("dialog", rest_as_proofs(DIALOGS))
 async def test_what_can_be_written_is_written_there(

@@ -67,7 +67,8 @@ async def test_keys_without_a_pause_take_effect_in_their_order(
 
 @pytest.mark.parametrize("where", rest_as_proofs(FIELDS))
 @pytest.mark.parametrize(
-    "pasted", ["ab\rcd", "ab\ncd", "ab\r\ncd", "\r\nab\r", "ab\x0bc", "a\x1bb"]
+    "pasted",
+    rest_as_proofs(["\r\nab\r", "ab\rcd", "ab\ncd", "ab\r\ncd", "ab\x0bc", "a\x1bb"], every=3),
 )
 async def test_of_what_is_pasted_the_first_line_is_taken(
     make_app: MakeApp, where: str, pasted: str, until: Until

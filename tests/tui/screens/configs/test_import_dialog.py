@@ -14,6 +14,7 @@ from engine.importing import source
 from tests.support.app_pilot import Until, on_screen, seen, settled, tap
 from tests.support.image_folders import make_folder, pixels, write_image
 from tests.support.imported_sets import make_set
+from tests.support.proofs import rest_as_proofs
 from tui.app import CnnApp
 from tui.screens.configs.data.import_dialog import ImportImages, suggested_name
 from tui.screens.configs.screen import ConfigsScreen
@@ -118,18 +119,22 @@ async def test_what_cannot_be_read_is_left_out_and_said(
 
 @pytest.mark.parametrize(
     ("values", "words"),
-    [
-        ({}, "type the path of a folder"),
-        ({"source": "nowhere"}, "nowhere: no such file or folder"),
-        ({"source": "pets", "size": "big"}, "size: expected a size such as 32 or 32x48"),
-        ({"source": "pets", "channels": "2"}, "channels: expected 1 or 3"),
-        ({"source": "pets", "ink": "maybe"}, "drawings: expected yes or no"),
-        ({"source": "pets", "test": "some"}, "test: expected a share"),
-        ({"source": "pets", "test": "1"}, "test: expected a fraction above 0"),
-        ({"source": "pets", "name": "a/b"}, "name: expected 1 to 64 letters"),
-        ({"source": "pets", "name": "mnist"}, "comes with cnn-tui"),
-        ({"source": "~nobody-at-all/x"}, "nobody-at-all"),
-    ],
+    rest_as_proofs(
+        [
+            ({}, "type the path of a folder"),
+            ({"source": "nowhere"}, "nowhere: no such file or folder"),
+            ({"source": "pets", "size": "big"}, "size: expected a size such as 32 or 32x48"),
+            ({"source": "pets", "channels": "2"}, "channels: expected 1 or 3"),
+            ({"source": "pets", "ink": "maybe"}, "drawings: expected yes or no"),
+            ({"source": "pets", "test": "some"}, "test: expected a share"),
+            ({"source": "pets", "test": "1"}, "test: expected a fraction above 0"),
+            ({"source": "pets", "name": "a/b"}, "name: expected 1 to 64 letters"),
+            ({"source": "pets", "name": "mnist"}, "comes with cnn-tui"),
+            ({"source": "~nobody-at-all/x"}, "nobody-at-all"),
+        ],
+        every=3,
+        rows=True,
+    ),
     ids=str,
 )
 async def test_what_cannot_be_imported_stays_in_the_dialog_with_the_reason(

@@ -11,6 +11,7 @@ from textual.widgets import Static
 
 from engine.microscope.arithmetic import Arithmetic, Step, Term
 from tests.support.app_pilot import Until, on_screen, seen, settled, tap
+from tests.support.proofs import rest_as_proofs
 from tests.support.run_makers import CONV, make_run
 from tui.app import CnnApp
 from tui.screens.inspect.gallery import Pictures
@@ -176,7 +177,7 @@ async def test_another_sample_is_looked_at_at_the_same_place(
         assert screen.found.index == first.index
 
 
-@pytest.mark.parametrize("size", [(60, 16), (80, 24), (200, 60)], ids=str)
+@pytest.mark.parametrize("size", rest_as_proofs([(60, 16), (80, 24), (200, 60)]), ids=str)
 async def test_image_map_and_verdict_are_seen_in_every_size(
     make_app: MakeApp, conv: str, until: Until, size: tuple[int, int]
 ) -> None:
@@ -196,6 +197,7 @@ async def test_image_map_and_verdict_are_seen_in_every_size(
         )
 
 
+@pytest.mark.proof
 async def test_it_follows_a_training(make_app: MakeApp, home: Path, until: Until) -> None:
     text = CONV.replace("epochs: 3", "epochs: 500").replace("limit: 400", "limit: 4000")
     (home / "configs" / "slow.yaml").write_text(text)

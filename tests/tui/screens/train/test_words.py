@@ -9,6 +9,7 @@ from textual.content import Content
 
 from tests.support.app_pilot import Until, seen
 from tests.support.fakes import train_to
+from tests.support.proofs import rest_as_proofs
 from tui import text
 from tui.app import CnnApp
 from tui.messages import LogEntry
@@ -58,7 +59,7 @@ def test_wrapping_loses_nothing_and_keeps_to_the_width(width: int) -> None:
     assert "".join(lines).replace(" ", "") == words.replace(" ", "")
 
 
-@pytest.mark.parametrize("size", [(60, 16), (80, 24), (120, 40), (200, 60)])
+@pytest.mark.parametrize("size", rest_as_proofs([(60, 16), (80, 24), (120, 40), (200, 60)]))
 async def test_the_lines_and_figures_of_a_chart_are_named(
     make_app: MakeApp, until: Until, size: tuple[int, int]
 ) -> None:
