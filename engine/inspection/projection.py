@@ -38,16 +38,16 @@ def project(features: Array, before: Array | None = None) -> Projection:
         before: the directions of the last moment, of as many features, or None.
 
     Raises:
-        ValueError: features are not (n, features) with n ≥ 1.
+        ValueError: features are not (n, features) with one of each at least.
 
     Source: Pearson, 'On lines and planes of closest fit to systems of points in space', 1901;
     Bishop, 'Pattern Recognition and Machine Learning', 12.1.
     """
-    if features.ndim != 2 or not len(features):
+    if features.ndim != 2 or not features.size:
         raise ValueError(f"expected features (n, features), got {features.shape}")
-    x = np.nan_to_num(features.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
-    size = np.abs(x).max(initial=0.0)
-    scaled = x / size if size else x
+    x = np.where(np.isfinite(features), features, 0).astype(np.float64)
+    size = np.abs(x).max() or 1.0
+    scaled = x / size
     centred = scaled - scaled.mean(axis=0)
     _, s, vt = np.linalg.svd(centred, full_matrices=False)
     # Rounding leaves a little where all samples are alike: that is no direction.
@@ -58,7 +58,7 @@ def project(features: Array, before: Array | None = None) -> Projection:
     directions *= _signs(directions, before)[:, None]
     variance = float(np.sum(s**2))
     shares = [float(s[i] ** 2) / variance if i < found else 0.0 for i in range(2)]
-    return Projection(centred @ directions.T * (size or 1.0), (shares[0], shares[1]), directions)
+    return Projection(centred @ directions.T * size, (shares[0], shares[1]), directions)
 
 
 def _signs(directions: Array, before: Array | None) -> Array:
@@ -67,6 +67,5 @@ def _signs(directions: Array, before: Array | None) -> Array:
         agreement = np.sum(directions * before, axis=1)
     else:
         agreement = np.zeros(len(directions))
-    largest = np.abs(directions).argmax(axis=1) if directions.shape[1] else np.zeros(2, int)
-    own = directions[np.arange(len(directions)), largest]
+    own = directions[np.arange(len(directions)), np.abs(directions).argmax(axis=1)]
     return np.where(np.where(agreement != 0, agreement, own) < 0, -1.0, 1.0)

@@ -35,7 +35,7 @@ def grad_cam(model: Sequential, x: Array, target: int) -> HeatMap:
         assert dx is not None
         gradient = dx
     weights = gradient[0].mean(axis=(1, 2), dtype=np.float64)  # khw -> k
-    values = np.maximum(np.tensordot(weights, maps[0].astype(np.float64), 1), 0)
+    values = np.maximum(np.tensordot(weights, maps[0], 1), 0)
     return HeatMap(_enlarged(values, x.shape[2:]), target, float(logits[0, target]))
 
 
@@ -49,7 +49,7 @@ def _last_maps(model: Sequential, in_shape: tuple[int, ...]) -> int:
             found = i
     if found < 0:
         raise ShapeError("Grad-CAM needs a convolution, and this network has none")
-    while found + 1 < len(shapes) and shapes[found + 1] == shapes[found]:
+    while shapes[found + 1] == shapes[found]:  # the last is (classes,), which maps never are
         found += 1
     return found
 
@@ -58,7 +58,7 @@ def _enlarged(values: Array, size: tuple[int, ...]) -> Array:
     """(h, w) -> (H, W), bilinear, by the centres of the pixels."""
     for axis, length in enumerate(size):
         old = values.shape[axis]
-        place = ((np.arange(length) + 0.5) * old / length - 0.5).clip(0, old - 1)
+        place = np.maximum((np.arange(length) + 0.5) * old / length - 0.5, 0)
         low = np.floor(place).astype(int)
         high = np.minimum(low + 1, old - 1)
         share = (place - low).reshape(-1, *(1,) * (1 - axis))

@@ -29,7 +29,7 @@ def integrated_gradients(model: Sequential, x: Array, target: int) -> HeatMap:
     total = np.zeros(x.shape[1:], np.float64)
     for start in range(0, STEPS, _AT_ONCE):
         path = alphas[start : start + _AT_ONCE, None, None, None] * x
-        total += pixel_gradients(model, path.astype(x.dtype), target).sum(axis=0, dtype=np.float64)
+        total += pixel_gradients(model, path, target).sum(axis=0, dtype=np.float64)
     values = (x[0] * total / STEPS).sum(axis=0)
     baseline = score_of(model, np.zeros_like(x), target)
     return HeatMap(values, target, score_of(model, x, target), baseline)

@@ -45,12 +45,6 @@ class HeatMap:
     score: float
     baseline: float = float("nan")
 
-    @property
-    def gap(self) -> float:
-        """How far the sum of the values is from the score above the baseline, relative to it."""
-        rise = self.score - self.baseline
-        return abs(float(self.values.sum()) - rise) / max(abs(rise), 1e-12)
-
 
 METHODS: dict[str, Method] = {}
 """Every method by its name, in the order in which they are shown; the first is the default."""

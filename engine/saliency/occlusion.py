@@ -44,4 +44,4 @@ def occlusion(model: Sequential, x: Array, target: int) -> HeatMap:
 
 def _starts(size: int, side: int) -> list[int]:
     """Where patches begin, half a patch apart; the last ends with the image."""
-    return sorted({*range(0, max(size - side, 0) + 1, max(side // 2, 1)), max(size - side, 0)})
+    return sorted({*range(0, size - side, max(side // 2, 1)), max(size - side, 0)})

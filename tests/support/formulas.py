@@ -141,6 +141,11 @@ FORMULAS = (
         ("tests.engine.inspection.test_estimate",),
         only=("of", "split_sizes", "memory_bytes"),
     ),
+    Formulas("engine.inspection.projection", ("tests.engine.inspection.test_projection",)),
+    Formulas(
+        "engine.saliency",
+        ("tests.engine.saliency.test_exact", "tests.engine.saliency.test_methods"),
+    ),
     Formulas("engine.gradcheck.extrapolation", ("tests.engine.gradcheck.test_extrapolation",)),
 )
 

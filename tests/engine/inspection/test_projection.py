@@ -70,11 +70,54 @@ def test_one_feature_fills_one_axis() -> None:
 def test_numbers_that_are_not_finite_count_as_zero() -> None:
     features = cloud(2).astype(np.float32)
     zeros = features.copy()
-    features[3, 1], features[5, 0], zeros[3, 1], zeros[5, 0] = np.nan, np.inf, 0, 0
+    for place, strange in {(3, 1): np.nan, (5, 0): np.inf, (7, 4): -np.inf}.items():
+        features[place], zeros[place] = strange, 0
     np.testing.assert_array_equal(project(features).points, project(zeros).points)
 
 
-@pytest.mark.parametrize("shape", [(4,), (0, 3), (2, 2, 2)])
+def test_single_precision_is_computed_in_double() -> None:
+    features = cloud(2).astype(np.float32)
+    np.testing.assert_array_equal(
+        project(features).points, project(features.astype(np.float64)).points
+    )
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_enormous_and_tiny_features_are_like_others(sign: int) -> None:
+    features = cloud(3)
+    expected = project(features * sign)
+    for scale in (1e290, 1e-290):
+        found = project(features * scale * sign)
+        np.testing.assert_allclose(found.points / scale, expected.points, atol=1e-9)
+        assert found.shares == pytest.approx(expected.shares)
+    one = np.array([[0.0, -3e300], [0, -1e300], [0, -2e300]])
+    np.testing.assert_allclose(project(one).points[:, 0] / 1e300, [-1, 1, 0], atol=1e-12)
+
+
+def test_what_rounding_leaves_of_equal_samples_is_no_direction() -> None:
+    for n, count in ((200, 3), (3, 200)):
+        rng = np.random.default_rng(n)
+        features = np.tile(rng.normal(size=count), (n, 1))
+        features[0] *= 1 + np.finfo(np.float64).eps
+        assert project(features).shares == (0.0, 0.0)
+
+
+def test_shares_are_numbers_of_python() -> None:
+    assert [type(share) for share in project(cloud(0)).shares] == [float, float]
+    assert [type(share) for share in project(np.ones((2, 2))).shares] == [float, float]
+
+
+def test_a_direction_keeps_the_side_on_which_most_of_it_was() -> None:
+    features = np.array([[3.0, 1.0], [-3.0, -1.0]])
+    before = np.array([[-0.1, -1.0], [0.0, 0.0]])  # 3·-0.1 + 1·-1 < 0
+    assert (project(features, before).directions[0] < 0).all()
+    before = np.array([[-0.3, 1.0], [0.0, 0.0]])  # the sum of products is above 0, of shares not
+    assert (project(features, before).directions[0] > 0).all()
+    before = np.array([[0.01, -1.0], [0.0, 0.0]])
+    assert (project(features, before).directions[0] < 0).all()
+
+
+@pytest.mark.parametrize("shape", [(4,), (0, 3), (3, 0), (2, 2, 2)])
 def test_other_shapes_are_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="expected features"):
         project(np.zeros(shape))

@@ -53,7 +53,7 @@ def test_integrated_gradients_add_up_to_the_rise_of_the_logit(name: str, target:
     found = explain(model, x, target, "integrated_gradients")
     rise = model.eval().forward(x)[0, target] - model.forward(np.zeros_like(x))[0, target]
     assert found.values.sum() == pytest.approx(rise, rel=0.01)
-    assert found.gap < 0.01
+    assert found.score - found.baseline == pytest.approx(rise, rel=1e-4)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
