@@ -47,6 +47,7 @@ def save(
     meta: Mapping[str, JSON],
     *,
     follow_symlinks: bool = False,
+    durable: bool = True,
 ) -> None:
     """Write a checkpoint, atomically and durably; the same state gives the same bytes.
 
@@ -58,6 +59,7 @@ def save(
             made of ``A-Z a-z 0-9 _ . -``, with ``/`` between parts: ``model/0.weight``.
         meta: plain JSON without NaN and infinity. Tuples come back as lists.
         follow_symlinks: see ``atomic.write_atomic``.
+        durable: wait for the disk; see its ``fsync``.
 
     Raises:
         CheckpointError: the state cannot be stored, holds a number that is not finite (unless
@@ -80,7 +82,7 @@ def save(
                 file.write(archive.raw(stored[entry.name]))
             file.write(plan.tail)
 
-        atomic.write_atomic(path, write, follow_symlinks=follow_symlinks)
+        atomic.write_atomic(path, write, fsync=durable, follow_symlinks=follow_symlinks)
     except FormatError as exc:
         raise CheckpointError(f"{os.fspath(path)}: not saved: {exc}") from exc
     except OSError as exc:

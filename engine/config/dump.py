@@ -49,10 +49,13 @@ def inline(value: Any) -> str:
 def config_hash(config: Config) -> str:
     """SHA-256 of all values that determine the result of a run, in hexadecimal.
 
-    Names and places of files, the number of workers and how often to save are left out.
+    Names and places of files, the number of workers, how often to save and whether to keep a film
+    are left out.
     """
     values = config.model_dump(mode="json", exclude={"name", "runs_dir", "reports_dir"})
-    del values["data"]["root"], values["train"]["workers"], values["train"]["checkpoint_every"]
+    del values["data"]["root"]
+    for key in ("workers", "checkpoint_every", "film"):
+        del values["train"][key]
     if values["train"]["class_weights"] is None:
         del values["train"]["class_weights"]  # a key that older runs do not have
     values["callbacks"] = [

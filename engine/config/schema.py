@@ -147,6 +147,11 @@ class Train(Section):
     checkpoint_every: CheckpointEvery = Field(
         default=CheckpointEvery(), description="how often to save inside an epoch"
     )
+    film: bool = Field(
+        default=True,
+        description="keep the weights of some moments with the run, to replay how it learned; "
+        "never changes the result",
+    )
     workers: int | None = Field(
         default=None,
         ge=1,

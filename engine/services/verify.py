@@ -187,7 +187,7 @@ class _RecordedRates(Callback):
 def _writing_only_to(folder: Path, config: Config) -> Config:
     """The same training, with all its files in one folder."""
     train = config.train.model_copy(
-        update={"checkpoint_every": CheckpointEvery(steps=None, seconds=None)}
+        update={"checkpoint_every": CheckpointEvery(steps=None, seconds=None), "film": False}
     )
     return config.model_copy(
         update={

@@ -71,6 +71,7 @@ class Loop:
             Stopped: the controls asked for it.
             Diverged: a number is not finite; the weights still are those before it.
         """
+        self.saver.frame_if_due()
         while not self._epochs_over:
             self._epoch()
         self._finish()
@@ -140,6 +141,7 @@ class Loop:
             progress.global_step,
             epochs * steps,
         )
+        self.saver.frame_if_due()
         self.saver.checkpoint_if_due()
 
     @property
@@ -215,6 +217,7 @@ class Loop:
             problem = str(error)
         if problem is not None:
             self.emit(Warned(problem))
+        self.saver.frame(logs)  # first: what a resume goes back to has its frame
         self.saver.checkpoint(best=best)
         self.emit(EpochEnded(progress.epoch, config.train.epochs, logs))
         classes = len(self.sources.dataset.classes)

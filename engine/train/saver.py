@@ -9,10 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from engine.checkpoints import checkpoint
-from engine.checkpoints.retention import CheckpointStore
 from engine.config import Config
 from engine.errors import CheckpointError, RunError
-from engine.events import CheckpointSaved, Event, Warned
+from engine.events import CheckpointSaved, Event, Logs, Warned
+from engine.films import film
+from engine.films.film import FilmWriter, Moment
+from engine.runs.directory import RunDir
 from engine.runs.record import weights_meta
 from engine.storage import atomic
 from engine.train.run_state import RunState
@@ -24,7 +26,8 @@ class Saver:
     Args:
         config: the run's.
         state: the state to save.
-        store: the run's checkpoints.
+        run_dir: the run's directory.
+        steps_per_epoch: batches of an epoch.
         emit: called with an event for every save, and a warning for every failure.
         prepare: called before every save; makes the run directory if it is gone.
     """
@@ -33,15 +36,20 @@ class Saver:
         self,
         config: Config,
         state: RunState,
-        store: CheckpointStore,
+        run_dir: RunDir,
+        steps_per_epoch: int,
         emit: Callable[[Event], None],
         prepare: Callable[[], None],
     ) -> None:
         self._config = config
         self._state = state
-        self._store = store
+        self._run, self._store = run_dir.path, run_dir.store
         self._emit = emit
         self._prepare = prepare
+        self._film: FilmWriter | None = None
+        if config.train.film:
+            arrays = state.trainer.model.state_dict()
+            self._film = FilmWriter(self._run, arrays, steps_per_epoch)
         self._failed: dict[Path, str] = {}
         self._last = time.monotonic()
 
@@ -70,17 +78,55 @@ class Saver:
 
     @property
     def batches_until_due(self) -> int | None:
-        """Batches until a checkpoint is due; None if the config does not count them."""
+        """Batches until a checkpoint or a frame is due; None if neither counts them."""
+        found = [self._until_checkpoint]
+        if self._film is not None:
+            found.append(self._film.steps_until_due(self._state.progress.global_step))
+        return min((batches for batches in found if batches is not None), default=None)
+
+    @property
+    def _until_checkpoint(self) -> int | None:
         every = self._config.train.checkpoint_every.steps
         return None if every is None else every - self._state.progress.global_step % every
 
     def checkpoint_if_due(self) -> None:
         """Save a checkpoint inside an epoch, as often as the config says."""
         every = self._config.train.checkpoint_every
-        by_step = every.steps is not None and self.batches_until_due == every.steps
+        by_step = every.steps is not None and self._until_checkpoint == every.steps
         waited = time.monotonic() - self._last
         if by_step or (every.seconds is not None and waited >= every.seconds):
             self.checkpoint()
+
+    def rewind_film(self) -> None:
+        """Remove the frames after the present moment, which will be taken again."""
+        try:
+            film.go_back(self._run, self._state.progress.global_step)
+        except CheckpointError as error:
+            self._emit(Warned(str(error)))
+
+    def frame(self, logs: Logs) -> None:
+        """Add the present moment to the film; a failure is said once, and is not the run's.
+
+        Args:
+            logs: the metrics of the moment.
+        """
+        progress, model = self._state.progress, self._state.trainer.model
+        if self._film is None:
+            return
+        now = Moment(progress.epoch, progress.step, progress.global_step, dict(logs))
+        arrays = {f"model/{name}": array for name, array in model.state_dict().items()}
+        try:
+            self._prepare()
+            self._film.add(now, arrays, weights_meta(self._config, model))
+        except (CheckpointError, RunError) as error:
+            self._film = None
+            self._emit(Warned(f"{error}; training continues, its film ends here"))
+
+    def frame_if_due(self) -> None:
+        """Add a frame inside the first epoch."""
+        progress = self._state.progress
+        if self._film is not None and self._film.is_due(progress.global_step):
+            self.frame(progress.training_logs() if progress.step else {})
 
     def weights(self, path: Path, latest_of: Path | None = None) -> bool:
         """Write the weights with the network's architecture; False if that failed.

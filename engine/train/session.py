@@ -13,15 +13,7 @@ from engine.callbacks import Callback
 from engine.config import Config, advise, config_hash, dump
 from engine.data import Dataset
 from engine.errors import CheckpointError, Diverged, EngineError, RunError
-from engine.events import (
-    Ended,
-    EndStatus,
-    Event,
-    Logs,
-    Remarked,
-    Started,
-    Warned,
-)
+from engine.events import Ended, EndStatus, Event, Logs, Remarked, Started, Warned
 from engine.layers import Sequential
 from engine.parallel.workers import Workers
 from engine.runs import locations
@@ -161,7 +153,12 @@ class TrainingSession:
                 self._own = True
                 self._record_origin()
         self._saver = Saver(
-            self.config, self.state, self.run_dir.store, self._emit, self._keep_directory
+            self.config,
+            self.state,
+            self.run_dir,
+            self.steps_per_epoch,
+            self._emit,
+            self._keep_directory,
         )
         loop = Loop(
             config=self.config,
@@ -245,6 +242,7 @@ class TrainingSession:
             # Before the config: whatever ends the process, the checkpoint knows of the extension.
             self._saver.checkpoint(silent=True)
             self._write_config(extension.after)
+        self._saver.rewind_film()
         left_over = self.run_dir.truncate_metrics(self.progress.epoch)
         if left_over is not None:
             self.warn(left_over)

@@ -123,6 +123,7 @@ def changed(*overrides: str) -> Config:
         "reports_dir=x",
         "data.root=x",
         "train.workers=7",
+        "train.film=false",
         "train.checkpoint_every.seconds=5",
         "callbacks.1.checkpoint.filepath=x.npz",
         "callbacks=[early_stopping: {}, checkpoint: {filepath: a}, terminate_on_nan]",

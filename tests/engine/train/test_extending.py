@@ -190,7 +190,7 @@ def test_places_that_are_set_are_relative_to_the_folder_that_we_are_in(
 
 # -- what is refused -------------------------------------------------------------------------------
 
-FREE = {"train.epochs", "train.workers", "reports_dir", "data.root"}
+FREE = {"train.epochs", "train.workers", "train.film", "reports_dir", "data.root"}
 FREE |= {"train.checkpoint_every.steps", "train.checkpoint_every.seconds"}
 NEW = {
     "name": "other",
@@ -222,6 +222,7 @@ NEW = {
     "train.warmup": "{steps: 3}",
     "train.checkpoint_every.steps": "7",
     "train.checkpoint_every.seconds": "7.0",
+    "train.film": "false",
     "train.workers": "2",
     "callbacks": "[terminate_on_nan]",
     "runs_dir": "other",

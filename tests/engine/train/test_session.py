@@ -160,7 +160,7 @@ def test_short_batches_are_trained_in_turns_and_all_are_counted(
         if label.startswith("epoch"):
             looks.append(done)
 
-    changes = "train.batch_size=16", "train.epochs=2"
+    changes = "train.batch_size=16", "train.epochs=2", "train.film=false"
     session = TrainingSession(make_config(tmp_path, RICH, *changes), on_progress=progressed)
     session.run()
     # Ten batches an epoch; the pace is not known before the first.
@@ -195,7 +195,7 @@ def test_a_small_last_batch_says_nothing_about_the_length_of_a_turn(
     monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: now))
     monkeypatch.setattr(Trainer, "steps", steps)
     changes = "train.batch_size=16", "train.epochs=2", "data.limit=201", "data.validation=40"
-    train(make_config(tmp_path, PLAIN, *changes))
+    train(make_config(tmp_path, PLAIN, *changes, "train.film=false"))
     assert turns == [1, 3, 3, 3, 1, 3, 3, 3, 1, 1]
 
 

@@ -115,15 +115,17 @@ def test_checkpoints_that_cannot_be_written_do_not_stop_training(tmp_path: Path)
         run = train(config)
     assert run.ended.status == "failed"
     assert "No space left on device" in run.ended.reason
-    assert len(run.warnings) == 4  # three epochs and the end: each tried again
-    assert "training continues" in run.warnings[0]
+    film, *checkpoints = run.warnings
+    assert "training continues, its film ends here" in film
+    assert len(checkpoints) == 4  # three epochs and the end: each tried again
+    assert "training continues" in checkpoints[0]
     assert run.weights == expected.weights
     assert run.metrics == expected.metrics
     assert results(tmp_path)[-1]["status"] == "failed"
 
 
 def test_a_checkpoint_that_is_written_in_the_end_makes_up_for_it(tmp_path: Path) -> None:
-    with full_disk(f"step-{STEPS:08d}.npz"):
+    with full_disk(f"checkpoints/step-{STEPS:08d}.npz"):
         run = train(make_config(tmp_path))
     assert run.ended.status == "finished"
     assert len(run.warnings) == 1

@@ -184,7 +184,7 @@ def test_checkpoints_on_a_full_disk(terminal: Terminal) -> None:
     assert done.code == 1
     assert len(done.out.splitlines()) == 3, "it trains to the end all the same"
     warnings = [line for line in done.errors if line.startswith("warning: ")]
-    assert len(warnings) == 4  # two epochs, the end, the weights
+    assert len(warnings) == 5  # the film, two epochs, the end, the weights
     assert all("not saved: File too large; training continues" in line for line in warnings)
     assert "not saved: File too large" in done.errors[-1]
     assert "Traceback" not in done.err
