@@ -68,6 +68,10 @@ CHARACTERS = {
     "minus": "-",
     "equals_sign": "=",
     "slash": "/",
+    "comma": ",",
+    "full_stop": ".",
+    "less_than_sign": "<",
+    "greater_than_sign": ">",
     "left_square_bracket": "[",
     "right_square_bracket": "]",
     "space": " ",
@@ -101,6 +105,15 @@ KEYS: list[Key] = [
     Key("t", "next_theme", "theme", "Next theme: dark, light, colour-blind", "App"),
 ]  # fmt: skip
 """The table: the keys of the app, then those of every registered screen."""
+
+FILM_KEYS = (
+    Key("full_stop", "frame('next')", "replay", "Replay how it learned: the next moment", "Film",
+        footer=True, shown=", ."),
+    Key("comma", "frame('previous')", "prev. moment", "The moment before in the film", "Film"),
+    Key("less_than_sign", "frame('first')", "first moment", "The first moment of the film", "Film"),
+    Key("greater_than_sign", "frame('last')", "last moment", "The last moment of the film", "Film"),
+)  # fmt: skip
+"""Of every screen that can replay the film of a run."""
 
 
 @dataclass(frozen=True)

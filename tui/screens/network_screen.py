@@ -1,5 +1,6 @@
 """The base of the screens about one network."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,7 @@ from engine.runs.listing import RunInfo, list_runs
 from tui import text
 from tui.screens.base import BaseScreen
 from tui.screens.dialogs import Choose
+from tui.state.replay import Move, no_film, replayed
 from tui.state.selection import Selection, of_config, of_run
 from tui.widgets.line import TextPart
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
 FOLLOW, CONFIG = "follow", "config"
 _SHOWN = 200
+_ROOMY = 110
+"""Columns in which the name of a run has room beside a moment of its film and a prediction."""
 
 
 class NetworkScreen(BaseScreen):
@@ -57,6 +61,18 @@ class NetworkScreen(BaseScreen):
         self.refresh_bindings()
         self.refresh_tick()
 
+    def refuse_frame(self) -> str | None:
+        """Why there is no film to replay, or None."""
+        return no_film(self.cnn.choice.replayable)
+
+    def action_frame(self, move: Move) -> None:
+        """Another frame of the film of the run that is shown."""
+        choice = self.cnn.choice
+        assert choice.replayable is not None
+        choice.show_frame(replayed(choice.replayable, move))
+        self.refresh_bindings()
+        self.refresh_tick()
+
     def selection_parts(self, selection: Selection | None = None) -> tuple[TextPart, ...]:
         """The selected network for the first line; a click chooses another.
 
@@ -84,19 +100,26 @@ class NetworkScreen(BaseScreen):
                     " ✗ the chosen config has errors; 1 shows them", "$error", "app.go('configs')"
                 ),
             )
+        if selection.entered_from is not None and self.size.width < _ROOMY:
+            return (TextPart(f" {selection.what}", "", "choose_network"),)
         word = "run" if selection.run else "config"
-        return (
-            TextPart(f" {word} ", "$muted", "choose_network"),
-            TextPart(f" {text.line(selection.name, 44)}  ", "bold", "choose_network"),
-            TextPart(selection.what, "$muted"),
-        )
+        parts = run_parts(selection.name, selection.what, self.size.width, word)
+        return (*(replace(part, action="choose_network") for part in parts[:2]), *parts[2:])
 
 
-def run_parts(name: str, what: str) -> tuple[TextPart, ...]:
-    """The first line of a screen about one run: its name, and which weights these are."""
+def run_parts(name: str, what: str, width: int, word: str = "run") -> tuple[TextPart, ...]:
+    """The first line of a screen about one run: its name, and which weights these are.
+
+    Args:
+        name: of the run, cut where there is no room for it.
+        what: which weights.
+        width: columns of the screen.
+        word: what it is.
+    """
+    room = min(44, max(width - len(what) - len(word) - 8, 16))
     return (
-        TextPart(" run ", "$muted"),
-        TextPart(f" {text.line(name, 44)}  ", "bold"),
+        TextPart(f" {word} ", "$muted"),
+        TextPart(f" {text.line(name, room)}  ", "bold"),
         TextPart(what, "$muted"),
     )
 

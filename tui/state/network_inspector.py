@@ -6,6 +6,7 @@ Everything that takes time runs in jobs; what they found is here, for the screen
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -86,6 +87,7 @@ class InspectionContext:
         loss: of its training; only for jobs.
         start: as it was before the first step; None where that is what is looked at.
         samples: None where the data is not here.
+        dataset: the data set of these, for gradients; only for jobs.
         note: why something is missing, in one line; empty if nothing is.
     """
 
@@ -94,6 +96,7 @@ class InspectionContext:
     loss: Loss
     start: dict[str, LayerSnapshot] | None
     samples: Samples | None
+    dataset: Dataset | None
     note: str = ""
 
 
@@ -112,6 +115,7 @@ class NetworkInspector:
         self._key: object = None
         self.sample = 0
         self._jobs: set[Job] = set()
+        self._run_context: tuple[Path, InspectionContext] | None = None
         self.context: InspectionContext | None = None
         self.inspection: Inspection | None = None
         self.version = 0
@@ -145,7 +149,7 @@ class NetworkInspector:
                 assert config is not None
                 self._run(lambda job: self._prepare(job, config), self._on_prepared)
             elif selection is not None:
-                self._run(lambda job: self._inspect_still(job, selection), self._on_inspected)
+                self._inspect_run(selection)
             else:
                 self.context = self.inspection = None
         if self._busy or self._prepared is None:
@@ -158,6 +162,20 @@ class NetworkInspector:
             self._examine(self._snapshot, self.inspection.step)
         elif live:
             self._follow()
+
+    def _inspect_run(self, selection: Selection) -> None:
+        """Inspect a network that does not train; what its run's film has in common is kept."""
+        run, known = selection.run, None
+        if run is not None and self._run_context is not None and self._run_context[0] == run:
+            known = self._run_context[1]
+
+        def done(found: tuple[InspectionContext, Snapshot, Inspection]) -> None:
+            self._prepared, self._snapshot, self.inspection = found
+            self.context = self._prepared
+            self._run_context = (run, self.context) if run is not None else None
+            self.version += 1
+
+        self._run(lambda job: self._inspect_still(job, selection, known), done)
 
     def _follow(self) -> None:
         """Ask for a snapshot, if there was a step since the last one."""
@@ -210,11 +228,6 @@ class NetworkInspector:
     def _on_prepared(self, context: InspectionContext) -> None:
         self._prepared = context
 
-    def _on_inspected(self, found: tuple[InspectionContext, Snapshot, Inspection]) -> None:
-        self._prepared, self._snapshot, self.inspection = found
-        self.context = self._prepared
-        self.version += 1
-
     def _prepare(self, job: Job, config: Config) -> InspectionContext:
         """The context of a config, from its fresh weights."""
         dataset = find_dataset(config, self._app.training)
@@ -225,22 +238,26 @@ class NetworkInspector:
             factory.make_loss(config),
             None,
             _samples(dataset),
+            dataset,
             "" if dataset else f"{config.dataset} is not downloaded: no gradients, no feature maps",
         )
         first, note = _first_snapshot(job, config, factory.make_model(config), dataset)
         return replace(context, start=_by_name(first), note=note or context.note)
 
     def _inspect_still(
-        self, job: Job, selection: Selection
+        self, job: Job, selection: Selection, known: InspectionContext | None
     ) -> tuple[InspectionContext, Snapshot, Inspection]:
-        """A network that does not train."""
-        context = self._prepare(job, selection.config)
+        """A network that does not train; in the context of its run, if that is known."""
+        if known is not None:  # a job that was given up may still write to that model
+            context = replace(known, model=factory.make_model(selection.config), note="")
+        else:
+            context = self._prepare(job, selection.config)
         if selection.weights is None:
             assert context.start is not None
             snapshot = Snapshot(tuple(context.start.values()))
             context = replace(context, start=None)
         else:
-            dataset = None if job.cancelled else find_dataset(selection.config, self._app.training)
+            dataset = None if job.cancelled else context.dataset
             model = load_model(selection.config, selection.weights)
             snapshot, note = _first_snapshot(job, selection.config, model, dataset)
             context = replace(context, note=note or context.note)

@@ -29,6 +29,7 @@ class Selection:
         weights: the file of its weights; None for fresh ones.
         what: which weights these are, in a few words.
         run: the run's directory; None for a config.
+        entered_from: for a frame of the run's film, the network that was shown before it.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Selection:
     weights: Path | None = None
     what: str = "fresh weights"
     run: Path | None = None
+    entered_from: "Selection | None" = None
 
 
 def of_config(workspace: Workspace) -> Selection | None:
@@ -101,23 +103,62 @@ class Choice:
     """The network that Inspect, Gradients and Evaluate show, the same for all of them.
 
     It is what was chosen by hand; else the training, or the run that it left; else the newest run
-    that has weights; else, where there is none, the chosen config with fresh weights.
-
-    Attributes:
-        chosen: set by hand. A selection without a run stands for the config that is chosen on the
-            Configs screen, as it is now; None is for no choice.
+    that has weights; else, where there is none, the chosen config with fresh weights. A frame of
+    its run's film takes its place while it is replayed.
     """
 
     def __init__(self, training: Training, workspace: Workspace) -> None:
-        self.chosen: Selection | None = None
+        self._chosen: Selection | None = None
+        self._frame: Selection | None = None
         self._training, self._workspace = training, workspace
         self._seen: object = None
         self._trained: Selection | None = None
 
     @property
+    def chosen(self) -> Selection | None:
+        """The network that was chosen by hand; setting it ends a replay.
+
+        A selection without a run stands for the config that is chosen on the Configs screen, as it
+        is now; None is for no choice.
+        """
+        return self._chosen
+
+    @chosen.setter
+    def chosen(self, selection: Selection | None) -> None:
+        self._chosen, self._frame = selection, None
+
+    @property
     def live(self) -> bool:
         """Whether the current training is shown."""
-        return self.chosen is None and self._training.running
+        return self.chosen is None and self._training.running and self.frame is None
+
+    @property
+    def frame(self) -> Selection | None:
+        """The frame that is replayed; None once its run is no longer what is shown."""
+        frame, base = self._frame, self._base
+        return frame if frame is not None and base is not None and frame.run == base.run else None
+
+    @property
+    def replayable(self) -> Selection | None:
+        """What a replay goes on from: the frame, else the run; None where no run is shown."""
+        return self.frame or self._base
+
+    def show_frame(self, selection: Selection) -> None:
+        """Show a frame, or what the film was entered from."""
+        self._frame = selection if selection.entered_from is not None else None
+
+    @property
+    def _base(self) -> Selection | None:
+        """The network that is shown, but for a replay of its film."""
+        training = self._training
+        if self._chosen is None and training.running:
+            if training.config is None or training.run_dir is None:
+                return None
+            return Selection(
+                training.run_dir.name, training.config, what="live", run=training.run_dir
+            )
+        base = self._chosen or self.trained
+        return base if base is not None and base.run is not None else None
 
     @property
     def current(self) -> Selection | None:
@@ -125,6 +166,8 @@ class Choice:
 
         While it trains, these are the best weights that its run has saved so far.
         """
+        if self.frame is not None:
+            return self.frame
         if self.chosen is not None:
             return self.chosen if self.chosen.run is not None else of_config(self._workspace)
         training = self._training
@@ -151,6 +194,8 @@ class Choice:
         """Forget a deleted run."""
         if self.chosen is not None and self.chosen.run == run:
             self.chosen = None
+        if self._frame is not None and self._frame.run == run:
+            self._frame = None
         self._seen = None
 
     @property

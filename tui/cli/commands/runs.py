@@ -94,6 +94,9 @@ def show(root: "Path", name: str, out: "Output") -> int:
     Raises:
         CheckpointError: there is no such run.
     """
+    from engine.errors import CheckpointError
+    from engine.films import film
+    from engine.numbers import size
     from engine.runs.directory import RunDir
     from engine.runs.progress import rates_by_hand, shown_rates, with_progress
     from engine.services.runs import find_run
@@ -102,12 +105,20 @@ def show(root: "Path", name: str, out: "Output") -> int:
     info = with_progress(find_run(root, name))
     metrics = RunDir.view(info.path).read_metrics()
     facts = _facts(info)
-    out.json({**facts, "epochs_log": metrics})
+    frames, taken, unreadable = 0, 0, ""
+    try:
+        frames, taken = film.size(info.path)
+    except CheckpointError as error:
+        unreadable = str(error)
+    kept = None if unreadable else {"frames": frames, "bytes": taken}
+    out.json({**facts, "epochs_log": metrics, "film": kept})
     shown = [(key, str(facts[key])) for key in _SHOWN if facts.get(key) not in (None, "")]
     shown += [(key, words) for key, words in _results(info) if words]
     rates = rates_by_hand(info.path)
     if rates:
         shown.append(("lr by hand", shown_rates(rates)))
+    if frames or unreadable:
+        shown.append(("film", unreadable or f"{frames} frames, {size(taken)}"))
     out.text("\n".join(f"{key:<11} {value}" for key, value in shown))
     out.text("")
     rows = [(str(row["epoch"]), *(_number(row[key]) for key in _METRICS)) for row in metrics]

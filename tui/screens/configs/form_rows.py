@@ -95,7 +95,7 @@ _SCHEDULER_ALIASES = {cls.__name__: name for name, cls in SCHEDULERS.items()}
 
 
 def _section(path: str) -> str:
-    if path.startswith("train.checkpoint_every") or path in ("train.workers",):
+    if path.startswith("train.checkpoint_every") or path in ("train.workers", "train.film"):
         return _LAST
     head = path.split(".")[0]
     if head in ("runs_dir", "reports_dir"):

@@ -1,6 +1,6 @@
 """Evaluate: the test set, confusion matrix and mistakes."""
 
-from tui.keymap import Key, register
+from tui.keymap import FILM_KEYS, Key, register
 
 register(
     "evaluate",
@@ -40,6 +40,7 @@ register(
         Key("n", "sample(1)", "sample", "Load an image of the test set", "Canvas",
             footer=True),
         Key("N", "sample(-1)", "prev. sample", "Load the previous image", "Canvas"),
+        *FILM_KEYS,
         Key("m", "maps", "maps", "Switch between predictions and the maps of a layer", "Layers",
             footer=True),
         Key("right_square_bracket", "layer(1)", "layer", "Maps of the next layer", "Layers",

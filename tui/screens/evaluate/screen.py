@@ -332,7 +332,8 @@ class EvaluateScreen(NetworkScreen):
         """Draw an image for the network."""
         training = self.cnn.training
         if self._trains and training.config is not None and training.session is not None:
-            following = Selection(training.config.name, training.config, what="fresh weights")
+            config, run = training.config, training.run_dir
+            following = Selection(config.name, config, what="its newest weights", run=run)
             images = training.session.sources.dataset.test.images
             self.app.push_screen(DrawScreen(following, images))
             return

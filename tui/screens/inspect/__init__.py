@@ -1,6 +1,6 @@
 """Inspect: the layers of a network in numbers and pictures."""
 
-from tui.keymap import Key, register
+from tui.keymap import FILM_KEYS, Key, register
 
 register(
     "inspect",
@@ -13,6 +13,7 @@ register(
             footer=True),
         Key("m", "maps", "maps", "Switch between filters and feature maps", "Pictures",
             footer=True),
+        *FILM_KEYS,
         Key("right_square_bracket", "channel(1)", "input", "Next input channel of the filters",
             "Pictures", footer=True, shown="[ ]"),
         Key("left_square_bracket", "channel(-1)", "prev. input", "Previous input channel",
@@ -70,6 +71,7 @@ register(
     over="inspect",
     keys=(
         Key("o", "choose_network", "network", "Choose the network", "Network", footer=True),
+        *FILM_KEYS,
         Key("right_square_bracket", "class(1)", "class", "Show one class alone, or all", "Points",
             footer=True, shown="[ ]"),
         Key("left_square_bracket", "class(-1)", "prev. class", "Show the class before", "Points"),

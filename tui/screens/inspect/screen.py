@@ -245,6 +245,8 @@ class InspectScreen(ZoomScreen, NetworkScreen):
         self.app.push_screen(SpaceScreen(self.inspector, self.show_image))
 
     def refuse(self, action: str) -> str | None:
+        if action == "frame":
+            return self.refuse_frame()
         training, place = self.cnn.training, self.place
         if action in ("pause", "step"):
             if not self.cnn.choice.live or training.started is None:

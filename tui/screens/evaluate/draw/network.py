@@ -9,10 +9,10 @@ from engine.data import Normalisation
 from engine.inspection.activations import Recorder, restored
 from engine.layers import Sequential
 from engine.train import factory
+from engine.train.session import TrainingSession
 from engine.train.snapshot import Snapshot
 from engine.train.weights import load_model
 from tui.charts import layer_images
-from tui.jobs import Job
 from tui.state.network_inspector import INTERVAL
 from tui.state.selection import Selection
 
@@ -49,18 +49,35 @@ class DrawingNetwork:
         changed: Callable[[], None],
         failed: Callable[[Exception], None],
     ) -> None:
-        self._app, self._selection = app, selection
+        self._app, self._selection, self._wanted = app, selection, selection
         self._changed, self._failed = changed, failed
         self.places: tuple[layer_images.LayerPlace, ...] = ()
         info = selection.config.dataset_info
         self._normalised = Normalisation(info.mean, info.std)
-        live = selection.weights is None and app.choice.live
-        self._session = app.training.session if live else None
+        self._session: TrainingSession | None = None
         self._networks: list[_Network] = []
         self._busy = False
         self._step: int | None = None
         self._next = 0.0
-        app.start_job(self._load, on_done=self._loaded, on_error=failed, name="draw")
+        self.show(selection)
+
+    def show(self, selection: Selection) -> None:
+        """Load other weights of the same layers; those before are shown until then."""
+        training = self._app.training
+        live = selection.weights is None and training.running and selection.run == training.run_dir
+        session = training.session if live else None
+        self._wanted = selection
+
+        def done(networks: list[_Network]) -> None:
+            if self._wanted is selection:
+                self._loaded(selection, session, networks)
+
+        self._app.start_job(
+            lambda job: _load(selection, 1 if session is None else 2),
+            on_done=done,
+            on_error=self._failed,
+            name="draw",
+        )
 
     @property
     def loaded(self) -> bool:
@@ -100,25 +117,25 @@ class DrawingNetwork:
         if step != self._step:
             self._busy = self._app.training.request_snapshot(self._taken)
 
-    def _load(self, job: Job) -> list[_Network]:
-        config, weights = self._selection.config, self._selection.weights
-        if weights is not None:
-            return [_Network(load_model(config, weights))]
-        count = 1 if self._session is None else 2
-        return [_Network(factory.make_model(config)) for _ in range(count)]
-
-    def _loaded(self, networks: list[_Network]) -> None:
-        shape = self._selection.config.dataset_info.image_shape
+    def _loaded(
+        self, selection: Selection, session: TrainingSession | None, networks: list[_Network]
+    ) -> None:
+        shape = selection.config.dataset_info.image_shape
         self.places = layer_images.places(networks[0].model, shape)
-        self._networks = networks
+        self._selection, self._session, self._networks = selection, session, networks
+        self._busy, self._step, self._next = False, None, 0.0
         self._changed()
 
     def _taken(self, snapshot: Snapshot) -> None:
-        assert self._session is not None
-        spare, step = self._networks[1], self._session.progress.global_step
+        session, networks = self._session, self._networks
+        if session is None:  # a frame is shown by now
+            return
+        spare, step = networks[1], session.progress.global_step
 
         def done(model: Sequential) -> None:
-            self._networks.reverse()
+            if self._networks is not networks:
+                return
+            networks.reverse()
             self._busy, self._step = False, step
             self._next = time.monotonic() + INTERVAL
             self._changed()
@@ -129,3 +146,11 @@ class DrawingNetwork:
             on_error=self._failed,
             name="draw",
         )
+
+
+def _load(selection: Selection, count: int) -> list[_Network]:
+    """The network of a selection; so many of them with fresh weights, to follow a training."""
+    weights = selection.weights or (selection.run if count == 1 else None)
+    if weights is not None:
+        return [_Network(load_model(selection.config, weights))]
+    return [_Network(factory.make_model(selection.config)) for _ in range(count)]

@@ -25,6 +25,7 @@ from tui.screens.evaluate.draw.layer_rows import LayerRows
 from tui.screens.evaluate.draw.network import DrawingNetwork
 from tui.screens.evaluate.draw.predictions import Predictions
 from tui.screens.network_screen import run_parts
+from tui.state.replay import Move, no_film, replayed
 from tui.state.selection import Selection
 from tui.widgets.empty import hints
 from tui.widgets.line import Line
@@ -151,6 +152,9 @@ class DrawScreen(BaseScreen):
             self.refresh_tick()
 
     def _failed(self, error: Exception) -> None:
+        if self._selection.entered_from is not None:
+            self.cnn.show_message(str(error), ", and . show other moments", severity="error")
+            return
         if self.is_attached:
             self.app.pop_screen()
         self.cnn.show_message(str(error), "o chooses another run", severity="error")
@@ -160,7 +164,9 @@ class DrawScreen(BaseScreen):
     def tick(self) -> None:
         network = self._network
         assert network is not None
-        self.query_one("#subject", Line).show(run_parts(self._selection.name, network.what))
+        self.query_one("#subject", Line).show(
+            run_parts(self._selection.name, network.what, self.size.width)
+        )
         network.poll()
         if self._can_draw:
             pad = self.query_one(DrawingCanvas)
@@ -270,7 +276,15 @@ class DrawScreen(BaseScreen):
         self._stale = True
         self.refresh_tick()
 
+    def action_frame(self, move: Move) -> None:
+        """Another frame of the film of the run."""
+        assert self._network is not None
+        self._selection = replayed(self._selection, move)
+        self._network.show(self._selection)
+
     def refuse(self, action: str) -> str | None:
+        if action == "frame":
+            return no_film(self._selection)
         if action == "layer" and not self._wants_maps:
             return "the predictions are shown; m shows the maps of a layer"
         if action == "clear" and not self._can_draw and self._picture is None:

@@ -133,7 +133,9 @@ class WhyScreen(BaseScreen):
     # -- drawing --------------------------------------------------------------------------------
 
     def tick(self) -> None:
-        self.query_one("#subject", Line).show(run_parts(self._selection.name, self._selection.what))
+        self.query_one("#subject", Line).show(
+            run_parts(self._selection.name, self._selection.what, self.size.width)
+        )
 
     def _show(self) -> None:
         image, heat = self.query_one(WhyImage), self.query_one(Heat)

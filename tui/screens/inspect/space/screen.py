@@ -133,6 +133,8 @@ class SpaceScreen(NetworkScreen):
     # -- actions --------------------------------------------------------------------------------
 
     def refuse(self, action: str) -> str | None:
+        if action == "frame":
+            return self.refuse_frame()
         if action == "class" and self.follower.space is None:
             return "there are no images to choose from yet"
         if action == "pause" and (not self.cnn.choice.live or self.cnn.training.started is None):
