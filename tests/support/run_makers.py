@@ -4,8 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from engine.checkpoints import checkpoint
 from engine.config import dump, loads
+from engine.films import film
+from engine.films.film import FilmWriter
 from engine.runs.metrics_csv import append
 from engine.runs.record import weights_meta
 from engine.train import factory
@@ -81,3 +85,20 @@ def make_run(
         if status == "finished":
             checkpoint.save(run / "weights.npz", arrays, meta)
     return run
+
+
+def add_film(run: Path, *, epochs: int = 2, config: str = CONV) -> list[Path]:
+    """A film for a run: fresh weights, then weights that are larger at every moment."""
+    parsed = loads(config, "config.yaml")
+    model = factory.make_model(parsed)
+    arrays = {f"model/{name}": array for name, array in model.state_dict().items()}
+    writer = FilmWriter(run, arrays, 6)
+    moments = [film.Moment(0, 0, 0, {}), film.Moment(0, 1, 1, {"loss": 2.25, "acc": 0.125})]
+    moments += [
+        film.Moment(epoch, 0, 6 * epoch, {"val_acc": 0.5 + epoch / 8})
+        for epoch in range(1, epochs + 1)
+    ]
+    for grown, moment in enumerate(moments, 1):
+        larger = {name: array * np.float32(grown) for name, array in arrays.items()}
+        writer.add(moment, larger, weights_meta(parsed, model))
+    return film.frames(run)

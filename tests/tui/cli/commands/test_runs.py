@@ -1,6 +1,7 @@
 """``runs list``, ``show`` and ``compare``."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -9,10 +10,13 @@ import pytest
 from engine.errors import EngineError
 from engine.events import EpochEnded, Event
 from engine.numbers import duration
+from engine.services.trained import find_trained
 from engine.storage.locks import Lock
 from engine.train.session import TrainingSession
 from tests.support.command_runs import make_config, make_runs, speak
+from tests.support.run_makers import add_film, make_run
 from tui.cli.commands import runs
+from tui.cli.commands.evaluate import evaluate
 from tui.cli.commands.resume import resume
 from tui.cli.commands.runs import verify
 
@@ -70,6 +74,41 @@ def test_show_tells_the_record_and_the_epochs(
     (line,) = spoken.lines()
     assert line["status"] == "interrupted"
     assert [row["epoch"] for row in line["epochs_log"]] == [1, 2]
+
+
+def test_show_tells_how_long_the_film_is_and_shows_the_rest_where_it_cannot(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = make_run(tmp_path / "runs", "20260102-030405-conv-00aa")
+    add_film(run, epochs=2)
+    spoken = speak(capsys)
+    runs.show(run.parent, "conv", spoken.out)
+    assert re.search(r"^film +4 frames, \d[\d.]* KB$", spoken.read()[0], re.MULTILINE)
+    spoken = speak(capsys, as_json=True)
+    runs.show(run.parent, "conv", spoken.out)
+    taken = sum(path.stat().st_size for path in (run / "film").iterdir())
+    assert spoken.lines()[0]["film"] == {"frames": 4, "bytes": taken}
+    (run / "film").rename(tmp_path / "elsewhere")
+    (run / "film").symlink_to(tmp_path / "elsewhere")
+    spoken = speak(capsys)
+    assert runs.show(run.parent, "conv", spoken.out) == 0
+    shown = spoken.read()[0]
+    assert "it is a symbolic link; expected a folder" in shown
+    assert "epoch " in shown
+
+
+def test_a_frame_of_a_copied_run_is_evaluated_as_any_weights_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = make_run(tmp_path / "runs")
+    add_film(run)
+    elsewhere = tmp_path / "of another machine" / run.name
+    shutil.copytree(run, elsewhere)
+    shutil.rmtree(run)
+    spoken = speak(capsys)
+    config, weights = find_trained(str(elsewhere / "film" / "step-00000001.npz"), None, None, [])
+    assert evaluate(config, weights, spoken.out) == 0
+    assert "test_acc" in spoken.read()[0]
 
 
 def test_compare_shows_what_differs(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
