@@ -15,6 +15,7 @@ from typing import Any
 
 from engine.checkpoints import checkpoint
 from engine.errors import EngineError
+from engine.films import film
 from engine.runs.directory import RunDir
 from engine.runs.listing import list_runs
 from engine.services.verify import read_provenance
@@ -97,12 +98,14 @@ class Reference:
     Attributes:
         weights: SHA-256 of the file of its weights.
         hashes: of the weights after every epoch.
+        film: SHA-256 of the frames of its film, by name.
         first: seconds until its first checkpoint was there.
         whole: seconds until its end.
     """
 
     weights: str
     hashes: list[str]
+    film: dict[str, str]
     first: float
     whole: float
 
@@ -185,6 +188,8 @@ class Cut:
             self.problems.append("other weights")
         if read_provenance(done[0].parent).weights != reference.hashes:
             self.problems.append("other weights after some epoch")
+        if _film(done[0].parent) != reference.film:
+            self.problems.append("another film")
         epochs = [row["epoch"] for row in RunDir.view(done[0].parent).read_metrics()]
         if epochs != list(range(1, len(reference.hashes) + 1)):
             self.problems.append(f"metrics of the epochs {epochs}")
@@ -218,6 +223,7 @@ def refer(kind: str, text: str, folder: Path) -> Reference:
     return Reference(
         hashlib.sha256(weights.read_bytes()).hexdigest(),
         read_provenance(weights.parent).weights,
+        _film(weights.parent),
         first or whole,
         whole,
     )
@@ -269,3 +275,9 @@ SIGNALS = {
     signal.SIGHUP: 129,
 }
 """The signals that ask for an end, and the exit codes that are documented for them."""
+
+
+def _film(run: Path) -> dict[str, str]:
+    """All that is in the folder of a run's film: half a frame would be, too."""
+    files = sorted((run / film.FOLDER).iterdir())
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
