@@ -4,6 +4,7 @@ A new key is one line in ``schema.py``, or among the options of a schedule or a 
 its class: checks, messages, forms, help and JSON Schema follow from it.
 """
 
+from engine.config import line_ends
 from engine.config.advice import Advice, advise
 from engine.config.catalog import list_configs
 from engine.config.diff import MISSING, differences
@@ -34,6 +35,7 @@ __all__ = [
     "fields",
     "inline",
     "json_schema",
+    "line_ends",
     "list_configs",
     "load",
     "loads",

@@ -16,7 +16,8 @@ from engine.data.imported import ImportedDataset, find_imported
 from engine.errors import ConfigError
 from engine.layers import Summary
 from engine.models import build
-from engine.paths import kind_at, parse
+from engine.paths import kind_at, parse, real_path
+from engine.resources import shipped
 from engine.services.starter import starter_config
 from engine.suggest import suggestion
 
@@ -90,6 +91,12 @@ def open_config(argument: str | None, overrides: Sequence[str] = ()) -> Config:
 
 def _first_config(info: ImportedDataset, overrides: Sequence[str]) -> Config:
     return loads(starter_config(info), f"{info.name}.yaml", overrides)
+
+
+def is_read_only(path: Path) -> bool:
+    """Whether a config is part of an installed package: it is copied, not changed."""
+    packed = shipped("configs")
+    return packed.parent.name == "_shipped" and real_path(path).is_relative_to(real_path(packed))
 
 
 def network_summary(config: Config) -> Summary:

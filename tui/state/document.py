@@ -15,6 +15,7 @@ from engine.config import (
     Problem,
     advise,
     inline,
+    line_ends,
     loads,
     read_values,
     remove_value,
@@ -24,7 +25,6 @@ from engine.errors import ConfigError
 from engine.paths import real_path
 from engine.services.configs import resolve
 from engine.storage import atomic
-from tui.state import line_ends
 from tui.state.disk_file import DiskFile
 
 _TYPING = "typing"
@@ -53,7 +53,7 @@ class ConfigDocument:
         followers: called after every change; it is the one text there is, so that none of its
             views may show, let alone write back, an older one.
 
-    The text has plain line ends; in the file they stay as they are (``lineends``).
+    The text has plain line ends; in the file they stay as they are (``line_ends``).
     """
 
     def __init__(self, path: Path | None, text: str) -> None:

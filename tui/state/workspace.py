@@ -8,7 +8,6 @@ from engine.data import processed_folder
 from engine.data.imported import MANIFEST
 from engine.errors import DataError
 from engine.paths import real_path
-from engine.resources import shipped
 from engine.services.configs import DEFAULT, resolve
 from tui.state.disk_file import Stamp, stamp_of
 from tui.state.document import ConfigDocument, News
@@ -141,9 +140,3 @@ def _imports() -> dict[str, Stamp]:
     except (DataError, OSError):  # $CNN_TUI_DATA is no path, or nothing was imported
         return {}
     return {name: stamp for name, stamp in stamps.items() if stamp is not None}
-
-
-def is_read_only(path: Path) -> bool:
-    """Whether a config is part of an installed package: it is copied, not changed."""
-    packed = shipped("configs")
-    return packed.parent.name == "_shipped" and real_path(path).is_relative_to(real_path(packed))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # ``typing`` would take as long as the rest of --help
 
 COMMANDS = {
     "train": "train headless (the same as --no-ui)",
+    "lr-find": "find a learning rate for a config, by a short training whose rate grows",
     "resume": "resume an interrupted run, exactly where it stopped",
     "evaluate": "accuracy, scores per class and confusion matrix on the test set",
     "predict": "ask a trained network about image files",
@@ -33,12 +34,12 @@ COMMANDS = {
     "config": "list, check, show or make configs, or print their JSON Schema",
     "bench": "measure how fast networks train and predict on this machine",
 }
-"""Names, which are also those of the modules, and their lines in ``--help``."""
+"""Names, which are those of the modules but for the hyphen, and their lines in ``--help``."""
 
 
 def load_command(name: str) -> "Command":
     """The module of a command."""
     from importlib import import_module
 
-    module: Command = import_module(f"{__name__}.{name}")
+    module: Command = import_module(f"{__name__}.{name.replace('-', '_')}")
     return module

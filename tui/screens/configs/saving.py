@@ -8,9 +8,9 @@ from textual.screen import Screen
 from engine import paths
 from engine.errors import ConfigError
 from engine.sanitize import printable
+from engine.services.configs import is_read_only
 from tui.screens.ask_file import ask_file, replaced_file
 from tui.state.document import ConfigDocument
-from tui.state.workspace import is_read_only
 
 
 class Saving(Screen[None]):

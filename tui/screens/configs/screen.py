@@ -13,7 +13,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from engine.config import ConfigProblems, read_text
+from engine.config import ConfigProblems, line_ends, read_text
 from engine.errors import ConfigError
 from engine.services.starter import starter_config
 from tui import keymap, text
@@ -25,7 +25,6 @@ from tui.screens.configs.overview import Overview, total_words
 from tui.screens.configs.saving import Saving, free_path
 from tui.screens.configs.summary import data_state
 from tui.screens.configs.yaml_text import highlighted
-from tui.state import line_ends
 from tui.state.document import ConfigDocument
 from tui.widgets.line import Line, TextPart
 

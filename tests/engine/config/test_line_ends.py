@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.state.line_ends import plain, restored
+from engine.config.line_ends import plain, restored
 
 ENDS = ["\n", "\r\n", "\r", "\x85", "\u2028", "\u2029", "\x0b", "\x0c", "\x1e"]
 LINES = st.lists(st.tuples(st.sampled_from(["", "a: 1", "  b: 2", "# ö"]), st.sampled_from(ENDS)))
