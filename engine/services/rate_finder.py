@@ -1,6 +1,5 @@
 """Find a learning rate for a config, and say why it is that one."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,14 +113,6 @@ class RateFinding:
                 f"{KEY} that {'they scale' if len(unused) > 1 else 'it scales'}."
             )
         return remarks
-
-    @property
-    def ceiling(self) -> float:
-        """The highest loss that is worth showing: a little above that of the beginning."""
-        if self.reading is None:
-            return math.inf
-        start, lowest = self.reading.start, self.reading.lowest
-        return start + max(0.3 * (start - lowest), 0.05 * abs(start))
 
 
 def find_rate(

@@ -157,6 +157,11 @@ class Reading:
     still_falling: bool
 
     @property
+    def ceiling(self) -> float:
+        """The highest loss that is worth showing: a little above that of the beginning."""
+        return self.start + max(0.3 * (self.start - self.lowest), 0.05 * abs(self.start))
+
+    @property
     def suggestion(self) -> float:
         """A tenth of ``lowest_lr``, in two digits.
 

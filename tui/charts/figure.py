@@ -68,6 +68,7 @@ class Picture:
         y_limits: at least this is shown, or None.
         settled: the x before which points do not count for the range of y: a loss begins high.
         empty: what is said while there is nothing to draw.
+        x_from: x counts powers of ten above this; None if it is linear.
     """
 
     series: tuple[Series, ...] = ()
@@ -77,6 +78,7 @@ class Picture:
     y_limits: tuple[float, float] | None = None
     settled: float = 0.0
     empty: str = "nothing yet"
+    x_from: float | None = None
 
     @property
     def has_backdrop(self) -> bool:
@@ -173,8 +175,7 @@ class _Frame:
         # Of ticks that share a cell, one is shown.
         beside = {self._snap_y(place): f"{label:>{gutter}}" for place, label in labels}
         figure.yticks(list(beside), list(beside.values()))
-        places = scales.ticks(0.0, self.end, max(2, (width - gutter) // 10))
-        below = {self._snap_x(t): scales.tick_label(t) for t in places}
+        below = {self._snap_x(t): label for t, label in self._x_ticks((width - gutter) // 10)}
         figure.xticks(list(below), list(below.values()))
         # plotext leaves out the axes where there is no point at all.
         figure.scatter([0.0], [self.low], marker=" ")
@@ -236,6 +237,15 @@ class _Frame:
             y = self._scaled(scales.finite([mark.y]))[0]
             y = self.high if np.isnan(y) else y
         self._put(figure, [(float(x), float(y))], mark.symbol, rgb(mark.colour))
+
+    def _x_ticks(self, count: int) -> list[tuple[float, str]]:
+        """Places and labels."""
+        if self.picture.x_from is None:
+            places = scales.ticks(0.0, self.end, max(2, count))
+            return [(place, scales.tick_label(place)) for place in places]
+        first = float(np.log10(self.picture.x_from))
+        marks = scales.log_ticks(first, first + self.end, max(2, count))
+        return [(place - first, label) for place, label in marks]
 
     def _y_ticks(self, height: int) -> list[tuple[float, str]]:
         """Places and labels."""

@@ -29,7 +29,8 @@ def drawn(found: RateFinding, columns: int) -> str:
     Losses above the ceiling are in the highest line.
     """
     width = max(min(columns, _MOST) - _GUTTER - 2, 20)
-    rates, top = found.rates, found.ceiling
+    assert found.reading is not None
+    rates, top = found.rates, found.reading.ceiling
     low = min(min(point.smoothed, point.loss) for point in found.points)
     grid = [[" "] * width for _ in range(_HEIGHT)]
 

@@ -22,6 +22,7 @@ WAYS = {
     "microscope": ("3", "e"),
     "bench": ("3", "b"), "break": ("3", "b", "b"),
     "space": ("3", "w"),
+    "rates": ("2", "f"),
 }  # fmt: skip
 
 

@@ -83,6 +83,7 @@ PLACES = (
     Place("space", ("3", "w"), (r"300 images, \d+ features", r"→ \d+% of the variance")),
     Place("bench", ("3", "b", "a"), (r"↓ 0 Conv2D|↑ 0 Conv2D", r"zeros", r"hash [0-9a-f]{12}")),
     Place("break", ("3", "b", "b"), (r"a sign is flipped", r"loss", r"enter breaks")),
+    Place("rates", ("2", "f"), (r"loss over learning rate", r"Suggested: ", r"1e-6")),
     Place("edit", ("1", "e"), (r"name +config", r"dataset", r"ready to run")),
 )
 

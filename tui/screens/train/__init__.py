@@ -20,11 +20,25 @@ register(
             "Learning rate", footer=True, shown="+ -"),
         Key("minus", "lr(-1)", "lr down", "Lower the learning rate; ten presses: ÷10",
             "Learning rate"),
+        Key("f", "find_rate", "find lr", "Find a learning rate for the chosen config",
+            "Learning rate"),
         Key("y", "log", "log scale", "Logarithmic axis of the focused chart on or off", "View"),
         Key("m", "smooth", "smoothing", "Smoothing of the curves: light, strong or off", "View"),
         Key("z", "zoom", "zoom", "Maximize the focused pane, or restore all", "View", footer=True),
         Key("escape", "back", "all panes", "Show all panes", "View"),
         Key("l,right", "app.focus_next", "next pane", "Next pane", "View"),
         Key("h,left", "app.focus_previous", "previous pane", "Previous pane", "View"),
+    ),
+)  # fmt: skip
+register(
+    "rates",
+    "tui.screens.train.rates.screen:RatesScreen",
+    title="Learning rate",
+    over="train",
+    keys=(
+        Key("w", "write", "write it", "Write the suggestion into the open config", "Config",
+            footer=True),
+        Key("r", "again", "start over", "Sweep the open config again", "Sweep", footer=True),
+        Key("escape", "leave", "back", "Stop the sweep, and go back", "Sweep", footer=True),
     ),
 )  # fmt: skip

@@ -16,6 +16,7 @@ from tui.screens.resume_prompt import resume_newest
 from tui.screens.train import curves
 from tui.screens.train.curves import Points
 from tui.screens.train.event_log import EventLog
+from tui.screens.train.rates.screen import RatesScreen
 from tui.screens.zoom_screen import ZoomScreen
 from tui.state.training import LR_FACTOR
 from tui.widgets.chart import Chart
@@ -226,7 +227,9 @@ class TrainScreen(ZoomScreen):
             return "nothing is training"
         if action in ("run", "resume") and training.running:
             return "a training is running already; x stops it"
-        if action == "run" and self.cnn.workspace.document.config is None:
+        if action == "find_rate" and training.running:
+            return "a training is running and needs the processor; x stops it"
+        if action in ("run", "find_rate") and self.cnn.workspace.document.config is None:
             return "the config has errors; 1 shows them"
         return None
 
@@ -268,6 +271,10 @@ class TrainScreen(ZoomScreen):
     def action_run(self) -> None:
         """Train the chosen config."""
         self.cnn.run_document()
+
+    def action_find_rate(self) -> None:
+        """Find a learning rate for the chosen config."""
+        self.app.push_screen(RatesScreen())
 
     def action_resume(self) -> None:
         """Resume the run that was stopped here, else the newest that can be resumed."""
