@@ -70,6 +70,14 @@ def explain_weight(
         IndexError: the parameter has no such number.
     """
     trace = backward_trace(model, loss, x, labels, training=training, seed=seed)
+    return explain_traced_weight(trace, layer_name, parameter, index)
+
+
+@np.errstate(all="ignore")
+def explain_traced_weight(
+    trace: Trace, layer_name: str, parameter: str, index: Index
+) -> WeightGradient:
+    """``explain_weight``, of a pass that was made already."""
     seen = trace.layers[layer_name]
     network = number(seen.layer.grads[parameter], index)
     title = f"the gradient of {parameter}[{at(index)}]"

@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from engine.callbacks import Callback
 from engine.config import Config
@@ -280,4 +280,5 @@ class Loop:
         fresh = self._last_snapshot
         if fresh is not None and fresh[0] == self.state.progress.global_step:
             return fresh[1]
-        return weights_snapshot(self.state.trainer.model)
+        trainer = self.state.trainer
+        return replace(weights_snapshot(trainer.model), optimizer=trainer.optimizer_state())

@@ -31,10 +31,26 @@ class LayerSnapshot:
 
 
 @dataclass(frozen=True)
+class OptimizerState:
+    """A copy of what an optimizer knows between two steps.
+
+    Attributes:
+        t: steps taken.
+        lr: the learning rate of the last of them.
+        slots: its memory: slot name -> full parameter name -> array of the parameter's shape.
+    """
+
+    t: int
+    lr: float
+    slots: dict[str, dict[str, Array]]
+
+
+@dataclass(frozen=True)
 class Snapshot:
-    """All layers at one moment."""
+    """All layers at one moment, and the optimizer; without it if none has taken a step."""
 
     layers: tuple[LayerSnapshot, ...]
+    optimizer: OptimizerState | None = None
 
 
 def weights_snapshot(model: Sequential) -> Snapshot:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from engine.data import Batches
 from engine.errors import Diverged
@@ -11,7 +12,7 @@ from engine.optim import Optimizer
 from engine.parallel.workers import Workers
 from engine.train.evaluator import Evaluator
 from engine.train.results import StepResult
-from engine.train.snapshot import Snapshot, take_snapshot
+from engine.train.snapshot import OptimizerState, Snapshot, take_snapshot
 from engine.train.worker_program import Order, Trained, WorkerProgram
 
 
@@ -72,7 +73,13 @@ class Trainer(Evaluator):
             return done.results[0], None
         gradient = self._program.gradients[0]
         snapshot = take_snapshot(self.model, self.parameters, gradient, before, done.dead)
-        return done.results[0], snapshot
+        return done.results[0], replace(snapshot, optimizer=self.optimizer_state())
+
+    def optimizer_state(self) -> OptimizerState:
+        """A copy of the optimizer's memory."""
+        optimizer, split = self.optimizer, self.parameters.split
+        slots = {slot: split(vectors[""].copy()) for slot, vectors in optimizer.slots.items()}
+        return OptimizerState(optimizer.t, optimizer.lr, slots)
 
     def steps(
         self, batches: Batches, epoch: int, first: int, rates: Sequence[float]

@@ -20,9 +20,10 @@ from engine.rng import Purpose, stream
 from engine.runs.directory import CHECKPOINTS, RunDir
 from engine.runs.record import described_in
 from engine.sanitize import printable
-from engine.storage.untrusted_json import Count, Metrics, check_type
+from engine.storage.untrusted_json import Count, Metrics, check_alike, check_rates, check_type
 from engine.train import factory
 from engine.train.session import WEIGHTS
+from engine.train.snapshot import OptimizerState
 
 _LONGEST_REASON = 200  # characters of what a damaged description leads to
 
@@ -58,6 +59,42 @@ def load_model(config: Config, path: Path, dtype: DTypeLike = np.float32) -> Seq
     model = factory.make_model(config, dtype)
     _take(model, _arrays(model, path))
     return model
+
+
+def load_optimizer(config: Config, model: Sequential, path: Path) -> OptimizerState | None:
+    """The optimizer's memory in a checkpoint of the config's run; None in a file of weights alone.
+
+    Args:
+        config: of the run.
+        model: its network.
+        path: a file of weights, a checkpoint or a run directory.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, or of another optimizer or network.
+    """
+    source = find_weights(path)
+    meta = checkpoint.read_meta(source).get("optimizer")
+    if meta is None:
+        return None
+    try:
+        check_alike(meta, {"t": 0, "lr": 0.0}, "optimizer")
+        check_rates(meta, "optimizer")
+        t = check_type(Count, meta["t"], "optimizer.t")
+    except ValueError as error:
+        raise CheckpointError(f"{source}: its state is odd: {error}") from None
+    parameters = model.named_parameters()
+    slots = factory.make_optimizer(config).slots
+    expect = {
+        f"optimizer/{slot}/{name}": (array.dtype, array.shape)
+        for slot in slots
+        for name, array in parameters.items()
+    }
+    arrays = checkpoint.load(source, expect, only="optimizer/").arrays
+    return OptimizerState(
+        t,
+        float(meta["lr"]),
+        {slot: {name: arrays[f"optimizer/{slot}/{name}"] for name in parameters} for slot in slots},
+    )
 
 
 def described_model(path: Path) -> Sequential:

@@ -9,7 +9,13 @@ from engine.checkpoints import checkpoint
 from engine.data import DATASETS, describe
 from engine.errors import CheckpointError
 from engine.train import factory
-from engine.train.weights import find_weights, load_model, normalised_for, trained_on
+from engine.train.weights import (
+    find_weights,
+    load_model,
+    load_optimizer,
+    normalised_for,
+    trained_on,
+)
 from tests.support.small_runs import (
     PLAIN,
     RICH,
@@ -189,3 +195,17 @@ def test_a_data_set_that_is_not_known_or_does_not_fit_changes_nothing(
 ) -> None:
     dataset = factory.load_dataset(run.session.config)
     assert normalised_for(dataset, of_dataset(run, tmp_path, name)) == (dataset, "")
+
+
+def test_a_checkpoint_brings_back_the_memory_of_its_optimizer(run: Run) -> None:
+    config = run.session.config
+    trainer = run.session.state.trainer
+    store = run.session.run_dir.store
+    found = load_optimizer(config, trainer.model, store.path(store.steps()[-1]))
+    expected = trainer.optimizer_state()
+    assert found is not None
+    assert (found.t, found.lr) == (expected.t, expected.lr)
+    assert found.slots.keys() == {"exp_avg", "exp_avg_sq"}
+    for slot, arrays in expected.slots.items():
+        assert same_arrays(found.slots[slot], arrays)
+    assert load_optimizer(config, trainer.model, run.path) is None, "the finished weights alone"
