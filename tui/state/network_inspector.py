@@ -14,14 +14,14 @@ import numpy as np
 from engine.arrays import Array
 from engine.config import Config
 from engine.data import Batches, Dataset, Split
-from engine.errors import EngineError
+from engine.errors import CheckpointError, EngineError
 from engine.inspection.activations import activations, probe, restored
 from engine.inspection.health import LayerFacts, examine
 from engine.layers import Sequential
 from engine.losses import Loss
 from engine.train import factory
-from engine.train.snapshot import LayerSnapshot, Snapshot, weights_snapshot
-from engine.train.weights import load_model
+from engine.train.snapshot import LayerSnapshot, OptimizerState, Snapshot, weights_snapshot
+from engine.train.weights import load_model, load_optimizer
 from tui.charts import layer_images
 from tui.charts.layer_images import LayerPlace
 from tui.jobs import Job
@@ -68,6 +68,7 @@ class Inspection:
         maps: what every layer makes of the sample, without the batch; None without samples.
         sample: which sample that was.
         step: the optimizer steps before it; None if it does not train.
+        optimizer: its memory; None where it has taken no step, or its file does not have it.
     """
 
     facts: tuple[LayerFacts, ...]
@@ -75,6 +76,7 @@ class Inspection:
     maps: dict[str, Array] | None
     sample: int
     step: int | None
+    optimizer: OptimizerState | None = None
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,7 @@ class InspectionContext:
     """The part of the findings that stays the same from inspection to inspection.
 
     Attributes:
+        config: of the network.
         places: every layer's.
         model: a network to put weights into; only for jobs.
         loss: of its training; only for jobs.
@@ -91,6 +94,7 @@ class InspectionContext:
         note: why something is missing, in one line; empty if nothing is.
     """
 
+    config: Config
     places: tuple[LayerPlace, ...]
     model: Sequential
     loss: Loss
@@ -233,6 +237,7 @@ class NetworkInspector:
         dataset = find_dataset(config, self._app.training)
         model = factory.make_model(config)
         context = InspectionContext(
+            config,
             layer_images.places(model, config.dataset_info.image_shape),
             model,
             factory.make_loss(config),
@@ -260,6 +265,11 @@ class NetworkInspector:
             dataset = None if job.cancelled else context.dataset
             model = load_model(selection.config, selection.weights)
             snapshot, note = _first_snapshot(job, selection.config, model, dataset)
+            try:
+                optimizer = load_optimizer(selection.config, model, selection.weights)
+                snapshot = replace(snapshot, optimizer=optimizer)
+            except CheckpointError as error:  # the weights can be looked at without it
+                note = note or str(error)
             context = replace(context, note=note or context.note)
         return context, snapshot, inspect_snapshot(snapshot, context, self.sample, None)
 
@@ -274,7 +284,8 @@ def inspect_snapshot(
         with np.errstate(all="ignore"):
             outputs = activations(restored(context.model, snapshot.layers), x)
         maps = {name: np.array(output[0]) for name, output in outputs.items()}
-    return Inspection(examine(snapshot), _by_name(snapshot), maps, sample, step)
+    facts = examine(snapshot)
+    return Inspection(facts, _by_name(snapshot), maps, sample, step, snapshot.optimizer)
 
 
 def _first_snapshot(

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Static
 
@@ -16,6 +16,7 @@ from tui.charts.layer_images import LayerPlace, as_pictures
 from tui.jobs import Job
 from tui.screens.inspect.glossary import explained
 from tui.screens.inspect.microscope import words
+from tui.screens.inspect.microscope.calculation import Calculation
 from tui.screens.inspect.microscope.look import (
     Frame,
     Index,
@@ -31,25 +32,6 @@ from tui.widgets.line import Line, TextPart
 
 INTERVAL = 1.0
 """Seconds between two looks at a training: numbers that change faster cannot be followed."""
-
-_WIDEST = 76
-"""Columns of a line of the arithmetic: the number at its end belongs to the words at its start."""
-
-
-class Calculation(VerticalScroll):
-    """The arithmetic, from products to the number."""
-
-    HELP_TEXT = (
-        "How the network got the chosen number, in steps that a pocket calculator can follow. A "
-        "convolution multiplies a patch of its input with its weights, number by number, and adds "
-        "up all products of all input channels, and a bias. [ and ] choose the input channel "
-        "whose products are shown; at first it is the one that weighs most. Numbers are rounded "
-        "for the screen, the sums are not. At the end is what the steps add up to, beside what "
-        "the network itself computed: both agree but for rounding. g shows the gradient instead: "
-        "how the loss would change if this number grew, added up over all numbers of the next "
-        "layer that are made from it: dy is the gradient at such a number, and the slope how much "
-        "it grows with this one. The arrows scroll."
-    )
 
 
 class MicroscopeScreen(NetworkScreen):
@@ -96,8 +78,7 @@ class MicroscopeScreen(NetworkScreen):
                 yield FeatureMap(id="map")
                 yield Static(id="here", markup=False)
             with Vertical(id="right", classes="pane"):
-                with Calculation(id="sum"):
-                    yield Static(id="lines", markup=False)
+                yield Calculation(id="sum")
                 yield Static(id="verdict", markup=False)
 
     def on_unmount(self) -> None:
@@ -248,17 +229,15 @@ class MicroscopeScreen(NetworkScreen):
         self.query_one("#here", Static).update(value)
 
     def _show_calculation(self) -> None:
-        pane, lines = self.query_one("#right"), self.query_one("#lines", Static)
+        pane, calculation = self.query_one("#right"), self.query_one(Calculation)
         verdict = self.query_one("#verdict", Static)
         if self.found is None:
-            lines.update(Content.styled(text.clean(self._problem or "calculating ..."), "$muted"))
+            calculation.say(self._problem or "calculating ...")
             verdict.update("")
             return
         shown = self.found.arithmetic
         pane.border_title = Content(text.line(shown.title, max(pane.size.width - 4, 1)))
-        # A column is left for the scroll bar, whether there is one or not.
-        width = min(max(self.query_one(Calculation).size.width - 1, 30), _WIDEST)
-        lines.update(Content("\n").join(words.written(shown, self._channel, width)))
+        calculation.show(words.written(shown, self._channel, calculation.line_width))
         verdict.update(words.verdict(shown))
 
     @property
@@ -351,8 +330,7 @@ class MicroscopeScreen(NetworkScreen):
 
     def action_scroll(self, pages: int) -> None:
         """Scroll the arithmetic."""
-        pane = self.query_one(Calculation)
-        pane.scroll_relative(y=pages * max(pane.size.height - 1, 1), animate=False)
+        self.query_one(Calculation).scroll_pages(pages)
 
     def action_strongest(self) -> None:
         """The number of the map that is farthest from zero."""
