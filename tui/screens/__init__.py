@@ -11,6 +11,7 @@ for _folder in (
     "train",
     "inspect",
     "inspect.microscope",
+    "inspect.microscope.weight",
     "gradients",
     "runs",
     "evaluate",

@@ -19,7 +19,7 @@ WAYS = {
     "configs": ("1",), "train": ("2",), "inspect": ("3",), "gradients": ("4",), "runs": ("5",),
     "evaluate": ("6",), "edit": ("1", "e"), "data": ("1", "d"), "draw": ("6", "d"),
     "why": ("6", "e", "w"),
-    "microscope": ("3", "e"),
+    "microscope": ("3", "e"), "weight": ("3", "e", "w"),
     "bench": ("3", "b"), "break": ("3", "b", "b"),
     "space": ("3", "w"),
     "rates": ("2", "f"),

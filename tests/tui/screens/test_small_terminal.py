@@ -72,6 +72,9 @@ PLACES = (
     Place("train", ("2",), (r"training  epoch 7/12", r"loss ", r"acc", r"★"), _trains),
     Place("inspect", ("3",), (r"0 Conv2D", r"1 ReLU", r"2 MaxPool2D", r"weights", r"gradients")),
     Place("microscope", ("3", "e"), (r"× weights", r"adds up to -?\d", r"row \d+, column \d+")),
+    Place(
+        "weight", ("3", "e", "w"), (r"largest contributions", r"adds up to -?\d", r"weight\[0, 0")
+    ),
     Place("gradients", ("4", "g"), (r"Passed", r"0 Conv2D", r"verdict", r"analytic", r"error")),
     Place("runs", ("5",), (r"conv0 .*finished", r"conv3 .*finished", r"val_acc", r"▸finished")),
     Place("evaluate", (), (r"test_acc", *(rf"(?m)^.?[ ▸]+{n} +[·\d]" for n in DIGITS)), _evaluates),

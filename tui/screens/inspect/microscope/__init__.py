@@ -20,6 +20,8 @@ register(
             "Arithmetic"),
         Key("g", "gradient", "gradient", "Switch between the number and its gradient", "Arithmetic",
             footer=True),
+        Key("w", "weight", "weight", "Show a weight: its gradient, and the optimizer's arithmetic",
+            "Arithmetic", footer=True),
         Key("pagedown", "scroll(1)", "scroll", "Scroll the arithmetic down", "Arithmetic"),
         Key("pageup", "scroll(-1)", "scroll up", "Scroll the arithmetic up", "Arithmetic"),
         Key("n", "sample(1)", "sample", "Next sample image", "Sample", footer=True),

@@ -26,6 +26,8 @@ from tui.screens.inspect.microscope.look import (
     strongest,
 )
 from tui.screens.inspect.microscope.pixels import FeatureMap, FramedPicture
+from tui.screens.inspect.microscope.weight.look import Spot
+from tui.screens.inspect.microscope.weight.screen import WeightScreen
 from tui.screens.network_screen import NetworkScreen
 from tui.state.network_inspector import Inspection, InspectionContext, NetworkInspector
 from tui.widgets.line import Line, TextPart
@@ -269,6 +271,9 @@ class MicroscopeScreen(NetworkScreen):
             return "there is nothing to look at yet"
         if action == "map" and len(place.out_shape) != 3:
             return "this layer has features, no maps; the arrows go through them"
+        known = self._known
+        if action == "weight" and known and not any(p.parameters for p in known[0].places):
+            return "this network has no weights"
         patch = self.found.arithmetic.patch if self.found else None
         if action == "channel" and (patch is None or patch.ndim != 3 or len(patch) < 2):
             return "this number is made of one input channel, or of none"
@@ -343,6 +348,21 @@ class MicroscopeScreen(NetworkScreen):
         """Another image."""
         self._inspector.sample += step
         self.refresh_tick()
+
+    def action_weight(self) -> None:
+        """The weight that matters most here, or of the next layer that has weights."""
+        known, place = self._known, self.place
+        assert known is not None
+        assert place is not None
+        places = known[0].places
+        behind = places[places.index(place) :] + places[::-1]
+        target = next(each for each in behind if each.parameters)
+        index: Index = ()
+        if self.found is not None and (self.found.place, target) == (place, place):
+            kernel, patch = self.found.arithmetic.kernel, self.found.arithmetic.patch
+            if kernel is not None and patch is not None:
+                index = (self.found.index[0], *strongest(kernel * patch))
+        self.app.push_screen(WeightScreen(self._inspector, Spot(target.name, "weight", index)))
 
     def action_pause(self) -> None:
         """Pause the training, or go on."""

@@ -12,7 +12,7 @@ from tui import text
 _NUMBER, _LEAST = 6, 4
 """Characters of a number in a grid. Where there is no room for the least, terms are listed."""
 
-_LISTED = 8
+LISTED = 8
 """Terms or channels that are listed; what is left is summed up in a line."""
 
 _GAP = 3
@@ -84,8 +84,8 @@ def _grids(shown: Arithmetic, channel: int, width: int) -> list[Content]:
     ]
     lines = _flow(blocks, width)
     if len(shown.patch) > 1:
-        total = float(products.sum())
-        lines += [Content(""), _total(f"channel {channel} adds up to", total, width)]
+        lines.append(Content(""))
+        lines.append(total(f"channel {channel} adds up to", float(products.sum()), width))
         lines += _channels(channel_sums(shown), channel, width)
     return lines
 
@@ -159,19 +159,15 @@ def _beside(row: Sequence[list[Content]]) -> list[Content]:
 def _channels(sums: Array, channel: int, width: int) -> list[Content]:
     """The sums of the channels that weigh most."""
     order = np.argsort(-np.abs(np.nan_to_num(sums)), kind="stable")
-    shown = order[:_LISTED].tolist()
+    shown = order[:LISTED].tolist()
     lines = [
         Content(""),
         Content.styled(text.cut("sums of the channels", width), "$primary"),
     ]
-    most = float(np.abs(sums[shown]).max()) or 1.0
-    for i in shown:
-        mark = "▸" if i == channel else " "
-        lines.append(_bar(f"{mark}channel {i}", float(sums[i]), most, width))
-    if len(order) > _LISTED:
-        rest = float(sums[order[_LISTED:]].sum())
-        lines.append(_bar(f" {len(order) - _LISTED} others", rest, most, width))
-    return [*lines, _total("all channels", float(sums.sum()), width)]
+    rows = [(f"{'▸' if i == channel else ' '}channel {i}", float(sums[i])) for i in shown]
+    if len(order) > LISTED:
+        rows.append((f" {len(order) - LISTED} others", float(sums[order[LISTED:]].sum())))
+    return [*lines, *bars(rows, width), total("all channels", float(sums.sum()), width)]
 
 
 # -- terms and steps --------------------------------------------------------------------------
@@ -179,14 +175,14 @@ def _channels(sums: Array, channel: int, width: int) -> list[Content]:
 
 def _largest(shown: Arithmetic, width: int) -> list[Content]:
     """The terms that weigh most, each with its factors, and the sum of the others."""
-    terms = shown.largest(_LISTED)
+    terms = shown.largest(LISTED)
     heading = "largest contributions" if len(shown.terms) > 1 else "made of"
     lines = [Content.styled(heading, "$primary")]
     for term in terms:
         lines += _term(term, width)
     if len(shown.terms) > len(terms):
         rest = sum(term.value for term in shown.terms) - sum(term.value for term in terms)
-        lines.append(_total(f"  the {len(shown.terms) - len(terms):,} others", rest, width))
+        lines.append(total(f"  the {len(shown.terms) - len(terms):,} others", rest, width))
     return lines
 
 
@@ -215,7 +211,7 @@ def _factor(number: float) -> str:
 def _step(words: str, formula: str, value: float, width: int) -> list[Content]:
     """A step: its words and its result, with the formula between them or in lines of its own."""
     *before, last = text.wrapped(words, width - len(text.metric(value)) - 1)
-    lines = [*map(Content, before), _total(last, value, width)]
+    lines = [*map(Content, before), total(last, value, width)]
     if formula:
         lines += [
             Content.styled(f"  {line}", "$muted") for line in text.wrapped(formula, width - 2)
@@ -223,7 +219,7 @@ def _step(words: str, formula: str, value: float, width: int) -> list[Content]:
     return lines
 
 
-def _total(words: str, value: float, width: int) -> Content:
+def total(words: str, value: float, width: int) -> Content:
     """Words at the left, a number at the right."""
     number = text.metric(value)
     words = text.cut(words, width - len(number) - 1)
@@ -231,12 +227,18 @@ def _total(words: str, value: float, width: int) -> Content:
     return Content.assemble((words, "$foreground"), space, (number, f"bold {_style(value)}"))
 
 
+def bars(rows: Sequence[tuple[str, float]], width: int) -> list[Content]:
+    """A list of words of up to 13 characters and numbers, with bars as long as they are large."""
+    most = max((abs(value) for _, value in rows if np.isfinite(value)), default=0.0) or 1.0
+    return [_bar(words, value, most, width) for words, value in rows]
+
+
 def _bar(words: str, value: float, most: float, width: int) -> Content:
     """A row of a list: words, a bar as long as the number is large, the number."""
     number = text.metric(value)
     room = width - 24
     if room < 1:
-        return _total(words, value, width)
+        return total(words, value, width)
     bar = "━" * round(min(abs(value) / most, 1.0) * room) if np.isfinite(value) else ""
     return Content.assemble(
         (f"{words:<13} ", "$foreground"),

@@ -1,0 +1,406 @@
+"""One weight: where its gradient comes from at the right, its filter and an image at the left."""
+
+import time
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.widgets import Static
+
+from engine.arrays import Array
+from tui import keymap, text
+from tui.charts.layer_images import LayerPlace
+from tui.jobs import Job
+from tui.screens.inspect.glossary import explained
+from tui.screens.inspect.microscope import words as arithmetic
+from tui.screens.inspect.microscope.calculation import Calculation
+from tui.screens.inspect.microscope.look import Frame, strongest
+from tui.screens.inspect.microscope.pixels import FeatureMap, FramedPicture
+from tui.screens.inspect.microscope.weight import words
+from tui.screens.inspect.microscope.weight.look import (
+    Spot,
+    WeightLook,
+    WeightMicroscope,
+    moved,
+    picture,
+)
+from tui.screens.network_screen import NetworkScreen
+from tui.state.network_inspector import Inspection, InspectionContext, NetworkInspector
+from tui.state.selection import find_dataset
+from tui.widgets.line import Line, TextPart
+
+INTERVAL = 1.0
+"""Seconds between two looks at a training: numbers that change faster cannot be followed."""
+
+
+class BatchImage(FramedPicture):
+    """The image that a product comes from."""
+
+    HELP_TEXT = (
+        "The image of the batch that the marked product comes from, as the network saw it: the "
+        "largest one at first, n shows the next. The frame is its receptive field, the pixels "
+        "that the place of this product depends on."
+    )
+
+
+class Weights(FeatureMap):
+    """The weights of a filter or of a layer, with a cursor on one of them."""
+
+    HELP_TEXT = (
+        "The weights around the chosen one: a filter's for one input channel, a whole layer's "
+        "with a row for each output, or a bias for each output. Blue is below zero, orange above. "
+        "The arrows move from weight to weight; m goes to the next filter, the brackets to "
+        "another input channel, p to the bias, f to the largest gradient."
+    )
+
+
+class WeightCalculation(Calculation):
+    """The products behind a gradient, or the optimizer's arithmetic."""
+
+    HELP_TEXT = (
+        "Where the gradient of the weight comes from: at every place that the weight is used, the "
+        "gradient there (dy) times the number that the weight was multiplied with. The largest "
+        "products are listed, the marked one is shown at the left; then what they add up to, and "
+        "which share each sample of the batch has. Their signs differ: the samples pull the "
+        "weight up and down. u shows what the optimizer makes of the gradient: its memory of "
+        "earlier steps, weight decay, and the learning rate, to the weight after the step. The "
+        "batch is the one that comes next in the training. Dropout drops other units than in the "
+        "training; all other numbers are the training's own."
+    )
+
+
+class WeightScreen(NetworkScreen):
+    """One weight of a network.
+
+    Args:
+        inspector: what follows the network.
+        spot: the weight that is shown first.
+    """
+
+    WHERE = "weight"
+    BINDINGS = keymap.bindings(WHERE)
+    CSS_PATH = "screen.tcss"
+    FIRST_FOCUS = "#weights"
+    HELP_TEXT: ClassVar[str] = (
+        "See why training changes a weight as it does: which samples of the next batch, and which "
+        "places in them, pull at it; and how the optimizer makes a step of that. While the network "
+        "trains, the numbers follow it. "
+    ) + explained("filter", "channel", "product", "gradient", "dy", "velocity", "moments")
+
+    def __init__(self, inspector: NetworkInspector, spot: Spot) -> None:
+        super().__init__()
+        self._inspector = inspector
+        self.spot = spot
+        self.chosen = 0
+        """Which of the largest products is shown in its image."""
+        self.wants_update = False
+        self.found: WeightLook | None = None
+        self._problem = ""
+        self._microscope: WeightMicroscope | None = None
+        self._job: Job | None = None
+        self._asked: object = None
+        self._seen: object = None
+        self._next_look = 0.0
+
+    def compose_body(self) -> ComposeResult:
+        yield Line(id="subject")
+        yield Static(id="nothing", classes="empty", markup=False)
+        with Horizontal(id="body"):
+            with Vertical(id="left", classes="pane"):
+                yield BatchImage(id="image")
+                yield Weights(id="weights")
+                yield Static(id="here", markup=False)
+            with Vertical(id="right", classes="pane"):
+                yield WeightCalculation(id="sum")
+                yield Static(id="verdict", markup=False)
+
+    def on_unmount(self) -> None:
+        if self._job is not None:
+            self._job.cancel()
+
+    # -- what is looked at ----------------------------------------------------------------------
+
+    @property
+    def _known(self) -> tuple[InspectionContext, Inspection] | None:
+        context, inspection = self._inspector.context, self._inspector.inspection
+        return None if context is None or inspection is None else (context, inspection)
+
+    @property
+    def _places(self) -> list[LayerPlace]:
+        """The layers that have weights."""
+        known = self._known
+        return [place for place in known[0].places if place.parameters] if known else []
+
+    @property
+    def _place(self) -> LayerPlace | None:
+        """The layer; the first one where the network has none of that name."""
+        places = self._places
+        named = (place for place in places if place.name == self.spot.layer)
+        return next(named, places[0] if places else None)
+
+    def _parameters(self, place: LayerPlace) -> dict[str, Array]:
+        """What the layer learns, by name."""
+        known = self._known
+        assert known is not None
+        weights = known[1].layers[place.name].weights
+        return {key: array for key, array in weights.items() if not key.startswith("running")}
+
+    def _settle(self, place: LayerPlace) -> Array:
+        """The array of the chosen weight, which is brought into it."""
+        arrays, spot = self._parameters(place), self.spot
+        parameter = spot.parameter if spot.parameter in arrays else next(iter(arrays))
+        array = arrays[parameter]
+        fits = len(spot.index) == array.ndim and all(
+            i < n for i, n in zip(spot.index, array.shape, strict=True)
+        )
+        index = spot.index if fits else strongest(array)
+        self.spot = Spot(place.name, parameter, index)
+        return array
+
+    def tick(self) -> None:
+        now = time.monotonic()
+        if now >= self._next_look:
+            self._next_look = now + INTERVAL
+            self._inspector.poll()
+        known, place = self._known, self._place
+        self.set_class(place is None, "-nothing")
+        if known is None or place is None:
+            self._say_nothing()
+            return
+        array = self._settle(place)
+        self._compute(*known)
+        key = self.spot, self.chosen, self.wants_update
+        seen = (self._inspector.version, *key, self.found, self._problem, self.size)
+        if seen != self._seen:
+            self._seen = seen
+            self._show_subject()
+            self._show_weights(place, array)
+            self._show_image()
+            self._show_calculation(known[0])
+            self.refresh_bindings()
+
+    def _compute(self, context: InspectionContext, inspection: Inspection) -> None:
+        """Have the weight looked at, unless it is, or another one is just now."""
+        asked = self._inspector.version, self.spot
+        if self._job is not None or asked == self._asked:
+            return
+        self._asked = asked
+        if self._microscope is None or self._microscope.context is not context:
+            training = self.cnn.training
+            self._microscope = WeightMicroscope(
+                context, lambda: find_dataset(context.config, training)
+            )
+        microscope, spot = self._microscope, self.spot
+        self._job = self.cnn.start_job(
+            lambda job: microscope.look(inspection, spot, words.LISTED),
+            on_done=self._looked,
+            on_error=self._failed,
+            name="weight",
+        )
+
+    def _looked(self, found: WeightLook) -> None:
+        self._job = None
+        self.found, self._problem = found, ""
+        if self.is_attached:
+            self.refresh_tick()
+
+    def _failed(self, error: Exception) -> None:
+        self._job = None
+        self.found, self._problem = None, str(error) or type(error).__name__
+        if self.is_attached:
+            self.refresh_tick()
+
+    # -- drawing --------------------------------------------------------------------------------
+
+    def _say_nothing(self) -> None:
+        known = self._known
+        reason = self._inspector.problem or ("this network has no weights" if known else "")
+        said = f"✗ {text.line(reason)}" if reason else "inspecting ..."
+        self.query_one("#nothing", Static).update(Content.styled(said, "$muted"))
+
+    def _show_subject(self) -> None:
+        right: tuple[TextPart, ...] = ()
+        if self.found is not None:
+            step = self.found.step
+            where = f"batch {step.batch + 1} of epoch {step.epoch + 1} "
+            right = (TextPart(where, "$muted"),)
+        left = self.selection_parts()
+        room = self.size.width - 1 - sum(len(part.text) for part in right)
+        while len(left) > 1 and sum(text.cell_len(part.text) for part in left) > room:
+            left = left[:-1]
+        self.query_one("#subject", Line).show(left, right)
+
+    def _show_weights(self, place: LayerPlace, array: Array) -> None:
+        spot = self.spot
+        shown, limit, row, column = picture(place, array, spot)
+        self.query_one(Weights).show(shown, limit, Frame(row, row + 1, column, column + 1))
+        left = self.query_one("#left")
+        left.border_title = Content(f"{place.name} {place.kind}")
+        of = spot.parameter
+        if array.ndim == 4:
+            of = f"filter {spot.index[0]}, input {spot.index[1]} of {array.shape[1]}"
+        left.border_subtitle = Content(of)
+        low = self.has_class("-very-low")  # there are no frames to put the titles into
+        name = f"{spot.parameter}[{', '.join(map(str, spot.index))}]  "
+        here = Content.assemble(
+            (f"{place.name} {place.kind}\n" if low else "", "$primary"),
+            (name, "$muted"),
+            (text.metric(float(array[spot.index])), "bold"),
+        )
+        self.query_one("#here", Static).update(here)
+
+    @property
+    def _fits(self) -> bool:
+        """Whether what was found is about the chosen weight."""
+        return self.found is not None and self.found.spot == self.spot
+
+    def _show_image(self) -> None:
+        found, image = self.found, self.query_one(BatchImage)
+        if found is None or not self._fits or not found.fields:
+            return
+        sample, frame = found.fields[min(self.chosen, len(found.fields) - 1)]
+        image.show(found.images[sample], None, frame)
+
+    def _show_calculation(self, context: InspectionContext) -> None:
+        found, verdict = self.found, self.query_one("#verdict", Static)
+        pane, calculation = self.query_one("#right"), self.query_one(WeightCalculation)
+        if found is None:
+            calculation.say(self._problem or "calculating ...")
+            verdict.update("")
+            return
+        width, shown = calculation.line_width, found.weight.gradient.arithmetic
+        title = shown.title
+        if self.wants_update:
+            title = f"the update of {title.removeprefix('the gradient of ')}"
+            calculation.show(words.update(found, self._memory(found), width))
+            verdict.update(words.before_and_after(found))
+        else:
+            names = context.config.dataset_info.classes
+            calculation.show(words.gradient(found, self.chosen, names, width))
+            verdict.update(arithmetic.verdict(shown))
+        pane.border_title = Content(text.line(title, max(pane.size.width - 4, 1)))
+
+    def _memory(self, found: WeightLook) -> str:
+        """What the optimizer remembers."""
+        optimizer, slots = found.step.optimizer, found.step.slots
+        if optimizer.t:
+            remembers = (
+                f"it remembers {len(slots)} numbers of this weight" if slots else "no memory"
+            )
+            return f"{optimizer.t:,} steps taken; {remembers}"
+        selection = self.cnn.choice.current
+        if self.cnn.choice.live or selection is None or selection.weights is None:
+            return "no step taken yet: moments are 0"
+        return "this file has weights alone: moments are 0, as before the first step"
+
+    # -- actions --------------------------------------------------------------------------------
+
+    def refuse(self, action: str) -> str | None:
+        training = self.cnn.training
+        if action in ("pause", "step"):
+            if not self.cnn.choice.live or training.started is None:
+                return "nothing is training; 2 then r starts"
+            return "training is stopping" if training.stopping else None
+        if action in ("leave", "choose_network"):
+            return None
+        place = self._place
+        if place is None:
+            return "there is nothing to look at yet"
+        if action in ("map", "channel") and len(self.spot.index) != 4:
+            return "only filters have input channels; the arrows go through these weights"
+        if action == "parameter" and len(self._parameters(place)) < 2:
+            return "this layer learns nothing else"
+        if action in ("strongest", "product") and not self._fits:
+            return "calculating; wait a moment"
+        return None
+
+    def key_label(self, key: keymap.Key) -> str:
+        if key.action == "pause" and self.cnn.training.paused:
+            return "resume"
+        if key.action == "update" and self.wants_update:
+            return "gradient"
+        return key.label
+
+    def _go(self, spot: Spot) -> None:
+        self.spot, self.chosen = spot, 0
+        self.refresh_tick()
+
+    @on(FeatureMap.Moved)
+    def _moved(self, event: FeatureMap.Moved) -> None:
+        place = self._place
+        if place is not None:
+            array = self._settle(place)
+            columns = picture(place, array, self.spot)[0].shape[1]
+            self._go(moved(array, self.spot, event.row, event.column, columns))
+
+    def action_layer(self, step: int) -> None:
+        """Another layer that has weights."""
+        place, places = self._place, self._places
+        assert place is not None
+        target = places.index(place) + step
+        if not 0 <= target < len(places):
+            where = "last" if step > 0 else "first"
+            self.cnn.show_message(f"this is the {where} layer with weights", timeout=2)
+            return
+        self.query_one(WeightCalculation).scroll_home(animate=False)
+        self._go(Spot(places[target].name, "weight", ()))
+
+    def action_map(self, step: int) -> None:
+        """The same place in another filter."""
+        self._shift(0, step)
+
+    def action_channel(self, step: int) -> None:
+        """The same place in another input channel."""
+        self._shift(1, step)
+
+    def _shift(self, axis: int, step: int) -> None:
+        place = self._place
+        assert place is not None
+        index, array = list(self.spot.index), self._settle(place)
+        index[axis] = (index[axis] + step) % array.shape[axis]
+        self._go(Spot(place.name, self.spot.parameter, tuple(index)))
+
+    def action_parameter(self) -> None:
+        """The layer's next array."""
+        place = self._place
+        assert place is not None
+        names = list(self._parameters(place))
+        name = names[(names.index(self.spot.parameter) + 1) % len(names)]
+        self._go(Spot(place.name, name, ()))
+
+    def action_strongest(self) -> None:
+        """The weight of the array whose gradient is farthest from zero."""
+        assert self.found is not None
+        spot = self.spot
+        self._go(Spot(spot.layer, spot.parameter, strongest(self.found.gradients)))
+
+    def action_product(self, step: int) -> None:
+        """Another of the largest products."""
+        assert self.found is not None
+        self.chosen = (self.chosen + step) % max(len(self.found.fields), 1)
+        self.refresh_tick()
+
+    def action_update(self) -> None:
+        """The optimizer's arithmetic, or the gradient."""
+        self.wants_update = not self.wants_update
+        self.query_one(WeightCalculation).scroll_home(animate=False)
+        self.refresh_tick()
+
+    def action_scroll(self, pages: int) -> None:
+        """Scroll the arithmetic."""
+        self.query_one(WeightCalculation).scroll_pages(pages)
+
+    def action_pause(self) -> None:
+        """Pause the training, or go on."""
+        self.cnn.training.toggle_pause()
+        self.refresh_bindings()
+
+    def action_step(self) -> None:
+        """Train one batch, and look again."""
+        self.cnn.training.step()
+
+    def action_leave(self) -> None:
+        """Back to the microscope."""
+        self.dismiss(None)
