@@ -7,7 +7,7 @@ from typing import Any
 from engine.arrays import Array
 from engine.config import Config
 from engine.data import Dataset
-from engine.layers import Dense, Layer, Sequential
+from engine.layers import Dense, Layer, Residual, Sequential
 from engine.optim import SGD
 from engine.parallel.workers import Workers
 from engine.train import factory
@@ -61,7 +61,7 @@ class Recorder:
 
     Attributes:
         outputs: full layer name -> output (N, ...), of all layers that have none inside, in
-            order; empty before the first images.
+            order, and of each ``Residual`` behind those in it; empty before the first images.
 
     Args:
         model: a network; left as it was. Weights that are later loaded into it count here too.
@@ -71,7 +71,9 @@ class Recorder:
         self.outputs: dict[str, Array] = {}
         self._twin = model.replica().eval()
         for name, layer in self._twin.named_layers():
-            if not layer.children() and not isinstance(layer, Sequential):
+            if isinstance(layer, Residual) or not (
+                layer.children() or isinstance(layer, Sequential)
+            ):
                 # An attribute of the twin alone goes before the method of its class.
                 layer.forward = _recorded(name, layer.forward, self.outputs)  # type: ignore[assignment, method-assign]
 
@@ -92,7 +94,7 @@ def activations(model: Sequential, x: Array) -> dict[str, Array]:
         x: images as the network takes them, (N, C, H, W).
 
     Returns:
-        Full layer name -> output (N, ...), of all layers that have none inside, in order.
+        As ``Recorder.outputs``.
     """
     recorder = Recorder(model)
     recorder.forward(x)

@@ -142,8 +142,10 @@ def explain_input_gradient(
         found = _from_loss(loss, seen.out[0], int(labels[0]), index[0], network)
     else:
         found = _from_layer(trace, behind, index, network)
-    title = f"the gradient of {title_of(index)}"
-    return Arithmetic(title, found.terms, found.steps, found.value, network)
+    steps, value = found.steps, found.value
+    if isinstance(seen.layer, Residual):
+        steps += (Step("body and shortcut each get it", "", value),)
+    return Arithmetic(f"the gradient of {title_of(index)}", found.terms, steps, value, network)
 
 
 def _from_loss(loss: Loss, out: Array, label: int, c: int, network: float) -> Sum:

@@ -121,9 +121,9 @@ async def test_the_cursor_the_map_and_the_layer_are_moved(
         await looked_at(pilot, until, screen, "5", (1 * 16 + 2 * 4 + 2,))
         await tap(pilot, "comma")
         await looked_at(pilot, until, screen, "4", (1, 2, 2))
-        await tap(pilot, *["full_stop"] * 3)
+        await tap(pilot, *["full_stop"] * 4)
         assert screen.place is not None
-        assert screen.place.name == "6", "there is no layer behind the last"
+        assert screen.place.name == "loss", "there is nothing behind it"
 
 
 async def test_brackets_show_another_input_channel(
@@ -178,6 +178,57 @@ async def test_another_sample_is_looked_at_at_the_same_place(
 
 
 @pytest.mark.parametrize("size", rest_as_proofs([(60, 16), (80, 24), (200, 60)]), ids=str)
+async def test_behind_the_last_layer_is_the_loss_of_the_true_class(
+    make_app: MakeApp, conv: str, until: Until
+) -> None:
+    app = make_app(conv)
+    async with app.run_test(size=(80, 40)) as pilot:
+        screen = await opened(pilot, until)
+        await tap(pilot, *["full_stop"] * 7)
+        await until(pilot, lambda: screen.found and screen.found.place.name == "loss")
+        assert screen.found is not None
+        context, inspection, maps = screen._known
+        label = context.samples.label(inspection.sample)  # type: ignore[union-attr]
+        loss = -np.log(maps["loss"][label])
+        assert screen.found.arithmetic.value == pytest.approx(loss, rel=1e-4)
+        assert "minus its logarithm" in seen(app)
+        adds, has = shown(app)
+        assert adds == has
+        await tap(pilot, "g")
+        await until(pilot, lambda: screen.found and screen.found.gradient)
+        assert screen.index is not None
+        own = float(maps["loss"][screen.index]) - (screen.index == (label,))
+        assert screen.found.arithmetic.network == pytest.approx(own, abs=1e-6)
+
+
+async def test_a_residual_block_has_a_place_behind_its_branches(
+    make_app: MakeApp, home: Path, until: Until
+) -> None:
+    block = "Residual: {body: [Conv2D: {out_channels: 4, kernel_size: 3, padding: same}, ReLU]}"
+    (home / "configs" / "block.yaml").write_text(CONV.replace("- ReLU\n", f"- {block}\n", 1))
+    app = make_app("block")
+    async with app.run_test(size=(80, 40)) as pilot:
+        screen = await opened(pilot, until)
+        names = []
+        for _ in range(3):
+            await tap(pilot, "full_stop")
+            names.append(screen.place.name)  # type: ignore[union-attr]
+        assert names == ["1.body.0", "1.body.1", "1"]
+        await until(pilot, lambda: screen.found and screen.found.place.name == "1")
+        await settled(pilot, until)
+        assert screen.index is not None
+        maps = screen._known[2]  # type: ignore[index]
+        both = maps["1.body.1"][screen.index] + maps["0"][screen.index]
+        assert screen.found.arithmetic.value == pytest.approx(both, abs=1e-5)  # type: ignore[union-attr]
+        assert "through the shortcut" in seen(app)
+        await tap(pilot, "g")
+        await until(pilot, lambda: "shortcut each get it" in seen(app))
+        await tap(pilot, *["comma"] * 3)
+        await until(pilot, lambda: screen.found and screen.found.place.name == "0")
+        assert "through the body" in seen(app), "its gradient comes back on both ways"
+
+
+@pytest.mark.parametrize("size", [(60, 16), (80, 24), (200, 60)], ids=str)
 async def test_image_map_and_verdict_are_seen_in_every_size(
     make_app: MakeApp, conv: str, until: Until, size: tuple[int, int]
 ) -> None:

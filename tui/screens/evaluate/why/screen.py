@@ -19,6 +19,7 @@ from tui import keymap, text
 from tui.charts.layer_images import as_pictures
 from tui.jobs import Job
 from tui.screens.base import BaseScreen
+from tui.screens.inspect.glossary import explained
 from tui.screens.network_screen import run_parts
 from tui.state.selection import Selection
 from tui.widgets.line import Line
@@ -57,7 +58,9 @@ class WhyScreen(BaseScreen):
     BINDINGS = keymap.bindings(WHERE)
     CSS_PATH = "screen.tcss"
     FIRST_FOCUS = "#heat"
-    HELP_TEXT: ClassVar[str] = "See which pixels of an image speak for a class, and which against."
+    HELP_TEXT: ClassVar[str] = (
+        "See which pixels of an image speak for a class, and which against. "
+    ) + explained("saliency", "occlusion", "logit", "gradient")
 
     def __init__(self, selection: Selection, test: Split, index: int) -> None:
         super().__init__()

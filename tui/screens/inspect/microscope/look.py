@@ -8,15 +8,20 @@ import numpy as np
 
 from engine.arrays import Array, Shape
 from engine.inspection.activations import restored
-from engine.layers import Sequential
+from engine.layers import Residual, Sequential
+from engine.losses import SoftmaxCrossEntropy
 from engine.microscope.arithmetic import Arithmetic
 from engine.microscope.backward import explain_input_gradient
-from engine.microscope.forward import explain, receptive_field
+from engine.microscope.forward import explain, explain_loss, receptive_field
 from tui.charts.layer_images import LayerPlace
 from tui.state.network_inspector import Inspection, InspectionContext
 
 Index = tuple[int, ...]
 """Channel, row and column of a number in a layer's output, or its feature alone."""
+
+
+LOSS = "loss"
+"""Name of the place behind the last layer."""
 
 
 @dataclass(frozen=True)
@@ -75,15 +80,44 @@ class Microscope:
             self._model = copy.deepcopy(self.context.model).eval()
         model = restored(self._model, tuple(inspection.layers.values()))
         x, labels = samples.batches.load(np.array([samples.index(inspection.sample)]))
+        loss, name = self.context.loss, place.name
+        if name == LOSS:
+            name = self.context.places[-1].name
         with np.errstate(all="ignore"):
             if gradient:
-                loss = self.context.loss
-                arithmetic = explain_input_gradient(model, loss, x, labels, place.name, index)
+                arithmetic = explain_input_gradient(model, loss, x, labels, name, index)
+            elif place.name == LOSS and isinstance(loss, SoftmaxCrossEntropy):
+                logits = model.forward(x)[0]
+                arithmetic = explain_loss(logits, int(labels[0]), loss.label_smoothing)
             else:
-                arithmetic = explain(model, x, place.name, index)
-        shape = samples.split.images.shape[1:]
-        field = receptive_field(model, shape, place.name, index)
+                arithmetic = explain(model, x, name, index)
+        field = receptive_field(model, samples.split.images.shape[1:], name, index)
         return Look(place, index, gradient, arithmetic, Frame(*field))
+
+
+def stops(context: InspectionContext) -> tuple[LayerPlace, ...]:
+    """All places to look at: every layer, each ``Residual`` behind the layers in it, the loss.
+
+    The loss has softmax's probabilities as its numbers; another loss than cross-entropy has none.
+    """
+    found = list(context.places)
+    blocks = [name for name, each in context.model.named_layers() if isinstance(each, Residual)]
+    for name in sorted(blocks, key=lambda name: -name.count(".")):  # inner ones first
+        inside = [place for place in found if place.name.startswith(f"{name}.")]
+        end = [place for place in inside if place.name.startswith(f"{name}.body.")][-1]
+        block = LayerPlace(name, "Residual", "", inside[0].in_shape, end.out_shape, None, 0)
+        found.insert(found.index(inside[-1]) + 1, block)
+    last = found[-1].out_shape
+    if isinstance(context.loss, SoftmaxCrossEntropy) and len(last) == 1:
+        found.append(LayerPlace(LOSS, "cross-entropy", "", last, last, None, 0))
+    return tuple(found)
+
+
+def probabilities(logits: Array) -> Array:
+    """Softmax of the network's output (C,), as the loss takes it."""
+    with np.errstate(all="ignore"):
+        powers = np.exp(logits - logits.max(), dtype=np.float64)
+        return powers / powers.sum()
 
 
 def strongest(output: Array, channel: int | None = None) -> Index:

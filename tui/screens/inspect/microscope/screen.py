@@ -18,11 +18,14 @@ from tui.screens.inspect.glossary import explained
 from tui.screens.inspect.microscope import words
 from tui.screens.inspect.microscope.calculation import Calculation
 from tui.screens.inspect.microscope.look import (
+    LOSS,
     Frame,
     Index,
     Look,
     Microscope,
     carried,
+    probabilities,
+    stops,
     strongest,
 )
 from tui.screens.inspect.microscope.pixels import FeatureMap, FramedPicture
@@ -52,8 +55,12 @@ class MicroscopeScreen(NetworkScreen):
     HELP_TEXT: ClassVar[str] = (
         "See how the network gets one of its numbers, from the pixels of the image to the last "
         "addition. Move over the feature map with the arrows, and go from layer to layer with "
-        "the comma and the full stop. While the network trains, the numbers follow it. "
-    ) + explained("filter", "feature map", "channel", "pool", "loss", "gradient")
+        "the comma and the full stop, through a residual block's body and shortcut to their sum, "
+        "and behind the last layer to the loss. While the network trains, the numbers follow it. "
+    ) + explained(
+        "filter", "feature map", "channel", "pool", "receptive field", "patch", "product", "logit",
+        "loss", "gradient", "dy", "slope",
+    )  # fmt: skip
 
     def __init__(self, inspector: NetworkInspector, layer: str, channel: int = 0) -> None:
         super().__init__()
@@ -66,6 +73,7 @@ class MicroscopeScreen(NetworkScreen):
         self.found: Look | None = None
         self._problem = ""
         self._microscope: Microscope | None = None
+        self._stops: tuple[InspectionContext, tuple[LayerPlace, ...]] | None = None
         self._job: Job | None = None
         self._asked: object = None
         self._seen: object = None
@@ -91,20 +99,26 @@ class MicroscopeScreen(NetworkScreen):
 
     @property
     def _known(self) -> tuple[InspectionContext, Inspection, dict[str, Array]] | None:
-        """What the inspector found, with the output of every layer."""
+        """What the inspector found, with the numbers of every place."""
         context, inspection = self._inspector.context, self._inspector.inspection
         if context is None or inspection is None or inspection.maps is None:
             return None
-        return context, inspection, inspection.maps
+        if self._stops is None or self._stops[0] is not context:
+            self._stops = context, stops(context)
+        logits = inspection.maps[context.places[-1].name]
+        return context, inspection, inspection.maps | {LOSS: probabilities(logits)}
+
+    @property
+    def _places(self) -> tuple[LayerPlace, ...]:
+        """Where one can go; nothing before there is a network."""
+        return () if self._known is None or self._stops is None else self._stops[1]
 
     @property
     def place(self) -> LayerPlace | None:
         """The layer; the first one where the network has none of that name."""
-        known = self._known
-        if known is None:
-            return None
-        places = known[0].places
-        return next((place for place in places if place.name == self._layer), places[0])
+        places = self._places
+        named = (place for place in places if place.name == self._layer)
+        return next(named, places[0] if places else None)
 
     def _settle(self, place: LayerPlace, output: Array) -> Index:
         """The chosen number, brought into the layer's output."""
@@ -220,12 +234,13 @@ class MicroscopeScreen(NetworkScreen):
         self.query_one(FeatureMap).show(picture, gallery.limit, frame)
         left = self.query_one("#left")
         left.border_title = Content(f"{place.name} {place.kind}")
-        of = f"map {index[0]} of {len(output)}" if len(index) == 3 else f"{output.size} features"
+        words = "probabilities" if place.name == LOSS else "features"
+        of = f"map {index[0]} of {len(output)}" if len(index) == 3 else f"{output.size} {words}"
         left.border_subtitle = Content(of)
         low = self.has_class("-very-low")  # there are no frames to put the titles into
         value = Content.assemble(
             (f"{place.name} {place.kind}, {of}\n" if low else "", "$primary"),
-            (f"{_where(index)}  ", "$muted"),
+            (f"{_where(place, index)}  ", "$muted"),
             (text.metric(float(output[index])), "bold"),
         )
         self.query_one("#here", Static).update(value)
@@ -271,8 +286,7 @@ class MicroscopeScreen(NetworkScreen):
             return "there is nothing to look at yet"
         if action == "map" and len(place.out_shape) != 3:
             return "this layer has features, no maps; the arrows go through them"
-        known = self._known
-        if action == "weight" and known and not any(p.parameters for p in known[0].places):
+        if action == "weight" and not any(each.parameters for each in self._places):
             return "this network has no weights"
         patch = self.found.arithmetic.patch if self.found else None
         if action == "channel" and (patch is None or patch.ndim != 3 or len(patch) < 2):
@@ -301,13 +315,13 @@ class MicroscopeScreen(NetworkScreen):
 
     def action_layer(self, step: int) -> None:
         """The same place in another layer."""
-        known, place = self._known, self.place
-        if known is None or place is None or self.index is None:
+        place, places = self.place, self._places
+        if place is None or self.index is None:
             return
-        places = known[0].places
         target = places.index(place) + step
         if not 0 <= target < len(places):
-            self.cnn.show_message(f"this is the {'last' if step > 0 else 'first'} layer", timeout=2)
+            where = "nothing is behind the loss" if place.name == LOSS else "this is the last layer"
+            self.cnn.show_message(where if step > 0 else "this is the first layer", timeout=2)
             return
         self.index = carried(self.index, place.out_shape, places[target].out_shape)
         self._layer, self.channel = places[target].name, None
@@ -351,11 +365,9 @@ class MicroscopeScreen(NetworkScreen):
 
     def action_weight(self) -> None:
         """The weight that matters most here, or of the next layer that has weights."""
-        known, place = self._known, self.place
-        assert known is not None
+        place = self.place
         assert place is not None
-        places = known[0].places
-        behind = places[places.index(place) :] + places[::-1]
+        behind = self._places[self._places.index(place) :] + self._places[::-1]
         target = next(each for each in behind if each.parameters)
         index: Index = ()
         if self.found is not None and (self.found.place, target) == (place, place):
@@ -378,7 +390,7 @@ class MicroscopeScreen(NetworkScreen):
         self.dismiss(None)
 
 
-def _where(index: Index) -> str:
+def _where(place: LayerPlace, index: Index) -> str:
     if len(index) == 1:
-        return f"feature {index[0]}"
+        return f"{'class' if place.name == LOSS else 'feature'} {index[0]}"
     return f"row {index[1]}, column {index[2]}"

@@ -10,6 +10,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from tui import keymap, text
+from tui.screens.inspect.glossary import explained
 from tui.screens.inspect.space.follower import Space, SpaceFollower
 from tui.screens.inspect.space.scatter import Scatter, class_colour, signs
 from tui.screens.network_screen import NetworkScreen
@@ -36,7 +37,7 @@ class SpaceScreen(NetworkScreen):
         "before its last layer. Images that it finds alike lie close together. Watch it while it "
         "trains: one heap becomes a group for each class. An underlined letter is an image that is "
         "predicted wrongly; look where it lies. "
-    )
+    ) + explained("features", "variance", "PCA")
 
     def __init__(self, inspector: NetworkInspector, show_image: Callable[[int], None]) -> None:
         super().__init__()
