@@ -51,6 +51,8 @@ DOORS: dict[str, Callable[[str], list[str]]] = {
     "explain --config": lambda text: ["explain", "3", "--weights=w", f"--config={text}"],
     "explain --runs-dir": lambda text: ["explain", "3", "--weights=w", f"--runs-dir={text}"],
     "explain --output": lambda text: ["explain", "3", "--weights=w", f"--output={text}"],
+    "lr-find CONFIG": lambda text: ["lr-find", text],
+    "lr-find --config": lambda text: ["lr-find", f"--config={text}"],
     "resume RUN": lambda text: ["resume", text],
     "resume --runs-dir": lambda text: ["resume", "x", f"--runs-dir={text}"],
     "runs list --runs-dir": lambda text: ["runs", "list", f"--runs-dir={text}"],

@@ -177,7 +177,6 @@ async def test_another_sample_is_looked_at_at_the_same_place(
         assert screen.found.index == first.index
 
 
-@pytest.mark.parametrize("size", rest_as_proofs([(60, 16), (80, 24), (200, 60)]), ids=str)
 async def test_behind_the_last_layer_is_the_loss_of_the_true_class(
     make_app: MakeApp, conv: str, until: Until
 ) -> None:
@@ -228,7 +227,7 @@ async def test_a_residual_block_has_a_place_behind_its_branches(
         assert "through the body" in seen(app), "its gradient comes back on both ways"
 
 
-@pytest.mark.parametrize("size", [(60, 16), (80, 24), (200, 60)], ids=str)
+@pytest.mark.parametrize("size", rest_as_proofs([(60, 16), (80, 24), (200, 60)]), ids=str)
 async def test_image_map_and_verdict_are_seen_in_every_size(
     make_app: MakeApp, conv: str, until: Until, size: tuple[int, int]
 ) -> None:
