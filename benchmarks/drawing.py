@@ -31,6 +31,8 @@ PAUSE = 0.05
 """Seconds between two strokes, as a fast hand draws."""
 BEAT = 0.01
 LAPS = ("right", "down", "left", "up")
+SIDE = 6
+LAP = SIDE * len(LAPS)
 
 
 def main() -> None:
@@ -89,6 +91,8 @@ async def _draw(app: CnnApp, strokes: int) -> tuple[list[float], list[float]]:
         app.simulate_key("space")
         await asyncio.sleep(0.5)
         for stroke in range(strokes):
+            if stroke % LAP == 0:
+                pad.drawing.clear()  # or the next lap would change nothing
             painted.clear()
             began = time.perf_counter()
             pad.action_move(*_direction(stroke))
@@ -103,7 +107,7 @@ async def _draw(app: CnnApp, strokes: int) -> tuple[list[float], list[float]]:
 
 def _direction(stroke: int) -> tuple[int, int]:
     """Round and round, so that every stroke changes the picture."""
-    lap = LAPS[stroke // 6 % len(LAPS)]
+    lap = LAPS[stroke // SIDE % len(LAPS)]
     return {"right": (0, 1), "down": (1, 0), "left": (0, -1), "up": (-1, 0)}[lap]
 
 

@@ -4,9 +4,11 @@ import numpy as np
 from rich.segment import Segment
 from textual import events
 from textual.binding import Binding
+from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 
+from engine.arrays import Array
 from tui.charts import colours
 from tui.screens.evaluate.draw.brush import Drawing
 from tui.widgets.styles import ThemedWidget, half_blocks
@@ -37,7 +39,7 @@ class DrawingCanvas(ThemedWidget, can_focus=True):
     ]
 
     class Changed(Message):
-        """The drawing has changed; who hears it draws the canvas anew, with what depends on it."""
+        """The drawing has changed; who hears it calls ``draw_changes``, with what depends on it."""
 
     def __init__(self, height: int, width: int, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -45,6 +47,7 @@ class DrawingCanvas(ThemedWidget, can_focus=True):
         self.cursor = (height // 4, width // 2)
         self.pen_down = False
         self._mouse: tuple[float, float] | None = None
+        self._shown: tuple[Array, tuple[int, int]] = self.drawing.ink.copy(), self.cursor
 
     # -- drawing --------------------------------------------------------------------------------
 
@@ -52,6 +55,23 @@ class DrawingCanvas(ThemedWidget, can_focus=True):
         """Put a picture on it, (height, width) from 0 to 1."""
         self.drawing.ink[:] = ink
         self._changed()
+
+    def draw_changes(self) -> None:
+        """Draw the lines whose pixels have changed, and where the pen was and is.
+
+        A whole canvas for every stroke takes longer than all that depends on it.
+        """
+        ink, cursor = self._shown
+        changed = (ink != self.drawing.ink).any(axis=1)
+        changed[[cursor[0], self.cursor[0]]] = True
+        self._shown = self.drawing.ink.copy(), self.cursor
+        _, top, zoom = self._place
+        lines = {
+            top + pixel // 2
+            for row in np.flatnonzero(changed).tolist()
+            for pixel in range(row * zoom, (row + 1) * zoom)
+        }
+        self.refresh(*(Region(0, line, self.size.width, 1) for line in lines))
 
     def clear(self) -> None:
         """Clear."""
@@ -72,12 +92,12 @@ class DrawingCanvas(ThemedWidget, can_focus=True):
         height, width = self.drawing.ink.shape
         row = min(max(self.cursor[0] + rows, 0), height - 1)
         column = min(max(self.cursor[1] + columns, 0), width - 1)
+        start, self.cursor = self.cursor, (row, column)
         if self.pen_down:
-            self.drawing.stroke(self.cursor, (row, column))
+            self.drawing.stroke(start, self.cursor)
             self._changed()
         else:
-            self.refresh()
-        self.cursor = (row, column)
+            self.draw_changes()
 
     def _changed(self) -> None:
         self.post_message(self.Changed())

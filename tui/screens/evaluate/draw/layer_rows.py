@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import numpy as np
 from rich.segment import Segment
@@ -33,6 +34,23 @@ class Row:
     """
 
     canvas: Array
+    left_out: int
+
+
+@dataclass(frozen=True)
+class _Line:
+    """All that a line of the screen is made of.
+
+    Attributes:
+        head: the words before the pictures.
+        first: whether it is the first line of a layer.
+        pixels: levels of the upper and of the lower pixels, int16, as bytes; empty without any.
+        left_out: how many pictures found no room; 0 behind the first line.
+    """
+
+    head: str
+    first: bool
+    pixels: bytes
     left_out: int
 
 
@@ -81,7 +99,9 @@ class LayerRows(ScrollView, ThemedWidget, can_focus=True):
         super().__init__(id=id)
         self._layers: list[tuple[LayerPlace, Gallery]] = []
         self._made: object = None
-        self._strips: list[Strip] = []
+        self._kept_for: object = None
+        self._keys: list[_Line] = []
+        self._strips: dict[int, Strip] = {}
 
     def show(self, places: Sequence[LayerPlace], outputs: dict[str, Array]) -> None:
         """Set what every layer makes of an image.
@@ -95,45 +115,63 @@ class LayerRows(ScrollView, ThemedWidget, can_focus=True):
             if outputs
             else []
         )
-        self._made = None
-        self.refresh()
+        self._make()
 
     def notify_style_update(self) -> None:
         self._made = None
         super().notify_style_update()
 
+    def on_resize(self) -> None:
+        self._make()
+
+    def _make(self) -> None:
+        """Find the lines that have changed, and have them painted: others stay as they are."""
+        size = self.scrollable_content_region.size
+        self._made = (size, self.app.theme)
+        if self._made != self._kept_for:
+            self._kept_for, self._keys, self._strips = self._made, [], {}
+        before, self._keys = self._keys, self._lines(size.width, size.height)
+        self.virtual_size = Size(0, len(self._keys))
+        for line, (old, new) in enumerate(zip_longest(before, self._keys)):
+            if old != new:
+                self._strips.pop(line, None)
+                self.refresh_line(line)
+
     def render_line(self, y: int) -> Strip:
         size = self.scrollable_content_region.size
-        key = (size, self.app.theme)
-        if self._made != key:
-            self._made = key
-            self._strips = self._draw(size.width, size.height)
-            self.virtual_size = Size(0, len(self._strips))
+        if self._made != (size, self.app.theme):
+            self._make()
         line = y + round(self.scroll_offset.y)
-        if line < len(self._strips):
-            return self._strips[line]
-        return Strip.blank(size.width, self.base)
+        if line >= len(self._keys):
+            return Strip.blank(size.width, self.base)
+        if line not in self._strips:
+            self._strips[line] = self._strip(self._keys[line], size.width)
+        return self._strips[line]
 
-    def _draw(self, width: int, height: int) -> list[Strip]:
+    def _lines(self, width: int, height: int) -> list["_Line"]:
         columns = width - _HEAD - _MORE
         if columns < 1:
             return []
         wanted = [-(-gallery.pictures.shape[1] // 2) for _, gallery in self._layers]
         gap = 1 if 2 * len(wanted) <= height else 0
         heights = row_heights(wanted, height - gap * len(wanted))
-        shades, muted = colours.diverging(self.palette), self.style_for("muted")
-        strips = []
+        found = []
         for (place, gallery), lines in zip(self._layers, heights, strict=True):
             row = paint(gallery, lines, columns)
             heads = [f"{place.name} {place.kind}", f"  {shape_text(place.out_shape)}"]
             for line in range(lines + gap):
-                head = text.cut(heads[line], _HEAD - 1) if line < len(heads) else ""
-                style = self.style_for("foreground") if line == 0 else muted
-                segments = [Segment(head.ljust(_HEAD), style)]
-                if line < lines:
-                    upper, lower = row.canvas[2 * line : 2 * line + 2]
-                    segments += pixel_segments(upper, lower, shades, self.base)
-                if line == 0 and row.left_out:
-                    segments.append(Segment(f"+{row.left_out}", muted))
-                strips.append(Strip(segments).adjust_cell_length(width, self.base))
-        return strips
+                head = heads[line] if line < len(heads) else ""
+                pixels = row.canvas[2 * line : 2 * line + 2].tobytes() if line < lines else b""
+                found.append(_Line(head, line == 0, pixels, row.left_out if line == 0 else 0))
+        return found
+
+    def _strip(self, line: "_Line", width: int) -> Strip:
+        muted = self.style_for("muted")
+        style = self.style_for("foreground") if line.first else muted
+        segments = [Segment(text.cut(line.head, _HEAD - 1).ljust(_HEAD), style)]
+        if line.pixels:
+            upper, lower = np.frombuffer(line.pixels, np.int16).reshape(2, -1)
+            segments += pixel_segments(upper, lower, colours.diverging(self.palette), self.base)
+        if line.left_out:
+            segments.append(Segment(f"+{line.left_out}", muted))
+        return Strip(segments).adjust_cell_length(width, self.base)

@@ -48,6 +48,18 @@ class NetworkInput(Tiles, can_focus=False):
     CHOOSES = False
 
 
+class TitledPane(Vertical):
+    """A pane that is drawn anew for a title only if it is another one."""
+
+    _titles: tuple[str, str] = "", ""
+
+    def show_titles(self, title: str, subtitle: str) -> None:
+        """Set the title and the one below."""
+        if (title, subtitle) != self._titles:
+            self._titles = title, subtitle
+            self.border_title, self.border_subtitle = Content(title), Content(subtitle)
+
+
 class LayerMaps(Tiles):
     """The feature maps of one layer."""
 
@@ -126,7 +138,7 @@ class DrawScreen(BaseScreen):
                     yield DrawingCanvas(*self._info.image_shape[1:], id="pad")
                 else:
                     yield NetworkInput(id="pad")
-            with Vertical(id="answers", classes="pane"):
+            with TitledPane(id="answers", classes="pane"):
                 yield Predictions(id="guesses", markup=False)
                 if self._can_draw:
                     yield NetworkInput(id="seen")
@@ -137,7 +149,6 @@ class DrawScreen(BaseScreen):
     def on_mount(self) -> None:
         self.set_class(not self._can_draw, "-opens")
         self._show_title("draw here" if self._can_draw else "image")
-        self.query_one("#answers").border_title = Content("predicted as")
         self.query_one("#rows").border_title = Content("what every layer makes of it")
         self._network = DrawingNetwork(self.cnn, self._selection, self._changed, self._failed)
         if self._can_draw:
@@ -189,13 +200,12 @@ class DrawScreen(BaseScreen):
 
     def _predict(self, network: DrawingNetwork) -> None:
         self._stale = False
-        predictions, answers = self.query_one(Predictions), self.query_one("#answers")
+        predictions, title = self.query_one(Predictions), "predicted as"
         picture = self._input()
         self._show_input(picture)
         if picture is None:
-            answers.border_title = Content("predicted as")
             predictions.update(self._how_to_begin())
-            self._show_maps(network, {})
+            self._show_maps(network, {}, title)
             return
         began = time.monotonic()
         with np.errstate(all="ignore"):
@@ -205,16 +215,15 @@ class DrawScreen(BaseScreen):
             shares = Softmax().eval().forward(logits[None])[0]
             predictions.show(names, shares)
             best = int(shares.argmax())
-            answers.border_title = Content(
-                f"predicted as {text.cut(names[best], 12)} {shares[best]:.0%}"
-            )
+            title += f" {text.cut(names[best], 12)}"
+            if self._wants_maps:  # else the share is in the pane, and changes with every stroke
+                title += f" {shares[best]:.0%}"
         else:
-            answers.border_title = Content("predicted as")
             predictions.update(hints("", ["the prediction is not a number (NaN)"], []))
-        self._show_maps(network, outputs)
+        self._show_maps(network, outputs, title)
         self._took = time.monotonic() - began
 
-    def _show_maps(self, network: DrawingNetwork, outputs: dict[str, Array]) -> None:
+    def _show_maps(self, network: DrawingNetwork, outputs: dict[str, Array], title: str) -> None:
         """What the layers make of it, in the panes that are shown."""
         places, rows = network.places, self.query_one(LayerRows)
         if rows.size.area:
@@ -232,7 +241,7 @@ class DrawScreen(BaseScreen):
                 tiles.empty = "draw something,\nor n for a sample"
                 tiles.show(np.zeros((0, 1, 1)), (), 0.0)
             subtitle = f"{self._layer + 1}/{len(places)} {words}"
-        self.query_one("#answers").border_subtitle = Content(subtitle)
+        self.query_one(TitledPane).show_titles(title, subtitle)
 
     def _show_input(self, picture: Array | None) -> None:
         tiles = self.query_one(NetworkInput)
@@ -251,7 +260,7 @@ class DrawScreen(BaseScreen):
 
     @on(DrawingCanvas.Changed)
     def _drawn(self) -> None:
-        self.query_one(DrawingCanvas).refresh()
+        self.query_one(DrawingCanvas).draw_changes()
         self._stale = True
         if self._took < _SLOW:
             self.tick()
