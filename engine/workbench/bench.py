@@ -2,7 +2,7 @@
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,12 +13,13 @@ from engine.config import Config
 from engine.data import Batches, Dataset
 from engine.errors import Diverged, RunError
 from engine.gradcheck import Report, check_network
-from engine.layers import Layer, Sequential
+from engine.layers import Layer, Residual, Sequential
 from engine.parallel.workers import Workers
 from engine.rng import Purpose, stream
 from engine.runs.provenance import weights_hash
 from engine.train import factory
 from engine.train.results import StepResult
+from engine.train.snapshot import OptimizerState
 from engine.train.trainer import Trainer
 from engine.workbench.faults import Fault
 
@@ -34,8 +35,9 @@ class LayerPass:
     """What one layer did with the batch.
 
     Attributes:
-        name: its place in the network; a block with layers inside is one layer.
-        kind: class and arguments.
+        name: its full name in the network.
+        kind: class and arguments; of a ``Residual``, which comes behind the layers in it, its
+            class alone: forwards it is the sum of both branches, backwards that of their gradients.
         direction: "forward": the numbers are of its output; "backward": of the gradient that it
             hands on to the layer before, or to the image.
         in_shape, out_shape: of what it got and gave, with the batch.
@@ -98,13 +100,14 @@ class Workbench:
 
     The layer passes show the whole batch at once, on a twin that changes nothing. The update is
     a step of the ``Trainer`` itself, with its micro-batches, so it is exactly what a training
-    does; the optimizer begins as a new one.
+    does.
 
     Args:
         config: of the training.
         dataset: the config's.
         model: its network, float32, which becomes the workbench's own; None for fresh weights.
         done: batches trained before, for the learning rate and the choice of the batch.
+        optimizer: the memory that the optimizer begins with; None for a new one.
 
     Attributes:
         fault: what is broken; None while nothing is.
@@ -112,7 +115,12 @@ class Workbench:
     """
 
     def __init__(
-        self, config: Config, dataset: Dataset, model: Sequential | None = None, done: int = 0
+        self,
+        config: Config,
+        dataset: Dataset,
+        model: Sequential | None = None,
+        done: int = 0,
+        optimizer: OptimizerState | None = None,
     ) -> None:
         self.config, self.dataset = config, dataset
         self.model = model or factory.make_model(config)
@@ -124,6 +132,11 @@ class Workbench:
         self._scheduler = factory.make_scheduler(config, self._batches.steps_per_epoch)
         self._undo: deque[_State] = deque(maxlen=KEPT)
         self._trainer = self._make_trainer()
+        if optimizer is not None:
+            self._optimizer.t = optimizer.t
+            for slot, vectors in self._optimizer.slots.items():
+                for name, part in self._trainer.parameters.split(vectors[""]).items():
+                    part[...] = optimizer.slots[slot][name]
 
     def _make_trainer(self) -> Trainer:
         """A trainer of the network as it is: its micro-batches have copies of the layers."""
@@ -184,16 +197,9 @@ class Workbench:
         indices = self._batches.batch_indices(epoch, step)
         x, labels = self._batches.load(indices, stream(Purpose.AUGMENT, *where))
         with np.errstate(all="ignore"):
-            for name, layer in twin.children().items():
-                before, x = x.shape, layer.forward(x)
-                yield _pass(name, layer, "forward", before, x)
+            x = yield from _forward("", twin, x)
             self._loss.forward(x, self._loss.target(labels, x.shape[1], x.dtype))
-            gradient = self._loss.backward()
-            for name, layer in reversed(twin.children().items()):
-                before, given = gradient.shape, layer.backward(gradient)
-                assert given is not None
-                gradient = given
-                yield _pass(name, layer, "backward", before, gradient)
+            yield from _backward("", twin, self._loss.backward())
 
     def update(self) -> StepResult:
         """Train on the next batch as a training does.
@@ -308,6 +314,43 @@ class Workbench:
             return check_network(model.train(), self._loss, x, target, rng=rng, cancelled=cancelled)
 
 
+def _forward(name: str, layer: Layer, x: Array) -> Generator[LayerPass, None, Array]:
+    """A layer's output; its pass is yielded, behind those of the layers in it."""
+    if isinstance(layer, Sequential):
+        for key, child in layer.children().items():
+            x = yield from _forward(_join(name, key), child, x)
+        return x
+    if isinstance(layer, Residual):
+        body = yield from _forward(_join(name, "body"), layer.body, x)
+        shortcut = yield from _forward(_join(name, "shortcut"), layer.shortcut, x)
+        out = body + shortcut
+    else:
+        out = layer.forward(x)
+    yield _pass(name, layer, "forward", x.shape, out)
+    return out
+
+
+def _backward(name: str, layer: Layer, gradient: Array) -> Generator[LayerPass, None, Array]:
+    """The gradient at a layer's input; passes as those of ``_forward``, from the end."""
+    if isinstance(layer, Sequential):
+        for key, child in reversed(layer.children().items()):
+            gradient = yield from _backward(_join(name, key), child, gradient)
+        return gradient
+    if isinstance(layer, Residual):
+        shortcut = yield from _backward(_join(name, "shortcut"), layer.shortcut, gradient)
+        body = yield from _backward(_join(name, "body"), layer.body, gradient)
+        given: Array | None = body + shortcut
+    else:
+        given = layer.backward(gradient)
+    assert given is not None
+    yield _pass(name, layer, "backward", gradient.shape, given)
+    return given
+
+
+def _join(name: str, key: str) -> str:
+    return f"{name}.{key}" if name else key
+
+
 def _pass(
     name: str,
     layer: Layer,
@@ -318,7 +361,7 @@ def _pass(
     backwards = direction == "backward"
     return LayerPass(
         name=name,
-        kind=repr(layer),
+        kind="Residual" if isinstance(layer, Residual) else repr(layer),
         direction=direction,
         in_shape=before,
         out_shape=numbers.shape,
@@ -330,7 +373,7 @@ def _pass(
         sample=np.array(numbers[0]),
         grads={
             key: float(np.sqrt(np.mean(np.square(grad, dtype=np.float64))))
-            for key, grad in layer.named_grads().items()
+            for key, grad in layer.grads.items()
         }
         if backwards
         else {},

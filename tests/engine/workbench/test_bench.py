@@ -43,19 +43,40 @@ def test_passes_go_down_the_layers_and_up_again_and_change_nothing(tmp_path: Pat
     bench = make_bench(tmp_path, RICH)
     before = bench.hash()
     passes = list(bench.passes())
-    names = [str(i) for i in range(len(bench.model))]
-    assert [each.name for each in passes] == names + names[::-1]
-    assert [each.direction for each in passes] == ["forward"] * 10 + ["backward"] * 10
+    names = ["0", "1", "2", "3.body.0", "3.body.1", "3", *map(str, range(4, 10))]
+    back = ["9", "8", "7", "6", "5", "4", "3.body.1", "3.body.0", "3", "2", "1", "0"]
+    assert [each.name for each in passes] == names + back
+    assert [each.direction for each in passes] == ["forward"] * 12 + ["backward"] * 12
     assert passes[0].in_shape == (48, 1, 28, 28)
-    assert passes[9].out_shape == (48, 10)
+    assert passes[11].out_shape == (48, 10)
     assert passes[1].sample.shape == passes[1].out_shape[1:]
-    assert passes[10].in_shape == (48, 10)
-    assert set(passes[10].grads) == {"weight", "bias"}
+    assert passes[12].in_shape == (48, 10)
+    assert set(passes[12].grads) == {"weight", "bias"}
     relu = passes[2]
     assert relu.low == 0
     assert 0.1 < relu.zeros < 0.9
     assert passes[-1].out_shape == (48, 1, 28, 28)
     assert bench.hash() == before
+
+
+def test_a_block_adds_its_branches_and_their_gradients(tmp_path: Path) -> None:
+    passes = list(make_bench(tmp_path, RICH).passes())
+    down = {each.name: each.sample for each in passes[:12]}
+    up = {each.name: each.sample for each in passes[12:]}
+    np.testing.assert_allclose(down["3"], down["3.body.1"] + down["2"], rtol=1e-6)
+    np.testing.assert_allclose(up["3"], up["3.body.0"] + up["4"], rtol=1e-6)
+
+
+def test_a_bench_takes_over_the_memory_of_an_optimizer(tmp_path: Path) -> None:
+    first = make_bench(tmp_path, RICH)
+    first.train(2)
+    model = factory.make_model(first.config)
+    model.load_state_dict(first.model.state_dict())
+    state = first._trainer.optimizer_state()
+    second = Workbench(first.config, first.dataset, model, 2, state)
+    assert second.hash() == first.hash()
+    assert second.update() == first.update()
+    assert second.hash() == first.hash()
 
 
 def test_the_gradients_on_the_way_back_are_those_of_the_step(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ register(
         Key("s", "step", "one batch", "Train one batch, pause, and inspect", "Training"),
         Key("b", "bench", "workbench", "Step through a batch on a copy, or break the copy",
             "Network"),
+        Key("B", "bench(True)", "break it", "Break a copy of the network on purpose", "Network"),
     ),
 )  # fmt: skip
 register(

@@ -310,15 +310,17 @@ class InspectScreen(ZoomScreen, NetworkScreen):
         """Train one batch, and inspect."""
         self.cnn.training.step()
 
-    def action_bench(self) -> None:
-        """A copy of the network as it is shown, to step through and to break."""
+    def action_bench(self, breaks: bool = False) -> None:
+        """A copy of the network as it is shown, to step through, or to break at once."""
         inspection, choice = self.inspector.inspection, self.cnn.choice
         config = self.cnn.training.config if choice.live else None
         if config is None and choice.current is not None:
             config = choice.current.config
         if inspection is not None and config is not None:
             layers = tuple(inspection.layers.values())
-            self.app.push_screen(BenchScreen(config, layers, inspection.step or 0))
+            optimizer = inspection.optimizer
+            done = optimizer.t if optimizer else inspection.step or 0
+            self.app.push_screen(BenchScreen(config, layers, done, optimizer, breaks))
 
     def action_flagged(self) -> None:
         """Go to the next layer that is flagged, after the last one to the first."""

@@ -90,6 +90,17 @@ async def test_a_fault_shows_two_curves_and_a_verdict_and_is_undone(
         assert bench.found.bench.hash() == bench.found.hash
 
 
+async def test_a_copy_is_broken_from_inspect_in_one_key(app: CnnApp, until: Until) -> None:
+    async with app.run_test() as pilot:
+        await tap(pilot, "3")
+        screen = await on_screen(pilot, InspectScreen)
+        await until(pilot, lambda: screen.refuse("bench") is None)
+        await tap(pilot, "B")
+        await on_screen(pilot, BreakScreen)
+        await tap(pilot, "escape")
+        await on_screen(pilot, BenchScreen)
+
+
 async def test_a_fault_that_does_not_fit_says_why(app: CnnApp, until: Until) -> None:
     async with app.run_test() as pilot:
         await bench_of(pilot, until)
@@ -134,6 +145,9 @@ async def test_a_live_training_goes_on_untouched_by_the_bench(
         await until(pilot, lambda: bench.found is not None and bench.job is None)
         assert bench.found is not None
         assert bench.found.bench.done > 0
+        optimizer = bench.found.bench._optimizer
+        assert optimizer.t == bench.found.bench.done
+        assert all(array.any() for slot in optimizer.slots.values() for array in slot.values())
         session = app.training.session
         assert session is not None
         before = session.progress.global_step

@@ -13,12 +13,13 @@ from engine.errors import DataError
 from engine.inspection.activations import restored
 from engine.layers import shape_text
 from engine.train import factory
-from engine.train.snapshot import LayerSnapshot
+from engine.train.snapshot import LayerSnapshot, OptimizerState
 from engine.workbench import LayerPass, Workbench
 from tui import keymap, text
 from tui.jobs import Job
 from tui.screens.inspect.bench.break_screen import BreakScreen
 from tui.screens.inspect.bench.work_screen import WorkScreen, compared
+from tui.screens.inspect.glossary import explained
 from tui.state.selection import find_dataset
 from tui.widgets.line import Line, TextPart
 from tui.widgets.table import Cell, Column, Table
@@ -78,6 +79,8 @@ class BenchScreen(WorkScreen):
         config: of the network.
         layers: its weights, which are copied.
         done: batches that it was trained on.
+        optimizer: the memory that its optimizer begins with; None for a new one.
+        breaks: whether to open the faults as soon as there is a copy.
     """
 
     WHERE = "bench"
@@ -89,13 +92,21 @@ class BenchScreen(WorkScreen):
         "to the loss (forward), then the gradients come up again (backward); s changes the "
         "copy's weights as the training would, and u takes that back exactly: the hash, a "
         "fingerprint of all weights and of the optimizer's memory, is the same again. The "
-        "training and its files are never touched. The copy's optimizer has no memory of the "
-        "steps before."
-    )
+        "training and its files are never touched. The copy's optimizer has the memory of the "
+        "training's, or of the checkpoint's. "
+    ) + explained("hash", "gradient", "velocity", "moments")
 
-    def __init__(self, config: Config, layers: tuple[LayerSnapshot, ...], done: int) -> None:
+    def __init__(
+        self,
+        config: Config,
+        layers: tuple[LayerSnapshot, ...],
+        done: int,
+        optimizer: OptimizerState | None = None,
+        breaks: bool = False,
+    ) -> None:
         super().__init__()
         self._config, self._layers, self._done = config, layers, done
+        self._optimizer, self._breaks = optimizer, breaks
         self.found: _Found | None = None
         self.shown = 0
         self._hashes: list[str] = []
@@ -117,11 +128,13 @@ class BenchScreen(WorkScreen):
         if dataset is None:
             raise DataError(f"{self._config.dataset} is not downloaded; train or get it first")
         model = restored(factory.make_model(self._config), self._layers)
-        return _look(Workbench(self._config, dataset, model, self._done))
+        return _look(Workbench(self._config, dataset, model, self._done, self._optimizer))
 
     def _made(self, found: _Found) -> None:
         self._show_found(found)
         self.words = f"hash {found.hash[:12]}: weights, buffers, optimizer"
+        if self._breaks:
+            self.action_break_it()
 
     def _show_found(self, found: _Found) -> None:
         self.found, self.shown = found, 1
