@@ -115,6 +115,11 @@ async def _gradients(app: CnnApp) -> None:
     await asyncio.sleep(0.5)
 
 
+async def _rates(app: CnnApp) -> None:
+    await _press(app, "2", "f")
+    await _still(app)
+
+
 async def _microscope(app: CnnApp) -> None:
     await _press(app, "3", "m", "e")
     await _still(app)
@@ -197,8 +202,8 @@ async def _until(condition: Callable[[], object]) -> None:
 
 
 PICTURES = (
-    _configs, _data, _train, _inspect, _gradients, _microscope, _space, _workbench, _break, _runs,
-    _evaluate, _why, _draw,
+    _configs, _data, _train, _inspect, _gradients, _rates, _microscope, _space, _workbench, _break,
+    _runs, _evaluate, _why, _draw,
 )  # fmt: skip
 """In this order: each begins where the one before ended."""
 

@@ -108,14 +108,20 @@ class TrainScreen(ZoomScreen):
 
     def _say_how_to_start(self) -> None:
         document = self.cnn.workspace.document
-        lines = (f"trains {text.line(document.name)}", "chooses another config")
+        lines = (
+            f"trains {text.line(document.name)}",
+            "finds a learning rate for it",
+            "chooses another config",
+        )
         width = max(map(len, lines))
         words = Content.assemble(
             ("Nothing is training yet.\n\n", "$muted"),
             ("r", "bold $accent"),
             (f"  {lines[0]:<{width}}\n", "$foreground"),
+            ("f", "bold $accent"),
+            (f"  {lines[1]:<{width}}\n", "$foreground"),
             ("1", "bold $accent"),
-            (f"  {lines[1]:<{width}}", "$foreground"),
+            (f"  {lines[2]:<{width}}", "$foreground"),
         )
         if words != self._said:
             self._said = words
