@@ -64,9 +64,10 @@ class RateFinding:
         if reading is not None and suggestion is not None:
             lowest = significant(reading.lowest_lr, 2)
             return (
-                f"Suggested: {significant(suggestion)}, a tenth of {lowest}. There the smoothed "
-                f"loss is lowest ({significant(reading.start)} → {significant(reading.lowest)}), "
-                "but near diverging, and a training stays at its rate for longer than this sweep."
+                f"Suggested: {significant(suggestion)}, a tenth of {lowest}, where the smoothed "
+                f"loss has fallen ({significant(reading.start)} → {significant(reading.lowest)}). "
+                f"{lowest} itself is near diverging, and a training stays at its rate for longer "
+                "than this sweep."
             )
         if self.end == "not finite" and len(self.points) == 0:
             what = f" ({self.source})" if self.source else ""
@@ -86,33 +87,43 @@ class RateFinding:
         )
 
     def _remarks(self) -> list[str]:
-        reading, remarks = self.reading, []
-        if reading is not None and reading.fell:
-            if reading.steepest_lr is not None:
-                remarks.append(
-                    f"The loss falls steepest at {significant(reading.steepest_lr, 2)}; that "
-                    "depends on the luck of a few batches, so it is not what is suggested."
-                )
-            if reading.still_falling and self.end == "range":
-                remarks.append(
-                    "The loss was still falling where the range ended: a range up to "
-                    f"{significant(self.rates.high * MARGIN)} may show a better rate."
-                )
-        at = significant(self.last_lr, 2)
-        if self.end == "rose":
-            remarks.append(f"The sweep ended at {at}, with {STOP_AT:g} times the lowest loss.")
-        elif self.end == "not finite" and self.points:
-            remarks.append(f"The sweep ended at {at}: the numbers are not finite any more.")
+        return [*self._unused(), *self._about_curve(), *self._about_end()]
+
+    def _unused(self) -> list[str]:
+        """What of the config is left out, since it changes the rate itself."""
         train = self.config.train
         unused = [f"train.scheduler ({train.scheduler.name})"] if train.scheduler else []
         unused += ["train.warmup"] if train.warmup else []
-        if unused:
-            verb = "are" if len(unused) > 1 else "is"
+        if not unused:
+            return []
+        if len(unused) == 1:
+            return [f"{unused[0]} is not used in the sweep; in a training it scales {KEY}."]
+        both = " and ".join(unused)
+        return [f"{both} are not used in the sweep; in a training they scale {KEY}."]
+
+    def _about_curve(self) -> list[str]:
+        reading, remarks = self.reading, list[str]()
+        if reading is None or not reading.fell:
+            return remarks
+        if reading.steepest_lr is not None:
             remarks.append(
-                f"{' and '.join(unused)} {verb} not used in the sweep; in a training it is "
-                f"{KEY} that {'they scale' if len(unused) > 1 else 'it scales'}."
+                f"The loss falls steepest at {significant(reading.steepest_lr, 2)}; that depends "
+                "on the luck of a few batches, so it is not what is suggested."
+            )
+        if reading.still_falling and self.end == "range":
+            remarks.append(
+                "The loss was still falling where the range ended: a range up to "
+                f"{significant(self.rates.high * MARGIN)} may show a better rate."
             )
         return remarks
+
+    def _about_end(self) -> list[str]:
+        at = significant(self.last_lr, 2)
+        if self.end == "rose":
+            return [f"The sweep ended at {at}, with {STOP_AT:g} times the lowest loss."]
+        if self.end == "not finite" and self.points:
+            return [f"The sweep ended at {at}: the numbers are not finite any more."]
+        return []
 
 
 def find_rate(

@@ -49,6 +49,8 @@ def run(options: argparse.Namespace, out: "Output") -> int:
         )
     if path is not None and found.suggestion is not None:
         write_rate(path, found.suggestion)
+        if options.overrides:
+            out.say(f"{path} does not have the --set values with which this was found")
     _print(found, out, _command(options, found), str(path or ""))
     return ExitCode.FAILED if found.suggestion is None else ExitCode.DONE
 

@@ -205,7 +205,7 @@ class TrainScreen(ZoomScreen):
         if ended is None or training.running:
             return Content(""), ""
         if ended.status == "diverged":
-            step = "lower train.lr (keys 1, e) and run again (r); y: log scale"
+            step = "lower train.lr (keys 1, e; f finds one) and run again (r); y: log scale"
             return _advice("✗", _sentence(ended.reason), step), "error"
         if ended.status == "failed":
             return _advice("✗ Not saved.", _sentence(ended.reason), self._where_log()), "error"

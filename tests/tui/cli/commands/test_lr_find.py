@@ -58,10 +58,15 @@ def test_what_is_found_is_written_and_the_comments_stay(terminal: Terminal) -> N
     path = terminal.folder / "own.yaml"
     before = path.read_text()
     done = terminal.run_here("lr-find", "own.yaml", *SHORT, "--write")
-    assert done.code == 0
+    assert (done.code, done.err) == (0, "")
     (said,) = [line for line in done.out.splitlines() if line.endswith(" written")]
     lr = said.removesuffix(" written").partition("train.lr=")[2]
     assert path.read_text() == before.replace("lr: 0.9,", f"lr: {lr},")
+
+
+def test_what_was_found_with_other_values_than_the_file_has_is_said(terminal: Terminal) -> None:
+    done = terminal.run_here("lr-find", "own.yaml", *SHORT, "--write", "--set", "seed=1")
+    assert done.errors == ["own.yaml does not have the --set values with which this was found"]
 
 
 def test_without_a_suggestion_the_exit_code_is_1_and_nothing_is_written(

@@ -238,7 +238,7 @@ class RatesScreen(BaseScreen):
         except ConfigError as error:
             self.cnn.show_message(str(error), "set it by hand: keys 1, e", severity="error")
             return
-        self.written = f"{self.found.override} is in the config, unsaved; 1: u undoes, w saves"
+        self.written = "written into the config, unsaved; 1: w saves, u undoes"
         self._refresh()
 
     def action_leave(self) -> None:
