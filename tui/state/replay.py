@@ -13,6 +13,12 @@ from tui.state.selection import Selection
 Move = Literal["first", "previous", "next", "last"]
 """To which frame; the run's own weights lie between the last one and the first."""
 
+HELP = (
+    "Every run keeps a film, the network at some moments of its training: . and , replay it here, "
+    "and past its ends the weights are shown that were there before. "
+)
+"""For the help of the screens that replay."""
+
 
 def no_film(selection: Selection | None) -> str | None:
     """Why a network cannot be replayed, in one line with what to do; None if it can."""

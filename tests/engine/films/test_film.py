@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from engine.checkpoints import checkpoint
+from engine.checkpoints.archive import JSON
 from engine.config import config_hash
 from engine.errors import CheckpointError
 from engine.films import film, schedule
@@ -182,3 +183,28 @@ def test_a_film_is_never_written_through_a_link(tmp_path: Path) -> None:
     assert run.ended.status == "finished"
     assert any("symbolic link" in line for line in run.warnings)
     assert {path.name for path in elsewhere.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        None,
+        "film",
+        [],
+        {},
+        {"epoch": -1, "step": 0, "global_step": 0, "logs": {}},
+        {"epoch": 1, "step": 0.5, "global_step": 0, "logs": {}},
+        {"epoch": 1, "step": 0, "global_step": True, "logs": {}},
+        {"epoch": 1, "step": 0, "global_step": 2**70, "logs": {}},
+        {"epoch": 1, "step": 0, "global_step": 4, "logs": {"val_acc": "\u202emuch"}},
+        {"epoch": 1, "step": 0, "global_step": 4, "logs": {"val_acc": {}}},
+    ],
+    ids=str,
+)
+def test_a_moment_that_we_never_write_is_refused_in_one_line(tmp_path: Path, odd: JSON) -> None:
+    """Of a film from another machine: its digests are right, its content is anyone's."""
+    path = tmp_path / "step-00000004.npz"
+    checkpoint.save(path, {"model/0.weight": np.zeros(3, np.float32)}, {"film": odd})
+    with pytest.raises(CheckpointError) as caught:
+        film.moment(path)
+    assert str(caught.value).isprintable()

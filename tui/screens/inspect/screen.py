@@ -23,6 +23,7 @@ from tui.screens.inspect.space.screen import SpaceScreen
 from tui.screens.network_screen import NetworkScreen
 from tui.screens.zoom_screen import ZoomScreen
 from tui.state.network_inspector import NetworkInspector
+from tui.state.replay import HELP
 from tui.widgets.empty import hints
 from tui.widgets.line import Line, TextPart
 from tui.widgets.table import Table
@@ -57,10 +58,14 @@ class InspectScreen(ZoomScreen, NetworkScreen):
     FIRST_FOCUS = "#layers"
     DEFAULT_PANE = 1  # the pictures
     HELP_TEXT: ClassVar[str] = (
-        "Look inside the network while it trains, a few times a second, or inside a run or a "
-        "config that does not train. The last column sums up the numbers in a word; advice "
-        "is below the table. "
-    ) + explained("filter", "feature map", "channel", "pool", "loss", "gradient")
+        (
+            "Look inside the network while it trains, a few times a second, or inside a run or a "
+            "config that does not train. The last column sums up the numbers in a word; advice "
+            "is below the table. "
+        )
+        + HELP
+        + explained("filter", "feature map", "channel", "pool", "loss", "gradient")
+    )
 
     def __init__(self) -> None:
         super().__init__()

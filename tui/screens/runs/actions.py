@@ -91,7 +91,7 @@ class RunActions(ExportActions):
             return
         self.cnn.confirm(
             f"Delete {info.id}?",
-            "Its config, metrics, checkpoints and weights are deleted for good.",
+            "Its config, metrics, checkpoints, film and weights are deleted for good.",
             yes="delete",
             no="keep",
             final=True,

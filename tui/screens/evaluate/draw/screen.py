@@ -25,7 +25,7 @@ from tui.screens.evaluate.draw.layer_rows import LayerRows
 from tui.screens.evaluate.draw.network import DrawingNetwork
 from tui.screens.evaluate.draw.predictions import Predictions
 from tui.screens.network_screen import run_parts
-from tui.state.replay import Move, no_film, replayed
+from tui.state.replay import HELP, Move, no_film, replayed
 from tui.state.selection import Selection
 from tui.widgets.empty import hints
 from tui.widgets.line import Line
@@ -128,7 +128,7 @@ class DrawScreen(BaseScreen):
                     " What you draw is first centred and scaled like the digits of MNIST, as the "
                     "network knows no others."
                 )
-        return f"{self.HELP_TEXT} {how}"
+        return f"{self.HELP_TEXT} {how} {HELP}"
 
     def compose_body(self) -> ComposeResult:
         yield Line(id="subject")

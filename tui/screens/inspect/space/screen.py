@@ -15,6 +15,7 @@ from tui.screens.inspect.space.follower import Space, SpaceFollower
 from tui.screens.inspect.space.scatter import Scatter, class_colour, signs
 from tui.screens.network_screen import NetworkScreen
 from tui.state.network_inspector import NetworkInspector
+from tui.state.replay import HELP
 from tui.widgets.line import Line
 
 _LEGEND = 18
@@ -38,6 +39,7 @@ class SpaceScreen(NetworkScreen):
         "trains: one heap becomes a group for each class. An underlined letter is an image that is "
         "predicted wrongly; look where it lies. "
     ) + explained("features", "variance", "PCA")
+    ) + HELP
 
     def __init__(self, inspector: NetworkInspector, show_image: Callable[[int], None]) -> None:
         super().__init__()
