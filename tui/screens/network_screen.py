@@ -61,6 +61,15 @@ class NetworkScreen(BaseScreen):
         self.refresh_bindings()
         self.refresh_tick()
 
+    def refuse_training(self) -> str | None:
+        """Why what is shown is not the network that trains, or None if it is."""
+        choice, training = self.cnn.choice, self.cnn.training
+        if choice.live and training.started is not None:
+            return None
+        if choice.frame is not None and training.running:
+            return "the film is shown; . past its last moment goes back to the training"
+        return "nothing is training; 2 then r starts"
+
     def refuse_frame(self) -> str | None:
         """Why there is no film to replay, or None."""
         return no_film(self.cnn.choice.replayable)

@@ -254,9 +254,7 @@ class InspectScreen(ZoomScreen, NetworkScreen):
             return self.refuse_frame()
         training, place = self.cnn.training, self.place
         if action in ("pause", "step"):
-            if not self.cnn.choice.live or training.started is None:
-                return "nothing is training; 2 then r starts"
-            return "training is stopping" if training.stopping else None
+            return self.refuse_training() or ("training is stopping" if training.stopping else None)
         if action == "bench" and self.inspector.inspection is not None:
             return None
         if place is None:

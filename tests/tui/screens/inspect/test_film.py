@@ -153,6 +153,8 @@ async def test_a_training_is_replayed_while_it_goes_on_and_followed_again(
         await tap(pilot, "less_than_sign")
         await until(pilot, lambda: "before epoch 1 of 500, step 0" in seen(app))
         await until(pilot, lambda: screen.inspector.inspection.step is None)  # type: ignore[union-attr]
+        await tap(pilot, "space")
+        assert said(app, "the film is shown"), "the training is not paused unseen"
         step = app.training.session.progress.global_step  # type: ignore[union-attr]
         await until(
             pilot,

@@ -276,9 +276,7 @@ class MicroscopeScreen(NetworkScreen):
     def refuse(self, action: str) -> str | None:
         training = self.cnn.training
         if action in ("pause", "step"):
-            if not self.cnn.choice.live or training.started is None:
-                return "nothing is training; 2 then r starts"
-            return "training is stopping" if training.stopping else None
+            return self.refuse_training() or ("training is stopping" if training.stopping else None)
         if action in ("leave", "choose_network"):
             return None
         place = self.place

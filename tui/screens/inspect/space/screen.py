@@ -140,9 +140,7 @@ class SpaceScreen(NetworkScreen):
             return self.refuse_frame()
         if action == "class" and self.follower.space is None:
             return "there are no images to choose from yet"
-        if action == "pause" and (not self.cnn.choice.live or self.cnn.training.started is None):
-            return "nothing is training; 2 then r starts"
-        return None
+        return self.refuse_training() if action == "pause" else None
 
     def key_label(self, key: keymap.Key) -> str:
         return "resume" if key.action == "pause" and self.cnn.training.paused else key.label
