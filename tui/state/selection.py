@@ -194,8 +194,6 @@ class Choice:
         """Forget a deleted run."""
         if self.chosen is not None and self.chosen.run == run:
             self.chosen = None
-        if self._frame is not None and self._frame.run == run:
-            self._frame = None
         self._seen = None
 
     @property

@@ -1,13 +1,19 @@
 """Replay: from moment to moment of a run's film, and out of it at either end."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
+from engine.config import loads
 from engine.films import film
+from engine.runs.listing import delete_run
 from tests.support.run_makers import CONV, add_film, make_run
 from tui.state.replay import Move, no_film, replayed
-from tui.state.selection import Selection, of_run
+from tui.state.selection import Choice, Selection, of_run
+from tui.state.training import Training
+from tui.state.workspace import Workspace
 
 
 def walked(selection: Selection, *moves: Move) -> list[str]:
@@ -76,3 +82,50 @@ def test_only_a_run_with_frames_can_be_replayed(tmp_path: Path) -> None:
     (run / film.FOLDER).rename(tmp_path / "elsewhere")
     (run / film.FOLDER).symlink_to(tmp_path / "elsewhere")
     assert "symbolic link" in str(no_film(own))
+
+
+def choice_of(root: Path, **training: object) -> Choice:
+    """What is shown beside a training, of which only a few facts matter."""
+    config = loads(CONV, "config.yaml", [f"runs_dir={root}"])
+    known = {"running": False, "config": config, "run_dir": None, "version": 1, **training}
+    workspace = SimpleNamespace(document=SimpleNamespace(config=config, name="conv"))
+    return Choice(cast(Training, SimpleNamespace(**known)), cast(Workspace, workspace))
+
+
+def test_a_training_is_replayed_before_it_has_saved_any_weights(tmp_path: Path) -> None:
+    finished = make_run(tmp_path, "20260102-030405-other-00bb")
+    add_film(finished)
+    run = make_run(tmp_path, "20260103-030405-conv-00aa", status="running", weights=False)
+    frames = add_film(run)
+    choice = choice_of(tmp_path, running=True, run_dir=run)
+    assert choice.live
+    assert choice.replayable is not None
+    choice.show_frame(replayed(choice.replayable, "first"))
+    assert choice.current is not None
+    assert (choice.live, choice.current.weights) == (False, frames[0])
+    choice.show_frame(replayed(choice.current, "previous"))
+    assert choice.live
+
+
+def test_another_choice_a_new_run_and_a_deleted_one_end_a_replay(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    add_film(run)
+    choice = choice_of(tmp_path)
+    frame = replayed(of_run(run), "first")
+    choice.show_frame(frame)
+    assert choice.current == frame
+    choice.chosen = of_run(run)
+    assert choice.current == of_run(run)
+
+    choice.chosen = None
+    choice.show_frame(frame)
+    newer = make_run(tmp_path, "20260103-030405-conv-00bb")
+    choice.refresh()
+    assert choice.current == of_run(newer)
+
+    for gone in (newer, run):
+        delete_run(gone)
+        choice.forget(gone)
+    assert choice.replayable is None
+    assert choice.current is not None
+    assert choice.current.what == "fresh weights"
