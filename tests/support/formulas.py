@@ -146,6 +146,12 @@ FORMULAS = (
         "engine.saliency",
         ("tests.engine.saliency.test_exact", "tests.engine.saliency.test_methods"),
     ),
+    Formulas("engine.microscope.arithmetic", ("tests.engine.microscope.test_arithmetic",)),
+    Formulas(
+        "engine.microscope.receptive",
+        ("tests.engine.microscope.test_receptive", "tests.engine.microscope.test_forward"),
+    ),
+    Formulas("engine.microscope.update", ("tests.engine.microscope.test_update",)),
     Formulas("engine.gradcheck.extrapolation", ("tests.engine.gradcheck.test_extrapolation",)),
 )
 

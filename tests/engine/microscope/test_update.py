@@ -65,3 +65,42 @@ class Plain(Optimizer):
 def test_a_rule_without_an_explanation_says_so() -> None:
     steps = explain_update(Plain(0.1), {}, 2.0, 0.5)
     assert steps[-1].words == "no arithmetic is written for Plain"
+
+
+GRADIENT, STEP, NEW = "the gradient", "the step", "the new weight"
+MOMENTS = (
+    "first moment, the mean of gradients",
+    "second moment, the mean of squares",
+    "first moment, corrected for its start",
+    "second moment, corrected",
+)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "words"),
+    [
+        (SGD(0.1), [GRADIENT, STEP, NEW]),
+        (
+            SGD(0.1, momentum=0.9, nesterov=True, weight_decay=0.01),
+            ["the gradient with weight decay", "the velocity", "looking ahead", STEP, NEW],
+        ),
+        (Momentum(0.1), [GRADIENT, "the velocity", STEP, NEW]),
+        (RMSprop(0.1), [GRADIENT, "the mean of squares", STEP, NEW]),
+        (Adam(0.1), [GRADIENT, *MOMENTS, STEP, NEW]),
+        (AdamW(0.1, weight_decay=0.1), [GRADIENT, "the weight, decayed", *MOMENTS, STEP, NEW]),
+        (AdamW(0.1, weight_decay=0.0), [GRADIENT, *MOMENTS, STEP, NEW]),
+    ],
+    ids=repr,
+)
+def test_each_step_of_the_rule_is_one_step_and_no_other(
+    optimizer: Optimizer, words: list[str]
+) -> None:
+    assert [step.words for step in explain_update(optimizer, {}, 1.0, 0.5)] == words
+
+
+@pytest.mark.parametrize("optimizer", [RMSprop(0.1, eps=0.5), Adam(0.1, eps=0.5)], ids=repr)
+def test_the_small_number_of_the_divisor_is_added(optimizer: Optimizer) -> None:
+    weights = {"w": np.array([1.0])}
+    expected = explain_update(optimizer, {}, 1.0, 0.25)[-1].value
+    optimizer.step(weights, {"w": np.array([0.25])})
+    assert weights["w"][0] == pytest.approx(expected)
