@@ -77,20 +77,41 @@ class Warned:
 
 
 @dataclass(frozen=True)
-class Remarked:
-    """A remark on the course of training.
+class Noted:
+    """A consequence of the config that has to be known, and is no mistake.
 
     Attributes:
-        rule: which of the rules has something to say.
-        message: what, in a line.
+        key: of the config.
+        message: what it does, in a line.
+    """
+
+    key: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Hinted:
+    """A hint on the course of training: a rule of ``engine.hints`` began to hold.
+
+    Attributes:
+        rule: its name.
+        title: what it is called, in a few words.
+        message: the facts, in a line.
+        why: what it means.
+        fix: what to change, as ``key=value``; empty where no key helps by itself.
+        fix_label: the same in words.
         epoch: epochs done.
-        level: a "warning" where something is to be done, a "note" where it only has to be known.
+        at_end: whether training is over, and the hint still holds.
     """
 
     rule: str
+    title: str
     message: str
+    why: str
+    fix: tuple[str, ...]
+    fix_label: str
     epoch: int
-    level: Literal["warning", "note"] = "warning"
+    at_end: bool = False
 
 
 @dataclass(frozen=True)
@@ -109,4 +130,6 @@ class Ended:
     test: Logs
 
 
-Event = Started | EpochEnded | CheckpointSaved | LearningRateChanged | Warned | Remarked | Ended
+Event = (
+    Started | EpochEnded | CheckpointSaved | LearningRateChanged | Warned | Noted | Hinted | Ended
+)

@@ -86,6 +86,19 @@ class Change(BaseModel):
     new: Text | Number | None
 
 
+class HintRecord(BaseModel):
+    """Types of a hint that held at the end, see ``engine.hints``."""
+
+    model_config = ConfigDict(strict=True)
+
+    rule: Text
+    title: Text
+    message: Text
+    why: Text
+    fix: list[Text]
+    fix_label: Text
+
+
 class Record(BaseModel):
     """Types of ``run.json``; keys that earlier versions did not write may be missing."""
 
@@ -113,6 +126,7 @@ class Record(BaseModel):
     final: Metrics | None = None
     best: Metrics | None = None
     test: Metrics | None = None
+    hints: list[HintRecord] | None = None
 
 
 def check_record(value: Any) -> dict[str, Any]:

@@ -65,8 +65,6 @@ class Sources:
                 f"no validation samples of {_some(names, absent)}: val_acc says nothing about "
                 "them; raise data.validation"
             )
-        if config.train.class_weights is None:
-            yield from _uneven(names, trained)
 
 
 def _single(what: str, names: Sequence[str], counts: np.ndarray) -> Iterator[str]:
@@ -84,23 +82,6 @@ def _some(names: Sequence[str], which: np.ndarray) -> str:
     more = ", ..." if len(indices) > 3 else ""
     listed = ", ".join(repr(names[i]) for i in indices[:3])
     return f"{len(indices):,} of the {len(names):,} classes ({listed}{more})"
-
-
-def _uneven(names: Sequence[str], counts: np.ndarray) -> Iterator[str]:
-    """A warning if the largest class has three times the samples of the smallest, or more.
-
-    And more than chance explains: the counts of two classes that are equally likely differ with
-    a standard deviation of the root of their sum, and by three of those rarely.
-    """
-    present = np.flatnonzero(counts)
-    rare, common = int(present[counts[present].argmin()]), int(counts.argmax())
-    few, many = int(counts[rare]), int(counts[common])
-    if many >= 3 * few and many - few > 3 * (many + few) ** 0.5:
-        yield (
-            f"classes are uneven: {names[rare]!r} has {few:,} of {counts.sum():,} training samples "
-            f"and {names[common]!r} has {many:,}, so the accuracy says little about rare ones; set "
-            "train.class_weights=balanced (cross_entropy), and look at the macro F1 of evaluate"
-        )
 
 
 def config_of(run: Path, overrides: Sequence[str] = (), *, allow_outside: bool = False) -> Config:

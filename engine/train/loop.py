@@ -10,18 +10,18 @@ from engine.callbacks import Callback
 from engine.config import Config
 from engine.data import Batches
 from engine.errors import RunError
-from engine.events import EpochEnded, Event, LearningRateChanged, Logs, Remarked, Warned
+from engine.events import EpochEnded, Event, LearningRateChanged, Logs, Warned
+from engine.hints import Look
 from engine.numbers import metric
 from engine.runs.directory import RunDir
 from engine.runs.provenance import RateChange, weights_hash
 from engine.train.controls import Controls
 from engine.train.factory import Sources
 from engine.train.metric_buffer import MetricBuffer
-from engine.train.remarks import new_remarks
 from engine.train.results import Evaluation, StepResult
 from engine.train.run_state import RunState
 from engine.train.saver import Saver
-from engine.train.snapshot import Snapshot, weights_snapshot
+from engine.train.snapshot import Snapshot, layer_stats, weights_snapshot
 
 TURN = 0.1
 """Seconds of training between two checks of the controls; a batch may take longer."""
@@ -47,6 +47,7 @@ class Loop:
         emit: called with every event.
         show: called with the phase, and how much of it is done: batches of an epoch, or samples.
         on_progress: called with a text, and how far the run, or an evaluation, is.
+        give_hints: called after every epoch.
     """
 
     config: Config
@@ -60,6 +61,7 @@ class Loop:
     emit: Callable[[Event], None]
     show: Callable[[str, int, int], None]
     on_progress: Callable[[str, int, int], None]
+    give_hints: Callable[[], None]
     _last_snapshot: tuple[int, Snapshot] | None = None
     _snapshot_requests: list[Future[Snapshot]] = field(default_factory=list)
     _sample_seconds: float = math.inf
@@ -118,7 +120,9 @@ class Loop:
         epochs, steps = self.config.train.epochs, self.sources.train.steps_per_epoch
         self.show("training", progress.step, steps)
         self.controls.take_step()
-        inspect = bool(self._snapshot_requests) or self.controls.paused
+        asked = bool(self._snapshot_requests) or self.controls.paused
+        look = progress.step == self._look_step
+        inspect = asked or look
         count = 1 if inspect or self._is_watched else self._batches()
         rates = [self._scheduled_lr(i) * progress.lr_scale for i in range(count)]
         started = time.monotonic()
@@ -127,7 +131,10 @@ class Loop:
             result, snapshot = trainer.step(self.sources.train, epoch, progress.step, inspect=True)
             results = [result]
             assert snapshot is not None
-            self._last_snapshot = progress.global_step + 1, snapshot
+            if asked:
+                self._last_snapshot = progress.global_step + 1, snapshot
+            if look:
+                self.state.keep_look(Look(epoch + 1, layer_stats(snapshot)))
         else:
             results = trainer.steps(self.sources.train, epoch, progress.step, rates)
         took = max(time.monotonic() - started, 1e-6)
@@ -145,6 +152,11 @@ class Loop:
         self.saver.checkpoint_if_due()
 
     @property
+    def _look_step(self) -> int:
+        """The batch of every epoch whose layers are looked at: late, and never a smaller one."""
+        return max(self.sources.train.steps_per_epoch - 2, 0)
+
+    @property
     def _is_watched(self) -> bool:
         """Whether a callback observes every batch, and so needs the network after each."""
         return any(
@@ -156,9 +168,10 @@ class Loop:
     def _batches(self) -> int:
         """How many batches to train on before the next check of the controls."""
         batch_seconds = self._sample_seconds * self.config.train.batch_size
+        step, look = self.state.progress.step, self._look_step
         limits = [
             int(TURN / batch_seconds),
-            self.sources.train.steps_per_epoch - self.state.progress.step,
+            (look if step < look else self.sources.train.steps_per_epoch) - step,
             self.saver.batches_until_due,
         ]
         return max(1, min(limit for limit in limits if limit is not None))
@@ -220,9 +233,7 @@ class Loop:
         self.saver.frame(logs)  # first: what a resume goes back to has its frame
         self.saver.checkpoint(best=best)
         self.emit(EpochEnded(progress.epoch, config.train.epochs, logs))
-        classes = len(self.sources.dataset.classes)
-        for rule, words in new_remarks(self.state.history, classes):
-            self.emit(Remarked(rule, words, progress.epoch))
+        self.give_hints()
 
     def _finish(self) -> None:
         """End the last epoch; a callback may still restore better weights."""

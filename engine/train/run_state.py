@@ -10,14 +10,17 @@ from engine.arrays import Array
 from engine.callbacks import Callback
 from engine.checkpoints.checkpoint import Checkpoint
 from engine.errors import CheckpointError
+from engine.hints import Look
 from engine.numbers import null_for_nan
 from engine.runs.provenance import KEY, Provenance
 from engine.schedulers import Scheduler
-from engine.storage.untrusted_json import check_alike, check_logs, check_rates
+from engine.storage.untrusted_json import check_alike, check_logs, check_rates, check_type
 from engine.train.results import StepResult
 from engine.train.trainer import Trainer
 
 _LARGEST_SCALE = 1e100
+_LOOKS = 3
+"""Looks that are kept: a rule wants two, and a third to tell whether it held before."""
 Table = dict[str, tuple[np.dtype, tuple[int, ...]]]
 
 
@@ -93,6 +96,7 @@ class RunState:
         progress: counters; the same object throughout, so that others can read it.
         history: the logs of every epoch done; one list throughout.
         provenance: the facts needed to train the same weights again.
+        looks: at the layers in the last epochs, for hints; one list throughout.
     """
 
     trainer: Trainer
@@ -101,6 +105,12 @@ class RunState:
     progress: Progress
     history: list[dict[str, float]]
     provenance: Provenance = field(default_factory=Provenance)
+    looks: list[Look] = field(default_factory=list)
+
+    def keep_look(self, look: Look) -> None:
+        """Keep a look, and forget those that are too old for any rule."""
+        self.looks.append(look)
+        del self.looks[:-_LOOKS]
 
     def arrays(self) -> dict[str, Array]:
         """All arrays by name: ``model/0.weight``, ``optimizer/exp_avg/0.weight``, ..."""
@@ -123,6 +133,7 @@ class RunState:
             "scheduler": null_for_nan(self.scheduler.state_dict()),
             "callbacks": null_for_nan([c.state_dict() for c in self.callbacks]),
             KEY: self.provenance.to_json(),
+            "looks": null_for_nan([asdict(look) for look in self.looks]),
         }
 
     def table(self) -> Table:
@@ -142,6 +153,7 @@ class RunState:
             progress, history = _read_progress(meta)
             # A checkpoint of an earlier version has none.
             provenance = Provenance.from_json(meta.get(KEY), len(history))
+            looks = check_type(list[Look], meta.get("looks", []), "looks")
             check_alike(meta["optimizer"], self.meta()["optimizer"], "optimizer")
             own_schedule = self.scheduler.state_dict()
             self.scheduler.load_state_dict(meta["scheduler"])
@@ -160,6 +172,7 @@ class RunState:
         self.trainer.optimizer.t, self.trainer.optimizer.lr = t, lr
         vars(self.progress).update(vars(progress))
         self.history[:] = history
+        self.looks[:] = looks
         self.provenance = provenance
 
 

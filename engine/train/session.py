@@ -14,6 +14,15 @@ from engine.config import Config, advise, config_hash, dump
 from engine.data import Dataset
 from engine.errors import CheckpointError, Diverged, EngineError, RunError
 from engine.events import Ended, EndStatus, Event, Logs, Remarked, Started, Warned
+from engine.events import (
+    Ended,
+    EndStatus,
+    Event,
+    Logs,
+    Noted,
+    Started,
+    Warned,
+)
 from engine.layers import Sequential
 from engine.parallel.workers import Workers
 from engine.runs import locations
@@ -25,6 +34,7 @@ from engine.runs.results_csv import append_result
 from engine.train import extending, factory
 from engine.train.controls import Controls
 from engine.train.extending import Extension
+from engine.train.hinting import Hinting
 from engine.train.loop import Loop, Stopped
 from engine.train.metric_buffer import MetricBuffer
 from engine.train.results import late_divergence
@@ -53,6 +63,7 @@ class TrainingSession:
         metric_buffer: the metrics of every step, to be polled.
         history: the logs of every epoch done.
         progress: the counters of the run.
+        hinting: the hints that hold, from ``Started`` on.
         phase: "loading", "downloading", "training", "paused", "validating", "testing" or "ended".
         rates_before: learning rates set by hand before it was resumed.
         done, total: progress within the phase: bytes, batches of the epoch, or samples.
@@ -61,6 +72,7 @@ class TrainingSession:
     run_dir: RunDir
     sources: factory.Sources
     state: RunState
+    hinting: Hinting
 
     def __init__(
         self,
@@ -135,6 +147,9 @@ class TrainingSession:
         scheduler = factory.make_scheduler(self.config, self.steps_per_epoch)
         callbacks = factory.make_callbacks(self.config)
         self.state = RunState(trainer, scheduler, callbacks, self.progress, self.history)
+        self.hinting = Hinting(
+            self.config, self.sources, self.history, self.state.looks, self._emit
+        )
         self.callbacks = [*callbacks, *self._extra]
         for callback in self.callbacks:
             callback.run = self
@@ -172,6 +187,7 @@ class TrainingSession:
             emit=self._emit,
             show=self._show,
             on_progress=self._on_progress,
+            give_hints=self.hinting.after_epoch,
         )
         try:
             if self._resume is None:
@@ -305,6 +321,7 @@ class TrainingSession:
             status, reason = "diverged", str(error)
         if status != "diverged" and self._saver.problem is not None:
             status, reason = "failed", self._saver.problem
+        self.hinting.end(reason if status == "diverged" else "")
         return self._end(status, reason, test)
 
     def _advise(self) -> None:
@@ -313,9 +330,10 @@ class TrainingSession:
             if advice.level == "warning":
                 self.warn(str(advice))
             else:
-                self._emit(Remarked(advice.key, str(advice), self.progress.epoch, advice.level))
+                self._emit(Noted(advice.key, str(advice)))
         for warning in self.sources.warnings(self.config):
             self.warn(warning)
+        self.hinting.begin()
 
     def _end(self, status: EndStatus, reason: str, test: Logs) -> Ended:
         progress = self.progress
@@ -334,7 +352,10 @@ class TrainingSession:
         row = run_record.result_row(self.config, ended, self.history, self.model.count_parameters())
         for write in (
             lambda: self._write_record(
-                status, **run_record.outcome(ended), **{KEY: self.state.provenance.to_json()}
+                status,
+                **run_record.outcome(ended),
+                hints=self.hinting.to_json(),
+                **{KEY: self.state.provenance.to_json()},
             ),
             lambda: append_result(self.config.reports_dir, row),
         ):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from engine.arrays import Array
+from engine.hints import LayerStats
 from engine.layers import Sequential
 from engine.layers.layer import Layer
 from engine.optim.parameters import FlatParameters, rms
@@ -51,6 +52,20 @@ class Snapshot:
 
     layers: tuple[LayerSnapshot, ...]
     optimizer: OptimizerState | None = None
+
+
+def layer_stats(snapshot: Snapshot) -> tuple[LayerStats, ...]:
+    """The statistics of every layer of a snapshot; of several parameters, its weight counts."""
+    return tuple(
+        LayerStats(
+            name=layer.name,
+            kind=layer.layer.partition("(")[0],
+            grad_rms=rms(layer.grads["weight"]) if "weight" in layer.grads else None,
+            update_ratio=layer.update_ratio.get("weight"),
+            dead=layer.dead,
+        )
+        for layer in snapshot.layers
+    )
 
 
 def weights_snapshot(model: Sequential) -> Snapshot:

@@ -1,5 +1,6 @@
 """Training on the command line: the narration of a session, and its exit code."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,14 @@ from engine.events import (
     Ended,
     EpochEnded,
     Event,
+    Hinted,
     LearningRateChanged,
-    Remarked,
+    Noted,
     Started,
     Warned,
 )
 from engine.numbers import duration, metric, significant
+from engine.paths import quote
 from engine.services.resume import resume_command
 from engine.train.extending import Extension
 from engine.train.session import WEIGHTS, TrainingSession
@@ -29,7 +32,8 @@ _EVENT_NAMES = {
     CheckpointSaved: "checkpoint",
     LearningRateChanged: "lr",
     Warned: "warning",
-    Remarked: "remark",
+    Noted: "note",
+    Hinted: "hint",
     Ended: "end",
 }
 
@@ -84,8 +88,10 @@ class _Narrator:
                 self.out.text(epoch_line(event))
             case Warned():
                 self.out.complain(f"warning: {event.message}")
-            case Remarked():
-                self.out.say(f"remark: {event.message}")
+            case Noted():
+                self.out.say(f"note: {event.message}")
+            case Hinted():
+                self._hinted(event)
             case Ended():
                 self._ended(event)
 
@@ -97,6 +103,14 @@ class _Narrator:
         self.out.say(f"run {event.run_dir}")
         if event.resumed:
             self.out.say(event.resumed)
+
+    def _hinted(self, event: Hinted) -> None:
+        if not event.at_end:
+            self.out.say(f"hint: {event.title}: {event.message}")
+            return
+        self.out.progress.close()
+        for line in hint_lines(event.title, event.message, event.why, event.fix, event.fix_label):
+            self.out.say(line)
 
     def _ended(self, event: Ended) -> None:
         out = self.out
@@ -118,6 +132,17 @@ class _Narrator:
             )
         if event.status == "finished":
             out.say(f"weights {event.run_dir / WEIGHTS}")
+
+
+def hint_lines(
+    title: str, message: str, why: str, fix: Sequence[str], fix_label: str
+) -> Iterator[str]:
+    """A hint that holds at the end, with its fix as options of the command line, and its reason."""
+    yield f"{title}: {message}"
+    if fix:
+        options = " ".join(f"--set {quote(override)}" for override in fix)
+        yield f"  fix: {fix_label}: {options}"
+    yield f"  why: {why}"
 
 
 def epoch_line(event: EpochEnded) -> str:

@@ -21,9 +21,10 @@ from engine.events import (
     Ended,
     EpochEnded,
     Event,
+    Hinted,
     LearningRateChanged,
     Logs,
-    Remarked,
+    Noted,
     Started,
     Warned,
 )
@@ -165,8 +166,11 @@ class Training:
             case Warned() as event:
                 log.warning("%s", event.message)
                 self._note("warning", event.message)
-            case Remarked() as event:
-                self._note("warning" if event.level == "warning" else "info", event.message)
+            case Noted() as event:
+                self._note("info", event.message)
+            case Hinted() as event:
+                if not event.at_end:
+                    self._note("warning", f"{event.title}: {event.message}")
             case Ended() as event:
                 self._on_ended(event)
         self.version += 1

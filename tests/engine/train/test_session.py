@@ -163,8 +163,9 @@ def test_short_batches_are_trained_in_turns_and_all_are_counted(
     changes = "train.batch_size=16", "train.epochs=2", "train.film=false"
     session = TrainingSession(make_config(tmp_path, RICH, *changes), on_progress=progressed)
     session.run()
-    # Ten batches an epoch; the pace is not known before the first.
-    assert looks == ([*range(1, 21)] if turn == 0 else [1, 10, 20])
+    # Ten batches an epoch; the pace is not known before the first, and the last but one is alone,
+    # as its layers are looked at.
+    assert looks == ([*range(1, 21)] if turn == 0 else [1, 8, 9, 10, 18, 19, 20])
     assert session.metric_buffer.curve().column("step").tolist() == list(range(1, 21))
     assert session.progress.trained == 320
     # One who looks at every batch sees each before the next.
@@ -179,7 +180,10 @@ def test_short_batches_are_trained_in_turns_and_all_are_counted(
 def test_a_small_last_batch_says_nothing_about_the_length_of_a_turn(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """161 samples in batches of 16: the last has one, and is over at once."""
+    """161 samples in batches of 16: the last has one, and is over at once.
+
+    The last but one, whose layers are looked at, is no part of a turn.
+    """
     now = 0.0
     turns: list[int] = []
     real = Trainer.steps
@@ -197,6 +201,8 @@ def test_a_small_last_batch_says_nothing_about_the_length_of_a_turn(
     changes = "train.batch_size=16", "train.epochs=2", "data.limit=201", "data.validation=40"
     train(make_config(tmp_path, PLAIN, *changes, "train.film=false"))
     assert turns == [1, 3, 3, 3, 1, 3, 3, 3, 1, 1]
+    train(make_config(tmp_path, PLAIN, *changes))
+    assert turns == [1, 3, 3, 2, 1, 3, 3, 3, 1]
 
 
 def test_a_hook_of_an_object_alone_sees_every_batch_too(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from textual.widgets import OptionList, Static
 
-from engine.train import loop
+from engine.hints import RULES, Rule
 from tests.support.app_pilot import Until, on_screen
 from tui.app import CnnApp
 from tui.screens.configs.edit_screen import EditScreen
@@ -76,16 +76,17 @@ async def test_problems_come_before_advice(home: Path, make_app: MakeApp, until:
         assert not app.screen.query_one("#fine").display
 
 
-async def test_a_training_notes_advice_and_remarks(
+async def test_a_training_notes_advice_and_hints(
     home: Path, make_app: MakeApp, until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "new_remarks", lambda history, classes: [("collapse", "it fell")])
+    rule = Rule("fell", "fell", "always", "none", "Because.", lambda evidence: ("a lot", None))
+    monkeypatch.setitem(RULES, "fell", rule)
     write_odd(home)
     app = make_app("odd")
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("r")
         await until(pilot, lambda: app.training.ended)
         noted = [(entry.kind, entry.text) for entry in app.training.entries]
-        assert noted.count(("warning", "it fell")) == 2
+        assert noted.count(("warning", "fell: a lot")) == 1
         assert any(kind == "warning" and "ReLU limits the scores" in words for kind, words in noted)
         assert any(kind == "info" and "cannot fall below" in words for kind, words in noted)

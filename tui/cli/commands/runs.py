@@ -101,6 +101,7 @@ def show(root: "Path", name: str, out: "Output") -> int:
     from engine.runs.progress import rates_by_hand, shown_rates, with_progress
     from engine.services.runs import find_run
     from engine.text_table import table
+    from tui.cli.narration import hint_lines
 
     info = with_progress(find_run(root, name))
     metrics = RunDir.view(info.path).read_metrics()
@@ -123,6 +124,9 @@ def show(root: "Path", name: str, out: "Output") -> int:
     out.text("")
     rows = [(str(row["epoch"]), *(_number(row[key]) for key in _METRICS)) for row in metrics]
     out.text(table(("epoch", *_METRICS), rows, "r" * 6))
+    for hint in info.record.get("hints") or ():
+        told = (hint[key] for key in ("title", "message", "why", "fix", "fix_label"))
+        out.text("\n" + "\n".join(hint_lines(*told)))
     return 0
 
 

@@ -1,0 +1,104 @@
+"""Evidence: all that the rules may look at."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from engine.config import Config
+from engine.events import Logs
+
+_CHANCE, _MARGIN = 1.5, 0.05
+"""A network may be guessing up to so many times what guessing gives, and no more above it."""
+
+
+@dataclass(frozen=True)
+class LayerStats:
+    """A layer in one batch.
+
+    Attributes:
+        name: full name in the network (``3.body.0``).
+        kind: its class.
+        grad_rms: root mean square of the weight's gradient; None without a weight.
+        update_ratio: RMS of the update of the weight, divided by that of the weight.
+        dead: of a ReLU, the share of its channels that were 0 everywhere.
+    """
+
+    name: str
+    kind: str
+    grad_rms: float | None = None
+    update_ratio: float | None = None
+    dead: float | None = None
+
+
+@dataclass(frozen=True)
+class Look:
+    """All layers in a late batch of an epoch.
+
+    Attributes:
+        epoch: from 1.
+        layers: in the order of the network.
+    """
+
+    epoch: int
+    layers: tuple[LayerStats, ...]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A training so far, as its rules see it.
+
+    Attributes:
+        config: what is trained.
+        history: the logs of all epochs so far, oldest first.
+        counts: training samples of each class; none where they are not known.
+        classes: names of the classes.
+        looks: at the layers, in the last epochs of the history, oldest first.
+        inputs: mean and standard deviation of the images as the network gets them, or None.
+        diverged: why the numbers of the training broke down, or empty.
+    """
+
+    config: Config
+    history: Sequence[Logs] = ()
+    counts: Sequence[int] = ()
+    classes: Sequence[str] = ()
+    looks: Sequence[Look] = ()
+    inputs: tuple[float, float] | None = None
+    diverged: str = ""
+
+    def before(self) -> "Evidence | None":
+        """The evidence of an epoch earlier; None where there was none."""
+        if not self.history:
+            return None
+        last = len(self.history) - 1
+        looks = [look for look in self.looks if look.epoch <= last]
+        return replace(self, history=self.history[:-1], looks=looks, diverged="")
+
+    def column(self, name: str) -> list[float]:
+        """A metric of every epoch; NaN where it is missing."""
+        return [logs.get(name, math.nan) for logs in self.history]
+
+    @property
+    def guessing(self) -> float:
+        """Accuracy of always answering the commonest class."""
+        total = sum(self.counts)
+        even = 1 / max(len(self.classes), 1)
+        return max(self.counts) / total if total else even
+
+    @property
+    def chance(self) -> float:
+        """Accuracy up to which a network may be guessing."""
+        return min(_CHANCE * self.guessing, self.guessing + _MARGIN)
+
+    @property
+    def lr_lowered(self) -> bool:
+        """Whether the learning rate is well below what it was: a schedule's end, or by hand."""
+        rates = self.column("lr")
+        return bool(rates) and rates[-1] < 0.3 * max(rates)
+
+    def ratios(self) -> list[float]:
+        """The largest update/weight ratio of any layer, in every look."""
+        found = [
+            [layer.update_ratio for layer in look.layers if layer.update_ratio is not None]
+            for look in self.looks
+        ]
+        return [max(ratios) for ratios in found if ratios]
