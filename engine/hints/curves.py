@@ -8,9 +8,11 @@ from engine.hints.registry import Fix, Found, register
 
 _AT_CHANCE = 2  # epochs
 _RISING = 3  # epochs
-_GAP, _GAP_EPOCHS = 0.1, 5
-_SETTLED, _LOW, _LEVEL = 5, 0.9, 0.05
+_RISE = 1.1
+_GAP, _GAP_LASTS, _GAP_EPOCHS = 0.1, 2, 5
+_SETTLED, _LOW, _LEVEL, _LEVEL_ACC = 5, 0.9, 0.05, 0.02
 _LONG_PAST = 8  # epochs
+_CERTAIN = 2  # epochs
 _SMALLEST_SHIFTED = 16
 """Side of the smallest images that are shifted."""
 
@@ -34,7 +36,7 @@ def _was_better(evidence: Evidence) -> bool:
     "chance",
     title="no better than chance",
     when="val_acc and acc are at chance for two epochs, and val_acc never was better",
-    remedy="train.lr ×10 where steps are tiny (update/weight below 1e-4), else ÷10",
+    remedy="train.lr ÷10; ×10 where update/weight is below 1e-4 and no ReLU is dead",
     why=(
         "A network that always names the commonest class would do as well, so nothing has been "
         "learnt yet. Mostly the steps are too large to settle anywhere, or too small to arrive."
@@ -45,7 +47,7 @@ def chance(evidence: Evidence) -> Found | None:
     if not _is_guessing(evidence) or _was_better(evidence):
         return None
     epochs, acc = len(evidence.history), evidence.history[-1]["val_acc"]
-    slow = any(ratio < 1e-4 for ratio in evidence.ratios()[-1:])
+    slow = evidence.most_dead < 0.75 and any(r < 1e-4 for r in evidence.ratios()[-1:])
     return (
         f"val_acc is {acc:.1%} after {epochs} epochs; guessing gives {evidence.guessing:.1%}",
         scaled_lr(evidence, 10 if slow else 0.1),
@@ -85,8 +87,9 @@ def _best(values: list[float]) -> int | None:
     "overfitting",
     title="overfitting",
     when=(
-        "loss still falls, and val_loss is 5 % above its best of three or more epochs ago, at an "
-        "unraised learning rate; or after five epochs acc is 10 points above val_acc"
+        "loss is lower than in the epoch of the best val_loss, and val_loss was 10 % above that in "
+        "all of the last three epochs, at an unraised learning rate; or after five epochs acc is "
+        "10 points above val_acc for two"
     ),
     remedy=(
         "data.augment.shift=2 for images of 16 pixels or more; where that is set, "
@@ -110,9 +113,9 @@ def overfitting(evidence: Evidence) -> Found | None:
         since >= _RISING
         and last["loss"] < history[best]["loss"]
         and not raised
-        and losses[-1] >= 1.05 * losses[best]
+        and min(losses[-_RISING:]) >= _RISE * losses[best]
     )
-    gap = last.get("acc", 0.0) - last["val_acc"]
+    gap = min(logs.get("acc", 0.0) - logs["val_acc"] for logs in history[-_GAP_LASTS:])
     if rising:
         words = (
             f"val_loss rose from {losses[best]:.3g} in epoch {best + 1} to {losses[-1]:.3g}, "
@@ -150,7 +153,7 @@ def past_best(evidence: Evidence) -> Found | None:
     losses, accuracies = evidence.column("val_loss"), evidence.column("val_acc")
     by_loss = _best(losses)
     by_acc = _best([-acc for acc in accuracies])
-    if by_loss is None or by_acc is None or not _was_better(evidence):
+    if by_loss is None or by_acc is None or not _was_better(evidence) or _is_guessing(evidence):
         return None
     best = max(by_loss, by_acc)
     since = len(losses) - 1 - best
@@ -167,8 +170,9 @@ def past_best(evidence: Evidence) -> Found | None:
     "underfitting",
     title="underfitting",
     when=(
-        "after five epochs or more acc is above chance and below 90 %, val_acc is not more than 5 "
-        "points below it, and loss fell by less than 5 % in three epochs"
+        "after five epochs or more, acc or val_acc is above chance and both are below 90 %, "
+        "val_acc is not more than 5 points below acc, and in three epochs loss changed by less "
+        "than 5 % and acc by less than 2 points"
     ),
     remedy="train.weight_decay ÷10 where it is set, else no augmentation where there is some",
     why=(
@@ -183,9 +187,12 @@ def underfitting(evidence: Evidence) -> Found | None:
         return None
     last, before = history[-1], history[-4]
     acc = last.get("acc", math.nan)
-    learnt = all(logs.get("acc", math.nan) > evidence.chance for logs in history[-4:])
-    low = learnt and acc < _LOW and acc - last["val_acc"] <= 0.05
-    level = abs(last["loss"] / before["loss"] - 1) < _LEVEL
+    better = [max(logs.get("acc", math.nan), logs["val_acc"]) for logs in history[-4:]]
+    low = min(better) > evidence.chance and better[-1] < _LOW and acc - last["val_acc"] <= 0.05
+    level = (
+        abs(last["loss"] / before["loss"] - 1) < _LEVEL
+        and abs(acc - before.get("acc", math.nan)) < _LEVEL_ACC
+    )
     if not low or not level:
         return None
     words = (
@@ -211,7 +218,10 @@ def _against_underfitting(evidence: Evidence) -> Fix | None:
 @register(
     "saturated",
     title="certain and wrong",
-    when="val_loss is above ln(classes), the loss of guessing, while val_acc is above chance",
+    when=(
+        "for two epochs val_loss is above ln(classes), the loss of guessing, while val_acc is "
+        "above one half; for cross_entropy"
+    ),
     remedy="train.label_smoothing=0.1 with cross_entropy; where it is set, train.lr ÷3",
     why=(
         "The softmax is saturated: nearly all probability goes to one class, right or wrong. A "
@@ -221,11 +231,12 @@ def _against_underfitting(evidence: Evidence) -> Fix | None:
 )
 def saturated(evidence: Evidence) -> Found | None:
     """A mean loss that only confident mistakes can make."""
-    if not evidence.history or evidence.config.train.loss != "cross_entropy":
+    guess, looked = evidence.guessing_loss, evidence.history[-_CERTAIN:]
+    if guess is None or len(looked) < _CERTAIN:
         return None
-    last, guess = evidence.history[-1], math.log(max(len(evidence.classes), 2))
-    if not guess < last["val_loss"] < math.inf or last["val_acc"] <= evidence.chance:
+    if not all(guess < logs["val_loss"] < math.inf and logs["val_acc"] > 0.5 for logs in looked):
         return None
+    last = looked[-1]
     words = (
         f"val_loss is {last['val_loss']:.3g} at val_acc {last['val_acc']:.1%}; evenly spread "
         f"probabilities would give {guess:.3g}"

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from engine.config import Config
 from engine.events import Logs
 
-_CHANCE, _MARGIN = 1.5, 0.05
-"""A network may be guessing up to so many times what guessing gives, and no more above it."""
+_MORE, _MARGIN, _LESS_WRONG = 0.5, 0.05, 0.3
+"""A network may be guessing up to half as much more than guessing gives, but no more than five
+points, and with no more than three tenths fewer mistakes."""
 
 
 @dataclass(frozen=True)
@@ -85,15 +86,29 @@ class Evidence:
         return max(self.counts) / total if total else even
 
     @property
+    def guessing_loss(self) -> float | None:
+        """The cross-entropy of evenly spread probabilities; None for another loss."""
+        if self.config.train.loss != "cross_entropy" or len(self.classes) < 2:
+            return None
+        return math.log(len(self.classes))
+
+    @property
     def chance(self) -> float:
         """Accuracy up to which a network may be guessing."""
-        return min(_CHANCE * self.guessing, self.guessing + _MARGIN)
+        guess = self.guessing
+        return guess + min(_MORE * guess, _MARGIN, _LESS_WRONG * (1 - guess))
 
     @property
     def lr_lowered(self) -> bool:
         """Whether the learning rate is well below what it was: a schedule's end, or by hand."""
         rates = self.column("lr")
         return bool(rates) and rates[-1] < 0.3 * max(rates)
+
+    @property
+    def most_dead(self) -> float:
+        """The largest share of dead channels of any ReLU in the last look."""
+        last = self.looks[-1].layers if self.looks else ()
+        return max((layer.dead for layer in last if layer.dead is not None), default=0.0)
 
     def ratios(self) -> list[float]:
         """The largest update/weight ratio of any layer, in every look."""

@@ -7,7 +7,7 @@ from engine.hints.changes import scaled_lr
 from engine.hints.evidence import Evidence
 from engine.hints.registry import Fix, Found, register
 
-DEAD = 0.5
+DEAD = 0.75
 VANISHING = 1e-3
 _LOOKED = 2  # epochs
 _LARGE, _JUMP = 100.0, 10.0
@@ -16,7 +16,7 @@ _LARGE, _JUMP = 100.0, 10.0
 @register(
     "dead_relus",
     title="dead ReLUs",
-    when="in two epochs, half the channels of a ReLU or more were 0 for every image looked at",
+    when="in two epochs, three in four channels of a ReLU or more were 0 for all images looked at",
     remedy="train.lr ÷3",
     why=(
         "A ReLU that is 0 for every image passes on nothing, and gets no gradient to change that. "
@@ -37,7 +37,7 @@ def dead_relus(evidence: Evidence) -> Found | None:
     if share < DEAD:
         return None
     several = sum(dead >= DEAD for dead in lasting.values())
-    more = f", and half or more of {several - 1} others" if several > 1 else ""
+    more = f", and most of {several - 1} others" if several > 1 else ""
     return (
         f"{share:.0%} of the channels of layer {name} ReLU are 0 for every image{more}",
         scaled_lr(evidence, 1 / 3),

@@ -88,6 +88,14 @@ def test_overfitting_that_comes_back_is_said_again() -> None:
     ]
 
 
+def test_one_epoch_that_went_badly_is_not_overfitting() -> None:
+    val, acc = [1.0, 0.4, 0.3, 0.2, 0.21, 0.9], [0.5, 0.8, 0.85, 0.9, 0.9, 0.7]
+    history = [
+        logs(1 / (i + 1), v, a, acc=0.95) for i, (v, a) in enumerate(zip(val, acc, strict=True))
+    ]
+    assert holding(evidence(history)) == []
+
+
 def test_a_gap_between_training_and_validation_is_overfitting_too() -> None:
     history = [logs(1 / (i + 1), 0.5, 0.85, acc=0.99) for i in range(5)]
     assert said(history) == [(5, "overfitting")]
@@ -181,11 +189,11 @@ def test_a_level_and_high_training_loss_is_underfitting() -> None:
 
 
 def test_certain_and_wrong_is_a_loss_above_that_of_guessing() -> None:
-    hint = only(holding(evidence([logs(0.1, 2.5, 0.8)])), "saturated")
+    hint = only(holding(evidence([logs(0.1, 2.5, 0.8)] * 2)), "saturated")
     assert "2.3" in hint.words
     assert fixes(hint) == ("train.label_smoothing=0.1",)
-    assert "saturated" not in rules(holding(evidence([logs(0.1, 2.2, 0.8)])))
-    assert "saturated" not in rules(holding(evidence([logs(0.1, 2.5, 0.1)]))), "that is chance"
+    assert "saturated" not in rules(holding(evidence([logs(0.1, 2.2, 0.8)] * 2)))
+    assert "saturated" not in rules(holding(evidence([logs(2.5, 2.5, 0.2)] * 2))), "fresh weights"
 
 
 def test_a_training_that_diverged_has_a_learning_rate_that_is_too_high() -> None:
@@ -194,7 +202,7 @@ def test_a_training_that_diverged_has_a_learning_rate_that_is_too_high() -> None
 
 
 def test_steps_that_are_too_long_or_too_short_show_beside_the_weights() -> None:
-    history = [logs(2.2, 2.2, 0.4), logs(2.1, 2.1, 0.5)]
+    history = [logs(2.2, 2.2, 0.4), logs(2.1, 2.1, 0.5), logs(2.0, 2.0, 0.5)]
 
     def with_ratio(ratio: float) -> set[str]:
         looks = looked(LayerStats("0", "Conv2D", 0.1, ratio))
@@ -207,9 +215,38 @@ def test_steps_that_are_too_long_or_too_short_show_beside_the_weights() -> None:
     assert holding(evidence(history[:1], looks=one)) == [], "one epoch may be an accident"
 
 
+def test_a_loss_that_goes_up_again_comes_from_a_rate_that_is_too_high() -> None:
+    falls, climbs = [logs(x, x, 0.7) for x in (2, 1, 0.9)], [logs(x, x, 0.6) for x in (1.5, 1.6)]
+    hint = only(holding(evidence([*falls, *climbs])), "lr_high")
+    assert hint.words == "loss is 1.6, and was 0.9 in epoch 3"
+    assert fixes(hint) == ("train.lr=0.007",)
+    small = [logs(x, 0.5, 0.95) for x in (2, 0.5, 0.02, 0.05, 0.06)]
+    assert "lr_high" not in rules(holding(evidence(small))), "next to nothing of the first loss"
+
+
+def test_a_loss_of_certain_mistakes_in_training_comes_from_a_rate_that_is_too_high() -> None:
+    hint = only(holding(evidence([logs(9.0 - i, 2.0, 0.8) for i in range(3)])), "lr_high")
+    assert "loss is 7 after 3 epochs, above the 2.3 of guessing, though acc is 80.0%" in hint.words
+
+
+def test_relus_that_died_of_the_first_steps_do_not_make_the_rate_too_low() -> None:
+    history = [logs(6.0, 2.31, 0.1), logs(2.32, 2.31, 0.1), logs(2.31, 2.31, 0.1)]
+    looks = looked(LayerStats("0", "Dense", 1e-9, 1e-9), LayerStats("1", "ReLU", dead=1.0))
+    found = holding(evidence(history, looks=looks))
+    assert rules(found) == {"chance", "dead_relus", "lr_high"}
+    assert fixes(only(found, "chance")) == ("train.lr=0.002",)
+    assert fixes(only(found, "lr_high")) == ("train.lr=0.002",)
+
+
+def test_chance_with_short_steps_is_left_with_longer_ones() -> None:
+    looks = looked(LayerStats("0", "Dense", 0.1, 1e-6))
+    history = [logs(2.4, 2.4, 0.1), logs(2.39, 2.39, 0.1)]
+    assert fixes(only(holding(evidence(history, looks=looks)), "chance")) == ("train.lr=0.2",)
+
+
 def test_short_steps_at_the_end_of_a_schedule_are_meant() -> None:
     looks = looked(LayerStats("0", "Conv2D", 0.1, 5e-5))
-    history = [logs(1.0, 1.0, 0.7), logs(0.9, 0.9, 0.8, lr=0.001)]
+    history = [logs(1.1, 1.1, 0.6), logs(1.0, 1.0, 0.7), logs(0.9, 0.9, 0.8, lr=0.001)]
     assert holding(evidence(history, looks=looks)) == []
 
 
