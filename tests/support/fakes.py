@@ -7,6 +7,7 @@ from typing import Any
 
 from engine.config import Config, loads
 from engine.events import Ended, EpochEnded, LearningRateChanged, Started, Warned
+from engine.hints import RULES, Fix, Hint
 from engine.train.controls import Controls
 from engine.train.metric_buffer import MetricBuffer
 from engine.train.run_state import Progress
@@ -15,6 +16,20 @@ from tui.messages import TrainingEvent
 
 STEPS, EPOCHS = 113, 12
 RUN = "20260314-150926-quickstart-3fa2"
+
+HINTS = tuple(
+    Hint(rule, RULES[rule].title, words, RULES[rule].why, fix)
+    for rule, words, fix in (
+        (
+            "overfitting",
+            "val_loss rose from 0.31 in epoch 3 to 0.36, while loss fell from 0.36 to 0.11",
+            Fix("shift the training images by up to 2 pixels", ("data.augment.shift=2",)),
+        ),
+        ("lr_high", "a step changes the weights of a layer by 14%; about 0.1% is healthy",
+         Fix("lower the learning rate from 0.003 to 0.001", ("train.lr=0.001",))),
+        ("not_normalised", "the images reach the network with mean 33 and deviation 79", None),
+    )
+)  # fmt: skip
 
 
 def quickstart() -> Config:
@@ -37,7 +52,14 @@ def _lr(epoch: float) -> float:
     return 0.0015 * (1 + math.cos(math.pi * epoch / EPOCHS))
 
 
-def train_to(app: CnnApp, epoch: float, *, phase: str = "training", status: str = "") -> None:
+def train_to(
+    app: CnnApp,
+    epoch: float,
+    *,
+    phase: str = "training",
+    status: str = "",
+    hints: tuple[Hint, ...] = (),
+) -> None:
     """Let the app show a training that is (or ended) so far.
 
     Args:
@@ -45,6 +67,7 @@ def train_to(app: CnnApp, epoch: float, *, phase: str = "training", status: str 
         epoch: how far, in epochs.
         phase: of the session, while it is not over.
         status: how it ended; empty if it did not.
+        hints: that hold.
     """
     training, config = app.training, quickstart()
     buffer, controls = MetricBuffer(), Controls()
@@ -77,6 +100,7 @@ def train_to(app: CnnApp, epoch: float, *, phase: str = "training", status: str 
             seconds=steps * 0.008,
             trained=steps * 32,
         ),
+        hinting=SimpleNamespace(current=hints),
         state=SimpleNamespace(trainer=SimpleNamespace(optimizer=SimpleNamespace(lr=_lr(epoch)))),
     )
     if phase == "paused":

@@ -28,6 +28,7 @@ from engine.events import (
     Started,
     Warned,
 )
+from engine.hints import Hint
 from engine.inspection.estimate import Speed, split_sizes
 from engine.train.metric_buffer import Curve, MetricBuffer
 from engine.train.session import TrainingSession
@@ -291,6 +292,13 @@ class Training:
         return True
 
     # -- looking ------------------------------------------------------------------------------
+
+    @property
+    def hints(self) -> tuple[Hint, ...]:
+        """The hints that hold, in the running training or at the end of the last one."""
+        if self.session is None or self.started is None:
+            return ()
+        return self.session.hinting.current
 
     @property
     def metric_buffer(self) -> MetricBuffer | None:

@@ -40,7 +40,7 @@ def config_of(case: Case, folder: str = "runs") -> Config:
 
 
 def record(case: Case) -> dict[str, Any]:
-    """Train a case; its curves as JSON, with four significant digits."""
+    """Train a case; its curves as JSON, with four significant digits, its layers with two."""
     looks: list[Look] = []
     load = factory.load_dataset
 
@@ -49,7 +49,11 @@ def record(case: Case) -> dict[str, Any]:
 
     def on_event(event: Event) -> None:
         if isinstance(event, EpochEnded):
-            looks.append(session.state.looks[-1])
+            look = session.state.looks[-1]
+            told = tuple(
+                layer for layer in look.layers if layer != LayerStats(layer.name, layer.kind)
+            )
+            looks.append(Look(look.epoch, told))
 
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -67,14 +71,14 @@ def record(case: Case) -> dict[str, Any]:
         "diverged": ended.reason if ended.status == "diverged" else "",
         "layers": layers,
         "looks": [
-            [[_short(asdict(layer)[key]) for key in _LAYER] for layer in look.layers]
+            [[_short(asdict(layer)[key], 2) for key in _LAYER] for layer in look.layers]
             for look in looks
         ],
     }
 
 
-def _short(number: float | None) -> float | None:
-    return None if number is None else float(f"{number:.4g}")
+def _short(number: float | None, digits: int = 4) -> float | None:
+    return None if number is None else float(f"{number:.{digits}g}")
 
 
 def recorded() -> dict[str, dict[str, Any]]:

@@ -23,6 +23,7 @@ WAYS = {
     "bench": ("3", "b"), "break": ("3", "b", "b"),
     "space": ("3", "w"),
     "rates": ("2", "f"),
+    "hints": ("2", "w"),
 }  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from textual.widgets import Button, Input, Static
 
 from engine.errors import ConfigError
 from tests.support.app_pilot import Until, seen, settled
-from tests.support.fakes import train_to
+from tests.support.fakes import HINTS, train_to
 from tests.support.patience import PATIENCE
 from tests.support.proofs import rest_as_proofs
 from tests.support.run_makers import make_run
@@ -57,6 +57,10 @@ async def _evaluates(pilot: Pilot, until: Until) -> None:
     await settled(pilot, until)
 
 
+async def _trains_badly(pilot: Pilot, until: Until) -> None:
+    train_to(pilot.app, 6.6, hints=HINTS)  # type: ignore[arg-type]
+
+
 @dataclass(frozen=True)
 class Place:
     """A screen, how one gets there, and what has to be seen on it."""
@@ -70,6 +74,12 @@ class Place:
 PLACES = (
     Place("configs", ("1",), (r"quickstart +✓", r"tiny +✓", r"r  train conv", r"data +MNIST")),
     Place("train", ("2",), (r"training  epoch 7/12", r"loss ", r"acc", r"★"), _trains),
+    Place(
+        "hints",
+        ("2", "w"),
+        (r"! overfitting", r"why  The network", r"fix  shift the"),
+        _trains_badly,
+    ),
     Place("inspect", ("3",), (r"0 Conv2D", r"1 ReLU", r"2 MaxPool2D", r"weights", r"gradients")),
     Place("microscope", ("3", "e"), (r"× weights", r"adds up to -?\d", r"row \d+, column \d+")),
     Place(

@@ -17,6 +17,7 @@ from tui.screens.train import curves
 from tui.screens.train.curves import Points
 from tui.screens.train.event_log import EventLog
 from tui.screens.train.rates.screen import RatesScreen
+from tui.screens.train.hints.screen import HintsScreen
 from tui.screens.zoom_screen import ZoomScreen
 from tui.state.training import LR_FACTOR
 from tui.widgets.chart import Chart
@@ -76,6 +77,7 @@ class TrainScreen(ZoomScreen):
         self._curves: list[Chart] = []
         self._stale: set[Chart] = set()
         self._due: dict[Chart, float] = {}
+        self._hints = 0
 
     def compose_body(self) -> ComposeResult:
         yield RunBar(id="runbar")
@@ -104,6 +106,9 @@ class TrainScreen(ZoomScreen):
         self.query_one(RunBar).show(training, view)
         self.query_one(EventLog).show(training.entries)
         self._show_banner(view)
+        if len(training.hints) != self._hints:
+            self._hints = len(training.hints)
+            self.refresh_bindings()  # the key bar has their number
         self._draw_curves()
 
     def _say_how_to_start(self) -> None:
@@ -242,6 +247,8 @@ class TrainScreen(ZoomScreen):
     def key_label(self, key: keymap.Key) -> str:
         if key.action == "pause" and self.cnn.training.paused:
             return "resume"
+        if key.action == "hints" and (count := len(self.cnn.training.hints)):
+            return f"{count} hint{'s' * (count > 1)}"
         return key.label
 
     def action_pause(self) -> None:
@@ -291,6 +298,10 @@ class TrainScreen(ZoomScreen):
             self.cnn.start_training(training.config, training.run_dir)
 
     # -- view -----------------------------------------------------------------------------------
+
+    def action_hints(self) -> None:
+        """What goes wrong, and what to change."""
+        self.app.push_screen(HintsScreen())
 
     def action_log(self) -> None:
         """Logarithmic axis, or not."""
