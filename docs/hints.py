@@ -91,7 +91,7 @@ def _counts(found: list[Verdict]) -> str:
 def _curves(found: list[Verdict]) -> str:
     def row(verdict: Verdict) -> tuple[str, ...]:
         case = verdict.case
-        about = f"{case.dataset}, {case.net}: `{case.train}`"
+        about = f"{case.dataset}, {case.net}: {case.train}"
         if case.data != "as it is":
             about += f"; {case.data}"
         wrong = [f"false: {_names(verdict.false)}"] if verdict.false else []

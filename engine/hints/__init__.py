@@ -2,7 +2,7 @@
 
 A rule is a pure function of ``Evidence``, registered with its name, title and reason; it answers
 with the facts in a line, and where one key of the config helps, with the fix. ``holding`` asks
-all of them, ``new_hints`` those that did not hold an epoch before.
+all of them.
 """
 
 from engine.hints import curves, data, layers, rates  # noqa: F401, they register their rules
@@ -14,4 +14,3 @@ from engine.hints.registry import Fix as Fix
 from engine.hints.registry import Hint as Hint
 from engine.hints.registry import Rule as Rule
 from engine.hints.registry import holding as holding
-from engine.hints.registry import new_hints as new_hints

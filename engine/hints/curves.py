@@ -2,7 +2,7 @@
 
 import math
 
-from engine.hints.changes import clip, scaled_lr, stop_early
+from engine.hints.changes import clip, scaled_lr, set_to, stop_early
 from engine.hints.evidence import Evidence
 from engine.hints.registry import Fix, Found, register
 
@@ -205,7 +205,7 @@ def underfitting(evidence: Evidence) -> Found | None:
 def _against_underfitting(evidence: Evidence) -> Fix | None:
     augment, decay = evidence.config.data.augment, evidence.config.train.weight_decay
     if decay:
-        return Fix("hold the weights less small", (f"train.weight_decay={decay / 10:g}",))
+        return Fix("hold the weights less small", (set_to("train.weight_decay", decay / 10),))
     changed = {"shift": augment.shift, "flip": augment.flip, "cutout": augment.cutout}
     off = tuple(
         f"data.augment.{key}={'false' if key == 'flip' else 0}"

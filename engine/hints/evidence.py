@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from engine.config import Config
 from engine.events import Logs
@@ -65,14 +65,6 @@ class Evidence:
     looks: Sequence[Look] = ()
     inputs: tuple[float, float] | None = None
     diverged: str = ""
-
-    def before(self) -> "Evidence | None":
-        """The evidence of an epoch earlier; None where there was none."""
-        if not self.history:
-            return None
-        last = len(self.history) - 1
-        looks = [look for look in self.looks if look.epoch <= last]
-        return replace(self, history=self.history[:-1], looks=looks, diverged="")
 
     def column(self, name: str) -> list[float]:
         """A metric of every epoch; NaN where it is missing."""

@@ -39,7 +39,7 @@ def dead_relus(evidence: Evidence) -> Found | None:
     several = sum(dead >= DEAD for dead in lasting.values())
     more = f", and most of {several - 1} others" if several > 1 else ""
     return (
-        f"{share:.0%} of the channels of layer {name} ReLU are 0 for every image{more}",
+        f"{share:.0%} of the channels of layer {name} ReLU are 0 for all images looked at{more}",
         scaled_lr(evidence, 1 / 3),
     )
 

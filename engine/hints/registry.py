@@ -88,10 +88,3 @@ def holding(evidence: Evidence) -> list[Hint]:
     """The hints of all rules that hold."""
     found = (rule.hint(evidence) for rule in RULES.values())
     return [hint for hint in found if hint is not None]
-
-
-def new_hints(evidence: Evidence) -> list[Hint]:
-    """The hints of the rules that hold now, and did not an epoch earlier."""
-    before = evidence.before()
-    known = set() if before is None else {hint.rule for hint in holding(before)}
-    return [hint for hint in holding(evidence) if hint.rule not in known]

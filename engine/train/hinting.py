@@ -5,7 +5,7 @@ from typing import Any
 
 from engine.config import Config
 from engine.events import Event, Hinted, Logs
-from engine.hints import Evidence, Hint, Look, holding, new_hints
+from engine.hints import Evidence, Hint, Look, holding
 from engine.train.factory import Sources
 
 _MEASURED = 512
@@ -49,9 +49,9 @@ class Hinting:
 
     def after_epoch(self) -> None:
         """Tell what did not hold an epoch earlier."""
-        evidence = self.evidence()
-        self.current = tuple(holding(evidence))
-        self._tell(new_hints(evidence))
+        before = {hint.rule for hint in self.current}
+        self.current = tuple(holding(self.evidence()))
+        self._tell([hint for hint in self.current if hint.rule not in before])
 
     def end(self, diverged: str = "") -> None:
         """Tell all that holds at the end.

@@ -20,7 +20,7 @@ from engine.train.trainer import Trainer
 
 _LARGEST_SCALE = 1e100
 _LOOKS = 3
-"""Looks that are kept: a rule wants two, and a third to tell whether it held before."""
+"""Looks that are kept: rules want two, and a third may be in the epoch under way."""
 Table = dict[str, tuple[np.dtype, tuple[int, ...]]]
 
 

@@ -10,7 +10,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -115,10 +115,11 @@ def alarms(evidence: Evidence) -> set[str]:
 
 
 def _moments(evidence: Evidence) -> Iterator[Evidence]:
-    moment: Evidence | None = evidence
-    while moment is not None:
-        yield moment
-        moment = moment.before()
+    """What the rules saw after every epoch, and at the end."""
+    for done in range(len(evidence.history) + 1):
+        looks = [look for look in evidence.looks if look.epoch <= done]
+        yield replace(evidence, history=evidence.history[:done], looks=looks, diverged="")
+    yield evidence
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from engine.events import Logs
-from engine.hints import Evidence, Hint, LayerStats, Look, holding, new_hints
+from engine.hints import Evidence, Hint, LayerStats, Look, holding
 from tests.support.small_runs import PLAIN, RICH, make_config
 
 CLASSES = tuple("0123456789")
@@ -36,11 +36,13 @@ def evidence(
 
 def said(history: list[Logs]) -> list[tuple[int, str]]:
     """Epoch and rule of all that is told on the way."""
-    return [
-        (end, hint.rule)
-        for end in range(1, len(history) + 1)
-        for hint in new_hints(evidence(history[:end]))
-    ]
+    found: list[tuple[int, str]] = []
+    before: set[str] = set()
+    for end in range(1, len(history) + 1):
+        now = rules(holding(evidence(history[:end])))
+        found += [(end, rule) for rule in sorted(now - before)]
+        before = now
+    return found
 
 
 def only(found: list[Hint], rule: str) -> Hint:
@@ -66,14 +68,14 @@ def fixes(hint: Hint) -> tuple[str, ...]:
 
 def test_nothing_is_said_about_a_run_that_goes_well() -> None:
     assert said([logs(1 / i, 1.1 / i) for i in range(1, 9)]) == []
-    assert new_hints(evidence([])) == []
+    assert holding(evidence([])) == []
 
 
 def test_overfitting_is_seen_when_training_falls_and_validation_does_not() -> None:
     val = [1.0, 0.5, 0.4, 0.45, 0.5, 0.55, 0.6, 0.7]
     history = [logs(1 / (i + 1), v) for i, v in enumerate(val)]
     assert said(history) == [(6, "overfitting")]
-    hint = only(new_hints(evidence(history[:6])), "overfitting")
+    hint = only(holding(evidence(history[:6])), "overfitting")
     assert "val_loss rose from 0.4 in epoch 3 to 0.55" in hint.words
     assert fixes(hint) == ("data.augment.shift=2",)
     hint = only(holding(evidence(history, "data.augment.shift=2")), "overfitting")
@@ -144,7 +146,7 @@ def test_one_bad_epoch_is_no_collapse() -> None:
 def test_a_collapse_is_said_after_one_good_epoch(good: float) -> None:
     history = of_accuracies(good, *[0.1] * 6)
     assert said(history) == [(3, "collapse")]
-    hint = only(new_hints(evidence(history[:3])), "collapse")
+    hint = only(holding(evidence(history[:3])), "collapse")
     assert hint.words == f"val_acc fell to chance (10.0%) from {good:.1%} in epoch 1"
     assert fixes(hint) == ("train.clip_norm=1.0",)
     hint = only(holding(evidence(history, "train.clip_norm=1")), "collapse")

@@ -68,9 +68,6 @@ def test_only_the_epochs_done_are_evidence(tmp_path: Path) -> None:
     evidence = cut.session.hinting.evidence()
     assert [look.epoch for look in evidence.looks] == [1]
     assert len(evidence.history) == 1
-    before = evidence.before()
-    assert before is not None
-    assert (before.history, before.looks, before.before()) == ((), [], None)
 
 
 def test_the_images_are_measured_as_the_network_gets_them(tmp_path: Path) -> None:
