@@ -117,6 +117,7 @@ def none_of_the_users_files(tmp_path_factory: pytest.TempPathFactory) -> Iterato
     for name in SHIPPED_CONFIGS:
         shutil.copy(resources.shipped("configs", f"{name}.yaml"), project / "configs")
     shutil.copytree(resources.shipped("data", "mnist_mini"), project / "data" / "mnist_mini")
+    shutil.copytree(resources.shipped("docs", "lessons"), project / "docs" / "lessons")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(resources, "_PACKAGE", project / "engine")
         for name in ("HOME", "XDG_STATE_HOME"):

@@ -20,8 +20,10 @@ from tui.palette import Actions
 from tui.screens.base import MIN_HEIGHT, MIN_WIDTH, BaseScreen
 from tui.screens.configs.watch import ConfigWatch
 from tui.screens.dialogs import Confirm
+from tui.screens.lesson_actions import LessonActions
 from tui.screens.resume_prompt import offer_to_resume
 from tui.shut_down import HANGUP, ExitSequence, logged
+from tui.state.lesson_desk import LessonDesk
 from tui.state.selection import Choice
 from tui.state.settings import AppSettings
 from tui.state.speed import Speedometer
@@ -44,6 +46,8 @@ class CnnApp(compat.FaultApp):
         config_watch: keeps them in step with their files.
         choice: the network that Inspect, Gradients and Evaluate show.
         speed: how long epochs take.
+        lessons: the lesson that is open.
+        lesson_actions: opens lessons, and does what their steps say.
         settings: what is remembered.
         log_path: the log file; None where none can be written.
         exit_sequence: saves what is running, and quits.
@@ -88,6 +92,8 @@ class CnnApp(compat.FaultApp):
         self.training = Training(self)
         self.choice = Choice(self.training, self.workspace)
         self.speed = Speedometer(self)
+        self.lessons = LessonDesk()
+        self.lesson_actions = LessonActions(self)
         self.jobs: set[Job] = set()
         self.signals: Signals | None = None
         self.config_watch = ConfigWatch(self)
@@ -274,6 +280,14 @@ class CnnApp(compat.FaultApp):
         place = names.index(self.theme) if self.theme in names else -1
         self.theme = names[(place + 1) % len(names)]
         self.show_message(f"theme: {self.theme}", timeout=2)
+
+    def action_lesson(self) -> None:
+        """Show the lesson, or put it away."""
+        self.lesson_actions.toggle()
+
+    def action_choose_lesson(self) -> None:
+        """List the lessons."""
+        self.lesson_actions.choose()
 
     def action_help(self) -> None:
         """Show help on the focused pane."""

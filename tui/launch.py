@@ -12,32 +12,41 @@ from engine.errors import ConfigError, RunError
 from engine.sanitize import visible
 from engine.services.signals import LastResort, Signals
 from tui.app import CnnApp
-from tui.state.settings import AppSettings, state_dir
+from tui.lessons import Lesson
+from tui.state.lesson_desk import check_places
+from tui.state.settings import AppSettings
 from tui.state.workspace import Workspace
+from tui.state_folder import state_dir
 
 _LAST = 5.0
 """Seconds that threads have to end after the app."""
 
 
-def launch(config: Path | None, overrides: Sequence[str] = ()) -> int:
+def launch(config: Path | None, overrides: Sequence[str] = (), lesson: Lesson | None = None) -> int:
     """Run the app until it is left.
 
     Args:
         config: the config to open; default the one of the last session, or quickstart.
         overrides: changes of it that are not saved, e.g. ``["train.lr=0.1"]``.
+        lesson: the lesson to open beside the first screen.
 
     Returns:
-        0, 1 after a crash, 2 where an override is wrong, 130, 143 or 129 after a signal.
+        0, 1 after a crash, 2 where an override or the lesson is wrong, 130, 143 or 129 after a
+        signal.
     """
     log_path = open_log()
     settings = AppSettings.load()
     workspace = Workspace.opened(config, settings.config)
     try:
         workspace.document.override(overrides)
+        if lesson is not None:
+            check_places(lesson)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return error.exit_code
     app = CnnApp(workspace, settings=settings, log_path=log_path)
+    if lesson is not None:
+        app.lessons.open(lesson)
     code = _run(app)
     LastResort().begin(code, _LAST)  # a thread that does not end would keep the process
     with suppress(OSError):  # the terminal may be gone

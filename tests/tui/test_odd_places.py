@@ -22,8 +22,9 @@ from tui.cli import main as command_line
 from tui.cli.parser import path as typed_path
 from tui.screens.dialogs import AskPath
 from tui.state.document import ConfigDocument
-from tui.state.settings import AppSettings, state_dir
+from tui.state.settings import AppSettings
 from tui.state.workspace import Workspace
+from tui.state_folder import state_dir
 
 MakeApp = Callable[..., CnnApp]
 NAMES = ["a b", "it's", "~x", "~root", "-x", "--help", "$HOME", "größe", "a\\b", "a\\'b"]

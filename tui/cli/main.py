@@ -143,17 +143,10 @@ def _open_app(options: argparse.Namespace) -> int:
                 )
         except ConfigError as error:
             return _refuse(visible(str(error)))
-    if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout)):
-        return _refuse("the app needs a terminal; without one, train with: cnn-tui --no-ui")
-    kind = os.environ.get("TERM", "")
-    if os.name != "nt" and kind in ("", "dumb", "unknown"):
-        return _refuse(
-            f"the app cannot draw on this terminal (TERM is {kind or 'not set'}); "
-            "train with: cnn-tui --no-ui"
-        )
-    from tui.launch import launch
+    from tui.cli.opening import open_app, why_not
 
-    return launch(chosen, options.overrides)
+    reason = why_not()
+    return _refuse(reason) if reason else open_app(chosen, options.overrides)
 
 
 def _refuse(message: str) -> int:

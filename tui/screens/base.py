@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.widgets import Static
@@ -9,6 +10,7 @@ from textual.widgets import Static
 from tui import keymap
 from tui.widgets.header import Header
 from tui.widgets.key_bar import KeyBar
+from tui.widgets.lesson_pane import LessonPane
 
 if TYPE_CHECKING:
     from tui.app import CnnApp
@@ -40,6 +42,9 @@ class BaseScreen(Screen[None]):
     ready = False
     """Whether all widgets are there; ``tick`` is not called before."""
 
+    _taken = (0, 0)
+    """Columns and lines that the lesson takes."""
+
     def on_mount(self) -> None:
         self.call_after_refresh(self._begin)
 
@@ -51,8 +56,25 @@ class BaseScreen(Screen[None]):
         """Draw what has changed, top line and all."""
         if self.ready and self.app.is_running:
             self.update_header()
+            self._show_lesson()
             self.tick()
             self._focus_first()
+
+    def _show_lesson(self) -> None:
+        """Draw the lesson; the screen is laid out for the room that is left."""
+        pane = self.query_one(LessonPane)
+        pane.show(self.cnn.lessons)
+        room = pane.room(self.cnn.lessons)
+        if room != self._taken:
+            self._taken = room
+            app = self.app
+            self.HORIZONTAL_BREAKPOINTS, self.VERTICAL_BREAKPOINTS = (
+                [(size + taken if size else 0, name) for size, name in sizes or ()]
+                for sizes, taken in zip(
+                    (app.HORIZONTAL_BREAKPOINTS, app.VERTICAL_BREAKPOINTS), room, strict=True
+                )
+            )
+            self.post_message(events.Resize(self.size, self.size))
 
     def _focus_first(self) -> None:
         if self.FIRST_FOCUS and self.focused is None:
@@ -64,6 +86,7 @@ class BaseScreen(Screen[None]):
         yield Header(id="header")
         yield from self.compose_body()
         yield KeyBar(self.WHERE)
+        yield LessonPane()
         yield TooSmall()
 
     def compose_body(self) -> ComposeResult:

@@ -1,28 +1,13 @@
-"""Settings kept from one session to the next, and the folder of the log."""
+"""Settings kept from one session to the next."""
 
 import json
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
-
-import platformdirs
 
 from engine.storage import atomic
+from tui.state_folder import state_dir
 
 _LIMIT = 64 << 10
-
-
-def state_dir() -> Path | None:
-    """Folder of the settings and the log; it may not exist yet.
-
-    On Linux ``$XDG_STATE_HOME/cnn-tui``, or ``~/.local/state/cnn-tui``; on Windows and macOS the
-    system's own place. None where there is no home folder.
-    """
-    try:
-        folder = platformdirs.user_state_path("cnn-tui", appauthor=False)
-    except RuntimeError:
-        return None
-    return folder if folder.is_absolute() else None
 
 
 @dataclass

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from tui.state.settings import AppSettings, state_dir
+from tui.state.settings import AppSettings
+from tui.state_folder import state_dir
 
 
 def test_what_is_saved_is_there_the_next_time(home: Path) -> None:
