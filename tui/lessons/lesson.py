@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.config import Config, load, loads
+from engine.services.configs import resolve
+
 
 @dataclass(frozen=True)
 class Option:
@@ -31,8 +34,9 @@ class Step:
             prediction.
         screen: the id of the screen that it is done on, as in ``tui.keymap``; or empty.
         key: the key to press there, as it is written; or empty.
-        run: the config that it trains, or empty.
+        run: the name of the config that it trains, or empty.
         overrides: changes of that config, as ``KEY=VALUE``.
+        own_config: the text of a config of its own that it trains, or empty.
     """
 
     title: str
@@ -43,6 +47,22 @@ class Step:
     key: str = ""
     run: str = ""
     overrides: tuple[str, ...] = ()
+    own_config: str = ""
+
+    @property
+    def trains(self) -> bool:
+        """Whether it trains a network."""
+        return bool(self.run or self.own_config)
+
+    def config(self) -> Config:
+        """The config that it trains.
+
+        Raises:
+            ConfigError: there is no such config any more, or it cannot be run.
+        """
+        if self.own_config:
+            return loads(self.own_config, "lesson.yaml")
+        return load(resolve(self.run), self.overrides)
 
     @property
     def is_prediction(self) -> bool:

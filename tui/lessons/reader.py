@@ -12,7 +12,8 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from engine import paths
-from engine.config import ConfigProblems, load
+from engine.config import ConfigProblems, load, loads
+from engine.config.errors import dotted
 from engine.config.yaml_reader import read as read_yaml
 from engine.errors import ConfigError, DataError
 from engine.sanitize import printable, visible
@@ -171,7 +172,7 @@ class _Reader:
         words = heading.tokens[1].content
         fields: dict[str, Any] = {}
         options: tuple[Option, ...] = ()
-        text = []
+        text, own = [], ""
         for block in blocks:
             first = block.tokens[0]
             if block.kind == "fence" and first.info.strip() == "step":
@@ -179,12 +180,20 @@ class _Reader:
                     self._wrong(self._line(block), "a second ```step block; join the two")
                 fields |= self._fields(first.content, self._line(block) + 1, _STEP)
                 self._check_fields(fields, self._line(block))
+            elif block.kind == "fence" and first.info.split() == ["yaml", "run"]:
+                if own:
+                    self._wrong(self._line(block), "a second config; give it a step of its own")
+                own = first.content
+                self._check_config(own, self._line(block))
+                text.append(f"```yaml\n{own}```")
             elif block.kind == "bullet_list_open" and self._is_question(block):
                 if options:
                     self._wrong(self._line(block), "a second question; give it a step of its own")
                 options = tuple(self._options(block))
             else:
                 text.append("\n".join(self._lines[block.start : block.end]).rstrip())
+        if own and "run" in fields:
+            self._wrong(self._line(heading), "two configs to train; leave out 'run'")
         if not text and not options:
             self._wrong(self._line(heading), "a step without a word; say what to do in it")
         return Step(
@@ -196,7 +205,16 @@ class _Reader:
             fields.get("key", ""),
             fields.get("run", ""),
             tuple(fields.get("set", ())),
+            own,
         )
+
+    def _check_config(self, text: str, line: int) -> None:
+        try:
+            loads(text, "lesson.yaml")
+        except ConfigProblems as error:
+            for problem in error.problems:
+                path = f"{dotted(problem.path)}: " if problem.path else ""
+                self._wrong(line + problem.mark.line, f"{path}{problem.message}")
 
     def _check_fields(self, fields: dict[str, Any], line: int) -> None:
         if "set" in fields and "run" not in fields:

@@ -2,9 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from engine.config import load
 from engine.errors import EngineError
-from engine.services.configs import resolve
 from tui import keymap, text
 from tui.lessons import Progress, list_lessons, read
 from tui.screens.base import BaseScreen
@@ -83,9 +81,9 @@ class LessonActions:
         """Train the config of the step, or go to its screen."""
         step = self._app.lessons.step
         self.leave()
-        if step.run:
+        if step.trains:
             try:
-                config = load(resolve(step.run), step.overrides)
+                config = step.config()
             except EngineError as error:
                 self._app.show_message(str(error).splitlines()[0], severity="error")
                 return

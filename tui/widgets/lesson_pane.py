@@ -89,7 +89,7 @@ class LessonPane(VerticalScroll):
         self.display = desk.shown
         if desk.shown and desk.wants_focus:
             desk.wants_focus = False
-            self.screen.set_focus(self)
+            self.focus()  # after the focus that a new screen gives to its own widget
         if not desk.shown or desk.lesson is None:
             return
         lesson, step = desk.lesson, desk.step
@@ -115,8 +115,8 @@ class LessonPane(VerticalScroll):
         parts = []
         if step.options:
             parts.append(f"a-{LETTERS[len(step.options) - 1]} answer")
-        if step.run or step.screen:
-            parts.append("enter runs it" if step.run else "enter goes there")
+        if step.trains or step.screen:
+            parts.append("enter runs it" if step.trains else "enter goes there")
         if desk.place.step + 1 < len(lesson.steps):
             parts.append("n next")
         if desk.place.step:
@@ -127,7 +127,7 @@ class LessonPane(VerticalScroll):
         """What to do, the answers, and what is to be said of the one that was chosen."""
         step, chosen = desk.step, desk.answer
         lines: list[Content] = []
-        if step.run or step.screen:
+        if step.trains or step.screen:
             lines.append(self._to_do(desk))
         predicted = desk.prediction()
         if predicted and not step.is_prediction:
@@ -150,13 +150,15 @@ class LessonPane(VerticalScroll):
     def _to_do(self, desk: LessonDesk) -> Content:
         step = desk.step
         parts: list[tuple[str, str]] = [("→ ", "bold $accent")]
-        if step.run:
-            changes = " ".join(step.overrides)
-            parts.append((text.line(f"enter trains {step.run} {changes}".rstrip()), "$accent"))
+        if step.trains:
+            words = " ".join([step.run or "this config", *step.overrides])
+            parts.append((text.line(f"enter trains {words}"), "$accent"))
         if step.screen:
             spec = keymap.SCREENS[step.screen]
             number = f"{spec.key} " if spec.key else ""
-            parts.append((f"{', then ' if step.run else ''}screen {number}{spec.title}", "$accent"))
+            parts.append(
+                (f"{', then ' if step.trains else ''}screen {number}{spec.title}", "$accent")
+            )
         if step.key:
             parts.append((f", key {step.key}", "bold $accent"))
         return Content.assemble(*parts)

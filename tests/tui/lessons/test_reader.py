@@ -7,6 +7,7 @@ import pytest
 from engine.errors import ConfigError, DataError
 from tui.lessons import LessonProblems, Option, find, list_lessons, read
 
+CONFIG = "```yaml run\ndataset: mnist_mini\nmodel: mlp\n```\n"
 HEAD = "---\ntitle: Filters\nminutes: 5\n---\n"
 GOOD = (
     HEAD
@@ -78,6 +79,13 @@ def test_a_lesson_has_steps_with_text_fields_and_questions(tmp_path: Path) -> No
     )
 
 
+def test_a_step_can_have_a_config_of_its_own_which_is_shown(tmp_path: Path) -> None:
+    (step,) = read(_lesson(tmp_path, f"{HEAD}## A\n{CONFIG}")).steps
+    assert step.trains
+    assert step.config().model == "mlp"
+    assert "model: mlp" in step.text
+
+
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
@@ -99,6 +107,10 @@ def test_a_lesson_has_steps_with_text_fields_and_questions(tmp_path: Path) -> No
         (HEAD + "## A\nx\n```step\nrun: quikstart\n```\n", 7, "Did you mean 'quickstart'?"),
         (HEAD + "## A\nx\n```step\nrun: quickstart\nset: [a.b=1]\n```\n", 7, "run: "),
         (HEAD + "## A\nx\n```step\nscreen: train\n```\n\n```step\nkey: r\n```\n", 11, "second"),
+        (HEAD + "## A\n```yaml run\ndataset: mnist_mini\nmodl: x\n```\n", 8, "'model'"),
+        (HEAD + "## A\n```yaml run\n{\n```\n", 8, "not valid YAML"),
+        (HEAD + f"## A\n```step\nrun: quickstart\n```\n{CONFIG}", 5, "two configs to train"),
+        (HEAD + f"## A\n{CONFIG}\n{CONFIG}", 11, "a second config"),
         (HEAD + "## A\n- [ ] x\n- y\n", 7, "every answer begins '- [ ] '"),
         (HEAD + "## A\n- [ ] x\n\nor\n\n- [ ] y\n", 10, "a second question"),
     ],

@@ -84,6 +84,7 @@ def open_one(argument: str, out: "Output") -> int:
                     "key": step.key or None,
                     "run": step.run or None,
                     "set": step.overrides,
+                    "config": step.own_config or None,
                     "answers": [
                         {"text": option.text, "right": option.right, "why": option.why}
                         for option in step.options
