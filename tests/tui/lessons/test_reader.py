@@ -164,3 +164,13 @@ def test_a_lesson_of_the_working_folder_is_listed_and_found(
     assert find("3").stem == "3-learning-rate"
     with pytest.raises(ConfigError, match="Did you mean 'filters'"):
         find("filter")
+
+
+def test_the_example_of_the_page_on_writing_lessons_is_one(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs/lessons/README.md").read_text(encoding="utf-8")
+    example = page.split("````markdown\n")[1].split("````")[0]
+    predict, run, answer = read(_lesson(tmp_path, example)).steps
+    assert predict.is_prediction
+    assert run.config().train.epochs == 3
+    assert [option.right for option in answer.options] == [False, True]
+    assert all(f"({path.name})" in page for path in list_lessons()), "every lesson is listed"
