@@ -9,6 +9,7 @@ from textual.content import Content
 from textual.widgets import Markdown, Static
 
 from tui import keymap, text
+from tui.lessons import Step
 from tui.state.lesson_desk import LessonDesk
 
 if TYPE_CHECKING:
@@ -39,11 +40,14 @@ class LessonPane(VerticalScroll):
     LessonPane:focus { height: auto; max-height: 60%; }
     LessonPane.-beside { split: right; width: 56; height: 100%; max-height: 100%; }
     LessonPane.-folded { height: 1; border: none; }
-    LessonPane.-folded Markdown, LessonPane.-folded .question { display: none; }
+    LessonPane.-folded Markdown, LessonPane.-folded .question, LessonPane.-folded .task {
+        display: none; }
     LessonPane .folded { display: none; color: $muted; }
     LessonPane.-folded .folded { display: block; }
     LessonPane Markdown { padding: 0; margin: 0; height: auto; background: $surface; }
     LessonPane MarkdownBlock { margin: 0 0 1 0; }
+    LessonPane .task { height: auto; margin-bottom: 1; color: $accent; }
+    LessonPane .task.-none { display: none; }
     LessonPane .question { height: auto; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -63,6 +67,7 @@ class LessonPane(VerticalScroll):
 
     def compose(self) -> ComposeResult:
         yield Static(classes="folded", markup=False)
+        yield Static(classes="task", markup=False)
         yield Markdown(open_links=False)
         yield Static(classes="question", markup=False)
 
@@ -104,6 +109,9 @@ class LessonPane(VerticalScroll):
         if (lesson, step) != getattr(markdown, "shown", None):
             markdown.shown = lesson, step  # type: ignore[attr-defined]
             markdown.update(step.text)
+            task = self.query_one(".task", Static)
+            task.update(text.plain(self._to_do(step)))
+            task.set_class(not (step.trains or step.screen), "-none")
             self.scroll_home(animate=False)
         self.query_one(".question", Static).update(self._question(desk))
 
@@ -124,44 +132,42 @@ class LessonPane(VerticalScroll):
         return "  ".join([*parts, "7 closes"])
 
     def _question(self, desk: LessonDesk) -> Content:
-        """What to do, the answers, and what is to be said of the one that was chosen."""
+        """The answers, and what is to be said of the one that was chosen."""
         step, chosen = desk.step, desk.answer
         lines: list[Content] = []
-        if step.trains or step.screen:
-            lines.append(self._to_do(desk))
-        predicted = desk.prediction()
-        if predicted and not step.is_prediction:
-            lines.append(Content.styled(f"You predicted: {text.line(predicted)}", "$muted"))
         for number, option in enumerate(step.options):
             mark = " "
             if number == chosen:
                 mark = "●" if step.is_prediction else "✓" if option.right else "✗"
             style = {"✓": "bold $success", "✗": "bold $error", "●": "bold $primary"}.get(mark, "")
+            first, *more = text.wrapped(option.text, self.query_one(".question").size.width - 5)
             lines.append(
                 Content.assemble(
                     (f"{mark} ", style), (LETTERS[number], "bold $accent"),
-                    (f"  {text.line(option.text)}", style or "$foreground"),
+                    (f"  {first}", style or "$foreground"),
                 )
             )  # fmt: skip
+            lines += [Content.styled(f"     {words}", style or "$foreground") for words in more]
         if chosen is not None:
-            lines.append(Content.styled(self._verdict(desk, chosen), "$foreground"))
+            lines += [Content(""), Content.styled(self._verdict(desk, chosen), "$foreground")]
+        predicted = desk.prediction()
+        if predicted and step.options and not step.is_prediction:
+            words = f"You predicted: {text.line(predicted)}"
+            lines += [Content(""), Content.styled(words, "$muted")]
         return Content("\n").join(lines)
 
-    def _to_do(self, desk: LessonDesk) -> Content:
-        step = desk.step
-        parts: list[tuple[str, str]] = [("→ ", "bold $accent")]
+    @staticmethod
+    def _to_do(step: Step) -> str:
+        """What the step is done with: a config, a screen and a key."""
+        parts = []
         if step.trains:
-            words = " ".join([step.run or "this config", *step.overrides])
-            parts.append((text.line(f"enter trains {words}"), "$accent"))
+            parts.append(f"enter trains {' '.join([step.run or 'this config', *step.overrides])}")
         if step.screen:
             spec = keymap.SCREENS[step.screen]
-            number = f"{spec.key} " if spec.key else ""
-            parts.append(
-                (f"{', then ' if step.trains else ''}screen {number}{spec.title}", "$accent")
-            )
+            parts.append(f"screen {spec.key} {spec.title}" if spec.key else f"screen {spec.title}")
         if step.key:
-            parts.append((f", key {step.key}", "bold $accent"))
-        return Content.assemble(*parts)
+            parts.append(f"key {step.key}")
+        return text.line(f"→ {', '.join(parts)}") if parts else ""
 
     @staticmethod
     def _verdict(desk: LessonDesk, chosen: int) -> str:
