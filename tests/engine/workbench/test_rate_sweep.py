@@ -1,6 +1,7 @@
 """The sweep of learning rates: real steps, its end, and what its curve says."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from engine.errors import ConfigError, Diverged
 from engine.layers import Sequential
 from engine.parallel.workers import Workers
 from engine.train import factory
+from engine.train.results import StepResult
 from engine.train.trainer import Trainer
 from engine.workbench import RatePoint, RateRange, read, sweep
 from tests.support.small_runs import PLAIN, RICH, make_config
@@ -42,13 +44,13 @@ def curve(rates: RateRange, losses: list[float]) -> list[RatePoint]:
 def test_every_batch_is_bit_by_bit_a_step_of_a_training_at_its_rate(
     tmp_path: Path, text: str
 ) -> None:
-    config = make_config(tmp_path, text)
+    config = make_config(tmp_path, text, "train.clip_norm=0.1", "train.class_weights=balanced")
     sources = factory.make_sources(config, factory.load_dataset(config))
     expected = []
     with Workers(1) as workers:
         trainer = Trainer(
             factory.make_model(config), factory.make_loss(config, sources.class_counts),
-            factory.make_optimizer(config), seed=config.seed, workers=workers,
+            factory.make_optimizer(config), seed=config.seed, workers=workers, clip_norm=0.1,
         )  # fmt: skip
         for i in range(6):
             trainer.optimizer.lr = FEW.rate(i)
@@ -109,14 +111,25 @@ def test_a_data_set_of_one_batch_is_swept_over_many_epochs(tmp_path: Path) -> No
     assert losses == sorted(losses, reverse=True)
 
 
-def test_it_ends_as_soon_as_the_loss_is_four_times_the_lowest(tmp_path: Path) -> None:
-    points = swept(make_config(tmp_path, CONVEX), RateRange(1e-4, 1e4, 100))
-    assert len(points) < 100
-    smoothed = np.array([point.smoothed for point in points])
-    lowest_before = np.minimum.accumulate(smoothed)[:-1]
-    risen = smoothed[1:] > 4 * lowest_before
-    assert risen[-1]
-    assert not risen[2:-1].any()
+@pytest.mark.parametrize(
+    ("losses", "seen"),
+    [
+        ([1.0, 5.0, 3.9, 4.1, 1.0], 4),
+        ([5.0, 1.0, 4.1, 1.0], 3),
+        ([-1.0, -0.5, 1.9, 2.1, 0.0], 4),
+    ],
+    ids=["of the second batch nothing follows", "four times the lowest", "below 0"],
+)
+def test_it_ends_as_soon_as_the_loss_is_four_times_the_lowest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, losses: list[float], seen: int
+) -> None:
+    left = iter([*losses, *[1.0] * 20])
+    result = StepResult(0.0, 0, 1, 0.0)
+    monkeypatch.setattr(
+        Trainer, "step", lambda *given, **more: (replace(result, loss=next(left)), None)
+    )
+    assert FEW.memory == 0, "nothing is smoothed"
+    assert [point.smoothed for point in swept(make_config(tmp_path))] == losses[:seen]
 
 
 def test_numbers_that_are_not_finite_end_it(

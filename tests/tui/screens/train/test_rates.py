@@ -41,9 +41,10 @@ async def test_the_suggestion_is_marked_said_and_written_as_one_change(
     app: CnnApp, until: Until, home: Path, size: tuple[int, int]
 ) -> None:
     async with app.run_test(size=size) as pilot:
+        document = app.workspace.document
+        document.set("train.lr", 0.5)
         screen = await opened(pilot, until)
         await settled(pilot, until)
-        document = app.workspace.document
         before, config = document.text, document.config
         assert config is not None
         expected = find_rate(config, SHORT)

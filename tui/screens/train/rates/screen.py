@@ -71,9 +71,6 @@ class RatesScreen(BaseScreen):
         super().on_mount()
         self.action_again()
 
-    def on_unmount(self) -> None:
-        self._cancel()
-
     def _cancel(self) -> None:
         if self._job is not None:
             self._job.cancel()
