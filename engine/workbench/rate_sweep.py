@@ -27,7 +27,7 @@ STOP_AT = 4.0
 """How many times the lowest smoothed loss ends the sweep."""
 MARGIN = 10.0
 """How far below the rate of the lowest loss the suggestion is."""
-_NEAR = 0.05
+_NEAR = 0.02
 """Share of the fall that may be missing where the loss counts as lowest: a plateau has no minimum
 but for chance, and its beginning is meant."""
 _LEAST_FALL = 0.02

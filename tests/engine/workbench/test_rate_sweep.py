@@ -157,7 +157,7 @@ def test_the_suggestion_is_a_tenth_of_where_the_loss_is_lowest() -> None:
     reading = read(curve(rates, losses), rates)
     assert reading is not None
     assert (reading.start, reading.lowest, reading.fell) == (2.0, 1.0, True)
-    assert reading.lowest_lr == pytest.approx(rates.rate(59)), "the last twentieth does not count"
+    assert reading.lowest_lr == pytest.approx(rates.rate(60))
     assert reading.suggestion == pytest.approx(reading.lowest_lr / 10, rel=0.05)
     assert rates.rate(40) < (reading.steepest_lr or 0) < rates.rate(60)
     assert not reading.still_falling
