@@ -18,7 +18,7 @@ class ExitCode(IntEnum):
     DONE = 0, "done"
     FAILED = (
         1,
-        "the run failed: it diverged, was not saved, or a gradient check or runs verify failed",
+        "the run failed: it diverged, was not saved, or gradcheck, runs verify or lr-find failed",
     )
     BAD_INPUT = 2, "the command line or the config is wrong"
     BAD_FILE = 3, "a data set or checkpoint is missing or corrupt"

@@ -107,10 +107,10 @@ class RatesScreen(BaseScreen):
         )
 
     def _show_subject(self) -> None:
-        config, now = self._config, self.cnn.workspace.document.config
-        if config is None:
+        config, document = self._config, self._document
+        if config is None or document is None:
             return
-        train, lr = config.train, (now or config).train.lr
+        train, lr = config.train, (document.config or config).train.lr
         self.query_one("#subject", Line).show(
             (
                 TextPart(" config ", "$muted"),
@@ -143,8 +143,8 @@ class RatesScreen(BaseScreen):
             return [(f" ✗ {text.line(self.error)}", "$error")]
         if self.written:
             return [(f" ✓ {self.written}", "$success")]
-        if self.found is not None and self.found.override:
-            name = text.line(self.cnn.workspace.document.name, 24)
+        if self.found is not None and self.found.override and self._document is not None:
+            name = text.line(self._document.name, 24)
             return [(" w", "bold $accent"), (f" writes {self.found.override} into {name}", "")]
         return [(" r", "bold $accent"), (" starts over", "")]
 
