@@ -63,6 +63,13 @@ class RateFinding:
         reading, suggestion = self.reading, self.suggestion
         if reading is not None and suggestion is not None:
             lowest = significant(reading.lowest_lr, 2)
+            if reading.still_falling and self.end == "range":
+                return (
+                    f"Suggested: {significant(suggestion)}, a tenth of {lowest}: there, at the end "
+                    f"of the range, the loss was still falling ({significant(reading.start)} → "
+                    f"{significant(reading.lowest)}). A range up to "
+                    f"{significant(self.rates.high * MARGIN)} may show a better one."
+                )
             return (
                 f"Suggested: {significant(suggestion)}, a tenth of {lowest}, where the smoothed "
                 f"loss has fallen ({significant(reading.start)} → {significant(reading.lowest)}). "
@@ -75,15 +82,15 @@ class RateFinding:
                 f"No suggestion: the first batch gives no finite numbers{what}, whatever the "
                 "learning rate. Look at the network, the loss and the images."
             )
-        if self.end != "range":
+        if self.end != "range" and len(self.points) <= self.rates.steps // 4:
             return (
-                f"No suggestion: the loss did not fall before it rose. Begin far below "
+                "No suggestion: the loss did not fall before it rose. Begin far below "
                 f"{significant(self.rates.low)}."
             )
         return (
-            f"No suggestion: the loss did not fall by more than chance from "
-            f"{significant(self.rates.low)} to {significant(self.rates.high)}. Try a wider range, "
-            "more steps or larger batches."
+            "No suggestion: the loss did not fall by more than chance from "
+            f"{significant(self.rates.low)} to {significant(self.last_lr, 2)}. Try a wider range, "
+            "more steps or larger batches; or the network cannot learn this."
         )
 
     def _remarks(self) -> list[str]:
@@ -102,20 +109,13 @@ class RateFinding:
         return [f"{both} are not used in the sweep; in a training they scale {KEY}."]
 
     def _about_curve(self) -> list[str]:
-        reading, remarks = self.reading, list[str]()
-        if reading is None or not reading.fell:
-            return remarks
-        if reading.steepest_lr is not None:
-            remarks.append(
-                f"The loss falls steepest at {significant(reading.steepest_lr, 2)}; that depends "
-                "on the luck of a few batches, so it is not what is suggested."
-            )
-        if reading.still_falling and self.end == "range":
-            remarks.append(
-                "The loss was still falling where the range ended: a range up to "
-                f"{significant(self.rates.high * MARGIN)} may show a better rate."
-            )
-        return remarks
+        reading = self.reading
+        if reading is None or not reading.fell or reading.steepest_lr is None:
+            return []
+        return [
+            f"The loss falls steepest at {significant(reading.steepest_lr, 2)}; that depends on "
+            "the luck of a few batches, so it is not what is suggested."
+        ]
 
     def _about_end(self) -> list[str]:
         at = significant(self.last_lr, 2)
