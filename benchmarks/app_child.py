@@ -1,10 +1,11 @@
 """The app in a terminal, watched from within while it trains.
 
-    python -m benchmarks.app_child train|watch RESULT CONFIG [KEY=VALUE]...
+    python -m benchmarks.app_child train|watch|view:KEY,KEY... RESULT CONFIG [KEY=VALUE]...
     python -m benchmarks.app_child soak RESULT CONFIG MINUTES
 
 is the process that ``benchmarks.app`` starts: it opens the app, presses ``r``, and writes to
-RESULT what it saw. ``train`` looks only now and then, so that it does not disturb.
+RESULT what it saw. ``train`` looks only now and then, so that it does not disturb; ``view``
+opens a screen by some keys before it watches.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ import statistics
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -116,7 +117,9 @@ class Throttle(Callback):
         time.sleep(PAUSE)
 
 
-def train(result: Path, config: Path, overrides: list[str], *, watched: bool) -> None:
+def train(
+    result: Path, config: Path, overrides: list[str], *, watched: bool, keys: Sequence[str] = ()
+) -> None:
     """Train to the end, and write the lag of the event loop meanwhile, if it is watched."""
     app = _app(config, overrides)
     watch = Watch()
@@ -124,6 +127,8 @@ def train(result: Path, config: Path, overrides: list[str], *, watched: bool) ->
     async def look(pilot: Pilot) -> None:
         await _begin(app)
         watch.stops()
+        for key in keys:
+            await _press(app, key)
         watch.seen = Seen()
         while app.training.phase in ("training", "validating"):
             await (watch.beat() if watched else asyncio.sleep(0.25))
@@ -192,12 +197,24 @@ async def _begin(app: CnnApp) -> None:
         await asyncio.sleep(BEAT)
 
 
+async def _press(app: CnnApp, key: str) -> None:
+    """Press a key, and wait until the jobs that it started are done."""
+    app.simulate_key(key)
+    await asyncio.sleep(0.5)
+    while app.jobs:
+        await asyncio.sleep(BEAT)
+
+
 def main() -> None:
     kind, result, config, *rest = sys.argv[1:]
     if kind == "soak":
         soak(Path(result), Path(config), float(rest[0]))
     else:
-        train(Path(result), Path(config), rest, watched=kind == "watch")
+        _, _, keys = kind.partition(":")
+        watched = kind != "train"
+        train(
+            Path(result), Path(config), rest, watched=watched, keys=keys.split(",") if keys else ()
+        )
 
 
 if __name__ == "__main__":

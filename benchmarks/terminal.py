@@ -30,16 +30,22 @@ class Done:
     last: str
 
 
-def run_in_terminal(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> Done:
-    """Run it to its end in a terminal of 120x40.
+def run_in_terminal(
+    command: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str],
+    size: tuple[int, int] = (COLUMNS, LINES),
+) -> Done:
+    """Run it to its end in a terminal.
 
     Args:
         command: the program and its arguments.
         folder: its working folder.
         environment: all of its variables.
+        size: columns and lines.
     """
     ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
     child = subprocess.Popen(
         command, cwd=folder, env=environment, stdin=theirs, stdout=theirs, stderr=theirs,
         start_new_session=True,
