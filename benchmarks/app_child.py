@@ -47,10 +47,13 @@ class Seen:
     Attributes:
         lags: seconds that the event loop came too late, for every beat.
         drawn: seconds that every drawing of a chart took, by the chart's id.
+        work: processor seconds of the event loop's thread, for every beat: what it does itself,
+            whatever else the machine does.
         stops: how often the whole process was stopped by somebody; such a beat is no lag.
     """
 
     lags: list[float] = field(default_factory=list)
+    work: list[float] = field(default_factory=list)
     stops: int = 0
     drawn: dict[str, list[float]] = field(default_factory=dict)
     began: float = field(default_factory=time.perf_counter)
@@ -62,6 +65,9 @@ class Seen:
         return {
             "lag_p95": 1e3 * percentile(self.lags, 95),
             "lag_max": 1e3 * max(self.lags, default=0.0),
+            "work_p95": 1e3 * percentile(self.work, 95),
+            "work_max": 1e3 * max(self.work, default=0.0),
+            "busy": sum(self.work) / seconds,
             "draw": 1e3 * statistics.median(costs or [0.0]),
             "draw_p95": 1e3 * percentile(costs, 95),
             "stops": self.stops,
@@ -104,10 +110,11 @@ class Watch:
 
     async def beat(self) -> None:
         """Sleep for a moment, and note how much later it was."""
-        stops, began = self.seen.stops, time.perf_counter()
+        stops, began, used = self.seen.stops, time.perf_counter(), time.thread_time()
         await asyncio.sleep(BEAT)
         if self.seen.stops == stops:
             self.seen.lags.append(time.perf_counter() - began - BEAT)
+            self.seen.work.append(time.thread_time() - used)
 
 
 class Throttle(Callback):

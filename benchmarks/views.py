@@ -3,9 +3,10 @@
     CNN_TUI_DATA=... python -m benchmarks.views [--samples 30000] [VIEW ...]
 
 Trains mnist_lenet in the app in a terminal of 200x60 with one view open, and headless before and
-after each; prints how late the app's event loop was, and the throughput of the last epoch beside
-the mean of both headless ones. Run it on a machine that does nothing else; ``benchmarks.drawing``
-has the drawing of strokes.
+after each. Prints how late the app's event loop was; what it worked between two beats of 10 ms, in
+processor time, which nothing else on the machine changes; and the throughput of the last epoch
+beside the mean of both headless ones. Run it on a machine that does nothing else;
+``benchmarks.drawing`` has the drawing of strokes.
 """
 
 import argparse
@@ -51,10 +52,14 @@ def main() -> None:
         after = _alone(overrides)
         share = throughput / ((before + after) / 2)
         lags = f"{seen['lag_p95']:.1f}", f"{seen['lag_max']:.0f}"
-        rows.append((view, *lags, f"{throughput:,.0f}", f"{before:,.0f}", f"{share:.0%}"))
+        work = f"{seen['work_p95']:.1f}", f"{seen['work_max']:.0f}", f"{seen['busy']:.1%}"
+        rows.append((view, *lags, *work, f"{throughput:,.0f}", f"{before:,.0f}", f"{share:.0%}"))
         before = after
         print(rows[-1], file=sys.stderr)
-    heads = ("view", "lag, p95, ms", "lag, max, ms", "samples a second", "headless", "share")
+    heads = (
+        "view", "lag, p95, ms", "lag, max, ms", "own work, p95, ms", "own work, max, ms", "busy",
+        "samples a second", "headless", "share",
+    )  # fmt: skip
     print(markdown_table(heads, rows))
 
 
