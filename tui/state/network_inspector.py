@@ -145,6 +145,8 @@ class NetworkInspector:
         live = self._app.choice.live and self._app.training.started is not None
         selection = None if live else self._app.choice.current
         key = ("live", id(self._app.training.session)) if live else selection
+        if self._is_loading_the_film_of(selection):
+            return  # one at a time: what is wanted last follows
         if key != self._key:
             self._key = key
             self._reset()
@@ -167,6 +169,17 @@ class NetworkInspector:
         elif live:
             self._follow()
 
+    def _is_loading_the_film_of(self, selection: Selection | None) -> bool:
+        """Whether the frame before another one of the same run is still being inspected."""
+        shown = self._key
+        return (
+            bool(self._jobs)
+            and selection is not None
+            and isinstance(shown, Selection)
+            and shown.entered_from is not None
+            and shown.run == selection.run
+        )
+
     def _inspect_run(self, selection: Selection) -> None:
         """Inspect a network that does not train; what its run's film has in common is kept."""
         run, known = selection.run, None
@@ -178,6 +191,7 @@ class NetworkInspector:
             self.context = self._prepared
             self._run_context = (run, self.context) if run is not None else None
             self.version += 1
+            self.poll()
 
         self._run(lambda job: self._inspect_still(job, selection, known), done)
 

@@ -1,13 +1,17 @@
 """A run's film in Inspect, in the learned space and in Draw: one replay for all of them."""
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 from textual.pilot import Pilot
 
 from engine.films import film
 from tests.support.app_pilot import Until, on_screen, seen, settled, tap, training, write_slow
+from tests.support.patience import PATIENCE
 from tests.support.run_makers import add_film, make_run
 from tui.app import CnnApp
 from tui.screens.evaluate.draw.predictions import Predictions
@@ -15,6 +19,7 @@ from tui.screens.evaluate.draw.screen import DrawScreen
 from tui.screens.evaluate.screen import EvaluateScreen
 from tui.screens.inspect.screen import InspectScreen
 from tui.screens.inspect.space.screen import SpaceScreen
+from tui.state.network_inspector import NetworkInspector
 from tui.state.selection import of_run
 
 MakeApp = Callable[..., CnnApp]
@@ -163,3 +168,29 @@ async def test_a_training_is_replayed_while_it_goes_on_and_followed_again(
         await tap(pilot, "comma")
         assert app.choice.live
         await until(pilot, lambda: (screen.inspector.inspection.step or 0) > step)  # type: ignore[union-attr]
+
+
+async def test_a_key_that_is_held_inspects_one_frame_at_a_time_and_ends_at_the_last(
+    make_app: MakeApp, home: Path, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run(home / "runs")
+    frames = add_film(run, epochs=12)
+    gate, begun = threading.Event(), 0
+    real = NetworkInspector._inspect_still
+
+    def held_up(*arguments: Any) -> Any:
+        nonlocal begun
+        begun += 1
+        assert gate.wait(PATIENCE)
+        return real(*arguments)
+
+    app = make_app()
+    app.choice.chosen = of_run(run)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await inspected(app, pilot, until)
+        own = scale(screen)
+        monkeypatch.setattr(NetworkInspector, "_inspect_still", held_up)
+        await tap(pilot, *["full_stop"] * len(frames))
+        gate.set()
+        await until(pilot, lambda: np.isclose(scale(screen), len(frames) * own))
+        assert begun == 2, "the first one, and the last one that was wanted meanwhile"

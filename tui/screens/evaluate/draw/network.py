@@ -54,6 +54,7 @@ class DrawingNetwork:
         self.places: tuple[layer_images.LayerPlace, ...] = ()
         info = selection.config.dataset_info
         self._normalised = Normalisation(info.mean, info.std)
+        self._loading = False
         self._session: TrainingSession | None = None
         self._networks: list[_Network] = []
         self._busy = False
@@ -62,20 +63,35 @@ class DrawingNetwork:
         self.show(selection)
 
     def show(self, selection: Selection) -> None:
-        """Load other weights of the same layers; those before are shown until then."""
+        """Load other weights of the same layers; those before are shown until then.
+
+        One at a time: of those that are wanted meanwhile, the last one follows.
+        """
+        self._wanted = selection
+        if self._loading:
+            return
         training = self._app.training
         live = selection.weights is None and training.running and selection.run == training.run_dir
         session = training.session if live else None
-        self._wanted = selection
+
+        def next_one() -> None:
+            self._loading = False
+            if self._wanted is not selection:
+                self.show(self._wanted)
 
         def done(networks: list[_Network]) -> None:
-            if self._wanted is selection:
-                self._loaded(selection, session, networks)
+            self._loaded(selection, session, networks)
+            next_one()
 
+        def failed(error: Exception) -> None:
+            self._failed(error)
+            next_one()
+
+        self._loading = True
         self._app.start_job(
             lambda job: _load(selection, 1 if session is None else 2),
             on_done=done,
-            on_error=self._failed,
+            on_error=failed,
             name="draw",
         )
 
