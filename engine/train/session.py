@@ -13,7 +13,6 @@ from engine.callbacks import Callback
 from engine.config import Config, advise, config_hash, dump
 from engine.data import Dataset
 from engine.errors import CheckpointError, Diverged, EngineError, RunError
-from engine.events import Ended, EndStatus, Event, Logs, Remarked, Started, Warned
 from engine.events import (
     Ended,
     EndStatus,

@@ -42,6 +42,9 @@ register(
             footer=True),
         Key("r", "again", "start over", "Sweep the open config again", "Sweep", footer=True),
         Key("escape", "leave", "back", "Stop the sweep, and go back", "Sweep", footer=True),
+    ),
+)  # fmt: skip
+register(
     "hints",
     "tui.screens.train.hints.screen:HintsScreen",
     title="Hints",

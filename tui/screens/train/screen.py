@@ -16,8 +16,8 @@ from tui.screens.resume_prompt import resume_newest
 from tui.screens.train import curves
 from tui.screens.train.curves import Points
 from tui.screens.train.event_log import EventLog
-from tui.screens.train.rates.screen import RatesScreen
 from tui.screens.train.hints.screen import HintsScreen
+from tui.screens.train.rates.screen import RatesScreen
 from tui.screens.zoom_screen import ZoomScreen
 from tui.state.training import LR_FACTOR
 from tui.widgets.chart import Chart

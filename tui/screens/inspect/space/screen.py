@@ -34,14 +34,10 @@ class SpaceScreen(NetworkScreen):
     CSS_PATH = "screen.tcss"
     FIRST_FOCUS = "#scatter"
     HELP_TEXT: ClassVar[str] = (
-        (
-            "Every letter is an image of the test set, at the place where the network has put it just "
-            "before its last layer. Images that it finds alike lie close together. Watch it while it "
-            "trains: one heap becomes a group for each class. An underlined letter is an image that is "
-            "predicted wrongly; look where it lies. "
-        )
-        + HELP
-        + explained("features", "variance", "PCA")
+        "Every letter is an image of the test set, at the place where the network has put it just "
+        "before its last layer. Images that it finds alike lie close together. Watch it while it "
+        "trains: one heap becomes a group for each class. An underlined letter is an image that is "
+        "predicted wrongly; look where it lies. " + HELP + explained("features", "variance", "PCA")
     )
 
     def __init__(self, inspector: NetworkInspector, show_image: Callable[[int], None]) -> None:
