@@ -55,7 +55,6 @@ class RatesScreen(BaseScreen):
         self.points: list[RatePoint] = []
         self.found: RateFinding | None = None
         self.error = ""
-        self.written = ""
         self._config: Config | None = None
         self._document: ConfigDocument | None = None
         self._job: Job | None = None
@@ -141,12 +140,14 @@ class RatesScreen(BaseScreen):
             ]
         if self.error:
             return [(f" ✗ {text.line(self.error)}", "$error")]
-        if self.written:
-            return [(f" ✓ {self.written}", "$success")]
-        if self.found is not None and self.found.override and self._document is not None:
-            name = text.line(self._document.name, 24)
-            return [(" w", "bold $accent"), (f" writes {self.found.override} into {name}", "")]
-        return [(" r", "bold $accent"), (" starts over", "")]
+        found, document = self.found, self._document
+        if found is None or found.suggestion is None or document is None:
+            return [(" r", "bold $accent"), (" starts over", "")]
+        if document.config is not None and document.config.train.lr == found.suggestion:
+            rest = ", unsaved; 1: w saves, u undoes" if document.dirty else ""
+            return [(f" ✓ the config has {found.override}{rest}", "$success")]
+        name = text.line(document.name, 24)
+        return [(" w", "bold $accent"), (f" writes {found.override} into {name}", "")]
 
     def _draw(self, points: list[RatePoint]) -> None:
         chart = self.query_one(RateChart)
@@ -197,7 +198,7 @@ class RatesScreen(BaseScreen):
             self.error = "the config has errors; 1 shows them"
             return
         self._document, self._config, self.points = document, config, points
-        self.found, self.error, self.written = None, "", ""
+        self.found, self.error = None, ""
 
         def work(job: Job) -> RateFinding:
             return find_rate(
@@ -235,7 +236,6 @@ class RatesScreen(BaseScreen):
         except ConfigError as error:
             self.cnn.show_message(str(error), "set it by hand: keys 1, e", severity="error")
             return
-        self.written = "written into the config, unsaved; 1: w saves, u undoes"
         self._refresh()
 
     def action_leave(self) -> None:
