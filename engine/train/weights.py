@@ -14,6 +14,7 @@ from engine.config import Config
 from engine.data import DATASETS, Dataset, DatasetInfo
 from engine.errors import CheckpointError, ConfigError
 from engine.events import Logs
+from engine.films import film
 from engine.layers import Sequential
 from engine.models import build
 from engine.rng import Purpose, stream
@@ -31,6 +32,8 @@ _LONGEST_REASON = 200  # characters of what a damaged description leads to
 def find_weights(path: Path) -> Path:
     """The file of weights at a path: the file itself, or a run's finished, best or latest one.
 
+    A run that saved none of these has the last frame of its film.
+
     Raises:
         CheckpointError: there is none, or the folder may not be entered.
     """
@@ -42,6 +45,9 @@ def find_weights(path: Path) -> Path:
     store = CheckpointStore(path / CHECKPOINTS)
     for step in reversed(store.steps()):
         return store.path(step)
+    frames = film.frames(path)
+    if frames:
+        return frames[-1]
     raise CheckpointError(f"{path}: the folder holds no {WEIGHTS} and no checkpoint")
 
 
@@ -187,13 +193,17 @@ def _numbers(values: tuple[float, ...]) -> str:
     return " ".join(f"{value:g}" for value in values)
 
 
+Kind = Literal["finished", "best", "step", "film"]
+
+
 @dataclass(frozen=True)
 class SavedWeights:
     """A file of a run with weights in it.
 
     Attributes:
         path: the file.
-        kind: "finished" at the end of the run, "best" by validation, or the state at a "step".
+        kind: "finished" at the end of the run, "best" by validation, the state at a "step", or the
+            last frame of the run's "film".
         size: in bytes.
         epoch: epochs done; None where the file does not say.
         global_step: optimizer steps done; None where the file does not say.
@@ -202,7 +212,7 @@ class SavedWeights:
     """
 
     path: Path
-    kind: Literal["finished", "best", "step"]
+    kind: Kind
     size: int
     epoch: int | None = None
     global_step: int | None = None
@@ -213,6 +223,8 @@ class SavedWeights:
 def list_weights(run: Path) -> list[SavedWeights]:
     """The weights of a run: the finished ones, the best ones, then the latest step first.
 
+    Of a run that has none of these, as it diverged in its first epoch: the last frame of its film.
+
     Only what the files say about themselves is read, not the weights.
 
     Raises:
@@ -220,11 +232,13 @@ def list_weights(run: Path) -> list[SavedWeights]:
         CheckpointError: the folder of its checkpoints cannot be read.
     """
     store = RunDir.view(run).store
-    places: list[tuple[Path, Literal["finished", "best", "step"]]] = [
+    places: list[tuple[Path, Kind]] = [
         (run / WEIGHTS, "finished"),
         (store.best_path, "best"),
         *((store.path(step), "step") for step in reversed(store.steps())),
     ]
+    if not any(path.exists() for path, _ in places):
+        places = [(frame, "film") for frame in film.frames(run)[-1:]]
     found = []
     for path, kind in places:
         try:
@@ -235,7 +249,7 @@ def list_weights(run: Path) -> list[SavedWeights]:
     return found
 
 
-def _describe(path: Path, kind: Literal["finished", "best", "step"], size: int) -> SavedWeights:
+def _describe(path: Path, kind: Kind, size: int) -> SavedWeights:
     try:
         meta = checkpoint.read_meta(path)
         if "progress" not in meta:

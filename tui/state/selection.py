@@ -79,6 +79,8 @@ def describe(saved: SavedWeights) -> str:
         return "finished weights"
     if saved.kind == "best":
         return f"best weights, epoch {saved.epoch}" if saved.epoch else "best weights"
+    if saved.kind == "film":
+        return "the last moment of its film"
     return f"step {saved.global_step}, epoch {saved.epoch}" if saved.epoch is not None else "a step"
 
 

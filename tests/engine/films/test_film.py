@@ -12,7 +12,7 @@ from engine.errors import CheckpointError
 from engine.films import film, schedule
 from engine.train import factory
 from engine.train.extending import plan
-from engine.train.weights import described_model, load_model
+from engine.train.weights import described_model, find_weights, list_weights, load_model
 from tests.support.small_runs import PLAIN, RICH, STEPS, Run, Stop, make_config, train
 
 ALL = [0, 1, 2, 4, 8, 12]
@@ -208,3 +208,15 @@ def test_a_moment_that_we_never_write_is_refused_in_one_line(tmp_path: Path, odd
     with pytest.raises(CheckpointError) as caught:
         film.moment(path)
     assert str(caught.value).isprintable()
+
+
+def test_a_run_that_diverges_in_its_first_epoch_has_the_moments_before(tmp_path: Path) -> None:
+    config = make_config(tmp_path, PLAIN, "train.lr=1e12", "train.batch_size=16")
+    run = train(config)
+    assert run.ended.status == "diverged"
+    frames = film.frames(run.path)
+    assert steps(run.path)[0] == 0
+    assert find_weights(run.path) == frames[-1]
+    (saved,) = list_weights(run.path)
+    assert (saved.path, saved.kind, saved.problem) == (frames[-1], "film", None)
+    load_model(config, run.path)

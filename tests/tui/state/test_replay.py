@@ -129,3 +129,13 @@ def test_another_choice_a_new_run_and_a_deleted_one_end_a_replay(tmp_path: Path)
     assert choice.replayable is None
     assert choice.current is not None
     assert choice.current.what == "fresh weights"
+
+
+def test_a_run_that_saved_nothing_else_is_shown_at_the_last_moment_of_its_film(
+    tmp_path: Path,
+) -> None:
+    run = make_run(tmp_path, status="diverged", weights=False)
+    frames = add_film(run)
+    own = of_run(run)
+    assert (own.weights, own.what) == (frames[-1], "the last moment of its film")
+    assert replayed(own, "previous").weights == frames[-2]
