@@ -173,7 +173,7 @@ class LessonPane(VerticalScroll):
     def _verdict(desk: LessonDesk, chosen: int) -> str:
         step = desk.step
         if step.is_prediction:
-            return "Kept. n goes on to see."
+            return "Kept. n is the next step: see."
         option = step.options[chosen]
         word = "Right." if option.right else "Not quite."
         return " ".join(filter(None, [word, text.line(option.why)]))
