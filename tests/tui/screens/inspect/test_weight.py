@@ -121,7 +121,7 @@ async def test_fresh_weights_have_an_optimizer_without_a_memory(
     async with app.run_test() as pilot:
         screen = await opened(pilot, until)
         await tap(pilot, "u")
-        assert "no step taken yet: moments are 0" in seen(app)
+        await until(pilot, lambda: "no step taken yet: moments are 0" in seen(app))
         assert screen.found is not None
         weight = screen.found.weight
         assert weight.after == pytest.approx(
@@ -136,7 +136,7 @@ async def test_a_file_of_weights_alone_says_so(make_app: MakeApp, home: Path, un
     async with app.run_test() as pilot:
         await opened(pilot, until)
         await tap(pilot, "u")
-        assert "this file has weights alone" in seen(app)
+        await until(pilot, lambda: "this file has weights alone" in seen(app))
 
 
 async def test_the_next_batch_makes_of_a_live_weight_what_was_told(
