@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 FOLLOW, CONFIG = "follow", "config"
 _SHOWN = 200
-_ROOMY = 110
-"""Columns in which the name of a run has room beside a moment of its film and a prediction."""
+_ANSWER, _LEAST = 24, 16
+"""Columns of a prediction at the right, and of a name that can still be recognised."""
 
 
 class NetworkScreen(BaseScreen):
@@ -109,10 +109,10 @@ class NetworkScreen(BaseScreen):
                     " ✗ the chosen config has errors; 1 shows them", "$error", "app.go('configs')"
                 ),
             )
-        if selection.entered_from is not None and self.size.width < _ROOMY:
-            return (TextPart(f" {selection.what}", "", "choose_network"),)
         word = "run" if selection.run else "config"
-        parts = run_parts(selection.name, selection.what, self.size.width, word)
+        # What the network says at a moment is what one looks for: it has room before the name.
+        width = self.size.width - (_ANSWER if selection.entered_from is not None else 0)
+        parts = run_parts(selection.name, selection.what, width, word)
         return (*(replace(part, action="choose_network") for part in parts[:2]), *parts[2:])
 
 
@@ -120,15 +120,17 @@ def run_parts(name: str, what: str, width: int, word: str = "run") -> tuple[Text
     """The first line of a screen about one run: its name, and which weights these are.
 
     Args:
-        name: of the run, cut where there is no room for it.
+        name: of the run, cut where there is no room for it, and left out where there is little.
         what: which weights.
         width: columns of the screen.
         word: what it is.
     """
-    room = min(44, max(width - len(what) - len(word) - 8, 16))
+    room = width - len(what) - len(word) - 8
+    if room < _LEAST:
+        return (TextPart(f" {what}", "$muted"),)
     return (
         TextPart(f" {word} ", "$muted"),
-        TextPart(f" {text.line(name, room)}  ", "bold"),
+        TextPart(f" {text.line(name, min(44, room))}  ", "bold"),
         TextPart(what, "$muted"),
     )
 

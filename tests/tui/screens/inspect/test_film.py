@@ -44,20 +44,22 @@ def scale(screen: InspectScreen) -> float:
     return float(np.abs(inspection.layers["0"].weights["weight"]).max())
 
 
+@pytest.mark.parametrize("size", [(60, 16), (200, 60)])
 async def test_inspect_and_the_learned_space_follow_the_film(
-    make_app: MakeApp, home: Path, until: Until
+    make_app: MakeApp, home: Path, until: Until, size: tuple[int, int]
 ) -> None:
     run = make_run(home / "runs")
     add_film(run)
     app = make_app()
     app.choice.chosen = of_run(run)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with app.run_test(size=size) as pilot:
         screen = await inspected(app, pilot, until)
         own = scale(screen)
         await tap(pilot, "less_than_sign", "full_stop")
         await until(pilot, lambda: np.isclose(scale(screen), 2 * own))
         await until(pilot, lambda: "film 2/4: in epoch 1 of 3, step 1, acc 12.5%" in seen(app))
-        assert "predicted" in seen(app).splitlines()[1], "beside it is what the network says"
+        beside = "predicted" in seen(app).splitlines()[1]
+        assert beside or size[0] < 80, "what the network says of the image"
         context = screen.inspector.context
         assert context is not None
         assert context.start is not None, "bars downwards are those before the first step"

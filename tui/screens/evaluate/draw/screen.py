@@ -178,6 +178,7 @@ class DrawScreen(BaseScreen):
         self.query_one("#subject", Line).show(
             run_parts(self._selection.name, network.what, self.size.width)
         )
+        self.set_class(self._selection.entered_from is not None, "-replays")
         network.poll()
         if self._can_draw:
             pad = self.query_one(DrawingCanvas)

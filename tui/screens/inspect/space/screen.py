@@ -67,6 +67,7 @@ class SpaceScreen(NetworkScreen):
     def tick(self) -> None:
         self.follower.poll()
         self.query_one("#subject", Line).show(self.selection_parts())
+        self.set_class(self.cnn.choice.frame is not None, "-replays")
         seen = (self.follower.version, self._only, self.size, self.app.theme)
         if seen == self._seen:
             return
