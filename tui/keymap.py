@@ -117,6 +117,15 @@ FILM_KEYS = (
 )  # fmt: skip
 """Of every screen that can replay the film of a run."""
 
+IMAGE_KEYS = (
+    Key("i", "inspect", "inspect", "Show the feature maps of the chosen image", "Images",
+        footer=True),
+    Key("u", "microscope", "microscope",
+        "Explain what the layers make of the chosen image, number by number", "Images"),
+    Key("y,w", "why", "why", "Show which pixels of the chosen image speak for its class", "Images"),
+)  # fmt: skip
+"""Of every screen on which an image is chosen; Inspect itself has some of them among its own."""
+
 
 @dataclass(frozen=True)
 class ScreenSpec:

@@ -127,4 +127,4 @@ class BaseScreen(Screen[None]):
         """Draw the top line, if anything changed."""
         view = self.cnn.training.view()
         header = self.query_one("#header", Header)
-        header.show_state(keymap.SCREENS[self.WHERE].over or self.WHERE, view.phase, view.fraction)
+        header.show_state(self.app.current_mode, view.phase, view.fraction)

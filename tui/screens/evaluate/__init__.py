@@ -1,6 +1,6 @@
 """Evaluate: the test set, confusion matrix and mistakes."""
 
-from tui.keymap import FILM_KEYS, Key, register
+from tui.keymap import FILM_KEYS, IMAGE_KEYS, Key, register
 
 register(
     "evaluate",
@@ -15,10 +15,7 @@ register(
             footer=True),
         Key("escape", "back", "back", "Back to the matrix", "Matrix", footer=True),
         Key("p", "percent", "in %", "Switch between counts and percent of the row", "Matrix"),
-        Key("i", "inspect", "inspect", "Show the feature maps of the chosen image", "Images",
-            footer=True),
-        Key("w", "why", "why", "Show which pixels of the chosen image speak for its class",
-            "Images"),
+        *IMAGE_KEYS,
         Key("d", "draw", "image",
             "Draw an image or open a photo from a file, and see the prediction", "Images",
             footer=True),
@@ -48,22 +45,5 @@ register(
         Key("left_square_bracket", "layer(-1)", "prev. layer", "Maps of the layer before",
             "Layers"),
         Key("escape", "leave", "back", "Back to the evaluation", "Canvas", footer=True),
-    ),
-)  # fmt: skip
-register(
-    "why",
-    "tui.screens.evaluate.why.screen:WhyScreen",
-    title="Why",
-    over="evaluate",
-    keys=(
-        Key("m", "method", "method", "Next method: gradients, occlusion, Grad-CAM", "Heat map",
-            footer=True),
-        Key("right_square_bracket", "target(1)", "class", "Explain the next class", "Heat map",
-            footer=True, shown="[ ]"),
-        Key("left_square_bracket", "target(-1)", "prev. class", "Explain the previous class",
-            "Heat map"),
-        Key("n", "sample(1)", "sample", "Next image of the test set", "Image", footer=True),
-        Key("N", "sample(-1)", "prev. sample", "Previous image", "Image"),
-        Key("escape", "leave", "back", "Back to the evaluation", "Image", footer=True),
     ),
 )  # fmt: skip

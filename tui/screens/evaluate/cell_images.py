@@ -18,8 +18,8 @@ class CellImages(Tiles):
 
     HELP_TEXT = (
         "The test images of the chosen cell of the matrix, each with its number in the test set. "
-        "enter, or i, shows what the layers of the network make of the chosen one; w which of its "
-        "pixels speak for the class. "
+        "enter, or i, shows what the layers of the network make of the chosen one, u how they get "
+        "their numbers, and y which of its pixels speak for the class. "
         "z shows them alone, esc goes back to the matrix."
     )
 
@@ -52,5 +52,5 @@ class CellPane(Vertical):
         self.border_title = Content(words)
         count = f"the first {MOST} of {len(chosen)}" if len(chosen) > MOST else f"{len(chosen)}"
         images = "image" if len(chosen) == 1 else "images"
-        how = "   i looks inside, w why" if len(chosen) else ""
+        how = "   i inside, u numbers, y why" if len(chosen) else ""
         self.border_subtitle = Content(f"{count} {images}{how}")

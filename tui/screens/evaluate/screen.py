@@ -16,9 +16,8 @@ from tui.screens.evaluate.cell_images import CellImages, CellPane
 from tui.screens.evaluate.draw.screen import DrawScreen
 from tui.screens.evaluate.heatmap import Heatmap
 from tui.screens.evaluate.scores import MANY, ClassTable, MistakeTable
-from tui.screens.evaluate.why.screen import WhyScreen
-from tui.screens.inspect.screen import InspectScreen
-from tui.screens.network_screen import NetworkScreen
+from tui.screens.inspect.image_screen import ImageScreen
+from tui.screens.inspect.images import ShownImage
 from tui.state.selection import Selection
 from tui.widgets.empty import advice, hints
 from tui.widgets.line import Line
@@ -29,7 +28,7 @@ _TIGHT = 76
 """Columns below which there is no room for the classes beside the matrix."""
 
 
-class EvaluateScreen(NetworkScreen):
+class EvaluateScreen(ImageScreen):
     """A network on the test set."""
 
     WHERE = "evaluate"
@@ -221,6 +220,12 @@ class EvaluateScreen(NetworkScreen):
         names = [text.line(found.classes[i]) for i in (row, column)]
         return " predicted as ".join(text.cut_all(names, room))
 
+    def image(self) -> ShownImage | None:
+        index = self.query_one(CellPane).index
+        if index is None or self.found is None or self._of is None:
+            return None
+        return ShownImage(self._of, self.found.test, index)
+
     # -- actions --------------------------------------------------------------------------------
 
     def refuse(self, action: str) -> str | None:
@@ -233,11 +238,14 @@ class EvaluateScreen(NetworkScreen):
                 return "there is no trained network yet; 2 trains one"
         if action == "draw" and self.selection is None and not self._trains:
             return "there is no trained network yet; 2 trains one"
-        if action in ("next_mistake", "percent", "zoom", "inspect", "why") and self.found is None:
+        if action in ("next_mistake", "percent", "zoom") and self.found is None:
             return "press e to evaluate first"
-        if action in ("inspect", "why") and self.query_one(CellPane).index is None:
-            return "there is no image of this; n goes to a mistake"
-        return None
+        return self.refuse_image(
+            action,
+            "there is no image of this; n goes to a mistake"
+            if self.found
+            else "press e to evaluate first",
+        )
 
     def key_label(self, key: keymap.Key) -> str:
         if key.action == "back" and not self._zoomed:
@@ -309,24 +317,6 @@ class EvaluateScreen(NetworkScreen):
     def action_zoom(self) -> None:
         """The images alone, or all."""
         self._show_alone(not self._zoomed)
-
-    def action_inspect(self) -> None:
-        """Inspect the chosen image."""
-        index = self.query_one(CellPane).index
-        assert index is not None
-        self.cnn.choice.chosen = self._of
-        self.cnn.action_go("inspect")
-        inspect = self.app.screen
-        assert isinstance(inspect, InspectScreen)
-        inspect.show_image(index)
-
-    def action_why(self) -> None:
-        """Show which pixels of the chosen image speak for its class."""
-        index = self.query_one(CellPane).index
-        assert index is not None
-        assert self.found is not None
-        assert self._of is not None
-        self.app.push_screen(WhyScreen(self._of, self.found.test, index))
 
     def action_draw(self) -> None:
         """Draw an image for the network."""

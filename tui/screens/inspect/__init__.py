@@ -1,6 +1,6 @@
 """Inspect: the layers of a network in numbers and pictures."""
 
-from tui.keymap import FILM_KEYS, Key, register
+from tui.keymap import FILM_KEYS, IMAGE_KEYS, Key, register
 
 register(
     "inspect",
@@ -20,8 +20,10 @@ register(
             "Pictures"),
         Key("n", "sample(1)", "sample", "Next sample image", "Pictures", footer=True),
         Key("N", "sample(-1)", "prev. sample", "Previous sample image", "Pictures"),
-        Key("e", "microscope", "number", "Explain a number of the feature maps by its arithmetic",
+        Key("e,u", "microscope", "number", "Explain a number of the feature maps by its arithmetic",
             "Pictures", footer=True),
+        Key("y", "why", "why", "Show which pixels of the sample image speak for its class",
+            "Pictures"),
         Key("f", "flagged", "flagged", "Go to the next flagged layer", "View"),
         Key("w", "space", "space", "Show where the network puts the images of the test set", "View",
             footer=True),
@@ -72,11 +74,29 @@ register(
     over="inspect",
     keys=(
         Key("o", "choose_network", "network", "Choose the network", "Network", footer=True),
+        *IMAGE_KEYS,
         *FILM_KEYS,
         Key("right_square_bracket", "class(1)", "class", "Show one class alone, or all", "Points",
             footer=True, shown="[ ]"),
         Key("left_square_bracket", "class(-1)", "prev. class", "Show the class before", "Points"),
         Key("space", "pause", "pause", "Pause or resume the training", "Training", footer=True),
         Key("escape", "leave", "back", "Back to the layers", "Points", footer=True),
+    ),
+)  # fmt: skip
+register(
+    "why",
+    "tui.screens.inspect.why.screen:WhyScreen",
+    title="Why",
+    over="inspect",
+    keys=(
+        Key("m", "method", "method", "Next method: gradients, occlusion, Grad-CAM", "Heat map",
+            footer=True),
+        Key("right_square_bracket", "target(1)", "class", "Explain the next class", "Heat map",
+            footer=True, shown="[ ]"),
+        Key("left_square_bracket", "target(-1)", "prev. class", "Explain the previous class",
+            "Heat map"),
+        Key("n", "sample(1)", "sample", "Next image of the test set", "Image", footer=True),
+        Key("N", "sample(-1)", "prev. sample", "Previous image", "Image"),
+        Key("escape", "leave", "back", "Back to the screen before", "Image", footer=True),
     ),
 )  # fmt: skip

@@ -17,10 +17,11 @@ from tui.screens.inspect.bench.screen import BenchScreen
 from tui.screens.inspect.gallery import GalleryPane, Pictures
 from tui.screens.inspect.glossary import explained
 from tui.screens.inspect.histogram import Histogram
+from tui.screens.inspect.image_screen import MapsScreen
+from tui.screens.inspect.images import ShownImage, inspected
 from tui.screens.inspect.microscope.screen import MicroscopeScreen
 from tui.screens.inspect.rows import COLUMNS, LEVELS, cells_of, flagged, flags, prediction_parts
 from tui.screens.inspect.space.screen import SpaceScreen
-from tui.screens.network_screen import NetworkScreen
 from tui.screens.zoom_screen import ZoomScreen
 from tui.state.network_inspector import NetworkInspector
 from tui.state.replay import HELP
@@ -49,7 +50,7 @@ class Histograms(Horizontal, can_focus=True):
     )
 
 
-class InspectScreen(ZoomScreen, NetworkScreen):
+class InspectScreen(ZoomScreen, MapsScreen):
     """A network from the inside."""
 
     WHERE = "inspect"
@@ -237,6 +238,9 @@ class InspectScreen(ZoomScreen, NetworkScreen):
             )
         self.query_one(Histograms).border_title = Content(f"{place.name} {place.kind}")
 
+    def image(self) -> ShownImage | None:
+        return inspected(self.cnn, self.inspector, self.inspector.sample)
+
     # -- actions --------------------------------------------------------------------------------
 
     def show_image(self, index: int) -> None:
@@ -247,7 +251,7 @@ class InspectScreen(ZoomScreen, NetworkScreen):
 
     def action_space(self) -> None:
         """Where the network puts the images of the test set."""
-        self.app.push_screen(SpaceScreen(self.inspector, self.show_image))
+        self.app.push_screen(SpaceScreen(self.inspector))
 
     def refuse(self, action: str) -> str | None:
         if action == "frame":
@@ -268,7 +272,9 @@ class InspectScreen(ZoomScreen, NetworkScreen):
         if action == "channel" and (self.shows_maps(place) or not place.shows_channels):
             return "only filters have input channels; m shows them"
         context = self.inspector.context
-        if action in ("sample", "microscope") and (context is None or context.samples is None):
+        if action in ("sample", "microscope", "why") and (
+            context is None or context.samples is None
+        ):
             return "the data set is not downloaded; training downloads it"
         return None
 

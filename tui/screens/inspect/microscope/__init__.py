@@ -13,7 +13,7 @@ register(
         Key("comma", "layer(-1)", "prev. layer", "The same place in the layer before", "Place"),
         Key("m", "map(1)", "map", "Next feature map of the layer", "Place", footer=True),
         Key("M", "map(-1)", "prev. map", "Previous feature map of the layer", "Place"),
-        Key("escape", "leave", "back", "Back to all layers", "Place", footer=True),
+        Key("escape", "leave", "back", "Back to the screen before", "Place", footer=True),
         Key("right_square_bracket", "channel(1)", "input", "Next input channel of the products",
             "Arithmetic", footer=True, shown="[ ]"),
         Key("left_square_bracket", "channel(-1)", "prev. input", "Previous input channel",

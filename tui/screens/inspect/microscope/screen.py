@@ -384,7 +384,7 @@ class MicroscopeScreen(NetworkScreen):
         self.cnn.training.step()
 
     def action_leave(self) -> None:
-        """Back to all layers."""
+        """Back to the screen before."""
         self.dismiss(None)
 
 

@@ -1,6 +1,5 @@
 """Learned space: where the network puts the images of the test set."""
 
-from collections.abc import Callable
 from typing import ClassVar
 
 from textual import on
@@ -11,9 +10,10 @@ from textual.widgets import Static
 
 from tui import keymap, text
 from tui.screens.inspect.glossary import explained
+from tui.screens.inspect.image_screen import ImageScreen
+from tui.screens.inspect.images import ShownImage, inspected
 from tui.screens.inspect.space.follower import Space, SpaceFollower
 from tui.screens.inspect.space.scatter import Scatter, class_colour, signs
-from tui.screens.network_screen import NetworkScreen
 from tui.state.network_inspector import NetworkInspector
 from tui.state.replay import HELP
 from tui.widgets.line import Line
@@ -21,12 +21,11 @@ from tui.widgets.line import Line
 _LEGEND = 18
 
 
-class SpaceScreen(NetworkScreen):
+class SpaceScreen(ImageScreen):
     """The images as letters in a plane.
 
     Args:
         inspector: what follows the network.
-        show_image: called with the number of an image that is chosen, when the screen closes.
     """
 
     WHERE = "space"
@@ -40,9 +39,8 @@ class SpaceScreen(NetworkScreen):
         "predicted wrongly; look where it lies. " + HELP + explained("features", "variance", "PCA")
     )
 
-    def __init__(self, inspector: NetworkInspector, show_image: Callable[[int], None]) -> None:
+    def __init__(self, inspector: NetworkInspector) -> None:
         super().__init__()
-        self._show_image = show_image
         self._inspector = inspector
         self._follower: SpaceFollower | None = None
         self._only: int | None = None
@@ -126,12 +124,22 @@ class SpaceScreen(NetworkScreen):
             words = Content.assemble(
                 (f" image #{space.indices[point]}: {names[0]}  ", "$foreground"),
                 (f"{'✓' if good else '✗'} predicted {names[1]}", "$success" if good else "$error"),
-                ("   enter", "bold $accent"),
-                (" what the layers make of it", "$muted"),
+                ("   i", "bold $accent"),
+                (" inside  ", "$muted"),
+                ("u", "bold $accent"),
+                (" numbers  ", "$muted"),
+                ("y", "bold $accent"),
+                (" why", "$muted"),
             )
         elif space is not None:
             words = Content.styled(" none of the images is of this class", "$muted")
         self.query_one("#point", Static).update(words)
+
+    def image(self) -> ShownImage | None:
+        space, scatter = self.follower.space, self.query_one(Scatter)
+        if space is None or not len(scatter.shown):
+            return None
+        return inspected(self.cnn, self._inspector, int(space.indices[scatter.cursor]))
 
     # -- actions --------------------------------------------------------------------------------
 
@@ -141,6 +149,9 @@ class SpaceScreen(NetworkScreen):
         if action == "class" and self.follower.space is None:
             return "there are no images to choose from yet"
         return self.refuse_training() if action == "pause" else None
+        if action == "pause" and (not self.cnn.choice.live or self.cnn.training.started is None):
+            return "nothing is training; 2 then r starts"
+        return self.refuse_image(action, "there are no images to choose from yet")
 
     def key_label(self, key: keymap.Key) -> str:
         return "resume" if key.action == "pause" and self.cnn.training.paused else key.label
@@ -169,7 +180,5 @@ class SpaceScreen(NetworkScreen):
 
     @on(Scatter.Chosen)
     def _chosen(self) -> None:
-        space = self.follower.space
-        if space is not None:
-            self._show_image(int(space.indices[self.query_one(Scatter).cursor]))
-            self.dismiss(None)
+        if self.image() is not None:
+            self.action_inspect()

@@ -8,20 +8,17 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import Static
 
-from engine.data import Split
 from engine.errors import EngineError
-from engine.layers import Sequential
 from engine.saliency import METHODS
 from engine.services.explain import Explanation, Subject, explain
 from engine.services.predict import TrainedNetwork
-from engine.train.weights import load_model
 from tui import keymap, text
 from tui.charts.layer_images import as_pictures
 from tui.jobs import Job
 from tui.screens.base import BaseScreen
 from tui.screens.inspect.glossary import explained
+from tui.screens.inspect.images import ShownImage
 from tui.screens.network_screen import run_parts
-from tui.state.selection import Selection
 from tui.widgets.line import Line
 from tui.widgets.tiles import Tiles
 
@@ -49,9 +46,7 @@ class WhyScreen(BaseScreen):
     """The image at the left, the heat map at the right.
 
     Args:
-        selection: the network, with weights.
-        test: the images that ``n`` goes through, and their classes.
-        index: the first one that is shown.
+        image: the one that is shown first, and the network.
     """
 
     WHERE = "why"
@@ -62,11 +57,12 @@ class WhyScreen(BaseScreen):
         "See which pixels of an image speak for a class, and which against. "
     ) + explained("saliency", "occlusion", "logit", "gradient")
 
-    def __init__(self, selection: Selection, test: Split, index: int) -> None:
+    def __init__(self, image: ShownImage) -> None:
         super().__init__()
-        self._selection, self._test, self._index = selection, test, index
-        self._info = selection.config.dataset_info
-        self._model: Sequential | None = None
+        self._image = image
+        self._test, self._index = image.test, image.index
+        self._info = image.config.dataset_info
+        self._network: TrainedNetwork | None = None
         self._method = next(iter(METHODS))
         self._target: int | None = None
         self._job: Job | None = None
@@ -96,18 +92,17 @@ class WhyScreen(BaseScreen):
         subject = Subject(f"#{self._index}", picture, int(self._test.labels[self._index]))
         method, target = self._method, self._target
         self._job = self.cnn.start_job(
-            lambda job: explain(self._network(), subject, method, target),
+            lambda job: explain(self._loaded(), subject, method, target),
             on_done=self._explained,
             on_error=self._failed,
             name="why",
         )
 
-    def _network(self) -> TrainedNetwork:
-        weights = self._selection.weights
-        assert weights is not None
-        if self._model is None:
-            self._model = load_model(self._selection.config, weights).eval()
-        return TrainedNetwork(self._model, self._info, weights)
+    def _loaded(self) -> TrainedNetwork:
+        """The network, as it was when the screen was opened."""
+        if self._network is None:
+            self._network = self._image.network()
+        return self._network
 
     def _explained(self, found: Explanation) -> None:
         self._job, self._problem = None, ""
@@ -136,8 +131,14 @@ class WhyScreen(BaseScreen):
     # -- drawing --------------------------------------------------------------------------------
 
     def tick(self) -> None:
+        selection = self._image.selection
         self.query_one("#subject", Line).show(
-            run_parts(self._selection.name, self._selection.what, self.size.width)
+            run_parts(
+                selection.name,
+                selection.what,
+                self.size.width,
+                "run" if selection.run else "config",
+            )
         )
 
     def _show(self) -> None:
@@ -201,7 +202,7 @@ class WhyScreen(BaseScreen):
         self._ask()
 
     def action_leave(self) -> None:
-        """Back to the evaluation."""
+        """Back to the screen before."""
         if self._job is not None:
             self._job.cancel()
         self.dismiss(None)

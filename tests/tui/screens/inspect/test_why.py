@@ -13,7 +13,7 @@ from tests.support.run_makers import make_run
 from tests.tui.screens.evaluate.test_screen import opened
 from tui.app import CnnApp
 from tui.screens.evaluate.screen import EvaluateScreen
-from tui.screens.evaluate.why.screen import Heat, WhyScreen
+from tui.screens.inspect.why.screen import Heat, WhyScreen
 
 MakeApp = Callable[..., CnnApp]
 
@@ -31,7 +31,7 @@ async def test_the_map_is_that_of_the_engine_for_each_method_and_class(
         await tap(pilot, "w")
         why = await on_screen(pilot, WhyScreen)
         await until(pilot, lambda: why.found is not None)
-        selection = why._selection
+        selection = why._image.selection
         assert selection.weights is not None
         info = selection.config.dataset_info
         model = load_model(selection.config, selection.weights)
