@@ -10,6 +10,7 @@ samples, ``n_micro / N``, and adding.
 A loss object keeps what its backward pass needs, so each thread uses one of its own.
 """
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import ClassVar, TypeVar
@@ -42,6 +43,17 @@ class Loss(ABC):
     @abstractmethod
     def backward(self) -> Array:
         """The gradient of the last ``forward`` for its ``pred``: a new array of its dtype."""
+
+    def per_sample(self, pred: Array, target: Array) -> Array:
+        """The loss of every sample, ``(N,)``, whose mean ``forward`` returns.
+
+        Leaves what ``backward`` needs alone: it can be called between the two. One sample at a
+        time, unless a loss has a faster way of its own.
+        """
+        twin = copy.copy(self)
+        return np.array(
+            [twin.forward(pred[i : i + 1], target[i : i + 1]) for i in range(len(pred))], pred.dtype
+        )
 
     def target(self, labels: Array, classes: int, dtype: np.typing.DTypeLike) -> Array:
         """The target of ``forward`` for class labels.
@@ -270,6 +282,11 @@ class MSE(Loss):
         with np.errstate(invalid="ignore", over="ignore"):
             self._difference = np.subtract(pred, target, dtype=pred.dtype)
             return float(np.square(self._difference).mean())
+
+    def per_sample(self, pred: Array, target: Array) -> Array:
+        """The mean of the squared differences of every row, ``(N,)``."""
+        with np.errstate(invalid="ignore", over="ignore"):
+            return np.square(np.subtract(pred, target, dtype=pred.dtype)).mean(axis=1)
 
     def backward(self) -> Array:
         r"""The gradient of the mean squared error for the predictions, ``(N, F)``.

@@ -37,6 +37,23 @@ def predict(logits: Array) -> NDArray[np.int64]:
     return classes
 
 
+def confidence(logits: Array) -> Array:
+    """The probability of the most probable class of each row, by softmax, from 1/C to 1.
+
+    ``exp(z_c - m) / sum_j exp(z_j - m)`` is ``1 / sum_j exp(z_j - m)`` for the largest logit
+    ``z_c = m``.
+
+    Args:
+        logits: ``(N, C)``.
+
+    Returns:
+        ``(N,)``, of the dtype of the logits; NaN where the largest is a NaN or infinite.
+    """
+    with np.errstate(invalid="ignore"):
+        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return 1 / powers.sum(axis=1)
+
+
 def correct(logits: Array, labels: Array) -> NDArray[np.bool_]:
     """Mask of the samples that are classified correctly, ``(N,)``; counts of parts add up exactly.
 

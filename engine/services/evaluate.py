@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -53,6 +54,34 @@ def worst_mistakes(confusion: np.ndarray, most: int = 30) -> list[tuple[int, int
     rows, columns = rows[wrong], columns[wrong]
     order = np.argsort(-confusion[rows, columns], kind="stable")[:most]
     return list(zip(rows[order].tolist(), columns[order].tolist(), strict=True))
+
+
+Order = Literal["loss", "confidence"]
+ORDERS: tuple[Order, ...] = ("loss", "confidence")
+"""By loss, of all images; by the probability of the predicted class, of wrong predictions alone."""
+
+
+def worst_images(result: Evaluation, order: Order, most: int) -> list[int]:
+    """The numbers of the images that a network does worst on, the worst first.
+
+    By loss, an image whose loss is not a number comes before all others. By confidence, an image
+    without a prediction comes after all others. Of wrong predictions with the same confidence
+    (near 1 there are many) the one with the larger loss is first; else the lower number is.
+
+    Args:
+        result: of the evaluation.
+        order: ``loss`` takes all images, right ones too; ``confidence`` those predicted wrong.
+        most: how many at most.
+    """
+    losses = np.where(np.isnan(result.losses), np.inf, result.losses)
+    if order == "loss":
+        found = np.lexsort((-losses, ~np.isnan(result.losses)))
+    else:
+        wrong = np.flatnonzero(result.predictions != result.labels)
+        confidences = result.confidences[wrong]
+        known = ~np.isnan(confidences) & (result.predictions[wrong] != metrics.NO_PREDICTION)
+        found = wrong[np.lexsort((-losses[wrong], -np.where(known, confidences, -1)))]
+    return [int(index) for index in found[:most]]
 
 
 def measure(

@@ -17,6 +17,9 @@ from engine.parallel.workers import WORTH_PROCESSES, Workers
 from engine.train.results import Evaluation
 from engine.train.worker_program import Order, WorkerProgram
 
+_BLOCK = 1 << 20
+"""Logits that are looked at together: what is computed of them takes little memory beside them."""
+
 
 class Evaluator:
     """Evaluation of one network, which is not changed.
@@ -38,6 +41,7 @@ class Evaluator:
     ) -> None:
         self.model = model
         self.workers = workers
+        self._loss = loss
         self._program = program or WorkerProgram(model, loss)
         self._pool: WorkerPool[Any] | None = None
         self._version = 0
@@ -66,13 +70,22 @@ class Evaluator:
         logits = np.concatenate([part[0] for part in parts])
         labels = np.concatenate([part[1] for part in parts])
         predictions = metrics.predict(logits)
+        size = max(_BLOCK // logits.shape[1], 1)
+        blocks = [slice(start, start + size) for start in range(0, len(logits), size)]
         return Evaluation(
             loss=math.fsum(loss for _, _, loss in parts) / total,
             acc=float((predictions == labels).mean()),
             predictions=predictions,
             labels=labels,
             top5=metrics.top_k_accuracy(logits, labels, min(5, logits.shape[1])),
+            losses=np.concatenate([self._losses(logits[rows], labels[rows]) for rows in blocks]),
+            confidences=np.concatenate([metrics.confidence(logits[rows]) for rows in blocks]),
         )
+
+    def _losses(self, logits: Array, labels: Array) -> Array:
+        """The loss of every sample, (N,)."""
+        loss = self._loss.unweighted()
+        return loss.per_sample(logits, loss.target(labels, logits.shape[1], logits.dtype))
 
     def _carry_out(self, order: Order, check: Callable[[], None]) -> list[Any]:
         """The results of an order, from every worker that takes part."""

@@ -57,6 +57,8 @@ class Evaluation:
         predictions: class indices (N,), ``metrics.NO_PREDICTION`` where a logit is NaN.
         labels: class indices (N,).
         top5: share of samples whose class is among the five likeliest.
+        losses: of every sample (N,); NaN or infinite where a logit is.
+        confidences: probability of the predicted class (N,); NaN where there is none.
     """
 
     loss: float
@@ -64,3 +66,5 @@ class Evaluation:
     predictions: Array
     labels: Array
     top5: float
+    losses: Array
+    confidences: Array

@@ -59,3 +59,10 @@ def test_both_work_outside_the_main_thread(tmp_path: Path, trained: Path) -> Non
     thread.join()
     assert isinstance(results[0], float)
     assert results[1] == [tmp_path / "out" / "net.npz", tmp_path / "out" / "net.json"]
+
+
+def test_the_losses_of_the_images_add_up_to_the_loss(tmp_path: Path, trained: Path) -> None:
+    result = measure(make_config(tmp_path), trained).result
+    assert result.losses.shape == result.confidences.shape == (1000,)
+    assert result.losses.mean(dtype=float) == pytest.approx(result.loss, rel=1e-6)
+    assert 0.1 <= result.confidences.min() <= result.confidences.max() <= 1

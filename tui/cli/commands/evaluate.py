@@ -2,8 +2,9 @@
 
 import argparse
 from collections.abc import Iterator, Sequence
+from typing import Any
 
-from tui.cli.parser import Parser, add_config, add_weights, terminal_columns
+from tui.cli.parser import Parser, add_config, add_weights, count, terminal_columns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +24,12 @@ MOST_ROWS = 20
 def add_arguments(parser: Parser) -> None:
     add_config(parser, default="that of the run")
     add_weights(parser)
+    parser.add_argument(
+        "--mistakes",
+        type=count,
+        metavar="N",
+        help="also list the N images with the largest loss, and the N most confident mistakes",
+    )
 
 
 def run(options: argparse.Namespace, out: "Output") -> int:
@@ -31,13 +38,21 @@ def run(options: argparse.Namespace, out: "Output") -> int:
     config, weights = find_trained(
         options.weights, options.runs_dir, options.config, options.overrides
     )
-    return evaluate(config, weights, out)
+    return evaluate(config, weights, out, mistakes=options.mistakes)
 
 
-def evaluate(config: "Config", weights: "Path", out: "Output") -> int:
+def evaluate(
+    config: "Config", weights: "Path", out: "Output", *, mistakes: int | None = None
+) -> int:
     """Print loss, accuracy, macro F1, the scores of the classes, and the confusion matrix.
 
     In place of a matrix that would not fit, there are the most frequent mistakes.
+
+    Args:
+        config: network, loss and data set.
+        weights: weights, a checkpoint or a run.
+        out: where to.
+        mistakes: also list so many of the images that the network does worst on; None for none.
 
     Raises:
         CheckpointError: the weights cannot be used.
@@ -68,9 +83,11 @@ def evaluate(config: "Config", weights: "Path", out: "Output") -> int:
             "std": found.std,
             **found.scores._asdict(),
             "confusion": found.confusion,
+            **({} if mistakes is None else {"mistakes": _worst(found, mistakes)}),
         }
     )
-    out.text(_report(found))
+    parts = [_report(found), *([] if mistakes is None else _worst_tables(found, mistakes))]
+    out.text("\n\n".join(parts))
     return 0
 
 
@@ -159,6 +176,60 @@ def _mistakes(names: Sequence[str], found: "Measurement") -> str:
         for true, predicted in worst_mistakes(found.confusion, MOST_ROWS)
     ]
     return table(("true", "predicted", "times"), rows, "llr", cell_len) if rows else "no mistakes"
+
+
+def _worst(found: "Measurement", most: int) -> dict[str, list[dict[str, Any]]]:
+    """The images that the network does worst on, in both orders, for JSON."""
+    from engine.services.evaluate import ORDERS, worst_images
+
+    result, classes = found.result, found.classes
+    return {
+        f"by_{order}": [
+            {
+                "image": i,
+                "label": classes[result.labels[i]],
+                "predicted": None if (label := result.predictions[i]) < 0 else classes[label],
+                "probability": float(result.confidences[i]),
+                "loss": float(result.losses[i]),
+            }
+            for i in worst_images(result, order, most)
+        ]
+        for order in ORDERS
+    }
+
+
+def _worst_tables(found: "Measurement", most: int) -> Iterator[str]:
+    """The same as tables."""
+    from rich.cells import cell_len
+
+    from engine.numbers import metric
+    from engine.sanitize import printable
+    from engine.text_table import table
+
+    titles = {
+        "by_loss": ("The image with the largest loss", "The {} images with the largest loss"),
+        "by_confidence": ("The most confident mistake", "The {} most confident mistakes"),
+    }
+    header = ("image", "true", "predicted", "", "probability", "loss")
+    for name, rows in _worst(found, most).items():
+        if not rows:
+            yield "no mistakes"
+            continue
+        cells = []
+        for row in rows:
+            label, predicted = row["label"], row["predicted"]
+            cells.append(
+                (
+                    f"#{row['image']}",
+                    _cut(printable(label, None), 20),
+                    "none" if predicted is None else _cut(printable(predicted, None), 20),
+                    "right" if label == predicted else "wrong",
+                    metric(row["probability"]),
+                    metric(row["loss"]),
+                )
+            )
+        title = titles[name][len(rows) > 1].format(len(rows))
+        yield f"{title}:\n{table(header, cells, 'rlllrr', cell_len)}"
 
 
 def _cut(name: str, width: int) -> str:

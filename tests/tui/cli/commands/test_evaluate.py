@@ -130,8 +130,11 @@ def shown(
     """What ``evaluate`` writes about a network with these mistakes."""
     labels = np.repeat(np.arange(len(classes)), confusion.sum(axis=1))
     predictions = np.concatenate([np.repeat(np.arange(len(classes)), row) for row in confusion])
+    ones = np.ones(len(labels))
     found = Measurement(
-        Evaluation(0.5, float((labels == predictions).mean()), predictions, labels, 1.0),
+        Evaluation(
+            0.5, float((labels == predictions).mean()), predictions, labels, 1.0, ones, ones
+        ),
         classes,
         confusion,
         per_class(confusion),
@@ -206,3 +209,57 @@ def test_a_matrix_that_does_not_fit_gives_way_to_the_mistakes(
     assert "1,000 of 12,000" in narrow
     perfect = shown(monkeypatch, capsys, classes, np.diag(confusion.diagonal()), columns=60)
     assert "no mistakes" in perfect
+
+
+def test_the_worst_images_are_listed_by_loss_and_by_confidence(
+    tmp_path: Path, trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = make_config(tmp_path)
+    spoken = speak(capsys, as_json=True)
+    assert evaluate(config, trained, spoken.out, mistakes=5) == 0
+    (result,) = spoken.lines()
+    found = result["mistakes"]
+    test = factory.load_dataset(config).test
+    for order, key in (("by_loss", "loss"), ("by_confidence", "probability")):
+        assert len(found[order]) == 5
+        values = [row[key] for row in found[order]]
+        assert values == sorted(values, reverse=True)
+        for row in found[order]:
+            assert row["label"] == str(test.labels[row["image"]])
+    assert all(row["label"] != row["predicted"] for row in found["by_confidence"])
+    spoken = speak(capsys)
+    evaluate(config, trained, spoken.out, mistakes=1)
+    *_, loss, confidence = spoken.read()[0].strip().split("\n\n")
+    assert loss.startswith("The image with the largest loss:\n")
+    assert loss.splitlines()[2].split()[0] == f"#{found['by_loss'][0]['image']}"
+    assert confidence.splitlines()[2].split()[1:4] == [
+        found["by_confidence"][0]["label"], found["by_confidence"][0]["predicted"], "wrong",
+    ]  # fmt: skip
+
+
+def test_a_network_of_nans_has_no_probabilities_and_json_says_null(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, trained: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    real = load_model
+
+    def broken(*args: object) -> object:
+        model = real(*args)  # type: ignore[arg-type]
+        for array in model.state_dict().values():
+            array[...] = np.nan
+        return model
+
+    monkeypatch.setattr("engine.services.evaluate.load_model", broken)
+    spoken = speak(capsys, as_json=True)
+    assert evaluate(make_config(tmp_path), trained, spoken.out, mistakes=1) == 0
+    (result,) = spoken.lines()
+    (row,) = result["mistakes"]["by_confidence"]
+    assert (row["image"], row["predicted"], row["probability"], row["loss"]) == (
+        0,
+        None,
+        None,
+        None,
+    )
+    spoken = speak(capsys)
+    evaluate(make_config(tmp_path), trained, spoken.out, mistakes=1)
+    assert "none       wrong          nan   nan" in spoken.read()[0].splitlines()[-1]

@@ -48,7 +48,9 @@ def measurement(
     images = np.random.default_rng(0).integers(
         0, 256, (len(labels), 3 if colour else 1, 8, 8), np.uint8
     )
-    result = Evaluation(0.5, float((labels == predictions).mean()), predictions, labels, 1.0)
+    acc, confidences = float((labels == predictions).mean()), np.linspace(1, 0.5, len(labels))
+    losses = np.where(labels == predictions, 1 - confidences, 1 + confidences)
+    result = Evaluation(0.5, acc, predictions, labels, 1.0, losses, confidences)
     return Measurement(
         result, classes, confusion, per_class(confusion), Split(images, labels), (0.5,), (0.5,), ""
     )
