@@ -148,9 +148,8 @@ class SpaceScreen(ImageScreen):
             return self.refuse_frame()
         if action == "class" and self.follower.space is None:
             return "there are no images to choose from yet"
-        return self.refuse_training() if action == "pause" else None
-        if action == "pause" and (not self.cnn.choice.live or self.cnn.training.started is None):
-            return "nothing is training; 2 then r starts"
+        if action == "pause":
+            return self.refuse_training()
         return self.refuse_image(action, "there are no images to choose from yet")
 
     def key_label(self, key: keymap.Key) -> str:
