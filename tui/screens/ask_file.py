@@ -1,10 +1,11 @@
-"""Asking for the path of a file to write."""
+"""Asking for the path of a file, to write or to read."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine import paths
+from engine.errors import ConfigError
 from tui.screens.dialogs import AskPath
 
 if TYPE_CHECKING:
@@ -18,6 +19,26 @@ def replaced_file(path: Path) -> list[Path]:
         ConfigError: it cannot be written.
     """
     return [path] if paths.check_writable(path) == "file" else []
+
+
+def existing_file(answer: str, expected: str) -> Path:
+    """The path of a file that was typed, to read it.
+
+    Args:
+        answer: what was typed.
+        expected: what it should be: ``an image file``.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    path = paths.parse(answer)
+    kind = paths.kind_at(path)
+    if kind == "missing":
+        raise ConfigError(f"{path}: no such file")
+    if kind != "file":
+        what = "it is a folder" if kind == "folder" else "not a plain file"
+        raise ConfigError(f"{path}: {what}; expected {expected}")
+    return path
 
 
 def ask_file(

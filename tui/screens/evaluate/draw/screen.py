@@ -10,14 +10,13 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 
-from engine import paths
 from engine.arrays import Array
-from engine.errors import ConfigError
 from engine.importing.folders import DiskFile
 from engine.layers import Softmax
 from engine.services.predict import read_picture
 from tui import keymap, text
 from tui.charts import layer_images
+from tui.screens.ask_file import existing_file
 from tui.screens.base import BaseScreen
 from tui.screens.dialogs import AskPath
 from tui.screens.evaluate.draw.canvas import DrawingCanvas
@@ -356,7 +355,7 @@ class DrawScreen(BaseScreen):
             "PNG, JPEG, BMP, GIF, WebP or TIFF",
             value=value,
             problem=problem,
-            check=_image_file,
+            check=lambda answer: existing_file(answer, "an image file"),
             kind="an image file",
         )
         self.app.push_screen(dialog, self._read)
@@ -390,19 +389,3 @@ class DrawScreen(BaseScreen):
     def action_leave(self) -> None:
         """Back to the evaluation."""
         self.dismiss(None)
-
-
-def _image_file(answer: str) -> Path:
-    """The path of a file that was typed.
-
-    Raises:
-        ConfigError: there is none.
-    """
-    path = paths.parse(answer)
-    kind = paths.kind_at(path)
-    if kind == "missing":
-        raise ConfigError(f"{path}: no such file")
-    if kind != "file":
-        what = "it is a folder" if kind == "folder" else "not a plain file"
-        raise ConfigError(f"{path}: {what}; expected an image file")
-    return path
