@@ -19,6 +19,7 @@ from engine.checkpoints import checkpoint
 from engine.config import config_hash, dump, list_configs, load, loads, read_values
 from engine.data.idx import read_idx
 from engine.data.sets.cifar10 import CIFAR10
+from engine.films import film
 from engine.runs import locations
 from engine.runs.environment import environment
 from engine.runs.listing import list_runs
@@ -36,6 +37,7 @@ from tui.cli.commands.runs import compare, list_all, show
 from tui.cli.output import Output
 from tui.screens import network_screen
 from tui.screens.runs import rows as run_rows
+from tui.state.replay import words as moment_words
 from tui.state.run_details import read_details
 
 TINY = """
@@ -255,6 +257,26 @@ def states(run: Run) -> Target:
     return Target("resume states", [good], bad, read, 0.3)
 
 
+def films(run: Run) -> Target:
+    """What a frame of a film says about its moment, and the words that are made of it."""
+    path = film.frames(run.path)[-1]
+    saved = checkpoint.load(path)
+
+    def read(meta: Any) -> None:
+        with patch.object(atomic, "sync"), patch.object(atomic, "sync_folder"):
+            checkpoint.save(path, {}, meta)
+        words = moment_words(path, run.config)
+        assert words.isprintable()
+        assert len(words) < 200
+        film.moment(path)
+
+    def bad(rng: random.Random) -> Any:
+        key, moment = "film", {"film": saved.meta["film"]}
+        return saved.meta | {key: mutate_json_of(moment, rng).get(key)}
+
+    return Target("films", [saved.meta], bad, read)
+
+
 def mutate_json_of(meta: dict[str, Any], rng: random.Random) -> dict[str, Any]:
     """Meta that can be written: plain JSON without NaN."""
     while True:
@@ -271,4 +293,4 @@ def make(folder: Path) -> list[Target]:
     """All of them, with files in an empty folder."""
     run = Run(folder)
     files = [config(folder), idx(folder), cifar(folder), forms(folder)]
-    return [*files, weights(run), folders(run), states(run)]
+    return [*files, weights(run), folders(run), states(run), films(run)]

@@ -30,7 +30,8 @@ def targets(folder: Path) -> dict[str, Target]:
 
 @pytest.mark.proof
 @pytest.mark.parametrize(
-    "name", ["configs", "IDX", "CIFAR-10", "imports", "weights", "run folders", "resume states"]
+    "name",
+    ["configs", "IDX", "CIFAR-10", "imports", "weights", "run folders", "resume states", "films"],
 )
 def test_whatever_a_file_holds(targets: dict[str, Target], name: str) -> None:
     count = INPUTS // 3 if name == "resume states" else INPUTS
@@ -40,7 +41,7 @@ def test_whatever_a_file_holds(targets: dict[str, Target], name: str) -> None:
 
 
 def test_no_reader_is_forgotten(targets: dict[str, Target]) -> None:
-    assert len(targets) == 7
+    assert len(targets) == 8
 
 
 def misread(item: int) -> object:
