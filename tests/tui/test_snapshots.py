@@ -14,9 +14,11 @@ from textual.pilot import Pilot
 
 from tests.support.fakes import train_to
 from tests.support.proofs import rest_as_proofs
+from tests.support.fakes import HINTS, train_to
 from tui.app import CnnApp
 from tui.screens.configs.data.screen import DataScreen
 from tui.screens.train.event_log import EventLog
+from tui.screens.train.hints.screen import HintsScreen
 from tui.screens.train.screen import TrainScreen
 from tui.state.workspace import Workspace
 from tui.widgets.tiles import Tiles
@@ -68,6 +70,10 @@ def _downloading(app: CnnApp) -> None:
     training.session.done, training.session.total = 4_200_000, 9_912_422  # type: ignore[union-attr]
 
 
+def _hinted(app: CnnApp) -> None:
+    train_to(app, 6.6, hints=HINTS)
+
+
 def _missing(app: CnnApp) -> None:
     from engine.errors import DataError
 
@@ -105,6 +111,9 @@ SHOTS = (
     Shot("train_stopped", keys=("2",), epoch=3.4, status="stopped"),
     Shot("train_downloading", keys=("2",), prepare=_downloading),
     Shot("train_data_missing", keys=("2",), prepare=_missing),
+    Shot("train_hints", keys=("2",), prepare=_hinted),
+    Shot("hints", keys=("2", "w"), prepare=_hinted),
+    Shot("hints_smallest", (60, 16), ("2", "w", "down"), prepare=_hinted),
     Shot("help", keys=("2", "tab", "question_mark"), epoch=6.6),
     Shot("quit_while_training", keys=("2", "q"), epoch=6.6),
     Shot("palette", keys=("2", "ctrl+p")),
@@ -137,6 +146,8 @@ async def _settled(app: CnnApp) -> None:
     while data is not None and not _is_read(data):
         await asyncio.sleep(0.02)
     screen = next((one for one in app.screen_stack if isinstance(one, TrainScreen)), None)
+    if isinstance(app.screen, HintsScreen):  # it covers the charts, which are not drawn then
+        return
     while screen is not None and not _is_settled(app, screen):
         await asyncio.sleep(0.02)
 

@@ -50,7 +50,7 @@ register(
     title="Hints",
     over="train",
     keys=(
-        Key("f", "fix", "apply fix", "Write the fix of the chosen hint into the open config",
+        Key("f", "fix", "fix", "Write the fix of the chosen hint into the open config",
             "Config", footer=True),
         Key("u", "undo", "undo", "Undo the last change of the open config", "Config",
             footer=True),
