@@ -153,6 +153,7 @@ class RunState:
             progress, history = _read_progress(meta)
             # A checkpoint of an earlier version has none.
             provenance = Provenance.from_json(meta.get(KEY), len(history))
+            # Nor has it looks.
             looks = check_type(list[Look], meta.get("looks", []), "looks")
             check_alike(meta["optimizer"], self.meta()["optimizer"], "optimizer")
             own_schedule = self.scheduler.state_dict()
@@ -172,7 +173,7 @@ class RunState:
         self.trainer.optimizer.t, self.trainer.optimizer.lr = t, lr
         vars(self.progress).update(vars(progress))
         self.history[:] = history
-        self.looks[:] = looks
+        self.looks[:] = looks[-_LOOKS:]
         self.provenance = provenance
 
 

@@ -109,6 +109,7 @@ def test_numbers_that_are_not_finite_go_through_json(state: RunState, tmp_path: 
         (lambda meta: meta["progress"].update(sneaky=1), "cannot be read"),
         (lambda meta: meta.update(progress=3), "cannot be read"),
         (lambda meta: meta.update(history=[3]), "cannot be read"),
+        (lambda meta: meta["looks"].append({"epoch": 1}), "looks.1.layers: Field required"),
         (lambda meta: meta["callbacks"].pop(), "cannot be read"),
         (lambda meta: meta["callbacks"][1].pop("wait"), "cannot be read"),
         (lambda meta: meta["optimizer"].pop("lr"), "cannot be read"),
