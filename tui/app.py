@@ -282,12 +282,8 @@ class CnnApp(compat.FaultApp):
         self.show_message(f"theme: {self.theme}", timeout=2)
 
     def action_lesson(self) -> None:
-        """Show the lesson, or put it away."""
+        """List the lessons, go to the open one, or put it away."""
         self.lesson_actions.toggle()
-
-    def action_choose_lesson(self) -> None:
-        """List the lessons."""
-        self.lesson_actions.choose()
 
     def action_help(self) -> None:
         """Show help on the focused pane."""

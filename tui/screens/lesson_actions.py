@@ -47,9 +47,7 @@ class LessonActions:
     def _ask(self, rows: list[tuple[str, str, str]]) -> None:
         if not isinstance(self._app.screen, BaseScreen):
             return
-        lesson = self._app.lessons.lesson
-        current = str(lesson.path) if lesson is not None else _next(rows)
-        self._app.push_screen(Choose("Which lesson?", rows, current), self._chosen)
+        self._app.push_screen(Choose("Which lesson?", rows, _next(rows)), self._chosen)
 
     def _chosen(self, path: str | None) -> None:
         if path is not None:

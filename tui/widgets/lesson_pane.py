@@ -125,8 +125,7 @@ class LessonPane(VerticalScroll):
             parts.append(f"a-{LETTERS[len(step.options) - 1]} answer")
         if step.trains or step.screen:
             parts.append("enter runs it" if step.trains else "enter goes there")
-        if desk.place.step + 1 < len(lesson.steps):
-            parts.append("n next")
+        parts.append("n next" if desk.place.step + 1 < len(lesson.steps) else "n all lessons")
         if desk.place.step:
             parts.append("p back")
         return "  ".join([*parts, "7 closes"])
@@ -174,6 +173,7 @@ class LessonPane(VerticalScroll):
         step = desk.step
         if step.is_prediction:
             return "Kept. n is the next step: see."
+            return "Kept. n is the next step."
         option = step.options[chosen]
         word = "Right." if option.right else "Not quite."
         return " ".join(filter(None, [word, text.line(option.why)]))
@@ -190,10 +190,9 @@ class LessonPane(VerticalScroll):
     # -- actions --------------------------------------------------------------------------------
 
     def action_turn(self, steps: int) -> None:
-        """Open the next or the previous step."""
-        if not self.cnn.lessons.move(steps):
-            word = "last" if steps > 0 else "first"
-            self.cnn.show_message(f"this is the {word} step; 7 closes the lesson", timeout=3)
+        """Open the next or the previous step; after the last one, list the lessons."""
+        if not self.cnn.lessons.move(steps) and steps > 0:
+            self.cnn.lesson_actions.choose()
         self.show(self.cnn.lessons)
 
     def action_answer(self, option: int) -> None:

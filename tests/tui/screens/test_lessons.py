@@ -113,13 +113,15 @@ async def test_a_lesson_is_listed_opened_put_away_and_found_at_its_step(
         assert app.lessons.step.title == "Predict"
         await pilot.press("b")
         assert "● b  something" in seen(app)
-        await pilot.press("n", "n", "n")
-        assert app.lessons.step.title == "Answer", "there is none after the last"
+        await pilot.press("p", "n", "n")
+        assert app.lessons.step.title == "Answer"
         assert "You predicted: something" in seen(app)
         await pilot.press("a")
         assert "✗ a  nothing" in seen(app)
         assert "Look again, at the left." in seen(app)
-        await pilot.press("7")
+        await pilot.press("n")
+        await on_screen(pilot, Choose)
+        await pilot.press("escape", "7")
         assert not _pane(app).display
     again = make_app()
     async with again.run_test() as pilot:
