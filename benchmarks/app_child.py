@@ -207,7 +207,7 @@ async def _begin(app: CnnApp) -> None:
 async def _press(app: CnnApp, key: str) -> None:
     """Press a key, and wait until the jobs that it started are done."""
     app.simulate_key(key)
-    await asyncio.sleep(0.5)
+    await asyncio.sleep(1.5)  # a snapshot of a training is no job
     while app.jobs:
         await asyncio.sleep(BEAT)
 

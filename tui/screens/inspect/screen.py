@@ -28,6 +28,7 @@ from tui.state.replay import HELP
 from tui.widgets.empty import hints
 from tui.widgets.line import Line, TextPart
 from tui.widgets.table import Table
+from tui.widgets.words import Words
 
 
 class LayerTable(Table):
@@ -87,7 +88,7 @@ class InspectScreen(ZoomScreen, MapsScreen):
         yield Static(id="nothing", classes="empty", markup=False)
         with Vertical(id="body"):
             yield LayerTable(COLUMNS, id="layers", classes="pane")
-            yield Static(id="about", markup=False)
+            yield Words(id="about")
             with Horizontal(classes="bottom"):
                 yield GalleryPane(id="gallery")
                 with Histograms(id="histograms", classes="pane"):
@@ -177,7 +178,7 @@ class InspectScreen(ZoomScreen, MapsScreen):
                 about = f"{about} {here}"
             if not self.has_class("-very-low"):
                 lines.append(Content.assemble((f"{chosen.kind} ", "bold"), (about, "$muted")))
-        self.query_one("#about", Static).update(Content("\n").join(lines))
+        self.query_one("#about", Words).show(Content("\n").join(lines))
         self.set_class(bool(lines), "-about")
 
     @property

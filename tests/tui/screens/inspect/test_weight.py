@@ -153,6 +153,7 @@ async def test_the_next_batch_makes_of_a_live_weight_what_was_told(
         await until(pilot, lambda: screen.found is not first and fits(screen))
         await tap(pilot, "space")
         await until(pilot, lambda: app.training.phase == "paused")  # after the batch under way
+        await until(pilot, lambda: app.training.phase == "paused")
         session = app.training.session
         assert session is not None
         step = session.progress.global_step

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.widgets import Static
 
 from tui import text
+from tui.widgets.words import Words
 
 _WIDEST = 76
 """Columns of a line of the arithmetic: the number at its end belongs to the words at its start."""
@@ -30,10 +30,10 @@ class Calculation(VerticalScroll):
         "it grows with this one. The arrows scroll."
     )
 
-    DEFAULT_CSS = "Calculation > Static { width: 1fr; height: auto; }"
+    DEFAULT_CSS = "Calculation > Words { width: 1fr; height: auto; }"
 
     def compose(self) -> ComposeResult:
-        yield Static(markup=False)
+        yield Words()
 
     @property
     def line_width(self) -> int:
@@ -42,7 +42,7 @@ class Calculation(VerticalScroll):
 
     def show(self, lines: Sequence[Content]) -> None:
         """Set the lines."""
-        self.query_one(Static).update(Content("\n").join(lines))
+        self.query_one(Words).show(Content("\n").join(lines))
 
     def say(self, words: str) -> None:
         """Say why there are none."""

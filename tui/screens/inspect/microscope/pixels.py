@@ -43,6 +43,8 @@ class FramedPicture(ThemedWidget):
             limit: the number that gets the strongest colour; None for images.
             frame: the pixels to mark; may reach out of the picture.
         """
+        if (limit, frame) == (self._limit, self._frame) and np.array_equal(picture, self._picture):
+            return
         self._picture, self._limit, self._frame = picture, limit, frame
         self.refresh()
 
@@ -79,13 +81,15 @@ class FramedPicture(ThemedWidget):
         height, width = (side * zoom for side in self._picture.shape[:2])
         columns = range(left, min(left + space - _RULER, width))
         if y == 0:
-            marks = "".join("▄" if self._spans(column, 1) else " " for column in columns)
+            span = self._span(1)
+            marks = "".join("▄" if column in span else " " for column in columns)
             return self._strip([Segment(" " * _RULER + marks, self._mark)])
         row = top + 2 * (y - _RULER)
         if row >= height:
             return Strip.blank(space, self.base)
         rows = row, min(row + 1, height - 1)
-        marked = self._spans(rows[0], 0), row + 1 < height and self._spans(rows[1], 0)
+        span = self._span(0)
+        marked = rows[0] in span, row + 1 < height and rows[1] in span
         segments = [Segment({(0, 0): " ", (1, 0): "▀", (0, 1): "▄"}.get(marked, "█"), self._mark)]
         upper, lower = (self._colours_of(row, columns) for row in rows)
         segments += [half_blocks(a, b, 1) for a, b in zip(upper, lower, strict=True)]
@@ -98,16 +102,18 @@ class FramedPicture(ThemedWidget):
     def _mark(self) -> RichStyle:
         return self.style_for("accent")
 
-    def _spans(self, position: int, axis: int, around: int = 0) -> bool:
-        """Whether the frame, and so many pixels of the screen around it, has a row or column."""
-        if self._frame is None:
-            return False
+    def _span(self, axis: int, around: int = 0) -> range:
+        """Rows or columns of the frame, and so many pixels of the screen around it."""
         frame = self._frame
+        if frame is None:
+            return range(0)
         first, end = ((frame.top, frame.bottom), (frame.left, frame.right))[axis]
-        return first * self._zoom - around <= position < end * self._zoom + around
+        zoom = self._zoom
+        return range(first * zoom - around, end * zoom + around)
 
     def _colours_of(self, row: int, columns: range) -> list[str]:
-        pixels = self._picture[row // self._zoom][[column // self._zoom for column in columns]]
+        zoom = self._zoom
+        pixels = self._picture[row // zoom][np.arange(columns.start, columns.stop) // zoom]
         if self._limit is None:
             shades = colours.image_colours(pixels.ndim == 2)
             level = colours.image_levels(pixels[None, None])
@@ -115,14 +121,13 @@ class FramedPicture(ThemedWidget):
             shades = colours.diverging(self.palette)
             level = colours.levels(pixels, self._limit)
         made = [shades[i] for i in level.reshape(-1).tolist()]
-        inside, near = self._spans(row, 0), self._spans(row, 0, 1)
-        accent = self.colour("accent")
-        return [
-            accent
-            if near and self._spans(column, 1, 1) and not (inside and self._spans(column, 1))
-            else shade
-            for column, shade in zip(columns, made, strict=True)
-        ]
+        if row in self._span(0, 1):
+            inside = self._span(1) if row in self._span(0) else range(0)
+            accent = self.colour("accent")
+            for column in self._span(1, 1):
+                if column in columns and column not in inside:
+                    made[column - columns.start] = accent
+        return made
 
 
 class FeatureMap(FramedPicture, can_focus=True):

@@ -34,6 +34,7 @@ from tui.screens.inspect.microscope.weight.screen import WeightScreen
 from tui.screens.network_screen import NetworkScreen
 from tui.state.network_inspector import Inspection, InspectionContext, NetworkInspector
 from tui.widgets.line import Line, TextPart
+from tui.widgets.words import Words
 
 INTERVAL = 1.0
 """Seconds between two looks at a training: numbers that change faster cannot be followed."""
@@ -86,10 +87,10 @@ class MicroscopeScreen(NetworkScreen):
             with Vertical(id="left", classes="pane"):
                 yield FramedPicture(id="image")
                 yield FeatureMap(id="map")
-                yield Static(id="here", markup=False)
+                yield Words(id="here")
             with Vertical(id="right", classes="pane"):
                 yield Calculation(id="sum")
-                yield Static(id="verdict", markup=False)
+                yield Words(id="verdict")
 
     def on_unmount(self) -> None:
         if self._job is not None:
@@ -243,19 +244,19 @@ class MicroscopeScreen(NetworkScreen):
             (f"{_where(place, index)}  ", "$muted"),
             (text.metric(float(output[index])), "bold"),
         )
-        self.query_one("#here", Static).update(value)
+        self.query_one("#here", Words).show(value)
 
     def _show_calculation(self) -> None:
         pane, calculation = self.query_one("#right"), self.query_one(Calculation)
-        verdict = self.query_one("#verdict", Static)
+        verdict = self.query_one("#verdict", Words)
         if self.found is None:
             calculation.say(self._problem or "calculating ...")
-            verdict.update("")
+            verdict.show(Content(""))
             return
         shown = self.found.arithmetic
         pane.border_title = Content(text.line(shown.title, max(pane.size.width - 4, 1)))
         calculation.show(words.written(shown, self._channel, calculation.line_width))
-        verdict.update(words.verdict(shown))
+        verdict.show(words.verdict(shown))
 
     @property
     def _channel(self) -> int:

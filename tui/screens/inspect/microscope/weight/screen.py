@@ -30,6 +30,7 @@ from tui.screens.network_screen import NetworkScreen
 from tui.state.network_inspector import Inspection, InspectionContext, NetworkInspector
 from tui.state.selection import find_dataset
 from tui.widgets.line import Line, TextPart
+from tui.widgets.words import Words
 
 INTERVAL = 1.0
 """Seconds between two looks at a training: numbers that change faster cannot be followed."""
@@ -111,10 +112,10 @@ class WeightScreen(NetworkScreen):
             with Vertical(id="left", classes="pane"):
                 yield BatchImage(id="image")
                 yield Weights(id="weights")
-                yield Static(id="here", markup=False)
+                yield Words(id="here")
             with Vertical(id="right", classes="pane"):
                 yield WeightCalculation(id="sum")
-                yield Static(id="verdict", markup=False)
+                yield Words(id="verdict")
 
     def on_unmount(self) -> None:
         if self._job is not None:
@@ -249,7 +250,7 @@ class WeightScreen(NetworkScreen):
             (name, "$muted"),
             (text.metric(float(array[spot.index])), "bold"),
         )
-        self.query_one("#here", Static).update(here)
+        self.query_one("#here", Words).show(here)
 
     @property
     def _fits(self) -> bool:
@@ -264,22 +265,22 @@ class WeightScreen(NetworkScreen):
         image.show(found.images[sample], None, frame)
 
     def _show_calculation(self, context: InspectionContext) -> None:
-        found, verdict = self.found, self.query_one("#verdict", Static)
+        found, verdict = self.found, self.query_one("#verdict", Words)
         pane, calculation = self.query_one("#right"), self.query_one(WeightCalculation)
         if found is None:
             calculation.say(self._problem or "calculating ...")
-            verdict.update("")
+            verdict.show(Content(""))
             return
         width, shown = calculation.line_width, found.weight.gradient.arithmetic
         title = shown.title
         if self.wants_update:
             title = f"the update of {title.removeprefix('the gradient of ')}"
             calculation.show(words.update(found, self._memory(found), width))
-            verdict.update(words.before_and_after(found))
+            verdict.show(words.before_and_after(found))
         else:
             names = context.config.dataset_info.classes
             calculation.show(words.gradient(found, self.chosen, names, width))
-            verdict.update(arithmetic.verdict(shown))
+            verdict.show(arithmetic.verdict(shown))
         pane.border_title = Content(text.line(title, max(pane.size.width - 4, 1)))
 
     def _memory(self, found: WeightLook) -> str:
