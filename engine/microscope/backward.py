@@ -97,7 +97,7 @@ def explain_traced_weight(
     rest = products.size - len(terms)
     steps = [Step(f"the {len(terms)} largest", found.words, sum(term.value for term in terms))]
     if rest:
-        steps.append(Step(f"and {rest:,} smaller ones", f"{products.size:,} in all", value))
+        steps.append(Step(f"with the {rest:,} smaller ones", f"{products.size:,} in all", value))
     return WeightGradient(
         Arithmetic(title, terms, tuple(steps), value, network), products.size, samples
     )

@@ -105,6 +105,19 @@ async def test_the_keys_lead_from_weight_to_weight(
         assert screen.spot.layer == "0", "there are no weights before the first layer's"
 
 
+async def test_two_looks_at_the_same_weight_are_two_looks(
+    make_app: MakeApp, conv: str, until: Until
+) -> None:
+    app = make_app(conv)
+    async with app.run_test() as pilot:
+        screen = await opened(pilot, until)
+        first, screen._asked = screen.found, None
+        screen.refresh_tick()
+        await until(pilot, lambda: screen.found is not first)
+        assert screen.found is not None
+        assert screen.found.spot == screen.spot
+
+
 async def test_a_layer_without_weights_leads_to_the_next_that_has_some(
     make_app: MakeApp, conv: str, until: Until
 ) -> None:

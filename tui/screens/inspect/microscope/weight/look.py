@@ -33,7 +33,7 @@ class Spot:
     index: Index
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # arrays that are alike cannot be compared as a whole
 class WeightLook:
     """Findings about one weight.
 
