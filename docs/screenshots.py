@@ -166,6 +166,11 @@ async def _why(app: CnnApp) -> None:
     await _still(app)
 
 
+async def _mistakes(app: CnnApp) -> None:
+    await _press(app, "escape", "m")
+    await _still(app)
+
+
 async def _draw(app: CnnApp) -> None:
     await _press(app, "escape", "d")
     screen = app.screen
@@ -204,6 +209,8 @@ async def _until(condition: Callable[[], object]) -> None:
 PICTURES = (
     _configs, _data, _train, _inspect, _gradients, _rates, _microscope, _space, _workbench, _break,
     _runs, _evaluate, _why, _draw,
+    _configs, _data, _train, _inspect, _gradients, _microscope, _space, _workbench, _break, _runs,
+    _evaluate, _why, _mistakes, _draw,
 )  # fmt: skip
 """In this order: each begins where the one before ended."""
 

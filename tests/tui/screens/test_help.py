@@ -18,7 +18,7 @@ MakeApp = Callable[..., CnnApp]
 WAYS = {
     "configs": ("1",), "train": ("2",), "inspect": ("3",), "gradients": ("4",), "runs": ("5",),
     "evaluate": ("6",), "edit": ("1", "e"), "data": ("1", "d"), "draw": ("6", "d"),
-    "why": ("6", "e", "w"),
+    "why": ("6", "e", "w"), "mistakes": ("6", "e", "m"),
     "microscope": ("3", "e"), "weight": ("3", "e", "w"),
     "bench": ("3", "b"), "break": ("3", "b", "b"),
     "space": ("3", "w"),

@@ -92,6 +92,7 @@ PLACES = (
     Place(
         "why", ("w",), ("predicted as", "integrated gradients", "for: row", "add up to"), _evaluates
     ),
+    Place("mistakes", ("m",), ("largest loss", r"▸.*✗ 1 ", "image #", "y why"), _evaluates),
     Place("data", ("1", "d"), (*(rf"(?m)[ ▸]{n} +400 .*100" for n in DIGITS), "image 1 of every")),
     Place("space", ("3", "w"), (r"300 images, \d+ features", r"→ \d+% of the variance")),
     Place("bench", ("3", "b", "a"), (r"↓ 0 Conv2D|↑ 0 Conv2D", r"zeros", r"hash [0-9a-f]{12}")),

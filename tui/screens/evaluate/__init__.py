@@ -11,11 +11,14 @@ register(
     keys=(
         Key("e", "evaluate", "test", "Evaluate the network on the test set", "Test", footer=True),
         Key("x", "stop", "stop", "Stop the evaluation", "Test"),
-        Key("n", "next_mistake", "mistake", "Go to the next most frequent mistake", "Matrix",
+        Key("n", "next_mistake", "next cell", "Go to the next most frequent mistake", "Matrix",
             footer=True),
         Key("escape", "back", "back", "Back to the matrix", "Matrix", footer=True),
         Key("p", "percent", "in %", "Switch between counts and percent of the row", "Matrix"),
         *IMAGE_KEYS,
+        Key("m", "mistakes", "mistakes",
+            "List the images with the largest loss, and the most confident mistakes", "Images",
+            footer=True),
         Key("d", "draw", "image",
             "Draw an image or open a photo from a file, and see the prediction", "Images",
             footer=True),
@@ -45,5 +48,17 @@ register(
         Key("left_square_bracket", "layer(-1)", "prev. layer", "Maps of the layer before",
             "Layers"),
         Key("escape", "leave", "back", "Back to the evaluation", "Canvas", footer=True),
+    ),
+)  # fmt: skip
+register(
+    "mistakes",
+    "tui.screens.evaluate.mistakes.screen:MistakesScreen",
+    title="Mistakes",
+    over="evaluate",
+    keys=(
+        Key("s", "order", "order", "Sort by loss, or the most confident mistakes first", "List",
+            footer=True),
+        *IMAGE_KEYS,
+        Key("escape", "leave", "back", "Back to the evaluation", "List", footer=True),
     ),
 )  # fmt: skip

@@ -15,6 +15,7 @@ from tui.jobs import Job
 from tui.screens.evaluate.cell_images import CellImages, CellPane
 from tui.screens.evaluate.draw.screen import DrawScreen
 from tui.screens.evaluate.heatmap import Heatmap
+from tui.screens.evaluate.mistakes.screen import MistakesScreen
 from tui.screens.evaluate.scores import MANY, ClassTable, MistakeTable
 from tui.screens.inspect.image_screen import ImageScreen
 from tui.screens.inspect.images import ShownImage
@@ -238,7 +239,7 @@ class EvaluateScreen(ImageScreen):
                 return "there is no trained network yet; 2 trains one"
         if action == "draw" and self.selection is None and not self._trains:
             return "there is no trained network yet; 2 trains one"
-        if action in ("next_mistake", "percent", "zoom") and self.found is None:
+        if action in ("next_mistake", "percent", "zoom", "mistakes") and self.found is None:
             return "press e to evaluate first"
         return self.refuse_image(
             action,
@@ -317,6 +318,12 @@ class EvaluateScreen(ImageScreen):
     def action_zoom(self) -> None:
         """The images alone, or all."""
         self._show_alone(not self._zoomed)
+
+    def action_mistakes(self) -> None:
+        """List the images that it does worst on."""
+        assert self.found is not None
+        assert self._of is not None
+        self.app.push_screen(MistakesScreen(self._of, self.found))
 
     def action_draw(self) -> None:
         """Draw an image for the network."""

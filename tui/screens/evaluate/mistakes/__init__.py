@@ -1,0 +1,1 @@
+"""Mistakes: the images of the test set that a network does worst on."""
