@@ -12,9 +12,8 @@ from types import SimpleNamespace
 import pytest
 from textual.pilot import Pilot
 
-from tests.support.fakes import train_to
-from tests.support.proofs import rest_as_proofs
 from tests.support.fakes import HINTS, train_to
+from tests.support.proofs import rest_as_proofs
 from tui.app import CnnApp
 from tui.screens.configs.data.screen import DataScreen
 from tui.screens.train.event_log import EventLog

@@ -172,7 +172,6 @@ class LessonPane(VerticalScroll):
     def _verdict(desk: LessonDesk, chosen: int) -> str:
         step = desk.step
         if step.is_prediction:
-            return "Kept. n is the next step: see."
             return "Kept. n is the next step."
         option = step.options[chosen]
         word = "Right." if option.right else "Not quite."

@@ -90,7 +90,7 @@ MOMENTS = (
         (AdamW(0.1, weight_decay=0.1), [GRADIENT, "the weight, decayed", *MOMENTS, STEP, NEW]),
         (AdamW(0.1, weight_decay=0.0), [GRADIENT, *MOMENTS, STEP, NEW]),
     ],
-    ids=repr,
+    ids=["sgd", "nesterov", "momentum", "rmsprop", "adam", "adamw", "adamw without decay"],
 )
 def test_each_step_of_the_rule_is_one_step_and_no_other(
     optimizer: Optimizer, words: list[str]
@@ -98,7 +98,9 @@ def test_each_step_of_the_rule_is_one_step_and_no_other(
     assert [step.words for step in explain_update(optimizer, {}, 1.0, 0.5)] == words
 
 
-@pytest.mark.parametrize("optimizer", [RMSprop(0.1, eps=0.5), Adam(0.1, eps=0.5)], ids=repr)
+@pytest.mark.parametrize(
+    "optimizer", [RMSprop(0.1, eps=0.5), Adam(0.1, eps=0.5)], ids=["rmsprop", "adam"]
+)
 def test_the_small_number_of_the_divisor_is_added(optimizer: Optimizer) -> None:
     weights = {"w": np.array([1.0])}
     expected = explain_update(optimizer, {}, 1.0, 0.25)[-1].value
