@@ -274,7 +274,9 @@ def films(run: Run) -> Target:
         key, moment = "film", {"film": saved.meta["film"]}
         return saved.meta | {key: mutate_json_of(moment, rng).get(key)}
 
-    return Target("films", [saved.meta], bad, read)
+    many = dict.fromkeys(map(str, range(30_000)), 0.5)
+    large = saved.meta | {"film": saved.meta["film"] | {"logs": many}}
+    return Target("films", [saved.meta, large], bad, read)
 
 
 def mutate_json_of(meta: dict[str, Any], rng: random.Random) -> dict[str, Any]:
