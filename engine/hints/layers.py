@@ -74,8 +74,10 @@ def vanishing(evidence: Evidence) -> Found | None:
     layer, share = found[-1]
     train = evidence.config.train
     adaptive = train.optimizer not in ("sgd", "momentum")
+    plain = ("train.nesterov=false",) if train.nesterov else ()
     fix = Fix(
-        "let Adam measure each gradient by itself", ("train.optimizer=adam", "train.lr=0.001")
+        "let Adam measure each gradient by itself",
+        ("train.optimizer=adam", "train.lr=0.001", *plain),
     )
     return (
         f"the gradient of layer {layer.name} {layer.kind} is {share:.1g} of the largest",

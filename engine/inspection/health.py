@@ -6,13 +6,14 @@ something is wrong.
 
 import math
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Literal
 
 import numpy as np
 
 from engine.arrays import Array
-from engine.optim.parameters import rms
-from engine.train.snapshot import LayerSnapshot, Snapshot
+from engine.hints import LayerStats
+from engine.train.snapshot import LayerSnapshot, Snapshot, layer_stats
 
 Level = Literal["good", "note", "warning", "error", "none"]
 
@@ -119,44 +120,32 @@ class LayerFacts:
 
 def examine(snapshot: Snapshot) -> tuple[LayerFacts, ...]:
     """The statistics of every layer; of several parameters, its weight counts."""
-    sizes = {layer.name: _grad_rms(layer) for layer in snapshot.layers}
-    finite = [size for size in sizes.values() if size is not None and math.isfinite(size)]
-    largest = max(finite, default=None)
-    return tuple(_facts(layer, sizes[layer.name], largest) for layer in snapshot.layers)
+    found = layer_stats(snapshot)
+    sizes = [stats.grad_rms for stats in found if stats.grad_rms is not None]
+    largest = max(filter(math.isfinite, sizes), default=None)
+    return tuple(map(_facts, snapshot.layers, found, repeat(largest)))
 
 
-def main_parameter(layer: LayerSnapshot) -> str | None:
-    """The parameter that represents a layer: its weight; None if it trains nothing."""
-    return "weight" if "weight" in layer.weights else None
-
-
-def _grad_rms(layer: LayerSnapshot) -> float | None:
-    key = main_parameter(layer)
-    return rms(layer.grads[key]) if key in layer.grads else None
-
-
-def _facts(layer: LayerSnapshot, grad_rms: float | None, largest: float | None) -> LayerFacts:
-    key = main_parameter(layer)
-    mean = std = ratio = None
-    if key is not None:
-        weight = layer.weights[key]
+def _facts(layer: LayerSnapshot, stats: LayerStats, largest: float | None) -> LayerFacts:
+    mean = std = None
+    if "weight" in layer.weights:
+        weight = layer.weights["weight"]
         with np.errstate(invalid="ignore", over="ignore"):
             mean, std = float(weight.mean(dtype=float)), float(weight.std(dtype=float))
-        ratio = layer.update_ratio.get(key)
     return LayerFacts(
-        name=layer.name,
-        kind=layer.layer.partition("(")[0],
+        name=stats.name,
+        kind=stats.kind,
         mean=mean,
         std=std,
-        grad_rms=grad_rms,
-        update_ratio=ratio,
-        dead=layer.dead,
+        grad_rms=stats.grad_rms,
+        update_ratio=stats.update_ratio,
+        dead=stats.dead,
         health=classify(
             finite=all(map(_is_finite, (*layer.weights.values(), *layer.grads.values()))),
-            grad_rms=grad_rms,
+            grad_rms=stats.grad_rms,
             largest_grad_rms=largest,
-            update_ratio=ratio,
-            dead=layer.dead,
+            update_ratio=stats.update_ratio,
+            dead=stats.dead,
         ),
     )
 

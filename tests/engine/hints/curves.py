@@ -9,7 +9,7 @@ MNIST and CIFAR-10 in the folder that ``$CNN_TUI_DATA`` names.
 import json
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -29,14 +29,11 @@ COLUMNS = ("loss", "acc", "val_loss", "val_acc", "lr", "grad_norm")
 _LAYER = ("grad_rms", "update_ratio", "dead")
 
 
-def config_of(case: Case, folder: str = "runs") -> Config:
-    """The config of a case."""
+def config_of(case: Case, folder: str = "runs", fix: Sequence[str] = ()) -> Config:
+    """The config of a case, with a fix or without."""
     places = [f"runs_dir={folder}/runs", f"reports_dir={folder}/reports"]
-    return loads(
-        f"dataset: {case.dataset}\nseed: {case.seed}\n{NETS[case.net]}\n",
-        "case.yaml",
-        [*case.overrides, *places],
-    )
+    text = f"dataset: {case.dataset}\nseed: {case.seed}\n{NETS[case.net]}\n"
+    return loads(text, "case.yaml", [*case.overrides, *fix, *places])
 
 
 def record(case: Case) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The rules on recorded trainings: what they say is what the page says, mistakes and all."""
 
 from docs import hints
-from engine.hints import RULES
+from engine.hints import RULES, holding
 from tests.engine.hints import curves
 from tests.engine.hints.cases import CASES, CHOSEN_ON, HELD_OUT
 
@@ -16,6 +16,15 @@ def test_every_rule_is_said_of_a_training_and_not_of_most() -> None:
     for name in RULES:
         assert any(name in v.said and name in v.case.says for v in found), name
         assert sum(name not in v.said for v in found) > len(CASES) / 2, name
+
+
+def test_every_fix_is_one_that_its_config_takes() -> None:
+    found = curves.recorded()
+    for case in CASES:
+        for hint in holding(curves.evidence_of(case, found[case.name])):
+            if hint.fix is not None:
+                fixed = curves.config_of(case, fix=hint.fix.overrides)
+                assert fixed != curves.config_of(case), (case.name, hint.rule)
 
 
 def test_the_labels_are_of_rules_and_no_training_is_there_twice() -> None:

@@ -272,6 +272,8 @@ def test_a_gradient_that_vanishes_does_so_in_the_first_layers() -> None:
     assert hint.words.startswith("the gradient of layer 0 Dense is 1e-05 of the largest")
     assert fixes(hint) == ("train.optimizer=adam", "train.lr=0.001")
     assert holding(evidence(history, looks=of(1e-2, 1e-2, 1e-2, 1e-6))) == []
+    ahead = evidence(history, "train.nesterov=true", looks=of(1e-7, 1e-5, 1e-3, 1e-2))
+    assert "train.nesterov=false" in fixes(only(holding(ahead), "vanishing"))
 
 
 def test_a_gradient_that_explodes_is_to_be_clipped() -> None:
