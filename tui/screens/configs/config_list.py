@@ -59,6 +59,9 @@ class ConfigList(OptionList):
             if chosen is not None and real_path(path) == real_path(chosen):
                 self.highlighted = i
 
+    def watch_show_vertical_scrollbar(self) -> None:
+        self.mark_changes()
+
     def mark_changes(self) -> None:
         """Redraw the marks of the open configs."""
         for i, path in enumerate(self._paths):
@@ -69,7 +72,7 @@ class ConfigList(OptionList):
         dirty = document is not None and document.dirty
         symbol = self._states[path] if document is None else _symbol(document.config)
         styles = {"✓": "$success", "↓": "$muted", "✗": "$error"}
-        width = 16
+        width = 16 - self.show_vertical_scrollbar  # a line that is too long would be two
         return Content.assemble(
             ("● " if dirty else "  ", "$accent"),
             (f"{text.line(path.stem, width):{width}} ", ""),

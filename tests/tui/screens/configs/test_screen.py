@@ -1,5 +1,6 @@
 """Screen 1: choosing, understanding, saving."""
 
+import re
 import shlex
 import subprocess
 from collections.abc import Callable
@@ -9,7 +10,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
-from tests.support.app_pilot import Until, on_screen, tap
+from tests.support.app_pilot import Until, on_screen, seen, tap
 from tests.support.proofs import rest_as_proofs
 from tui.app import CnnApp
 from tui.screens.configs.config_list import ConfigList
@@ -96,6 +97,20 @@ async def test_the_list_marks_configs_as_they_are_with_unsaved_changes(
         assert line() == mark
         app.workspace.document.undo()
         await until(pilot, lambda: line() == "  tiny             ✓")
+
+
+async def test_a_list_that_has_to_scroll_has_a_line_for_every_config(
+    make_app: MakeApp, home: Path, until: Until
+) -> None:
+    for i in range(20):
+        (home / "configs" / f"a_name_of_length_{i}.yaml").write_text("dataset: mnist_mini\n")
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        box = app.screen.query_one(ConfigList)
+        await until(pilot, lambda: box.show_vertical_scrollbar)
+        await pilot.pause()
+        assert box.virtual_size.height == box.option_count
+        assert re.search("tiny +✓", seen(app))
 
 
 async def test_data_that_is_not_here_is_said_before_running(
