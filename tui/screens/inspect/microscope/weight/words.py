@@ -71,7 +71,7 @@ def before_and_after(found: WeightLook) -> Content:
     """The weight before and after the step."""
     weight = found.weight
     return Content.assemble(
-        (f"before {text.significant(weight.before, 5)}  ", "$muted"),
+        (f"before {text.significant(weight.before, 5)}, ", "$muted"),
         (f"after {text.significant(weight.after, 5)}", "bold $success"),
-        (f"  change {text.exponent(weight.after - weight.before, 2)}", "$muted"),
+        (f", by {text.exponent(weight.after - weight.before, 2)}", "$muted"),
     )
