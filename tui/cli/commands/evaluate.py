@@ -30,6 +30,11 @@ def add_arguments(parser: Parser) -> None:
         metavar="N",
         help="also list the N images with the largest loss, and the N most confident mistakes",
     )
+    parser.add_argument(
+        "--against",
+        metavar="W",
+        help="compare with another network of the same data: both accuracies, and what changed",
+    )
 
 
 def run(options: argparse.Namespace, out: "Output") -> int:
@@ -38,11 +43,33 @@ def run(options: argparse.Namespace, out: "Output") -> int:
     config, weights = find_trained(
         options.weights, options.runs_dir, options.config, options.overrides
     )
-    return evaluate(config, weights, out, mistakes=options.mistakes)
+    against = None if options.against is None else _second(options)
+    return evaluate(config, weights, out, mistakes=options.mistakes, against=against)
+
+
+def _second(options: argparse.Namespace) -> "tuple[Config, Path]":
+    """The network to compare with: with the config of its run, else with the one that is given."""
+    from pathlib import Path
+
+    from engine.services.configs import open_config
+    from engine.services.runs import run_at
+    from engine.services.trained import find_trained, locate
+
+    root = options.runs_dir
+    if root is None and options.config is not None:
+        root = open_config(options.config, options.overrides).runs_dir
+    weights = locate(options.against, root or Path("runs"))
+    config = None if run_at(str(weights)) is not None else options.config
+    return find_trained(str(weights), root, config, options.overrides)
 
 
 def evaluate(
-    config: "Config", weights: "Path", out: "Output", *, mistakes: int | None = None
+    config: "Config",
+    weights: "Path",
+    out: "Output",
+    *,
+    mistakes: int | None = None,
+    against: "tuple[Config, Path] | None" = None,
 ) -> int:
     """Print loss, accuracy, macro F1, the scores of the classes, and the confusion matrix.
 
@@ -53,24 +80,35 @@ def evaluate(
         weights: weights, a checkpoint or a run.
         out: where to.
         mistakes: also list so many of the images that the network does worst on; None for none.
+        against: a second network, to compare with; then the text is of the comparison.
 
     Raises:
+        ConfigError: the second network is of other data or other classes.
         CheckpointError: the weights cannot be used.
         DataError: the data set is missing or corrupt.
         Interrupted: by a signal.
     """
+    from engine.services.compare import check_comparable, compare
     from engine.services.evaluate import measure
+    from tui.cli import comparison
     from tui.cli.interruption import interruptible
 
+    if against is not None:
+        check_comparable(config, against[0])
     with interruptible(out) as signals:
-        found = measure(
-            config,
-            weights,
-            progress=out.progress.update,
-            cancelled=lambda: signals.received is not None,
+        found, *others = (
+            measure(
+                *network,
+                progress=out.progress.update,
+                cancelled=lambda: signals.received is not None,
+            )
+            for network in filter(None, ((config, weights), against))
         )
-    if found.note:
-        out.complain(f"warning: {found.note}")
+    for one in (found, *others):
+        if one.note:
+            out.complain(f"warning: {one.note}")
+    compared = compare(found, others[0]) if others else None
+    names = (str(weights), str(against[1]) if against is not None else "")
     out.json(
         {
             "test_loss": found.result.loss,
@@ -84,9 +122,12 @@ def evaluate(
             **found.scores._asdict(),
             "confusion": found.confusion,
             **({} if mistakes is None else {"mistakes": _worst(found, mistakes)}),
+            **({} if compared is None else {"against": comparison.as_json(compared, names)}),
         }
     )
-    parts = [_report(found), *([] if mistakes is None else _worst_tables(found, mistakes))]
+    parts = [_report(found)] if compared is None else [*comparison.as_text(compared, names)]
+    if mistakes is not None:
+        parts += _worst_tables(found, mistakes)
     out.text("\n\n".join(parts))
     return 0
 
@@ -116,13 +157,14 @@ def _class_table(names: Sequence[str], found: "Measurement") -> Iterator[str]:
 
     from engine.numbers import metric
     from engine.text_table import table
+    from tui.cli.names import cut_name
 
     order = list(range(len(names)))
     if len(names) > MATRIX_CLASSES:
         order.sort(key=lambda i: (found.scores.support[i] == 0, found.scores.f1[i]))
     rows = [
         (
-            _cut(names[i], 32),
+            cut_name(names[i], 32),
             *(metric(score[i]) for score in found.scores[:3]),
             f"{found.scores.support[i]:,}",
         )
@@ -145,13 +187,14 @@ def _matrix(names: Sequence[str], found: "Measurement") -> str | None:
     from rich.cells import cell_len
 
     from engine.text_table import table
+    from tui.cli.names import cut_name
 
     for width in range(24, 2, -1):
-        short = [_cut(name, width) for name in names]
+        short = [cut_name(name, width) for name in names]
         if len(set(short)) < len(set(names)):
             return None
         rows = [
-            (_cut(name, max(width, 16)), *map(str, counts))
+            (cut_name(name, max(width, 16)), *map(str, counts))
             for name, counts in zip(names, found.confusion.tolist(), strict=True)
         ]
         text = table(("true, predicted →", *short), rows, "l" + "r" * len(names), cell_len)
@@ -166,11 +209,12 @@ def _mistakes(names: Sequence[str], found: "Measurement") -> str:
 
     from engine.services.evaluate import worst_mistakes
     from engine.text_table import table
+    from tui.cli.names import cut_name
 
     rows = [
         (
-            _cut(names[true], 26),
-            _cut(names[predicted], 26),
+            cut_name(names[true], 26),
+            cut_name(names[predicted], 26),
             f"{found.confusion[true, predicted]:,} of {found.scores.support[true]:,}",
         )
         for true, predicted in worst_mistakes(found.confusion, MOST_ROWS)
@@ -205,6 +249,7 @@ def _worst_tables(found: "Measurement", most: int) -> Iterator[str]:
     from engine.numbers import metric
     from engine.sanitize import printable
     from engine.text_table import table
+    from tui.cli.names import cut_name
 
     titles = {
         "by_loss": ("The image with the largest loss", "The {} images with the largest loss"),
@@ -221,8 +266,8 @@ def _worst_tables(found: "Measurement", most: int) -> Iterator[str]:
             cells.append(
                 (
                     f"#{row['image']}",
-                    _cut(printable(label, None), 20),
-                    "none" if predicted is None else _cut(printable(predicted, None), 20),
+                    cut_name(printable(label, None), 20),
+                    "none" if predicted is None else cut_name(printable(predicted, None), 20),
                     "right" if label == predicted else "wrong",
                     metric(row["probability"]),
                     metric(row["loss"]),
@@ -230,16 +275,3 @@ def _worst_tables(found: "Measurement", most: int) -> Iterator[str]:
             )
         title = titles[name][len(rows) > 1].format(len(rows))
         yield f"{title}:\n{table(header, cells, 'rlllrr', cell_len)}"
-
-
-def _cut(name: str, width: int) -> str:
-    """A name in so many cells; of a longer one both ends, as classes may be numbered."""
-    from rich.cells import cell_len, set_cell_size
-
-    if cell_len(name) <= width:
-        return name
-    start = (width - 1) - (width - 1) // 3
-    end = name[::-1]
-    while cell_len(end) > width - 1 - start:
-        end = end[:-1]
-    return set_cell_size(name, start).rstrip() + "…" + end[::-1]

@@ -11,7 +11,7 @@ import pytest
 from rich.cells import cell_len
 
 from engine.data import DATASETS, Split
-from engine.errors import CheckpointError
+from engine.errors import CheckpointError, ConfigError
 from engine.metrics import per_class
 from engine.runs.directory import RunDir
 from engine.services.evaluate import Measurement
@@ -20,8 +20,10 @@ from engine.train import factory
 from engine.train.results import Evaluation
 from engine.train.weights import load_model
 from tests.support.command_runs import make_config, speak
+from tests.support.command_runs import run as train
 from tui.cli.commands.evaluate import evaluate
 from tui.cli.commands.gradcheck import gradcheck
+from tui.cli.main import main
 
 
 def test_evaluate_says_what_the_run_said(
@@ -263,3 +265,57 @@ def test_a_network_of_nans_has_no_probabilities_and_json_says_null(
     spoken = speak(capsys)
     evaluate(make_config(tmp_path), trained, spoken.out, mistakes=1)
     assert "none       wrong          nan   nan" in spoken.read()[0].splitlines()[-1]
+
+
+def test_two_networks_are_compared(
+    tmp_path: Path, trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = make_config(tmp_path)
+    other = train(tmp_path, "train.lr=0.5")
+    spoken = speak(capsys, as_json=True)
+    assert evaluate(config, trained, spoken.out, against=(config, other)) == 0
+    (result,) = spoken.lines()
+    second = result["against"]
+    record = RunDir.view(other).read_record()["test"]
+    assert (second["test_loss"], second["test_acc"]) == (record["test_loss"], record["test_acc"])
+    difference = np.array(second["confusion"]) - np.array(result["confusion"])
+    assert second["difference"] == difference.tolist()
+    change = second["only_second_right"] - second["only_first_right"]
+    assert change == pytest.approx(1000 * (second["test_acc"] - result["test_acc"]))
+    spoken = speak(capsys)
+    evaluate(config, trained, spoken.out, against=(config, other))
+    lines = spoken.read()[0].splitlines()
+    assert [line.split()[-3] for line in lines[1:4]] == [
+        f"{result['test_acc']:.4f}", f"{second['test_acc']:.4f}", f"{change / 1000:+.4f}",
+    ]  # fmt: skip
+    assert lines[7] == "Changed most:"
+    cell = lines[9].split()
+    change = int(cell[-1])
+    assert abs(change) == np.abs(difference).max()
+    assert int(cell[-2]) - int(cell[-3]) == change
+
+
+def test_networks_of_other_data_are_refused_before_anything_is_computed(
+    tmp_path: Path, trained: Path, elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fashion = make_config(tmp_path, "dataset=fashion_mnist")
+    with (
+        patch.object(factory, "load_dataset", side_effect=AssertionError),
+        pytest.raises(ConfigError, match="one is of mnist_mini, the other of fashion_mnist"),
+    ):
+        evaluate(make_config(tmp_path), trained, speak(capsys).out, against=(fashion, elsewhere))
+
+
+def test_against_takes_a_run_or_a_file_of_weights_with_the_config_that_is_given(
+    tmp_path: Path, trained: Path, capfd: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    alone = tmp_path / "net.npz"
+    alone.write_bytes((trained / "weights.npz").read_bytes())
+    config = str(trained / "config.yaml")
+    for name, options in ((trained, []), (alone, ["--config", config])):
+        command = ["evaluate", "--weights", str(trained), "--against", str(name), *options]
+        assert main([*command, "--quiet"]) == 0
+        assert "The confusion matrices are the same." in capfd.readouterr().out
+    command = ["evaluate", "--weights", str(trained), "--against", str(alone)]
+    assert main(command) == 2
+    assert "its network is not known; add --config" in capfd.readouterr().err
