@@ -23,6 +23,7 @@ from engine.data import locate
 SIZE = (200, 60)
 VIEWS = {
     "train": "2",
+    "hints": "2,w",
     "inspect": "3",
     "microscope": "3,e",
     "weight": "3,e,w",

@@ -7,7 +7,7 @@ from engine.hints.changes import scaled_lr
 from engine.hints.evidence import Evidence
 from engine.hints.registry import Fix, Found, register
 
-DEAD = 0.75
+DEAD, _KILLED = 0.75, 0.9
 VANISHING = 1e-3
 _LOOKED = 2  # epochs
 _LARGE, _JUMP = 100.0, 10.0
@@ -17,7 +17,7 @@ _LARGE, _JUMP = 100.0, 10.0
     "dead_relus",
     title="dead ReLUs",
     when="in two epochs, three in four channels of a ReLU or more were 0 for all images looked at",
-    remedy="train.lr ÷3",
+    remedy="train.lr ÷3; ÷10 where nine in ten are dead",
     why=(
         "A ReLU that is 0 for every image passes on nothing, and gets no gradient to change that. "
         "Large steps push units there, and they stay."
@@ -40,7 +40,7 @@ def dead_relus(evidence: Evidence) -> Found | None:
     more = f", and most of {several - 1} others" if several > 1 else ""
     return (
         f"{share:.0%} of the channels of layer {name} ReLU are 0 for all images looked at{more}",
-        scaled_lr(evidence, 1 / 3),
+        scaled_lr(evidence, 0.1 if share >= _KILLED else 1 / 3),
     )
 
 

@@ -260,6 +260,11 @@ def test_dead_relus_are_counted_in_two_epochs() -> None:
     assert holding(evidence(history, looks=[alive, dead])) == []
     hint = only(holding(evidence(history, looks=[Look(1, dead.layers), dead])), "dead_relus")
     assert "90% of the channels of layer 1 ReLU" in hint.words
+    assert fixes(hint) == ("train.lr=0.002",)
+    fewer = Look(1, (LayerStats("1", "ReLU", dead=0.8),))
+    hint = only(holding(evidence(history, looks=[fewer, dead])), "dead_relus")
+    assert "80% of the channels" in hint.words
+    assert fixes(hint) == ("train.lr=0.007",)
 
 
 def test_a_gradient_that_vanishes_does_so_in_the_first_layers() -> None:
