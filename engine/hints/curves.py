@@ -222,7 +222,7 @@ def _against_underfitting(evidence: Evidence) -> Fix | None:
         "for two epochs val_loss is above ln(classes), the loss of guessing, while val_acc is "
         "above one half; for cross_entropy"
     ),
-    remedy="train.label_smoothing=0.1 with cross_entropy; where it is set, train.lr ÷3",
+    remedy="train.label_smoothing=0.1; train.lr ÷3 where it is set, or loss is above ln(classes) too",
     why=(
         "The softmax is saturated: nearly all probability goes to one class, right or wrong. A "
         "mistake then costs a lot, and the certain answers pass back almost no gradient to learn "
@@ -241,6 +241,6 @@ def saturated(evidence: Evidence) -> Found | None:
         f"val_loss is {last['val_loss']:.3g} at val_acc {last['val_acc']:.1%}; evenly spread "
         f"probabilities would give {guess:.3g}"
     )
-    if evidence.config.train.label_smoothing:
+    if evidence.config.train.label_smoothing or last["loss"] > guess:
         return words, scaled_lr(evidence, 1 / 3)
     return words, Fix("ask for less than certainty", ("train.label_smoothing=0.1",))

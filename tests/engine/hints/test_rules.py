@@ -194,6 +194,8 @@ def test_certain_and_wrong_is_a_loss_above_that_of_guessing() -> None:
     hint = only(holding(evidence([logs(0.1, 2.5, 0.8)] * 2)), "saturated")
     assert "2.3" in hint.words
     assert fixes(hint) == ("train.label_smoothing=0.1",)
+    in_training_too = only(holding(evidence([logs(2.4, 2.5, 0.8)] * 2)), "saturated")
+    assert fixes(in_training_too) == ("train.lr=0.007",)
     assert "saturated" not in rules(holding(evidence([logs(0.1, 2.2, 0.8)] * 2)))
     assert "saturated" not in rules(holding(evidence([logs(2.5, 2.5, 0.2)] * 2))), "fresh weights"
 
