@@ -118,6 +118,7 @@ class TrainScreen(ZoomScreen):
             "finds a learning rate for it",
             "chooses another config",
         )
+        lines = (f"trains {text.line(document.name)}", "chooses another config", "opens a lesson")
         width = max(map(len, lines))
         words = Content.assemble(
             ("Nothing is training yet.\n\n", "$muted"),
@@ -126,6 +127,8 @@ class TrainScreen(ZoomScreen):
             ("f", "bold $accent"),
             (f"  {lines[1]:<{width}}\n", "$foreground"),
             ("1", "bold $accent"),
+            (f"  {lines[1]:<{width}}\n", "$foreground"),
+            ("7", "bold $accent"),
             (f"  {lines[2]:<{width}}", "$foreground"),
         )
         if words != self._said:
