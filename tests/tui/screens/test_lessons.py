@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from textual.widgets import OptionList
+from textual.widgets import OptionList, Static
 
 from engine.config import load
 from engine.services.configs import resolve
@@ -13,9 +13,11 @@ from tests.support.proofs import rest_as_proofs
 from tests.tui.lessons.test_reader import GOOD, HEAD
 from tui import keymap
 from tui.app import CnnApp
+from tui.launch import launch
 from tui.lessons import LessonProblems, Progress, list_lessons, read
 from tui.screens.base import BaseScreen
 from tui.screens.dialogs import Choose
+from tui.screens.help import HelpScreen
 from tui.state.lesson_desk import check_places
 from tui.widgets.lesson_pane import LETTERS, LessonPane
 
@@ -193,3 +195,28 @@ def test_a_screen_or_key_that_the_app_has_not_is_told_by_line(
     with pytest.raises(LessonProblems, match=r"filters\.md:18: ") as told:
         check_places(read(_add(home, text)))
     assert words in str(told.value)
+
+
+async def test_a_lesson_of_the_command_line_has_the_focus_and_help_lists_no_key_that_it_takes(
+    make_app: MakeApp, home: Path, until: Until
+) -> None:
+    app = make_app()
+    app.lessons.open(read(_add(home)))
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: isinstance(app.focused, LessonPane))
+        await settled(pilot, until)
+        await pilot.press("question_mark")
+        await on_screen(pilot, HelpScreen)
+        assert "A lesson: predict, run, see, answer" in seen(app)
+        table = str(app.screen.query_one("#help-keys", Static).render())
+        keys = {key for line in table.splitlines() for key in line[:15].split()}
+        assert "w" in keys, "Save, of the screen"
+        assert not keys & {"d", "e", "p", "n", "esc"}, "the lesson's own"
+
+
+def test_a_lesson_that_the_app_cannot_show_ends_it_before_it_begins(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lesson = read(_add(home, GOOD.replace("screen: inspect", "screen: inspct")))
+    assert launch(None, lesson=lesson) == 2
+    assert "filters.md:18: no screen is named 'inspct'. Did you mean" in capsys.readouterr().err

@@ -39,6 +39,18 @@ def test_without_a_terminal_the_text_is_printed(terminal: Terminal, lessons: Pat
     assert data["steps"][2]["answers"][1] == {"text": "something", "right": True, "why": ""}
 
 
+def test_in_a_terminal_the_app_opens_with_it(
+    terminal: Terminal, lessons: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = []
+    monkeypatch.setattr("tui.cli.opening.why_not", lambda: "")
+    monkeypatch.setattr(
+        "tui.launch.launch", lambda config, overrides, lesson: opened.append(lesson.name) or 0
+    )
+    done = terminal.run_here("lessons", "filters")
+    assert (done.code, done.out, opened) == (0, "", ["filters"])
+
+
 def test_a_broken_lesson_is_told_by_line_and_hides_no_other(
     terminal: Terminal, lessons: Path
 ) -> None:
