@@ -4,8 +4,9 @@
 
 Opens the app in a terminal of 200x60 that nobody sees, trains mnist_lenet for a moment, and draws
 with the pen: first with the finished network, then while a training runs, whose network is
-followed. A stroke ends when its maps are painted. Prints a line for each, in milliseconds, and how
-late the event loop was meanwhile.
+followed. A stroke ends when its maps are painted. Prints a line for each, in milliseconds, how
+late the event loop was meanwhile, and the processor time that a stroke took of its thread, which
+nothing else on the machine changes.
 """
 
 import argparse
@@ -71,8 +72,8 @@ async def _measure(strokes: int) -> None:
         await _wait(lambda: not app.training.running)
 
 
-async def _draw(app: CnnApp, strokes: int) -> tuple[list[float], list[float]]:
-    """Seconds of every stroke, and seconds that the event loop was late, beat by beat."""
+async def _draw(app: CnnApp, strokes: int) -> tuple[list[float], list[float], float]:
+    """Seconds of every stroke; those that each beat was late; processor seconds of a stroke."""
     app.simulate_key("6")
     await asyncio.sleep(0.5)
     app.simulate_key("d")
@@ -90,6 +91,7 @@ async def _draw(app: CnnApp, strokes: int) -> tuple[list[float], list[float]]:
         watch = asyncio.create_task(_beat(lags))
         app.simulate_key("space")
         await asyncio.sleep(0.5)
+        used = time.thread_time()
         for stroke in range(strokes):
             if stroke % LAP == 0:
                 pad.drawing.clear()  # or the next lap would change nothing
@@ -99,10 +101,11 @@ async def _draw(app: CnnApp, strokes: int) -> tuple[list[float], list[float]]:
             await painted.wait()
             took.append(time.perf_counter() - began)
             await asyncio.sleep(PAUSE)
+        used = time.thread_time() - used
         watch.cancel()
     app.simulate_key("escape")
     await asyncio.sleep(0.5)
-    return took, lags
+    return took, lags, used / strokes
 
 
 def _direction(stroke: int) -> tuple[int, int]:
@@ -118,12 +121,12 @@ async def _beat(lags: list[float]) -> None:
         lags.append(time.perf_counter() - began - BEAT)
 
 
-def _report(what: str, took: list[float], lags: list[float]) -> None:
+def _report(what: str, took: list[float], lags: list[float], used: float) -> None:
     print(
         f"{what}: median {1e3 * statistics.median(took):.1f} ms, "
         f"p95 {1e3 * percentile(took, 95):.1f} ms, max {1e3 * max(took):.1f} ms; "
         f"lag of the event loop p95 {1e3 * percentile(lags, 95):.1f} ms, "
-        f"max {1e3 * max(lags):.1f} ms"
+        f"max {1e3 * max(lags):.1f} ms; {1e3 * used:.1f} ms of the processor a stroke"
     )
 
 
