@@ -14,7 +14,8 @@ from tests.support.run_makers import CONV, make_run
 from tui.app import CnnApp
 from tui.screens.inspect.microscope.screen import MicroscopeScreen
 from tui.screens.inspect.microscope.weight.look import Spot
-from tui.screens.inspect.microscope.weight.screen import BatchImage, WeightScreen
+from tui.screens.inspect.microscope.weight.panes import BatchImage
+from tui.screens.inspect.microscope.weight.screen import WeightScreen
 from tui.screens.inspect.screen import InspectScreen
 from tui.state.selection import of_run
 from tui.widgets.table import Table

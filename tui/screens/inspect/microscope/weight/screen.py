@@ -15,9 +15,8 @@ from tui.charts.layer_images import LayerPlace
 from tui.jobs import Job
 from tui.screens.inspect.glossary import explained
 from tui.screens.inspect.microscope import words as arithmetic
-from tui.screens.inspect.microscope.calculation import Calculation
 from tui.screens.inspect.microscope.look import Frame, strongest
-from tui.screens.inspect.microscope.pixels import FeatureMap, FramedPicture
+from tui.screens.inspect.microscope.pixels import FeatureMap
 from tui.screens.inspect.microscope.weight import words
 from tui.screens.inspect.microscope.weight.look import (
     Spot,
@@ -26,6 +25,7 @@ from tui.screens.inspect.microscope.weight.look import (
     moved,
     picture,
 )
+from tui.screens.inspect.microscope.weight.panes import BatchImage, WeightCalculation, Weights
 from tui.screens.network_screen import NetworkScreen
 from tui.state.network_inspector import Inspection, InspectionContext, NetworkInspector
 from tui.state.selection import find_dataset
@@ -34,42 +34,6 @@ from tui.widgets.words import Words
 
 INTERVAL = 1.0
 """Seconds between two looks at a training: numbers that change faster cannot be followed."""
-
-
-class BatchImage(FramedPicture):
-    """The image that a product comes from."""
-
-    HELP_TEXT = (
-        "The image of the batch that the marked product comes from, as the network saw it: the "
-        "largest one at first, n shows the next. The frame is its receptive field, the pixels "
-        "that the place of this product depends on."
-    )
-
-
-class Weights(FeatureMap):
-    """The weights of a filter or of a layer, with a cursor on one of them."""
-
-    HELP_TEXT = (
-        "The weights around the chosen one: a filter's for one input channel, a whole layer's "
-        "with a row for each output, or a bias for each output. Blue is below zero, orange above. "
-        "The arrows move from weight to weight; m goes to the next filter, the brackets to "
-        "another input channel, p to the bias, f to the largest gradient."
-    )
-
-
-class WeightCalculation(Calculation):
-    """The products behind a gradient, or the optimizer's arithmetic."""
-
-    HELP_TEXT = (
-        "Where the gradient of the weight comes from: at every place that the weight is used, the "
-        "gradient there (dy) times the number that the weight was multiplied with. The largest "
-        "products are listed, the marked one is shown at the left; then what they add up to, and "
-        "which share each sample of the batch has. Their signs differ: the samples pull the "
-        "weight up and down. u shows what the optimizer makes of the gradient: its memory of "
-        "earlier steps, weight decay, and the learning rate, to the weight after the step. The "
-        "batch is the one that comes next in the training. Dropout drops other units than in the "
-        "training; all other numbers are the training's own."
-    )
 
 
 class WeightScreen(NetworkScreen):
