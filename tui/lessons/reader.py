@@ -6,10 +6,7 @@ The form is described in ``docs/lessons/README.md``.
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
-
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from engine import paths
 from engine.config import ConfigProblems, load, loads
@@ -21,6 +18,9 @@ from engine.services.configs import resolve
 from engine.storage import atomic
 from engine.suggest import suggestion
 from tui.lessons.lesson import Lesson, Option, Step
+
+if TYPE_CHECKING:
+    from markdown_it.token import Token
 
 MOST_BYTES = 256 << 10
 _SHOWN = 20  # problems of a file
@@ -68,7 +68,7 @@ class _Block(NamedTuple):
         start, end: its lines, half open.
     """
 
-    tokens: list[Token]
+    tokens: list["Token"]
     start: int
     end: int
 
@@ -253,6 +253,8 @@ def _fits(value: object, expected: str) -> bool:
 
 def _blocks(text: str) -> list[_Block]:
     """The outermost blocks of a Markdown text."""
+    from markdown_it import MarkdownIt  # it would be a tenth of the app's start
+
     found: list[_Block] = []
     for token in MarkdownIt("commonmark").parse(text):
         if token.level == 0 and token.nesting >= 0 and token.map is not None:

@@ -10,10 +10,10 @@ from textual.widgets import Static
 from tui import keymap
 from tui.widgets.header import Header
 from tui.widgets.key_bar import KeyBar
-from tui.widgets.lesson_pane import LessonPane
 
 if TYPE_CHECKING:
     from tui.app import CnnApp
+    from tui.widgets.lesson_pane import LessonPane
 
 MIN_WIDTH, MIN_HEIGHT = 60, 16
 
@@ -42,6 +42,9 @@ class BaseScreen(Screen[None]):
     ready = False
     """Whether all widgets are there; ``tick`` is not called before."""
 
+    lesson: "LessonPane | None" = None
+    """The pane of the lesson, once there was one."""
+
     _taken = (0, 0)
     """Columns and lines that the lesson takes."""
 
@@ -62,9 +65,16 @@ class BaseScreen(Screen[None]):
 
     def _show_lesson(self) -> None:
         """Draw the lesson; the screen is laid out for the room that is left."""
-        pane = self.query_one(LessonPane)
-        pane.show(self.cnn.lessons)
-        room = pane.room(self.cnn.lessons)
+        desk, pane = self.cnn.lessons, self.lesson
+        if pane is None and desk.shown:
+            from tui.widgets.lesson_pane import LessonPane  # with a parser: only where it is used
+
+            self.lesson = LessonPane()
+            self.mount(self.lesson)  # it asks for another tick as soon as it is there
+        if pane is None or not pane.is_mounted:
+            return
+        pane.show(desk)
+        room = pane.room(desk)
         if room != self._taken:
             self._taken = room
             app = self.app
@@ -86,7 +96,6 @@ class BaseScreen(Screen[None]):
         yield Header(id="header")
         yield from self.compose_body()
         yield KeyBar(self.WHERE)
-        yield LessonPane()
         yield TooSmall()
 
     def compose_body(self) -> ComposeResult:

@@ -8,7 +8,6 @@ from tui.lessons import Progress, list_lessons, read
 from tui.screens.base import BaseScreen
 from tui.screens.dialogs import Choose
 from tui.state.lesson_desk import check_places
-from tui.widgets.lesson_pane import LessonPane
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,12 +30,13 @@ class LessonActions:
         screen, desk = self._app.screen, self._app.lessons
         if not isinstance(screen, BaseScreen):
             return  # a dialog is open
-        if desk.shown and isinstance(screen.focused, LessonPane):
+        pane = screen.lesson
+        if desk.shown and pane is not None and screen.focused is pane:
             self.leave()
             desk.hide()
             screen.refresh_tick()
-        elif desk.shown:
-            screen.set_focus(screen.query_one(LessonPane))
+        elif desk.shown and pane is not None:
+            screen.set_focus(pane)
         else:
             self.choose()
 
@@ -64,6 +64,10 @@ class LessonActions:
             self._app.show_message(str(error), "correct it, and open it again", severity="error")
             return
         self._app.lessons.open(lesson)
+        self.redraw()
+
+    def redraw(self) -> None:
+        """Draw the lesson on the screen that is shown."""
         if isinstance(self._app.screen, BaseScreen):
             self._app.screen.refresh_tick()
 
@@ -72,7 +76,7 @@ class LessonActions:
         screen = self._app.screen
         if isinstance(screen, BaseScreen):
             screen.focus_next()
-            if isinstance(screen.focused, LessonPane):
+            if screen.focused is screen.lesson:
                 screen.set_focus(None)
 
     def do_step(self) -> None:

@@ -71,6 +71,9 @@ class LessonPane(VerticalScroll):
         yield Markdown(open_links=False)
         yield Static(classes="question", markup=False)
 
+    def on_mount(self) -> None:
+        self.call_after_refresh(self.cnn.lesson_actions.redraw)  # now it is not mounted yet
+
     @property
     def cnn(self) -> "CnnApp":
         """The app, by its own type."""

@@ -82,8 +82,8 @@ async def test_the_lesson_stays_beside_every_screen(
             screen = await on_screen(pilot, BaseScreen)
             await settled(pilot, until)
             assert spec.id == screen.WHERE, "the screens' keys work beside the lesson"
+            await until(pilot, lambda: any(p.region.height for p in app.screen.query(LessonPane)))
             pane = _pane(app)
-            assert pane.region.height >= 1
             assert "1/3" in seen(app)
             left = screen.size.width - pane.room(app.lessons)[0]
             rows = pane.region.y if left == screen.size.width else screen.size.height
