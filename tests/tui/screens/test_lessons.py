@@ -94,7 +94,7 @@ async def test_the_lesson_stays_beside_every_screen(
                     assert not widget.region.overlaps(pane.region), widget
             await pilot.press("7")
             assert screen.focused is pane
-            assert "happens" in seen(app)
+            await until(pilot, lambda: "happens" in seen(app))
             await pilot.press("escape")
             assert screen.focused is not pane
 
