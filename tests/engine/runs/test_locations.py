@@ -13,6 +13,7 @@ from engine.errors import CheckpointError, RunError
 from engine.runs import locations
 from engine.runs.directory import RunDir
 from engine.train.factory import config_of
+from tests.support.proofs import rest_as_proofs
 from tests.support.small_runs import PLAIN, Run, Stop, train
 
 WRITERS = """
@@ -59,7 +60,7 @@ def test_a_run_that_is_resumed_elsewhere_writes_where_it_did(cut: Run, tmp_path:
 
 
 @pytest.mark.parametrize("how", ["here", "elsewhere", "copied"])
-@pytest.mark.parametrize("name", ["{epoch}", "br{ace", "{{a}}", "{0.x}"])
+@pytest.mark.parametrize("name", rest_as_proofs(["{epoch}", "br{ace", "{{a}}", "{0.x}"], every=3))
 def test_braces_of_a_folder_are_no_placeholders(
     name: str, how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

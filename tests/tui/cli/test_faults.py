@@ -251,6 +251,7 @@ class Screen:
         os.close(self._ours)
 
 
+@pytest.mark.proof
 def test_the_bar_is_on_the_terminal_and_data_in_the_pipe(terminal: Terminal) -> None:
     screen = Screen()
     terminal.environment["TERM"] = "xterm"

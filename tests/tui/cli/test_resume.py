@@ -58,6 +58,7 @@ def test_a_finished_run_is_made_longer(tmp_path: Path) -> None:
     assert verified.out.endswith("4 of 4 hashes are the same\n")
 
 
+@pytest.mark.proof
 def test_a_copy_writes_outside_of_itself_only_if_it_is_allowed_to(tmp_path: Path) -> None:
     terminal = Terminal(tmp_path)
     table = "callbacks=[csv_logger: {filepath: table.csv}]"

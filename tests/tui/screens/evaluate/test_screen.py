@@ -144,7 +144,7 @@ async def test_from_the_matrix_to_the_images(measured_app: CnnApp, until: Until)
         await on_screen(pilot, HelpScreen)
 
 
-@pytest.mark.parametrize("key", ["i", "enter"])
+@pytest.mark.parametrize("key", rest_as_proofs(["i", "enter"]))
 async def test_from_an_image_to_what_the_layers_make_of_it(
     make_app: MakeApp, home: Path, until: Until, key: str
 ) -> None:

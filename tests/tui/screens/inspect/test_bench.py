@@ -7,6 +7,7 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.support.app_pilot import Until, on_screen, seen, settled, tap, training, write_slow
+from tests.support.proofs import rest_as_proofs
 from tests.support.run_makers import CONV, make_run
 from tui.app import CnnApp
 from tui.screens.inspect.bench import break_screen
@@ -36,7 +37,7 @@ async def bench_of(pilot: Pilot, until: Until) -> BenchScreen:
     return bench
 
 
-@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("size", rest_as_proofs(SIZES), ids=str)
 async def test_a_batch_passes_layer_by_layer_and_an_update_is_undone(
     app: CnnApp, until: Until, size: tuple[int, int]
 ) -> None:
@@ -63,7 +64,7 @@ async def test_a_batch_passes_layer_by_layer_and_an_update_is_undone(
         await on_screen(pilot, InspectScreen)
 
 
-@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("size", rest_as_proofs(SIZES), ids=str)
 async def test_a_fault_shows_two_curves_and_a_verdict_and_is_undone(
     app: CnnApp, until: Until, size: tuple[int, int]
 ) -> None:

@@ -12,6 +12,7 @@ from textual.pilot import Pilot
 from engine.films import film
 from tests.support.app_pilot import Until, on_screen, seen, settled, tap, training, write_slow
 from tests.support.patience import PATIENCE
+from tests.support.proofs import rest_as_proofs
 from tests.support.run_makers import add_film, make_run
 from tui.app import CnnApp
 from tui.screens.evaluate.draw.predictions import Predictions
@@ -44,7 +45,7 @@ def scale(screen: InspectScreen) -> float:
     return float(np.abs(inspection.layers["0"].weights["weight"]).max())
 
 
-@pytest.mark.parametrize("size", [(60, 16), (200, 60)])
+@pytest.mark.parametrize("size", rest_as_proofs([(60, 16), (200, 60)]))
 async def test_inspect_and_the_learned_space_follow_the_film(
     make_app: MakeApp, home: Path, until: Until, size: tuple[int, int]
 ) -> None:

@@ -10,6 +10,7 @@ from textual.pilot import Pilot
 
 from engine.inspection.projection import Projection
 from tests.support.app_pilot import Until, on_screen, seen, tap, training
+from tests.support.proofs import rest_as_proofs
 from tests.support.run_makers import CONV, make_run
 from tui.app import CnnApp
 from tui.screens.help import HelpScreen
@@ -51,7 +52,7 @@ async def space_of(app: CnnApp, pilot: Pilot, until: Until) -> SpaceScreen:
     return screen
 
 
-@pytest.mark.parametrize("size", [(60, 16), (80, 24), (200, 60)])
+@pytest.mark.parametrize("size", rest_as_proofs([(60, 16), (80, 24), (200, 60)]))
 async def test_a_run_s_images_are_points_and_one_leads_to_its_maps(
     make_app: MakeApp, home: Path, until: Until, size: tuple[int, int]
 ) -> None:

@@ -10,6 +10,7 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from tests.support.app_pilot import Until, on_screen, seen, settled, tap
+from tests.support.proofs import rest_as_proofs
 from tests.support.run_makers import CONV, make_run
 from tui.app import CnnApp
 from tui.screens.inspect.microscope.screen import MicroscopeScreen
@@ -52,7 +53,7 @@ def verdict(screen: WeightScreen) -> str:
     return " ".join(str(screen.query_one("#verdict", Static).render()).split())
 
 
-@pytest.mark.parametrize("size", [(60, 16), (200, 60)], ids=str)
+@pytest.mark.parametrize("size", rest_as_proofs([(60, 16), (200, 60)]), ids=str)
 async def test_the_products_of_a_weight_add_up_to_its_gradient(
     make_app: MakeApp, conv: str, until: Until, size: tuple[int, int]
 ) -> None:

@@ -11,6 +11,7 @@ from engine.errors import DataError
 from engine.services.rate_finder import RateFinding, find_rate
 from engine.workbench import RatePoint, RateRange
 from tests.support.app_pilot import Until, on_screen, seen, settled, tap, training, write_slow
+from tests.support.proofs import rest_as_proofs
 from tests.support.run_makers import CONV
 from tests.support.small_runs import make_config
 from tui.app import CnnApp
@@ -36,7 +37,7 @@ async def opened(pilot: Pilot, until: Until) -> RatesScreen:
     return await on_screen(pilot, RatesScreen)
 
 
-@pytest.mark.parametrize("size", [(60, 16), (80, 24), (200, 60)], ids=str)
+@pytest.mark.parametrize("size", rest_as_proofs([(60, 16), (80, 24), (200, 60)]), ids=str)
 async def test_the_suggestion_is_marked_said_and_written_as_one_change(
     app: CnnApp, until: Until, home: Path, size: tuple[int, int]
 ) -> None:
