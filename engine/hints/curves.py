@@ -222,7 +222,9 @@ def _against_underfitting(evidence: Evidence) -> Fix | None:
         "for two epochs val_loss is above ln(classes), the loss of guessing, while val_acc is "
         "above one half; for cross_entropy"
     ),
-    remedy="train.label_smoothing=0.1; train.lr ÷3 where it is set, or loss is above ln(classes) too",
+    remedy=(
+        "train.label_smoothing=0.1; train.lr ÷3 where it is set, or loss is above ln(classes) too"
+    ),
     why=(
         "The softmax is saturated: nearly all probability goes to one class, right or wrong. A "
         "mistake then costs a lot, and the certain answers pass back almost no gradient to learn "
