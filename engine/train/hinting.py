@@ -1,10 +1,10 @@
-"""Hints of a session: its evidence, and the events that tell them."""
+"""Advice and hints of a session: what they look at, and the events that tell them."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from engine.config import Config
-from engine.events import Event, Hinted, Logs
+from engine.config import Config, advise
+from engine.events import Event, Hinted, Logs, Noted, Warned
 from engine.hints import Evidence, Hint, Look, holding
 from engine.train.factory import Sources
 
@@ -35,14 +35,22 @@ class Hinting:
         emit: Callable[[Event], None],
     ) -> None:
         self._config, self._history, self._looks, self._emit = config, history, looks, emit
-        self._classes = sources.dataset.classes
+        self._sources, self._classes = sources, sources.dataset.classes
         self._counts = tuple(sources.class_counts.tolist())
         images, _ = sources.train.load(sources.train.indices[:_MEASURED])
         self._inputs = float(images.mean()), float(images.std())
         self.current: tuple[Hint, ...] = ()
 
     def begin(self) -> None:
-        """Tell what holds before the first epoch; a resumed run has told it."""
+        """Tell likely mistakes in config and data, and hints that hold before the first epoch.
+
+        A resumed run has told the hints.
+        """
+        for advice in advise(self._config):
+            warns = advice.level == "warning"
+            self._emit(Warned(str(advice)) if warns else Noted(advice.key, str(advice)))
+        for warning in self._sources.warnings(self._config):
+            self._emit(Warned(warning))
         self.current = tuple(holding(self.evidence()))
         if not self._history:
             self._tell(self.current)

@@ -10,18 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from engine.callbacks import Callback
-from engine.config import Config, advise, config_hash, dump
+from engine.config import Config, config_hash, dump
 from engine.data import Dataset
 from engine.errors import CheckpointError, Diverged, EngineError, RunError
-from engine.events import (
-    Ended,
-    EndStatus,
-    Event,
-    Logs,
-    Noted,
-    Started,
-    Warned,
-)
+from engine.events import Ended, EndStatus, Event, Logs, Started, Warned
 from engine.layers import Sequential
 from engine.parallel.workers import Workers
 from engine.runs import locations
@@ -299,7 +291,7 @@ class TrainingSession:
                 finished=self.progress.done,
             )
         )
-        self._advise()
+        self.hinting.begin()
         status: EndStatus = "finished"
         reason = ""
         test: Logs = {}
@@ -322,17 +314,6 @@ class TrainingSession:
             status, reason = "failed", self._saver.problem
         self.hinting.end(reason if status == "diverged" else "")
         return self._end(status, reason, test)
-
-    def _advise(self) -> None:
-        """Report likely mistakes in the config and in the data."""
-        for advice in advise(self.config):
-            if advice.level == "warning":
-                self.warn(str(advice))
-            else:
-                self._emit(Noted(advice.key, str(advice)))
-        for warning in self.sources.warnings(self.config):
-            self.warn(warning)
-        self.hinting.begin()
 
     def _end(self, status: EndStatus, reason: str, test: Logs) -> Ended:
         progress = self.progress
