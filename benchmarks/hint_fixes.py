@@ -61,7 +61,7 @@ def main() -> None:
             print(f"{case.name:28} {hint.rule:15} {fix:34} {before:.3f} -> {after:.3f}", flush=True)
     print("\nrule             fixes  rose  same  fell")
     for rule, found in changes.items():
-        rose, fell = (sum(sign * change > POINT for change in found) for sign in (1, -1))
+        rose, fell = (sum(round(sign * change, 6) > POINT for change in found) for sign in (1, -1))
         print(f"{rule:15} {len(found):6} {rose:5} {len(found) - rose - fell:5} {fell:5}")
 
 
