@@ -236,7 +236,7 @@ def read_record(run: Run) -> None:
         run_rows.ordered([info, info], sort, "x")
     run_rows.run_row(info, "")
     run_rows.facts(info, None)
-    network_screen._remark(info)
+    network_screen.run_remark(info)
     locations.resolve(run.config, run.path, info.record)
     if info.problem is None:
         recorded = read_provenance(run.path).parts

@@ -40,7 +40,7 @@ class NetworkScreen(BaseScreen):
         app, chosen = self.cnn, self.cnn.choice.chosen
         options = [(FOLLOW, *_followed(app)), *_config(app)]
         options += [
-            (str(run.path), run.id, _remark(run)) for run in runs[:_SHOWN] if run.problem is None
+            (str(run.path), run.id, run_remark(run)) for run in runs[:_SHOWN] if run.problem is None
         ]
         current = FOLLOW if chosen is None else str(chosen.run or CONFIG)
         self.app.push_screen(Choose("Which network?", options, current), self._answered)
@@ -149,7 +149,8 @@ def _config(app: "CnnApp") -> list[tuple[str, str, str]]:
     return [(CONFIG, f"the chosen config: {document.name}", "fresh weights")]
 
 
-def _remark(run: RunInfo) -> str:
+def run_remark(run: RunInfo) -> str:
+    """What a list of runs says of one."""
     best = (run.record.get("best") or {}).get("val_acc")
     score = f"val_acc {text.metric(best)}  " if isinstance(best, float | int) else ""
     return f"{score}{run.status}"

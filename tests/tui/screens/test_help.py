@@ -20,6 +20,7 @@ WAYS = {
     "configs": ("1",), "train": ("2",), "inspect": ("3",), "gradients": ("4",), "runs": ("5",),
     "evaluate": ("6",), "edit": ("1", "e"), "data": ("1", "d"), "draw": ("6", "d"),
     "why": ("6", "e", "w"), "mistakes": ("6", "e", "m"),
+    "compare": ("6", "e", "c", "enter"),
     "microscope": ("3", "e"), "weight": ("3", "e", "w"),
     "bench": ("3", "b"), "break": ("3", "b", "b"),
     "space": ("3", "w"),
@@ -38,6 +39,7 @@ def test_every_screen_has_a_title() -> None:
 async def test_help_has_the_name_of_its_screen_and_lists_keys_that_work(
     make_app: MakeApp, home: Path, until: Until, where: str
 ) -> None:
+    make_run(home / "runs", "20260101-000000-other-00bb")
     make_run(home / "runs")
     app = make_app()
     async with app.run_test() as pilot:

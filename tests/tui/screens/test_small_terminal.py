@@ -27,6 +27,7 @@ from tui.screens.configs.copied import Copied
 from tui.screens.configs.data.import_dialog import ImportImages
 from tui.screens.dialogs import AskPath, Choose, Confirm
 from tui.screens.evaluate import screen
+from tui.screens.evaluate.compare import screen as compare_screen
 from tui.screens.evaluate.draw.canvas import DrawingCanvas
 from tui.screens.help import HelpScreen
 from tui.screens.inspect.gallery import GalleryPane
@@ -93,6 +94,12 @@ PLACES = (
         "why", ("w",), ("predicted as", "integrated gradients", "for: row", "add up to"), _evaluates
     ),
     Place("mistakes", ("m",), ("largest loss", r"▸.*✗ 1 ", "image #", "y why"), _evaluates),
+    Place(
+        "compare",
+        ("c", "enter"),
+        ("B minus A -0", "both right", r"▸9 .* -3 ", r"A \d+, B \d+"),
+        _evaluates,
+    ),
     Place("data", ("1", "d"), (*(rf"(?m)[ ▸]{n} +400 .*100" for n in DIGITS), "image 1 of every")),
     Place("space", ("3", "w"), (r"300 images, \d+ features", r"→ \d+% of the variance")),
     Place("bench", ("3", "b", "a"), (r"↓ 0 Conv2D|↑ 0 Conv2D", r"zeros", r"hash [0-9a-f]{12}")),
@@ -106,14 +113,15 @@ PLACES = (
 def app(make_app: MakeApp, home: Path, monkeypatch: pytest.MonkeyPatch) -> CnnApp:
     """An app with a config of a few layers, four runs of it, and an evaluation at hand."""
     monkeypatch.setattr(screen, "measure", lambda *args, **more: _of_digits())
+    monkeypatch.setattr(compare_screen, "measure", lambda *args, **more: _of_digits(nans=3))
     for i in range(4):
         path = make_run(home / "runs", f"2026010{i + 1}-030405-conv{i}-00a{i}")
     (home / "configs" / "conv.yaml").write_text((path / "config.yaml").read_text())
     return make_app("conv")
 
 
-def _of_digits() -> object:
-    found = measurement(DIGITS)
+def _of_digits(nans: int = 0) -> object:
+    found = measurement(DIGITS, nans=nans)
     images = found.test.images.repeat(4, axis=2).repeat(4, axis=3)[..., :28, :28]
     object.__setattr__(found.test, "images", images)
     return found

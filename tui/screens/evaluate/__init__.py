@@ -19,6 +19,7 @@ register(
         Key("m", "mistakes", "mistakes",
             "List the images with the largest loss, and the most confident mistakes", "Images",
             footer=True),
+        Key("c", "compare", "compare", "Compare the matrix with that of another run", "Matrix"),
         Key("d", "draw", "image",
             "Draw an image or open a photo from a file, and see the prediction", "Images",
             footer=True),
@@ -60,5 +61,18 @@ register(
             footer=True),
         *IMAGE_KEYS,
         Key("escape", "leave", "back", "Back to the evaluation", "List", footer=True),
+    ),
+)  # fmt: skip
+register(
+    "compare",
+    "tui.screens.evaluate.compare.screen:CompareScreen",
+    title="Compare",
+    over="evaluate",
+    keys=(
+        Key("m", "matrix", "matrix", "Next matrix: the difference, the first, the second",
+            "Matrices", footer=True),
+        Key("n", "next_change", "next cell", "Go to the cell that changed next most", "Matrices",
+            footer=True),
+        Key("escape", "leave", "back", "Back to the evaluation", "Matrices", footer=True),
     ),
 )  # fmt: skip

@@ -1,6 +1,7 @@
 """A confusion matrix as a heat map, with its numbers."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 from rich.cells import cell_len, set_cell_size
@@ -40,6 +41,8 @@ class Heatmap(ThemedWidget, can_focus=True):
         "many classes a part is shown, which follows the cursor; home, end, page up and page down "
         "go further."
     )
+    SIGN: ClassVar[str] = ""
+    """How the sign of a count is written; ``+`` shows that of a positive one."""
     ALLOW_SELECT = False
     BINDINGS = [
         Binding("left,h", "move(0,-1)", show=False),
@@ -189,6 +192,8 @@ class Heatmap(ThemedWidget, can_focus=True):
             segments = [Segment(" " * label, base), *self._names(columns, width)]
         else:
             row = y - head + self._first[0]
+            if row >= len(self.counts):  # it has just been made higher, and follows in a moment
+                return Strip.blank(self.size.width, base)
             segments = [self._label(row, label), *self._row(row, columns, width)]
         return Strip(segments).adjust_cell_length(self.size.width, base)
 
@@ -230,13 +235,13 @@ class Heatmap(ThemedWidget, can_focus=True):
         for column, count in enumerate(self.counts[row, first : first + columns].tolist(), first):
             here = (row, column) == self.cursor
             background = shades[int(strength[column])]
-            text = "·" if not count else f"{count}"
+            text = f"{count:{self.SIGN}}" if count else "·"
             if count and self.in_percent:
                 share = 100 * shares[column]
                 whole = min(round(share), 99) if share < 100 else 100  # 100 are all of them
                 text = f"{whole}" if share >= 0.95 else f".{share * 10:.0f}"
             if len(text) > width:
-                text = f"{count // 1000}k"
+                text = f"{int(count / 1000):{self.SIGN}}k"
             text = f"{text:>{width - 1}} " if len(text) < width else text[:width]
             colour = colours.text_colour(background) if count else self.colour("muted")
             style = RichStyle(color=colour, bgcolor=background, bold=here or row == column)

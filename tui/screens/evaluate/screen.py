@@ -13,6 +13,7 @@ from engine.services.evaluate import Measurement, measure, worst_mistakes
 from tui import keymap, text
 from tui.jobs import Job
 from tui.screens.evaluate.cell_images import CellImages, CellPane
+from tui.screens.evaluate.compare.choosing import choose_second
 from tui.screens.evaluate.draw.screen import DrawScreen
 from tui.screens.evaluate.heatmap import Heatmap
 from tui.screens.evaluate.mistakes.screen import MistakesScreen
@@ -239,7 +240,10 @@ class EvaluateScreen(ImageScreen):
                 return "there is no trained network yet; 2 trains one"
         if action == "draw" and self.selection is None and not self._trains:
             return "there is no trained network yet; 2 trains one"
-        if action in ("next_mistake", "percent", "zoom", "mistakes") and self.found is None:
+        if (
+            action in ("next_mistake", "percent", "zoom", "mistakes", "compare")
+            and self.found is None
+        ):
             return "press e to evaluate first"
         return self.refuse_image(
             action,
@@ -324,6 +328,12 @@ class EvaluateScreen(ImageScreen):
         assert self.found is not None
         assert self._of is not None
         self.app.push_screen(MistakesScreen(self._of, self.found))
+
+    def action_compare(self) -> None:
+        """Compare with another run."""
+        assert self.found is not None
+        assert self._of is not None
+        choose_second(self.cnn, self._of, self.found)
 
     def action_draw(self) -> None:
         """Draw an image for the network."""

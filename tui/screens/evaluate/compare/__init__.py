@@ -1,0 +1,1 @@
+"""Compare: the confusion matrices of two networks beside each other, and their difference."""
