@@ -23,6 +23,7 @@ from engine.train.session import TrainingSession
 from tui.app import CnnApp
 from tui.screens.configs.data.screen import AugmentedSample, DataScreen
 from tui.screens.configs.screen import ConfigsScreen
+from tui.screens.dialogs import Choose
 from tui.screens.evaluate.draw.canvas import DrawingCanvas
 from tui.screens.evaluate.draw.screen import DrawScreen
 from tui.screens.evaluate.screen import EvaluateScreen
@@ -171,6 +172,13 @@ async def _mistakes(app: CnnApp) -> None:
     await _still(app)
 
 
+async def _compare(app: CnnApp) -> None:
+    await _press(app, "escape", "c")
+    await _until(lambda: isinstance(app.screen, Choose))
+    await _press(app, "enter")
+    await _still(app)
+
+
 async def _draw(app: CnnApp) -> None:
     await _press(app, "escape", "d")
     screen = app.screen
@@ -210,7 +218,7 @@ PICTURES = (
     _configs, _data, _train, _inspect, _gradients, _rates, _microscope, _space, _workbench, _break,
     _runs, _evaluate, _why, _draw,
     _configs, _data, _train, _inspect, _gradients, _microscope, _space, _workbench, _break, _runs,
-    _evaluate, _why, _mistakes, _draw,
+    _evaluate, _why, _mistakes, _compare, _draw,
 )  # fmt: skip
 """In this order: each begins where the one before ended."""
 
