@@ -24,17 +24,16 @@ class ImageScreen(NetworkScreen):
         needs_one = action in ("inspect", "microscope", "why")
         return reason if needs_one and self.image() is None else None
 
-    def _shown(self) -> ShownImage:
-        """The chosen image, whose network the other screens are about from now on."""
+    def _chosen_image(self) -> ShownImage:
         image = self.image()
         assert image is not None
-        if image.layers is None:
-            self.cnn.choice.chosen = image.selection
         return image
 
     def action_inspect(self) -> None:
-        """The feature maps of the chosen image."""
-        image = self._shown()
+        """The feature maps of the chosen image, in Inspect, which is about its network from now."""
+        image = self._chosen_image()
+        if image.inspector is None:
+            self.cnn.choice.chosen = image.selection
         self.cnn.action_go("inspect")
         while len(self.app.screen_stack) > 1:  # a screen that was left open over Inspect
             self.app.pop_screen()
@@ -44,14 +43,21 @@ class ImageScreen(NetworkScreen):
 
     def action_microscope(self) -> None:
         """The arithmetic behind the numbers that the network makes of the chosen image."""
-        image = self._shown()
-        inspector = image.inspector or NetworkInspector(self.cnn)
+        image, choice = self._chosen_image(), self.cnn.choice
+        inspector, before = image.inspector, choice.chosen
+        if inspector is None:
+            inspector, choice.chosen = NetworkInspector(self.cnn), image.selection
+
+        def back(_: None) -> None:
+            if choice.chosen is image.selection:  # no other one was chosen in the meantime
+                choice.chosen = before
+
         inspector.sample = image.index
-        self.app.push_screen(MicroscopeScreen(inspector, FIRST_LAYER))
+        self.app.push_screen(MicroscopeScreen(inspector, FIRST_LAYER), back)
 
     def action_why(self) -> None:
         """Which pixels of the chosen image speak for its class."""
-        self.app.push_screen(WhyScreen(self._shown()))
+        self.app.push_screen(WhyScreen(self._chosen_image()))
 
 
 class MapsScreen(ImageScreen):

@@ -40,11 +40,13 @@ async def test_one_key_each_leads_on_from_an_image_of_the_matrix(
         await until(pilot, lambda: f"image #{index}" in seen(app))
         await tap(pilot, "escape")
         await on_screen(pilot, EvaluateScreen)
+        await until(pilot, lambda: app.choice.chosen is None)  # Inspect follows what it did
         await tap(pilot, "y")
         why = await on_screen(pilot, WhyScreen)
         await until(pilot, lambda: why.found is not None)
         assert why.found is not None
         assert why.found.subject.name == f"#{index}"
+        assert app.choice.chosen is None
         await tap(pilot, "escape")
         await on_screen(pilot, EvaluateScreen)
         await tap(pilot, "i")
