@@ -105,7 +105,8 @@ def _rows() -> list[tuple[str, str, str]]:
         except EngineError as error:
             rows.append((str(path), f"✗ {path.stem}", text.line(error, 60)))
             continue
-        words = progress.words(lesson) or f"{lesson.minutes} min"
+        needs = f", needs {text.line(lesson.needs, 60)}" if lesson.needs else ""
+        words = progress.words(lesson) or f"{lesson.minutes} min{needs}"
         rows.append((str(path), lesson.title, words))
     return rows
 

@@ -102,13 +102,13 @@ async def test_the_lesson_stays_beside_every_screen(
 async def test_a_lesson_is_listed_opened_put_away_and_found_at_its_step(
     make_app: MakeApp, home: Path, until: Until
 ) -> None:
-    _add(home)
+    _add(home, GOOD.replace("minutes: 5", "minutes: 5\nneeds: a pen"))
     app = make_app()
     async with app.run_test() as pilot:
         await pilot.press("7")
         await on_screen(pilot, Choose)
         options = app.screen.query_one(OptionList)
-        assert "Filters  5 min" in seen(app)
+        assert "Filters  5 min, needs a pen" in seen(app)
         options.highlighted = options.option_count - 1
         await pilot.press("enter")
         await settled(pilot, until)

@@ -55,8 +55,16 @@ def list_all(out: "Output") -> int:
                 "done": place is not None and place.is_done(lesson),
             }
         )
-        rows.append((lesson.name, lesson.title, f"{lesson.minutes} min", progress.words(lesson)))
-    out.text(table(("name", "title", "time", "progress"), rows))
+        rows.append(
+            (
+                lesson.name,
+                lesson.title,
+                f"{lesson.minutes} min",
+                progress.words(lesson),
+                lesson.needs,
+            )
+        )
+    out.text(table(("name", "title", "time", "progress", "needs"), rows))
     out.say("open one by its name or number: cnn-tui lessons 3")
     return code
 

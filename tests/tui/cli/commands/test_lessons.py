@@ -15,7 +15,7 @@ from tui.lessons.progress import Place
 def lessons(terminal: Terminal, home: Path) -> Path:
     folder = home / "lessons"
     folder.mkdir()
-    (folder / "filters.md").write_text(GOOD)
+    (folder / "filters.md").write_text(GOOD.replace("minutes: 5", "minutes: 5\nneeds: a pen"))
     return folder
 
 
@@ -24,7 +24,7 @@ def test_the_list_has_every_lesson_and_how_far_one_is(terminal: Terminal, lesson
     done = terminal.run_here("lessons")
     assert done.code == 0
     (row,) = [line for line in done.out.splitlines() if line.startswith("filters")]
-    assert row.endswith("  step 2 of 3")
+    assert row.endswith("step 2 of 3  a pen")
     listed = [json.loads(line) for line in terminal.run_here("lessons", "--json").out.splitlines()]
     assert listed[-1]["name"] == "filters"
     assert (listed[-1]["steps"], listed[-1]["step"], listed[-1]["done"]) == (3, 2, False)
@@ -33,7 +33,7 @@ def test_the_list_has_every_lesson_and_how_far_one_is(terminal: Terminal, lesson
 def test_without_a_terminal_the_text_is_printed(terminal: Terminal, lessons: Path) -> None:
     done = terminal.run_here("lessons", "filters")
     assert done.code == 0
-    assert done.out.strip() == GOOD.strip()
+    assert done.out.strip() == (lessons / "filters.md").read_text().strip()
     data = json.loads(terminal.run_here("lessons", "filters", "--json").out)
     assert [step["title"] for step in data["steps"]] == ["Predict", "Run", "Answer"]
     assert data["steps"][2]["answers"][1] == {"text": "something", "right": True, "why": ""}
