@@ -35,6 +35,8 @@ from tests.fuzz.fuzzing import Target
 from tests.fuzz.mutations import mutate, mutate_json
 from tui.cli.commands.runs import compare, list_all, show
 from tui.cli.output import Output
+from tui.lessons import list_lessons
+from tui.lessons import read as read_lesson
 from tui.screens import network_screen
 from tui.screens.runs import rows as run_rows
 from tui.state.replay import words as moment_words
@@ -88,6 +90,21 @@ def config(folder: Path) -> Target:
         read_values(content.decode())
 
     return Target("configs", good, _of_bytes(good, _YAML), read, 3)
+
+
+def lessons(folder: Path) -> Target:
+    """Lessons: Markdown with blocks of YAML in it."""
+    path = folder / "lesson.md"
+    good = [one.read_bytes() for one in list_lessons()]
+    tokens = [*_YAML, b"```step\n", b"```yaml run\n", b"```\n", b"\n## ", b"\n- [ ] ", b"> "]
+
+    def read(content: bytes) -> None:
+        path.write_bytes(content)
+        for step in read_lesson(path).steps:
+            if step.trains:
+                step.config()
+
+    return Target("lessons", good, _of_bytes(good, tokens), read, 2)
 
 
 def idx(folder: Path) -> Target:
@@ -296,3 +313,5 @@ def make(folder: Path) -> list[Target]:
     run = Run(folder)
     files = [config(folder), idx(folder), cifar(folder), forms(folder)]
     return [*files, weights(run), folders(run), states(run), films(run)]
+    files = [config(folder), lessons(folder), idx(folder), cifar(folder), forms(folder)]
+    return [*files, weights(run), folders(run), states(run)]
