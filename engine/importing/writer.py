@@ -18,6 +18,7 @@ import numpy as np
 
 from engine.data import ImportedDataset, describe
 from engine.data.imported import MANIFEST, PARTS, FileRecord, Manifest, read_manifest
+from engine.data.normalisation import statistics
 from engine.errors import ConfigError, DataError
 from engine.images import Preparation
 from engine.storage import atomic
@@ -29,8 +30,6 @@ _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # of Linux
 _STALE_SECONDS = 24 * 3600.0
 _HEADER = 128
 """Bytes before the first value, as NumPy writes them for arrays of any length."""
-_DECIMALS = 4
-"""Of mean and std, as they are published for MNIST and CIFAR-10."""
 
 
 class NpyFile:
@@ -243,14 +242,7 @@ class DatasetWriter:
         """Mean and std per channel of pixels divided by 255; 1 where all pixels are the same."""
         _, height, width = self.image_shape
         pixels = self._labels["train"].count * height * width
-        means, spreads = [], []
-        for total, squares in zip(self._sums.tolist(), self._squares.tolist(), strict=True):
-            mean = total / pixels
-            means.append(round(mean / 255, _DECIMALS))
-            # Whole numbers until here, so that nothing is cancelled.
-            variance = (squares * pixels - total * total) / pixels**2
-            spreads.append(round(math.sqrt(variance) / 255, _DECIMALS) or 1.0)
-        return tuple(means), tuple(spreads)
+        return statistics(self._sums, self._squares, pixels)
 
     def _put_in_place(self) -> None:
         atomic.sync_folder(self.staging)

@@ -161,10 +161,15 @@ def training_batches(config: Config, dataset: Dataset) -> tuple[Batches, np.ndar
     """
     labels = dataset.train.labels[: config.data.limit]
     train, validation = split_validation(labels, config.data.validation, config.seed)
+    return batches_of(config, dataset, train), validation
+
+
+def batches_of(config: Config, dataset: Dataset, indices: np.ndarray) -> Batches:
+    """The batches to train on some of the training samples, shuffled and augmented."""
     augment = data.Augmentation(**config.data.augment.model_dump())
-    batches = Batches(
+    return Batches(
         dataset.train,
-        train,
+        indices,
         config.train.batch_size,
         seed=config.seed,
         shuffle=True,
@@ -173,7 +178,6 @@ def training_batches(config: Config, dataset: Dataset) -> tuple[Batches, np.ndar
         augment=augment if augment != data.Augmentation() else None,
         least=_network(config).least_samples(dataset.image_shape),
     )
-    return batches, validation
 
 
 def evaluation_batches(

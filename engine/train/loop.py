@@ -2,9 +2,10 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from engine.callbacks import Callback
 from engine.config import Config
@@ -13,7 +14,6 @@ from engine.errors import RunError
 from engine.events import EpochEnded, Event, LearningRateChanged, Logs, Warned
 from engine.hints import Look
 from engine.numbers import metric
-from engine.runs.directory import RunDir
 from engine.runs.provenance import RateChange, weights_hash
 from engine.train.controls import Controls
 from engine.train.factory import Sources
@@ -22,6 +22,7 @@ from engine.train.results import Evaluation, StepResult
 from engine.train.run_state import RunState
 from engine.train.saver import Saver
 from engine.train.snapshot import Snapshot, layer_stats, weights_snapshot
+from engine.train.snapshot import Snapshot, weights_snapshot
 
 TURN = 0.1
 """Seconds of training between two checks of the controls; a batch may take longer."""
@@ -29,6 +30,39 @@ TURN = 0.1
 
 class Stopped(Exception):
     """The controls asked for a stop; the state is that of a batch boundary."""
+
+
+class Keeper(Protocol):
+    """What the loop asks of whoever keeps the state: ``Saver``, or nobody."""
+
+    @property
+    def batches_until_due(self) -> int | None:
+        """Batches until something is to be kept; None if that does not depend on them."""
+        ...
+
+    def checkpoint(self, *, best: bool = False) -> None:
+        """Keep the whole state."""
+        ...
+
+    def checkpoint_if_due(self) -> None:
+        """Keep it inside an epoch, if it is time."""
+        ...
+
+    def frame(self, logs: Logs) -> None:
+        """Keep the weights at the end of an epoch."""
+        ...
+
+    def frame_if_due(self) -> None:
+        """Keep them inside an epoch, if it is time."""
+        ...
+
+
+class Table(Protocol):
+    """What the loop asks of whoever keeps the metrics: ``RunDir``, or nobody."""
+
+    def append_metrics(self, row: Mapping[str, int | float | None]) -> str | None:
+        """Keep the metrics of an epoch; returns in a line why it failed."""
+        ...
 
 
 @dataclass
@@ -55,8 +89,8 @@ class Loop:
     sources: Sources
     callbacks: Sequence[Callback]
     controls: Controls
-    saver: Saver
-    run_dir: RunDir
+    saver: Keeper
+    run_dir: Table
     metric_buffer: MetricBuffer
     emit: Callable[[Event], None]
     show: Callable[[str, int, int], None]

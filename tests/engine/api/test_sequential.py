@@ -1,0 +1,265 @@
+"""Networks from Python: the bits of the command, what is kept between calls, errors that teach."""
+
+import os
+import pickle
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine import Conv2D, Dense, Flatten, ReLU, Sequential, data
+from engine.callbacks import Callback, Logs
+from engine.config import loads
+from engine.errors import CheckpointError, ConfigError, DataError, EngineError, NotReadyError
+from tests.support.imported_sets import make_set
+from tests.support.small_runs import same_arrays, saved_model, train
+
+CONFIG = """
+dataset: pets
+seed: 7
+layers:
+  - Conv2D: {out_channels: 4, kernel_size: 3, bias: false}
+  - BatchNorm2D
+  - ReLU
+  - Flatten
+  - Dropout: {p: 0.3}
+  - Dense: {out_features: 3}
+data: {validation: 0.2, augment: {shift: 1, flip: true}}
+train:
+  epochs: 3
+  batch_size: 16
+  optimizer: momentum
+  momentum: 0.8
+  lr: 0.01
+  scheduler: {name: cosine}
+  clip_norm: 5.0
+callbacks: [early_stopping: {patience: 2}]
+"""
+
+
+def small(classes: int = 3) -> Sequential:
+    return Sequential([Conv2D(3, 3), ReLU(), Flatten(), Dense(classes)])
+
+
+def stripes(count: int = 48, classes: int = 3, side: int = 6) -> tuple[np.ndarray, np.ndarray]:
+    """Images with a bright row where their class is."""
+    rng = np.random.default_rng(0)
+    y = np.arange(count) % classes
+    x = rng.integers(0, 80, (count, side, side), dtype=np.uint8)
+    x[np.arange(count), y] = 250
+    return x, y
+
+
+def quick(model: Sequential, x: Any, y: Any, **more: Any) -> Any:
+    return model.fit(x, y, **{"epochs": 2, "batch_size": 8, "lr": 0.01, "verbose": False, **more})
+
+
+def test_fit_trains_the_bits_of_the_command(tmp_path: Path) -> None:
+    make_set(tmp_path)
+    config = loads(
+        CONFIG,
+        "pets.yaml",
+        [
+            f"data.root={tmp_path}",
+            f"runs_dir={tmp_path / 'runs'}",
+            f"reports_dir={tmp_path / 'reports'}",
+        ],
+    )
+    run = train(config)
+    pets = data.load("pets", tmp_path).train
+    model = Sequential(config.specs)
+    model.fit(
+        pets.images,
+        pets.labels,
+        epochs=3,
+        batch_size=16,
+        optimizer={"name": "momentum", "momentum": 0.8},
+        lr=0.01,
+        validation_split=0.2,
+        augment={"shift": 1, "flip": True},
+        scheduler={"name": "cosine"},
+        clip_norm=5.0,
+        callbacks=[{"early_stopping": {"patience": 2}}],
+        seed=7,
+        verbose=False,
+    )
+    assert same_arrays(model.network.state_dict(), saved_model(run.path / "weights.npz"))
+    assert model.history is not None
+    assert model.history.stopped is None
+    assert model.history["val_loss"].tolist() == [row["val_loss"] for row in run.history]
+
+
+def test_classes_have_their_names_again_in_predictions() -> None:
+    x, y = stripes()
+    names = np.array(["ox", "cow", "ant"])[y]
+    model = small()
+    quick(model, x, names.tolist(), epochs=12)
+    assert model.classes.tolist() == ["ant", "cow", "ox"]
+    assert (model.predict(x) == names).mean() > 0.9
+    proba = model.predict_proba(x)
+    assert proba.shape == (48, 3)
+    np.testing.assert_allclose(proba.sum(axis=1), 1, rtol=1e-5)
+    assert model.evaluate(x, names)["acc"] == (model.predict(x) == names).mean()
+    assert model.evaluate(x, np.array([2, 1, 0])[y]) == model.evaluate(x, names)
+
+
+def test_floats_of_any_range_are_learnt_as_their_pixels_are() -> None:
+    x, y = stripes()
+    x[0, 0, :2] = 0, 255  # so that both have the same black and white
+    pixels, floats = small(), small()
+    quick(pixels, x, y)
+    quick(floats, x / 255 * 16 - 8, y)
+    for name, array in pixels.network.state_dict().items():
+        np.testing.assert_allclose(floats.network.state_dict()[name], array, atol=1e-3)
+    np.testing.assert_allclose(
+        floats.predict_proba(x / 255 * 16 - 8), pixels.predict_proba(x), atol=1e-3
+    )
+    assert pixels.predict_proba(x.astype(float)).tobytes() == pixels.predict_proba(x).tobytes()
+
+
+def test_fit_again_continues_with_the_weights_and_what_arrays_mean() -> None:
+    x, y = stripes()
+    model = small()
+    quick(model, x, y, epochs=12)
+    before = model.evaluate(x, y)["loss"]
+    history = quick(model, x[:20] // 2, y[:20], epochs=1, lr=1e-5)
+    assert history.epochs == 1
+    assert abs(model.evaluate(x, y)["loss"] - before) < 0.1
+    with pytest.raises(DataError, match="y: 3 is none of the 3 classes"):
+        quick(model, x, (y + 1))
+    with pytest.raises(EngineError, match=r"got images of shape \(1, 5, 6\), expected \(1, 6, 6\)"):
+        quick(model, x[:, 1:], y)
+
+
+def test_build_gives_the_weights_that_fit_begins_with() -> None:
+    x, y = stripes()
+    built, fresh = small().build((6, 6), seed=3), small()
+    for model in (built, fresh):
+        quick(model, x, y, seed=3)
+    assert same_arrays(built.network.state_dict(), fresh.network.state_dict())
+
+
+def test_other_samples_can_be_held_out() -> None:
+    x, y = stripes()
+    history = quick(small(), x[:40], y[:40], validation_data=(x[40:], y[40:]), epochs=1)
+    model = small()
+    quick(model, x[:40], y[:40], validation_data=(x[40:], y[40:]), epochs=1)
+    assert model.evaluate(x[40:], y[40:])["loss"] == history["val_loss"][-1]
+
+
+class CtrlC(Callback):
+    """Presses Ctrl-C after a batch of the second epoch."""
+
+    def on_epoch_begin(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: Logs) -> None:
+        if (self.epoch, batch) == (1, 1):
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_ctrl_c_leaves_a_network_and_a_history_that_says_so() -> None:
+    x, y = stripes()
+    model, handler = small(), signal.getsignal(signal.SIGINT)
+    history = quick(model, x, y, epochs=50, callbacks=[CtrlC()])
+    assert history.epochs == 1
+    assert history.stopped == "interrupted after batch 2 of 6 in epoch 2"
+    assert model.history is history
+    assert model.predict(x).shape == (48,)
+    assert signal.getsignal(signal.SIGINT) is handler
+    assert "interrupted" in repr(history)
+
+
+def test_a_saved_network_is_the_same_network(tmp_path: Path) -> None:
+    x, y = stripes()
+    model = small()
+    quick(model, x / 100, y * 2)
+    model.save(tmp_path / "x.npz")
+    again = Sequential.load(tmp_path / "x.npz")
+    assert again.predict_proba(x / 100).tobytes() == model.predict_proba(x / 100).tobytes()
+    assert again.predict(x / 100).tolist() == model.predict(x / 100).tolist()
+    assert again.evaluate(x / 100, y * 2) == model.evaluate(x / 100, y * 2)
+    assert repr(pickle.loads(pickle.dumps(model))) == repr(model) == repr(again)
+    with pytest.raises(CheckpointError, match="no such file"):
+        Sequential.load(tmp_path / "y.npz")
+
+
+def test_it_says_what_to_call_before_there_are_weights() -> None:
+    x, y = stripes()
+    model = small()
+    assert repr(model) == "Sequential([Conv2D(3, 3), ReLU(), Flatten(), Dense(3)])"
+    for ask in (model.predict, model.predict_proba, model.forward, model):
+        with pytest.raises(NotReadyError, match=r"call fit\(x, y\) to train it, or build"):
+            ask(x)
+    with pytest.raises(NotReadyError, match=r"call fit\(x, y\)"):
+        model.evaluate(x, y)
+    with pytest.raises(NotReadyError, match=r"call fit\(x, y\)"):
+        model.save("x.npz")
+    with pytest.raises(NotReadyError, match=r"call summary\(\(1, 28, 28\)\)"):
+        model.summary()
+    assert model.summary((6, 6)).parameters == 30 + 3 * 49
+    assert "Dense" in model.build((6, 6))._repr_html_()
+
+
+X, Y = stripes()
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "more", "message"),
+    [
+        (X[0], Y, {}, r"x: got shape \(6, 6\); .* for one image x\[None\]"),
+        (X[:0], Y[:0], {}, "x: got shape"),
+        (np.zeros((9, 8, 8, 3)), Y[:9], {}, r"channels last.* give x.transpose\(0, 3, 1, 2\)"),
+        (X.astype(str), Y, {}, "x: got an array of <U3; expected numbers"),
+        (np.full((9, 6, 6), np.nan), Y[:9], {}, "NaN or infinite"),
+        (np.ones((9, 6, 6)), Y[:9], {}, "all numbers are 1"),
+        (X, Y[:-1], {}, "y: got 47 labels for 48 images"),
+        (X, np.eye(3)[Y], {}, r"one-hot rows give y.argmax\(axis=1\)"),
+        (X, Y + 0.5, {}, "y: got an array of float64; expected whole numbers or names"),
+        (X, Y * 0, {}, "two classes or more"),
+        (X, np.arange(48) % 4, {}, "ends with shape 3, expected 4: one score for each class"),
+        (X, Y, {"lr": -1}, "^lr: expected"),
+        (X, Y, {"epoch": 3}, "^epoch: unknown key. Did you mean 'epochs'"),
+        (X, Y, {"optimizer": "adm"}, "^optimizer: expected .* Did you mean 'adam'"),
+        (X, Y, {"optimizer": {"name": "adam", "beta": 1}}, "^beta: unknown key"),
+        (X, Y, {"validation_split": 2.0}, "^validation_split: expected a fraction"),
+        (X, Y, {"callbacks": ["early_stoping"]}, "Did you mean 'early_stopping'"),
+        (X, Y, {"augment": {"shift": 9}}, "^augment.shift: expected less than 6"),
+        (X[:, :2], Y, {}, "an image that the kernel fits into"),
+    ],
+)
+def test_a_mistake_is_answered_in_one_line(x: Any, y: Any, more: Any, message: str) -> None:
+    model = small()
+    with pytest.raises(EngineError, match=message) as caught:
+        quick(model, x, y, **more)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(NotReadyError):
+        model.predict(X)
+
+
+def test_other_numbers_than_in_training_are_refused() -> None:
+    model, floats = small(), small()
+    quick(model, X, Y, epochs=1)
+    quick(floats, X / 255, Y, epochs=1)
+    with pytest.raises(DataError, match=r"numbers up to 1.* give 255 \* x"):
+        model.predict(X / 255)
+    with pytest.raises(DataError, match="scale x as in training, such as x / 255"):
+        floats.predict(X)
+
+
+def test_images_that_a_file_cannot_describe_are_not_saved(tmp_path: Path) -> None:
+    model = small().build((2, 6, 6))
+    with pytest.raises(ConfigError, match="expected 1 or 3 channels, got 2"):
+        model.save(tmp_path / "x.npz")
+    assert not (tmp_path / "x.npz").exists()
+
+
+def test_it_tells_what_it_does(capsys: pytest.CaptureFixture[str]) -> None:
+    quick(small(), X, Y, verbose=True)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("  ")[0] for line in lines if line.startswith("epoch")] == [
+        "epoch 1/2",
+        "epoch 2/2",
+    ]
