@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from engine.api import CNNClassifier as CNNClassifier
     from engine.api import History as History
+    from engine.api import SavedRun as SavedRun
     from engine.api import Sequential as Sequential
     from engine.api.layers import *  # noqa: F403  (the stub has their names)
 else:

@@ -10,11 +10,13 @@ files are the command's, and ``model.network`` is the network of ``engine.layers
 from typing import Any
 
 from engine.api import layers
+from engine.api.classifier import CNNClassifier as CNNClassifier
 from engine.api.history import History as History
+from engine.api.saved_run import SavedRun as SavedRun
 from engine.api.sequential import Sequential as Sequential
 from engine.layers import LAYERS
 
-PUBLIC = ("History", "Sequential")
+PUBLIC = ("CNNClassifier", "History", "SavedRun", "Sequential")
 
 
 def __getattr__(name: str) -> Any:

@@ -39,7 +39,7 @@ def starter_config(info: DatasetInfo, root: Path | None = None) -> str:
             f"dataset: {inline(info.name)}",
             "layers:                     # each pool halves the image; the last layer has a score",
             "                            # for every class",
-            *(f"  - {inline(layer)}" for layer in _layers(info)),
+            *(f"  - {inline(layer)}" for layer in starter_layers(info)),
             "",
             "data:",
             *folder,
@@ -67,8 +67,11 @@ def _validation(info: DatasetInfo) -> float:
     return share
 
 
-def _layers(info: DatasetInfo) -> Iterator[LayerSpec]:
-    """Convolution, ReLU and pool, as often as the image can be halved; then a dense layer."""
+def starter_layers(info: DatasetInfo) -> Iterator[LayerSpec]:
+    """The layers of a first network for a data set.
+
+    Convolution, ReLU and pool, as often as the image can be halved; then a dense layer.
+    """
     _, height, width = info.image_shape
     side, turn = min(height, width), 0
     while turn == 0 or side >= 2 * _SMALLEST:
