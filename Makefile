@@ -17,8 +17,9 @@ lint:  ## style, format, and which room may import which
 types:
 	$(PYTHON) -m mypy
 
-docs:  ## write docs/keys.md and the pictures anew, and check the pages
+docs:  ## write docs/keys.md, the stub of layers and the pictures anew, and check the pages
 	$(PYTHON) -m docs.keys
+	$(PYTHON) -m docs.stubs
 	$(PYTHON) -m docs.screenshots
 	$(PYTHON) -m pytest -q tests/docs
 

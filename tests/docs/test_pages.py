@@ -8,6 +8,7 @@ import pytest
 
 from docs import keys, screenshots
 from docs.svg import portable
+from tests.support.small_runs import make_config, train
 from tui.keymap import KEYS
 
 ROOT = Path(__file__).parents[2]
@@ -52,12 +53,40 @@ def _anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading).lower().replace(" ", "-") for heading in headings}
 
 
-def test_the_python_of_the_readme_runs() -> None:
-    for code in re.findall(r"^```python\n(.*?)^```", README, re.M | re.S):
-        names: dict[str, Any] = {}
-        exec(compile(code, "README.md", "exec"), names)
-        assert names["y"].shape == (8, 16, 32, 32)
-        assert names["dx"].shape == (8, 3, 32, 32)
+def python_of(page: str) -> list[str]:
+    """The examples of a page, in its order."""
+    return re.findall(r"^```python\n(.*?)^```", page, re.M | re.S)
+
+
+def test_the_ten_lines_of_the_readme_train_a_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, _ = python_of(README)
+    assert len([line for line in code.splitlines() if line]) == 10
+    names: dict[str, Any] = {}
+    exec(compile(code, "README.md", "exec"), names)
+    assert names["result"]["acc"] > 0.85
+
+
+def test_the_layer_of_the_readme_runs() -> None:
+    names: dict[str, Any] = {}
+    exec(compile(python_of(README)[1], "README.md", "exec"), names)
+    assert names["y"].shape == (8, 16, 32, 32)
+    assert names["dx"].shape == (8, 3, 32, 32)
+
+
+def test_the_page_about_python_runs_from_top_to_bottom(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = train(make_config(tmp_path)).path
+    names: dict[str, Any] = {}
+    for code in python_of((ROOT / "docs" / "python.md").read_text(encoding="utf-8")):
+        code = re.sub(r'"runs/[\w-]+"', repr(str(run)), code)
+        exec(compile(code, "docs/python.md", "exec"), names)
+    assert names["search"].best_params_ == {"lr": 0.01}
+    assert names["run"].config.train.lr == 0.02
 
 
 TEXT = '<text class="r1" x="24.4" y="67.3" textLength="48.8" clip-path="url(#l)">{}</text>'
