@@ -1,5 +1,6 @@
 """The types of configurable options, each with the words that describe it."""
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from pydantic_core import PydanticCustomError, core_schema
 from engine import path_templates, paths
 from engine.errors import ConfigError
 
+_LAYER_NAME = r"[0-9]{1,4}(\.[a-z_0-9]{1,40}){0,20}"
 OWN_MESSAGE = "config"  # the error type whose message is shown as it stands
 
 
@@ -141,6 +143,14 @@ def _milestones(value: tuple[int, ...]) -> tuple[int, ...]:
     raise ValueError("not in rising order")
 
 
+def _layer_name(value: Any) -> int | str:
+    if type(value) is int and 0 <= value < 10_000:
+        return value
+    if isinstance(value, str) and re.fullmatch(_LAYER_NAME, value):
+        return int(value) if value.isdigit() else value
+    raise ValueError("not the name of a layer")
+
+
 def _layer(value: Any) -> Any:
     match value:
         case dict() if len(value) == 1:
@@ -238,6 +248,25 @@ LayerSpecs = Annotated[
     list[LayerSpec],
     Field(min_length=1, max_length=500),
     Expected("a list of layers, e.g. [Flatten, Dense: {out_features: 10}]"),
+]
+
+LayerName = Annotated[
+    int | str,
+    PlainValidator(_layer_name),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 0, "maximum": 9999},
+                {"type": "string", "pattern": f"^{_LAYER_NAME}$"},
+            ]
+        }
+    ),
+]
+
+LayerNames = Annotated[
+    tuple[LayerName, ...],
+    Field(strict=False, max_length=1000),
+    Expected("a list of layers, by number or by name, e.g. [0, 1] or ['3.body.0']"),
 ]
 
 Monitor = Annotated[

@@ -2,5 +2,7 @@
 
 * ``archive`` - the ``.npz`` container, read without trust.
 * ``checkpoint`` - a checkpoint written and read.
+* ``safetensors_file`` - weights of other programs.
+* ``network_state`` - the weights of a network, from either.
 * ``retention`` - the checkpoints of a run: latest, best, and those that are removed.
 """

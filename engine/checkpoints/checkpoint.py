@@ -17,6 +17,7 @@ from numpy.typing import DTypeLike
 from engine.checkpoints import archive
 from engine.checkpoints.archive import JSON, Entry, FormatError, Layout
 from engine.errors import CheckpointError
+from engine.sanitize import printable
 from engine.storage import atomic
 
 ALLOW_NON_FINITE = "allow_non_finite"
@@ -25,7 +26,7 @@ ALLOW_NON_FINITE = "allow_non_finite"
 Expected = Mapping[str, tuple[DTypeLike, tuple[int, ...]]]
 """Name of an array -> (dtype, shape): what a network can load."""
 
-_LISTED = 3  # problems named in one message
+_LISTED = 10  # problems named in one message
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,11 @@ def save(
 
 
 def load(
-    path: atomic.StrPath, expect: Expected | None = None, *, only: str | tuple[str, ...] = ""
+    path: atomic.StrPath,
+    expect: Expected | None = None,
+    *,
+    only: str | tuple[str, ...] = "",
+    skip: tuple[str, ...] = (),
 ) -> Checkpoint:
     """Read a checkpoint and verify it.
 
@@ -100,6 +105,7 @@ def load(
             compared before anything is allocated. Without it, the size of the file is the limit.
         only: a prefix, or several: read (and expect) just the arrays whose names begin so. The
             values of the others are then not read, and not verified.
+        skip: prefixes of those that are not read (nor expected) in spite of ``only``.
 
     Raises:
         CheckpointError: missing, unreadable, damaged, or not what ``expect`` says.
@@ -107,7 +113,11 @@ def load(
     try:
         with atomic.open_regular(path) as file:
             meta, plan, end = _read_plan(file)
-            wanted = {entry.name for entry, _, _ in plan.members if entry.name.startswith(only)}
+            wanted = {
+                entry.name
+                for entry, _, _ in plan.members
+                if entry.name.startswith(only) and not entry.name.startswith(skip)
+            }
             if expect is not None:
                 members = [entry for entry, _, _ in plan.members if entry.name in wanted]
                 _check_expected(members, expect)
@@ -121,7 +131,7 @@ def load(
     except FormatError as exc:
         raise CheckpointError(f"{os.fspath(path)}: {exc}") from exc
     except OSError as exc:
-        raise CheckpointError(f"{os.fspath(path)}: {_reason(exc)}") from exc
+        raise CheckpointError(f"{os.fspath(path)}: {reason_of(exc)}") from exc
     except MemoryError as exc:
         raise CheckpointError(f"{os.fspath(path)}: does not fit into memory") from exc
     return Checkpoint(meta, arrays)
@@ -139,7 +149,7 @@ def read_meta(path: atomic.StrPath) -> dict[str, Any]:
     except FormatError as exc:
         raise CheckpointError(f"{os.fspath(path)}: {exc}") from exc
     except OSError as exc:
-        raise CheckpointError(f"{os.fspath(path)}: {_reason(exc)}") from exc
+        raise CheckpointError(f"{os.fspath(path)}: {reason_of(exc)}") from exc
 
 
 def expected(arrays: Mapping[str, np.ndarray]) -> dict[str, tuple[np.dtype, tuple[int, ...]]]:
@@ -205,23 +215,47 @@ def _read_array(file: BinaryIO, entry: Entry) -> np.ndarray:
 
 
 def _check_expected(entries: list[Entry], expect: Expected) -> None:
+    problem = mismatch(
+        {entry.name: (entry.dtype, entry.shape) for entry in entries},
+        {name: (np.dtype(dtype).name, tuple(shape)) for name, (dtype, shape) in expect.items()},
+    )
+    if problem:
+        raise FormatError(problem)
+
+
+def mismatch(
+    found: Mapping[str, tuple[str, tuple[int, ...]]],
+    expect: Mapping[str, tuple[str, tuple[int, ...]]],
+) -> str:
+    """How the arrays of a file differ from those of a network, in one line; empty if they do not.
+
+    Args:
+        found: name of an array -> (name of the dtype, shape) in the file.
+        expect: the same of the network.
+    """
     problems = []
-    found = {entry.name: entry for entry in entries}
     for name, (dtype, shape) in expect.items():
-        entry, wanted = found.get(name), np.dtype(dtype).name
-        if entry is None:
-            problems.append(f"{name} is missing")
-        elif entry.shape != tuple(shape):
-            problems.append(f"{name} has shape {entry.shape}, expected {tuple(shape)}")
-        elif entry.dtype != wanted:
-            problems.append(f"{name} is {entry.dtype}, expected {wanted}")
-    problems += [f"{name} is not expected" for name in found if name not in expect]
-    if problems:
-        more = f"; and {len(problems) - _LISTED} more" if len(problems) > _LISTED else ""
-        raise FormatError("does not fit this network: " + "; ".join(problems[:_LISTED]) + more)
+        if name not in found:
+            problems.append(f"{name} is missing, of shape {shape}")
+            continue
+        its_dtype, its_shape = found[name]
+        if its_shape != shape:
+            problems.append(f"{name} has shape {its_shape}, expected {shape}")
+        elif its_dtype != dtype:
+            problems.append(f"{name} is {its_dtype}, expected {dtype}")
+    problems += [
+        f"{printable(name, 100)} is not expected, of shape {shape}"
+        for name, (_, shape) in found.items()
+        if name not in expect
+    ]
+    if not problems:
+        return ""
+    more = f"; and {len(problems) - _LISTED} more" if len(problems) > _LISTED else ""
+    return "does not fit this network: " + "; ".join(problems[:_LISTED]) + more
 
 
-def _reason(exc: OSError) -> str:
+def reason_of(exc: OSError) -> str:
+    """Reason why the system refused a file, in a few words."""
     if isinstance(exc, FileNotFoundError):
         return "no such file"
     return exc.strerror or str(exc)

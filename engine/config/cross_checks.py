@@ -10,7 +10,7 @@ from engine.data import DatasetInfo
 from engine.errors import SpecError
 from engine.layers import shape_text
 from engine.losses import LOSSES
-from engine.models import build, spec_problems
+from engine.models import build, freeze, spec_problems
 from engine.models.memory import (
     MAX_SAVED_BYTES,
     MAX_TRAINING_BYTES,
@@ -205,6 +205,44 @@ def _weights(config: Config) -> Iterator[Finding]:
         )
 
 
+def _fine_tuning(config: Config) -> Iterator[Finding]:
+    if (config.model is None) == (config.layers is None):
+        return
+    train = config.train
+    if train.init_except and train.init_from is None:
+        yield Finding(
+            ("train", "init_except"),
+            "expected an empty list without train.init_from: all layers begin with fresh weights",
+        )
+    try:
+        model = build(config.specs, config.dataset_info.image_shape)
+    except SpecError:
+        return  # see _shapes
+    names = {name for name, _ in model.named_layers() if name}
+    known = True
+    for key in ("init_except", "freeze"):
+        for i, name in enumerate(getattr(train, key)):
+            if str(name) not in names:
+                known = False
+                yield Finding(
+                    ("train", key, i),
+                    f"expected a layer of the network, which are 0 to {len(model) - 1}"
+                    f"{_inside(names)}, got {shown(name)}",
+                )
+    layers = [layer for layer in freeze(model, train.freeze).walk() if layer.param_shapes()]
+    if known and train.freeze and all(layer.frozen for layer in layers):
+        yield Finding(
+            ("train", "freeze"),
+            "freezes all layers that learn, so that nothing is trained; leave one out",
+        )
+
+
+def _inside(names: set[str]) -> str:
+    """An example of a layer inside another one, if there is one."""
+    inside = min((name for name in names if name[-1].isdigit() and "." in name), default=None)
+    return "" if inside is None else f" and those inside them, as {inside!r}"
+
+
 def _warmup(config: Config) -> Iterator[Finding]:
     scheduler = config.train.scheduler
     if config.train.warmup and scheduler and SCHEDULERS[scheduler.name].interval == "step":
@@ -250,6 +288,17 @@ CHECKS = (
     Check((("train", "optimizer"), ("train", "momentum"), ("train", "nesterov")), _optimizer),
     Check((("train", "loss"), ("train", "label_smoothing")), _smoothing),
     Check((("train", "loss"), ("train", "class_weights")), _weights),
+    Check(
+        (
+            ("dataset",),
+            ("model",),
+            ("layers",),
+            ("train", "init_from"),
+            ("train", "init_except"),
+            ("train", "freeze"),
+        ),
+        _fine_tuning,
+    ),
     Check((("train", "warmup"), ("train", "scheduler")), _warmup),
     Check((("callbacks",),), _files),
 )

@@ -56,8 +56,9 @@ def config_hash(config: Config) -> str:
     del values["data"]["root"]
     for key in ("workers", "checkpoint_every", "film"):
         del values["train"][key]
-    if values["train"]["class_weights"] is None:
-        del values["train"]["class_weights"]  # a key that older runs do not have
+    for key in ("class_weights", "init_from", "init_except", "freeze"):
+        if not values["train"][key]:
+            del values["train"][key]  # a key that older runs do not have
     values["callbacks"] = [
         {name: {key: value for key, value in options.items() if key != "filepath"}}
         for item in values["callbacks"]

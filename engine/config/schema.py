@@ -22,6 +22,7 @@ from engine.options import (
     Betas,
     Expected,
     FilePath,
+    LayerNames,
     LayerSpecs,
     Named,
     OneOf,
@@ -144,6 +145,18 @@ class Train(Section):
         default=None, description="learning rate schedule; null keeps it constant"
     )
     warmup: Warmup | None = Field(default=None, description="learning rate warm-up; null is off")
+    init_from: FilePath | None = Field(
+        default=None,
+        description="weights to begin with: a run, a checkpoint, a file of weights or safetensors; "
+        "null draws fresh ones",
+    )
+    init_except: LayerNames = Field(
+        default=(),
+        description="layers that begin with fresh weights in spite of init_from, as a new last one",
+    )
+    freeze: LayerNames = Field(
+        default=(), description="layers whose weights stay as they begin, by number or by name"
+    )
     checkpoint_every: CheckpointEvery = Field(
         default=CheckpointEvery(), description="how often to save inside an epoch"
     )

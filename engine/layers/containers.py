@@ -33,12 +33,15 @@ class Sequential(Layer):
     def backward(self, dout: Array) -> Array | None:
         """The chain rule: the layers from last to first.
 
-        It ends at the first layer if that gives no gradient for its input (``needs_dx``).
+        It ends at a layer before which nothing is trained (``needs_dx``): usually the first, else
+        the first that is not frozen.
         """
         gradient: Array | None = dout
         for layer in reversed(self.layers):
             assert gradient is not None
             gradient = layer.backward(gradient)
+            if not layer.needs_dx:
+                break
         return gradient
 
     def output_shape(self, in_shape: Shape) -> Shape:

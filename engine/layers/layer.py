@@ -42,7 +42,9 @@ class Layer:
         training: True in training mode, False when evaluating.
         needs_sync: whether training needs an all-gather over the micro-batches of a batch.
         group: the micro-batches of a batch, for that all-gather.
-        needs_dx: False for a network's first layer: its ``backward`` may return None.
+        frozen: whether a training leaves its parameters as they are.
+        needs_dx: False where nothing before the layer is trained, as before a network's first one:
+            its ``backward`` may return None.
         out_shape: of the last forward pass, with the batch; None before the first.
     """
 
@@ -59,6 +61,7 @@ class Layer:
         self.grads: dict[str, Array] = {}
         self.buffers: dict[str, Array] = {}
         self.training = True
+        self.frozen = False
         self.needs_dx = True
         self.saved: Any = None
         self.out_shape: Shape | None = None
@@ -150,9 +153,20 @@ class Layer:
         return self
 
     def train(self, mode: bool = True) -> Self:
-        """Switch to training mode (dropout drops, batch norm uses the batch's statistics)."""
+        """Switch to training mode (dropout drops, batch norm uses the batch's statistics).
+
+        A frozen layer that keeps statistics stays in evaluation mode: moving them would change
+        what it computes. Keras does the same (its guide on fine-tuning, 'trainable' of a batch
+        norm).
+        """
         for layer in self.walk():
-            layer.training = mode
+            layer.training = mode and not (layer.frozen and layer.buffer_shapes())
+        return self
+
+    def freeze(self) -> Self:
+        """Freeze this layer and all inside it: a training leaves them as they are."""
+        for layer in self.walk():
+            layer.frozen = True
         return self
 
     def eval(self) -> Self:

@@ -15,7 +15,7 @@ class SummaryRow:
 
     Attributes:
         name: its name in the network (``3``).
-        layer: class and arguments.
+        layer: class and arguments, and whether it is frozen.
         output_shape: without the batch.
         parameters: how many numbers it trains.
         multiply_adds: per sample, forward.
@@ -80,6 +80,12 @@ class Summary:
         return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
 
 
+def _is_frozen(layer: Layer) -> bool:
+    """Whether it has parameters, all of them frozen."""
+    learning = [each for each in layer.walk() if each.param_shapes()]
+    return bool(learning) and all(each.frozen for each in learning)
+
+
 def shape_text(shape: Shape) -> str:
     """``(6, 28, 28)`` → ``6×28×28``."""
     return "×".join(map(str, shape))
@@ -94,7 +100,7 @@ def summarise(layers: Sequence[Layer], in_shape: Shape) -> Summary:
         rows.append(
             SummaryRow(
                 name=str(i),
-                layer=repr(layer),
+                layer=repr(layer) + (", frozen" if _is_frozen(layer) else ""),
                 output_shape=out,
                 parameters=layer.count_parameters(),
                 multiply_adds=layer.multiply_adds(shape),

@@ -52,6 +52,23 @@ def build(specs: Sequence[LayerSpec], in_shape: Shape) -> Sequential:
     return model
 
 
+def freeze(model: Sequential, names: Sequence[int | str]) -> Sequential:
+    """Freeze some layers of a network, and all inside them.
+
+    Args:
+        model: with or without weights.
+        names: numbers, or names as ``3.body.0``; one that no layer has is passed over.
+
+    Returns:
+        The same network.
+    """
+    wanted = {str(name) for name in names}
+    for name, layer in model.named_layers():
+        if name in wanted:
+            layer.freeze()
+    return model
+
+
 def spec_problems(specs: object, in_shape: Shape | None) -> list[SpecError]:
     """All problems of a list of layers, in its order.
 

@@ -20,7 +20,9 @@ class FlatParameters:
     """The one vector under a network's parameters.
 
     Attributes:
-        vector: all parameters in the order of ``names``, 1-D, contiguous.
+        vector: all parameters, 1-D, contiguous: those to be trained in the order of ``names``,
+            then those of frozen layers.
+        trained: how many of its numbers are trained, the first ones.
         names: full parameter names (``0.weight``).
         slices: where each lies in the vector.
         shapes: their shapes.
@@ -28,13 +30,20 @@ class FlatParameters:
 
     def __init__(self, model: Layer) -> None:
         arrays = model.named_parameters()
+        frozen = {
+            f"{prefix}.{key}" if prefix else key
+            for prefix, layer in model.named_layers()
+            if layer.frozen
+            for key in layer.params
+        }
         self.names = tuple(arrays)
         self.shapes = {name: array.shape for name, array in arrays.items()}
         self.slices: dict[str, slice] = {}
         end = 0
-        for name, array in arrays.items():
-            self.slices[name] = slice(end, end + array.size)
-            end += array.size
+        for name in sorted(arrays, key=frozen.__contains__):  # the order of equals stays
+            self.slices[name] = slice(end, end + arrays[name].size)
+            end += arrays[name].size
+        self.trained = end - sum(arrays[name].size for name in frozen)
         dtypes = {array.dtype for array in arrays.values()} or {np.dtype(np.float32)}
         (self.dtype,) = dtypes
         self.vector = shared_zeros(end, self.dtype, "the parameters")

@@ -68,12 +68,14 @@ class Provenance:
         rates: learning rates set by hand, in order.
         parts: where it was trained, in order; a resume on the same machine adds none.
         final: hash of the finished weights; empty until the run has finished.
+        start: hash of the weights that it began with; empty where they were fresh.
     """
 
     weights: list[Text] = field(default_factory=list)
     rates: list[RateChange] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)
     final: Text = ""
+    start: Text = ""
 
     def begin(self, part: Part) -> None:
         """Record the start of training, or of a resumed part."""
@@ -82,8 +84,11 @@ class Provenance:
             self.parts.append(part)
 
     def to_json(self) -> dict[str, Any]:
-        """Encode as plain JSON."""
-        return asdict(self)
+        """Encode as plain JSON; without a start where there is none, as earlier versions did."""
+        values = asdict(self)
+        if not self.start:
+            del values["start"]
+        return values
 
     @classmethod
     def from_json(cls, value: Any, epochs: int) -> "Provenance":

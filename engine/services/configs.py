@@ -15,7 +15,7 @@ from engine.config.yaml_reader import MAX_BYTES
 from engine.data.imported import ImportedDataset, find_imported
 from engine.errors import ConfigError
 from engine.layers import Summary
-from engine.models import build
+from engine.models import build, freeze
 from engine.paths import kind_at, parse, real_path
 from engine.resources import shipped
 from engine.services.starter import starter_config
@@ -102,7 +102,7 @@ def is_read_only(path: Path) -> bool:
 def network_summary(config: Config) -> Summary:
     """The layers, shapes and parameter counts of a config's network."""
     shape = config.dataset_info.image_shape
-    return build(config.specs, shape).summary(shape)
+    return freeze(build(config.specs, shape), config.train.freeze).summary(shape)
 
 
 def _read_pipe(source: str | Path) -> str:

@@ -14,9 +14,10 @@ from engine.errors import ConfigError, RunError
 from engine.export import EXPORTERS, Architecture
 from engine.export.comparison import agree, largest_difference, logits_of
 from engine.layers import Sequential
+from engine.runs.weight_files import find_weights
 from engine.storage import atomic
 from engine.train import factory
-from engine.train.weights import find_weights, load_model, trained_on
+from engine.train.weights import load_model, trained_on
 
 _VERIFIED = 64  # test images
 

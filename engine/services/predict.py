@@ -19,9 +19,10 @@ from engine.layers import Sequential, Softmax
 from engine.metrics import NO_PREDICTION
 from engine.models.inference import Predictor
 from engine.parallel.workers import Workers
+from engine.runs.weight_files import find_weights
 from engine.services.configs import open_config
 from engine.services.trained import locate
-from engine.train.weights import described_model, find_weights, load_model, trained_on
+from engine.train.weights import described_model, load_model, trained_on
 
 _BATCH = 64
 _BATCH_BYTES = 16 << 20  # of the pixels of a batch; as floats they are four times as many

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from engine.checkpoints.safetensors_file import SUFFIX
 from engine.config import Config
 from engine.errors import CheckpointError, ConfigError
 from engine.paths import kind_at, parse
+from engine.runs.weight_files import find_weights
 from engine.services.configs import open_config
 from engine.services.runs import find_run, run_at
 from engine.train import factory
-from engine.train.weights import find_weights
 
 
 def find_trained(
@@ -54,7 +55,7 @@ def locate(name: str, root: Path) -> Path:
     kind = kind_at(path, CheckpointError)
     if kind != "missing":
         run = run_at(name)
-        if run is not None and path.suffix != ".npz":
+        if run is not None and path.suffix not in (".npz", SUFFIX):
             return run
         if kind != "folder" or _holds_weights(path):
             return path

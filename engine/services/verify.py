@@ -14,9 +14,10 @@ from engine.events import EpochEnded, Event
 from engine.runs.directory import RunDir
 from engine.runs.progress import read_recorded
 from engine.runs.provenance import KEY, Part, Provenance, RateChange, weights_hash
+from engine.runs.weight_files import START, WEIGHTS
 from engine.train import factory
 from engine.train.controls import Controls
-from engine.train.session import WEIGHTS, TrainingSession
+from engine.train.session import TrainingSession
 
 _NEVER_MATTERS = {"cores"}
 """Recorded facts on which the bits do not depend."""
@@ -99,6 +100,7 @@ def verify(
     to_the_end = bool(recorded.final) and count == len(recorded.weights)
     if not any(recorded.weights[:count]) and not to_the_end:
         raise CheckpointError(f"{run}: no hash of its weights is recorded; nothing to compare")
+    start = _start_of(run, config, recorded)
     compared: list[Comparison] = []
     rates = _RecordedRates(recorded.rates)
 
@@ -119,7 +121,7 @@ def verify(
 
     with tempfile.TemporaryDirectory(prefix="cnn-tui-verify-") as folder:
         session = TrainingSession(
-            _writing_only_to(Path(folder), config),
+            _writing_only_to(Path(folder), config, start),
             on_event=watch,
             on_progress=progress,
             extra_callbacks=[rates],
@@ -184,10 +186,29 @@ class _RecordedRates(Callback):
         self._set(self.session.progress.epoch, batch + 1)
 
 
-def _writing_only_to(folder: Path, config: Config) -> Config:
-    """The same training, with all its files in one folder."""
+def _start_of(run: Path, config: Config, recorded: Provenance) -> Path | None:
+    """The run's own file of the weights that it began with; None where they were fresh.
+
+    Raises:
+        CheckpointError: it is missing or damaged, or holds other weights.
+    """
+    if config.train.init_from is None:
+        return None
+    path = run / START
+    if _hash_of_file(path) != recorded.start:
+        raise CheckpointError(f"{path}: not the weights that the run began with")
+    return path
+
+
+def _writing_only_to(folder: Path, config: Config, start: Path | None) -> Config:
+    """The same training from the same weights, with all its files in one folder."""
     train = config.train.model_copy(
-        update={"checkpoint_every": CheckpointEvery(steps=None, seconds=None), "film": False}
+        update={
+            "checkpoint_every": CheckpointEvery(steps=None, seconds=None),
+            "film": False,
+            "init_from": start,
+            "init_except": (),
+        }
     )
     return config.model_copy(
         update={

@@ -30,6 +30,7 @@ _FREE = re.compile(
 _ADVICE = {
     "train.lr": "what was trained depends on it; + and - in the app change it from here on",
     "name": "the folder of the run is named after it",
+    "train.init_from": "the run has weights of its own by now; train it as a new run",
     "runs_dir": "the run stays in its folder; move it instead",
 }
 

@@ -1,6 +1,6 @@
 """The objects that a config names: data, network, loss, optimizer, schedule, callbacks."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,18 +10,20 @@ import numpy as np
 
 from engine import data, path_templates, paths, schedulers
 from engine.callbacks import CALLBACKS, Callback
+from engine.checkpoints.network_state import load_state
 from engine.config import Config, loads
 from engine.data import Batches, Dataset, split_validation
 from engine.data.dataset import IsCancelled, Progress
 from engine.errors import Cancelled, CheckpointError, ConfigError, DataError, RunError
 from engine.layers import Sequential
 from engine.losses import LOSSES, Loss, balanced_weights
-from engine.models import build
+from engine.models import build, freeze
 from engine.optim import OPTIMIZERS, Optimizer
 from engine.rng import Purpose, stream
 from engine.runs import locations
 from engine.runs.directory import CONFIG, RunDir
 from engine.runs.record import described_in
+from engine.runs.weight_files import find_weights
 from engine.sanitize import printable
 
 EVALUATION_BATCH = 512
@@ -196,13 +198,38 @@ def evaluation_batches(
 
 
 def make_model(config: Config, dtype: Any = "float32") -> Sequential:
-    """The config's network with fresh weights."""
+    """The config's network with fresh weights; layers that it freezes are frozen."""
     return _network(config).initialise(stream(Purpose.INIT, config.seed), dtype)
+
+
+def make_starting_model(config: Config) -> Sequential:
+    """The config's network as its training begins: fresh, or with the weights of a file.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, or of another network.
+    """
+    train = config.train
+    model = make_model(config)
+    if train.init_from is not None:
+        without = [str(name) for name in train.init_except]
+        try:
+            source = find_weights(train.init_from)
+            take_state(model, load_state(source, model.state_shapes(), without))
+        except CheckpointError as error:
+            raise CheckpointError(f"train.init_from: {error}") from None
+    return model
+
+
+def take_state(model: Sequential, state: Mapping[str, np.ndarray]) -> None:
+    """Copy arrays, of shapes that were compared, into parameters and buffers; others stay."""
+    own = model.state_dict()
+    for name, array in state.items():
+        own[name][...] = array
 
 
 def _network(config: Config) -> Sequential:
     """The config's network without weights."""
-    return build(config.specs, config.dataset_info.image_shape)
+    return freeze(build(config.specs, config.dataset_info.image_shape), config.train.freeze)
 
 
 def make_loss(config: Config, counts: np.ndarray | None = None) -> Loss:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from engine.arrays import Array
 from engine.checkpoints import checkpoint
 from engine.config import Config
 from engine.errors import CheckpointError, RunError
@@ -16,6 +17,7 @@ from engine.films import film
 from engine.films.film import FilmWriter, Moment
 from engine.runs.directory import RunDir
 from engine.runs.record import weights_meta
+from engine.runs.weight_files import START
 from engine.storage import atomic
 from engine.train.run_state import RunState
 
@@ -50,6 +52,7 @@ class Saver:
         if config.train.film:
             arrays = state.trainer.model.state_dict()
             self._film = FilmWriter(self._run, arrays, steps_per_epoch)
+        self._start: dict[str, Array] = {}
         self._failed: dict[Path, str] = {}
         self._last = time.monotonic()
 
@@ -127,6 +130,26 @@ class Saver:
         progress = self._state.progress
         if self._film is not None and self._film.is_due(progress.global_step):
             self.frame(progress.training_logs() if progress.step else {})
+
+    def keep_start(self) -> None:
+        """Keep the weights that came from a file, so that the run can be trained again without it.
+
+        Raises:
+            CheckpointError: they cannot be written, or hold numbers that are not finite.
+        """
+        state = self._state.trainer.model.state_dict()
+        self._start = {f"model/{name}": array.copy() for name, array in state.items()}
+        self.write_start()
+
+    def write_start(self) -> None:
+        """Write the weights that were kept, if there are some.
+
+        Raises:
+            CheckpointError: the disk refused.
+        """
+        if self._start:
+            meta = weights_meta(self._config, self._state.trainer.model)
+            checkpoint.save(self._run / START, self._start, meta)
 
     def weights(self, path: Path, latest_of: Path | None = None) -> bool:
         """Write the weights with the network's architecture; False if that failed.

@@ -22,6 +22,7 @@ from engine.runs.directory import RunDir
 from engine.runs.listing import delete_run
 from engine.runs.provenance import KEY, Part, RateChange, weights_hash
 from engine.runs.results_csv import append_result
+from engine.runs.weight_files import WEIGHTS
 from engine.train import extending, factory
 from engine.train.controls import Controls
 from engine.train.extending import Extension
@@ -32,9 +33,6 @@ from engine.train.results import late_divergence
 from engine.train.run_state import Progress, RunState
 from engine.train.saver import Saver
 from engine.train.trainer import Trainer
-
-WEIGHTS = "weights.npz"
-"""The finished network of a run, in its directory."""
 
 
 class TrainingSession:
@@ -127,8 +125,9 @@ class TrainingSession:
             self.warn(problem)
         self.sources = factory.make_sources(self.config, dataset)
         self.steps_per_epoch = self.sources.train.steps_per_epoch
+        make = factory.make_starting_model if self._resume is None else factory.make_model
         trainer = Trainer(
-            factory.make_model(self.config),
+            make(self.config),
             factory.make_loss(self.config, self.sources.class_counts),
             factory.make_optimizer(self.config),
             seed=self.config.seed,
@@ -183,6 +182,9 @@ class TrainingSession:
         try:
             if self._resume is None:
                 self._write_config(self.config)
+                if self.config.train.init_from is not None:
+                    self.state.provenance.start = weights_hash(self.model.state_dict())
+                    self._saver.keep_start()
             else:
                 self._restore()
             record = self._write_record("running")
@@ -260,6 +262,7 @@ class TrainingSession:
             return
         self.run_dir.recreate()
         self._write_config(self.config)
+        self._saver.write_start()
         self.run_dir.truncate_metrics(0)
         for epoch, logs in enumerate(self.history, 1):
             self.run_dir.append_metrics({"epoch": epoch, **logs})

@@ -17,10 +17,11 @@ class LayerSnapshot:
         name: full name in the network (``3.body.0``).
         layer: class and arguments.
         weights: copies of its parameters and buffers, by name.
-        grads: copies of the gradients of the last step; empty without a step.
+        grads: copies of the gradients of the last step; empty without a step, or if it is frozen.
         update_ratio: RMS of the last update divided by RMS of the weight, by parameter name.
-            About 1e-3 is healthy.
+            About 1e-3 is healthy. Empty if it is frozen.
         dead: for a ReLU, the share of its channels that were 0 everywhere in a micro-batch.
+        frozen: whether the training leaves its parameters as they are.
     """
 
     name: str
@@ -29,6 +30,7 @@ class LayerSnapshot:
     grads: dict[str, Array]
     update_ratio: dict[str, float]
     dead: float | None
+    frozen: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,15 @@ def weights_snapshot(model: Sequential) -> Snapshot:
     """Snapshot of the weights alone, of a network that is not training."""
     return Snapshot(
         tuple(
-            LayerSnapshot(name, repr(layer), _copies(layer.params | layer.buffers), {}, {}, None)
+            LayerSnapshot(
+                name,
+                repr(layer),
+                _copies(layer.params | layer.buffers),
+                {},
+                {},
+                None,
+                layer.frozen and bool(layer.params),
+            )
             for name, layer in _leaves(model)
         )
     )
@@ -99,7 +109,7 @@ def take_snapshot(
     old = parameters.split(before)
     layers = []
     for name, layer in _leaves(model):
-        full = {key: f"{name}.{key}" for key in layer.params}
+        full = {} if layer.frozen else {key: f"{name}.{key}" for key in layer.params}
         layers.append(
             LayerSnapshot(
                 name=name,
@@ -111,6 +121,7 @@ def take_snapshot(
                     for key, path in full.items()
                 },
                 dead=dead.get(name),
+                frozen=layer.frozen and bool(layer.params),
             )
         )
     return Snapshot(tuple(layers))

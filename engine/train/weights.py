@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from engine import paths
 from engine.checkpoints import checkpoint
-from engine.checkpoints.retention import CheckpointStore
+from engine.checkpoints.network_state import load_state
+from engine.checkpoints.safetensors_file import is_safetensors
 from engine.config import Config
 from engine.data import DATASETS, Dataset, DatasetInfo
 from engine.errors import CheckpointError, ConfigError
@@ -18,12 +18,12 @@ from engine.films import film
 from engine.layers import Sequential
 from engine.models import build
 from engine.rng import Purpose, stream
-from engine.runs.directory import CHECKPOINTS, RunDir
+from engine.runs.directory import RunDir
 from engine.runs.record import described_in
+from engine.runs.weight_files import WEIGHTS, find_weights
 from engine.sanitize import printable
 from engine.storage.untrusted_json import Count, Metrics, check_alike, check_rates, check_type
 from engine.train import factory
-from engine.train.session import WEIGHTS
 from engine.train.snapshot import OptimizerState
 
 _LONGEST_REASON = 200  # characters of what a damaged description leads to
@@ -56,14 +56,14 @@ def load_model(config: Config, path: Path, dtype: DTypeLike = np.float32) -> Seq
 
     Args:
         config: the network; its weights' names and shapes are all that is read.
-        path: a file of weights, a checkpoint or a run directory.
+        path: a file of weights, safetensors, a checkpoint or a run directory.
         dtype: of the network; float64 to check its gradients.
 
     Raises:
         CheckpointError: the file is missing, damaged, or of another network.
     """
     model = factory.make_model(config, dtype)
-    _take(model, _arrays(model, path))
+    factory.take_state(model, load_state(find_weights(path), model.state_shapes()))
     return model
 
 
@@ -73,13 +73,13 @@ def load_optimizer(config: Config, model: Sequential, path: Path) -> OptimizerSt
     Args:
         config: of the run.
         model: its network.
-        path: a file of weights, a checkpoint or a run directory.
+        path: a file of weights, safetensors, a checkpoint or a run directory.
 
     Raises:
         CheckpointError: the file is missing, damaged, or of another optimizer or network.
     """
     source = find_weights(path)
-    meta = checkpoint.read_meta(source).get("optimizer")
+    meta = _meta(source).get("optimizer")
     if meta is None:
         return None
     try:
@@ -107,13 +107,13 @@ def described_model(path: Path) -> Sequential:
     """The network that a file of weights describes, with these weights; no config is needed.
 
     Args:
-        path: a file of weights, a checkpoint or a run directory.
+        path: a file of weights, safetensors, a checkpoint or a run directory.
 
     Raises:
         CheckpointError: the file is missing or damaged, or does not say which network it is of.
     """
     source = find_weights(path)
-    info, layers = trained_on(source), checkpoint.read_meta(source).get("layers")
+    info, layers = trained_on(source), _meta(source).get("layers")
     if info is None or layers is None:
         raise CheckpointError(
             f"{source}: it does not say which network it is of; add --config CONFIG"
@@ -123,23 +123,15 @@ def described_model(path: Path) -> Sequential:
     except (ConfigError, RecursionError) as error:
         reason = printable(str(error), _LONGEST_REASON)
         raise CheckpointError(f"{source}: its network cannot be built: {reason}") from None
-    arrays = _arrays(model, source)  # compared with the network before that takes any memory
-    _take(model.initialise(stream(Purpose.INIT, 0)), arrays)
+    # Compared with the network before that takes any memory.
+    state = load_state(source, model.state_shapes())
+    factory.take_state(model.initialise(stream(Purpose.INIT, 0)), state)
     return model
 
 
-def _arrays(model: Sequential, path: Path) -> dict[str, np.ndarray]:
-    """The arrays of a file that are the state of a network."""
-    expect = {
-        f"model/{name}": (np.dtype(np.float32), shape)
-        for name, shape in model.state_shapes().items()
-    }
-    return checkpoint.load(find_weights(path), expect, only="model/").arrays
-
-
-def _take(model: Sequential, arrays: dict[str, np.ndarray]) -> None:
-    for name, array in model.state_dict().items():
-        array[...] = arrays[f"model/{name}"]
+def _meta(source: Path) -> dict[str, Any]:
+    """What a file of weights says of itself; nothing, if it is another program's."""
+    return {} if is_safetensors(source) else checkpoint.read_meta(source)
 
 
 def trained_on(path: Path) -> DatasetInfo | None:
@@ -148,13 +140,13 @@ def trained_on(path: Path) -> DatasetInfo | None:
     Files of earlier versions only name it.
 
     Args:
-        path: a file of weights, a checkpoint or a run directory.
+        path: a file of weights, safetensors, a checkpoint or a run directory.
 
     Raises:
         CheckpointError: the file is missing or damaged.
     """
     source = find_weights(path)
-    meta = checkpoint.read_meta(source)
+    meta = _meta(source)
     try:
         described = described_in(meta)
     except ValueError as error:
@@ -168,7 +160,7 @@ def normalised_for(dataset: Dataset, path: Path) -> tuple[Dataset, str]:
 
     Args:
         dataset: the samples to be classified.
-        path: a file of weights, a checkpoint or a run directory.
+        path: a file of weights, safetensors, a checkpoint or a run directory.
 
     Returns:
         The data set, and in a line how it differs from its own normalisation; empty if it does

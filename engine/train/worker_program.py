@@ -104,11 +104,11 @@ class WorkerProgram:
         self.parameters = FlatParameters(model)
         self.gradients: list[Array] = []
         self.version = 0
-        self._needs_sync = any(layer.needs_sync for layer in model.walk())
+        self._needs_sync = any(layer.needs_sync and not layer.frozen for layer in model.walk())
         self._loss = loss
         self._buffers = share_buffers(model)
         if optimizer is not None:
-            model.layers[0].needs_dx = False
+            _first_trained(model).needs_dx = False
             share_slots(optimizer, self.parameters)
         self._replicas: list[Sequential] = []
         self._layers: list[list[Layer]] = []
@@ -195,10 +195,11 @@ class WorkerProgram:
         """Train on the order's batches: gradients of micro-batches, their sum, the update."""
         done = Trained()
         optimizer, vector = self.optimizer, self.parameters.vector
+        trained = self.parameters.trained
         assert optimizer is not None  # without one, there are no orders to train
         optimizer.t = order.t
-        own = group.share(-(-vector.size // DOT_LENGTH))
-        part = slice(own.start * DOT_LENGTH, own.stop * DOT_LENGTH)
+        own = group.share(-(-trained // DOT_LENGTH))
+        part = slice(own.start * DOT_LENGTH, min(own.stop * DOT_LENGTH, trained))
         for step, lr in enumerate(order.rates, order.first):
             optimizer.lr = lr
             samples = self._samples(order, step)
@@ -284,6 +285,14 @@ class WorkerProgram:
             layer.group = group
             layer.use_rng(rng)
         return self._sources[order.source].load(piece, stream(Purpose.AUGMENT, *where))
+
+
+def _first_trained(model: Sequential) -> Layer:
+    """The first of the network's layers with parameters that are trained; else the first."""
+    for layer in model:
+        if any(each.param_shapes() and not each.frozen for each in layer.walk()):
+            return layer
+    return model.layers[0]
 
 
 def ignore_fp_errors() -> np.errstate:

@@ -191,7 +191,8 @@ class Workbench:
         """The next batch's way through the layers and back, a layer at a time; changes nothing."""
         epoch, step = self.place
         twin = self.model.replica().own_buffers().train()
-        twin.layers[0].needs_dx = True  # a training needs no gradient of the image; one sees it
+        for layer in twin:  # a training needs no gradient of the image; one sees it
+            layer.needs_dx = True
         where = self.config.seed, epoch, step, 0
         twin.set_rng(stream(Purpose.DROPOUT, *where))
         indices = self._batches.batch_indices(epoch, step)

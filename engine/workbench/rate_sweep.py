@@ -92,7 +92,7 @@ def sweep(
     rates: RateRange,
     check: Callable[[], None] = lambda: None,
 ) -> Iterator[RatePoint]:
-    """Train fresh weights on the config's own batches, with a rate that grows.
+    """Train the config's first weights on its own batches, with a rate that grows.
 
     Model, loss, augmentation, optimizer, clipping, batch size and seed are the config's, and a
     step is the ``Trainer``'s, so that any number of workers gives the same bits. Schedule and
@@ -112,11 +112,12 @@ def sweep(
     Raises:
         Diverged: loss or gradient are not finite numbers any more.
         ConfigError: there are too few samples.
+        CheckpointError: the weights to begin with cannot be had.
     """
     batches, _ = factory.training_batches(config, dataset)
     optimizer = factory.make_optimizer(config)
     trainer = Trainer(
-        factory.make_model(config),
+        factory.make_starting_model(config),
         factory.make_loss(config, batches.class_counts(len(dataset.classes))),
         optimizer,
         seed=config.seed,

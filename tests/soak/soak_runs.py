@@ -18,8 +18,8 @@ from engine.errors import EngineError
 from engine.films import film
 from engine.runs.directory import RunDir
 from engine.runs.listing import list_runs
+from engine.runs.weight_files import WEIGHTS
 from engine.services.verify import read_provenance
-from engine.train.session import WEIGHTS
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT = 600.0

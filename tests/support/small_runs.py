@@ -14,9 +14,10 @@ from engine.callbacks import Callback, Logs
 from engine.checkpoints.checkpoint import load
 from engine.config import Config, loads
 from engine.events import Ended, Event, Started, Warned
+from engine.runs.weight_files import WEIGHTS
 from engine.storage import atomic
 from engine.train.extending import Extension
-from engine.train.session import WEIGHTS, TrainingSession
+from engine.train.session import TrainingSession
 
 TIMING = {"seconds", "samples_per_s"}
 """Columns that differ from run to run."""

@@ -20,9 +20,10 @@ from engine.events import (
 )
 from engine.numbers import duration, metric, significant
 from engine.paths import quote
+from engine.runs.weight_files import WEIGHTS
 from engine.services.resume import resume_command
 from engine.train.extending import Extension
-from engine.train.session import WEIGHTS, TrainingSession
+from engine.train.session import TrainingSession
 from tui.cli.interruption import interruptible
 from tui.cli.output import Output
 

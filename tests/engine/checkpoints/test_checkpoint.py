@@ -233,7 +233,11 @@ def test_expectations_are_named(tmp_path: Path) -> None:
     )
     wanted.pop("model/3.weight")
     assert "model/3.weight is not expected" in refused(path, expect=wanted)
-    assert refused(path, expect={}).endswith("model/2.weight is not expected; and 3 more")
+    assert refused(path, expect={}).endswith("model/5.weight is not expected, of shape (2, 3)")
+    many = {f"model/{i}.bias": (np.float32, (1,)) for i in range(12)}
+    assert refused(path, expect=wanted | many).endswith(
+        "model/9.bias is missing, of shape (1,); and 3 more"
+    )
 
 
 def test_partial_read_takes_and_expects_only_its_prefix(tmp_path: Path) -> None:

@@ -210,6 +210,9 @@ NEW = {
     "train.loss": "mse",
     "train.label_smoothing": "0.1",
     "train.class_weights": "balanced",
+    "train.init_from": "other.npz",
+    "train.init_except": "[3]",
+    "train.freeze": "[0]",
     "train.optimizer": "adam",
     "train.momentum": "0.1",
     "train.nesterov": "true",
@@ -238,6 +241,7 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("key", NEW, ids=lambda key: f"set {key}")
 def test_every_key_is_free_or_refused_with_a_reason(stopped: Path, key: str) -> None:
     overrides = [f"{key}={NEW[key]}"] + (["layers=null"] if key == "model" else [])
+    overrides += ["train.init_from=other.npz"] if key == "train.init_except" else []
     if key in FREE:
         extension = extending.plan(stopped, overrides)
         assert extension is not None

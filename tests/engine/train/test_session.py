@@ -15,9 +15,10 @@ from engine.config import load
 from engine.errors import Cancelled
 from engine.events import CheckpointSaved, Ended, EpochEnded, Started
 from engine.runs.directory import RunDir
+from engine.runs.weight_files import WEIGHTS
 from engine.train import loop
 from engine.train.loop import Loop
-from engine.train.session import WEIGHTS, TrainingSession
+from engine.train.session import TrainingSession
 from engine.train.trainer import Trainer
 from tests.support.proofs import rest_as_proofs
 from tests.support.small_runs import (

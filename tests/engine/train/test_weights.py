@@ -8,9 +8,9 @@ import pytest
 from engine.checkpoints import checkpoint
 from engine.data import DATASETS, describe
 from engine.errors import CheckpointError
+from engine.runs.weight_files import find_weights
 from engine.train import factory
 from engine.train.weights import (
-    find_weights,
     load_model,
     load_optimizer,
     normalised_for,
