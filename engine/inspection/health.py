@@ -48,6 +48,7 @@ class Health:
 
 NOTHING = Health("·", "–", "none")
 OK = Health("✓", "ok", "good")
+FROZEN = Health("=", "frozen", "none", "train.freeze keeps its weights as they are")
 
 
 def classify(
@@ -132,6 +133,8 @@ def _facts(layer: LayerSnapshot, stats: LayerStats, largest: float | None) -> La
         weight = layer.weights["weight"]
         with np.errstate(invalid="ignore", over="ignore"):
             mean, std = float(weight.mean(dtype=float)), float(weight.std(dtype=float))
+        ratio = layer.update_ratio.get(key)
+    finite = all(map(_is_finite, (*layer.weights.values(), *layer.grads.values())))
     return LayerFacts(
         name=stats.name,
         kind=stats.kind,
@@ -143,6 +146,14 @@ def _facts(layer: LayerSnapshot, stats: LayerStats, largest: float | None) -> La
         health=classify(
             finite=all(map(_is_finite, (*layer.weights.values(), *layer.grads.values()))),
             grad_rms=stats.grad_rms,
+        grad_rms=grad_rms,
+        update_ratio=ratio,
+        dead=layer.dead,
+        health=FROZEN
+        if layer.frozen and finite
+        else classify(
+            finite=finite,
+            grad_rms=grad_rms,
             largest_grad_rms=largest,
             update_ratio=stats.update_ratio,
             dead=stats.dead,

@@ -83,6 +83,12 @@ class TrainingStep:
             for slot, arrays in self.slots.items()
         }
         gradient, steps = found.arithmetic.network, []
+        if self.trace.layers[layer_name].layer.frozen:
+            return WeightStep(
+                before,
+                found,
+                (Step("the gradient", "", gradient), Step("frozen: the weight stays", "", before)),
+            )
         if self.clip < 1:
             clipped = gradient * self.clip
             words = f"{short(gradient)} · {inner(self.clip)}"
@@ -127,7 +133,13 @@ class Steps:
         trace = backward_trace(model, self._loss, x, labels, training=True, seed=self._config.seed)
         clip, most = 1.0, self._config.train.clip_norm
         if most is not None:
-            squares = (np.square(g, dtype=np.float64) for g in trace.model.named_grads().values())
+            grads = [
+                grad
+                for layer in trace.model.walk()
+                if not layer.frozen
+                for grad in layer.grads.values()
+            ]
+            squares = (np.square(grad, dtype=np.float64) for grad in grads)
             clip = clip_factor(float(np.sqrt(sum(float(each.sum()) for each in squares))), most)
         slots = state.slots if state else {}
         return TrainingStep(epoch, batch, indices, labels, trace, optimizer, slots, clip)

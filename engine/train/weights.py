@@ -1,5 +1,6 @@
 """Trained weights of a file or a run: find, load and list them."""
 
+import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -9,7 +10,7 @@ from numpy.typing import DTypeLike
 
 from engine.checkpoints import checkpoint
 from engine.checkpoints.network_state import load_state
-from engine.checkpoints.safetensors_file import is_safetensors
+from engine.checkpoints.safetensors_file import is_safetensors, read_metadata
 from engine.config import Config
 from engine.data import DATASETS, Dataset, DatasetInfo
 from engine.errors import CheckpointError, ConfigError
@@ -19,13 +20,14 @@ from engine.layers import Sequential
 from engine.models import build
 from engine.rng import Purpose, stream
 from engine.runs.directory import RunDir
-from engine.runs.record import described_in
+from engine.runs.record import DATA_SET, described_in
 from engine.runs.weight_files import WEIGHTS, find_weights
 from engine.sanitize import printable
 from engine.storage.untrusted_json import Count, Metrics, check_alike, check_rates, check_type
 from engine.train import factory
 from engine.train.snapshot import OptimizerState
 
+_DESCRIBED = {"layers", "input_shape", "classes", "mean", "std", "preparation"}
 _LONGEST_REASON = 200  # characters of what a damaged description leads to
 
 
@@ -130,8 +132,26 @@ def described_model(path: Path) -> Sequential:
 
 
 def _meta(source: Path) -> dict[str, Any]:
-    """What a file of weights says of itself; nothing, if it is another program's."""
-    return {} if is_safetensors(source) else checkpoint.read_meta(source)
+    """What a file of weights says of itself; of safetensors, what an export wrote there."""
+    if not is_safetensors(source):
+        return checkpoint.read_meta(source)
+    try:
+        network = json.loads(read_metadata(source).get("network", "null"))
+    except (ValueError, RecursionError):
+        return {}
+    if not isinstance(network, dict) or not network.keys() >= _DESCRIBED:
+        return {}
+    return {
+        "layers": network["layers"],
+        DATA_SET: {
+            "name": "another-data-set",
+            "title": "what an exported network was trained on",
+            "image_shape": network["input_shape"],
+            "train": 1,
+            "test": 1,
+            **{key: network[key] for key in ("classes", "mean", "std", "preparation")},
+        },
+    }
 
 
 def trained_on(path: Path) -> DatasetInfo | None:
