@@ -121,13 +121,28 @@ async def _rates(app: CnnApp) -> None:
     await _still(app)
 
 
+async def _hints(app: CnnApp) -> None:
+    await _press(app, "escape", "w")
+    await _still(app)
+
+
 async def _microscope(app: CnnApp) -> None:
-    await _press(app, "3", "m", "e")
+    await _press(app, "escape", "3", "m", "e")
+    await _still(app)
+
+
+async def _weight(app: CnnApp) -> None:
+    await _press(app, "w", "u")
+    await _still(app)
+
+
+async def _film(app: CnnApp) -> None:
+    await _press(app, "escape", "escape", "less_than_sign", *["full_stop"] * 5)
     await _still(app)
 
 
 async def _space(app: CnnApp) -> None:
-    await _press(app, "escape", "w")
+    await _press(app, "greater_than_sign", "full_stop", "w")
     await _still(app)
 
 
@@ -163,7 +178,7 @@ async def _evaluate(app: CnnApp) -> None:
 
 
 async def _why(app: CnnApp) -> None:
-    await _press(app, "w")
+    await _press(app, "y")
     await _still(app)
 
 
@@ -192,6 +207,11 @@ async def _draw(app: CnnApp) -> None:
     await asyncio.sleep(0.5)
 
 
+async def _lesson(app: CnnApp) -> None:
+    await _press(app, "escape", "3", "7", "enter")
+    await _still(app)
+
+
 async def _press(app: CnnApp, *keys: str) -> None:
     """``pilot.press`` would wait for an idle processor, which training does not leave."""
     for key in keys:
@@ -215,10 +235,8 @@ async def _until(condition: Callable[[], object]) -> None:
 
 
 PICTURES = (
-    _configs, _data, _train, _inspect, _gradients, _rates, _microscope, _space, _workbench, _break,
-    _runs, _evaluate, _why, _draw,
-    _configs, _data, _train, _inspect, _gradients, _microscope, _space, _workbench, _break, _runs,
-    _evaluate, _why, _mistakes, _compare, _draw,
+    _configs, _data, _train, _inspect, _gradients, _rates, _hints, _microscope, _weight, _film,
+    _space, _workbench, _break, _runs, _evaluate, _why, _mistakes, _compare, _draw, _lesson,
 )  # fmt: skip
 """In this order: each begins where the one before ended."""
 

@@ -10,18 +10,19 @@ from typing import Any
 
 from engine.api.history import History
 from engine.callbacks import Callback
-from engine.config import Config, advise
+from engine.config import Config
 from engine.config.cross_checks import check, check_layers
 from engine.config.errors import Finding, dotted
 from engine.config.validation import validate
 from engine.data import DatasetInfo
 from engine.errors import CheckpointError, ConfigError
-from engine.events import EpochEnded, Event, Remarked, Warned
+from engine.events import EpochEnded, Event, Hinted, Noted, Warned
 from engine.layers import Sequential
 from engine.numbers import metric
 from engine.parallel.workers import Workers
 from engine.train import factory
 from engine.train.controls import Controls
+from engine.train.hinting import Hinting
 from engine.train.loop import Loop, Stopped
 from engine.train.metric_buffer import MetricBuffer
 from engine.train.run_state import Progress, RunState
@@ -157,8 +158,8 @@ class Training:
             for callback in self._callbacks:
                 callback.run = self
                 callback.on_train_begin()
-            for line in (*map(str, advise(config)), *self._sources.warnings(config)):
-                self.warn(line)
+            hinting = Hinting(config, self._sources, self.history, state.looks, self._on_event)
+            hinting.begin()
             nowhere = Nowhere()
             loop = Loop(
                 config=config,
@@ -172,6 +173,7 @@ class Training:
                 emit=self._on_event,
                 show=lambda phase, done, total: None,
                 on_progress=lambda text, done, total: None,
+                give_hints=hinting.after_epoch,
             )
             try:
                 loop.run()
@@ -205,7 +207,7 @@ class Training:
                 for name in ("loss", "acc", "val_loss", "val_acc")
             )
             self._say(f"epoch {event.epoch}/{event.epochs}  {numbers}")
-        elif isinstance(event, (Warned, Remarked)):
+        elif isinstance(event, (Warned, Noted, Hinted)):
             self.warn(event.message)
 
     @property

@@ -101,7 +101,7 @@ def read_arrays(path: Path, table: dict[str, Tensor]) -> dict[str, Array]:
     try:
         with atomic.open_regular(path) as file:
             content = _content(file, path)
-        parts = dict(deserialize(content))  # type: ignore[no-untyped-call]
+        parts = dict(deserialize(content))
     except OSError as error:
         raise CheckpointError(f"{path}: {reason_of(error)}") from None
     except SafetensorError as error:

@@ -1,5 +1,6 @@
 """Central differences of L = Σ dout·y, along single entries or along directions."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
@@ -121,15 +122,15 @@ class Function:
         self.noise = ROUNDINGS * UNIT_ROUNDOFF * self.size
 
     def slope(self, probe: Probe, step: float) -> float:
-        """The central difference."""
+        """The central difference; NaN where the step is lost in the rounding of large numbers."""
         (above, high), (below, low) = self._at(probe, step), self._at(probe, -step)
-        return float((self.dout * (high - low)).sum()) / (above - below)
+        return _quotient(float((self.dout * (high - low)).sum()), above - below)
 
     def one_sided(self, probe: Probe, step: float) -> tuple[float, float]:
         """The smaller and the larger of the two one-sided differences."""
         (above, high), (below, low) = self._at(probe, step), self._at(probe, -step)
-        forward = float((self.dout * (high - self.base)).sum()) / above
-        backward = float((self.dout * (self.base - low)).sum()) / -below
+        forward = _quotient(float((self.dout * (high - self.base)).sum()), above)
+        backward = _quotient(float((self.dout * (self.base - low)).sum()), -below)
         return min(forward, backward), max(forward, backward)
 
     def rounding(self, probe: Probe, distance: float) -> float:
@@ -353,6 +354,10 @@ def relative_error(analytic: Array, numeric: Array, floor: float) -> Array:
         larger = np.maximum(np.maximum(np.abs(analytic), np.abs(numeric)), floor)
         error = np.abs(analytic - numeric) / larger
     return np.where(np.isfinite(error), error, np.inf)
+
+
+def _quotient(change: float, step: float) -> float:
+    return change / step if step else math.nan
 
 
 def _error(analytic: float, numeric: float, floor: float) -> float:

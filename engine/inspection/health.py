@@ -133,7 +133,6 @@ def _facts(layer: LayerSnapshot, stats: LayerStats, largest: float | None) -> La
         weight = layer.weights["weight"]
         with np.errstate(invalid="ignore", over="ignore"):
             mean, std = float(weight.mean(dtype=float)), float(weight.std(dtype=float))
-        ratio = layer.update_ratio.get(key)
     finite = all(map(_is_finite, (*layer.weights.values(), *layer.grads.values())))
     return LayerFacts(
         name=stats.name,
@@ -143,17 +142,11 @@ def _facts(layer: LayerSnapshot, stats: LayerStats, largest: float | None) -> La
         grad_rms=stats.grad_rms,
         update_ratio=stats.update_ratio,
         dead=stats.dead,
-        health=classify(
-            finite=all(map(_is_finite, (*layer.weights.values(), *layer.grads.values()))),
-            grad_rms=stats.grad_rms,
-        grad_rms=grad_rms,
-        update_ratio=ratio,
-        dead=layer.dead,
         health=FROZEN
         if layer.frozen and finite
         else classify(
             finite=finite,
-            grad_rms=grad_rms,
+            grad_rms=stats.grad_rms,
             largest_grad_rms=largest,
             update_ratio=stats.update_ratio,
             dead=stats.dead,

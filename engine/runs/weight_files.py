@@ -5,6 +5,7 @@ from pathlib import Path
 from engine import paths
 from engine.checkpoints.retention import CheckpointStore
 from engine.errors import CheckpointError
+from engine.films import film
 from engine.runs.directory import CHECKPOINTS
 
 WEIGHTS = "weights.npz"
@@ -15,6 +16,8 @@ START = "start.npz"
 
 def find_weights(path: Path) -> Path:
     """The file of weights at a path: the file itself, or a run's finished, best or latest one.
+
+    A run that saved none of these has the last frame of its film.
 
     Raises:
         CheckpointError: there is none, or the folder may not be entered.
@@ -27,4 +30,7 @@ def find_weights(path: Path) -> Path:
     store = CheckpointStore(path / CHECKPOINTS)
     for step in reversed(store.steps()):
         return store.path(step)
+    frames = film.frames(path)
+    if frames:
+        return frames[-1]
     raise CheckpointError(f"{path}: the folder holds no {WEIGHTS} and no checkpoint")

@@ -20,9 +20,7 @@ from engine.train.factory import Sources
 from engine.train.metric_buffer import MetricBuffer
 from engine.train.results import Evaluation, StepResult
 from engine.train.run_state import RunState
-from engine.train.saver import Saver
 from engine.train.snapshot import Snapshot, layer_stats, weights_snapshot
-from engine.train.snapshot import Snapshot, weights_snapshot
 
 TURN = 0.1
 """Seconds of training between two checks of the controls; a batch may take longer."""

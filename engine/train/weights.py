@@ -31,28 +31,6 @@ _DESCRIBED = {"layers", "input_shape", "classes", "mean", "std", "preparation"}
 _LONGEST_REASON = 200  # characters of what a damaged description leads to
 
 
-def find_weights(path: Path) -> Path:
-    """The file of weights at a path: the file itself, or a run's finished, best or latest one.
-
-    A run that saved none of these has the last frame of its film.
-
-    Raises:
-        CheckpointError: there is none, or the folder may not be entered.
-    """
-    if paths.kind_at(path, CheckpointError) != "folder":
-        return path
-    for candidate in (path / WEIGHTS, path / CHECKPOINTS / "best.npz"):
-        if paths.kind_at(candidate, CheckpointError) == "file":
-            return candidate
-    store = CheckpointStore(path / CHECKPOINTS)
-    for step in reversed(store.steps()):
-        return store.path(step)
-    frames = film.frames(path)
-    if frames:
-        return frames[-1]
-    raise CheckpointError(f"{path}: the folder holds no {WEIGHTS} and no checkpoint")
-
-
 def load_model(config: Config, path: Path, dtype: DTypeLike = np.float32) -> Sequential:
     """The config's network with weights from a checkpoint of any kind.
 
