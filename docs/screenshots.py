@@ -121,11 +121,6 @@ async def _rates(app: CnnApp) -> None:
     await _still(app)
 
 
-async def _hints(app: CnnApp) -> None:
-    await _press(app, "escape", "w")
-    await _still(app)
-
-
 async def _microscope(app: CnnApp) -> None:
     await _press(app, "escape", "3", "m", "e")
     await _still(app)
@@ -212,6 +207,17 @@ async def _lesson(app: CnnApp) -> None:
     await _still(app)
 
 
+async def _hints(app: CnnApp) -> None:
+    await _press(app, "escape", "7", "1")
+    document = app.workspace.document
+    for key, value in {"train.lr": 0.05, "train.scheduler": None, "train.epochs": 4}.items():
+        document.set(key, value)
+    await _press(app, "2", "r")
+    await _until(lambda: app.training.hints and not app.training.running)
+    await _press(app, "w")
+    await _still(app)
+
+
 async def _press(app: CnnApp, *keys: str) -> None:
     """``pilot.press`` would wait for an idle processor, which training does not leave."""
     for key in keys:
@@ -235,8 +241,9 @@ async def _until(condition: Callable[[], object]) -> None:
 
 
 PICTURES = (
-    _configs, _data, _train, _inspect, _gradients, _rates, _hints, _microscope, _weight, _film,
+    _configs, _data, _train, _inspect, _gradients, _rates, _microscope, _weight, _film,
     _space, _workbench, _break, _runs, _evaluate, _why, _mistakes, _compare, _draw, _lesson,
+    _hints,
 )  # fmt: skip
 """In this order: each begins where the one before ended."""
 
