@@ -301,13 +301,35 @@ def test_micro_batches_add_up_to_the_batch(make: Make, rng: np.random.Generator)
     np.testing.assert_allclose(np.concatenate(grads), whole.backward(), rtol=1e-12, atol=1e-17)
 
 
-def test_per_sample_does_not_disturb_backward(rng: np.random.Generator) -> None:
-    logits, labels = batch(SoftmaxCrossEntropy(), rng)
-    loss = SoftmaxCrossEntropy()
-    loss.forward(logits, labels)
-    expected = loss.backward()
-    loss.per_sample(np.zeros((2, 3)), np.array([0, 1]))
-    np.testing.assert_array_equal(loss.backward(), expected)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("make", [*CASES, pytest.param(lambda: OneByOne(), id="one by one")])
+def test_per_sample_is_the_loss_of_each_sample_alone(
+    make: Make, dtype: type, rng: np.random.Generator
+) -> None:
+    loss = make()
+    pred, target = batch(loss, rng, dtype)
+    alone = [make().forward(pred[i : i + 1], target[i : i + 1]) for i in range(len(pred))]
+    loss.forward(pred, target)
+    before = loss.backward()
+    found = loss.per_sample(pred, target)
+    assert found.dtype == dtype
+    np.testing.assert_allclose(found, alone, rtol=1e-5 if dtype == np.float32 else 1e-12)
+    np.testing.assert_array_equal(loss.backward(), before)
+
+
+@pytest.mark.parametrize("size", [1e30, np.inf])
+def test_per_sample_of_a_diverged_network_is_no_number_and_no_warning(size: float) -> None:
+    pred = np.array([[size, size], [0.0, 0.0]], np.float32)
+    target = np.array([[-size, size], [1.0, 0.0]], np.float32)
+    losses = MSE().per_sample(pred, target)
+    assert not np.isfinite(losses[0])
+    assert losses[1] == 0.5
+
+
+class OneByOne(MSE):
+    """A loss that has no faster way than to look at one sample after the other."""
+
+    per_sample = Loss.per_sample
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.int64])

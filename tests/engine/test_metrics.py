@@ -9,6 +9,7 @@ from engine.errors import DTypeError, ShapeError
 from engine.metrics import (
     NO_PREDICTION,
     accuracy,
+    confidence,
     confusion_matrix,
     correct,
     macro_f1,
@@ -35,6 +36,21 @@ def test_by_hand() -> None:
     assert accuracy(LOGITS, LABELS) == 0.5
     assert top_k_accuracy(LOGITS, LABELS, 1) == 0.5
     assert top_k_accuracy(LOGITS, LABELS, 2) == 1.0
+
+
+def test_confidence_is_the_largest_of_the_probabilities() -> None:
+    logits = np.array([[0, 0, 0, 0], [0, np.log(3), -np.inf, -np.inf], [1e4, 0, 0, 0]], np.float32)
+    np.testing.assert_allclose(confidence(logits), [0.25, 0.75, 1.0], rtol=1e-6)
+    assert confidence(logits).dtype == np.float32
+    powers = np.exp(LOGITS)
+    shares = powers / powers.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(confidence(LOGITS), shares.max(axis=1), rtol=1e-6)
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_what_is_no_number_has_no_confidence(number: float) -> None:
+    logits = np.array([[0.0, number], [0.0, 1.0]])
+    np.testing.assert_array_equal(np.isnan(confidence(logits)), [True, False])
 
 
 def test_scores_are_python_floats() -> None:
