@@ -78,9 +78,7 @@ def worst_images(result: Evaluation, order: Order, most: int) -> list[int]:
         found = np.lexsort((-losses, ~np.isnan(result.losses)))
     else:
         wrong = np.flatnonzero(result.predictions != result.labels)
-        confidences = result.confidences[wrong]
-        known = ~np.isnan(confidences) & (result.predictions[wrong] != metrics.NO_PREDICTION)
-        found = wrong[np.lexsort((-losses[wrong], -np.where(known, confidences, -1)))]
+        found = wrong[np.lexsort((-losses[wrong], -result.confidences[wrong]))]  # NaN sorts last
     return [int(index) for index in found[:most]]
 
 

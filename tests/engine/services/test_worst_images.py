@@ -20,7 +20,7 @@ LOGITS = np.array(
         [9, 0, 0],  # 0 right
         [0, 9, 0],  # 1 wrong, sure of it
         [0, 9, 0],  # 2 the same
-        [1, 0, 0],  # 3 wrong, not sure
+        [1, 0, -math.inf],  # 3 wrong, not sure, and an infinite loss
         [NAN, 0, 0],  # 4 no prediction
         [0, 0, 0],  # 5 right by the lower class
         [40, 0, 0],  # 6 wrong, a probability of 1
@@ -54,8 +54,8 @@ def evaluation(loss: Loss) -> Evaluation:
 
 def test_by_loss_what_is_no_number_comes_first_and_right_images_last() -> None:
     result = evaluation(SoftmaxCrossEntropy())
-    assert worst_images(result, "loss", 99) == [4, 8, 7, 6, 1, 2, 3, 5, 0]
-    assert worst_images(result, "loss", 3) == [4, 8, 7]
+    assert worst_images(result, "loss", 99) == [4, 8, 3, 7, 6, 1, 2, 5, 0]
+    assert worst_images(result, "loss", 3) == [4, 8, 3]
 
 
 def test_by_confidence_the_surest_mistake_is_first_and_no_prediction_last() -> None:
