@@ -89,7 +89,8 @@ class History(Mapping[str, np.ndarray]):
         lines = [
             self._line(self[name], low, high, dashed=name.startswith("val_")) for name in names
         ]
-        caption = html.escape(f"{' — ' + ' - - '.join(names)}   {metric(low)} to {metric(high)}")
+        told = [f"{name} ({'dashed' if name.startswith('val_') else 'solid'})" for name in names]
+        caption = html.escape(f"{', '.join(told)}, from {metric(low)} to {metric(high)}")
         return (
             f'<figure style="display:inline-block;margin:4px"><svg width="{_WIDTH}" '
             f'height="{_HEIGHT}" role="img" aria-label="{caption}" style="border:1px solid #8888">'

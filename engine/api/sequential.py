@@ -16,7 +16,7 @@ from engine.arrays import Array
 from engine.callbacks import Callback
 from engine.config import Config
 from engine.data import Batches, Dataset, Normalisation, Split
-from engine.errors import NotReadyError, ShapeError
+from engine.errors import Diverged, NotReadyError, ShapeError
 from engine.layers import Sequential as Network
 from engine.layers import Softmax, Summary
 from engine.losses import LOSSES, Loss
@@ -122,7 +122,8 @@ class Sequential:
         Raises:
             ConfigError: an argument is out of its range, or the layers do not fit the images.
             ShapeError, DTypeError, DataError: x or y cannot be used; the message says why.
-            Diverged: a number was no longer finite. The network has the weights before that.
+            Diverged: a number was no longer finite. The network has the weights before that, and
+                ``history`` the epochs.
         """
         if self._encoding is not None and self._is_fitted:
             encoding = self._encoding
@@ -165,7 +166,11 @@ class Sequential:
             say=print if verbose else lambda line: None,
             save=self.save,
         )
-        self.history = training.run()
+        try:
+            self.history = training.run()
+        except Diverged as error:
+            self.history = training.result(str(error))
+            raise
         return self.history
 
     def build(self, input_shape: Sequence[int], *, seed: int = 42) -> "Sequential":

@@ -71,6 +71,8 @@ def specs_of(layers: Sequence[Any]) -> list[Any]:
 
 
 def _spec_of(layer: Any) -> Any:
+    if isinstance(layer, Layer) and any(inner.params for inner in layer.walk()):
+        raise ConfigError(f"layers: {layer!r} has weights, which would be lost; give a fresh one")
     if isinstance(layer, (LayerSpec, Layer)):
         return layer.spec()
     if isinstance(layer, type) and issubclass(layer, (LayerSpec, Layer)):

@@ -145,6 +145,10 @@ class Training:
         self._say, self._save = say, save
         self._notes: list[str] = []
 
+    def result(self, stopped: str | None = None) -> History:
+        """What was trained so far, and why it ended early, if it did."""
+        return History(self.history, stopped, self._notes)
+
     def run(self) -> History:
         """Train all epochs, or until Ctrl-C, which is as harmless as the end.
 
@@ -152,7 +156,6 @@ class Training:
             Diverged: a number was not finite; the weights are those before it.
         """
         config, controls = self.config, Controls()
-        stopped: str | None = None
         with Workers(config.train.workers) as workers, _stopped_by_ctrl_c(controls):
             state = self._state(workers)
             for callback in self._callbacks:
@@ -177,10 +180,9 @@ class Training:
             )
             try:
                 loop.run()
-                stopped = self._progress.stop_reason
             except (Stopped, KeyboardInterrupt):
-                stopped = self._interrupted()
-        return History(self.history, stopped, self._notes)
+                return self.result(self._interrupted())
+        return self.result(self._progress.stop_reason)
 
     def _state(self, workers: Workers) -> RunState:
         config, steps = self.config, self._sources.train.steps_per_epoch

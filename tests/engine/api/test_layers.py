@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 import engine
@@ -14,6 +15,7 @@ from engine import Conv2D, Dense, Dropout, Flatten, MaxPool2D, ReLU, Residual, S
 from engine.api import layers
 from engine.errors import ConfigError
 from engine.layers import LAYERS, Layer
+from engine.layers import Dense as RealDense
 from engine.models import build
 
 
@@ -74,6 +76,13 @@ def test_a_mistake_is_said_where_it_is_made(code: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message) as caught:
         eval(code, {"Conv2D": Conv2D, "ReLU": ReLU, "Sequential": Sequential})
     assert "\n" not in str(caught.value)
+
+
+def test_real_layers_are_taken_while_they_have_no_weights() -> None:
+    layer = RealDense(4, 2)
+    assert repr(Sequential([Flatten(), layer]).build((2, 2)).network[1]) == "Dense(4→2)"
+    with pytest.raises(ConfigError, match="has weights, which would be lost"):
+        Sequential([Flatten(), layer.initialise(np.random.default_rng(0))])
 
 
 def test_an_unknown_name_gets_a_suggestion() -> None:

@@ -8,11 +8,21 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from engine import Conv2D, Dense, Flatten, ReLU, Sequential, data
 from engine.callbacks import Callback, Logs
 from engine.config import loads
-from engine.errors import CheckpointError, ConfigError, DataError, EngineError, NotReadyError
+from engine.errors import (
+    CheckpointError,
+    ConfigError,
+    DataError,
+    Diverged,
+    EngineError,
+    NotReadyError,
+)
+from engine.importing.folders import DiskFile
+from engine.services.predict import Answer, Question, ask, open_network
 from tests.support.imported_sets import make_set
 from tests.support.small_runs import same_arrays, saved_model, train
 
@@ -172,6 +182,16 @@ def test_ctrl_c_leaves_a_network_and_a_history_that_says_so() -> None:
     assert "interrupted" in repr(history)
 
 
+def test_a_training_that_diverges_keeps_the_weights_and_epochs_before() -> None:
+    x, y = stripes()
+    model = small()
+    with pytest.raises(Diverged, match="Try a smaller lr"):
+        quick(model, x, y, epochs=9, lr=1e30, optimizer="sgd")
+    assert model.history is not None
+    assert "diverged" in str(model.history.stopped)
+    assert np.isfinite(model.network[0].params["weight"]).all()
+
+
 def test_a_saved_network_is_the_same_network(tmp_path: Path) -> None:
     x, y = stripes()
     model = small()
@@ -186,13 +206,29 @@ def test_a_saved_network_is_the_same_network(tmp_path: Path) -> None:
         Sequential.load(tmp_path / "y.npz")
 
 
+def test_the_command_line_asks_a_saved_network_about_images(tmp_path: Path) -> None:
+    x, y = stripes()
+    model = small()
+    quick(model, x, np.array(["cow", "ox", "ant"])[y], epochs=12)
+    model.save(tmp_path / "x.npz")
+    images = [tmp_path / f"{i}.png" for i in range(3)]
+    for image, pixels in zip(images, x, strict=False):
+        Image.fromarray(pixels).save(image)
+    network = open_network(str(tmp_path / "x.npz"), None, None, ())
+    asked = list(ask(network, [Question(DiskFile("", str(image))) for image in images]))
+    answers = [answer for answer in asked if isinstance(answer, Answer)]
+    found = np.array([answer.probabilities for answer in answers])
+    np.testing.assert_allclose(found, model.predict_proba(x[:3]), atol=1e-6)
+    assert [network.info.classes[a.predicted or 0] for a in answers] == ["cow", "ox", "ant"]
+
+
 def test_it_says_what_to_call_before_there_are_weights() -> None:
     x, y = stripes()
     model = small()
     assert repr(model) == "Sequential([Conv2D(3, 3), ReLU(), Flatten(), Dense(3)])"
-    for ask in (model.predict, model.predict_proba, model.forward, model):
+    for call in (model.predict, model.predict_proba, model.forward, model):
         with pytest.raises(NotReadyError, match=r"call fit\(x, y\) to train it, or build"):
-            ask(x)
+            call(x)
     with pytest.raises(NotReadyError, match=r"call fit\(x, y\)"):
         model.evaluate(x, y)
     with pytest.raises(NotReadyError, match=r"call fit\(x, y\)"):
