@@ -53,7 +53,7 @@ def make_config(
         "layers": list(layers),
         "seed": seed,
         "data": {"validation": validation, "augment": dict(augment)},
-        "train": {"film": False, **train},
+        "train": dict(train),
         "callbacks": list(callbacks),
     }
     values = _plain(values)

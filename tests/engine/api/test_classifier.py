@@ -12,7 +12,7 @@ from sklearn.preprocessing import MinMaxScaler
 from sklearn.utils.validation import check_is_fitted
 
 from engine import CNNClassifier, Conv2D, Dense, Flatten, ReLU
-from engine.errors import NotReadyError, ShapeError
+from engine.errors import ConfigError, NotReadyError, ShapeError
 from tests.engine.api.test_sequential import CtrlC
 
 
@@ -80,6 +80,8 @@ def test_its_mistakes_are_answered_in_one_line(digits: Any) -> None:
         CNNClassifier().fit(x, y)
     with pytest.raises(ShapeError, match=r"rows of 63 features, expected 64"):
         classifier().fit(x[:, 1:], y)
+    with pytest.raises(ConfigError, match=r"^clip: unknown key"):
+        classifier(train={"clip": 1.0}).fit(x, y)
 
 
 def test_ctrl_c_ends_a_search_and_leaves_what_was_learnt(digits: Any) -> None:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from engine import Conv2D, Dense, Flatten, ReLU, Sequential, data
 from engine.callbacks import Callback, Logs
+from engine.checkpoints import checkpoint
 from engine.config import loads
 from engine.errors import (
     CheckpointError,
@@ -22,9 +23,10 @@ from engine.errors import (
     NotReadyError,
 )
 from engine.importing.folders import DiskFile
+from engine.losses import SoftmaxCrossEntropy
 from engine.services.predict import Answer, Question, ask, open_network
 from tests.support.imported_sets import make_set
-from tests.support.small_runs import same_arrays, saved_model, train
+from tests.support.small_runs import Recorder, same_arrays, saved_model, train
 
 CONFIG = """
 dataset: pets
@@ -44,7 +46,8 @@ train:
   momentum: 0.8
   lr: 0.01
   scheduler: {name: cosine}
-  clip_norm: 5.0
+  clip_norm: 0.5
+  label_smoothing: 0.1
 callbacks: [early_stopping: {patience: 2}]
 """
 
@@ -90,7 +93,8 @@ def test_fit_trains_the_bits_of_the_command(tmp_path: Path) -> None:
         validation_split=0.2,
         augment={"shift": 1, "flip": True},
         scheduler={"name": "cosine"},
-        clip_norm=5.0,
+        clip_norm=0.5,
+        label_smoothing=0.1,
         callbacks=[{"early_stopping": {"patience": 2}}],
         seed=7,
         verbose=False,
@@ -141,6 +145,8 @@ def test_fit_again_continues_with_the_weights_and_what_arrays_mean() -> None:
         quick(model, x, (y + 1))
     with pytest.raises(EngineError, match=r"got images of shape \(1, 5, 6\), expected \(1, 6, 6\)"):
         quick(model, x[:, 1:], y)
+    with pytest.raises(EngineError, match="but the network was built for"):
+        quick(small().build((6, 6)), x[:, 1:], y)
 
 
 def test_build_gives_the_weights_that_fit_begins_with() -> None:
@@ -151,12 +157,33 @@ def test_build_gives_the_weights_that_fit_begins_with() -> None:
     assert same_arrays(built.network.state_dict(), fresh.network.state_dict())
 
 
-def test_other_samples_can_be_held_out() -> None:
+def test_other_samples_can_be_held_out_and_all_others_are_trained_on() -> None:
     x, y = stripes()
-    history = quick(small(), x[:40], y[:40], validation_data=(x[40:], y[40:]), epochs=1)
-    model = small()
-    quick(model, x[:40], y[:40], validation_data=(x[40:], y[40:]), epochs=1)
-    assert model.evaluate(x[40:], y[40:])["loss"] == history["val_loss"][-1]
+    model, seen = small(), Recorder()
+    history = quick(
+        model,
+        x[:41],
+        y[:41],
+        validation_data=(x[41:], y[41:]),
+        label_smoothing=0.1,
+        callbacks=[seen],
+        epochs=1,
+    )
+    assert seen.calls.count("batch end 5") == 1  # five batches of 8, and one of the last sample
+    assert model.evaluate(x[41:], y[41:])["loss"] == history["val_loss"][-1]
+
+
+def test_samples_are_weighted_and_remarked_upon_as_by_the_command(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    x, y = stripes()
+    kept = np.flatnonzero((y > 0) | (np.arange(48) < 3))  # one of class 0, sixteen of the others
+    uneven, balanced = small(), small()
+    notes = quick(uneven, x[kept], y[kept], verbose=True).notes
+    assert any("classes are uneven: '0' has" in note for note in notes)
+    assert f"note: {notes[0]}" in capsys.readouterr().out
+    quick(balanced, x[kept], y[kept], class_weights="balanced")
+    assert not same_arrays(uneven.network.state_dict(), balanced.network.state_dict())
 
 
 class CtrlC(Callback):
@@ -182,6 +209,23 @@ def test_ctrl_c_leaves_a_network_and_a_history_that_says_so() -> None:
     assert "interrupted" in repr(history)
 
 
+def test_ctrl_c_in_the_midst_of_a_batch_waits_for_its_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    x, y = stripes()
+    forward, calls = SoftmaxCrossEntropy.forward, []
+
+    def interrupted(self: Any, pred: Any, target: Any) -> float:
+        calls.append(1)
+        if len(calls) == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+        return forward(self, pred, target)
+
+    monkeypatch.setattr(SoftmaxCrossEntropy, "forward", interrupted)
+    history = quick(small(), x, y, callbacks=[Recorder()])
+    assert history.stopped == "interrupted after batch 3 of 6 in epoch 1"
+
+
 def test_a_training_that_diverges_keeps_the_weights_and_epochs_before() -> None:
     x, y = stripes()
     model = small()
@@ -202,7 +246,30 @@ def test_a_saved_network_is_the_same_network(tmp_path: Path) -> None:
     assert again.predict(x / 100).tolist() == model.predict(x / 100).tolist()
     assert again.evaluate(x / 100, y * 2) == model.evaluate(x / 100, y * 2)
     assert repr(pickle.loads(pickle.dumps(model))) == repr(model) == repr(again)
+    quick(again, x[y < 2] / 100, y[y < 2] * 2)
+    assert again.classes.tolist() == [0, 2, 4]
     with pytest.raises(CheckpointError, match="no such file"):
+        Sequential.load(tmp_path / "y.npz")
+
+
+def test_a_file_that_says_nonsense_about_arrays_is_refused(tmp_path: Path) -> None:
+    small().build((6, 6)).save(tmp_path / "x.npz")
+    saved = checkpoint.load(tmp_path / "x.npz")
+    for nonsense in (
+        {"low": 1.0, "high": 1.0},
+        {"loss": "hinge"},
+        {"numbers": 3},
+        {"low": None},
+        7,
+    ):
+        meta = saved.meta | {"arrays": nonsense}
+        checkpoint.save(tmp_path / "y.npz", saved.arrays, meta)
+        with pytest.raises(CheckpointError, match=r"y\.npz: arrays") as caught:
+            Sequential.load(tmp_path / "y.npz")
+        assert "\n" not in str(caught.value)
+    described = saved.meta["data_set"] | {"classes": ["x", "y", "z"]}
+    checkpoint.save(tmp_path / "y.npz", saved.arrays, saved.meta | {"data_set": described})
+    with pytest.raises(CheckpointError, match=r"y\.npz"):
         Sequential.load(tmp_path / "y.npz")
 
 
