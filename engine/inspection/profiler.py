@@ -94,7 +94,7 @@ def layer_times(
     """
     twin = model.replica().train()
     twin.set_rng(np.random.default_rng(0))
-    twin.layers[0].needs_dx = False
+    twin.end_backward_early()
     watch = _Watch()
     named = [
         (name, layer) for name, layer in twin.named_layers() if not isinstance(layer, Sequential)
@@ -122,7 +122,7 @@ def _layer_time(name: str, layer: Layer, seen: "_Seen", n: int) -> LayerTime:
         name,
         repr(layer),
         statistics.median(seen.forward[1:]),  # the first one makes the work spaces
-        statistics.median(seen.backward[1:]),
+        statistics.median(seen.backward[1:] or [0.0]),  # none before the first that is trained
         flops,
         flops * (2 if layer.needs_dx else 1),
     )

@@ -44,6 +44,13 @@ class Sequential(Layer):
                 break
         return gradient
 
+    def end_backward_early(self) -> None:
+        """Let the backward pass end at the first layer with parameters that are trained."""
+        for layer in self.layers:
+            if any(each.param_shapes() and not each.frozen for each in layer.walk()):
+                layer.needs_dx = False
+                return
+
     def output_shape(self, in_shape: Shape) -> Shape:
         for layer in self.layers:
             in_shape = layer.output_shape(in_shape)

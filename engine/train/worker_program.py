@@ -108,7 +108,7 @@ class WorkerProgram:
         self._loss = loss
         self._buffers = share_buffers(model)
         if optimizer is not None:
-            _first_trained(model).needs_dx = False
+            model.end_backward_early()
             share_slots(optimizer, self.parameters)
         self._replicas: list[Sequential] = []
         self._layers: list[list[Layer]] = []
@@ -285,14 +285,6 @@ class WorkerProgram:
             layer.group = group
             layer.use_rng(rng)
         return self._sources[order.source].load(piece, stream(Purpose.AUGMENT, *where))
-
-
-def _first_trained(model: Sequential) -> Layer:
-    """The first of the network's layers with parameters that are trained; else the first."""
-    for layer in model:
-        if any(each.param_shapes() and not each.frozen for each in layer.walk()):
-            return layer
-    return model.layers[0]
 
 
 def ignore_fp_errors() -> np.errstate:

@@ -4,19 +4,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine import paths
 from engine.errors import EngineError
 from engine.runs.listing import RunInfo, list_runs
 from tui import text
 from tui.screens.base import BaseScreen
-from tui.screens.dialogs import Choose
+from tui.screens.dialogs import AskPath, Choose
 from tui.state.replay import Move, no_film, replayed
-from tui.state.selection import Selection, of_config, of_run
+from tui.state.selection import Selection, of_config, of_file, of_run
 from tui.widgets.line import TextPart
 
 if TYPE_CHECKING:
     from tui.app import CnnApp
 
-FOLLOW, CONFIG = "follow", "config"
+FOLLOW, CONFIG, FILE = "follow", "config", "file"
 _SHOWN = 200
 _ANSWER, _LEAST = 24, 16
 """Columns of a prediction at the right, and of a name that can still be recognised."""
@@ -38,11 +39,13 @@ class NetworkScreen(BaseScreen):
         if self.app.screen is not self:
             return
         app, chosen = self.cnn, self.cnn.choice.chosen
-        options = [(FOLLOW, *_followed(app)), *_config(app)]
+        options = [(FOLLOW, *_followed(app)), *_config(app), *_file(app)]
         options += [
             (str(run.path), run.id, run_remark(run)) for run in runs[:_SHOWN] if run.problem is None
         ]
-        current = FOLLOW if chosen is None else str(chosen.run or CONFIG)
+        current = FOLLOW
+        if chosen is not None:
+            current = str(chosen.run or (FILE if chosen.weights is not None else CONFIG))
         self.app.push_screen(Choose("Which network?", options, current), self._answered)
 
     def _answered(self, key: str | None) -> None:
@@ -52,12 +55,43 @@ class NetworkScreen(BaseScreen):
             self.cnn.choice.chosen = None
         elif key == CONFIG:
             self.cnn.choice.chosen = of_config(self.cnn.workspace)
+        elif key == FILE:
+            self._ask_file()
+            return
         else:
             try:
                 self.cnn.choice.chosen = of_run(Path(key))
             except EngineError as error:
                 self.cnn.show_message(str(error), "choose another run", severity="error")
                 return
+        self.refresh_bindings()
+        self.refresh_tick()
+
+    def _ask_file(self) -> None:
+        """Ask for a file of weights for the chosen config's network."""
+        config = self.cnn.workspace.document.config
+        assert config is not None  # else it is not offered
+
+        def answered(path: Path | None) -> None:
+            if path is None:
+                return
+            self.cnn.start_job(
+                lambda job: of_file(config, path),
+                on_done=self._show_file,
+                on_error=lambda error: self.cnn.show_message(
+                    str(error), "o chooses another network", severity="error"
+                ),
+                name="weights",
+            )
+
+        detail = f"for the network of {config.name}: safetensors, a checkpoint, a file of weights"
+        self.app.push_screen(
+            AskPath("Which file of weights?", detail, check=paths.parse, kind="a file of weights"),
+            answered,
+        )
+
+    def _show_file(self, selection: Selection) -> None:
+        self.cnn.choice.chosen = selection
         self.refresh_bindings()
         self.refresh_tick()
 
@@ -113,6 +147,10 @@ class NetworkScreen(BaseScreen):
         # What the network says at a moment is what one looks for: it has room before the name.
         width = self.size.width - (_ANSWER if selection.entered_from is not None else 0)
         parts = run_parts(selection.name, selection.what, width, word)
+        if selection.entered_from is not None and self.size.width < _ROOMY:
+            return (TextPart(f" {selection.what}", "", "choose_network"),)
+        word = "run" if selection.run else "file" if selection.weights else "config"
+        parts = run_parts(selection.name, selection.what, self.size.width, word)
         return (*(replace(part, action="choose_network") for part in parts[:2]), *parts[2:])
 
 
@@ -151,6 +189,13 @@ def _config(app: "CnnApp") -> list[tuple[str, str, str]]:
 
 def run_remark(run: RunInfo) -> str:
     """What a list of runs says of one."""
+def _file(app: "CnnApp") -> list[tuple[str, str, str]]:
+    if app.workspace.document.config is None:
+        return []
+    return [(FILE, "a file of weights", "of the chosen config's network, as safetensors")]
+
+
+def _remark(run: RunInfo) -> str:
     best = (run.record.get("best") or {}).get("val_acc")
     score = f"val_acc {text.metric(best)}  " if isinstance(best, float | int) else ""
     return f"{score}{run.status}"

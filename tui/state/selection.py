@@ -13,8 +13,9 @@ from engine.config import Config, ConfigProblems
 from engine.data import Dataset
 from engine.errors import CheckpointError, ConfigError, EngineError
 from engine.runs.listing import list_runs
+from engine.runs.weight_files import find_weights
 from engine.train import factory
-from engine.train.weights import SavedWeights, list_weights
+from engine.train.weights import SavedWeights, list_weights, load_model
 from tui.state.training import Training
 from tui.state.workspace import Workspace
 
@@ -73,6 +74,17 @@ def of_run(run: Path, saved: SavedWeights | None = None) -> Selection:
     return Selection(run.name, config, saved.path, describe(saved), run)
 
 
+def of_file(config: Config, path: Path) -> Selection:
+    """A config's network with weights from elsewhere; reads them, so it is for a job.
+
+    Raises:
+        CheckpointError: there is no such file, or it is damaged or of another network.
+    """
+    source = find_weights(path)
+    load_model(config, source)
+    return Selection(source.name, config, source, f"weights of {config.name}")
+
+
 def describe(saved: SavedWeights) -> str:
     """Which weights these are, in a few words."""
     if saved.kind == "finished":
@@ -120,8 +132,8 @@ class Choice:
     def chosen(self) -> Selection | None:
         """The network that was chosen by hand; setting it ends a replay.
 
-        A selection without a run stands for the config that is chosen on the Configs screen, as it
-        is now; None is for no choice.
+        A selection without a run and without weights stands for the config that is chosen on the
+        Configs screen, as it is now; None is for no choice.
         """
         return self._chosen
 
@@ -171,7 +183,9 @@ class Choice:
         if self.frame is not None:
             return self.frame
         if self.chosen is not None:
-            return self.chosen if self.chosen.run is not None else of_config(self._workspace)
+            chosen = self.chosen
+            has_own = chosen.run is not None or chosen.weights is not None
+            return chosen if has_own else of_config(self._workspace)
         training = self._training
         trained = self.trained
         if training.running and training.config is not None:

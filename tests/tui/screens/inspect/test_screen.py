@@ -13,7 +13,7 @@ from engine import data
 from tests.support.app_pilot import Until, let_messages_through, on_screen, tap
 from tests.support.run_makers import CONV, make_run
 from tui.app import CnnApp
-from tui.screens.dialogs import Choose
+from tui.screens.dialogs import AskPath, Choose
 from tui.screens.help import HelpScreen
 from tui.screens.inspect.gallery import GalleryPane, Pictures, Sample
 from tui.screens.inspect.screen import InspectScreen
@@ -188,10 +188,32 @@ async def test_another_network_is_chosen_from_a_list(
         assert "finished weights" in line(screen)
         await tap(pilot, "o")
         await on_screen(pilot, Choose)
-        await pilot.press("home", "down", "down", "enter")
+        await pilot.press("home", *["down"] * 3, "enter")
         await until(pilot, lambda: any("no weights" in n.message for n in app._notifications))
         assert app.choice.chosen is not None, "what was looked at stays"
         assert app.choice.chosen.what == "finished weights"
+
+
+async def test_a_file_of_weights_is_chosen_for_the_chosen_config(
+    make_app: MakeApp, home: Path, until: Until
+) -> None:
+    run = make_run(home / "elsewhere")
+    (home / "mine.npz").write_bytes((run / "weights.npz").read_bytes())
+    (home / "not.safetensors").write_bytes(b"nothing")
+    app = make_app("conv")
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await opened(app, pilot, until)
+        for name in ("not.safetensors", "mine.npz"):
+            await tap(pilot, "o")
+            await on_screen(pilot, Choose)
+            await pilot.press("home", "down", "down", "enter")
+            await on_screen(pilot, AskPath)
+            await pilot.press(*str(home / name), "enter")
+            await until(pilot, lambda: app.screen is screen)
+        await until(pilot, lambda: "file mine.npz  weights of conv" in line(screen))
+        assert any("not a safetensors file" in n.message for n in app._notifications)
+        await until(pilot, lambda: len(screen.query_one(Table).rows) == 7)
+        assert app.choice.current is app.choice.chosen
 
 
 async def test_without_data_there_are_weights_and_a_reason(
