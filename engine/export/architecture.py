@@ -19,6 +19,7 @@ class Architecture:
         mean, std: per channel, of pixels divided by 255: input = (pixel / 255 − mean) / std.
         preparation: what becomes of an image file of another size or look before that, as
             ``engine.images.Preparation`` has it.
+        dataset: the name of the data set that it was trained on; empty if it is not known.
     """
 
     layers: list[Any]
@@ -27,6 +28,7 @@ class Architecture:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     preparation: dict[str, Any] = field(default_factory=dict)
+    dataset: str = ""
 
     def normalised(self, images: "Array") -> "Array":
         """The input of the network, from pixels divided by 255; both (N, C, H, W)."""

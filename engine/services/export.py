@@ -139,4 +139,5 @@ def _described(config: Config, weights: Path) -> tuple[Sequential, Architecture]
         mean=info.mean,
         std=info.std,
         preparation=info.preparation.model_dump(),
+        dataset=info.name,
     )

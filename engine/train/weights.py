@@ -122,7 +122,7 @@ def _meta(source: Path) -> dict[str, Any]:
     return {
         "layers": network["layers"],
         DATA_SET: {
-            "name": "another-data-set",
+            "name": network.get("dataset") or "another-data-set",  # exports of earlier versions
             "title": "what an exported network was trained on",
             "image_shape": network["input_shape"],
             "train": 1,

@@ -26,7 +26,7 @@ def test_an_exported_network_is_evaluated_and_asked_as_its_run_is(tmp_path: Path
     assert same_arrays(load_model(config, path).state_dict(), run.session.model.state_dict())
     assert measure(config, path).result.acc == measure(config, run.path).result.acc
     network = open_network(str(path), tmp_path, None, [])
-    assert network.info.classes == tuple("0123456789")
+    assert (network.info.name, network.info.classes) == ("mnist_mini", tuple("0123456789"))
     assert same_arrays(network.model.state_dict(), run.session.model.state_dict())
 
 
