@@ -143,14 +143,10 @@ class NetworkScreen(BaseScreen):
                     " ✗ the chosen config has errors; 1 shows them", "$error", "app.go('configs')"
                 ),
             )
-        word = "run" if selection.run else "config"
+        word = "run" if selection.run else "file" if selection.weights else "config"
         # What the network says at a moment is what one looks for: it has room before the name.
         width = self.size.width - (_ANSWER if selection.entered_from is not None else 0)
         parts = run_parts(selection.name, selection.what, width, word)
-        if selection.entered_from is not None and self.size.width < _ROOMY:
-            return (TextPart(f" {selection.what}", "", "choose_network"),)
-        word = "run" if selection.run else "file" if selection.weights else "config"
-        parts = run_parts(selection.name, selection.what, self.size.width, word)
         return (*(replace(part, action="choose_network") for part in parts[:2]), *parts[2:])
 
 
@@ -187,15 +183,14 @@ def _config(app: "CnnApp") -> list[tuple[str, str, str]]:
     return [(CONFIG, f"the chosen config: {document.name}", "fresh weights")]
 
 
-def run_remark(run: RunInfo) -> str:
-    """What a list of runs says of one."""
 def _file(app: "CnnApp") -> list[tuple[str, str, str]]:
     if app.workspace.document.config is None:
         return []
     return [(FILE, "a file of weights", "of the chosen config's network, as safetensors")]
 
 
-def _remark(run: RunInfo) -> str:
+def run_remark(run: RunInfo) -> str:
+    """What a list of runs says of one."""
     best = (run.record.get("best") or {}).get("val_acc")
     score = f"val_acc {text.metric(best)}  " if isinstance(best, float | int) else ""
     return f"{score}{run.status}"
