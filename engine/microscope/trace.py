@@ -68,6 +68,8 @@ def backward_trace(
         seed: of the random numbers of dropout.
     """
     twin = model.replica().own_buffers().train(training)
+    for layer in twin.walk():  # a training skips gradients that it does not need
+        layer.needs_dx = True
     twin.set_rng(np.random.default_rng(seed))
     trace = _recorder(twin)
     out = twin.forward(x)

@@ -140,3 +140,13 @@ def test_huge_weights_give_no_warning() -> None:
     (facts,) = examine(Snapshot((layer_of(1.0, weight=1.7e308),)))
     assert type(facts.mean) is type(facts.std) is float
     assert facts.mean == math.inf
+
+
+def test_a_frozen_layer_is_said_to_be_frozen_unless_its_numbers_are_not_finite() -> None:
+    weight = {"weight": np.ones(4, np.float32)}
+    broken = {"weight": np.full(4, np.nan, np.float32)}
+    layers = (
+        LayerSnapshot("0", "Dense(2→2)", weight, {}, {}, None, frozen=True),
+        LayerSnapshot("1", "Dense(2→2)", broken, {}, {}, None, frozen=True),
+    )
+    assert [facts.health.word for facts in examine(Snapshot(layers))] == ["frozen", "NaN/inf"]
