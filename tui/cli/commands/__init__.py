@@ -31,6 +31,7 @@ COMMANDS = {
     "gradcheck": "check the gradients of a network against numerical ones",
     "data": "list, fetch, verify, import or remove data sets",
     "runs": "list, show, compare or verify runs",
+    "report": "write a report on runs: figures, one HTML page, and Markdown",
     "lessons": "list the lessons, or open one beside the live screens",
     "config": "list, check, show or make configs, or print their JSON Schema",
     "bench": "measure how fast networks train and predict on this machine",

@@ -1,0 +1,56 @@
+"""``cnn-tui report``: figures, one HTML page and Markdown on runs."""
+
+import argparse
+
+from tui.cli.parser import RUN, Parser, add_runs_dir, path
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tui.cli.output import Output
+
+
+def add_arguments(parser: Parser) -> None:
+    parser.add_argument("names", nargs="+", metavar="RUN", help=RUN)
+    add_runs_dir(parser)
+    parser.add_argument(
+        "--output", type=path, metavar="DIR", help="folder of the report; default: reports"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace an earlier report")
+
+
+def run(options: argparse.Namespace, out: "Output") -> int:
+    """Write a report, and print its files; the page is the last.
+
+    Raises:
+        CheckpointError: there is no such run.
+        ConfigError: there is a report already.
+        DataError: matplotlib is not installed.
+        Interrupted: by a signal.
+    """
+    from engine.sanitize import visible
+    from engine.services import report
+    from engine.services.runs import find_run
+    from tui.cli.interruption import interruptible
+
+    found = {info.id: info for info in (find_run(options.runs_dir, n) for n in options.names)}
+    folder = report.FOLDER if options.output is None else options.output
+    report.check_output(folder, list(found), overwrite=options.overwrite)
+    facts = []
+    with interruptible(out) as signals:
+        for info in found.values():
+            facts.append(
+                report.study(
+                    info,
+                    progress=out.progress.update,
+                    cancelled=lambda: signals.received is not None,
+                )
+            )
+            out.json({"event": "studied", "run": info.id, "missing": facts[-1].missing})
+        signals.check()
+        written = report.write(facts, folder)
+    for line in written.missing:
+        out.complain(f"note: {line}")
+    for file in written.files:
+        out.json({"event": "written", "file": str(file), "bytes": file.stat().st_size})
+        out.text(visible(str(file)))
+    return 0
