@@ -79,6 +79,7 @@ def test_the_layer_of_the_readme_runs() -> None:
 def test_the_page_about_python_runs_from_top_to_bottom(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed")
     monkeypatch.chdir(tmp_path)
     run = train(make_config(tmp_path)).path
     names: dict[str, Any] = {}

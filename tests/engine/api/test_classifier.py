@@ -4,16 +4,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+from engine import CNNClassifier, Conv2D, Dense, Flatten, ReLU
+from engine.errors import ConfigError, NotReadyError, ShapeError
+from tests.engine.api.test_sequential import CtrlC
+
+pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 from sklearn.base import clone, is_classifier
 from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 from sklearn.utils.validation import check_is_fitted
-
-from engine import CNNClassifier, Conv2D, Dense, Flatten, ReLU
-from engine.errors import ConfigError, NotReadyError, ShapeError
-from tests.engine.api.test_sequential import CtrlC
 
 
 @pytest.fixture(scope="module", name="digits")
