@@ -188,8 +188,6 @@ def images_of(x: Any) -> np.ndarray:
             f"x: got shape {images.shape}, with the channels last; expected (N, C, H, W): give "
             "x.transpose(0, 3, 1, 2)"
         )
-    if images.dtype == bool:
-        images = images.astype(np.float64)
     if images.dtype.kind in "iu" and images.dtype != np.uint8:
         small = images.min() >= 0 and images.max() <= WHITE
         images = images.astype(np.uint8 if small else np.float64)

@@ -209,21 +209,22 @@ def test_ctrl_c_leaves_a_network_and_a_history_that_says_so() -> None:
     assert "interrupted" in repr(history)
 
 
-def test_ctrl_c_in_the_midst_of_a_batch_waits_for_its_end(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(("presses", "batches"), [(1, 3), (2, 2)])
+def test_ctrl_c_in_the_midst_of_a_batch_waits_for_its_end_and_a_second_one_does_not(
+    presses: int, batches: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     x, y = stripes()
     forward, calls = SoftmaxCrossEntropy.forward, []
 
     def interrupted(self: Any, pred: Any, target: Any) -> float:
         calls.append(1)
-        if len(calls) == 3:
+        for _ in range(presses if len(calls) == 3 else 0):
             os.kill(os.getpid(), signal.SIGINT)
         return forward(self, pred, target)
 
     monkeypatch.setattr(SoftmaxCrossEntropy, "forward", interrupted)
     history = quick(small(), x, y, callbacks=[Recorder()])
-    assert history.stopped == "interrupted after batch 3 of 6 in epoch 1"
+    assert history.stopped == f"interrupted after batch {batches} of 6 in epoch 1"
 
 
 def test_a_training_that_diverges_keeps_the_weights_and_epochs_before() -> None:
