@@ -10,6 +10,7 @@ from engine.api.history import History
 from engine.api.sequential import Sequential
 from engine.checkpoints import checkpoint
 from engine.config import Config, dump
+from engine.errors import EngineError
 from engine.runs.directory import RunDir
 from engine.runs.listing import RunInfo
 from engine.sanitize import printable
@@ -84,10 +85,13 @@ class SavedRun:
             for key, title in _LINES
             if self.record.get(key) not in (None, {})
         )
-        config = html.escape(dump(self.config))
+        try:
+            curves, config = self.history._repr_html_(), dump(self.config)
+        except EngineError as error:
+            curves, config = "", str(error)
         return (
-            f"<b>{html.escape(self.id)}</b>{self.history._repr_html_()}<table>{rows}</table>"
-            f"<details><summary>config</summary><pre>{config}</pre></details>"
+            f"<b>{html.escape(self.id)}</b>{curves}<table>{rows}</table>"
+            f"<details><summary>config</summary><pre>{html.escape(config)}</pre></details>"
         )
 
 

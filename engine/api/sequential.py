@@ -8,22 +8,22 @@ from typing import Any
 import numpy as np
 
 from engine.api import saved_network
-from engine.api.encoding import NAME, Encoding
+from engine.api.encoding import Encoding
 from engine.api.history import History
 from engine.api.specs import specs_of
-from engine.api.training import Training, make_config
+from engine.api.training import Training, dataset_of, make_config, sources_of
 from engine.arrays import Array
 from engine.callbacks import Callback
-from engine.config import Config
-from engine.data import Batches, Dataset, Normalisation, Split
+from engine.data import Batches, Normalisation, Split
 from engine.errors import Diverged, NotReadyError, ShapeError
 from engine.layers import Sequential as Network
-from engine.layers import Softmax, Summary
+from engine.layers import Softmax, Summary, shape_text
 from engine.losses import LOSSES, Loss
 from engine.models import build
 from engine.models.inference import Predictor
 from engine.parallel.workers import Workers
 from engine.rng import Purpose, stream
+from engine.sanitize import printable
 from engine.train import factory
 from engine.train.evaluator import Evaluator
 
@@ -129,16 +129,18 @@ class Sequential:
             encoding = self._encoding
         else:
             encoding = Encoding.of(x, y)
-            self._expect_shape(encoding)
+            self._expect_fit(encoding)
         samples = encoding.split(x, y)
         held_out = None if validation_data is None else encoding.split(*validation_data)
-        info = encoding.info(len(samples), len(held_out if held_out is not None else samples))
+        # To a config, what is held out is a part of the training set.
+        measured = 0 if held_out is None else len(held_out)
+        info = encoding.info(len(samples) + measured, len(samples))
         chosen = dict(optimizer) if isinstance(optimizer, Mapping) else {"name": optimizer}
         config = make_config(
             info,
             self._specs,
             seed=seed,
-            validation=validation_split,
+            validation=measured or validation_split,
             augment=augment or {},
             callbacks=[one for one in callbacks if not isinstance(one, Callback)],
             train={
@@ -152,7 +154,7 @@ class Sequential:
                 **train,
             },
         )
-        sources = _sources(config, encoding, samples, held_out)
+        sources = sources_of(config, encoding, samples, held_out)
         if self._network is None:
             self._network = factory.make_model(config)
         self._encoding, self._is_fitted = encoding, True
@@ -337,16 +339,24 @@ class Sequential:
         model._is_fitted = True
         return model
 
-    def _expect_shape(self, encoding: Encoding) -> None:
-        """Refuse other images than those that ``build`` made weights for."""
-        if self._encoding is not None and self._encoding.image_shape != encoding.image_shape:
+    def _expect_fit(self, encoding: Encoding) -> None:
+        """Refuse images that ``build`` made no weights for, and classes without a score."""
+        shape, names = encoding.image_shape, encoding.names
+        if self._encoding is not None and self._encoding.image_shape != shape:
             raise ShapeError(
-                f"x: got images of shape {encoding.image_shape}, but the network was built for "
+                f"x: got images of shape {shape}, but the network was built for "
                 f"{self._encoding.image_shape}; make a new Sequential"
+            )
+        scores = build(self._specs, shape).output_shape(shape)
+        if scores != (len(names),):
+            listed = printable(", ".join(names[:6]), 60) + ", ..." * (len(names) > 6)
+            raise ShapeError(
+                f"y: got {len(names)} classes ({listed}), but the network ends with shape "
+                f"{shape_text(scores)}; end it with Dense({len(names)})"
             )
 
     def _batches(self, split: Split) -> Batches:
-        return factory.evaluation_batches(split, _dataset(self._known, split, split))
+        return factory.evaluation_batches(split, dataset_of(self._known, split, split))
 
     def _make_loss(self) -> Loss:
         loss = LOSSES[self._loss["loss"]]
@@ -370,20 +380,3 @@ def _image_shape(shape: Sequence[int]) -> tuple[int, int, int]:
     if len(sizes) not in (2, 3) or min(channels, height, width) < 1:
         raise ShapeError(f"input_shape: expected (C, H, W) or (H, W), got {tuple(shape)}")
     return channels, height, width
-
-
-def _dataset(encoding: Encoding, train: Split, test: Split) -> Dataset:
-    return Dataset(NAME, train, test, encoding.names, encoding.mean, encoding.std)
-
-
-def _sources(
-    config: Config, encoding: Encoding, samples: Split, held_out: Split | None
-) -> factory.Sources:
-    """The batches: of the samples a share is held out, unless there are others to measure with."""
-    dataset = _dataset(encoding, samples, samples if held_out is None else held_out)
-    if held_out is None:
-        return factory.make_sources(config, dataset)
-    everything = np.arange(len(samples))
-    measured = factory.evaluation_batches(held_out, dataset)
-    train = factory.batches_of(config, dataset, everything)
-    return factory.Sources(dataset, train, measured, measured, {})

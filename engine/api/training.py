@@ -8,13 +8,16 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import numpy as np
+
+from engine.api.encoding import NAME, Encoding
 from engine.api.history import History
 from engine.callbacks import Callback
 from engine.config import Config
 from engine.config.cross_checks import check, check_layers
 from engine.config.errors import Finding, dotted
 from engine.config.validation import validate
-from engine.data import DatasetInfo
+from engine.data import Dataset, DatasetInfo, Split
 from engine.errors import CheckpointError, ConfigError
 from engine.events import EpochEnded, Event, Hinted, Noted, Warned
 from engine.layers import Sequential
@@ -87,6 +90,24 @@ def _in_words(findings: Sequence[Finding]) -> str:
         message = message.replace(f"'{name}", "'")
     more = len(findings) - 1
     return f"{message} (and {more} more problem{'s' * (more > 1)})" if more else message
+
+
+def dataset_of(encoding: Encoding, train: Split, test: Split) -> Dataset:
+    """Samples to train on and to measure with, as a data set."""
+    return Dataset(NAME, train, test, encoding.names, encoding.mean, encoding.std)
+
+
+def sources_of(
+    config: Config, encoding: Encoding, samples: Split, held_out: Split | None
+) -> factory.Sources:
+    """The batches: of the samples a share is held out, unless there are others to measure with."""
+    dataset = dataset_of(encoding, samples, samples if held_out is None else held_out)
+    if held_out is None:
+        return factory.make_sources(config, dataset)
+    everything = np.arange(len(samples))
+    measured = factory.evaluation_batches(held_out, dataset)
+    train = factory.batches_of(config, dataset, everything)
+    return factory.Sources(dataset, train, measured, measured, {})
 
 
 class Nowhere:

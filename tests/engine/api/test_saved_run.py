@@ -51,4 +51,6 @@ def test_an_interrupted_run_says_so(run: Run, tmp_path: Path) -> None:
     assert opened.status == "stopped"
     assert opened.history.stopped == "test"
     assert opened.history.epochs == 1
+    (stopped.path / "config.yaml").write_text("<b>: [")
+    assert "config.yaml" in opened._repr_html_()
     assert np.isfinite(opened.model().network.named_parameters()["0.weight"]).all()

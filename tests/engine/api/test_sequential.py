@@ -171,6 +171,8 @@ def test_other_samples_can_be_held_out_and_all_others_are_trained_on() -> None:
     )
     assert seen.calls.count("batch end 5") == 1  # five batches of 8, and one of the last sample
     assert model.evaluate(x[41:], y[41:])["loss"] == history["val_loss"][-1]
+    few = quick(small(), x[:3], y[:3], validation_data=(x[3:4], y[3:4]))
+    assert few.epochs == 2
 
 
 def test_samples_are_weighted_and_remarked_upon_as_by_the_command(
@@ -323,7 +325,12 @@ X, Y = stripes()
         (X, np.eye(3)[Y], {}, r"one-hot rows give y.argmax\(axis=1\)"),
         (X, Y + 0.5, {}, "y: got an array of float64; expected whole numbers or names"),
         (X, Y * 0, {}, "two classes or more"),
-        (X, np.arange(48) % 4, {}, "ends with shape 3, expected 4: one score for each class"),
+        (
+            X,
+            np.arange(48) % 4,
+            {},
+            r"y: got 4 classes \(0, 1, 2, 3\), but .* shape 3; end it with Dense\(4\)",
+        ),
         (X, Y, {"lr": -1}, "^lr: expected"),
         (X, Y, {"epoch": 3}, "^epoch: unknown key. Did you mean 'epochs'"),
         (X, Y, {"optimizer": "adm"}, "^optimizer: expected .* Did you mean 'adam'"),
