@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from engine.data import Augmentation, Batches, Split, split_validation
+from engine.data.normalisation import statistics
 from engine.errors import ConfigError
 from engine.rng import Purpose, stream
 
@@ -219,3 +220,21 @@ def test_every_class_gives_its_share_and_the_largest_remainders_the_rest(
     train, held_out = split_validation(labels, count, 7)
     np.testing.assert_array_equal(labels, before)
     assert (train.tolist(), held_out.tolist()) == plain_split(labels, count, 7)
+
+
+def test_mean_and_deviation_follow_from_the_sums_of_pixels_and_of_their_squares() -> None:
+    pixels = np.array([[30, 90, 200, 12, 77], [1, 2, 3, 250, 0], [9, 9, 9, 9, 9]])
+    means, deviations = statistics(pixels.sum(axis=1), (pixels**2).sum(axis=1), 5)
+    assert means == tuple((pixels / 255).mean(axis=1).round(4).tolist())
+    # Where nothing differs there is nothing to divide by.
+    assert deviations == (*(pixels[:2] / 255).std(axis=1).round(4).tolist(), 1.0)
+
+
+def test_a_variance_that_rounding_made_negative_is_none() -> None:
+    means, deviations = statistics(np.array([3.0]), np.array([8.99]), 1)
+    assert (means, deviations) == ((0.0118,), (1.0,))
+
+
+def test_a_small_variance_counts() -> None:
+    _, deviations = statistics(np.array([4.0]), np.array([8.5]), 2)
+    assert deviations == (round(math.sqrt(0.25) / 255, 4),)
