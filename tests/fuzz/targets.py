@@ -6,6 +6,7 @@ import io
 import json
 import random
 import shutil
+import struct
 import tarfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -29,7 +30,7 @@ from engine.services.verify import differing_facts, read_provenance
 from engine.storage import atomic
 from engine.train import factory
 from engine.train.session import TrainingSession
-from engine.train.weights import list_weights, load_model
+from engine.train.weights import described_model, list_weights, load_model
 from tests.fuzz.forms import forms
 from tests.fuzz.fuzzing import Target
 from tests.fuzz.mutations import mutate, mutate_json
@@ -68,6 +69,8 @@ _ZIP = [b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06", b"manifest.json", b"model/0
         b"sha256:", b"{", b"[", b'"meta": {']  # fmt: skip
 _JSON = [b"{", b"}", b"[", b"]", b",", b"null", b"NaN", b"1e999", b'"', b"\\u0000", b"[" * 2000,
          b'"status": "running"', b'"environment": {}', b"\xff"]  # fmt: skip
+_TENSORS = [b'{"', b'"dtype":"F64"', b'"dtype":"BF16"', b'"shape":[]', b"[0,4]", b"99999999999",
+            b"__metadata__", b"num_batches_tracked", b"\\u202e", b"\xff" * 8]  # fmt: skip
 _GZIP = [b"\x1f\x8b\x08", b"\x00" * 512, b"ustar", b"data_batch_1.bin", b"\x00\x00\x08\x03"]
 
 
@@ -216,6 +219,31 @@ def weights(run: Run) -> Target:
     return Target("weights", good, _of_bytes(good, _ZIP), read, 3)
 
 
+def tensors(run: Run) -> Target:
+    """A network as safetensors, byte by byte; without the package all of it is refused."""
+    path = run.path.parent / "given.safetensors"
+    state = load_model(run.config, run.path / "weights.npz").state_dict()
+    network = {
+        "layers": run.config.specs, "input_shape": [1, 28, 28], "classes": list("0123456789"),
+        "mean": [0.1], "std": [0.3], "preparation": {}, "dataset": "mnist_mini",
+    }  # fmt: skip
+    header: dict[str, Any] = {"__metadata__": {"network": json.dumps(network)}}
+    end = 0
+    for name, array in state.items():
+        offsets = [end, end := end + array.nbytes]
+        header[name] = {"dtype": "F32", "shape": array.shape, "data_offsets": offsets}
+    text = json.dumps(header).encode()
+    body = b"".join(array.tobytes() for array in state.values())
+    good = [struct.pack("<Q", len(text)) + text + body]
+
+    def read(content: bytes) -> None:
+        path.write_bytes(content)
+        load_model(run.config, path)
+        described_model(path)
+
+    return Target("safetensors", good, _of_bytes(good, _TENSORS), read, 3)
+
+
 def folders(run: Run) -> Target:
     """The files of a run's folder, and all that lists or shows them."""
     names = ("run.json", "metrics.csv", "config.yaml")
@@ -315,3 +343,4 @@ def make(folder: Path) -> list[Target]:
     return [*files, weights(run), folders(run), states(run), films(run)]
     files = [config(folder), lessons(folder), idx(folder), cifar(folder), forms(folder)]
     return [*files, weights(run), folders(run), states(run)]
+    return [*files, weights(run), tensors(run), folders(run), states(run)]

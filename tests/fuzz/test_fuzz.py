@@ -33,6 +33,16 @@ def targets(folder: Path) -> dict[str, Target]:
     "name",
     ["configs", "IDX", "CIFAR-10", "imports", "weights", "run folders", "resume states", "films"],
     ["configs", "lessons", "IDX", "CIFAR-10", "imports", "weights", "run folders", "resume states"],
+    [
+        "configs",
+        "IDX",
+        "CIFAR-10",
+        "imports",
+        "weights",
+        "safetensors",
+        "run folders",
+        "resume states",
+    ],
 )
 def test_whatever_a_file_holds(targets: dict[str, Target], name: str) -> None:
     count = INPUTS // 3 if name == "resume states" else INPUTS

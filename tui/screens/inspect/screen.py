@@ -230,12 +230,13 @@ class InspectScreen(ZoomScreen, MapsScreen):
         now = inspection.layers[place.name]
         start = context.start[place.name] if context.start else None
         without = "" if place.parameters else "this layer has no weights"
+        no_gradients = "no gradients: it is frozen" if now.frozen else "no gradients without data"
         for name, arrays in (("weights", "weights"), ("gradients", "grads")):
             histogram = self.query_one(f"#{name}", Histogram)
             histogram.show(
                 getattr(now, arrays).get("weight"),
                 getattr(start, arrays).get("weight") if start else None,
-                without or ("no gradients without data" if name == "gradients" else ""),
+                without or (no_gradients if name == "gradients" else ""),
             )
         self.query_one(Histograms).border_title = Content(f"{place.name} {place.kind}")
 

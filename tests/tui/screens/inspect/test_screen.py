@@ -195,12 +195,12 @@ async def test_another_network_is_chosen_from_a_list(
 
 
 async def test_a_file_of_weights_is_chosen_for_the_chosen_config(
-    make_app: MakeApp, home: Path, until: Until
+    make_app: MakeApp, conv: str, home: Path, until: Until
 ) -> None:
     run = make_run(home / "elsewhere")
     (home / "mine.npz").write_bytes((run / "weights.npz").read_bytes())
     (home / "not.safetensors").write_bytes(b"nothing")
-    app = make_app("conv")
+    app = make_app(conv)
     async with app.run_test(size=(120, 40)) as pilot:
         screen = await opened(app, pilot, until)
         for name in ("not.safetensors", "mine.npz"):
