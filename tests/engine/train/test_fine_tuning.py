@@ -12,11 +12,15 @@ from engine.checkpoints import checkpoint
 from engine.config import Config, ConfigProblems, config_hash
 from engine.errors import CheckpointError
 from engine.layers import Sequential
+from engine.parallel.micro_batches import micro_batches
+from engine.parallel.workers import Workers
+from engine.rng import Purpose, stream
 from engine.runs.weight_files import START
 from engine.services.configs import network_summary
 from engine.services.gradcheck import run_check
 from engine.services.verify import verify
 from engine.train import factory
+from engine.train.trainer import Trainer
 from tests.support.small_runs import PLAIN, RICH, Run, Stop, make_config, same_arrays, train
 
 FROZEN = "train.freeze=[0, 1, 2, 3]"
@@ -212,3 +216,47 @@ def test_frozen_convolutions_serve_a_new_last_layer_for_other_classes(
     run = train(config)
     assert run.session.history[-1]["val_acc"] > 0.6
     assert same_arrays(of(run.session.model, 0), of(first.session.model, 0))
+
+
+@pytest.mark.torch
+def test_fine_tuning_takes_the_steps_of_pytorch(tmp_path: Path, rich: Run) -> None:
+    import torch
+
+    from tests.support.torch_twins import twin_of
+
+    text = RICH.replace("Dropout: {p: 0.3}", "Tanh").replace(", optimizer: adam", "")
+    layers = "train.init_except=[6, 7, 9]", "train.freeze=['0', 1, '3.body.0', '3.body.1']"
+    clip = "train.weight_decay=0.01", "train.momentum=0.9", "train.clip_norm=0.5"
+    config = make_config(tmp_path, text, f"train.init_from={rich.path}", *layers, *clip)
+    sources = factory.make_sources(config, factory.load_dataset(config))
+    model = factory.make_starting_model(config)
+    twin = twin_of(model, torch.float32).train()
+    frozen = [twin[0], twin[1], *twin[3].body]
+    for module in frozen:
+        module.eval().requires_grad_(False)
+    learning = [p for p in twin.parameters() if p.requires_grad]
+    optimizer = torch.optim.SGD(learning, 0.01, 0.9, weight_decay=0.01)
+    with Workers(1) as workers:
+        trainer = Trainer(
+            model, factory.make_loss(config), factory.make_optimizer(config),
+            seed=config.seed, workers=workers, clip_norm=0.5,
+        )  # fmt: skip
+        for step in range(4):
+            result, _ = trainer.step(sources.train, 0, step)
+            indices = sources.train.batch_indices(0, step)
+            rngs = [stream(Purpose.AUGMENT, config.seed, 0, step, i) for i in range(9)]
+            pieces = [
+                sources.train.load(indices[piece], rng)
+                for piece, rng in zip(micro_batches(len(indices)), rngs, strict=False)
+            ]
+            x, labels = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
+            optimizer.zero_grad()
+            loss = torch.nn.functional.cross_entropy(twin(torch.tensor(x)), torch.tensor(labels))
+            loss.backward()
+            norm = torch.nn.utils.clip_grad_norm_(learning, 0.5)
+            optimizer.step()
+            assert result.loss == pytest.approx(loss.item(), rel=1e-4)
+            assert result.grad_norm == pytest.approx(norm.item(), rel=1e-3)
+    theirs = {name: array.numpy() for name, array in twin.state_dict().items()}
+    for name, array in model.state_dict().items():
+        np.testing.assert_allclose(array, theirs[name], rtol=1e-3, atol=1e-5, err_msg=name)
