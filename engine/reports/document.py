@@ -199,7 +199,7 @@ def _details(run: Facts, pictures: Mapping[str, bytes], level: int) -> Iterator[
     yield Heading(level, "Hashes")
     yield Paragraph(
         "SHA-256. The same seed, data and environment give the same weights, to the last bit; "
-        "'cnn-tui runs verify' trains again and compares."
+        f"'cnn-tui runs verify {run.id}' trains again and compares."
     )
     yield Table(("of", "hash"), tuple(_hashes(run.record)), "ll")
 

@@ -33,7 +33,7 @@ _COLUMNS = 8
 _MARKED = 12
 """Markers along a curve, at most."""
 
-STYLE: dict[Any, Any] = {
+STYLE = {
     "font.size": 10,
     "axes.titlesize": 11,
     "axes.grid": True,

@@ -7,6 +7,9 @@ from html import escape
 from engine.reports.document import Block, Heading, Listing, Paragraph, Picture, Table
 from engine.sanitize import printable, visible
 
+_SCALE = 0.66
+"""Width on the page of a dot of a figure; letters are then as large as those around it."""
+
 _STYLE = """
 :root { color-scheme: light; --ink: #1b1f24; --faint: #57606a; --line: #d0d7de; --back: #f6f8fa; }
 * { box-sizing: border-box; }
@@ -17,7 +20,7 @@ h2 { font-size: 1.3rem; margin: 2.2rem 0 .8rem; padding-bottom: .25rem;
   border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
 h3 { font-size: 1.05rem; margin: 1.6rem 0 .6rem; }
 figure { margin: 1rem 0; text-align: center; }
-img { max-width: min(100%, 46rem); height: auto; }
+img { max-width: 100%; height: auto; }
 .scroll { overflow-x: auto; margin: .8rem 0; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .92em; }
 th, td { padding: .28rem .8rem .28rem 0; border-bottom: 1px solid var(--line); text-align: left;
@@ -75,9 +78,14 @@ def _block(block: Block, pictures: Mapping[str, bytes]) -> str:
         mark = ' class="note"' if block.is_note else ""
         return f"<p{mark}>{'Note: ' if block.is_note else ''}{_text(block.text)}</p>"
     if isinstance(block, Picture):
-        data = base64.b64encode(pictures[block.name]).decode("ascii")
+        content = pictures[block.name]
+        data = base64.b64encode(content).decode("ascii")
+        width = round(_SCALE * int.from_bytes(content[16:20], "big"))
         about = _text(block.about)
-        return f'<figure><img alt="{about}" src="data:image/png;base64,{data}"></figure>'
+        return (
+            f'<figure><img alt="{about}" width="{width}" src="data:image/png;base64,{data}">'
+            "</figure>"
+        )
     if isinstance(block, Listing):
         return f"<pre>{escape(visible(block.text))}</pre>"
     return _table(block)
@@ -85,7 +93,7 @@ def _block(block: Block, pictures: Mapping[str, bytes]) -> str:
 
 def _table(table: Table) -> str:
     bare = not any(table.header)
-    kinds = ["r" if side == "r" else "" for side in table.align]
+    kinds = list(table.align)
     if bare:
         kinds[0] = "key"
 

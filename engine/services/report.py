@@ -90,7 +90,7 @@ def study(
         if len(found.classes) > figures.MOST_CLASSES:
             missing.append(
                 f"No confusion matrix: {len(found.classes):,} classes are too many for a picture; "
-                "'cnn-tui evaluate --json' has it"
+                f"'cnn-tui evaluate --weights {info.id} --json' has it"
             )
     except Cancelled:
         raise
