@@ -36,10 +36,11 @@ pre { background: var(--back); border: 1px solid var(--line); padding: .8rem; fo
 @media print {
   body { max-width: none; margin: 0; padding: 0; font-size: 10pt; }
   h1, h2, h3 { break-after: avoid; }
-  figure, tr, .note { break-inside: avoid; }
+  figure, table, tr, .note { break-inside: avoid; }
+  p:has(+ .scroll) { break-after: avoid; }
   thead { display: table-header-group; }
   .scroll { overflow: visible; }
-  img { max-height: 200mm; }
+  img { max-width: 88%; max-height: 115mm; width: auto; }
   .note, pre { background: none; }
 }
 """
