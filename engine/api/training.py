@@ -230,7 +230,9 @@ class Training:
                 for name in ("loss", "acc", "val_loss", "val_acc")
             )
             self._say(f"epoch {event.epoch}/{event.epochs}  {numbers}")
-        elif isinstance(event, (Warned, Noted, Hinted)):
+        elif isinstance(event, Hinted):
+            self.warn(f"{event.title}: {event.message}")
+        elif isinstance(event, (Warned, Noted)):
             self.warn(event.message)
 
     @property

@@ -339,8 +339,5 @@ def mutate_json_of(meta: dict[str, Any], rng: random.Random) -> dict[str, Any]:
 def make(folder: Path) -> list[Target]:
     """All of them, with files in an empty folder."""
     run = Run(folder)
-    files = [config(folder), idx(folder), cifar(folder), forms(folder)]
-    return [*files, weights(run), folders(run), states(run), films(run)]
     files = [config(folder), lessons(folder), idx(folder), cifar(folder), forms(folder)]
-    return [*files, weights(run), folders(run), states(run)]
-    return [*files, weights(run), tensors(run), folders(run), states(run)]
+    return [*files, weights(run), tensors(run), folders(run), states(run), films(run)]

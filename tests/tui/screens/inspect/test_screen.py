@@ -200,12 +200,12 @@ async def test_a_file_of_weights_is_chosen_for_the_chosen_config(
 ) -> None:
     run = make_run(home / "elsewhere")
     (home / "mine.npz").write_bytes((run / "weights.npz").read_bytes())
-    (home / "not.safetensors").write_bytes(b"nothing")
+    (home / "not.npz").write_bytes(b"nothing")
     app = make_app(conv)
     async with app.run_test(size=(120, 40)) as pilot:
         screen = await opened(app, pilot, until)
         for name, said in (
-            ("not.safetensors", lambda: any("damaged" in n.message for n in app._notifications)),
+            ("not.npz", lambda: any("damaged" in n.message for n in app._notifications)),
             ("mine.npz", lambda: "weights of conv" in line(screen)),
         ):
             await tap(pilot, "o")
