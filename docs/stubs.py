@@ -32,7 +32,12 @@ def written() -> str:
 def _stub(name: str) -> str:
     described = getattr(layers, name)
     signature = described.__signature__
-    lines = [f"        {_argument(one)},\n" for one in signature.parameters.values()]
+    lines, named = [], False
+    for one in signature.parameters.values():
+        if one.kind is one.KEYWORD_ONLY and not named:
+            lines.append("        *,\n")
+            named = True
+        lines.append(f"        {_argument(one)},\n")
     arguments = f"\n        self,\n{''.join(lines)}    " if lines else "self"
     summary = str(described.__doc__).split("\n")[0]
     return (

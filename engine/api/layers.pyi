@@ -24,6 +24,7 @@ class BatchNorm1D(LayerSpec):
 
     def __init__(
         self,
+        *,
         eps: float = 1e-05,
         momentum: float = 0.1,
     ) -> None: ...
@@ -33,6 +34,7 @@ class BatchNorm2D(LayerSpec):
 
     def __init__(
         self,
+        *,
         eps: float = 1e-05,
         momentum: float = 0.1,
     ) -> None: ...
@@ -44,6 +46,7 @@ class Conv2D(LayerSpec):
         self,
         out_channels: int,
         kernel_size: int | collections.abc.Sequence[int],
+        *,
         stride: int | collections.abc.Sequence[int] = 1,
         padding: int | collections.abc.Sequence[int] | Literal["same"] = 0,
         dilation: int | collections.abc.Sequence[int] = 1,
@@ -58,6 +61,7 @@ class Dense(LayerSpec):
     def __init__(
         self,
         out_features: int,
+        *,
         bias: bool = True,
         init: str = "he",
     ) -> None: ...

@@ -15,7 +15,7 @@ from engine.api.training import Training, dataset_of, make_config, sources_of
 from engine.arrays import Array
 from engine.callbacks import Callback
 from engine.data import Batches, Normalisation, Split
-from engine.errors import Diverged, NotReadyError, ShapeError
+from engine.errors import ConfigError, Diverged, NotReadyError, ShapeError
 from engine.layers import Sequential as Network
 from engine.layers import Softmax, Summary, shape_text
 from engine.losses import LOSSES, Loss
@@ -131,7 +131,13 @@ class Sequential:
             encoding = Encoding.of(x, y)
             self._expect_fit(encoding)
         samples = encoding.split(x, y)
-        held_out = None if validation_data is None else encoding.split(*validation_data)
+        held_out = None
+        if validation_data is not None:
+            if not isinstance(validation_data, (tuple, list)) or len(validation_data) != 2:
+                raise ShapeError("validation_data: expected a pair (x, y), images and labels")
+            held_out = encoding.split(*validation_data)
+        if isinstance(callbacks, (str, Mapping)):
+            raise ConfigError(f"callbacks: expected a list, such as [{callbacks!r}]")
         # To a config, what is held out is a part of the training set.
         measured = 0 if held_out is None else len(held_out)
         info = encoding.info(len(samples) + measured, len(samples))
@@ -349,10 +355,11 @@ class Sequential:
             )
         scores = build(self._specs, shape).output_shape(shape)
         if scores != (len(names),):
+            flat = "" if len(scores) == 1 else "Flatten() and "
             listed = printable(", ".join(names[:6]), 60) + ", ..." * (len(names) > 6)
             raise ShapeError(
                 f"y: got {len(names)} classes ({listed}), but the network ends with shape "
-                f"{shape_text(scores)}; end it with Dense({len(names)})"
+                f"{shape_text(scores)}; end it with {flat}Dense({len(names)})"
             )
 
     def _batches(self, split: Split) -> Batches:
@@ -375,8 +382,8 @@ class Sequential:
 
 def _image_shape(shape: Sequence[int]) -> tuple[int, int, int]:
     """(C, H, W), also of (H, W)."""
-    sizes = tuple(int(size) for size in shape)
-    channels, height, width = sizes if len(sizes) == 3 else (1, *sizes, 0)[:3]
+    sizes = tuple(shape) if isinstance(shape, (tuple, list)) else ()
+    channels, height, width = sizes if len(sizes) == 3 else (1, *sizes, 0, 0)[:3]
     if len(sizes) not in (2, 3) or min(channels, height, width) < 1:
-        raise ShapeError(f"input_shape: expected (C, H, W) or (H, W), got {tuple(shape)}")
-    return channels, height, width
+        raise ShapeError(f"input_shape: expected (C, H, W) or (H, W), got {shape}")
+    return int(channels), int(height), int(width)

@@ -1,7 +1,7 @@
 """Descriptions of layers: what is known of a layer before the size of its input is."""
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from engine.errors import ConfigError
@@ -14,6 +14,7 @@ class LayerSpec:
 
     Attributes:
         layer: the class in ``engine.layers`` that it describes.
+        follows: the arguments of that class which follow from the input.
 
     Raises:
         ConfigError: an argument is missing, unknown or out of its range.
@@ -29,12 +30,16 @@ class LayerSpec:
     """
 
     layer: ClassVar[type[Layer]]
+    follows: ClassVar[str] = ""
 
     def __init__(self, *args: Any, **arguments: Any) -> None:
         self._given = args, arguments
-        names = list(self.__signature__.parameters)
+        parameters = self.__signature__.parameters.values()
+        names = [one.name for one in parameters if one.kind is not one.KEYWORD_ONLY]
         if len(args) > len(names):
-            raise ConfigError(f"{self!r}: takes {', '.join(names) or 'no arguments'}")
+            listed = f"only {' and '.join(names)}" if names else "nothing"
+            known = f"; {self.follows} follows from the input" if self.follows else ""
+            raise ConfigError(f"{self!r}: takes {listed} without a name{known}")
         self.arguments = dict(zip(names, args, strict=False)) | arguments
         if twice := [name for name in names[: len(args)] if name in arguments]:
             raise ConfigError(f"{self!r}: {twice[0]} is given twice")
@@ -99,11 +104,6 @@ def describe(layer: type[Layer], module: str) -> type[LayerSpec]:
         module: where the class is found by the layer's name.
     """
     inferred = layer.infer({}, (1, 1, 1))
-    kept = [
-        parameter.replace(annotation=Sequence[Any]) if name in layer.branches else parameter
-        for name, parameter in inspect.signature(layer).parameters.items()
-        if name not in inferred
-    ]
     names = " and ".join(inferred)
     follows = f"\n\nHere {names} follows from the input and is left out." if inferred else ""
     return type(
@@ -112,7 +112,24 @@ def describe(layer: type[Layer], module: str) -> type[LayerSpec]:
         {
             "__doc__": f"{inspect.getdoc(layer)}{follows}",
             "__module__": module,
-            "__signature__": inspect.Signature(kept),
+            "__signature__": inspect.Signature(list(_parameters(layer, inferred))),
             "layer": layer,
+            "follows": names,
         },
     )
+
+
+def _parameters(layer: type[Layer], inferred: Mapping[str, Any]) -> Iterator[inspect.Parameter]:
+    """The arguments that are left.
+
+    Where the first ones are missing, those that may be left out need a name: ``Conv2D(1, 8, 3)``,
+    as elsewhere, would be one filter of 8x8 here, and is an error.
+    """
+    for name, parameter in inspect.signature(layer).parameters.items():
+        if name in inferred:
+            continue
+        if name in layer.branches:
+            parameter = parameter.replace(annotation=Sequence[Any])
+        if inferred and parameter.default is not parameter.empty:
+            parameter = parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        yield parameter

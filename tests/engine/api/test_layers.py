@@ -66,7 +66,10 @@ def test_positions_and_names_mean_what_the_layer_means() -> None:
         ("Conv2D(0, 3)", r"Conv2D\(0, 3\): out_channels: expected a whole number >= 1"),
         ("Conv2D(8, 3, strides=2)", r"strides: unknown argument\. Did you mean 'stride'\?"),
         ("Conv2D(8, 3, kernel_size=3)", "kernel_size is given twice"),
-        ("ReLU(1)", r"ReLU\(1\): takes no arguments"),
+        ("ReLU(1)", r"ReLU\(1\): takes nothing without a name"),
+        ("Conv2D(1, 8, 3)", "takes only out_channels and kernel_size .*; in_channels follows from"),
+        ("Dense(64, 10)", "takes only out_features without a name; in_features follows from"),
+        ("BatchNorm2D(16)", "takes nothing without a name; num_features follows from the input"),
         ("Sequential([ReLU])", r"got the class ReLU; write ReLU\(\)"),
         ("Sequential([3])", r"expected a layer, such as Dense\(10\), got 3"),
         ("Sequential(ReLU())", "expected a list of layers"),
@@ -74,7 +77,7 @@ def test_positions_and_names_mean_what_the_layer_means() -> None:
 )
 def test_a_mistake_is_said_where_it_is_made(code: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message) as caught:
-        eval(code, {"Conv2D": Conv2D, "ReLU": ReLU, "Sequential": Sequential})
+        eval(code, {name: getattr(engine, name) for name in (*LAYERS, "Sequential")})
     assert "\n" not in str(caught.value)
 
 

@@ -21,6 +21,7 @@ from engine.errors import (
     Diverged,
     EngineError,
     NotReadyError,
+    ShapeError,
 )
 from engine.importing.folders import DiskFile
 from engine.losses import SoftmaxCrossEntropy
@@ -306,6 +307,9 @@ def test_it_says_what_to_call_before_there_are_weights() -> None:
     with pytest.raises(NotReadyError, match=r"call summary\(\(1, 28, 28\)\)"):
         model.summary()
     assert model.summary((6, 6)).parameters == 30 + 3 * 49
+    for shape in (28, (28,), (1, 1, 28, 28), (0, 6)):
+        with pytest.raises(ShapeError, match=r"input_shape: expected \(C, H, W\) or \(H, W\)"):
+            model.build(shape)  # type: ignore[arg-type]
     assert "Dense" in model.build((6, 6))._repr_html_()
 
 
@@ -337,6 +341,8 @@ X, Y = stripes()
         (X, Y, {"optimizer": {"name": "adam", "beta": 1}}, "^beta: unknown key"),
         (X, Y, {"validation_split": 2.0}, "^validation_split: expected a fraction"),
         (X, Y, {"callbacks": ["early_stoping"]}, "Did you mean 'early_stopping'"),
+        (X, Y, {"callbacks": "early_stopping"}, r"expected a list, such as \['early_stopping'\]"),
+        (X, Y, {"validation_data": X}, r"validation_data: expected a pair \(x, y\)"),
         (X, Y, {"augment": {"shift": 9}}, "^augment.shift: expected less than 6"),
         (X[:, :2], Y, {}, "an image that the kernel fits into"),
     ],
