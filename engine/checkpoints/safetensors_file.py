@@ -27,7 +27,7 @@ IGNORED = "num_batches_tracked"
 
 _FLOATS = {"F16": "<f2", "BF16": "<u2", "F32": "<f4", "F64": "<f8"}
 _PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
-_HEAD = 64  # bytes that tell the formats apart
+_HEAD = 512  # bytes that tell the formats apart; the name of a member can be long
 _SIZE_LIMIT = 4 << 30  # bytes, as of our own files
 
 
