@@ -102,11 +102,18 @@ def draw_all(runs: Sequence[Facts]) -> dict[str, bytes]:
     return found
 
 
-def png(draw: Callable[..., Any], *arguments: Any) -> bytes:
-    """What one of the functions below draws, as a PNG file; the same bytes for the same values."""
+def png(draw: Callable[..., Any], *arguments: Any, dpi: int | None = None) -> bytes:
+    """What one of the functions below draws, as a PNG file; the same bytes for the same values.
+
+    Args:
+        draw: the function.
+        arguments: what it draws.
+        dpi: dots per inch; None for those of a report.
+    """
     with styled():
         file = io.BytesIO()
-        draw(*arguments).savefig(file, format="png", metadata={"Software": None})
+        dots = STYLE["savefig.dpi"] if dpi is None else dpi
+        draw(*arguments).savefig(file, format="png", dpi=dots, metadata={"Software": None})
         return file.getvalue()
 
 
