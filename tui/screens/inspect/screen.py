@@ -134,20 +134,23 @@ class InspectScreen(ZoomScreen, MapsScreen):
     def _show_selection(self) -> None:
         context, inspection = self.inspector.context, self.inspector.inspection
         right: tuple[TextPart, ...] = ()
+        key: tuple[TextPart, ...] = ()
         if context is not None and context.note:
             right = (TextPart(f"{text.line(context.note, 60)} ", "$warning"),)
         elif context is not None and inspection is not None and inspection.maps and context.samples:
-            prediction = prediction_parts(
+            right = prediction_parts(
                 inspection.maps[context.places[-1].name], context.samples, inspection.sample
             )
-            right = (
-                *prediction,
+            key = (
                 TextPart(" n", "bold $accent", "sample(1)"),
                 TextPart(" next ", "$muted"),
             )
         left = self.selection_parts()
-        while right and sum(len(part.text) for part in left + right) > self.size.width - 2:
-            right = right[:-1] if len(right) > 3 else right[1:]
+        room = self.size.width - 2 - sum(len(part.text) for part in left)
+        if sum(len(part.text) for part in right + key) <= room:
+            right += key
+        while right and sum(len(part.text) for part in right) > room:
+            right = right[1:]
         self.query_one("#subject", Line).show(left, right)
 
     def _show_table(self, places: tuple[LayerPlace, ...], facts: tuple[LayerFacts, ...]) -> None:
