@@ -8,8 +8,10 @@ from typing import Literal, Protocol
 import numpy as np
 
 from engine.arrays import Array
+from engine.errors import EngineError
 from engine.gradcheck.extrapolation import DEVIATIONS, extrapolate, standard_deviation
 from engine.gradcheck.report import WORST, Measured, Row, Verdict
+from engine.numbers import exponent
 
 Mode = Literal["exact", "directions"]
 
@@ -125,12 +127,28 @@ class Function:
         """The central difference; NaN where the step is lost in the rounding of large numbers."""
         (above, high), (below, low) = self._at(probe, step), self._at(probe, -step)
         return _quotient(float((self.dout * (high - low)).sum()), above - below)
+        """The central difference.
+
+        Raises:
+            EngineError: the step is lost in rounding.
+        """
+        (above, high), (below, low) = self._at(probe, step), self._at(probe, -step)
+        _check_moved(above - below, step)
+        return float((self.dout * (high - low)).sum()) / (above - below)
 
     def one_sided(self, probe: Probe, step: float) -> tuple[float, float]:
-        """The smaller and the larger of the two one-sided differences."""
+        """The smaller and the larger of the two one-sided differences.
+
+        Raises:
+            EngineError: the step is lost in rounding.
+        """
         (above, high), (below, low) = self._at(probe, step), self._at(probe, -step)
         forward = _quotient(float((self.dout * (high - self.base)).sum()), above)
         backward = _quotient(float((self.dout * (self.base - low)).sum()), -below)
+        _check_moved(above, step)
+        _check_moved(below, step)
+        forward = float((self.dout * (high - self.base)).sum()) / above
+        backward = float((self.dout * (self.base - low)).sum()) / -below
         return min(forward, backward), max(forward, backward)
 
     def rounding(self, probe: Probe, distance: float) -> float:
@@ -145,6 +163,14 @@ class Function:
             return probe.move(step), np.array(self.evaluate())
         finally:
             probe.restore()
+
+
+def _check_moved(distance: float, step: float) -> None:
+    if distance == 0:
+        raise EngineError(
+            f"a number is so large that a step of {exponent(step)} is lost in its rounding, so "
+            "there is no gradient to compare with; has the training diverged?"
+        )
 
 
 @dataclass(frozen=True)

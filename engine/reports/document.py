@@ -13,6 +13,9 @@ from engine.reports.gather import RESULTS, Facts, seed_groups
 MOST_CLASSES = 30
 """Rows of a table of classes, at most: the worst by F1."""
 
+MOST_EPOCHS = 50
+"""Rows of the table of epochs, about; of longer trainings it has one epoch in so many."""
+
 
 @dataclass(frozen=True)
 class Heading:
@@ -149,9 +152,8 @@ def _summary(run: Facts) -> Iterator[Block]:
              if name in run.results]  # fmt: skip
     if run.best_epoch is not None:
         known.append(("best epoch", str(run.best_epoch)))
-    ended = str(record.get("status", "unknown"))
-    if record.get("reason"):
-        ended += f": {record['reason']}"
+    status, reason = str(record.get("status", "unknown")), str(record.get("reason") or "")
+    ended = reason if reason.startswith(status) else f"{status}: {reason}" if reason else status
     rows = [
         ("started (UTC)", str(record.get("started", "–"))[:19].replace("T", " ")),
         ("status", ended),
@@ -190,8 +192,9 @@ def _details(run: Facts, pictures: Mapping[str, bytes], level: int) -> Iterator[
     if run.gradients is not None:
         yield Heading(level, "Gradient check")
         yield from _gradients(run)
-    yield Heading(level, "Epochs")
-    yield from _epochs(run)
+    if run.metrics:
+        yield Heading(level, "Epochs")
+        yield from _epochs(run)
     yield Heading(level, "Config")
     yield Listing("\n".join(run.config_text.expandtabs().splitlines()))
     yield Heading(level, "Environment")
@@ -243,6 +246,17 @@ def _gradients(run: Facts) -> Iterator[Block]:
 
 def _epochs(run: Facts) -> Iterator[Block]:
     columns = ("loss", "acc", "val_loss", "val_acc", "grad_norm")
+    every = -(-len(run.metrics) // MOST_EPOCHS)
+    kept = [
+        row
+        for number, row in enumerate(run.metrics, 1)
+        if number % every == 0 or number == len(run.metrics) or row["epoch"] == run.best_epoch
+    ]
+    if len(kept) < len(run.metrics):
+        yield Paragraph(
+            f"One in {every} of {len(run.metrics):,} epochs, with the best and the last; "
+            "metrics.csv in the folder of the run has all."
+        )
     rows = [
         (
             str(row["epoch"]),
@@ -250,7 +264,7 @@ def _epochs(run: Facts) -> Iterator[Block]:
             "–" if (rate := row.get("lr")) is None else significant(rate),
             "–" if (seconds := row.get("seconds")) is None else duration(seconds),
         )
-        for row in run.metrics
+        for row in kept
     ]
     yield Table(("epoch", *columns, "lr", "time"), tuple(rows), "r" * (len(columns) + 3))
 

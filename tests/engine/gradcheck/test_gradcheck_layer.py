@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from engine.arrays import Array
+from engine.errors import EngineError
 from engine.gradcheck import Report, check_layer
 from engine.layers import BatchNorm2D, Conv2D, Dense, Dropout, Layer, MaxPool2D, ReLU
 
@@ -31,6 +32,11 @@ def test_the_examples_of_the_tutorial_run() -> None:
     result = doctest.testfile(str(tutorial), module_relative=False, encoding="utf-8")
     assert result.attempted > 8
     assert result.failed == 0
+
+
+def test_numbers_that_no_step_can_move_are_said_in_a_line() -> None:
+    with pytest.raises(EngineError, match="is lost in its rounding"):
+        check(ReLU(), np.full((2, 3), 1e20))
 
 
 # -- what it must excuse, and how much ------------------------------------------------------------

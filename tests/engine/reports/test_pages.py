@@ -91,6 +91,15 @@ def test_of_many_classes_the_worst_are_listed() -> None:
     assert len(table.rows) == document.MOST_CLASSES
 
 
+def test_of_a_long_training_some_epochs_are_listed_with_the_best_and_the_last() -> None:
+    row = made_up().metrics[0]
+    rows = [{**row, "epoch": n, "val_acc": 0.9 if n == 7 else 0.1} for n in range(1, 102)]
+    blocks = document.compose([replace(made_up(), metrics=rows)], {})
+    (table,) = (one for one in blocks if isinstance(one, Table) and one.header[:1] == ("epoch",))
+    epochs = [int(cells[0]) for cells in table.rows]
+    assert epochs == sorted({*range(3, 102, 3), 7, 101})
+
+
 @pytest.mark.parametrize("block", [Paragraph("a & b"), Listing("a & b")], ids=["text", "listing"])
 def test_an_ampersand_stays_one(block: Block) -> None:
     page = html.page([*document.compose([made_up()], {}), block], {})
