@@ -180,7 +180,7 @@ def _details(run: Facts, pictures: Mapping[str, bytes], level: int) -> Iterator[
         yield Paragraph("No rule found anything to say against this training.")
     for hint in run.hints:
         fix = f" What to change: {hint.fix}." if hint.fix else ""
-        yield Paragraph(f"{hint.title}: {hint.words}. {hint.why}{fix}")
+        yield Paragraph(f"{hint.title[:1].upper()}{hint.title[1:]}: {hint.words}. {hint.why}{fix}")
     if run.tested is not None:
         yield Heading(level, "Test set")
         yield from picture("confusion")

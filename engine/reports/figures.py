@@ -44,7 +44,8 @@ STYLE = {
     "grid.linewidth": 0.6,
     "lines.linewidth": 1.8,
     "lines.markersize": 5,
-    "legend.frameon": False,
+    "legend.edgecolor": "white",
+    "legend.framealpha": 0.9,
     "savefig.dpi": 160,
 }
 
@@ -87,9 +88,10 @@ def draw_all(runs: Sequence[Facts]) -> dict[str, bytes]:
     """
     found = {}
     curves = {"loss": loss, "accuracy": accuracy, "learning-rate": learning_rate}
-    if any(run.metrics for run in runs):
+    begun = [run for run in runs if run.metrics]
+    if begun:
         for kind, draw in curves.items():
-            found[file_name(kind, "")] = png(draw, runs)
+            found[file_name(kind, "")] = png(draw, begun)
     for run in runs:
         if run.tested is not None and len(run.tested.classes) <= MOST_CLASSES:
             found[file_name("confusion", run.id)] = png(confusion, run.tested)
@@ -136,7 +138,7 @@ def loss(runs: Sequence[Facts]) -> Any:
     for position, run in enumerate(runs):
         _pair(axes, position, run, "loss", len(runs))
     _mark_best(axes, runs)
-    return _finished(axes)
+    return _finished(axes, beside=len(runs) > 1)
 
 
 def accuracy(runs: Sequence[Facts]) -> Any:
@@ -145,7 +147,7 @@ def accuracy(runs: Sequence[Facts]) -> Any:
     for position, run in enumerate(runs):
         _pair(axes, position, run, "acc", len(runs), 100)
     _mark_best(axes, runs)
-    return _finished(axes)
+    return _finished(axes, beside=len(runs) > 1)
 
 
 def learning_rate(runs: Sequence[Facts]) -> Any:
@@ -158,9 +160,7 @@ def learning_rate(runs: Sequence[Facts]) -> Any:
         axes.set_yscale("log")
     elif rates:
         axes.set_ylim(0, 1.08 * max(rates))
-    if len(runs) > 1:
-        return _finished(axes)
-    return axes.figure
+    return _finished(axes, beside=True) if len(runs) > 1 else axes.figure
 
 
 def confusion(tested: Tested) -> Any:
@@ -281,7 +281,7 @@ def _pair(axes: Any, position: int, run: Facts, name: str, runs: int, factor: fl
         _curve(axes, 0, run, name, "training", factor)
         _curve(axes, 1, run, f"val_{name}", "validation", factor, dashes="--")
     else:
-        _curve(axes, position, run, name, f"{run.label}: training", factor, marked=False)
+        _curve(axes, position, run, name, f"{run.label}: training", factor, fill="none")
         label = f"{run.label}: validation"
         _curve(axes, position, run, f"val_{name}", label, factor, dashes="--")
 
@@ -295,7 +295,7 @@ def _curve(
     factor: float = 1,
     *,
     dashes: str = "-",
-    marked: bool = True,
+    fill: str = "full",
 ) -> None:
     epochs = [row["epoch"] for row in run.metrics]
     axes.plot(
@@ -304,7 +304,8 @@ def _curve(
         linestyle=dashes,
         color=COLOURS[position % len(COLOURS)],
         # Its place in the row of markers moves on with every round of colours.
-        marker=MARKERS[(position + position // len(COLOURS)) % len(MARKERS)] if marked else None,
+        marker=MARKERS[(position + position // len(COLOURS)) % len(MARKERS)],
+        fillstyle=fill,
         markevery=max(1, math.ceil(len(epochs) / _MARKED)),
         label=label,
     )
@@ -323,11 +324,11 @@ def _mark_best(axes: Any, runs: Sequence[Facts]) -> None:
         )  # fmt: skip
 
 
-def _finished(axes: Any) -> Any:
-    """The figure, with a legend beside many curves, else inside."""
+def _finished(axes: Any, *, beside: bool) -> Any:
+    """The figure with its legend, beside the curves or among them."""
     entries = len(axes.get_legend_handles_labels()[0])
     legend: dict[str, Any] = {"loc": "best"}
-    if entries > 3:
+    if beside:
         axes.figure.set_size_inches(8.6, max(3.7, 0.2 * entries + 1))
         legend = {"loc": "center left", "bbox_to_anchor": (1.01, 0.5)}
     for text in axes.legend(fontsize=8, **legend).get_texts():

@@ -39,7 +39,8 @@ def test_curves_differ_by_dashes_and_markers_too() -> None:
     assert best.get_xdata()[0] == 2
     assert "%" in axes.get_ylabel()
     looks = [(one.get_color(), one.get_marker(), one.get_linestyle()) for one in several]
-    assert len(set(looks[1::2])) == 8, "eight runs look different, with seven colours"
+    assert len(set(looks)) == 16, "eight runs look different, with seven colours"
+    assert len({look[1] for look in looks[:14]}) == 7, "without colours, too"
 
 
 @pytest.mark.usefixtures("drawing")

@@ -80,7 +80,7 @@ def test_what_is_missing_is_said_and_so_are_hints() -> None:
     page, text = pages(replace(run, metrics=()))
     assert '<p class="note">Note: No confusion matrix: gone</p>' in page
     assert "> Note: No confusion matrix: gone" in text
-    assert "overfitting: loss 1. Why. What to change: more images." in text
+    assert "Overfitting: loss 1. Why. What to change: more images." in text
     assert "no curve" in text
 
 
