@@ -1,6 +1,5 @@
 """Central differences of L = Σ dout·y, along single entries or along directions."""
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
@@ -124,9 +123,6 @@ class Function:
         self.noise = ROUNDINGS * UNIT_ROUNDOFF * self.size
 
     def slope(self, probe: Probe, step: float) -> float:
-        """The central difference; NaN where the step is lost in the rounding of large numbers."""
-        (above, high), (below, low) = self._at(probe, step), self._at(probe, -step)
-        return _quotient(float((self.dout * (high - low)).sum()), above - below)
         """The central difference.
 
         Raises:
@@ -143,8 +139,6 @@ class Function:
             EngineError: the step is lost in rounding.
         """
         (above, high), (below, low) = self._at(probe, step), self._at(probe, -step)
-        forward = _quotient(float((self.dout * (high - self.base)).sum()), above)
-        backward = _quotient(float((self.dout * (self.base - low)).sum()), -below)
         _check_moved(above, step)
         _check_moved(below, step)
         forward = float((self.dout * (high - self.base)).sum()) / above
@@ -380,10 +374,6 @@ def relative_error(analytic: Array, numeric: Array, floor: float) -> Array:
         larger = np.maximum(np.maximum(np.abs(analytic), np.abs(numeric)), floor)
         error = np.abs(analytic - numeric) / larger
     return np.where(np.isfinite(error), error, np.inf)
-
-
-def _quotient(change: float, step: float) -> float:
-    return change / step if step else math.nan
 
 
 def _error(analytic: float, numeric: float, floor: float) -> float:
