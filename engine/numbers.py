@@ -5,10 +5,11 @@ Those for people take any float, and write a word for what is not finite; ``exac
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 MISSING = "–"
+_BLOCKS = "▁▂▃▄▅▆▇█"
 
 
 def metric(value: float | None, digits: int = 4) -> str:
@@ -53,6 +54,11 @@ def short(value: float) -> str:
             return f"{value:.{decimals}f}"
     found = _trimmed(exponent(value, 1))
     return found if len(found) <= 6 else exponent(value, 0)
+
+
+def sparkline(shares: Iterable[float]) -> str:
+    """Draw shares from 0 to 1 as blocks, one a character, with a gap for NaN: ``▁▃▇█``."""
+    return "".join(" " if math.isnan(share) else _BLOCKS[round(share * 7)] for share in shares)
 
 
 def percent(share: float, digits: int = 2) -> str:

@@ -11,7 +11,7 @@ from engine.errors import Cancelled, ConfigError, EngineError, RunError
 from engine.reports import document, figures, html, markdown
 from engine.reports.gather import Facts, Mistake, Tested, first_filters, gather
 from engine.runs.listing import RunInfo
-from engine.services.evaluate import Measurement, measure, worst_images
+from engine.services.evaluation.evaluate import Measurement, measure, worst_images
 from engine.services.gradcheck import run_check
 from engine.storage import atomic
 from engine.train.weights import load_model

@@ -116,7 +116,7 @@ FOUND = {
     """,
     "A screen": """
         from docs import keys
-        assert "| 7 Layers | `u` | Go to the first layer |" in keys.table()
+        assert "| 8 Layers | `u` | Go to the first layer |" in keys.table()
         import asyncio
         from tui.app import CnnApp
         from tui.state.workspace import Workspace
@@ -124,7 +124,7 @@ FOUND = {
         async def look():
             app = CnnApp(Workspace.opened())
             async with app.run_test() as pilot:
-                await pilot.press("7")
+                await pilot.press("8")
                 await pilot.pause()
                 assert app.screen.WHERE == "layers"
                 assert app.screen.query_one(Table).key == next(iter(LAYERS))

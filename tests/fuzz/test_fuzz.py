@@ -1,6 +1,7 @@
 """The fuzzing in its short form; ``python tests/fuzz`` is the long one. And what it has found."""
 
 import copy
+import importlib.util
 import json
 import random
 from collections.abc import Callable, Iterator
@@ -23,6 +24,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("fuzz")
 
 
+NEEDS_SAFETENSORS = pytest.mark.skipif(
+    importlib.util.find_spec("safetensors") is None, reason="safetensors is not installed"
+)
+
+
 @pytest.fixture(scope="module")
 def targets(folder: Path) -> dict[str, Target]:
     return {target.name: target for target in make(folder)}
@@ -38,7 +44,7 @@ def targets(folder: Path) -> dict[str, Target]:
         "CIFAR-10",
         "imports",
         "weights",
-        "safetensors",
+        pytest.param("safetensors", marks=NEEDS_SAFETENSORS),
         "run folders",
         "resume states",
         "films",

@@ -7,8 +7,8 @@ from rich.cells import cell_len
 
 from engine.numbers import metric
 from engine.sanitize import printable
-from engine.services.compare import Comparison
-from engine.services.evaluate import Measurement
+from engine.services.evaluation.compare import Comparison
+from engine.services.evaluation.evaluate import Measurement
 from engine.text_table import table
 from tui.cli.names import cut_name
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from engine.errors import Cancelled
-from engine.services.evaluate import measure
+from engine.services.evaluation.evaluate import measure
 from engine.services.export import write_network
 from tests.support.command_runs import make_config, run
 

@@ -8,7 +8,7 @@ import pytest
 
 from engine import data
 from engine.config import loads
-from engine.services.evaluate import measure
+from engine.services.evaluation.evaluate import measure
 from engine.services.export import write_network
 from engine.services.predict import open_network
 from engine.train import factory

@@ -11,7 +11,7 @@ from tests.support.proofs import rest_as_proofs
 COMMANDS = {
     "bench": ("engine.services.benchmark.benchmark", "bench(out)"),
     "data": ("engine.data.fetch", "fetch_dataset('mnist', None, out)"),
-    "evaluate": ("engine.services.evaluate.measure", "evaluate(None, None, out)"),
+    "evaluate": ("engine.services.evaluation.evaluate.measure", "evaluate(None, None, out)"),
     "gradcheck": ("engine.services.gradcheck.run_check", "gradcheck(None, out)"),
 }
 """What does the work of a command, and how it is called."""

@@ -8,7 +8,7 @@ from textual.widgets import Static
 
 from tests.support.app_pilot import Until, on_screen, settled
 from tests.support.proofs import rest_as_proofs
-from tests.support.run_makers import make_run
+from tests.support.run_makers import add_film, make_run
 from tui import keymap
 from tui.app import CnnApp
 from tui.keymap import CHARACTERS
@@ -26,6 +26,7 @@ WAYS = {
     "space": ("3", "w"),
     "rates": ("2", "f"),
     "hints": ("2", "w"),
+    "epochs": ("6", "a"),
 }  # fmt: skip
 
 
@@ -40,7 +41,7 @@ async def test_help_has_the_name_of_its_screen_and_lists_keys_that_work(
     make_app: MakeApp, home: Path, until: Until, where: str
 ) -> None:
     make_run(home / "runs", "20260101-000000-other-00bb")
-    make_run(home / "runs")
+    add_film(make_run(home / "runs"))
     app = make_app()
     async with app.run_test() as pilot:
         for key in WAYS[where]:

@@ -18,7 +18,7 @@ from tests.support.app_pilot import Until, seen, settled
 from tests.support.fakes import HINTS, train_to
 from tests.support.patience import PATIENCE
 from tests.support.proofs import rest_as_proofs
-from tests.support.run_makers import make_run
+from tests.support.run_makers import add_film, make_run
 from tests.tui.screens.evaluate.test_screen import measurement
 from tui import keymap
 from tui.app import CnnApp
@@ -100,6 +100,7 @@ PLACES = (
         ("B minus A -0", "both right", r"▸9 .* -3 ", r"A \d+, B \d+"),
         _evaluates,
     ),
+    Place("epochs", ("6", "a"), (r"test_acc", r"epochs 0 to 2", r"last", r"(?m)^.?[ ▸]+9 ")),
     Place("data", ("1", "d"), (*(rf"(?m)[ ▸]{n} +400 .*100" for n in DIGITS), "image 1 of every")),
     Place("space", ("3", "w"), (r"300 images, \d+ features", r"→ \d+% of the variance")),
     Place("bench", ("3", "b", "a"), (r"↓ 0 Conv2D|↑ 0 Conv2D", r"zeros", r"hash [0-9a-f]{12}")),
@@ -116,6 +117,7 @@ def app(make_app: MakeApp, home: Path, monkeypatch: pytest.MonkeyPatch) -> CnnAp
     monkeypatch.setattr(compare_screen, "measure", lambda *args, **more: _of_digits(nans=3))
     for i in range(4):
         path = make_run(home / "runs", f"2026010{i + 1}-030405-conv{i}-00a{i}")
+    add_film(path)
     (home / "configs" / "conv.yaml").write_text((path / "config.yaml").read_text())
     return make_app("conv")
 

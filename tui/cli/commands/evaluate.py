@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from engine.config import Config
-    from engine.services.evaluate import Measurement
+    from engine.services.evaluation.evaluate import Measurement
     from tui.cli.output import Output
 
 MATRIX_CLASSES = 12
@@ -35,6 +35,11 @@ def add_arguments(parser: Parser) -> None:
         metavar="W",
         help="compare with another network of the same data: both accuracies, and what changed",
     )
+    parser.add_argument(
+        "--over-epochs",
+        action="store_true",
+        help="show each class over the epochs of the run instead, from the film that it keeps",
+    )
 
 
 def run(options: argparse.Namespace, out: "Output") -> int:
@@ -43,8 +48,45 @@ def run(options: argparse.Namespace, out: "Output") -> int:
     config, weights = find_trained(
         options.weights, options.runs_dir, options.config, options.overrides
     )
+    if options.over_epochs:
+        return over_epochs(config, weights, out)
     against = None if options.against is None else _second(options)
     return evaluate(config, weights, out, mistakes=options.mistakes, against=against)
+
+
+def over_epochs(config: "Config", weights: "Path", out: "Output") -> int:
+    """Print how much of each class was predicted right after the epochs of a run.
+
+    Args:
+        config: network, loss and data set.
+        weights: the run, or a file of it.
+        out: where to.
+
+    Raises:
+        ConfigError: the weights are those of no run.
+        CheckpointError: the run has no film, or a frame of it is damaged.
+        DataError: the data set is missing or corrupt.
+        Interrupted: by a signal.
+    """
+    from engine.errors import ConfigError
+    from engine.services.evaluation.class_history import class_history
+    from engine.services.runs import run_at
+    from tui.cli import class_history as shown
+    from tui.cli.interruption import interruptible
+
+    run = run_at(str(weights))
+    if run is None:
+        raise ConfigError(f"{weights}: it is in no run, so it has no epochs; name a run")
+    with interruptible(out) as signals:
+        found = class_history(
+            config,
+            run,
+            progress=out.progress.update,
+            cancelled=lambda: signals.received is not None,
+        )
+    out.json(shown.as_json(found))
+    out.text(shown.as_text(found))
+    return 0
 
 
 def _second(options: argparse.Namespace) -> "tuple[Config, Path]":
@@ -88,8 +130,8 @@ def evaluate(
         DataError: the data set is missing or corrupt.
         Interrupted: by a signal.
     """
-    from engine.services.compare import check_comparable, compare
-    from engine.services.evaluate import measure
+    from engine.services.evaluation.compare import check_comparable, compare
+    from engine.services.evaluation.evaluate import measure
     from tui.cli import comparison
     from tui.cli.interruption import interruptible
 
@@ -207,7 +249,7 @@ def _mistakes(names: Sequence[str], found: "Measurement") -> str:
     """The most frequent mistakes, the worst first."""
     from rich.cells import cell_len
 
-    from engine.services.evaluate import worst_mistakes
+    from engine.services.evaluation.evaluate import worst_mistakes
     from engine.text_table import table
     from tui.cli.names import cut_name
 
@@ -224,7 +266,7 @@ def _mistakes(names: Sequence[str], found: "Measurement") -> str:
 
 def _worst(found: "Measurement", most: int) -> dict[str, list[dict[str, Any]]]:
     """The images that the network does worst on, in both orders, for JSON."""
-    from engine.services.evaluate import ORDERS, worst_images
+    from engine.services.evaluation.evaluate import ORDERS, worst_images
 
     result, classes = found.result, found.classes
     return {

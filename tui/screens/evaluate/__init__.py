@@ -20,6 +20,7 @@ register(
             "List the images with the largest loss, and the most confident mistakes", "Images",
             footer=True),
         Key("c", "compare", "compare", "Compare the matrix with that of another run", "Matrix"),
+        Key("a", "epochs", "epochs", "Show each class over the epochs of the run", "Images"),
         Key("d", "draw", "image",
             "Draw an image or open a photo from a file, and see the prediction", "Images",
             footer=True),
@@ -74,5 +75,15 @@ register(
         Key("n", "next_change", "next cell", "Go to the cell that changed next most", "Matrices",
             footer=True),
         Key("escape", "leave", "back", "Back to the evaluation", "Matrices", footer=True),
+    ),
+)  # fmt: skip
+register(
+    "epochs",
+    "tui.screens.evaluate.epochs.screen:EpochsScreen",
+    title="Epochs",
+    over="evaluate",
+    keys=(
+        Key("escape", "leave", "back", "Stop, and go back to the evaluation", "Epochs",
+            footer=True),
     ),
 )  # fmt: skip

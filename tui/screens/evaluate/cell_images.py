@@ -5,7 +5,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
 
-from engine.services.evaluate import Measurement
+from engine.services.evaluation.evaluate import Measurement
 from tui.charts.layer_images import as_pictures
 from tui.widgets.tiles import Tiles
 

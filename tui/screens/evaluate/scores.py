@@ -6,7 +6,7 @@ from textual.content import Content
 
 from engine.arrays import Array
 from engine.metrics import PerClass
-from engine.services.evaluate import worst_mistakes
+from engine.services.evaluation.evaluate import worst_mistakes
 from tui import text
 from tui.widgets.table import Cell, Column, Table
 

@@ -9,17 +9,19 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from engine.errors import Cancelled, EngineError
-from engine.services.evaluate import Measurement, measure, worst_mistakes
+from engine.services.evaluation.evaluate import Measurement, measure, worst_mistakes
 from tui import keymap, text
 from tui.jobs import Job
 from tui.screens.evaluate.cell_images import CellImages, CellPane
 from tui.screens.evaluate.compare.choosing import choose_second
 from tui.screens.evaluate.draw.screen import DrawScreen
+from tui.screens.evaluate.epochs.screen import EpochsScreen
 from tui.screens.evaluate.heatmap import Heatmap
 from tui.screens.evaluate.mistakes.screen import MistakesScreen
 from tui.screens.evaluate.scores import MANY, ClassTable, MistakeTable
 from tui.screens.inspect.image_screen import ImageScreen
 from tui.screens.inspect.images import ShownImage
+from tui.state.replay import no_film
 from tui.state.selection import Selection
 from tui.widgets.empty import advice, hints
 from tui.widgets.line import Line
@@ -240,6 +242,8 @@ class EvaluateScreen(ImageScreen):
                 return "there is no trained network yet; 2 trains one"
         if action == "draw" and self.selection is None and not self._trains:
             return "there is no trained network yet; 2 trains one"
+        if action == "epochs":
+            return no_film(self.selection)
         if (
             action in ("next_mistake", "percent", "zoom", "mistakes", "compare")
             and self.found is None
@@ -334,6 +338,13 @@ class EvaluateScreen(ImageScreen):
         assert self.found is not None
         assert self._of is not None
         choose_second(self.cnn, self._of, self.found)
+
+    def action_epochs(self) -> None:
+        """Each class over the epochs of the run."""
+        selection = self.selection
+        assert selection is not None
+        assert selection.run is not None
+        self.app.push_screen(EpochsScreen(selection, selection.run))
 
     def action_draw(self) -> None:
         """Draw an image for the network."""

@@ -14,7 +14,7 @@ from engine.data import DATASETS, Split
 from engine.errors import CheckpointError, ConfigError
 from engine.metrics import per_class
 from engine.runs.directory import RunDir
-from engine.services.evaluate import Measurement
+from engine.services.evaluation.evaluate import Measurement
 from engine.services.signals import Interrupted
 from engine.train import factory
 from engine.train.results import Evaluation
@@ -145,7 +145,7 @@ def shown(
         (0.25,),
         "",
     )
-    monkeypatch.setattr("engine.services.evaluate.measure", lambda *args, **more: found)
+    monkeypatch.setattr("engine.services.evaluation.evaluate.measure", lambda *args, **more: found)
     monkeypatch.setenv("COLUMNS", str(columns))
     spoken = speak(capsys, as_json=as_json)
     assert evaluate(make_config(Path("/nowhere")), Path("net.npz"), spoken.out) == 0
@@ -251,7 +251,7 @@ def test_a_network_of_nans_has_no_probabilities_and_json_says_null(
             array[...] = np.nan
         return model
 
-    monkeypatch.setattr("engine.services.evaluate.load_model", broken)
+    monkeypatch.setattr("engine.services.evaluation.evaluate.load_model", broken)
     spoken = speak(capsys, as_json=True)
     assert evaluate(make_config(tmp_path), trained, spoken.out, mistakes=1) == 0
     (result,) = spoken.lines()
@@ -319,3 +319,26 @@ def test_against_takes_a_run_or_a_file_of_weights_with_the_config_that_is_given(
     command = ["evaluate", "--weights", str(trained), "--against", str(alone)]
     assert main(command) == 2
     assert "its network is not known; add --config" in capfd.readouterr().err
+
+
+def test_over_epochs_shows_each_class_of_a_run_and_of_nothing_else(
+    tmp_path: Path, trained: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    command = ["evaluate", "--weights", str(trained), "--over-epochs"]
+    assert main([*command, "--json"]) == 0
+    found = json.loads(capfd.readouterr().out)
+    assert found["epochs"][0] == 0
+    assert np.shape(found["recall"]) == (len(found["epochs"]), len(found["classes"]))
+    assert main(command) == 0
+    lines = capfd.readouterr().out.splitlines()
+    assert len(lines) == len(found["classes"]) + 3
+    assert lines[-1].split()[:3] == [
+        "all",
+        f"{found['test_acc'][0]:.4f}",
+        f"{found['test_acc'][-1]:.4f}",
+    ]
+    alone = tmp_path / "net.npz"
+    alone.write_bytes((trained / "weights.npz").read_bytes())
+    config = str(trained / "config.yaml")
+    assert main(["evaluate", "--weights", str(alone), "--config", config, "--over-epochs"]) == 2
+    assert "it is in no run" in capfd.readouterr().err

@@ -13,7 +13,8 @@ from engine.config import loads
 from engine.errors import ConfigError, DataError
 from engine.gradcheck import Report
 from engine.reports import figures
-from engine.services import evaluate, report
+from engine.services import report
+from engine.services.evaluation import evaluate
 from engine.train.session import TrainingSession
 from tests.support.command_line import Terminal
 from tests.support.small_runs import PLAIN

@@ -8,7 +8,7 @@ import pytest
 
 from engine.data import Split
 from engine.metrics import confusion_matrix
-from engine.services.evaluate import Measurement
+from engine.services.evaluation.evaluate import Measurement
 from tests.support.app_pilot import Until, on_screen, seen, tap
 from tests.support.run_makers import CONV, make_run
 from tests.tui.screens.evaluate.test_screen import evaluated, measurement

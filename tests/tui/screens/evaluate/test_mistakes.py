@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.services.evaluate import worst_images
+from engine.services.evaluation.evaluate import worst_images
 from tests.support.app_pilot import Until, on_screen, seen, settled, tap
 from tests.support.run_makers import make_run
 from tests.tui.screens.evaluate.test_screen import evaluated, measurement

@@ -14,7 +14,7 @@ from textual.pilot import Pilot
 from engine.data import Split
 from engine.errors import CheckpointError
 from engine.metrics import confusion_matrix, per_class
-from engine.services.evaluate import Measurement, worst_mistakes
+from engine.services.evaluation.evaluate import Measurement, worst_mistakes
 from engine.train.results import Evaluation
 from tests.support.app_pilot import Until, on_screen, seen, settled, tap
 from tests.support.proofs import rest_as_proofs

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from engine.errors import EngineError
 from engine.runs.listing import RunInfo, list_runs
-from engine.services.compare import check_comparable
-from engine.services.evaluate import Measurement
+from engine.services.evaluation.compare import check_comparable
+from engine.services.evaluation.evaluate import Measurement
 from tui.screens.dialogs import Choose
 from tui.screens.evaluate.compare.screen import CompareScreen
 from tui.screens.network_screen import run_remark

@@ -8,8 +8,8 @@ from textual.content import Content
 from textual.widgets import Static
 
 from engine.errors import EngineError
-from engine.services.compare import Comparison, compare
-from engine.services.evaluate import Measurement, measure
+from engine.services.evaluation.compare import Comparison, compare
+from engine.services.evaluation.evaluate import Measurement, measure
 from tui import keymap, text
 from tui.jobs import Job
 from tui.screens.base import BaseScreen

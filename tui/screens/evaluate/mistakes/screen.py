@@ -7,7 +7,7 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import Static
 
-from engine.services.evaluate import ORDERS, Measurement, Order, worst_images
+from engine.services.evaluation.evaluate import ORDERS, Measurement, Order, worst_images
 from tui import keymap, text
 from tui.charts.layer_images import as_pictures
 from tui.screens.inspect.glossary import explained

@@ -9,8 +9,8 @@ import pytest
 from engine.data import Split
 from engine.errors import ConfigError, DataError
 from engine.metrics import confusion_matrix, per_class
-from engine.services.compare import check_comparable, compare
-from engine.services.evaluate import Measurement
+from engine.services.evaluation.compare import check_comparable, compare
+from engine.services.evaluation.evaluate import Measurement
 from engine.train.results import Evaluation
 from tests.support.command_runs import make_config
 

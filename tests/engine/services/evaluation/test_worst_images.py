@@ -10,7 +10,7 @@ from engine.data import Batches, Split
 from engine.layers import Layer, Sequential
 from engine.losses import MSE, Loss, SoftmaxCrossEntropy
 from engine.parallel.workers import Workers
-from engine.services.evaluate import worst_images
+from engine.services.evaluation.evaluate import worst_images
 from engine.train.evaluator import Evaluator
 from engine.train.results import Evaluation
 

@@ -8,7 +8,7 @@ from engine.arrays import Array
 from engine.config import Config
 from engine.errors import ConfigError, DataError
 from engine.sanitize import printable
-from engine.services.evaluate import Measurement
+from engine.services.evaluation.evaluate import Measurement
 
 
 @dataclass(frozen=True)

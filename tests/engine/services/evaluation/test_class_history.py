@@ -1,0 +1,71 @@
+"""Each class over the epochs: the numbers of the frames, evaluated one by one."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.config import Config, load
+from engine.errors import Cancelled, CheckpointError
+from engine.films import film
+from engine.services.evaluation.class_history import ClassHistory, class_history
+from engine.services.evaluation.evaluate import measure
+from tests.support.run_makers import add_film, make_run
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A run with a film of four frames: before it, in epoch 1, after epochs 1 and 2."""
+    run = make_run(tmp_path)
+    add_film(run)
+    return run
+
+
+def config_of(run: Path) -> Config:
+    return load(run / "config.yaml")
+
+
+def test_the_numbers_are_those_of_the_frames_between_epochs(run: Path) -> None:
+    found = class_history(config_of(run), run)
+    frames = film.frames(run)
+    assert found.epochs == (0, 1, 2)
+    for row, frame in enumerate([frames[0], *frames[2:]]):
+        one = measure(config_of(run), frame)
+        assert found.classes == one.classes
+        assert found.acc[row] == one.result.acc
+        np.testing.assert_array_equal(found.recall[row], one.scores.recall)
+
+
+def test_it_says_how_far_it_is_and_stops(run: Path) -> None:
+    told: list[tuple[str, int, int]] = []
+    with pytest.raises(Cancelled, match="was cancelled"):
+        class_history(
+            config_of(run),
+            run,
+            progress=lambda *one: told.append(one),
+            cancelled=lambda: bool(told) and told[-1][0] == "evaluating epoch 1",
+        )
+    assert told[-1] == ("evaluating epoch 1", 1, 3)
+
+
+def test_a_run_without_a_film_says_what_to_do(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    with pytest.raises(CheckpointError, match=r"kept no film.*train\.film: true"):
+        class_history(config_of(run), run)
+
+
+def test_a_damaged_frame_is_named(run: Path) -> None:
+    frame = film.frames(run)[-1]
+    content = bytearray(frame.read_bytes())
+    content[len(content) // 2 :] = bytes(len(content) - len(content) // 2)
+    frame.write_bytes(content)
+    with pytest.raises(CheckpointError, match=frame.name):
+        class_history(config_of(run), run)
+
+
+def test_the_worst_at_the_end_comes_first_and_a_class_without_images_last() -> None:
+    nan = float("nan")
+    recall = np.array([[0.5, nan, 0.25, 0.5], [0.75, nan, 0.5, 0.25], [0.75, nan, 0.25, 0.25]])
+    found = ClassHistory(("a", "b", "c", "d"), (0, 1, 2), recall, np.array([0.4, 0.5, 0.4]))
+    assert found.worst_first() == [2, 3, 0, 1]
+    assert [found.best(label) for label in range(4)] == [1, None, 1, 0]

@@ -1,0 +1,1 @@
+"""Epochs: each class of a run from its first epoch to its last."""
