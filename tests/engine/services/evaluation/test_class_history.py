@@ -1,15 +1,20 @@
 """Each class over the epochs: the numbers of the frames, evaluated one by one."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from engine.checkpoints import checkpoint
 from engine.config import Config, load
+from engine.data import Dataset, Split
 from engine.errors import Cancelled, CheckpointError
 from engine.films import film
 from engine.services.evaluation.class_history import ClassHistory, class_history
 from engine.services.evaluation.evaluate import measure
+from engine.train import factory
 from tests.support.run_makers import add_film, make_run
 
 
@@ -25,15 +30,47 @@ def config_of(run: Path) -> Config:
     return load(run / "config.yaml")
 
 
+def retake(frame: Path, seed: int) -> None:
+    """Give a frame other weights, drawn at random; its moment stays."""
+    taken = checkpoint.load(frame)
+    rng = np.random.default_rng(seed)
+    drawn = {
+        name: rng.normal(0, 0.1, array.shape).astype(array.dtype)
+        for name, array in taken.arrays.items()
+    }
+    checkpoint.save(frame, drawn, taken.meta)
+
+
 def test_the_numbers_are_those_of_the_frames_between_epochs(run: Path) -> None:
-    found = class_history(config_of(run), run)
     frames = film.frames(run)
+    for seed, frame in enumerate(frames):  # frames that differ in scale alone predict the same
+        retake(frame, seed)
+    found = class_history(config_of(run), run)
+    assert len({tuple(row) for row in found.recall.tolist()}) == len(found.epochs)
     assert found.epochs == (0, 1, 2)
     for row, frame in enumerate([frames[0], *frames[2:]]):
         one = measure(config_of(run), frame)
         assert found.classes == one.classes
         assert found.acc[row] == one.result.acc
         np.testing.assert_array_equal(found.recall[row], one.scores.recall)
+
+
+def test_a_class_without_test_images_has_no_recall_at_any_moment(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load_dataset = factory.load_dataset
+
+    def without_threes(config: Config, **options: Any) -> Dataset:
+        dataset = load_dataset(config, **options)
+        kept = dataset.test.labels != 3
+        test = Split(dataset.test.images[kept], dataset.test.labels[kept])
+        return replace(dataset, test=test)
+
+    monkeypatch.setattr(factory, "load_dataset", without_threes)
+    found = class_history(config_of(run), run)
+    assert np.isnan(found.recall[:, 3]).all()
+    assert not np.isnan(np.delete(found.recall, 3, axis=1)).any()
+    assert found.worst_first()[-1] == 3
 
 
 def test_it_says_how_far_it_is_and_stops(run: Path) -> None:
