@@ -43,8 +43,11 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(options: argparse.Namespace, out: "Output") -> int:
+    from engine.errors import ConfigError
     from engine.services.trained import find_trained
 
+    if options.over_epochs and (options.mistakes is not None or options.against is not None):
+        raise ConfigError("--over-epochs goes without --mistakes and --against; leave them out")
     config, weights = find_trained(
         options.weights, options.runs_dir, options.config, options.overrides
     )

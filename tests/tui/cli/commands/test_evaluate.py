@@ -342,3 +342,9 @@ def test_over_epochs_shows_each_class_of_a_run_and_of_nothing_else(
     config = str(trained / "config.yaml")
     assert main(["evaluate", "--weights", str(alone), "--config", config, "--over-epochs"]) == 2
     assert "it is in no run" in capfd.readouterr().err
+
+
+def test_over_epochs_goes_without_mistakes_and_against(capfd: pytest.CaptureFixture[str]) -> None:
+    for more in (["--mistakes", "3"], ["--against", "other"]):
+        assert main(["evaluate", "--weights", "run", "--over-epochs", *more]) == 2
+        assert "--over-epochs goes without" in capfd.readouterr().err
