@@ -74,7 +74,7 @@ def class_history(
         factory.load_dataset(config, progress=progress, cancelled=cancelled), frames[0][0]
     )
     batches, count = factory.evaluation_batches(dataset.test, dataset), len(dataset.classes)
-    recall, acc = [], []
+    epochs, recall, acc = [], [], []
 
     def check() -> None:
         if cancelled():
@@ -84,6 +84,8 @@ def class_history(
         for number, (frame, moment) in enumerate(frames):
             progress(f"evaluating epoch {moment.epoch}", number, len(frames))
             check()
+            if not frame.exists():
+                continue  # a training under way has thinned its film out
             model = load_model(config, frame)
             evaluator = Evaluator(model, factory.make_loss(config), workers=workers)
             found = evaluator.evaluate(batches, check=check)
@@ -91,5 +93,5 @@ def class_history(
             scores = metrics.per_class(confusion)
             recall.append(np.where(scores.support > 0, scores.recall, np.nan))
             acc.append(found.acc)
-    epochs = tuple(moment.epoch for _, moment in frames)
-    return ClassHistory(dataset.classes, epochs, np.array(recall), np.array(acc))
+            epochs.append(moment.epoch)
+    return ClassHistory(dataset.classes, tuple(epochs), np.array(recall), np.array(acc))

@@ -85,6 +85,15 @@ def test_it_says_how_far_it_is_and_stops(run: Path) -> None:
     assert told[-1] == ("evaluating epoch 1", 1, 3)
 
 
+def test_a_frame_that_the_training_removes_meanwhile_is_passed_over(run: Path) -> None:
+    gone = film.frames(run)[2]
+    found = class_history(
+        config_of(run), run, progress=lambda label, *_: gone.unlink(missing_ok=True)
+    )
+    assert found.epochs == (0, 2)
+    assert len(found.recall) == len(found.acc) == 2
+
+
 def test_a_run_without_a_film_says_what_to_do(tmp_path: Path) -> None:
     run = make_run(tmp_path)
     with pytest.raises(CheckpointError, match=r"kept no film.*train\.film: true"):
