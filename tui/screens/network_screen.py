@@ -177,10 +177,10 @@ def _followed(app: "CnnApp") -> tuple[str, str]:
 
 
 def _config(app: "CnnApp") -> list[tuple[str, str, str]]:
-    document = app.workspace.document
-    if document.config is None:
+    selection = of_config(app.workspace)
+    if selection is None:
         return []
-    return [(CONFIG, f"the chosen config: {document.name}", "fresh weights")]
+    return [(CONFIG, f"the chosen config: {selection.name}", selection.what)]
 
 
 def _file(app: "CnnApp") -> list[tuple[str, str, str]]:

@@ -25,7 +25,7 @@ from engine.train.weights import load_model, load_optimizer
 from tui.charts import layer_images
 from tui.charts.layer_images import LayerPlace
 from tui.jobs import Job
-from tui.state.selection import Selection, find_dataset
+from tui.state.selection import Selection, find_dataset, first_model
 
 if TYPE_CHECKING:
     from tui.app import CnnApp
@@ -153,7 +153,8 @@ class NetworkInspector:
             if live:
                 config = self._app.training.config
                 assert config is not None
-                self._run(lambda job: self._prepare(job, config), self._on_prepared)
+                run = self._app.training.run_dir
+                self._run(lambda job: self._prepare(job, config, run), self._on_prepared)
             elif selection is not None:
                 self._inspect_run(selection)
             else:
@@ -246,8 +247,8 @@ class NetworkInspector:
     def _on_prepared(self, context: InspectionContext) -> None:
         self._prepared = context
 
-    def _prepare(self, job: Job, config: Config) -> InspectionContext:
-        """The context of a config, from its fresh weights."""
+    def _prepare(self, job: Job, config: Config, run: Path | None) -> InspectionContext:
+        """The context of a config or of its run, from its weights before the first step."""
         dataset = find_dataset(config, self._app.training)
         model = factory.make_model(config)
         context = InspectionContext(
@@ -260,8 +261,12 @@ class NetworkInspector:
             dataset,
             "" if dataset else f"{config.dataset} is not downloaded: no gradients, no feature maps",
         )
-        first, note = _first_snapshot(job, config, factory.make_model(config), dataset)
-        return replace(context, start=_by_name(first), note=note or context.note)
+        try:
+            model, lost = first_model(config, run), ""
+        except CheckpointError as error:
+            model, lost = factory.make_model(config), str(error)
+        first, note = _first_snapshot(job, config, model, dataset)
+        return replace(context, start=_by_name(first), note=lost or note or context.note)
 
     def _inspect_still(
         self, job: Job, selection: Selection, known: InspectionContext | None
@@ -270,7 +275,7 @@ class NetworkInspector:
         if known is not None:  # a job that was given up may still write to that model
             context = replace(known, model=factory.make_model(selection.config), note="")
         else:
-            context = self._prepare(job, selection.config)
+            context = self._prepare(job, selection.config, selection.run)
         if selection.weights is None:
             assert context.start is not None
             snapshot = Snapshot(tuple(context.start.values()))

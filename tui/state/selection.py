@@ -12,10 +12,12 @@ from engine import data
 from engine.config import Config, ConfigProblems
 from engine.data import Dataset
 from engine.errors import CheckpointError, ConfigError, EngineError
+from engine.layers import Sequential
 from engine.runs.listing import list_runs
-from engine.runs.weight_files import find_weights
+from engine.runs.weight_files import START, find_weights
 from engine.train import factory
 from engine.train.weights import SavedWeights, list_weights, load_model
+from tui import text
 from tui.state.training import Training
 from tui.state.workspace import Workspace
 
@@ -46,7 +48,9 @@ def of_config(workspace: Workspace) -> Selection | None:
     document = workspace.document
     if document.config is None:
         return None
-    return Selection(document.name, document.config)
+    origin = document.config.train.init_from
+    what = "fresh weights" if origin is None else f"the weights of {text.line(origin.name, 40)}"
+    return Selection(document.name, document.config, what=what)
 
 
 def of_run(run: Path, saved: SavedWeights | None = None) -> Selection:
@@ -72,6 +76,21 @@ def of_run(run: Path, saved: SavedWeights | None = None) -> Selection:
             raise CheckpointError(str(problem))
         saved = good[0]
     return Selection(run.name, config, saved.path, describe(saved), run)
+
+
+def first_model(config: Config, run: Path | None = None) -> Sequential:
+    """The network before its first step.
+
+    Args:
+        config: what it is.
+        run: the run's directory, which keeps the weights of ``train.init_from``.
+
+    Raises:
+        CheckpointError: these weights cannot be had.
+    """
+    if run is not None and config.train.init_from is not None:
+        return load_model(config, run / START)
+    return factory.make_starting_model(config)
 
 
 def of_file(config: Config, path: Path) -> Selection:

@@ -14,7 +14,7 @@ from engine.train.snapshot import Snapshot
 from engine.train.weights import load_model
 from tui.charts import layer_images
 from tui.state.network_inspector import INTERVAL
-from tui.state.selection import Selection
+from tui.state.selection import Selection, first_model
 
 if TYPE_CHECKING:
     from tui.app import CnnApp
@@ -169,4 +169,6 @@ def _load(selection: Selection, count: int) -> list[_Network]:
     weights = selection.weights or (selection.run if count == 1 else None)
     if weights is not None:
         return [_Network(load_model(selection.config, weights))]
+    if count == 1:
+        return [_Network(first_model(selection.config))]
     return [_Network(factory.make_model(selection.config)) for _ in range(count)]
