@@ -216,6 +216,7 @@ async def test_a_name_that_may_not_be_typed_has_no_command(make_app: MakeApp, ho
         assert app.workspace.document.command() is None
 
 
+@pytest.mark.proof
 async def test_a_training_that_is_left_is_resumed_by_what_is_printed(
     make_app: MakeApp, home: Path, until: Until
 ) -> None:

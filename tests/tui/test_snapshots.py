@@ -120,7 +120,7 @@ SHOTS = (
 )
 
 
-@pytest.mark.parametrize("shot", rest_as_proofs(SHOTS, every=3), ids=[shot.name for shot in SHOTS])
+@pytest.mark.parametrize("shot", rest_as_proofs(SHOTS, every=4), ids=[shot.name for shot in SHOTS])
 def test_pictures(app: CnnApp, snap_compare: Compare, shot: Shot) -> None:
     if shot.theme:
         app.theme = shot.theme

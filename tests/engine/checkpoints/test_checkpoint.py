@@ -67,6 +67,7 @@ def test_everything_comes_back(tmp_path: Path) -> None:
     assert found.meta == META == checkpoint.read_meta(path)
 
 
+@pytest.mark.proof
 def test_the_longest_history_that_a_config_can_ask_for_has_room() -> None:
     (epochs,) = (m.le for m in Train.model_fields["epochs"].metadata if hasattr(m, "le"))
     logs = dict.fromkeys(metrics_csv.COLUMNS, 0.12345678901234568)

@@ -75,7 +75,7 @@ PLAIN = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=50)
+@settings(max_examples=20)
 @given(CONFIGS)
 def test_round_trip(values: dict[str, Any]) -> None:
     config = loads(json.dumps(values, ensure_ascii=False))  # JSON is YAML

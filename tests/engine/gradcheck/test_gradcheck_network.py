@@ -46,7 +46,7 @@ def test_every_preset_is_here() -> None:
 
 
 @pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES.keys())
-@pytest.mark.parametrize("name", rest_as_proofs(NETWORKS, every=2))
+@pytest.mark.parametrize("name", rest_as_proofs(NETWORKS, every=4))
 def test_directions(name: str, loss: Loss) -> None:
     report = check(network(name, NETWORKS[name]), loss, NETWORKS[name])
     assert report.passed, f"\n{report}"
@@ -55,7 +55,7 @@ def test_directions(name: str, loss: Loss) -> None:
     assert names == {"loss.input", "0.input", "all.parameters", *model.named_parameters()}
 
 
-@pytest.mark.parametrize("name", rest_as_proofs(NETWORKS, every=2))
+@pytest.mark.parametrize("name", rest_as_proofs(NETWORKS, every=4))
 def test_entries(name: str, pytestconfig: pytest.Config) -> None:
     full = pytestconfig.getoption("--full-grid", default=False)
     shape = NETWORKS[name]

@@ -230,7 +230,7 @@ def test_a_run_that_was_not_started_here_writes_into_itself(
 
 
 @pytest.mark.parametrize("filepath", OUTSIDE.values(), ids=OUTSIDE)
-@pytest.mark.parametrize("kind", ["csv_logger", "checkpoint", "reports"])
+@pytest.mark.parametrize("kind", rest_as_proofs(["csv_logger", "checkpoint", "reports"]))
 def test_no_path_of_a_stranger_leads_out_of_the_run(
     cut: Run, tmp_path: Path, kind: str, filepath: str
 ) -> None:

@@ -162,6 +162,7 @@ def test_more_rows_than_there_can_be_epochs_are_not_read(run: RunDir, line: str)
         run.read_metrics()
 
 
+@pytest.mark.proof
 def test_all_epochs_that_there_can_be_are_read(run: RunDir) -> None:
     row = ",".join(["-1.2345678901234567e-100"] * 8)
     text = "".join(f"{i},{row}\n" for i in range(1, MAX_EPOCHS + 1))

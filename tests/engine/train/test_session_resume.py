@@ -109,6 +109,7 @@ def test_stopped_and_resumed_is_the_same_run(
     assert results(tmp_path)[0]["status"] == "finished"
 
 
+@pytest.mark.proof
 def test_every_batch_in_a_session_of_its_own(tmp_path: Path, whole: dict[str, Run]) -> None:
     kind = "early stopping, plateau, class weights"
     config = config_of(kind, tmp_path)

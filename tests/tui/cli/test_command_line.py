@@ -29,6 +29,7 @@ def quickstart(tmp_path_factory: pytest.TempPathFactory) -> tuple[Terminal, Done
 # -- what goes where -------------------------------------------------------------------------------
 
 
+@pytest.mark.proof
 def test_the_first_command_of_the_readme(quickstart: tuple[Terminal, Done]) -> None:
     terminal, done = quickstart
     assert done.code == 0
@@ -51,6 +52,7 @@ def test_evaluate_of_the_run_says_the_same(quickstart: tuple[Terminal, Done]) ->
     assert f"test_acc {accuracy:.4f}" in trained.out
 
 
+@pytest.mark.proof
 def test_json_is_data_alone(terminal: Terminal) -> None:
     done = terminal.run("train", "--config", "quickstart", *SMALL, "--json", "--quiet")
     assert (done.code, done.err) == (0, "")
@@ -67,6 +69,7 @@ def test_quiet_keeps_the_data(terminal: Terminal) -> None:
     assert len(done.out.splitlines()) == 2
 
 
+@pytest.mark.proof
 def test_runs_of_one_config_are_alike_to_the_bit(
     quickstart: tuple[Terminal, Done], terminal: Terminal
 ) -> None:
@@ -78,6 +81,7 @@ def test_runs_of_one_config_are_alike_to_the_bit(
     assert terminal.only_run.joinpath("weights.npz").read_bytes() != reference
 
 
+@pytest.mark.proof
 def test_a_finished_run_is_resumed_to_nothing_more(tmp_path: Path) -> None:
     terminal = Terminal(tmp_path)
     first = terminal.run_here("--no-ui", *SMALL)
@@ -333,6 +337,7 @@ def test_a_hostile_argument_reaches_the_terminal_cleaned(
     assert all(c.isprintable() or c == "\n" for c in out + err)
 
 
+@pytest.mark.proof
 def test_the_last_words_of_the_app_are_cleaned(terminal: Terminal) -> None:
     terminal.environment["XDG_STATE_HOME"] = str(terminal.folder / "state")
     done = terminal.python(
@@ -347,7 +352,7 @@ def test_the_last_words_of_the_app_are_cleaned(terminal: Terminal) -> None:
     assert all(c.isprintable() or c == "\n" for c in done.err)
 
 
-@pytest.mark.parametrize("place", ["argument", "option"])
+@pytest.mark.parametrize("place", rest_as_proofs(["argument", "option"]))
 @pytest.mark.parametrize(
     "command", rest_as_proofs(["--no-ui", "train", "evaluate", "export", "gradcheck"], every=3)
 )

@@ -130,6 +130,7 @@ sys.exit(main(["evaluate", "--config", "quickstart", "--weights", {str(whole)!r}
 # -- pipes and closed streams ----------------------------------------------------------------------
 
 
+@pytest.mark.proof
 def test_a_reader_that_leaves_does_not_kill_the_run(terminal: Terminal) -> None:
     process = terminal.start("--no-ui", *SMALL, "--set", "train.epochs=3")
     assert process.stdout is not None
@@ -146,6 +147,7 @@ def test_a_reader_that_leaves_does_not_kill_the_run(terminal: Terminal) -> None:
 @pytest.mark.parametrize(
     "closed", rest_as_proofs(["os.closerange(0, 3)", "os.close(1)", "os.close(1); os.close(2)"])
 )
+@pytest.mark.proof
 def test_closed_streams_do_not_matter(terminal: Terminal, closed: str) -> None:
     done = terminal.run("--no-ui", *SMALL, setup=closed)
     assert done.code == 0
@@ -168,6 +170,7 @@ sys.exit(40 + os.open(os.devnull, os.O_RDONLY))
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.proof
 def test_a_full_disk_under_stdout_fails_in_the_end(terminal: Terminal) -> None:
     with Path("/dev/full").open("w") as full:
         done = terminal.run("--no-ui", *SMALL, "--quiet", stdout=full)
@@ -178,6 +181,7 @@ def test_a_full_disk_under_stdout_fails_in_the_end(terminal: Terminal) -> None:
 # -- disks -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.proof
 def test_checkpoints_on_a_full_disk(terminal: Terminal) -> None:
     limit = "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))"
     done = terminal.run("--no-ui", *SMALL, "--set", "train.epochs=2", setup=limit)
@@ -203,6 +207,7 @@ def public() -> Iterator[Path]:
         yield folder
 
 
+@pytest.mark.proof
 def test_a_folder_that_may_not_be_written_to(public: Path) -> None:
     # All is imported before it gives up being root: the interpreter may lie in root's home.
     code = f"""
@@ -273,6 +278,7 @@ def test_the_bar_is_on_the_terminal_and_data_in_the_pipe(terminal: Terminal) -> 
     assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l"), "the cursor is back"
 
 
+@pytest.mark.proof
 def test_a_terminal_that_goes_away_saves_the_run(terminal: Terminal) -> None:
     screen = Screen()
     terminal.environment["TERM"] = "xterm"

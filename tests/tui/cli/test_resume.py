@@ -33,6 +33,7 @@ def test_the_app_is_not_told_to_resume(tmp_path: Path) -> None:
     assert "--resume needs --no-ui" in done.err
 
 
+@pytest.mark.proof
 def test_verify_trains_again(tmp_path: Path) -> None:
     terminal = Terminal(tmp_path)
     assert terminal.run_here("train", *SMALL, "--set", "train.epochs=2").code == 0
@@ -43,6 +44,7 @@ def test_verify_trains_again(tmp_path: Path) -> None:
     assert (wrong.code, len(wrong.errors)) == (2, 1)
 
 
+@pytest.mark.proof
 def test_a_finished_run_is_made_longer(tmp_path: Path) -> None:
     terminal = Terminal(tmp_path)
     scheduler = ("--set", "train.scheduler=null")

@@ -68,6 +68,7 @@ async def test_every_lesson_can_be_walked_through(
 
 
 @pytest.mark.parametrize("size", rest_as_proofs([(80, 24), (200, 60), (60, 16)]), ids=str)
+@pytest.mark.proof
 async def test_the_lesson_stays_beside_every_screen(
     make_app: MakeApp, home: Path, until: Until, size: tuple[int, int]
 ) -> None:
@@ -99,6 +100,7 @@ async def test_the_lesson_stays_beside_every_screen(
             assert screen.focused is not pane
 
 
+@pytest.mark.proof
 async def test_a_lesson_is_listed_opened_put_away_and_found_at_its_step(
     make_app: MakeApp, home: Path, until: Until
 ) -> None:

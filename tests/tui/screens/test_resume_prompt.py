@@ -76,7 +76,7 @@ async def test_esc_at_the_offer_is_no_answer(home: Path, make_app: MakeApp, unti
     assert AppSettings.load().declined == ""
 
 
-@pytest.mark.parametrize("final", [False, True])
+@pytest.mark.parametrize("final", rest_as_proofs([False, True]))
 @pytest.mark.parametrize(("key", "answer"), [("y", True), ("n", False), ("escape", None)])
 async def test_a_question_tells_no_from_no_answer(
     make_app: MakeApp, until: Until, key: str, answer: bool | None, final: bool
@@ -91,7 +91,9 @@ async def test_a_question_tells_no_from_no_answer(
     assert answers == [answer]
 
 
-@pytest.mark.parametrize(("status", "word"), [("stopped", "stopped"), ("running", "cut off")])
+@pytest.mark.parametrize(
+    ("status", "word"), rest_as_proofs([("stopped", "stopped"), ("running", "cut off")], rows=True)
+)
 async def test_train_resumes_the_run_that_the_list_of_runs_shows(
     home: Path, make_app: MakeApp, until: Until, status: str, word: str
 ) -> None:

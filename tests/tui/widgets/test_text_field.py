@@ -41,7 +41,7 @@ async def _field(pilot: Pilot, where: str, until: Until) -> Input:
     return app.focused
 
 
-@pytest.mark.parametrize("where", FIELDS)
+@pytest.mark.parametrize("where", rest_as_proofs(FIELDS))
 async def test_keys_without_a_pause_take_effect_in_their_order(
     make_app: MakeApp, where: str, until: Until
 ) -> None:

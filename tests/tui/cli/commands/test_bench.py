@@ -13,6 +13,7 @@ from tui.cli.commands.bench import bench
 from tui.cli.output import Output
 
 
+@pytest.mark.proof
 def test_a_line_for_every_measurement(capsys: pytest.CaptureFixture[str]) -> None:
     spoken = speak(capsys, as_json=True)
     code = bench(spoken.out, presets=["lenet_mnist"], batch=20, workers=2, budget=0.0)

@@ -10,6 +10,7 @@ from engine.data import Split
 from engine.metrics import confusion_matrix
 from engine.services.evaluation.evaluate import Measurement
 from tests.support.app_pilot import Until, on_screen, seen, tap
+from tests.support.proofs import rest_as_proofs
 from tests.support.run_makers import CONV, make_run
 from tests.tui.screens.evaluate.test_screen import evaluated, measurement
 from tui.app import CnnApp
@@ -45,7 +46,7 @@ def two_runs(make_app: MakeApp, home: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return make_app()
 
 
-@pytest.mark.parametrize("size", [(80, 24), (200, 60)])
+@pytest.mark.parametrize("size", rest_as_proofs([(80, 24), (200, 60)]))
 async def test_both_matrices_and_their_difference(
     two_runs: CnnApp, until: Until, size: tuple[int, int]
 ) -> None:

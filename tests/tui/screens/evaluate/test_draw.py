@@ -18,6 +18,7 @@ from engine.inspection.activations import activations
 from engine.train.weights import load_model
 from tests.support.app_pilot import Until, on_screen, seen, settled, tap, training, write_slow
 from tests.support.photographs import photograph
+from tests.support.proofs import rest_as_proofs
 from tests.support.run_makers import make_run
 from tests.tui.screens.evaluate.test_screen import opened
 from tui import text
@@ -152,7 +153,7 @@ async def test_of_many_classes_the_ten_most_probable_are_shown_first() -> None:
         assert [line.split()[0] for line in lines] == ["cat", "dog"]
 
 
-@pytest.mark.parametrize("size", [(80, 24), (200, 60)])
+@pytest.mark.parametrize("size", rest_as_proofs([(80, 24), (200, 60)]))
 async def test_drawn_with_the_mouse(
     make_app: MakeApp, home: Path, until: Until, size: tuple[int, int]
 ) -> None:
@@ -292,7 +293,7 @@ async def test_what_cannot_be_opened_is_said_in_the_dialog(
         np.testing.assert_array_equal(screen.query_one(DrawingCanvas).drawing.ink, drawn)
 
 
-@pytest.mark.parametrize("size", [(80, 24), (60, 16)])
+@pytest.mark.parametrize("size", rest_as_proofs([(80, 24), (60, 16)]))
 async def test_colour_images_are_opened(
     make_app: MakeApp, home: Path, until: Until, size: tuple[int, int]
 ) -> None:
@@ -383,7 +384,7 @@ async def test_a_stroke_is_followed_by_the_maps_of_all_layers(
         await until(pilot, lambda: not rows._layers)
 
 
-@pytest.mark.parametrize("size", [(60, 16), (80, 24)])
+@pytest.mark.parametrize("size", rest_as_proofs([(60, 16), (80, 24)]))
 async def test_in_a_small_terminal_m_shows_a_layer_at_a_time(
     make_app: MakeApp, home: Path, until: Until, size: tuple[int, int]
 ) -> None:
@@ -405,6 +406,7 @@ async def test_in_a_small_terminal_m_shows_a_layer_at_a_time(
         await until(pilot, lambda: screen.query_one(Predictions).display)
 
 
+@pytest.mark.proof
 async def test_the_network_of_a_training_is_followed(
     make_app: MakeApp, home: Path, until: Until
 ) -> None:

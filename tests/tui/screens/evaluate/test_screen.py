@@ -310,7 +310,7 @@ def test_the_worst_mistakes_of_many_classes_take_little_memory() -> None:
     assert peak < confusion.nbytes / 4
 
 
-@pytest.mark.parametrize("size", [(60, 16), (80, 24)])
+@pytest.mark.parametrize("size", rest_as_proofs([(60, 16), (80, 24)]))
 async def test_ten_classes_are_legible(
     make_app: MakeApp, home: Path, until: Until, monkeypatch: pytest.MonkeyPatch,
     size: tuple[int, int],

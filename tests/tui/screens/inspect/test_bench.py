@@ -132,6 +132,7 @@ async def test_a_run_has_its_own_weights_on_the_bench(
     assert files == {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
 
 
+@pytest.mark.proof
 async def test_a_live_training_goes_on_untouched_by_the_bench(
     make_app: MakeApp, home: Path, until: Until
 ) -> None:

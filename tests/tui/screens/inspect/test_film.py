@@ -148,6 +148,7 @@ async def test_without_a_film_the_keys_say_why(make_app: MakeApp, home: Path, un
         assert app.choice.frame is None
 
 
+@pytest.mark.proof
 async def test_a_training_is_replayed_while_it_goes_on_and_followed_again(
     make_app: MakeApp, home: Path, until: Until
 ) -> None:

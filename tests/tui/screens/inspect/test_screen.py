@@ -253,6 +253,7 @@ async def test_a_config_with_errors_and_a_broken_file_say_what_to_do(
         assert "chooses another" in str(screen.query_one("#nothing").render())
 
 
+@pytest.mark.proof
 async def test_every_pane_can_be_alone_and_helps(
     make_app: MakeApp, conv: str, until: Until
 ) -> None:

@@ -121,6 +121,7 @@ async def test_fresh_weights_have_a_space_and_its_help_says_what_it_is(
         await on_screen(pilot, InspectScreen)
 
 
+@pytest.mark.proof
 async def test_a_training_moves_the_points(make_app: MakeApp, home: Path, until: Until) -> None:
     (home / "configs" / "slow.yaml").write_text(re.sub(r"epochs: \d+", "epochs: 500", CONV))
     app = make_app("slow")

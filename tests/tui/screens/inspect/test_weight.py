@@ -154,6 +154,7 @@ async def test_a_file_of_weights_alone_says_so(make_app: MakeApp, home: Path, un
         await until(pilot, lambda: "this file has weights alone" in seen(app))
 
 
+@pytest.mark.proof
 async def test_the_next_batch_makes_of_a_live_weight_what_was_told(
     make_app: MakeApp, home: Path, until: Until
 ) -> None:

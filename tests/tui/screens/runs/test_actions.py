@@ -68,6 +68,7 @@ def problem_in(screen: object) -> str:
     return str(screen.query_one(".problem", Static).render())
 
 
+@pytest.mark.proof
 async def test_a_network_is_exported_and_what_was_written_is_said(
     make_app: MakeApp, runs: Path, home: Path, until: Until
 ) -> None:
