@@ -100,7 +100,7 @@ PLACES = (
         ("B minus A -0", "both right", r"▸9 .* -3 ", r"A \d+, B \d+"),
         _evaluates,
     ),
-    Place("epochs", ("6", "a"), (r"test_acc", r"epochs 0 to 2", r"last", r"(?m)^.?[ ▸]+9 ")),
+    Place("epochs", ("6", "a"), (r"test_acc", r"epochs 0 to 2", r"last", r"▸\d +\d\.\d+")),
     Place("data", ("1", "d"), (*(rf"(?m)[ ▸]{n} +400 .*100" for n in DIGITS), "image 1 of every")),
     Place("space", ("3", "w"), (r"300 images, \d+ features", r"→ \d+% of the variance")),
     Place("bench", ("3", "b", "a"), (r"↓ 0 Conv2D|↑ 0 Conv2D", r"zeros", r"hash [0-9a-f]{12}")),
