@@ -58,6 +58,7 @@ async def test_a_run_to_its_end(make_app: MakeApp, until: Until) -> None:
 
 
 @pytest.mark.parametrize("keys", ["z", "zz"])
+@pytest.mark.proof
 async def test_the_titles_of_a_zoomed_chart_use_its_room(
     make_app: MakeApp, until: Until, keys: str
 ) -> None:
@@ -101,6 +102,7 @@ async def test_a_training_that_is_quicker_than_the_screen_is_told_once(make_app:
         await pilot.pause()
 
 
+@pytest.mark.proof
 async def test_a_zoomed_pane_is_left_by_esc(slow_app: CnnApp, until: Until) -> None:
     app = slow_app
     async with training(app, until) as pilot:

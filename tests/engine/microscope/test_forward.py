@@ -31,7 +31,7 @@ MODEL = Sequential(
 SHAPE = (1, 26, 26)
 
 
-@pytest.mark.parametrize("name", rest_as_proofs(["2.body.0", "3", "0", "1", "2", "5"], every=3))
+@pytest.mark.parametrize("name", rest_as_proofs(["2.body.0", "3", "0", "1", "2", "5"]))
 def test_a_receptive_field_holds_all_that_can_change_a_number(name: str) -> None:
     model = MODEL
     model.initialise(np.random.default_rng(0), np.float64)

@@ -68,6 +68,7 @@ def asked(network: TrainedNetwork, *paths: Path) -> list[Answer | Unanswered]:
     return list(ask(network, questions))
 
 
+@pytest.mark.proof
 def test_most_photographs_of_digits_are_told(network: TrainedNetwork) -> None:
     rng = np.random.default_rng(5)
     test = data.load("mnist_mini").test

@@ -46,6 +46,7 @@ def make(folder: Path, text: str, *overrides: str, stop: Stop | None = None) -> 
 
 @pytest.mark.parametrize("moment", rest_as_proofs([None, (1, 1), "validating", "testing"]))
 @pytest.mark.parametrize("text", NETWORKS.values(), ids=NETWORKS)
+@pytest.mark.proof
 def test_a_run_that_is_made_longer_is_one_that_was_as_long_from_the_start(
     tmp_path: Path, text: str, moment: str | tuple[int, int] | None
 ) -> None:

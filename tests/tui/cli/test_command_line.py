@@ -384,6 +384,7 @@ def test_a_run_is_named_by_its_id_and_brings_its_config(
     assert terminal.run_here(command, *arguments, *more.get(command, [])).code == 0
 
 
+@pytest.mark.proof
 def test_a_config_comes_from_standard_input(terminal: Terminal) -> None:
     source = terminal.folder / "source"
     source.write_text(shipped("configs").joinpath("quickstart.yaml").read_text())

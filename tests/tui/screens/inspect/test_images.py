@@ -102,6 +102,7 @@ async def test_the_sample_of_inspect_is_explained_with_fresh_weights_too(
         assert "fresh weights" in seen(app)
 
 
+@pytest.mark.proof
 async def test_the_weights_of_a_training_are_those_that_inspect_shows(
     make_app: MakeApp, home: Path, until: Until
 ) -> None:

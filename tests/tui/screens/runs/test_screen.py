@@ -172,6 +172,7 @@ async def test_a_run_under_way_is_followed(make_app: MakeApp, home: Path, until:
             await until(pilot, lambda: "epoch 3 of 3" in facts(screen))
 
 
+@pytest.mark.proof
 async def test_the_marks_of_the_learning_rate_are_there_after_a_resume(
     make_app: MakeApp, home: Path, until: Until
 ) -> None:
