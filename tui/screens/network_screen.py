@@ -104,6 +104,29 @@ class NetworkScreen(BaseScreen):
             return "the film is shown; . past its last moment goes back to the training"
         return "nothing is training; 2 then r starts"
 
+    def refuse_lever(self) -> str | None:
+        """Why the training cannot be paused or stepped through from here, or None if it can."""
+        stopping = "training is stopping" if self.cnn.training.stopping else None
+        return self.refuse_training() or stopping
+
+    def action_pause(self) -> None:
+        """Pause the training, or resume it."""
+        self.cnn.training.toggle_pause()
+        self.refresh_bindings()
+
+    def action_step(self) -> None:
+        """Train one batch; what it made of the network is shown at the next look."""
+        self.cnn.training.step()
+
+    def fitted(
+        self, left: tuple[TextPart, ...], right: tuple[TextPart, ...]
+    ) -> tuple[TextPart, ...]:
+        """What has room in the first line beside ``right``: the first part, and others after it."""
+        room = self.size.width - 1 - sum(len(part.text) for part in right)
+        while len(left) > 1 and sum(text.cell_len(part.text) for part in left) > room:
+            left = left[:-1]
+        return left
+
     def refuse_frame(self) -> str | None:
         """Why there is no film to replay, or None."""
         return no_film(self.cnn.choice.replayable)

@@ -261,9 +261,9 @@ class InspectScreen(ZoomScreen, MapsScreen):
     def refuse(self, action: str) -> str | None:
         if action == "frame":
             return self.refuse_frame()
-        training, place = self.cnn.training, self.place
+        place = self.place
         if action in ("pause", "step"):
-            return self.refuse_training() or ("training is stopping" if training.stopping else None)
+            return self.refuse_lever()
         if action == "bench" and self.inspector.inspection is not None:
             return None
         if place is None:
@@ -314,15 +314,6 @@ class InspectScreen(ZoomScreen, MapsScreen):
         assert place is not None
         channel = self.query_one(Pictures).cursor
         self.app.push_screen(MicroscopeScreen(self.inspector, place.name, channel))
-
-    def action_pause(self) -> None:
-        """Pause the training, or go on."""
-        self.cnn.training.toggle_pause()
-        self.refresh_bindings()
-
-    def action_step(self) -> None:
-        """Train one batch, and inspect."""
-        self.cnn.training.step()
 
     def action_bench(self, breaks: bool = False) -> None:
         """A copy of the network as it is shown, to step through, or to break at once."""

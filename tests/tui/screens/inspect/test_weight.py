@@ -12,14 +12,13 @@ from textual.widgets import Static
 from tests.support.app_pilot import Until, on_screen, seen, settled, tap
 from tests.support.proofs import rest_as_proofs
 from tests.support.run_makers import CONV, make_run
+from tests.tui.screens.inspect.test_microscope import opened as opened_microscope
 from tui.app import CnnApp
 from tui.screens.inspect.microscope.screen import MicroscopeScreen
 from tui.screens.inspect.microscope.weight.look import Spot
 from tui.screens.inspect.microscope.weight.panes import BatchImage
 from tui.screens.inspect.microscope.weight.screen import WeightScreen
-from tui.screens.inspect.screen import InspectScreen
 from tui.state.selection import of_run
-from tui.widgets.table import Table
 
 MakeApp = Callable[..., CnnApp]
 ADAM = CONV.replace("lr: 0.05", "lr: 0.001, optimizer: adam")
@@ -33,12 +32,7 @@ def conv(home: Path) -> str:
 
 async def opened(pilot: Pilot, until: Until, *keys: str) -> WeightScreen:
     """The weight that the microscope leads to."""
-    await tap(pilot, "3")
-    inspect = await on_screen(pilot, InspectScreen)
-    await until(pilot, lambda: inspect.inspector.inspection and inspect.query_one(Table).rows)
-    await tap(pilot, *keys, "e")
-    microscope = await on_screen(pilot, MicroscopeScreen)
-    await until(pilot, lambda: microscope.found)
+    await opened_microscope(pilot, until, *keys)
     await tap(pilot, "w")
     screen = await on_screen(pilot, WeightScreen)
     await until(pilot, lambda: fits(screen))

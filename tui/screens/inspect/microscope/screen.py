@@ -208,10 +208,7 @@ class MicroscopeScreen(NetworkScreen):
         sample = inspection.sample
         name = text.cut(text.line(samples.classes[samples.label(sample)]), 12)
         image = TextPart(f"image #{samples.index(sample)}: {name} ", "$muted", "sample(1)")
-        left = self.selection_parts()
-        room = self.size.width - 1 - len(image.text)
-        while len(left) > 1 and sum(text.cell_len(part.text) for part in left) > room:
-            left = left[:-1]
+        left = self.fitted(self.selection_parts(), (image,))
         self.query_one("#subject", Line).show(left, (image,))
 
     def _show_pictures(
@@ -275,9 +272,8 @@ class MicroscopeScreen(NetworkScreen):
     # -- actions --------------------------------------------------------------------------------
 
     def refuse(self, action: str) -> str | None:
-        training = self.cnn.training
         if action in ("pause", "step"):
-            return self.refuse_training() or ("training is stopping" if training.stopping else None)
+            return self.refuse_lever()
         if action in ("leave", "choose_network"):
             return None
         place = self.place
@@ -374,15 +370,6 @@ class MicroscopeScreen(NetworkScreen):
             if kernel is not None and patch is not None:
                 index = (self.found.index[0], *strongest(kernel * patch))
         self.app.push_screen(WeightScreen(self._inspector, Spot(target.name, "weight", index)))
-
-    def action_pause(self) -> None:
-        """Pause the training, or go on."""
-        self.cnn.training.toggle_pause()
-        self.refresh_bindings()
-
-    def action_step(self) -> None:
-        """Train one batch, and look again."""
-        self.cnn.training.step()
 
     def action_leave(self) -> None:
         """Back to the screen before."""

@@ -164,11 +164,6 @@ class SpaceScreen(ImageScreen):
         self._only = place - 1 if place else None
         self.refresh_tick()
 
-    def action_pause(self) -> None:
-        """Pause the training, or go on."""
-        self.cnn.training.toggle_pause()
-        self.refresh_bindings()
-
     def action_leave(self) -> None:
         """Back to the layers."""
         self.dismiss(None)

@@ -191,11 +191,7 @@ class WeightScreen(NetworkScreen):
             step = self.found.step
             where = f"batch {step.batch + 1} of epoch {step.epoch + 1} "
             right = (TextPart(where, "$muted"),)
-        left = self.selection_parts()
-        room = self.size.width - 1 - sum(len(part.text) for part in right)
-        while len(left) > 1 and sum(text.cell_len(part.text) for part in left) > room:
-            left = left[:-1]
-        self.query_one("#subject", Line).show(left, right)
+        self.query_one("#subject", Line).show(self.fitted(self.selection_parts(), right), right)
 
     def _show_weights(self, place: LayerPlace, array: Array) -> None:
         spot = self.spot
@@ -263,11 +259,8 @@ class WeightScreen(NetworkScreen):
     # -- actions --------------------------------------------------------------------------------
 
     def refuse(self, action: str) -> str | None:
-        training = self.cnn.training
         if action in ("pause", "step"):
-            if not self.cnn.choice.live or training.started is None:
-                return "nothing is training; 2 then r starts"
-            return "training is stopping" if training.stopping else None
+            return self.refuse_lever()
         if action in ("leave", "choose_network"):
             return None
         place = self._place
@@ -356,15 +349,6 @@ class WeightScreen(NetworkScreen):
     def action_scroll(self, pages: int) -> None:
         """Scroll the arithmetic."""
         self.query_one(WeightCalculation).scroll_pages(pages)
-
-    def action_pause(self) -> None:
-        """Pause the training, or go on."""
-        self.cnn.training.toggle_pause()
-        self.refresh_bindings()
-
-    def action_step(self) -> None:
-        """Train one batch, and look again."""
-        self.cnn.training.step()
 
     def action_leave(self) -> None:
         """Back to the microscope."""
