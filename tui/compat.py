@@ -67,6 +67,10 @@ def open_driver(driver: type[Driver]) -> type[Driver]:
             """The app that it drives."""
             return self._app
 
+        def fail(self, error: Exception) -> None:
+            """End the app for an error in another thread as for one in its own."""
+            self._app.call_later(self._app._handle_exception, error)
+
         def handle_continue(self, *arguments: Any) -> None:
             """Handle SIGCONT."""
             super()._sigcont_application(*arguments)

@@ -3,7 +3,9 @@
 When a terminal is closed, Textual's output thread dies of the error that it gets, and the app
 waits for ever for room in its queue. Here what cannot be written is dropped: the app lives on for
 the moment that it needs to save what is running. A terminal may go without a signal (``nohup``):
-``is_gone`` says so, since Textual would read its end again and again.
+``is_gone`` says so, since Textual would read its end again and again. A read right while it goes
+fails, and any error in Textual's input thread would leave a process that never ends; here it is
+an internal error of the app as others are.
 
 Where a process is stopped and continued without notice (SIGSTOP, SIGCONT), Textual starts
 to read the keys once more, beside the thread that does so already, and takes the terminal's
@@ -70,6 +72,7 @@ def hangup_safe(driver: type[Driver]) -> type[Driver]:
                 self.write_to(_UnfailingFile(file))
             self._at_work = self._has_taken = False
             self._had_terminal = self._has_terminal
+            self._is_unreadable = False
 
         @property
         def _has_terminal(self) -> bool:
@@ -78,7 +81,17 @@ def hangup_safe(driver: type[Driver]) -> type[Driver]:
         @property
         def is_gone(self) -> bool:
             """Whether there was a terminal, and is none any more."""
-            return self._had_terminal and not self._has_terminal
+            return self._had_terminal and (self._is_unreadable or not self._has_terminal)
+
+        def run_input_thread(self) -> None:
+            """Read the keys, until the terminal is gone."""
+            try:
+                super().run_input_thread()
+            except Exception as error:
+                if isinstance(error, OSError) and self._had_terminal:
+                    self._is_unreadable = True
+                else:
+                    self.fail(error)
 
         def give_back(self) -> None:
             """Leave the terminal as it was, at once, from any thread; it is not used after that."""

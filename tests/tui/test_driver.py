@@ -1,13 +1,19 @@
 """A driver that is told to go on at the worst of all moments."""
 
+import errno
+import os
 from types import SimpleNamespace
 from typing import Any
+
+import pytest
 
 from tui.driver import hangup_safe
 
 
 class Textuals:
     """What Textual's driver does with a terminal, in words; SIGCONT may come in the middle."""
+
+    fileno = -1
 
     def __init__(self) -> None:
         self.done: list[str] = []
@@ -29,6 +35,9 @@ class Textuals:
     def _sigcont_application(self, *arguments: Any) -> None:
         self.start_application_mode()
 
+    def run_input_thread(self) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
 
 def make() -> Any:
     kind: Any = hangup_safe(Textuals)  # type: ignore[arg-type]
@@ -36,6 +45,30 @@ def make() -> Any:
     draw = driver.done.append
     driver._app = SimpleNamespace(call_later=lambda *_, **__: draw("draw"), refresh=None)
     return driver
+
+
+def test_a_terminal_that_cannot_be_read_is_gone_though_it_still_looks_like_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    master, slave = os.openpty()
+    monkeypatch.setattr(Textuals, "fileno", slave)
+    driver = make()
+    assert not driver.is_gone
+    driver.run_input_thread()
+    assert os.isatty(slave)
+    assert driver.is_gone
+    os.close(master)
+    os.close(slave)
+
+
+def test_any_other_error_while_it_reads_is_an_internal_error_of_the_app() -> None:
+    driver = make()
+    driver._app._handle_exception = "end"
+    driver._app.call_later = lambda *call: driver.done.append(call)
+    driver.run_input_thread()
+    ((what, error),) = driver.done
+    assert (what, error.errno) == ("end", errno.EIO)
+    assert not driver.is_gone
 
 
 def test_continued_while_it_gives_the_terminal_back_it_does_not_take_it_again() -> None:
