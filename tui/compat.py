@@ -4,6 +4,8 @@ Checked against Textual 8.2.8 and plotext 5.3.2. No other module of the app touc
 theirs that begins with an underscore; after an upgrade, this is the place to look.
 """
 
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from rich.text import Text
@@ -38,8 +40,9 @@ def action_is_enabled(app: App[Any], action: str, node: DOMNode) -> bool:
 def open_driver(driver: type[Driver]) -> type[Driver]:
     """The same driver, with names for what its subclass changes.
 
-    On POSIX, Textual's driver writes to ``_file``, handles SIGCONT in ``_sigcont_application``,
-    and sets ``_must_signal_resume`` while it is suspended by the user (ctrl-z).
+    On POSIX, Textual's driver writes to ``_file``, handles SIGTSTP and SIGCONT in
+    ``_sigtstp_application`` and ``_sigcont_application``, and sets ``_must_signal_resume`` while it
+    is suspended by the user (ctrl-z).
     """
 
     class OpenDriver(driver):  # type: ignore[misc, valid-type]
@@ -71,12 +74,21 @@ def open_driver(driver: type[Driver]) -> type[Driver]:
             """End the app for an error in another thread as for one in its own."""
             self._app.call_later(self._app._handle_exception, error)
 
-        def handle_continue(self, *arguments: Any) -> None:
+        def handle_continue(self) -> None:
             """Handle SIGCONT."""
-            super()._sigcont_application(*arguments)
+            super()._sigcont_application()
+
+        def _sigtstp_application(self, *arguments: Any) -> None:
+            self._soon(super()._sigtstp_application)
 
         def _sigcont_application(self, *arguments: Any) -> None:
-            self.handle_continue(*arguments)
+            self._soon(self.handle_continue)
+
+        def _soon(self, handler: Callable[[], None]) -> None:
+            # Both write to the terminal by a queue: in the signal's handler they would wait for
+            # ever for its lock where the signal comes while the app itself writes.
+            with suppress(RuntimeError):  # the loop is closed: the app has ended
+                self._loop.call_soon_threadsafe(handler)
 
     return OpenDriver
 

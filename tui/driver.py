@@ -118,8 +118,8 @@ def hangup_safe(driver: type[Driver]) -> type[Driver]:
             super().stop_application_mode()
             self._has_taken = False
 
-        def handle_continue(self, *arguments: Any) -> None:
-            if self._at_work or self.is_suspended_by_user:
-                super().handle_continue(*arguments)
+        def handle_continue(self) -> None:
+            if (self._at_work or self.is_suspended_by_user) and not self.is_gone:
+                super().handle_continue()
 
     return HangupSafeDriver

@@ -2,6 +2,7 @@
 
 import errno
 import os
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,6 +20,12 @@ class Textuals:
         self.done: list[str] = []
         self.continued_while_stopping = False
         self._must_signal_resume = False
+        self.callbacks: list[Callable[[], None]] = []
+        self._loop = SimpleNamespace(call_soon_threadsafe=self.callbacks.append)
+
+    def run_loop(self) -> None:
+        while self.callbacks:
+            self.callbacks.pop(0)()
 
     def start_application_mode(self) -> None:
         self.done.append("take")
@@ -27,10 +34,14 @@ class Textuals:
         self.done.append("give")
         if self.continued_while_stopping:
             self._sigcont_application()
+            self.run_loop()
         self.done.append("given")
 
     def suspend_application_mode(self) -> None:
         self.stop_application_mode()
+
+    def _sigtstp_application(self, *arguments: Any) -> None:
+        self.suspend_application_mode()
 
     def _sigcont_application(self, *arguments: Any) -> None:
         self.start_application_mode()
@@ -77,13 +88,38 @@ def test_continued_while_it_gives_the_terminal_back_it_does_not_take_it_again() 
     driver.continued_while_stopping = True
     driver.stop_application_mode()
     driver._sigcont_application()
+    driver.run_loop()
     assert driver.done == ["take", "give", "given"]
+
+
+@pytest.mark.parametrize("handler", ["_sigtstp_application", "_sigcont_application"])
+def test_a_signal_touches_the_terminal_only_between_two_events(handler: str) -> None:
+    """It may come while the app holds the lock of what is written."""
+    driver = make()
+    driver.start_application_mode()
+    getattr(driver, handler)(20, None)
+    assert driver.done == ["take"]
+    driver.run_loop()
+    assert driver.done[:3] == ["take", "give", "given"]
+
+
+def test_a_signal_after_the_last_event_is_dropped() -> None:
+    driver = make()
+    driver.start_application_mode()
+
+    def closed(callback: object) -> None:
+        raise RuntimeError("Event loop is closed")
+
+    driver._loop.call_soon_threadsafe = closed
+    driver._sigcont_application(18, None)
+    assert driver.done == ["take"]
 
 
 def test_continued_at_work_it_gives_it_back_first() -> None:
     driver = make()
     driver.start_application_mode()
     driver._sigcont_application()
+    driver.run_loop()
     assert driver.done == ["take", "give", "given", "take", "draw"]
 
 
@@ -93,6 +129,7 @@ def test_continued_after_a_suspension_it_takes_it_again() -> None:
     driver.suspend_application_mode()
     driver._must_signal_resume = True
     driver._sigcont_application()
+    driver.run_loop()
     assert driver.done == ["take", "give", "given", "take", "draw"]
 
 
