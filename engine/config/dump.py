@@ -56,7 +56,7 @@ def config_hash(config: Config) -> str:
     del values["data"]["root"]
     for key in ("workers", "checkpoint_every", "film"):
         del values["train"][key]
-    for key in ("class_weights", "init_from", "init_except", "freeze"):
+    for key in ("class_weights", "init_from", "init_except", "freeze", "portable"):
         if not values["train"][key]:
             del values["train"][key]  # a key that older runs do not have
     values["callbacks"] = [

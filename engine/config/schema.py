@@ -165,6 +165,11 @@ class Train(Section):
         description="keep the weights of some moments with the run, to replay how it learned; "
         "never changes the result",
     )
+    portable: bool = Field(
+        default=False,
+        description="compute with AVX2 only, so that x86-64 processors of all makers give the same "
+        "bits; slower on those that have more",
+    )
     workers: int | None = Field(
         default=None,
         ge=1,

@@ -89,6 +89,13 @@ def open_config(argument: str | None, overrides: Sequence[str] = ()) -> Config:
     return load(path, overrides)
 
 
+def is_pipe(argument: str | None) -> bool:
+    """Whether a config is read from a pipe or a device, which can be done only once."""
+    if argument is None:
+        return False
+    return argument == STDIN or kind_at(parse(argument)) == "other"
+
+
 def _first_config(info: ImportedDataset, overrides: Sequence[str]) -> Config:
     return loads(starter_config(info), f"{info.name}.yaml", overrides)
 

@@ -56,6 +56,21 @@ class Fact(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Watch:
+    """Who is told how far a verification is.
+
+    Attributes:
+        on_begin: called before it trains, with the controls that can stop it.
+        on_compared: called with every comparison as soon as it is made.
+        progress: called with what is being done, how much of it is done, and the total.
+    """
+
+    on_begin: Callable[[Controls], None] = lambda controls: None
+    on_compared: Callable[[Comparison], None] = lambda one: None
+    progress: Callable[[str, int, int], None] = lambda label, done, total: None
+
+
+@dataclass(frozen=True)
 class Verdict:
     """What a verification found.
 
@@ -76,18 +91,14 @@ def verify(
     run: Path,
     *,
     epochs: int | None = None,
-    on_begin: Callable[[Controls], None] = lambda controls: None,
-    on_compared: Callable[[Comparison], None] = lambda one: None,
-    progress: Callable[[str, int, int], None] = lambda label, done, total: None,
+    watch: Watch = Watch(),
 ) -> Verdict:
     """Train a run again from its own config, in a temporary folder, up to the first difference.
 
     Args:
         run: its directory.
         epochs: compare only the first epochs; None compares all, and the finished weights.
-        on_begin: called before it trains, with the controls that can stop it.
-        on_compared: called with every comparison as soon as it is made.
-        progress: called with what is being done, how much of it is done, and the total.
+        watch: is told how far it is.
 
     Raises:
         CheckpointError: the run has nothing recorded to compare with.
@@ -96,48 +107,71 @@ def verify(
     """
     config = factory.config_of(run)
     recorded = read_provenance(run)
-    count = len(recorded.weights) if epochs is None else min(epochs, len(recorded.weights))
-    to_the_end = bool(recorded.final) and count == len(recorded.weights)
-    if not any(recorded.weights[:count]) and not to_the_end:
+    if epochs is not None and epochs < len(recorded.weights):
+        recorded.weights, recorded.final = recorded.weights[:epochs], ""
+    if not any(recorded.weights) and not recorded.final:
         raise CheckpointError(f"{run}: no hash of its weights is recorded; nothing to compare")
     start = _start_of(run, config, recorded)
+    try:
+        return compare(config, recorded, watch, start=start)
+    except Cancelled:
+        raise Cancelled(f"{run}: verifying was cancelled") from None
+
+
+def compare(
+    config: Config, recorded: Provenance, watch: Watch, *, start: Path | None = None
+) -> Verdict:
+    """Train a config in a temporary folder, up to the first hash that is not the recorded one.
+
+    Args:
+        config: what to train.
+        recorded: the hashes: of its first epochs, and perhaps of its finished weights; the learning
+            rates that were set by hand; the facts that may explain a difference.
+        watch: is told how far it is.
+        start: the file of the weights to begin with; None begins with fresh ones.
+
+    Raises:
+        EngineError: it could not be trained here.
+        Cancelled: it was stopped through its controls.
+    """
+    count = len(recorded.weights)
     compared: list[Comparison] = []
     rates = _RecordedRates(recorded.rates)
 
-    def compare(epoch: int | None, was: str, derived: str) -> None:
+    def note(epoch: int | None, was: str, derived: str) -> None:
         if was:  # a run of an earlier version has fewer hashes
             compared.append(Comparison(epoch, was, derived))
-            on_compared(compared[-1])
+            watch.on_compared(compared[-1])
 
-    def watch(event: Event) -> None:
+    def see(event: Event) -> None:
         if not isinstance(event, EpochEnded):
             return
         if event.epoch <= count:
             derived = session.state.provenance.weights[-1]
-            compare(event.epoch, recorded.weights[event.epoch - 1], derived)
+            note(event.epoch, recorded.weights[event.epoch - 1], derived)
         differs = bool(compared) and not compared[-1].same
-        if differs or (event.epoch >= count and not to_the_end):
+        if differs or (event.epoch >= count and not recorded.final):
             session.controls.stop(_ENOUGH)
 
     with tempfile.TemporaryDirectory(prefix="cnn-tui-verify-") as folder:
         session = TrainingSession(
             _writing_only_to(Path(folder), config, start),
-            on_event=watch,
-            on_progress=progress,
+            on_event=see,
+            on_progress=watch.progress,
             extra_callbacks=[rates],
         )
         rates.session = session
-        on_begin(session.controls)
+        watch.on_begin(session.controls)
         ended = session.run()
     if ended.status == "stopped" and ended.reason != _ENOUGH:
-        raise Cancelled(f"{run}: verifying was cancelled")
+        raise Cancelled("verifying was cancelled")
     if ended.status == "failed":
         raise RunError(f"the run could not be trained again: {ended.reason}")
     derived = session.state.provenance
     if ended.status == "diverged" and len(derived.weights) < count:
-        compare(len(derived.weights) + 1, "finite", ended.reason)
-    elif to_the_end and ended.reason != _ENOUGH:
-        compare(None, recorded.final, derived.final)
+        note(len(derived.weights) + 1, "finite", ended.reason)
+    elif recorded.final and ended.reason != _ENOUGH:
+        note(None, recorded.final, derived.final)
     same = all(one.same for one in compared)
     differs = [] if same else differing_facts(config, recorded.parts, derived.parts[0])
     return Verdict(tuple(compared), tuple(differs))

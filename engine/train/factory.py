@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from engine import data, path_templates, paths, schedulers
+from engine import data, path_templates, paths, portable, schedulers
 from engine.callbacks import CALLBACKS, Callback
 from engine.checkpoints.network_state import load_state
 from engine.config import Config, loads
@@ -287,6 +287,16 @@ def check_files(config: Config) -> None:
                     paths.check_writable(Path(path_templates.sample(str(path))))
                 except ConfigError as error:
                     raise ConfigError(f"callbacks.{index}.{name}.filepath: {error}") from None
+
+
+def check_arithmetic(config: Config) -> None:
+    """Refuse a portable training in a process that does not compute portably.
+
+    Raises:
+        NotPortable: see ``engine.portable``.
+    """
+    if config.train.portable:
+        portable.check()
 
 
 def make_callbacks(config: Config) -> list[Callback]:

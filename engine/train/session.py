@@ -105,6 +105,7 @@ class TrainingSession:
             Cancelled: a stop was asked for while the data was loaded.
         """
         try:
+            factory.check_arithmetic(self.config)
             if self._resume is None:
                 factory.check_files(self.config)
             dataset = factory.load_dataset(

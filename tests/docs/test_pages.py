@@ -8,6 +8,7 @@ import pytest
 
 from docs import keys, screenshots
 from docs.svg import portable
+from engine.services import published
 from tests.support.small_runs import make_config, train
 from tui.keymap import KEYS
 
@@ -114,3 +115,11 @@ def test_no_picture_needs_the_network() -> None:
         assert "@font-face" not in svg
         assert not re.search(r"(href|src)=|url\(['\"]?http", svg)
         assert len(svg) < 300_000, path.name
+
+
+def test_the_published_hashes_are_those_that_are_compared() -> None:
+    page = (ROOT / "docs" / "reproducibility.md").read_text()
+    assert f"NumPy {published.NUMPY} |" in page
+    for one in published.PUBLISHED:
+        for epochs, digest in one.hashes.items():
+            assert f"| `{one.config}` | {epochs} | `{digest}` |" in page

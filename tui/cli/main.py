@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from engine import __version__
 from engine.errors import ExitCode
 from tui.cli.commands import COMMANDS, load_command
-from tui.cli.parser import Help, Parser, add_config, add_continue, add_output
+from tui.cli.parser import Help, Parser, add_config, add_continue, add_output, add_portable
 
 EXIT_CODES = "\n".join(
     [
@@ -34,14 +34,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments and arguments[0] in COMMANDS:
         name = arguments[0]
-        return _run_command(name, command_parser(name).parse_args(arguments[1:]))
+        options = command_parser(name).parse_args(arguments[1:])
+        return _run_command(name, options, restartable=argv is None)
     parser = top_parser()
     options = parser.parse_args(arguments)
     if options.no_ui:
-        return _run_command("train", options)
+        return _run_command("train", options, restartable=argv is None)
     if options.resume:
         parser.error("--resume needs --no-ui; the app offers to resume a run by itself")
-    return _open_app(options)
+    return _open_app(options, restartable=argv is None)
 
 
 def _keep_standard_streams() -> None:
@@ -69,6 +70,7 @@ def top_parser() -> Parser:
     add_config(parser)
     parser.add_argument("--no-ui", action="store_true", help="train headless")
     add_continue(parser)
+    add_portable(parser)
     add_output(parser)
     parser.add_argument("--version", action="version", version=f"cnn-tui {__version__}")
     return parser
@@ -88,8 +90,14 @@ def command_parser(name: str) -> Parser:
     return parser
 
 
-def _run_command(name: str, options: argparse.Namespace) -> int:
-    """Run a command; an error is reported in one line, and is an exit code."""
+def _run_command(name: str, options: argparse.Namespace, *, restartable: bool) -> int:
+    """Run a command; an error is reported in one line, and is an exit code.
+
+    Args:
+        name: of the command.
+        options: parsed.
+        restartable: whether it is all that this process does, and may start it again.
+    """
     from tui.cli.progress import make_output
 
     out = make_output(as_json=options.json, quiet=options.quiet)
@@ -100,6 +108,8 @@ def _run_command(name: str, options: argparse.Namespace) -> int:
         return ExitCode.of_signal(signal.SIGINT)
     except Exception as error:
         out.progress.close()
+        if restartable:
+            _restart_if_that_helps(error, options)
         if options.debug:
             import traceback
 
@@ -109,6 +119,16 @@ def _run_command(name: str, options: argparse.Namespace) -> int:
         return code
     finally:
         out.close()
+
+
+def _restart_if_that_helps(error: Exception | None, options: argparse.Namespace) -> None:
+    from engine.portable import NotPortable
+    from engine.services.configs import is_pipe
+    from tui.cli.restart import restart
+
+    config = getattr(options, "config", None)
+    if isinstance(error, NotPortable) and error.variables and not is_pipe(config):
+        restart(error.variables)
 
 
 def _explain(error: Exception) -> tuple[str, int]:
@@ -126,7 +146,7 @@ def _explain(error: Exception) -> tuple[str, int]:
     return message, ExitCode.FAILED
 
 
-def _open_app(options: argparse.Namespace) -> int:
+def _open_app(options: argparse.Namespace, *, restartable: bool) -> int:
     chosen = None
     if options.config is not None:
         from engine.errors import ConfigError
@@ -146,7 +166,24 @@ def _open_app(options: argparse.Namespace) -> int:
     from tui.cli.opening import open_app, why_not
 
     reason = why_not()
-    return _refuse(reason) if reason else open_app(chosen, options.overrides)
+    if reason:
+        return _refuse(reason)
+    if restartable:
+        _restart_if_that_helps(_not_portable(options), options)
+    return open_app(chosen, options.overrides)
+
+
+def _not_portable(options: argparse.Namespace) -> Exception | None:
+    """What keeps the config from being trained portably, as it asks for."""
+    from engine.errors import EngineError
+    from engine.services.configs import open_config
+    from engine.train import factory
+
+    try:
+        factory.check_arithmetic(open_config(options.config, options.overrides))
+    except EngineError as error:  # the app shows what is wrong with a config
+        return error
+    return None
 
 
 def _refuse(message: str) -> int:

@@ -151,6 +151,17 @@ def add_config(parser: Parser, *, default: str = "quickstart") -> None:
     add_overrides(parser)
 
 
+def add_portable(parser: Parser) -> None:
+    """``--portable``."""
+    parser.add_argument(
+        "--portable",
+        action="append_const",
+        dest="overrides",
+        const="train.portable=true",
+        help="the same bits on x86-64 processors of all makers, as train.portable",
+    )
+
+
 def add_overrides(
     parser: Parser, text: str = "override a value, e.g. train.lr=0.1; may be repeated"
 ) -> None:

@@ -214,6 +214,7 @@ NEW = {
     "train.init_from": "other.npz",
     "train.init_except": "[3]",
     "train.freeze": "[0]",
+    "train.portable": "true",
     "train.optimizer": "adam",
     "train.momentum": "0.1",
     "train.nesterov": "true",

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from engine.runs.listing import RunInfo
-    from engine.services.verify import Comparison
-    from engine.train.controls import Controls
     from tui.cli.output import Output
 
 _SHOWN = (
@@ -39,20 +37,36 @@ def add_arguments(parser: Parser) -> None:
     )
     for verb, one in verbs.items():
         if verb != "list":
-            several = "+" if verb == "compare" else 1
+            several = {"compare": "+", "verify": "?"}.get(verb, 1)
             one.add_argument("names", nargs=several, metavar="RUN", help=RUN)
         if verb == "verify":
             one.add_argument("--epochs", type=count, metavar="N", help="only the first N epochs")
+            one.add_argument(
+                "--published",
+                action="store_true",
+                help="in place of a run: train shipped configs portably, and compare their weights "
+                "with the published hashes",
+            )
         add_runs_dir(one)
 
 
 def run(options: argparse.Namespace, out: "Output") -> int:
+    from engine.errors import ConfigError
+
     if options.verb == "list":
         return list_all(options.runs_dir, out)
     if options.verb == "show":
         return show(options.runs_dir, options.names[0], out)
     if options.verb == "verify":
-        return verify(options.runs_dir, options.names[0], out, epochs=options.epochs)
+        from tui.cli.verifying import verify, verify_published
+
+        if options.published and (options.names or options.epochs):
+            raise ConfigError("--published takes no run and no --epochs")
+        if options.published:
+            return verify_published(out)
+        if not options.names:
+            raise ConfigError("expected a run, or --published; 'cnn-tui runs list' lists all runs")
+        return verify(options.runs_dir, options.names, out, epochs=options.epochs)
     return compare(options.runs_dir, options.names, out)
 
 
@@ -165,63 +179,6 @@ def compare(root: "Path", names: Sequence[str], out: "Output") -> int:
         for name, rates in by_hand:
             out.text(f"  {name}: {rates or 'none'}")
     return 0
-
-
-def verify(root: "Path", name: str, out: "Output", *, epochs: int | None = None) -> int:
-    """Train a run again from its own config, in a temporary folder, and compare its weights.
-
-    Args:
-        root: the folder of the runs.
-        name: see ``find_run``.
-        out: gets a line an epoch.
-        epochs: compare only the first epochs; None compares all, and the finished weights.
-
-    Returns:
-        0 if every hash is the recorded one, 1 if not.
-
-    Raises:
-        CheckpointError: there is no such run, or it has nothing recorded to compare with.
-        EngineError: it could not be trained here.
-        Interrupted: by a signal.
-    """
-    from engine.errors import ExitCode
-    from engine.services import verify as service
-    from engine.services.runs import find_run
-    from tui.cli.interruption import interruptible
-
-    path = find_run(root, name).path
-
-    def begin(controls: "Controls") -> None:
-        out.say(f"training {path.name} again, to compare it with its record")
-        signals.on_signal = controls.stop_from_signal
-        signals.check()
-
-    def show_comparison(one: "Comparison") -> None:
-        fields = {"recorded": one.recorded, "derived": one.derived, "same": one.same}
-        out.json({"event": "epoch" if one.epoch else "final", "epoch": one.epoch, **fields})
-        out.text(f"{one.what}: {'same' if one.same else 'differs'}  {one.derived[:16]}")
-
-    with interruptible(out) as signals:
-        verdict = service.verify(
-            path,
-            epochs=epochs,
-            on_begin=begin,
-            on_compared=show_comparison,
-            progress=out.progress.update,
-        )
-        signals.check()
-    facts = [fact._asdict() for fact in verdict.differs]
-    out.json({"event": "end", "run": path.name, "verified": verdict.verified, "differs": facts})
-    total = len(verdict.compared)
-    if verdict.verified:
-        out.text(f"verified: {total} of {total} hashes are the same")
-        return ExitCode.DONE
-    out.text(f"not verified: the first difference is in {verdict.compared[-1].what}")
-    for fact in verdict.differs:
-        out.text(f"  {fact.fact}: recorded {fact.recorded}, here {fact.here}")
-    if not verdict.differs:
-        out.text("  no recorded fact differs: not NumPy, BLAS, CPU, Python, engine, data or config")
-    return ExitCode.FAILED
 
 
 def _facts(info: "RunInfo") -> "dict[str, Any]":

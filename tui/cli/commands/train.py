@@ -2,7 +2,7 @@
 
 import argparse
 
-from tui.cli.parser import Parser, add_config, add_continue
+from tui.cli.parser import Parser, add_config, add_continue, add_portable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: Parser) -> None:
     add_config(parser)
     add_continue(parser)
+    add_portable(parser)
 
 
 def run(options: argparse.Namespace, out: "Output") -> int:

@@ -18,7 +18,7 @@ from tests.support.run_makers import add_film, make_run
 from tui.cli.commands import runs
 from tui.cli.commands.evaluate import evaluate
 from tui.cli.commands.resume import resume
-from tui.cli.commands.runs import verify
+from tui.cli.verifying import verify
 
 
 @pytest.fixture(scope="module")

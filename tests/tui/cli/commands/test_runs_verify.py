@@ -20,7 +20,7 @@ from engine.services.verify import read_provenance
 from engine.train.factory import config_of
 from engine.train.session import TrainingSession
 from tests.support.command_runs import make_config, run, speak
-from tui.cli.commands.runs import verify
+from tui.cli.verifying import verify
 
 
 @pytest.fixture(scope="module")

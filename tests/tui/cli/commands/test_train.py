@@ -24,8 +24,8 @@ from tests.support.proofs import rest_as_proofs
 from tui.cli.commands.evaluate import evaluate
 from tui.cli.commands.gradcheck import gradcheck
 from tui.cli.commands.resume import resume
-from tui.cli.commands.runs import verify
 from tui.cli.commands.train import train
+from tui.cli.verifying import verify
 
 EPOCH = re.compile(
     r"epoch 1/2  loss \d\.\d{4}  acc \d\.\d{4}  val_loss \d\.\d{4}  val_acc \d\.\d{4}"
