@@ -9,8 +9,8 @@ Nothing is gathered, nothing of the size of a batch's columns is ever allocated,
 products of training are of the same kind: dW multiplies the same slices of x with dy, and for
 stride 1 dx *is* a convolution, of dy with the flipped kernel; for a stride s it is s·s of them.
 
-3x3 kernels with enough channels take ``winograd`` instead, which multiplies less than half as
-much. Three ways to lay the operand out share the rest, each where it is the fastest (``_choose``):
+3x3 kernels with enough channels take ``winograd`` instead, which multiplies a quarter as much.
+Three ways to lay the operand out share the rest, each where it is the fastest (``_choose``):
 
 * ``taps``     the slices themselves. KW products per row of output, summed.
 * ``windows``  the KW shifted copies of each image row stand below each other, so that one product

@@ -1,5 +1,9 @@
 """One thing cut into several, by hand."""
 
+import numpy as np
+import pytest
+
+from engine.kernels.gemm import SMALL_PRODUCT, small_parts
 from engine.kernels.partition import equal_parts
 
 
@@ -13,3 +17,21 @@ def test_parts_by_hand() -> None:
     assert bounds(equal_parts(2, 3)) == [(0, 0), (0, 1), (1, 2)]
     assert bounds(equal_parts(5, 1)) == [(0, 5)]
     assert bounds(equal_parts(0, 2)) == [(0, 0), (0, 0)]
+
+
+@pytest.mark.parametrize("rows", [1, 24, 40, 256])
+@pytest.mark.parametrize("depth", [3, 256, 2000])
+@pytest.mark.parametrize("columns", [1, 32, 130, 513])
+def test_small_parts_cover_a_product_once(rows: int, depth: int, columns: int) -> None:
+    covered = np.zeros((rows, columns), int)
+    for row, column in small_parts(rows, depth, columns):
+        covered[row, column] += 1
+    assert (covered == 1).all()
+
+
+def test_a_product_that_is_small_stays_whole() -> None:
+    assert small_parts(64, 64, 128) == [(slice(0, 64), slice(0, 128))]
+    assert all(
+        256 * (row.stop - row.start) * (column.stop - column.start) <= SMALL_PRODUCT
+        for row, column in small_parts(256, 256, 128)
+    )
