@@ -23,6 +23,14 @@ EXIT_CODES = "\n".join(
     ]
 )
 
+EXAMPLES = (
+    "cnn-tui",
+    "cnn-tui --no-ui --config quickstart",
+    "cnn-tui evaluate --weights quickstart",
+)
+MOST_EXAMPLES = 3
+"""Of a help text; a command with verbs may have more, and each verb shows its own."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
@@ -63,7 +71,7 @@ def top_parser() -> Parser:
         "       cnn-tui COMMAND ...",
         description="Build, train and look inside small convolutional networks in NumPy. "
         "Without --no-ui or a command it opens the app.",
-        epilog=f"commands (each has --help):\n{listed}\n\n{EXIT_CODES}",
+        epilog=f"commands (each has --help):\n{listed}\n\n{EXIT_CODES}\n{_examples(EXAMPLES)}",
         formatter_class=Help,
     )
     parser.commands = tuple(COMMANDS)
@@ -78,16 +86,25 @@ def top_parser() -> Parser:
 
 def command_parser(name: str) -> Parser:
     """The parser of a command."""
+    command = load_command(name)
     parser = Parser(
         prog=f"cnn-tui {name}",
         description=COMMANDS[name][0].upper() + COMMANDS[name][1:] + ".",
-        epilog=EXIT_CODES,
+        epilog=f"{EXIT_CODES}\n{_examples(command.EXAMPLES)}",
         formatter_class=Help,
     )
-    load_command(name).add_arguments(parser)
+    command.add_arguments(parser)
+    for verb, one in parser.verbs.items():
+        own = [line for line in command.EXAMPLES if line.split()[2] == verb]
+        one.epilog = _examples(own)
     for one in parser.verbs.values() or [parser]:
         add_output(one)
     return parser
+
+
+def _examples(lines: Sequence[str]) -> str:
+    """The end of a help text: a few command lines that work as they stand."""
+    return "\n".join(["examples:", *(f"  {line}" for line in lines[:MOST_EXAMPLES])])
 
 
 def _run_command(name: str, options: argparse.Namespace, *, restartable: bool) -> int:

@@ -38,7 +38,7 @@ class Parser(argparse.ArgumentParser):
         metavar = "|".join(texts)
         subparsers = self.add_subparsers(dest="verb", required=True, metavar=metavar)
         self.verbs = {
-            verb: subparsers.add_parser(verb, help=text, description=text)
+            verb: subparsers.add_parser(verb, help=text, description=text, formatter_class=Help)
             for verb, text in texts.items()
         }
         return self.verbs

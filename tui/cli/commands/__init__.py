@@ -1,7 +1,8 @@
 """The commands: one module each, registered by one line in ``COMMANDS``.
 
 A module has two functions: ``add_arguments(parser)`` and ``run(options, out)``, which returns the
-exit code. It imports the engine inside of functions, so that ``--help`` stays fast.
+exit code; and ``EXAMPLES``, the command lines that its ``--help`` ends with. It imports the engine
+inside of functions, so that ``--help`` stays fast.
 """
 
 TYPE_CHECKING = False
@@ -14,6 +15,8 @@ if TYPE_CHECKING:  # ``typing`` would take as long as the rest of --help
 
     class Command(Protocol):
         """The interface of a command's module."""
+
+        EXAMPLES: tuple[str, ...]
 
         def add_arguments(self, parser: Parser) -> None: ...
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     )
     from tui.cli.output import Output
 
+EXAMPLES = ("cnn-tui bench", "cnn-tui bench --preset lenet_mnist --batch 64 --workers 1")
+
 
 def add_arguments(parser: Parser) -> None:
     parser.add_argument("--preset", metavar="NAME", help="e.g. lenet_mnist; default: all presets")

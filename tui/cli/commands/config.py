@@ -12,6 +12,14 @@ if TYPE_CHECKING:
 
     from tui.cli.output import Output
 
+EXAMPLES = (
+    "cnn-tui config list",
+    "cnn-tui config check quickstart my.yaml",
+    "cnn-tui config show quickstart --set train.epochs=3",
+    "cnn-tui config new --dataset mnist_mini",
+    "cnn-tui config schema",
+)
+
 
 def add_arguments(parser: Parser) -> None:
     verbs = parser.add_verbs(

@@ -13,6 +13,15 @@ if TYPE_CHECKING:
 
     from tui.cli.output import Output
 
+EXAMPLES = (
+    "cnn-tui data list",
+    "cnn-tui data show mnist_mini",
+    "cnn-tui data import photos --name pets --size 32",
+    "cnn-tui data fetch mnist",
+    "cnn-tui data verify mnist_mini",
+    "cnn-tui data remove pets",
+)
+
 
 def add_arguments(parser: Parser) -> None:
     verbs = parser.add_verbs(

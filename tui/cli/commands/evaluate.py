@@ -20,6 +20,12 @@ MATRIX_CLASSES = 12
 MOST_ROWS = 20
 """Rows of a table of classes or mistakes at most; ``--json`` has all."""
 
+EXAMPLES = (
+    "cnn-tui evaluate --weights quickstart",
+    "cnn-tui evaluate --weights quickstart --mistakes 20",
+    "cnn-tui evaluate --weights quickstart --over-epochs",
+)
+
 
 def add_arguments(parser: Parser) -> None:
     add_config(parser, default="that of the run")

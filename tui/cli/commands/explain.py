@@ -10,6 +10,11 @@ if TYPE_CHECKING:
     from engine.services.predict import TrainedNetwork
     from tui.cli.output import Output
 
+EXAMPLES = (
+    "cnn-tui explain --weights quickstart 3",
+    "cnn-tui explain --weights quickstart photo.jpg --target 7 --output heat.png",
+)
+
 
 def add_arguments(parser: Parser) -> None:
     from engine.saliency import METHODS

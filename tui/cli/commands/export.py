@@ -11,6 +11,11 @@ if TYPE_CHECKING:
     from engine.config import Config
     from tui.cli.output import Output
 
+EXAMPLES = (
+    "cnn-tui export --weights quickstart --output net.npz",
+    "cnn-tui export --weights quickstart --format onnx --output net.onnx --verify",
+)
+
 
 def add_arguments(parser: Parser) -> None:
     from engine.export import EXPORTERS

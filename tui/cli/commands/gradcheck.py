@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from engine.gradcheck import Mode
     from tui.cli.output import Output
 
+EXAMPLES = (
+    "cnn-tui gradcheck quickstart",
+    "cnn-tui gradcheck --weights quickstart --mode exact --samples 2",
+)
+
 
 def add_arguments(parser: Parser) -> None:
     from typing import get_args

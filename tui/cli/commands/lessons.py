@@ -8,6 +8,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tui.cli.output import Output
 
+EXAMPLES = ("cnn-tui lessons", "cnn-tui lessons 1")
+
 
 def add_arguments(parser: Parser) -> None:
     parser.add_argument(

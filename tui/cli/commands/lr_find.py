@@ -9,6 +9,11 @@ if TYPE_CHECKING:
     from engine.services.rate_finder import RateFinding
     from tui.cli.output import Output
 
+EXAMPLES = (
+    "cnn-tui lr-find quickstart",
+    "cnn-tui lr-find my.yaml --from 1e-5 --to 1 --steps 200 --write",
+)
+
 
 def add_arguments(parser: Parser) -> None:
     add_config(parser)

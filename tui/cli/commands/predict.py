@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 _SHOWN = 4
 """Images in a command whose pictures are shown."""
 
+EXAMPLES = (
+    "cnn-tui predict --weights quickstart photo.jpg",
+    "cnn-tui predict --weights quickstart photos --top 5 --json",
+)
+
 
 def add_arguments(parser: Parser) -> None:
     parser.add_argument(

@@ -8,6 +8,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tui.cli.output import Output
 
+EXAMPLES = ("cnn-tui report quickstart", "cnn-tui report first second --output comparison")
+
 
 def add_arguments(parser: Parser) -> None:
     parser.add_argument("names", nargs="+", metavar="RUN", help=RUN)

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
     from tui.cli.output import Output
 
+EXAMPLES = ("cnn-tui resume quickstart", "cnn-tui resume quickstart --set train.epochs=20")
+
 
 def add_arguments(parser: Parser) -> None:
     parser.add_argument("run_name", metavar="RUN", help=RUN)

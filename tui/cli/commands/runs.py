@@ -25,6 +25,13 @@ _SHOWN = (
 )
 _METRICS = ("loss", "acc", "val_loss", "val_acc", "lr")
 
+EXAMPLES = (
+    "cnn-tui runs list",
+    "cnn-tui runs show quickstart",
+    "cnn-tui runs compare first second",
+    "cnn-tui runs verify quickstart --epochs 2",
+)
+
 
 def add_arguments(parser: Parser) -> None:
     verbs = parser.add_verbs(

@@ -9,6 +9,12 @@ if TYPE_CHECKING:
     from engine.config import Config
     from tui.cli.output import Output
 
+EXAMPLES = (
+    "cnn-tui train quickstart",
+    "cnn-tui train quickstart --set train.lr=0.01 --set train.epochs=3",
+    "cnn-tui train --config mnist_lenet --resume",
+)
+
 
 def add_arguments(parser: Parser) -> None:
     add_config(parser)
