@@ -9,10 +9,9 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from engine import __version__
 from engine.errors import ExitCode
-from tui.cli.commands import COMMANDS, load_command
-from tui.cli.parser import Help, Parser, add_config, add_continue, add_output, add_portable
+from tui.cli.commands import COMMANDS, add_command, load_command
+from tui.cli.parser import Help, Parser, add_config_argument, add_program_options
 
 EXIT_CODES = "\n".join(
     [
@@ -75,30 +74,24 @@ def top_parser() -> Parser:
         formatter_class=Help,
     )
     parser.commands = tuple(COMMANDS)
-    add_config(parser)
-    parser.add_argument("--no-ui", action="store_true", help="train headless")
-    add_continue(parser)
-    add_portable(parser)
-    add_output(parser)
-    parser.add_argument("--version", action="version", version=f"cnn-tui {__version__}")
+    add_config_argument(parser)
+    add_program_options(parser)
     return parser
 
 
 def command_parser(name: str) -> Parser:
     """The parser of a command."""
-    command = load_command(name)
+    examples = load_command(name).EXAMPLES
     parser = Parser(
         prog=f"cnn-tui {name}",
         description=COMMANDS[name][0].upper() + COMMANDS[name][1:] + ".",
-        epilog=f"{EXIT_CODES}\n{_examples(command.EXAMPLES)}",
+        epilog=f"{EXIT_CODES}\n{_examples(examples)}",
         formatter_class=Help,
     )
-    command.add_arguments(parser)
+    add_command(parser, name)
     for verb, one in parser.verbs.items():
-        own = [line for line in command.EXAMPLES if line.split()[2] == verb]
+        own = [line for line in examples if line.split()[2] == verb]
         one.epilog = _examples(own)
-    for one in parser.verbs.values() or [parser]:
-        add_output(one)
     return parser
 
 

@@ -3,6 +3,7 @@
 import argparse
 import os
 
+from engine import __version__
 from engine.errors import ExitCode
 from engine.suggest import suggestion
 
@@ -144,9 +145,18 @@ def image_size(text: str) -> tuple[int, int]:
 # -- options of several commands ---------------------------------------------------------------
 
 
+def add_config_argument(parser: Parser) -> None:
+    """A config as an argument."""
+    parser.add_argument("config_argument", nargs="?", metavar="CONFIG", help="as --config")
+
+
 def add_config(parser: Parser, *, default: str = "quickstart") -> None:
     """A config, as an argument or as ``--config``, and ``--set``."""
-    parser.add_argument("config_argument", nargs="?", metavar="CONFIG", help="as --config")
+    add_config_argument(parser)
+    _add_config_option(parser, default)
+
+
+def _add_config_option(parser: Parser, default: str = "quickstart") -> None:
     parser.add_argument("--config", metavar="CONFIG", help=f"{CONFIG}; default: {default}")
     add_overrides(parser)
 
@@ -180,14 +190,21 @@ def add_weights(parser: Parser, *, default: str = "") -> None:
         help=f"a file of weights, or {RUN}" + (f"; default: {default}" if default else ""),
     )
     parser.add_argument(
-        "--runs-dir", type=path, help="folder of the runs; default: that of the config, or runs"
+        "--runs-dir",
+        type=path,
+        metavar="DIR",
+        help="folder of the runs; default: that of the config, or runs",
     )
 
 
 def add_runs_dir(parser: Parser) -> None:
     """``--runs-dir`` of a command that takes no config."""
     parser.add_argument(
-        "--runs-dir", type=path, default="runs", help="folder of the runs; default: runs"
+        "--runs-dir",
+        type=path,
+        metavar="DIR",
+        default="runs",
+        help="folder of the runs; default: runs",
     )
 
 
@@ -198,6 +215,16 @@ def add_continue(parser: Parser) -> None:
         action="store_true",
         help="resume the newest unfinished run of this config, if there is one",
     )
+
+
+def add_program_options(parser: Parser) -> None:
+    """The options of a command line without a command."""
+    _add_config_option(parser)
+    parser.add_argument("--no-ui", action="store_true", help="train headless")
+    add_continue(parser)
+    add_portable(parser)
+    add_output(parser)
+    parser.add_argument("--version", action="version", version=f"cnn-tui {__version__}")
 
 
 def add_output(parser: Parser) -> None:

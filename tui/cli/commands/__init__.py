@@ -5,13 +5,14 @@ exit code; and ``EXAMPLES``, the command lines that its ``--help`` ends with. It
 inside of functions, so that ``--help`` stays fast.
 """
 
+from tui.cli.parser import Parser, add_output
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # ``typing`` would take as long as the rest of --help
     import argparse
     from typing import Protocol
 
     from tui.cli.output import Output
-    from tui.cli.parser import Parser
 
     class Command(Protocol):
         """The interface of a command's module."""
@@ -38,6 +39,7 @@ COMMANDS = {
     "lessons": "list the lessons, or open one beside the live screens",
     "config": "list, check, show or make configs, or print their JSON Schema",
     "bench": "measure how fast networks train and predict on this machine",
+    "completion": "print what makes bash, zsh or fish complete command lines",
 }
 """Names, which are those of the modules but for the hyphen, and their lines in ``--help``."""
 
@@ -48,3 +50,10 @@ def load_command(name: str) -> "Command":
 
     module: Command = import_module(f"{__name__}.{name.replace('-', '_')}")
     return module
+
+
+def add_command(parser: Parser, name: str) -> None:
+    """Add the arguments of a command to a parser, and the options that every command has."""
+    load_command(name).add_arguments(parser)
+    for one in parser.verbs.values() or [parser]:
+        add_output(one)

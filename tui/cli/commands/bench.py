@@ -24,7 +24,7 @@ EXAMPLES = ("cnn-tui bench", "cnn-tui bench --preset lenet_mnist --batch 64 --wo
 
 
 def add_arguments(parser: Parser) -> None:
-    parser.add_argument("--preset", metavar="NAME", help="e.g. lenet_mnist; default: all presets")
+    parser.add_argument("--preset", metavar="PRESET", help="e.g. lenet_mnist; default: all presets")
     parser.add_argument("--batch", type=int, default=128, metavar="N", help="default: 128")
     parser.add_argument("--workers", type=int, metavar="N", help="default: one for every core")
 

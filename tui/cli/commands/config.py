@@ -33,9 +33,12 @@ def add_arguments(parser: Parser) -> None:
     )
     verbs["check"].add_argument("configs", nargs="*", metavar="CONFIG", help=CONFIG)
     verbs["show"].add_argument("config", nargs="?", metavar="CONFIG", help=CONFIG)
-    verbs["new"].add_argument("--dataset", required=True, metavar="NAME", help="e.g. mnist")
+    verbs["new"].add_argument("--dataset", required=True, metavar="DATASET", help="e.g. mnist")
     verbs["new"].add_argument(
-        "--root", type=path, help="folder of the data sets; default: $CNN_TUI_DATA or data/raw"
+        "--root",
+        type=path,
+        metavar="DIR",
+        help="folder of the data sets; default: $CNN_TUI_DATA or data/raw",
     )
     for verb in ("check", "show"):
         add_overrides(verbs[verb])

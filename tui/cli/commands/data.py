@@ -38,11 +38,14 @@ def add_arguments(parser: Parser) -> None:
         if verb == "import":
             _add_import(one)
         elif verb != "list":
-            one.add_argument("name", help="e.g. mnist")
+            one.add_argument("name", metavar="DATASET", help="e.g. mnist")
         if verb == "remove":
             one.add_argument("--yes", action="store_true", help="do not ask")
         one.add_argument(
-            "--root", type=path, help="folder of the data sets; default: $CNN_TUI_DATA or data/raw"
+            "--root",
+            type=path,
+            metavar="DIR",
+            help="folder of the data sets; default: $CNN_TUI_DATA or data/raw",
         )
 
 
@@ -91,7 +94,7 @@ def _add_import(parser: Parser) -> None:
     )
     add("--seed", type=seed, default=42, metavar="N", help="of the choice of test images")
     add("--replace", action="store_true", help="replace an imported data set of that name")
-    add("--normalise-as", metavar="NAME", help="take mean and std of another data set")
+    add("--normalise-as", metavar="DATASET", help="take mean and std of another data set")
 
 
 def run(options: argparse.Namespace, out: "Output") -> int:

@@ -15,7 +15,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "lesson",
         nargs="?",
-        metavar="NAME",
+        metavar="LESSON",
         help="a lesson: its name, the number before it, or a Markdown file; "
         "without a terminal its text is printed",
     )
