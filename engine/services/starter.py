@@ -1,11 +1,15 @@
 """A first config for a data set: a small network that fits its images and classes."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from engine.config import inline
 from engine.data import DatasetInfo
-from engine.models import LayerSpec
+from engine.errors import ConfigError, EngineError
+from engine.models import PRESETS, LayerSpec, build, preset
+from engine.optim import OPTIMIZERS
+from engine.suggest import suggestion
 
 _SMALLEST = 4
 """Pixels of a side that are left in front of the dense layer, at least."""
@@ -16,19 +20,66 @@ _CHANNELS = (16, 32, 64)
 _UPDATES = 1500
 """Steps of training that are aimed at: enough to see what the data allow."""
 
+_RATES = {"sgd": 0.05, "momentum": 0.01}
+"""Learning rates to begin with, of optimizers that do not adapt their steps."""
 
-def starter_config(info: DatasetInfo, root: Path | None = None) -> str:
+
+@dataclass(frozen=True)
+class Choices:
+    """What a first config says otherwise than it would by itself; None for what fits.
+
+    Attributes:
+        model: a preset instead of layers that are written out.
+        epochs: passes over the training images.
+        batch_size: images of an update.
+        lr: learning rate, above 0.
+        optimizer: its name in configs.
+    """
+
+    model: str | None = None
+    epochs: int | None = None
+    batch_size: int | None = None
+    lr: float | None = None
+    optimizer: str = "adam"
+
+    def check(self) -> None:
+        """Check what can be wrong whatever the data set.
+
+        Raises:
+            ConfigError: there is no such preset or optimizer, or the rate is not above 0.
+        """
+        if self.model is not None:
+            preset(self.model, 2)
+        if self.optimizer not in OPTIMIZERS:
+            hint = suggestion(self.optimizer, OPTIMIZERS)
+            raise ConfigError(
+                f"unknown optimizer '{self.optimizer}'; there are {', '.join(OPTIMIZERS)}.{hint}"
+            )
+        if self.lr is not None and not 0 < self.lr < float("inf"):
+            raise ConfigError(f"expected a learning rate above 0, got {self.lr:g}")
+
+
+def starter_config(
+    info: DatasetInfo, root: Path | None = None, choices: Choices | None = None
+) -> str:
     """Write a config in YAML, with comments: convolutions and pools, then a dense layer.
 
     Args:
         info: the data set.
         root: the folder of the data sets, where it is not the default one.
+        choices: what is to be otherwise, if anything.
+
+    Raises:
+        ConfigError: a choice is wrong, or the chosen preset does not fit the images.
     """
+    chosen = choices or Choices()
+    chosen.check()
     channels, height, width = info.image_shape
-    batch = 32 if info.train_size >= 1000 else 16
+    batch = chosen.batch_size or (32 if info.train_size >= 1000 else 16)
     share = _validation(info)
     steps = max(1, round(info.train_size * (1 - share) / batch))
-    epochs = min(max(_UPDATES // steps, 8), 60)
+    epochs = chosen.epochs or min(max(_UPDATES // steps, 8), 60)
+    rate = chosen.lr or _RATES.get(chosen.optimizer, 0.001)
     shift = max(height, width) // 14 if min(height, width) >= 14 else 0
     folder = [f"  root: {inline(str(root))}"] if root is not None else []
     return "\n".join(
@@ -37,9 +88,7 @@ def starter_config(info: DatasetInfo, root: Path | None = None) -> str:
             f"{height}x{width} in {'grey' if channels == 1 else 'colour'}.",
             "",
             f"dataset: {inline(info.name)}",
-            "layers:                     # each pool halves the image; the last layer has a score",
-            "                            # for every class",
-            *(f"  - {inline(layer)}" for layer in starter_layers(info)),
+            *_network(info, chosen.model),
             "",
             "data:",
             *folder,
@@ -49,14 +98,47 @@ def starter_config(info: DatasetInfo, root: Path | None = None) -> str:
             "    flip: false             # true where left and right do not matter",
             "",
             "train:",
-            f"  epochs: {epochs}",
-            f"  batch_size: {batch}",
-            "  optimizer: adam",
-            "  lr: 0.001",
+            f"  epochs: {epochs:<16}  # passes over the training images",
+            f"  batch_size: {batch:<12}  # images per update",
+            f"  optimizer: {chosen.optimizer}",
+            f"  lr: {inline(rate):<20}  # learning rate; 'cnn-tui lr-find' looks for one",
             "  scheduler: {name: cosine} # from lr down to 0 over all epochs",
             "",
         ]
     )
+
+
+def _network(info: DatasetInfo, model: str | None) -> Iterator[str]:
+    """The lines of the network: a preset by its name, or layers that fit the images."""
+    if model is not None:
+        _expect_fit(info, model)
+        about = (PRESETS[model].__doc__ or "").split("\n", 1)[0].rstrip(".")
+        yield f"# {about}."
+        yield f"model: {model}"
+        return
+    yield "layers:                     # each pool halves the image; the last layer has a score"
+    yield "                            # for every class"
+    yield from (f"  - {inline(layer)}" for layer in starter_layers(info))
+
+
+def fitting_presets(info: DatasetInfo) -> list[str]:
+    """The presets that can be built for the images of a data set."""
+    found = []
+    for name in PRESETS:
+        try:
+            _expect_fit(info, name)
+        except ConfigError:
+            continue
+        found.append(name)
+    return found
+
+
+def _expect_fit(info: DatasetInfo, model: str) -> None:
+    try:
+        build(preset(model, len(info.classes)), info.image_shape)
+    except EngineError as error:
+        shape = "x".join(map(str, info.image_shape))
+        raise ConfigError(f"{model} does not fit images of {shape}: {error}") from None
 
 
 def _validation(info: DatasetInfo) -> float:

@@ -44,19 +44,9 @@ def import_from(options: argparse.Namespace, out: Output) -> int:
         normalise_as=options.normalise_as,
         find_ink=options.ink is None,
     )
-    with interruptible(out) as signals:
-        made = import_data_set(
-            options.source,
-            wanted,
-            options.root,
-            progress=out.progress.update,
-            cancelled=lambda: signals.received is not None,
-        )
+    made = carry_out(options.source, wanted, options.root, out)
     out.json(_facts(made))
     out.text(_summary(made))
-    _complain(made.unreadable, out)
-    for warning in made.warnings():
-        out.complain(f"warning: {warning}")
     if made.info.preparation.ink and not wanted.preparation.ink:
         out.say(
             "these are light strokes on black: photographs and drawings to be classified will be "
@@ -64,6 +54,29 @@ def import_from(options: argparse.Namespace, out: Output) -> int:
         )
     out.say(_next_step(made, options.root))
     return 0
+
+
+def carry_out(source: Path, wanted: ImportOptions, root: Path | None, out: Output) -> Imported:
+    """Import a data set with a progress bar, and complain of what looks like a mistake.
+
+    Raises:
+        ConfigError: the source or an option is none that can be imported.
+        DataError: something cannot be read or written.
+        Interrupted: by a signal; nothing was imported.
+    """
+    with interruptible(out) as signals:
+        made = import_data_set(
+            source,
+            wanted,
+            root,
+            progress=out.progress.update,
+            cancelled=lambda: signals.received is not None,
+        )
+    out.progress.close()
+    _complain(made.unreadable, out)
+    for warning in made.warnings():
+        out.complain(f"warning: {warning}")
+    return made
 
 
 def _facts(made: Imported) -> dict[str, object]:
@@ -146,7 +159,7 @@ def remove_imported(name: str, root: Path | None, out: Output, *, yes: bool) -> 
     if not yes:
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise ConfigError(f"{folder} would be removed for good; add --yes to have it done")
-        out.complain(f"{folder}: remove it for good? [y/N]")
+        out.prompt(f"{folder}: remove it for good? [y/N] ")
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
             out.say("it stays")
             return 0

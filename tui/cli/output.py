@@ -88,6 +88,11 @@ class Output:
         with suppress(OSError, ValueError):  # stderr is closed
             _write(sys.stderr, visible(text))
 
+    def prompt(self, text: str) -> None:
+        """Write a question, whose answer is typed behind it; under ``--quiet`` too."""
+        with suppress(OSError, ValueError):
+            _write(sys.stderr, visible(text), end="")
+
     def close(self) -> None:
         """Remove the progress bar and flush both streams.
 
@@ -114,11 +119,11 @@ class Output:
                 self.complain(self.problem)
 
 
-def _write(stream: TextIO | None, text: str) -> None:
+def _write(stream: TextIO | None, text: str, end: str = "\n") -> None:
     if stream is None:  # the process was started without it
         return
     encoding = getattr(stream, "encoding", None) or "utf-8"
-    stream.write(text.encode(encoding, "replace").decode(encoding) + "\n")
+    stream.write(text.encode(encoding, "replace").decode(encoding) + end)
     stream.flush()
 
 

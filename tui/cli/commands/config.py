@@ -4,7 +4,7 @@ import argparse
 import json
 from collections.abc import Sequence
 
-from tui.cli.parser import CONFIG, Parser, add_overrides, path
+from tui.cli.parser import CONFIG, Parser, add_overrides, count, file, image_size, path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 EXAMPLES = (
     "cnn-tui config list",
     "cnn-tui config check quickstart my.yaml",
+    "cnn-tui config init",
+    "cnn-tui config init my.yaml --dataset mnist --model lenet_mnist --epochs 5",
+    "cnn-tui config init --images photos --name pets --size 32",
     "cnn-tui config show quickstart --set train.epochs=3",
     "cnn-tui config new --dataset mnist_mini",
     "cnn-tui config schema",
@@ -27,6 +30,7 @@ def add_arguments(parser: Parser) -> None:
             "list": "list the configs",
             "check": "check that configs can be run, and show their networks",
             "show": "show a config with all its values",
+            "init": "write a first config, from options or from answers to questions",
             "new": "print a first config for a data set, to be saved as a file",
             "schema": "print the JSON Schema, for editors",
         }
@@ -40,13 +44,52 @@ def add_arguments(parser: Parser) -> None:
         metavar="DIR",
         help="folder of the data sets; default: $CNN_TUI_DATA or data/raw",
     )
+    _add_init(verbs["init"])
     for verb in ("check", "show"):
         add_overrides(verbs[verb])
+
+
+def _add_init(parser: Parser) -> None:
+    add = parser.add_argument
+    add(
+        "path",
+        nargs="?",
+        type=file,
+        metavar="PATH",
+        help="file to write; default: configs/ and the name of the data set",
+    )
+    data = parser.add_mutually_exclusive_group()
+    data.add_argument("--dataset", metavar="DATASET", help="e.g. mnist")
+    data.add_argument(
+        "--images",
+        type=path,
+        metavar="SOURCE",
+        help="import these images first: what 'data import' takes, e.g. a folder with a folder of "
+        "images for each class",
+    )
+    add("--name", metavar="NAME", help="of the data set of --images; default: that of the folder")
+    add("--size", type=image_size, metavar="H[xW]", help="bring --images to this size")
+    add(
+        "--model",
+        metavar="PRESET",
+        help="e.g. lenet_mnist; default: layers, written out, that fit the images",
+    )
+    add("--epochs", type=count, metavar="N", help="default: about 1,500 updates")
+    add("--batch-size", type=count, metavar="N", help="default: 32, of few images 16")
+    add("--lr", type=float, metavar="LR", help="learning rate; default: one for the optimizer")
+    add("--optimizer", default="adam", metavar="NAME", help="default: adam")
+    add("--root", type=path, metavar="DIR", help="folder of the data sets")
+    add("--replace", action="store_true", help="replace a file that is there")
+    add("--yes", action="store_true", help="ask nothing: defaults for what is not given")
 
 
 def run(options: argparse.Namespace, out: "Output") -> int:
     if options.verb == "list":
         return list_all(out)
+    if options.verb == "init":
+        from tui.cli.config_init import init
+
+        return init(options, out)
     if options.verb == "new":
         return new(options.dataset, options.root, out)
     if options.verb == "schema":
@@ -62,18 +105,18 @@ def list_all(out: "Output") -> int:
     from engine.text_table import table
 
     rows = []
-    for file in list_configs():
+    for found in list_configs():
         try:
-            config = load(file)
+            config = load(found)
         except ConfigProblems as error:
-            rows.append((file.stem, "", "", str(error).splitlines()[0]))
-            out.json({"name": file.stem, "path": str(file), "problem": str(error)})
+            rows.append((found.stem, "", "", str(error).splitlines()[0]))
+            out.json({"name": found.stem, "path": str(found), "problem": str(error)})
             continue
-        rows.append((file.stem, config.dataset, config.model or "layers", str(file)))
+        rows.append((found.stem, config.dataset, config.model or "layers", str(found)))
         out.json(
             {
-                "name": file.stem,
-                "path": str(file),
+                "name": found.stem,
+                "path": str(found),
                 "dataset": config.dataset,
                 "model": config.model,
             }
