@@ -244,6 +244,11 @@ class Training:
     def stop_reason(self, reason: str | None) -> None:
         self._progress.stop_reason = reason
 
+    @property
+    def folder(self) -> None:
+        """None: such a training keeps no folder."""
+        return None
+
     def warn(self, message: str) -> None:
         """Keep a remark for the history, and say it."""
         self._notes.append(message)

@@ -11,4 +11,5 @@ from engine.callbacks.callback import Callback as Callback
 from engine.callbacks.callback import CallbackOptions as CallbackOptions
 from engine.callbacks.callback import Logs as Logs
 from engine.callbacks.csv_logger import CSVLogger as CSVLogger
+from engine.callbacks.tensorboard import TensorBoard as TensorBoard
 from engine.callbacks.terminate_on_nan import TerminateOnNaN as TerminateOnNaN

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
 
+from engine import path_templates, paths
 from engine.arrays import Array
 from engine.layers import Sequential
 from engine.options import Section
@@ -19,6 +20,11 @@ class Run(Protocol):
     """A session as its callbacks see it."""
 
     history: list[dict[str, float]]
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder of the run; None for a training that keeps none."""
+        ...
 
     @property
     def model(self) -> Sequential:
@@ -43,7 +49,37 @@ class Run(Protocol):
 
 
 class CallbackOptions(Section):
-    """Base of the options that a config can give below a callback's name."""
+    """Base of the options that a config can give below a callback's name.
+
+    Attributes:
+        output_key: the option, in classes that have it, which names the file or folder to write.
+    """
+
+    output_key: ClassVar[str] = "filepath"
+
+    @classmethod
+    def writes(cls) -> bool:
+        """Whether the callback writes a file or a folder."""
+        return cls.output_key in cls.model_fields
+
+    @property
+    def output(self) -> Path | None:
+        """The file or folder to write; None where the options name none."""
+        return getattr(self, self.output_key, None)
+
+    def with_output(self, folder: Path, path: Path) -> "CallbackOptions":
+        """The same options with ``folder / path`` as the output."""
+        placed = path_templates.below(folder, path)
+        return self.model_copy(update={self.output_key: placed})
+
+    def check(self) -> None:
+        """Check that the output can be written.
+
+        Raises:
+            ConfigError: it cannot be, or a package is missing.
+        """
+        if self.output is not None:
+            paths.check_writable(Path(path_templates.sample(str(self.output))))
 
     @classmethod
     def starting_values(cls, name: str) -> dict[str, Any]:

@@ -256,14 +256,14 @@ def _files(config: Config) -> Iterator[Finding]:
     seen: dict[str, int] = {}
     for i, item in enumerate(config.callbacks):
         for name, options in item:
-            path = getattr(options, "filepath", None)
-            if path is None:
+            if not options.writes():
                 continue
-            first = seen.setdefault(str(real_path(path)), i)
+            path = options.output
+            first = seen.setdefault(name if path is None else str(real_path(path)), i)
             if first != i:
                 yield Finding(
-                    ("callbacks", i, name, "filepath"),
-                    f"expected a file of its own, got {shown(str(path))}, "
+                    ("callbacks", i, name, options.output_key),
+                    f"expected a file of its own, got {shown(path and str(path))}, "
                     f"which callbacks.{first} writes",
                 )
 

@@ -139,17 +139,15 @@ def writes_inside(config: Config, run: Path) -> bool:
 def _outputs(config: Config) -> Iterator[Path]:
     yield config.reports_dir
     for item in config.callbacks:
-        yield from (options.filepath for _, options in item if hasattr(options, "filepath"))
+        yield from (options.output for _, options in item if options.output is not None)
 
 
 def _with_outputs(config: Config, place: Callable[[Path], tuple[Path, Path]]) -> Config:
     callbacks = []
     for item in config.callbacks:
         for name, options in item:
-            if hasattr(options, "filepath"):
-                placed = options.model_copy(
-                    update={"filepath": path_templates.below(*place(options.filepath))}
-                )
+            if options.output is not None:
+                placed = options.with_output(*place(options.output))
                 item = item.model_copy(update={name: placed})
         callbacks.append(item)
     folder, path = place(config.reports_dir)

@@ -249,9 +249,7 @@ def _writing_only_to(folder: Path, config: Config, start: Path | None) -> Config
             "runs_dir": folder / "runs",
             "reports_dir": folder / "reports",
             "train": train,
-            "callbacks": tuple(
-                item for item in config.callbacks if not hasattr(item.options, "filepath")
-            ),
+            "callbacks": tuple(item for item in config.callbacks if not item.options.writes()),
         }
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from engine import data, path_templates, paths, portable, schedulers
+from engine import data, portable, schedulers
 from engine.callbacks import CALLBACKS, Callback
 from engine.checkpoints.network_state import load_state
 from engine.config import Config, loads
@@ -281,12 +281,11 @@ def check_files(config: Config) -> None:
     """
     for index, item in enumerate(config.callbacks):
         for name, options in item:
-            path = getattr(options, "filepath", None)
-            if path is not None:
-                try:
-                    paths.check_writable(Path(path_templates.sample(str(path))))
-                except ConfigError as error:
-                    raise ConfigError(f"callbacks.{index}.{name}.filepath: {error}") from None
+            try:
+                options.check()
+            except ConfigError as error:
+                key = f"{name}.{options.output_key}" if options.output else name
+                raise ConfigError(f"callbacks.{index}.{key}: {error}") from None
 
 
 def check_arithmetic(config: Config) -> None:

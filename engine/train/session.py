@@ -385,6 +385,11 @@ class TrainingSession:
     def stop_reason(self, reason: str | None) -> None:
         self.progress.stop_reason = reason
 
+    @property
+    def folder(self) -> Path:
+        """The folder of the run."""
+        return self.run_dir.path
+
     def warn(self, message: str) -> None:
         """Report a problem that training survives."""
         self._emit(Warned(message))

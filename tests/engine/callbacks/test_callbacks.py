@@ -34,6 +34,7 @@ class Play:
         self.saved: list[tuple[Path, float]] = []
         self.warnings: list[str] = []
         self.disk_full = False
+        self.folder: Path | None = None
         self.callbacks = callbacks
         for callback in callbacks:
             callback.run = self

@@ -74,6 +74,7 @@ DOORS: dict[str, Callable[[str], list[str]]] = {
     "data.root": lambda text: [*CHECK, "--set", f"data.root={quoted(text)}"],
     "checkpoint.filepath": lambda text: [*CHECK, "--set", callback("checkpoint", text)],
     "csv_logger.filepath": lambda text: [*CHECK, "--set", callback("csv_logger", text)],
+    "tensorboard.log_dir": lambda text: [*CHECK, "--set", callback("tensorboard", text, "log_dir")],
 }
 """Arguments with a text in the place of a path."""
 NAMED = ("CONFIG", "RUN", "W")
@@ -90,8 +91,8 @@ def quoted(text: str) -> str:
     return '"' + "".join(f"\\U{ord(character):08x}" for character in text) + '"'
 
 
-def callback(name: str, text: str) -> str:
-    return f"callbacks=[{name}: {{filepath: {quoted(text)}}}]"
+def callback(name: str, text: str, key: str = "filepath") -> str:
+    return f"callbacks=[{name}: {{{key}: {quoted(text)}}}]"
 
 
 @pytest.fixture
