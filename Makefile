@@ -2,7 +2,7 @@
 PYTHON ?= .venv/bin/python
 BIN := $(dir $(PYTHON))
 
-.PHONY: check test lint types docs bench
+.PHONY: check test lint types docs site bench
 
 check: lint types test  ## everything that must hold before a commit; .ci/run does more
 
@@ -17,11 +17,15 @@ lint:  ## style, format, and which room may import which
 types:
 	$(PYTHON) -m mypy
 
-docs:  ## write docs/keys.md, the stub of layers and the pictures anew, and check the pages
+docs:  ## write docs/keys.md, the stub of layers and the pictures anew, check the pages, build the site
 	$(PYTHON) -m docs.keys
 	$(PYTHON) -m docs.stubs
 	$(PYTHON) -m docs.screenshots
 	$(PYTHON) -m pytest -q tests/docs
+	$(MAKE) site
+
+site:  ## the pages and the reference as a site, in build/site; after pip install -e '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict --quiet
 
 bench:  ## seconds of a training step and of predictions on this machine; no PyTorch needed
 	$(BIN)cnn-tui bench

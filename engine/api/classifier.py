@@ -35,15 +35,16 @@ class CNNClassifier:
         model_: the trained ``Sequential``.
         history_: of the training.
 
-    >>> import numpy as np
-    >>> from engine import CNNClassifier, Dense, Flatten
-    >>> y = np.arange(60) % 2
-    >>> X = np.random.default_rng(0).random((60, 16)) + y[:, None]
-    >>> classifier = CNNClassifier([Flatten(), Dense(2)], image_shape=(4, 4), lr=0.05)
-    >>> classifier.fit(X, y).score(X, y)
-    1.0
-    >>> classifier
-    CNNClassifier(layers=[Flatten(), Dense(2)], image_shape=(4, 4), lr=0.05)
+    Examples:
+        >>> import numpy as np
+        >>> from engine import CNNClassifier, Dense, Flatten
+        >>> y = np.arange(60) % 2
+        >>> X = np.random.default_rng(0).random((60, 16)) + y[:, None]
+        >>> classifier = CNNClassifier([Flatten(), Dense(2)], image_shape=(4, 4), lr=0.05)
+        >>> classifier.fit(X, y).score(X, y)
+        1.0
+        >>> classifier
+        CNNClassifier(layers=[Flatten(), Dense(2)], image_shape=(4, 4), lr=0.05)
     """
 
     _estimator_type = "classifier"  # for scikit-learn before 1.6

@@ -27,13 +27,14 @@ class History(Mapping[str, np.ndarray]):
         stopped: why training ended before its last epoch; None if it did not.
         notes: what there is to say about samples, settings and curves, in a line each.
 
-    >>> history = History([{"loss": 0.9, "acc": 0.5}, {"loss": 0.4, "acc": 0.75}])
-    >>> history
-    History(2 epochs: loss 0.4000, acc 0.7500)
-    >>> history["loss"]
-    array([0.9, 0.4])
-    >>> history.to_dict()
-    {'loss': [0.9, 0.4], 'acc': [0.5, 0.75]}
+    Examples:
+        >>> history = History([{"loss": 0.9, "acc": 0.5}, {"loss": 0.4, "acc": 0.75}])
+        >>> history
+        History(2 epochs: loss 0.4000, acc 0.7500)
+        >>> history["loss"]
+        array([0.9, 0.4])
+        >>> history.to_dict()
+        {'loss': [0.9, 0.4], 'acc': [0.5, 0.75]}
     """
 
     def __init__(

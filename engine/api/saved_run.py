@@ -106,9 +106,10 @@ def load(name: str | Path) -> SavedRun:
         CheckpointError: there is no such run; the message suggests one.
         ConfigError: the name means several runs.
 
-    >>> load("runs/none")  # doctest: +ELLIPSIS
-    Traceback (most recent call last):
-    engine.errors.CheckpointError: runs: no run 'runs/none'. ...
+    Examples:
+        >>> load("runs/none")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        engine.errors.CheckpointError: runs: no run 'runs/none'. ...
     """
     return SavedRun(find_run(Path("runs"), str(name), newest=True))
 

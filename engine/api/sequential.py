@@ -45,19 +45,20 @@ class Sequential:
     Raises:
         ConfigError: they are no layers.
 
-    >>> import numpy as np
-    >>> from engine import Conv2D, Dense, Flatten, MaxPool2D, ReLU, Sequential
-    >>> rng = np.random.default_rng(0)
-    >>> y = np.array(["dark", "light"] * 40)
-    >>> x = rng.integers(0, 100, (80, 8, 8)) + 150 * (y == "light")[:, None, None]
-    >>> model = Sequential([Conv2D(4, 3), ReLU(), MaxPool2D(2), Flatten(), Dense(2)])
-    >>> history = model.fit(x, y, epochs=5, batch_size=16, lr=0.01, verbose=False)
-    >>> model.predict(x[:3])
-    array(['dark', 'light', 'dark'], dtype='<U5')
-    >>> model.evaluate(x, y)["acc"]
-    1.0
-    >>> model.network
-    Sequential(Conv2D(1→4, k=3), ReLU(), MaxPool2D(kernel_size=2), Flatten(), Dense(36→2))
+    Examples:
+        >>> import numpy as np
+        >>> from engine import Conv2D, Dense, Flatten, MaxPool2D, ReLU, Sequential
+        >>> rng = np.random.default_rng(0)
+        >>> y = np.array(["dark", "light"] * 40)
+        >>> x = rng.integers(0, 100, (80, 8, 8)) + 150 * (y == "light")[:, None, None]
+        >>> model = Sequential([Conv2D(4, 3), ReLU(), MaxPool2D(2), Flatten(), Dense(2)])
+        >>> history = model.fit(x, y, epochs=5, batch_size=16, lr=0.01, verbose=False)
+        >>> model.predict(x[:3])
+        array(['dark', 'light', 'dark'], dtype='<U5')
+        >>> model.evaluate(x, y)["acc"]
+        1.0
+        >>> model.network
+        Sequential(Conv2D(1→4, k=3), ReLU(), MaxPool2D(kernel_size=2), Flatten(), Dense(36→2))
     """
 
     def __init__(self, layers: Sequence[Any]) -> None:
@@ -189,10 +190,11 @@ class Sequential:
         Raises:
             ConfigError: the layers do not fit such images.
 
-        >>> from engine import Dense, Flatten, Sequential
-        >>> model = Sequential([Flatten(), Dense(4)]).build((28, 28))
-        >>> model.predict_proba(np.zeros((1, 28, 28)))
-        array([[0.25, 0.25, 0.25, 0.25]], dtype=float32)
+        Examples:
+            >>> from engine import Dense, Flatten, Sequential
+            >>> model = Sequential([Flatten(), Dense(4)]).build((28, 28))
+            >>> model.predict_proba(np.zeros((1, 28, 28)))
+            array([[0.25, 0.25, 0.25, 0.25]], dtype=float32)
         """
         shape = _image_shape(input_shape)
         network = build(self._specs, shape)
@@ -242,14 +244,15 @@ class Sequential:
             NotReadyError: there are no weights yet; the message says what to call.
             ShapeError, DTypeError, DataError: x is not what it was made for.
 
-        >>> from engine import Dense, Flatten, Sequential
-        >>> model = Sequential([Flatten(), Dense(10)])
-        >>> x = np.zeros((2, 28, 28))
-        >>> model.forward(x)  # doctest: +ELLIPSIS
-        Traceback (most recent call last):
-        engine.errors.NotReadyError: this Sequential has no weights yet, ...: call fit(x, y) ...
-        >>> model.build((28, 28)).forward(x).shape
-        (2, 10)
+        Examples:
+            >>> from engine import Dense, Flatten, Sequential
+            >>> model = Sequential([Flatten(), Dense(10)])
+            >>> x = np.zeros((2, 28, 28))
+            >>> model.forward(x)  # doctest: +ELLIPSIS
+            Traceback (most recent call last):
+            engine.errors.NotReadyError: this Sequential has no weights yet, ...: call fit(x, y) ...
+            >>> model.build((28, 28)).forward(x).shape
+            (2, 10)
         """
         known = self._known
         pixels = known.pixels(x)
@@ -305,9 +308,10 @@ class Sequential:
             ConfigError: the layers do not fit such images.
             NotReadyError: it knows no shape yet, and none is given.
 
-        >>> from engine import Conv2D, Dense, Flatten, Sequential
-        >>> Sequential([Conv2D(8, 3), Flatten(), Dense(10)]).summary((28, 28)).parameters
-        54170
+        Examples:
+            >>> from engine import Conv2D, Dense, Flatten, Sequential
+            >>> Sequential([Conv2D(8, 3), Flatten(), Dense(10)]).summary((28, 28)).parameters
+            54170
         """
         if input_shape is not None:
             shape = _image_shape(input_shape)

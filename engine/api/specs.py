@@ -19,14 +19,15 @@ class LayerSpec:
     Raises:
         ConfigError: an argument is missing, unknown or out of its range.
 
-    >>> from engine import Conv2D
-    >>> Conv2D(8, 3, padding="same")
-    Conv2D(8, 3, padding='same')
-    >>> Conv2D(8, 3).spec()
-    {'Conv2D': {'out_channels': 8, 'kernel_size': 3}}
-    >>> Conv2D(8)
-    Traceback (most recent call last):
-    engine.errors.ConfigError: Conv2D(8): needs kernel_size
+    Examples:
+        >>> from engine import Conv2D
+        >>> Conv2D(8, 3, padding="same")
+        Conv2D(8, 3, padding='same')
+        >>> Conv2D(8, 3).spec()
+        {'Conv2D': {'out_channels': 8, 'kernel_size': 3}}
+        >>> Conv2D(8)
+        Traceback (most recent call last):
+        engine.errors.ConfigError: Conv2D(8): needs kernel_size
     """
 
     layer: ClassVar[type[Layer]]
