@@ -25,7 +25,7 @@ docs:  ## write docs/keys.md, the stub of layers and the pictures anew, check th
 	$(MAKE) site
 
 site:  ## the pages and the reference as a site, in build/site; after pip install -e '.[docs]'
-	NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict
 
 bench:  ## seconds of a training step and of predictions on this machine; no PyTorch needed
 	$(BIN)cnn-tui bench
