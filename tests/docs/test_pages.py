@@ -1,6 +1,7 @@
 """README, docs/app.md and docs/keys.md show the app as it is, and every link leads somewhere."""
 
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from docs import keys, screenshots
 from docs.svg import portable
+from engine import __version__
 from engine.services import published
 from tests.support.small_runs import make_config, train
 from tui.keymap import KEYS
@@ -46,6 +48,14 @@ def test_every_link_leads_somewhere(page: Path) -> None:
         assert linked.exists(), target
         if anchor:
             assert anchor in _anchors(linked), target
+
+
+def test_every_extra_is_in_the_page_about_installing() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    page = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `(\w+)` \|", page, re.M)
+    assert sorted(listed) == sorted(project["optional-dependencies"])
+    assert f"cnn_tui-{__version__}-py3-none-any.whl" in page
 
 
 def _anchors(page: Path) -> set[str]:
