@@ -25,11 +25,16 @@ class _GlobalAvgPool(nn.Module):
         return x.mean(dim=(2, 3))
 
 
+def fresh_torch(model: Sequential) -> nn.Sequential:
+    """A PyTorch network of the same layers, with fresh weights."""
+    return nn.Sequential(*map(_layer, model.layers))
+
+
 def to_torch(
     model: Sequential, layout: torch.memory_format = torch.contiguous_format
 ) -> nn.Sequential:
     """A PyTorch network with copies of the model's weights; state dict keys are the same."""
-    net = nn.Sequential(*map(_layer, model.layers))
+    net = fresh_torch(model)
     state = {name: torch.from_numpy(np.array(a)) for name, a in model.state_dict().items()}
     net.load_state_dict(state, strict=False)
     return net.to(memory_format=layout)  # type: ignore[call-overload]
