@@ -2,7 +2,8 @@
 
 * ``archive`` - the ``.npz`` container, read without trust.
 * ``checkpoint`` - a checkpoint written and read.
-* ``safetensors_file`` - weights of other programs.
-* ``network_state`` - the weights of a network, from either.
+* ``safetensors_file``, ``plain_npz`` - weights of other programs, and of exports.
+* ``tensors`` - what such files say of their arrays.
+* ``network_state`` - the weights of a network, from any of them.
 * ``retention`` - the checkpoints of a run: latest, best, and those that are removed.
 """

@@ -1,12 +1,14 @@
 """The state of a network from a file of weights, whatever its format."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from engine.arrays import Array, Shape
-from engine.checkpoints import checkpoint, safetensors_file
+from engine.checkpoints import checkpoint, plain_npz, safetensors_file
+from engine.checkpoints.tensors import Tensor
 from engine.errors import CheckpointError
 
 _PREFIX = "model/"
@@ -18,7 +20,7 @@ def load_state(
     """The parameters and buffers of a network, float32, by full name.
 
     Args:
-        path: a checkpoint or weights of ours, or safetensors.
+        path: a checkpoint or weights of ours, safetensors, or a plain ``.npz`` file.
         shapes: what there must be, no more and no fewer; compared before any value is read.
         without: names of layers that are neither read nor expected, whatever the file has there.
 
@@ -27,19 +29,18 @@ def load_state(
             first differences, with names and shapes.
     """
     wanted = {name: shape for name, shape in shapes.items() if not is_of(name, without)}
-    if not safetensors_file.is_safetensors(path):
+    reader = _reader_of(path)
+    if reader is None:
         expect = {f"{_PREFIX}{name}": (np.float32, shape) for name, shape in wanted.items()}
         skip = tuple(f"{_PREFIX}{layer}." for layer in without)
         arrays = checkpoint.load(path, expect, only=_PREFIX, skip=skip).arrays
         return {name.removeprefix(_PREFIX): array for name, array in arrays.items()}
     table = {
-        name: tensor
-        for name, tensor in safetensors_file.read_table(path).items()
-        if not is_of(name, without)
+        name: tensor for name, tensor in reader.table(path).items() if not is_of(name, without)
     }
     found = {name: (tensor.dtype, tensor.shape) for name, tensor in table.items()}
     floats = {
-        name: (tensor.dtype if safetensors_file.is_float(tensor) else "a float", wanted[name])
+        name: (tensor.dtype if tensor.is_float else "a float", wanted[name])
         for name, tensor in table.items()
         if name in wanted
     }
@@ -47,7 +48,23 @@ def load_state(
     problem = checkpoint.mismatch(found, expect_any)
     if problem:
         raise CheckpointError(f"{path}: {problem}")
-    return safetensors_file.read_arrays(path, table)
+    return reader.arrays(path, table)
+
+
+class _Reader(NamedTuple):
+    """How the files of other programs are read."""
+
+    table: Callable[[Path], dict[str, Tensor]]
+    arrays: Callable[[Path, dict[str, Tensor]], dict[str, Array]]
+
+
+def _reader_of(path: Path) -> _Reader | None:
+    """The reader of a file of another program; None for one of ours."""
+    if safetensors_file.is_safetensors(path):
+        return _Reader(safetensors_file.read_table, safetensors_file.read_arrays)
+    if plain_npz.is_plain_npz(path):
+        return _Reader(plain_npz.read_table, plain_npz.read_arrays)
+    return None
 
 
 def is_of(name: str, layers: Iterable[str]) -> bool:

@@ -5,15 +5,16 @@ optional extra, reads the container; what the numbers mean is compared here, bef
 """
 
 import os
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.arrays import Array
 from engine.checkpoints.checkpoint import reason_of
+from engine.checkpoints.tensors import Tensor, as_float32, is_counter
 from engine.errors import CheckpointError
 from engine.sanitize import literal
 from engine.storage import atomic
@@ -22,21 +23,11 @@ SUFFIX = ".safetensors"
 INSTALL = "pip install 'cnn-tui[safetensors]'"
 HOW_TO_SAVE = "safetensors.torch.save_file(model.state_dict(), 'weights.safetensors')"
 """How PyTorch's weights are saved in a form that can be read here."""
-IGNORED = "num_batches_tracked"
-"""PyTorch's counter in a batch norm, which no arithmetic here needs."""
 
 _FLOATS = {"F16": "<f2", "BF16": "<u2", "F32": "<f4", "F64": "<f8"}
 _PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 _HEAD = 512  # bytes that tell the formats apart; the name of a member can be long
 _SIZE_LIMIT = 4 << 30  # bytes, as of our own files
-
-
-@dataclass(frozen=True)
-class Tensor:
-    """What a file says of a tensor: its dtype by the format's name, and its shape."""
-
-    dtype: str
-    shape: tuple[int, ...]
 
 
 def is_safetensors(path: Path) -> bool:
@@ -69,9 +60,10 @@ def read_table(path: Path) -> dict[str, Tensor]:
     with _opened(path) as file:
         found = {}
         for name in file.keys():  # noqa: SIM118 - it is no mapping
-            if name.rpartition(".")[2] != IGNORED:
+            if not is_counter(name):
                 part = file.get_slice(name)
-                found[name] = Tensor(str(part.get_dtype()), tuple(part.get_shape()))
+                dtype = str(part.get_dtype())
+                found[name] = Tensor(dtype, tuple(part.get_shape()), dtype in _FLOATS)
         return found
 
 
@@ -113,26 +105,15 @@ def read_arrays(path: Path, table: dict[str, Tensor]) -> dict[str, Array]:
         part = parts.get(name)
         if part is None or (part["dtype"], tuple(part["shape"])) != (tensor.dtype, tensor.shape):
             raise CheckpointError(f"{path}: the file was changed while it was read")
-        arrays[name] = _as_float32(part["data"], tensor)
-        odd = arrays[name].size - int(np.isfinite(arrays[name]).sum())
-        if odd:
-            raise CheckpointError(
-                f"{path}: {literal(name)} holds {odd} numbers that are not finite as float32"
-            )
+        arrays[name] = as_float32(path, name, _floats(part["data"], tensor))
     return arrays
 
 
-def is_float(tensor: Tensor) -> bool:
-    """Whether the values can become float32: float16, bfloat16, float32 or float64."""
-    return tensor.dtype in _FLOATS
-
-
-def _as_float32(data: bytes, tensor: Tensor) -> Array:
+def _floats(data: bytes, tensor: Tensor) -> NDArray[np.floating]:
     values = np.frombuffer(data, _FLOATS[tensor.dtype]).reshape(tensor.shape)
     if tensor.dtype == "BF16":  # the upper half of a float32
         return (values.astype(np.uint32) << 16).view(np.float32)
-    with np.errstate(over="ignore"):
-        return values.astype(np.float32)
+    return values
 
 
 def _content(file: BinaryIO, path: Path) -> bytes:

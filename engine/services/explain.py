@@ -17,6 +17,7 @@ from engine.layers import Softmax
 from engine.saliency import HeatMap
 from engine.services.predict import TrainedNetwork, read_picture
 from engine.storage import atomic
+from engine.train.weights import UNNAMED
 
 _SIDE = 280
 """Pixels of the longer side of each part of the picture, at least."""
@@ -80,6 +81,11 @@ def find_subject(network: TrainedNetwork, name: str) -> Subject:
 
 def _of_test_set(network: TrainedNetwork, index: int) -> Subject:
     name = network.info.name
+    if name == UNNAMED:
+        raise DataError(
+            f"{network.weights}: it does not name the data set that it was trained on, as exports "
+            "of earlier versions do not; add its --config CONFIG, or name an image file"
+        )
     if data.find(name) is None or data.locate(name) is None:
         advice = data.how_to_get(name) if data.find(name) is not None else "import it again"
         raise DataError(f"{name}: its test set is not here; {advice}, or name an image file")

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from engine.parallel.workers import Workers
 from engine.runs.weight_files import find_weights
 from engine.services.configs import open_config
 from engine.services.trained import locate
-from engine.train.weights import described_model, load_model, trained_on
+from engine.train.weights import UNNAMED, described_model, load_model, trained_on
 
 _BATCH = 64
 _BATCH_BYTES = 16 << 20  # of the pixels of a batch; as floats they are four times as many
@@ -157,6 +157,8 @@ def open_network(
     if info is None:
         assert given is not None, "described_model has refused it"
         info = given.dataset_info
+    elif given is not None and info.name == UNNAMED and _alike(info, given.dataset_info):
+        info = replace(info, name=given.dataset)
     try:
         fits = model.output_shape(info.image_shape) == (len(info.classes),)
     except ShapeError:
@@ -167,6 +169,10 @@ def open_network(
             f"classes of {info.name}"
         )
     return TrainedNetwork(model, info, weights)
+
+
+def _alike(one: DatasetInfo, other: DatasetInfo) -> bool:
+    return (one.classes, one.image_shape) == (other.classes, other.image_shape)
 
 
 def find_images(

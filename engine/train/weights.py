@@ -10,11 +10,13 @@ from numpy.typing import DTypeLike
 
 from engine.checkpoints import checkpoint
 from engine.checkpoints.network_state import load_state
+from engine.checkpoints.plain_npz import is_plain_npz
 from engine.checkpoints.safetensors_file import is_safetensors, read_metadata
 from engine.config import Config
 from engine.data import DATASETS, Dataset, DatasetInfo
 from engine.errors import CheckpointError, ConfigError
 from engine.events import Logs
+from engine.export.npz import npz_files
 from engine.films import film
 from engine.layers import Sequential
 from engine.models import build
@@ -23,11 +25,16 @@ from engine.runs.directory import RunDir
 from engine.runs.record import DATA_SET, described_in
 from engine.runs.weight_files import WEIGHTS, find_weights
 from engine.sanitize import printable
+from engine.storage import atomic
 from engine.storage.untrusted_json import Count, Metrics, check_alike, check_rates, check_type
 from engine.train import factory
 from engine.train.snapshot import OptimizerState
 
+UNNAMED = "another-data-set"
+"""The data set of an export that does not name it, as those of earlier versions."""
+
 _DESCRIBED = {"layers", "input_shape", "classes", "mean", "std", "preparation"}
+_DESCRIPTION_LIMIT = 32 << 20  # bytes; as of a manifest
 _LONGEST_REASON = 200  # characters of what a damaged description leads to
 
 
@@ -36,7 +43,7 @@ def load_model(config: Config, path: Path, dtype: DTypeLike = np.float32) -> Seq
 
     Args:
         config: the network; its weights' names and shapes are all that is read.
-        path: a file of weights, safetensors, a checkpoint or a run directory.
+        path: a file of weights, an export, a checkpoint or a run directory.
         dtype: of the network; float64 to check its gradients.
 
     Raises:
@@ -53,7 +60,7 @@ def load_optimizer(config: Config, model: Sequential, path: Path) -> OptimizerSt
     Args:
         config: of the run.
         model: its network.
-        path: a file of weights, safetensors, a checkpoint or a run directory.
+        path: a file of weights, an export, a checkpoint or a run directory.
 
     Raises:
         CheckpointError: the file is missing, damaged, or of another optimizer or network.
@@ -87,7 +94,7 @@ def described_model(path: Path) -> Sequential:
     """The network that a file of weights describes, with these weights; no config is needed.
 
     Args:
-        path: a file of weights, safetensors, a checkpoint or a run directory.
+        path: a file of weights, an export, a checkpoint or a run directory.
 
     Raises:
         CheckpointError: the file is missing or damaged, or does not say which network it is of.
@@ -110,11 +117,15 @@ def described_model(path: Path) -> Sequential:
 
 
 def _meta(source: Path) -> dict[str, Any]:
-    """What a file of weights says of itself; of safetensors, what an export wrote there."""
-    if not is_safetensors(source):
+    """What a file of weights says of itself; of an export, what was written in it or beside it."""
+    if is_safetensors(source):
+        text = read_metadata(source).get("network", "null")
+    elif is_plain_npz(source):
+        text = _beside(source)
+    else:
         return checkpoint.read_meta(source)
     try:
-        network = json.loads(read_metadata(source).get("network", "null"))
+        network = json.loads(text)
     except (ValueError, RecursionError):
         return {}
     if not isinstance(network, dict) or not network.keys() >= _DESCRIBED:
@@ -122,7 +133,7 @@ def _meta(source: Path) -> dict[str, Any]:
     return {
         "layers": network["layers"],
         DATA_SET: {
-            "name": network.get("dataset") or "another-data-set",  # exports of earlier versions
+            "name": network.get("dataset") or UNNAMED,
             "title": "what an exported network was trained on",
             "image_shape": network["input_shape"],
             "train": 1,
@@ -132,13 +143,23 @@ def _meta(source: Path) -> dict[str, Any]:
     }
 
 
+def _beside(source: Path) -> str:
+    """The description that an export wrote beside the arrays; ``null`` where there is none."""
+    _, description = npz_files(source)
+    try:
+        with atomic.open_regular(description) as file:
+            return file.read(_DESCRIPTION_LIMIT).decode()  # what is cut there is no JSON
+    except (OSError, ValueError):
+        return "null"
+
+
 def trained_on(path: Path) -> DatasetInfo | None:
     """The data set that weights were trained on, as they describe it; None if it is unknown.
 
     Files of earlier versions only name it.
 
     Args:
-        path: a file of weights, safetensors, a checkpoint or a run directory.
+        path: a file of weights, an export, a checkpoint or a run directory.
 
     Raises:
         CheckpointError: the file is missing or damaged.
@@ -158,7 +179,7 @@ def normalised_for(dataset: Dataset, path: Path) -> tuple[Dataset, str]:
 
     Args:
         dataset: the samples to be classified.
-        path: a file of weights, safetensors, a checkpoint or a run directory.
+        path: a file of weights, an export, a checkpoint or a run directory.
 
     Returns:
         The data set, and in a line how it differs from its own normalisation; empty if it does

@@ -26,6 +26,7 @@ from engine.runs.environment import environment
 from engine.runs.listing import list_runs
 from engine.runs.metrics_csv import COLUMNS
 from engine.runs.provenance import Part
+from engine.services.export import write_network
 from engine.services.verify import differing_facts, read_provenance
 from engine.storage import atomic
 from engine.train import factory
@@ -244,6 +245,26 @@ def tensors(run: Run) -> Target:
     return Target("safetensors", good, _of_bytes(good, _TENSORS), read, 3)
 
 
+def arrays(run: Run) -> Target:
+    """An exported ``.npz`` file byte by byte, or the description beside it value by value."""
+    path = run.path.parent / "net.npz"
+    files = write_network(run.config, run.path / "weights.npz", "npz", path)
+    plain, text = (file.read_bytes() for file in files)
+
+    def bad(rng: random.Random) -> tuple[bytes, bytes]:
+        if rng.random() < 0.5:
+            return mutate(plain, [plain], _ZIP, rng), text
+        return plain, json.dumps(mutate_json(json.loads(text), rng)).encode()
+
+    def read(item: tuple[bytes, bytes]) -> None:
+        for file, content in zip(files, item, strict=True):
+            file.write_bytes(content)
+        load_model(run.config, path)
+        described_model(path)
+
+    return Target("plain arrays", [(plain, text)], bad, read, 3)
+
+
 def folders(run: Run) -> Target:
     """The files of a run's folder, and all that lists or shows them."""
     names = ("run.json", "metrics.csv", "config.yaml")
@@ -340,4 +361,5 @@ def make(folder: Path) -> list[Target]:
     """All of them, with files in an empty folder."""
     run = Run(folder)
     files = [config(folder), lessons(folder), idx(folder), cifar(folder), forms(folder)]
-    return [*files, weights(run), tensors(run), folders(run), states(run), films(run)]
+    given = [weights(run), tensors(run), arrays(run)]
+    return [*files, *given, folders(run), states(run), films(run)]

@@ -45,6 +45,7 @@ def targets(folder: Path) -> dict[str, Target]:
         "imports",
         "weights",
         pytest.param("safetensors", marks=NEEDS_SAFETENSORS),
+        "plain arrays",
         "run folders",
         "resume states",
         "films",
@@ -58,7 +59,7 @@ def test_whatever_a_file_holds(targets: dict[str, Target], name: str) -> None:
 
 
 def test_no_reader_is_forgotten(targets: dict[str, Target]) -> None:
-    assert len(targets) == 10
+    assert len(targets) == 11
 
 
 def misread(item: int) -> object:

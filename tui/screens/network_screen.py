@@ -84,7 +84,7 @@ class NetworkScreen(BaseScreen):
                 name="weights",
             )
 
-        detail = f"for the network of {config.name}: safetensors, a checkpoint, a file of weights"
+        detail = f"for the network of {config.name}: an export, a checkpoint, safetensors"
         self.app.push_screen(
             AskPath("Which file of weights?", detail, check=paths.parse, kind="a file of weights"),
             answered,
@@ -209,7 +209,7 @@ def _config(app: "CnnApp") -> list[tuple[str, str, str]]:
 def _file(app: "CnnApp") -> list[tuple[str, str, str]]:
     if app.workspace.document.config is None:
         return []
-    return [(FILE, "a file of weights", "of the chosen config's network, as safetensors")]
+    return [(FILE, "a file of weights", "of the chosen config's network, from anywhere")]
 
 
 def run_remark(run: RunInfo) -> str:

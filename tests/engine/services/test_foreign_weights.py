@@ -8,28 +8,84 @@ import pytest
 
 from engine import data
 from engine.config import loads
+from engine.errors import CheckpointError, DataError
+from engine.export import EXPORTERS, Architecture
 from engine.services.evaluation.evaluate import measure
+from engine.services.explain import find_subject
 from engine.services.export import write_network
+from engine.services.gradcheck import run_check
 from engine.services.predict import open_network
 from engine.train import factory
 from engine.train.weights import load_model
-from tests.support.small_runs import RICH, make_config, same_arrays, train
+from tests.support.small_runs import RICH, Run, make_config, same_arrays, train
 
-pytest.importorskip("safetensors", reason="safetensors is not installed")
+needs_safetensors = pytest.mark.skipif(
+    EXPORTERS["safetensors"].is_missing(), reason="safetensors is not installed"
+)
+BOTH = ["npz", pytest.param("safetensors", marks=needs_safetensors)]
+"""The formats that hold weights and say of which network."""
 
 
-def test_an_exported_network_is_evaluated_and_asked_as_its_run_is(tmp_path: Path) -> None:
-    run = train(make_config(tmp_path, RICH, "train.epochs=1", "data.limit=100"))
-    config = run.session.config
-    path = tmp_path / "net.safetensors"
-    write_network(config, run.path, "safetensors", path)
-    assert same_arrays(load_model(config, path).state_dict(), run.session.model.state_dict())
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    folder = tmp_path_factory.mktemp("rich")
+    return train(make_config(folder, RICH, "train.epochs=1", "data.limit=100"))
+
+
+def exported(run: Run, file_format: str, folder: Path) -> Path:
+    path = folder / f"net.{file_format}"
+    write_network(run.session.config, run.path, file_format, path)
+    return path
+
+
+@pytest.mark.parametrize("file_format", BOTH)
+def test_an_exported_network_is_taken_wherever_its_run_is(
+    tmp_path: Path, run: Run, file_format: str
+) -> None:
+    config, path = run.session.config, exported(run, file_format, tmp_path)
+    own = run.session.model.state_dict()
+    assert same_arrays(load_model(config, path).state_dict(), own)
     assert measure(config, path).result.acc == measure(config, run.path).result.acc
     network = open_network(str(path), tmp_path, None, [])
     assert (network.info.name, network.info.classes) == ("mnist_mini", tuple("0123456789"))
-    assert same_arrays(network.model.state_dict(), run.session.model.state_dict())
+    assert same_arrays(network.model.state_dict(), own)
+    assert find_subject(network, "3").name == "image 3 of mnist_mini"
+    assert run_check(config, weights=path).passed
+    tuned = make_config(tmp_path, RICH, f"train.init_from={path}", "seed=9")
+    assert same_arrays(factory.make_starting_model(tuned).state_dict(), own)
 
 
+def test_arrays_without_their_description_need_a_config(tmp_path: Path, run: Run) -> None:
+    path = exported(run, "npz", tmp_path)
+    for content in (None, b"{}", b"[" * 100_000, b"\xff", b'{"layers": 1}'):
+        path.with_suffix(".json").unlink(missing_ok=True)
+        if content is not None:
+            path.with_suffix(".json").write_bytes(content)
+        with pytest.raises(CheckpointError, match=r"it does not say which network .* --config"):
+            open_network(str(path), tmp_path, None, [])
+        load_model(run.session.config, path)
+
+
+@pytest.mark.parametrize("file_format", BOTH)
+def test_an_export_that_names_no_data_set_is_asked_by_index_with_a_config(
+    tmp_path: Path, run: Run, file_format: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exports of earlier versions described their data set without its name."""
+    without = Architecture.to_dict
+    monkeypatch.setattr(
+        Architecture,
+        "to_dict",
+        lambda self: {key: value for key, value in without(self).items() if key != "dataset"},
+    )
+    path = exported(run, file_format, tmp_path)
+    with pytest.raises(DataError, match=r"does not name the data set .* --config CONFIG, or name"):
+        find_subject(open_network(str(path), tmp_path, None, []), "3")
+    config = str(run.path / "config.yaml")
+    network = open_network(str(path), tmp_path, config, [])
+    assert find_subject(network, "3").name == "image 3 of mnist_mini"
+
+
+@needs_safetensors
 @pytest.mark.torch
 @pytest.mark.parametrize("name", ["lenet_mnist", "tiny_vgg_cifar10"])
 def test_a_network_trained_in_pytorch_predicts_the_same_here_to_the_sample(
