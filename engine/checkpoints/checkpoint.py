@@ -143,18 +143,32 @@ def read_meta(path: atomic.StrPath) -> dict[str, Any]:
     Raises:
         CheckpointError: missing, unreadable, truncated, or with a damaged manifest.
     """
-    try:
-        with atomic.open_regular(path) as file:
-            return _read_plan(file)[0]
-    except FormatError as exc:
-        raise CheckpointError(f"{os.fspath(path)}: {exc}") from exc
-    except OSError as exc:
-        raise CheckpointError(f"{os.fspath(path)}: {reason_of(exc)}") from exc
+    return _read_head(path)[0]
+
+
+def read_table(path: atomic.StrPath) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """Read dtype and shape of every array by name; the arrays are neither read nor verified.
+
+    Raises:
+        CheckpointError: as ``read_meta``.
+    """
+    _, plan = _read_head(path)
+    return {entry.name: (entry.dtype, entry.shape) for entry, _, _ in plan.members}
 
 
 def expected(arrays: Mapping[str, np.ndarray]) -> dict[str, tuple[np.dtype, tuple[int, ...]]]:
     """Table of dtypes and shapes for ``load`` that fits these arrays."""
     return {name: (array.dtype, array.shape) for name, array in arrays.items()}
+
+
+def _read_head(path: atomic.StrPath) -> tuple[dict[str, Any], Layout]:
+    try:
+        with atomic.open_regular(path) as file:
+            return _read_plan(file)[:2]
+    except FormatError as exc:
+        raise CheckpointError(f"{os.fspath(path)}: {exc}") from exc
+    except OSError as exc:
+        raise CheckpointError(f"{os.fspath(path)}: {reason_of(exc)}") from exc
 
 
 def _storable(name: str, array: np.ndarray) -> np.ndarray:
@@ -233,6 +247,18 @@ def mismatch(
         found: name of an array -> (name of the dtype, shape) in the file.
         expect: the same of the network.
     """
+    problems = differences(found, expect)
+    if not problems:
+        return ""
+    more = f"; and {len(problems) - _LISTED} more" if len(problems) > _LISTED else ""
+    return "does not fit this network: " + "; ".join(problems[:_LISTED]) + more
+
+
+def differences(
+    found: Mapping[str, tuple[str, tuple[int, ...]]],
+    expect: Mapping[str, tuple[str, tuple[int, ...]]],
+) -> list[str]:
+    """As ``mismatch``, with a line for each array."""
     problems = []
     for name, (dtype, shape) in expect.items():
         if name not in found:
@@ -243,15 +269,11 @@ def mismatch(
             problems.append(f"{name} has shape {its_shape}, expected {shape}")
         elif its_dtype != dtype:
             problems.append(f"{name} is {its_dtype}, expected {dtype}")
-    problems += [
+    return problems + [
         f"{printable(name, 100)} is not expected, of shape {shape}"
         for name, (_, shape) in found.items()
         if name not in expect
     ]
-    if not problems:
-        return ""
-    more = f"; and {len(problems) - _LISTED} more" if len(problems) > _LISTED else ""
-    return "does not fit this network: " + "; ".join(problems[:_LISTED]) + more
 
 
 def reason_of(exc: OSError) -> str:

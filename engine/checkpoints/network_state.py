@@ -38,17 +38,50 @@ def load_state(
     table = {
         name: tensor for name, tensor in reader.table(path).items() if not is_of(name, without)
     }
-    found = {name: (tensor.dtype, tensor.shape) for name, tensor in table.items()}
-    floats = {
-        name: (tensor.dtype if tensor.is_float else "a float", wanted[name])
-        for name, tensor in table.items()
-        if name in wanted
-    }
-    expect_any = {name: floats.get(name, ("a float", shape)) for name, shape in wanted.items()}
-    problem = checkpoint.mismatch(found, expect_any)
+    problem = checkpoint.mismatch(*_to_compare(table, wanted))
     if problem:
         raise CheckpointError(f"{path}: {problem}")
     return reader.arrays(path, table)
+
+
+def differences(
+    path: Path, shapes: Mapping[str, Shape], without: Collection[str] = ()
+) -> list[str]:
+    """How a file differs from a network, a line for each array; no values are read.
+
+    Args:
+        path, shapes, without: as for ``load_state``.
+
+    Raises:
+        CheckpointError: the file is missing or damaged.
+    """
+    wanted = {name: shape for name, shape in shapes.items() if not is_of(name, without)}
+    reader = _reader_of(path)
+    if reader is None:
+        found = {
+            name.removeprefix(_PREFIX): (dtype, shape)
+            for name, (dtype, shape) in checkpoint.read_table(path).items()
+            if name.startswith(_PREFIX) and not is_of(name.removeprefix(_PREFIX), without)
+        }
+        return checkpoint.differences(
+            found, {name: ("float32", shape) for name, shape in wanted.items()}
+        )
+    table = {
+        name: tensor for name, tensor in reader.table(path).items() if not is_of(name, without)
+    }
+    return checkpoint.differences(*_to_compare(table, wanted))
+
+
+_Described = dict[str, tuple[str, Shape]]
+
+
+def _to_compare(
+    table: Mapping[str, Tensor], wanted: Mapping[str, Shape]
+) -> tuple[_Described, _Described]:
+    """What a file of another program has, and what it should have: any kind of float."""
+    found = {name: (tensor.dtype, tensor.shape) for name, tensor in table.items()}
+    floats = {name: tensor.dtype for name, tensor in table.items() if tensor.is_float}
+    return found, {name: (floats.get(name, "a float"), shape) for name, shape in wanted.items()}
 
 
 class _Reader(NamedTuple):

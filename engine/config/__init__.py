@@ -11,7 +11,7 @@ from engine.config.diff import MISSING, differences
 from engine.config.dump import config_hash, dump, inline
 from engine.config.errors import ConfigProblems, Mark, Problem, value_at
 from engine.config.fields import Field, fields, json_schema
-from engine.config.loader import load, loads, locate, read_raw, read_stream, read_text
+from engine.config.loader import FurtherCheck, load, loads, locate, read_raw, read_stream, read_text
 from engine.config.schema import Augment, CheckpointEvery, Config, Data, Train, Warmup
 from engine.config.yaml_edit import read_values, remove_value, set_value
 
@@ -24,6 +24,7 @@ __all__ = [
     "ConfigProblems",
     "Data",
     "Field",
+    "FurtherCheck",
     "Mark",
     "Problem",
     "Train",

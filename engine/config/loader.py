@@ -4,7 +4,7 @@ import copy
 import os
 import re
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -32,17 +32,27 @@ _MARK = "\ufeff"
 """What some editors put before the text of a file in UTF-8: a byte order mark."""
 
 
-def load(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Config:
+FurtherCheck = Callable[[Config], Iterable[Finding]]
+"""What is wrong with a config in spite of its values, as a file that it names is not there."""
+
+
+def load(
+    path: str | os.PathLike[str],
+    overrides: Sequence[str] = (),
+    *,
+    further: FurtherCheck = lambda config: (),
+) -> Config:
     """Read a config file.
 
     Args:
         path: a YAML file of at most 64 KB, in UTF-8.
         overrides: values on top of it, e.g. ``["train.lr=0.1"]``.
+        further: a check of a config whose values are right; its findings are problems, too.
 
     Raises:
         ConfigProblems: everything that is wrong with the file and the overrides, all at once.
     """
-    return loads(read_text(path), str(path), overrides)
+    return loads(read_text(path), str(path), overrides, further=further)
 
 
 def loads(
@@ -51,6 +61,7 @@ def loads(
     overrides: Sequence[str] = (),
     *,
     known: DatasetInfo | None = None,
+    further: FurtherCheck = lambda config: (),
 ) -> Config:
     """Read a config from text.
 
@@ -59,6 +70,7 @@ def loads(
         source: what to call it in messages; the run's name is taken from it if there is none.
         overrides: values on top of it, e.g. ``["train.lr=0.1"]``.
         known: an imported data set that need not be found on this machine.
+        further: as for ``load``.
 
     Raises:
         ConfigProblems: everything that is wrong with the text and the overrides, all at once.
@@ -72,6 +84,8 @@ def loads(
     command_line.apply(document, overrides)
     document.data.setdefault("name", _name(source))
     config, problems = _check(document, known)
+    if config is not None and not problems:
+        problems = list(map(document.problem, further(config)))
     if config is None or problems:
         raise ConfigProblems(problems)
     return config
@@ -181,10 +195,7 @@ def _check(document: Document, known: DatasetInfo | None) -> tuple[Config | None
         findings += check(mended, wrong)
     return config, [
         *document.problems,
-        *(
-            Problem(path, message, document.mark(path, key=at_key))
-            for path, message, at_key, _ in findings
-        ),
+        *map(document.problem, findings),
     ]
 
 

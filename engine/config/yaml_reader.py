@@ -16,6 +16,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from engine.config.errors import (
     ConfigProblems,
+    Finding,
     KeyPath,
     Mark,
     Problem,
@@ -95,6 +96,11 @@ class Document:
             if place is not None:
                 return place.key if key or end < len(path) else place.value
         return Mark(0, 1, 1, self.source)
+
+    def problem(self, finding: Finding) -> Problem:
+        """A finding with its place."""
+        mark = self.mark(finding.path, key=finding.at_key)
+        return Problem(finding.path, finding.message, mark)
 
 
 class UnreadableError(Exception):

@@ -10,7 +10,7 @@ from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 
-from engine.config import Config, list_configs, load, loads, read_stream
+from engine.config import Config, FurtherCheck, list_configs, load, loads, read_stream
 from engine.config.yaml_reader import MAX_BYTES
 from engine.data.imported import ImportedDataset, find_imported
 from engine.errors import ConfigError
@@ -63,30 +63,40 @@ def _beside(path: Path) -> list[Path]:
     return []
 
 
-def open_config(argument: str | None, overrides: Sequence[str] = ()) -> Config:
+def open_config(
+    argument: str | None,
+    overrides: Sequence[str] = (),
+    *,
+    further: FurtherCheck = lambda config: (),
+) -> Config:
     """Read a config, given as a file, a name, a pipe, or ``-`` for standard input.
 
     The name of an imported data set stands for a first config for it, where no config has it.
+
+    Args:
+        argument: which; None for the default.
+        overrides: values on top of it.
+        further: as for ``config.load``.
 
     Raises:
         ConfigError: there is none, or something is wrong with it.
     """
     if argument == STDIN:
-        return loads(_read_pipe(STDIN), "<stdin>", overrides)
+        return loads(_read_pipe(STDIN), "<stdin>", overrides, further=further)
     try:
         path = resolve(argument)
     except ConfigError as error:
         info = find_imported(argument) if argument else None
         if info is None:
             raise ConfigError(f"{error}, 'cnn-tui data list' all data sets") from None
-        return _first_config(info, overrides)
+        return _first_config(info, overrides, further)
     if argument and kind_at(path) == "folder":  # of the images that were imported, say
         info = find_imported(argument)
         if info is not None:
-            return _first_config(info, overrides)
+            return _first_config(info, overrides, further)
     if kind_at(path) == "other":
-        return loads(_read_pipe(path), "<pipe>", overrides)
-    return load(path, overrides)
+        return loads(_read_pipe(path), "<pipe>", overrides, further=further)
+    return load(path, overrides, further=further)
 
 
 def is_pipe(argument: str | None) -> bool:
@@ -98,6 +108,8 @@ def is_pipe(argument: str | None) -> bool:
 
 def _first_config(info: ImportedDataset, overrides: Sequence[str]) -> Config:
     return loads(starter_config(info), f"{info.name}.yaml", overrides)
+def _first_config(info: ImportedDataset, overrides: Sequence[str], further: FurtherCheck) -> Config:
+    return loads(starter_config(info), f"{info.name}.yaml", overrides, further=further)
 
 
 def is_read_only(path: Path) -> bool:

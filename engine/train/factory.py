@@ -10,8 +10,9 @@ import numpy as np
 
 from engine import data, portable, schedulers
 from engine.callbacks import CALLBACKS, Callback
-from engine.checkpoints.network_state import load_state
+from engine.checkpoints.network_state import differences, load_state
 from engine.config import Config, loads
+from engine.config.errors import Finding, KeyPath, dotted
 from engine.data import Batches, Dataset, split_validation
 from engine.data.dataset import IsCancelled, Progress
 from engine.errors import Cancelled, CheckpointError, ConfigError, DataError, RunError
@@ -28,6 +29,8 @@ from engine.sanitize import printable
 
 EVALUATION_BATCH = 512
 """Samples in a batch of an evaluation; it can be stopped between two batches."""
+
+_INIT_FROM: KeyPath = ("train", "init_from")
 
 
 @dataclass(frozen=True)
@@ -279,6 +282,17 @@ def check_files(config: Config) -> None:
         ConfigError: a file cannot be written: a folder or a device is there, or its folder
             cannot be made.
     """
+    for path, message, *_ in _unwritable(config):
+        raise ConfigError(f"{dotted(path)}: {message}")
+
+
+def file_problems(config: Config) -> Iterator[Finding]:
+    """What is wrong with the files that a config names: callbacks' and ``train.init_from``."""
+    yield from _unwritable(config)
+    yield from _no_start(config)
+
+
+def _unwritable(config: Config) -> Iterator[Finding]:
     for index, item in enumerate(config.callbacks):
         for name, options in item:
             try:
@@ -296,6 +310,27 @@ def check_arithmetic(config: Config) -> None:
     """
     if config.train.portable:
         portable.check()
+            path = getattr(options, "filepath", None)
+            if path is not None:
+                try:
+                    paths.check_writable(Path(path_templates.sample(str(path))))
+                except ConfigError as error:
+                    yield Finding(("callbacks", index, name, "filepath"), str(error))
+
+
+def _no_start(config: Config) -> Iterator[Finding]:
+    """Why a training cannot begin with the weights that it should, array by array."""
+    train = config.train
+    if train.init_from is None:
+        return
+    without = [str(name) for name in train.init_except]
+    try:
+        source = find_weights(train.init_from)
+        found = differences(source, _network(config).state_shapes(), without)
+    except CheckpointError as error:
+        yield Finding(_INIT_FROM, str(error))
+        return
+    yield from (Finding(_INIT_FROM, f"{source}: {one}") for one in found)
 
 
 def make_callbacks(config: Config) -> list[Callback]:

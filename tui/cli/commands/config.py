@@ -139,8 +139,7 @@ def check(arguments: Sequence[str], overrides: Sequence[str], out: "Output") -> 
     code = 0
     for argument in arguments or [DEFAULT]:
         try:
-            config = open_config(argument, overrides)
-            factory.check_files(config)
+            config = open_config(argument, overrides, further=factory.file_problems)
         except EngineError as error:
             out.json({"ok": False, "file": argument, "problem": str(error)})
             out.complain(str(error))

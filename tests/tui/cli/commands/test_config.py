@@ -3,8 +3,10 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from engine.checkpoints import checkpoint
 from engine.config import load
 from engine.errors import ConfigError
 from engine.services.configs import resolve
@@ -75,6 +77,66 @@ def test_check_goes_on_to_the_next_config_after_a_bad_one(
         (name, name == str(good)) for name in names
     ]
     assert config.check([str(good), "quickstart"], [], spoken.out) == 0
+
+
+def begins_with(weights: Path) -> str:
+    """``TEXT`` with ``train.init_from`` in its last line, in column 14."""
+    text, _, _ = TEXT.partition("train: {")
+    return f"{text}train:\n  epochs: 2\n  init_from: {weights}\n"
+
+
+def test_check_says_where_the_weights_to_begin_with_are_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "tuned.yaml"
+    path.write_text(begins_with(tmp_path / "gone.npz"))
+    line = len(path.read_text().splitlines())
+    spoken = speak(capsys)
+    assert config.check([str(path)], [], spoken.out) == 2
+    found = spoken.read()[1].splitlines()
+    place = f"{path}:{line}:14: train.init_from: "
+    assert found == [f"{place}{tmp_path / 'gone.npz'}: no such file", "1 problem, nothing was run."]
+    (tmp_path / "gone.npz").write_bytes(b"no weights")
+    assert config.check([str(path)], [f"train.init_from={tmp_path}"], spoken.out) == 2
+    (override, _) = spoken.read()[1].splitlines()
+    assert override.startswith("--set train.init_from=")
+    assert override.endswith(f"{tmp_path}: the folder holds no weights.npz and no checkpoint")
+    assert config.check([str(path)], [], spoken.out) == 2
+    assert spoken.read()[1].startswith(f"{place}{tmp_path / 'gone.npz'}: not a cnn-tui checkpoint")
+
+
+@pytest.mark.parametrize("kind", ["ours", "plain"])
+def test_check_lists_what_does_not_fit_array_by_array(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    path, weights = tmp_path / "tuned.yaml", tmp_path / "old.npz"
+    path.write_text(begins_with(weights))
+    arrays = {"1.weight": np.zeros((12, 784), np.float32), "2.bias": np.zeros(3, np.float32)}
+    if kind == "ours":
+        own = {f"model/{name}": array for name, array in arrays.items()}
+        checkpoint.save(weights, own, {})
+    else:
+        np.savez(weights, **arrays)  # type: ignore[arg-type]
+    spoken = speak(capsys)
+    assert config.check([str(path)], [], spoken.out) == 2
+    *found, _ = spoken.read()[1].splitlines()
+    assert [line.partition("old.npz: ")[2] for line in found] == [
+        "1.weight has shape (12, 784), expected (10, 784)",
+        "1.bias is missing, of shape (10,)",
+        "2.bias is not expected, of shape (3,)",
+    ]
+    assert all(":14: train.init_from: " in line for line in found)
+    assert config.check([str(path)], ["train.init_except=[1]"], spoken.out) == 2
+    assert "2.bias is not expected" in spoken.read()[1]
+
+
+def test_check_is_content_with_weights_that_fit(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], trained: Path
+) -> None:
+    path = tmp_path / "tuned.yaml"
+    path.write_text(begins_with(trained))
+    spoken = speak(capsys)
+    assert config.check([str(path)], [], spoken.out) == 0
 
 
 def test_show_can_be_read_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
