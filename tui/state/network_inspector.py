@@ -264,7 +264,10 @@ class NetworkInspector:
         try:
             model, lost = first_model(config, run), ""
         except CheckpointError as error:
-            model, lost = factory.make_model(config), str(error)
+            origin = config.train.init_from  # of a long path, the reason would be cut off
+            reason = str(error).replace(str(origin), origin.name if origin else "")
+            model = factory.make_model(config)
+            lost = f"fresh weights: {reason.removeprefix('train.init_from: ')}"
         first, note = _first_snapshot(job, config, model, dataset)
         return replace(context, start=_by_name(first), note=lost or note or context.note)
 

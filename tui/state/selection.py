@@ -49,7 +49,7 @@ def of_config(workspace: Workspace) -> Selection | None:
     if document.config is None:
         return None
     origin = document.config.train.init_from
-    what = "fresh weights" if origin is None else f"the weights of {text.line(origin.name, 40)}"
+    what = "fresh weights" if origin is None else f"begins with {text.line(origin.name, 40)}"
     return Selection(document.name, document.config, what=what)
 
 
