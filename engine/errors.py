@@ -20,7 +20,10 @@ class ExitCode(IntEnum):
         1,
         "the run failed: it diverged, was not saved, or gradcheck, runs verify or lr-find failed",
     )
-    BAD_INPUT = 2, "the command line or the config is wrong"
+    BAD_INPUT = (
+        2,
+        "the command line or the config is wrong, or needs a package that is not installed",
+    )
     BAD_FILE = 3, "a data set or checkpoint is missing or corrupt"
 
     @staticmethod
@@ -88,6 +91,10 @@ class ConfigError(EngineError):
     """A config or a command line asks for something that cannot be."""
 
     exit_code = ExitCode.BAD_INPUT
+
+
+class MissingPackageError(ConfigError):
+    """What was asked for needs a package that is not installed; the message says how to get it."""
 
 
 class SpecError(ConfigError):

@@ -27,6 +27,7 @@ def load_state(
     Raises:
         CheckpointError: the file is missing, damaged, or of another network; of that it names the
             first differences, with names and shapes.
+        MissingPackageError: it is safetensors, and the package is not installed.
     """
     wanted = {name: shape for name, shape in shapes.items() if not is_of(name, without)}
     reader = _reader_of(path)
@@ -53,7 +54,7 @@ def differences(
         path, shapes, without: as for ``load_state``.
 
     Raises:
-        CheckpointError: the file is missing or damaged.
+        CheckpointError, MissingPackageError: as ``load_state``, but for the differences.
     """
     wanted = {name: shape for name, shape in shapes.items() if not is_of(name, without)}
     reader = _reader_of(path)

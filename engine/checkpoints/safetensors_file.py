@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from engine.arrays import Array
 from engine.checkpoints.checkpoint import reason_of
 from engine.checkpoints.tensors import Tensor, as_float32, is_counter
-from engine.errors import CheckpointError
+from engine.errors import CheckpointError, MissingPackageError
 from engine.sanitize import literal
 from engine.storage import atomic
 
@@ -55,7 +55,8 @@ def read_table(path: Path) -> dict[str, Tensor]:
     """Dtype and shape of every tensor by name, without PyTorch's counters; no values are read.
 
     Raises:
-        CheckpointError: the file is missing or damaged, or the package is not installed.
+        CheckpointError: the file is missing or damaged.
+        MissingPackageError: safetensors is not installed.
     """
     with _opened(path) as file:
         found = {}
@@ -125,7 +126,7 @@ def _content(file: BinaryIO, path: Path) -> bytes:
 
 def _opened(path: Path) -> Any:
     if find_spec("safetensors") is None:
-        raise CheckpointError(
+        raise MissingPackageError(
             f"{path}: to read it needs the package safetensors, which is not installed: {INSTALL}"
         )
     from safetensors import SafetensorError, safe_open

@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from engine.errors import ConfigError
+from engine.errors import ConfigError, MissingPackageError
 from engine.export.architecture import Architecture
 
 if TYPE_CHECKING:
@@ -69,10 +69,10 @@ class Exporter(NamedTuple):
         """Check that the packages are there which the format needs.
 
         Raises:
-            ConfigError: they are not; it says how to install them.
+            MissingPackageError: they are not; it says how to install them.
         """
         if self.is_missing():
-            raise ConfigError(
+            raise MissingPackageError(
                 f"{self.name} needs the package {self.package}, which is not installed: "
                 f"pip install 'cnn-tui[{self.extra}]'"
             )
@@ -81,7 +81,8 @@ class Exporter(NamedTuple):
         """The program that can run the files.
 
         Raises:
-            ConfigError: there is none, or it is not installed.
+            ConfigError: there is none.
+            MissingPackageError: it is not installed.
         """
         if self.runner is None:
             those = " and ".join(name for name, other in EXPORTERS.items() if other.runner)
@@ -90,7 +91,7 @@ class Exporter(NamedTuple):
                 f"{those} files do"
             )
         if find_spec(self.runner.package) is None:
-            raise ConfigError(
+            raise MissingPackageError(
                 f"to verify {self.name} files needs the package {self.runner.package}, which is "
                 f"not installed: pip install {self.runner.package}"
             )

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from engine.arrays import Array
-from engine.errors import DataError
+from engine.errors import MissingPackageError
 from engine.reports.gather import Facts, Mistake, Tested
+from engine.runs.directory import RUN_ID
 from engine.sanitize import printable
 
 PACKAGE = "matplotlib"
@@ -66,10 +67,10 @@ def check_installed() -> None:
     """Check that matplotlib is there.
 
     Raises:
-        DataError: it is not; the message says how to install it.
+        MissingPackageError: it is not; the message says how to install it.
     """
     if find_spec(PACKAGE) is None:
-        raise DataError(
+        raise MissingPackageError(
             f"figures need the package {PACKAGE}, which is not installed: "
             "pip install 'cnn-tui[report]'"
         )
@@ -78,6 +79,14 @@ def check_installed() -> None:
 def file_name(kind: str, run: str) -> str:
     """The name of a figure's file."""
     return f"{kind}.png" if kind in SHARED else f"{kind}-{run}.png"
+
+
+def is_named_as_figure(name: str) -> bool:
+    """Whether a file has the name of a figure, of any run."""
+    if name in {file_name(kind, "") for kind in SHARED}:
+        return True
+    kind, _, run = name.removesuffix(".png").partition("-")
+    return kind in KINDS and RUN_ID.fullmatch(run) is not None
 
 
 def draw_all(runs: Sequence[Facts]) -> dict[str, bytes]:

@@ -1,6 +1,7 @@
 """Write a report on runs: figures, one HTML page, and Markdown."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def check_output(folder: Path, runs: Sequence[str], *, overwrite: bool) -> None:
 
     Raises:
         ConfigError: there is one, and it is not to be replaced.
-        DataError: matplotlib is not installed.
+        MissingPackageError: matplotlib is not installed.
         RunError: the folder cannot be written to.
     """
     figures.check_installed()
@@ -133,10 +134,15 @@ def _tested(found: Measurement) -> Tested:
     )
 
 
-def write(runs: Sequence[Facts], folder: Path) -> Written:
+def write(runs: Sequence[Facts], folder: Path, *, overwrite: bool = False) -> Written:
     """Write the report on some runs; every file is whole, or as it was.
 
     Everything is made in memory first, and the page is written last.
+
+    Args:
+        runs: what the report says.
+        folder: where to.
+        overwrite: whether figures of an earlier report, which no page shows any more, are removed.
 
     Raises:
         RunError: a file cannot be written.
@@ -154,4 +160,14 @@ def write(runs: Sequence[Facts], folder: Path) -> Written:
             atomic.write_atomic(path, content)
         except OSError as error:
             raise RunError(f"{path}: not written: {error.strerror or error}") from None
+    if overwrite:
+        _sweep(folder / FIGURES, keep=pictures.keys())
     return Written(tuple(files), tuple(f"{run.id}: {line}" for run in runs for line in run.missing))
+
+
+def _sweep(folder: Path, keep: Collection[str]) -> None:
+    """Remove the figures of other runs; files of any other name are somebody's own."""
+    for path in folder.glob("*.png"):
+        if figures.is_named_as_figure(path.name) and path.name not in keep:
+            with suppress(OSError):
+                atomic.remove(path)

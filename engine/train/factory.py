@@ -15,7 +15,14 @@ from engine.config import Config, loads
 from engine.config.errors import Finding, KeyPath, dotted
 from engine.data import Batches, Dataset, split_validation
 from engine.data.dataset import IsCancelled, Progress
-from engine.errors import Cancelled, CheckpointError, ConfigError, DataError, RunError
+from engine.errors import (
+    Cancelled,
+    CheckpointError,
+    ConfigError,
+    DataError,
+    MissingPackageError,
+    RunError,
+)
 from engine.layers import Sequential
 from engine.losses import LOSSES, Loss, balanced_weights
 from engine.models import build, freeze
@@ -327,7 +334,7 @@ def _no_start(config: Config) -> Iterator[Finding]:
     try:
         source = find_weights(train.init_from)
         found = differences(source, _network(config).state_shapes(), without)
-    except CheckpointError as error:
+    except (CheckpointError, MissingPackageError) as error:
         yield Finding(_INIT_FROM, str(error))
         return
     yield from (Finding(_INIT_FROM, f"{source}: {one}") for one in found)

@@ -14,7 +14,7 @@ import numpy as np
 from engine.arrays import Array
 from engine.config import Config
 from engine.data import Batches, Dataset, Split
-from engine.errors import CheckpointError, EngineError
+from engine.errors import CheckpointError, EngineError, MissingPackageError
 from engine.inspection.activations import activations, probe, restored
 from engine.inspection.health import LayerFacts, examine
 from engine.layers import Sequential
@@ -263,7 +263,7 @@ class NetworkInspector:
         )
         try:
             model, lost = first_model(config, run), ""
-        except CheckpointError as error:
+        except (CheckpointError, MissingPackageError) as error:
             origin = config.train.init_from  # of a long path, the reason would be cut off
             reason = str(error).replace(str(origin), origin.name if origin else "")
             model = factory.make_model(config)

@@ -13,7 +13,7 @@ import pytest
 
 from engine.checkpoints import safetensors_file
 from engine.checkpoints.network_state import load_state
-from engine.errors import CheckpointError
+from engine.errors import CheckpointError, MissingPackageError
 from engine.export import Architecture
 from engine.export.safetensors import safetensors_content
 from engine.layers import Sequential
@@ -209,4 +209,5 @@ def test_without_the_package_the_command_that_installs_it_is_named(
 ) -> None:
     path = save(tmp_path / "a.safetensors", dict(model.state_dict()))
     monkeypatch.setattr(safetensors_file, "find_spec", lambda name: None)
-    assert refusal(path, model).endswith("pip install 'cnn-tui[safetensors]'")
+    with pytest.raises(MissingPackageError, match=r"pip install 'cnn-tui\[safetensors\]'$"):
+        load_state(path, model.state_shapes())

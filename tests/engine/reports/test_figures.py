@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engine.errors import DataError
+from engine.errors import MissingPackageError
 from engine.reports import figures
 from engine.reports.gather import Facts
 from tests.support.made_up_reports import made_up, with_results
@@ -17,7 +17,7 @@ def test_without_matplotlib_the_message_says_how_to_get_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(figures, "PACKAGE", "no_such_package")
-    with pytest.raises(DataError, match=r"pip install 'cnn-tui\[report\]'"):
+    with pytest.raises(MissingPackageError, match=r"pip install 'cnn-tui\[report\]'"):
         figures.check_installed()
 
 

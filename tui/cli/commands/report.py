@@ -26,7 +26,7 @@ def run(options: argparse.Namespace, out: "Output") -> int:
     Raises:
         CheckpointError: there is no such run.
         ConfigError: there is a report already.
-        DataError: matplotlib is not installed.
+        MissingPackageError: matplotlib is not installed.
         Interrupted: by a signal.
     """
     from engine.sanitize import visible
@@ -49,7 +49,7 @@ def run(options: argparse.Namespace, out: "Output") -> int:
             )
             out.json({"event": "studied", "run": info.id, "missing": facts[-1].missing})
         signals.check()
-        written = report.write(facts, folder)
+        written = report.write(facts, folder, overwrite=options.overwrite)
     for line in written.missing:
         out.complain(f"note: {line}")
     for file in written.files:

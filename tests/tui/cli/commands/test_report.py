@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from engine.config import loads
-from engine.errors import ConfigError, DataError
+from engine.errors import ConfigError, DataError, MissingPackageError
 from engine.gradcheck import Report
 from engine.reports import figures
 from engine.services import report
@@ -65,6 +65,25 @@ def test_a_run_gets_its_page_its_markdown_and_its_figures(terminal: Terminal, ru
     assert (folder / "report.html").stat().st_mtime_ns == before.st_mtime_ns
 
 
+def test_figures_of_other_runs_do_not_outlive_the_report_that_shows_them(
+    terminal: Terminal, runs: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("matplotlib")
+    (run,) = runs.iterdir()
+    folder = tmp_path / "page"
+    other = "20260101-120000-other-ab12"
+    theirs = [figures.file_name(kind, other) for kind in ("confusion", "filters", "mistakes")]
+    mine = ["confusion.png", "confusion-of-mine.png", f"notes-{other}.png", f"filters-{other}.txt"]
+    (folder / "figures").mkdir(parents=True)
+    for name in (*theirs, *mine):
+        (folder / "figures" / name).write_bytes(b"x")
+    for more, left in ([], {*theirs, *mine}), (["--overwrite"], {*mine}):
+        done = terminal.run_here("report", str(run), "--output", str(folder), *more)
+        assert done.code == 0
+        drawn = {figures.file_name(kind, run.name) for kind in figures.KINDS}
+        assert {path.name for path in (folder / "figures").iterdir()} == left | drawn
+
+
 def test_without_its_data_set_a_run_has_a_report_that_says_so(
     terminal: Terminal, runs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -105,7 +124,7 @@ def test_without_matplotlib_it_says_so_before_any_work(
     monkeypatch.setattr(figures, "PACKAGE", "no_such_package")
     (run,) = runs.iterdir()
     done = terminal.run_here("report", str(run))
-    assert done.code == 3
+    assert done.code == MissingPackageError.exit_code == 2
     (line,) = done.errors
     assert "pip install 'cnn-tui[report]'" in line
     assert list(terminal.folder.iterdir()) == []
