@@ -91,6 +91,20 @@ async def test_a_fault_shows_two_curves_and_a_verdict_and_is_undone(
         assert bench.found.bench.hash() == bench.found.hash
 
 
+async def test_the_gradients_of_a_copy_that_a_fault_makes_diverge_are_checked_too(
+    make_app: MakeApp, home: Path, until: Until
+) -> None:
+    wild = CONV.replace("lr: 0.05", "lr: 1000.0, optimizer: sgd")
+    (home / "configs" / "wild.yaml").write_text(wild)
+    app = make_app("wild")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await bench_of(pilot, until)
+        await tap(pilot, "b", "b")
+        await on_screen(pilot, BreakScreen)
+        await settled(pilot, until)
+        assert "notices it (FAILED, worst error" in seen(app)
+
+
 async def test_a_copy_is_broken_from_inspect_in_one_key(app: CnnApp, until: Until) -> None:
     async with app.run_test() as pilot:
         await tap(pilot, "3")

@@ -31,7 +31,7 @@ class FaultTable(Table):
 
     HELP_TEXT = (
         "Mistakes to make on purpose. Enter trains the healthy copy on thirty batches, breaks it, "
-        "trains the broken one on the same batches, and checks its gradients."
+        "checks its gradients, and trains the broken one on the same batches."
     )
 
 
@@ -86,13 +86,18 @@ class BreakScreen(WorkScreen):
             yield LossChart(id="losses")
         yield Line(id="said")
 
+    @property
+    def _chosen(self) -> Fault:
+        """The fault of the cursor; the first one as long as the table is not filled."""
+        return FAULTS[self.query_one(FaultTable).key or next(iter(FAULTS))]
+
     def tick(self) -> None:
         table = self.query_one(FaultTable)
         rows = [((f.title, "foreground"), (f.about, "muted")) for f in FAULTS.values()]
         table.show(rows, list(FAULTS))
         table.border_title = Content("break it")
         self.query_one("#said", Line).show((TextPart(*self.said()),))
-        fault = FAULTS[table.key or next(iter(FAULTS))]
+        fault = self._chosen
         about = Content.assemble((f"{fault.title}: ", "bold"), (fault.about, "$foreground"))
         result = self.result
         if result is not None and result.fault is fault:
@@ -145,8 +150,7 @@ class BreakScreen(WorkScreen):
 
     def action_break_it(self) -> None:
         """Break the copy, after the fault before was taken back."""
-        fault, bench = FAULTS[self.query_one(FaultTable).key or ""], self.bench
-
+        fault, bench = self._chosen, self.bench
         self._stop = False
 
         def work(job: Job) -> _Broken:
@@ -162,9 +166,10 @@ class BreakScreen(WorkScreen):
                 healthy = bench.train(STEPS, check)
                 bench.undo()
                 bench.apply(fault)
-                broken = bench.train(STEPS, check)
+                # Before the training: a copy that diverged has no gradients to compare.
                 report = bench.check_gradients(stopped)
                 check()
+                broken = bench.train(STEPS, check)
             except Cancelled:
                 _mend(bench)
                 raise
@@ -210,5 +215,7 @@ def _verdict(result: _Broken) -> Content:
     found = result.report.outcome == "FAILED"
     word = "✓ the gradient check notices it" if found else "✗ the gradient check does not notice it"
     reason = f": {result.fault.why}." if found == result.fault.noticed else "."
-    summary = result.report.summary()
-    return Content.assemble((word, "bold"), (reason, "$foreground"), (f" {summary}", "$muted"))
+    report = result.report
+    worst = f", worst error {report.worst.error:.1e}" if report.rows else ""
+    how = f" ({report.outcome}{worst})"
+    return Content.assemble((word, "bold"), (how, "$muted"), (reason, "$foreground"))
