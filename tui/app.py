@@ -210,7 +210,7 @@ class CnnApp(compat.FaultApp):
         self.speed.cancel()
         self.choice.chosen = None
         self.training.start(config, resume)
-        self.action_go("train")
+        self.go_to("train")
         return True
 
     def run_document(self) -> bool:
@@ -273,6 +273,14 @@ class CnnApp(compat.FaultApp):
         if not isinstance(self.screen, BaseScreen):
             return  # a dialog is open
         self.switch_mode(screen)
+
+    def go_to(self, screen: str) -> None:
+        """Show a screen itself: one that was left open over it is closed."""
+        if not isinstance(self.screen, BaseScreen):
+            return  # a dialog is open
+        self.switch_mode(screen)
+        while len(self.screen_stack) > 1:
+            self.screen.dismiss(None)
 
     def action_next_theme(self) -> None:
         """Switch to the next theme."""

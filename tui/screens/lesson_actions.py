@@ -92,7 +92,10 @@ class LessonActions:
             self._app.start_training(config)
         elif step.screen:
             spec = keymap.SCREENS[step.screen]
-            self._app.action_go(spec.over or spec.id)
+            if spec.over:
+                self._app.action_go(spec.over)
+            else:
+                self._app.go_to(spec.id)
 
 
 def _rows() -> list[tuple[str, str, str]]:

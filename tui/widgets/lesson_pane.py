@@ -28,8 +28,8 @@ class LessonPane(VerticalScroll):
     HELP_TEXT = (
         "A lesson: predict, run, see, answer. n and p turn to the next and the previous step. "
         "enter does what the step says: it trains a config, or goes to a screen. A letter "
-        "answers the question. tab or esc gives the keys back to the screen; 7 comes back here, "
-        "and puts the lesson away when pressed here."
+        "answers the question, where it has such an answer. esc gives room and keys back to the "
+        "screen; 7 comes back here, and puts the lesson away when pressed here."
     )
     DEFAULT_CSS = """
     LessonPane { display: none; split: bottom; height: 7; width: 100%; padding: 0 1;
@@ -59,7 +59,7 @@ class LessonPane(VerticalScroll):
         Binding("k", "scroll_up", show=False),
         *(Binding(letter, f"answer({i})", show=False) for i, letter in enumerate(LETTERS)),
     ]
-    OWN_KEYS = {"n", "p", "right", "left", "enter", "escape", "j", "k", "up", "down", *LETTERS}
+    OWN_KEYS = {"n", "p", "right", "left", "enter", "escape", "j", "k", "up", "down"}
 
     def __init__(self) -> None:
         super().__init__(id="lesson")
@@ -81,7 +81,11 @@ class LessonPane(VerticalScroll):
 
     def check_consume_key(self, key: str, character: str | None) -> bool:
         """Whether a key is the pane's own, so that no other meaning of it is listed."""
-        return key in self.OWN_KEYS
+        return key in self.OWN_KEYS or key in LETTERS[: len(self.cnn.lessons.step.options)]
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Leave the letters that are no answer to the screen."""
+        return action != "answer" or parameters[0] in range(len(self.cnn.lessons.step.options))
 
     def show(self, desk: LessonDesk) -> None:
         """Draw the open step, if anything changed."""
@@ -123,15 +127,20 @@ class LessonPane(VerticalScroll):
             return "7 lesson"
         step, lesson = desk.step, desk.lesson
         assert lesson is not None
-        parts = []
-        if step.options:
-            parts.append(f"a-{LETTERS[len(step.options) - 1]} answer")
-        if step.trains or step.screen:
-            parts.append("enter runs it" if step.trains else "enter goes there")
-        parts.append("n next" if desk.place.step + 1 < len(lesson.steps) else "n all lessons")
-        if desk.place.step:
-            parts.append("p back")
-        return "  ".join([*parts, "7 closes"])
+        more = desk.place.step + 1 < len(lesson.steps)
+        parts = [
+            f"a-{LETTERS[len(step.options) - 1]} answer" if step.options else "",
+            "enter does it" if step.trains or step.screen else "",
+            "n next" if more else "n all lessons",
+            "p back" if desk.place.step else "",
+            "esc screen",
+            "7 closes",
+        ]
+        for least in ("", "p back", "7 closes"):  # left out where there is no room
+            parts = [part for part in parts if part != least]
+            if len("  ".join(parts)) <= self.size.width - 2:
+                break
+        return "  ".join(parts)
 
     def _question(self, desk: LessonDesk) -> Content:
         """The answers, and what is to be said of the one that was chosen."""
@@ -164,11 +173,12 @@ class LessonPane(VerticalScroll):
         parts = []
         if step.trains:
             parts.append(f"enter trains {' '.join([step.run or 'this config', *step.overrides])}")
-        if step.screen:
+        elif step.screen:
             spec = keymap.SCREENS[step.screen]
-            parts.append(f"screen {spec.key} {spec.title}" if spec.key else f"screen {spec.title}")
+            name = f"{spec.key} {spec.title}" if spec.key else spec.title
+            parts.append(f"enter goes to screen {name}")
         if step.key:
-            parts.append(f"key {step.key}")
+            parts.append(f"then press {step.key}")
         return text.line(f"→ {', '.join(parts)}") if parts else ""
 
     @staticmethod

@@ -84,7 +84,8 @@ class RunBar(Static):
     def _result(training: Training) -> str:
         ended = training.ended
         assert ended is not None
-        epochs = f"{ended.epochs_done} epochs in {text.duration(ended.seconds)}"
+        word = "epoch" if ended.epochs_done == 1 else "epochs"
+        epochs = f"{ended.epochs_done} {word} in {text.duration(ended.seconds)}"
         speed = f"{ended.samples_per_s:,.0f} samples/s"
         if "test_acc" in ended.test:
             return f"test_acc {text.metric(ended.test['test_acc'])}  {epochs}  {speed}"

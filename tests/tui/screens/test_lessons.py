@@ -3,21 +3,29 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
-from textual.widgets import OptionList, Static
+from textual.widgets import Input, OptionList, Static
 
 from engine.config import load
 from engine.services.configs import resolve
 from tests.support.app_pilot import Until, on_screen, seen, settled, tap
+from tests.support.image_folders import write_image
 from tests.support.proofs import rest_as_proofs
 from tests.tui.lessons.test_reader import GOOD, HEAD
+from tests.tui.screens.configs.test_import_dialog import asked
 from tui import keymap
 from tui.app import CnnApp
 from tui.launch import launch
 from tui.lessons import LessonProblems, Progress, list_lessons, read
 from tui.screens.base import BaseScreen
-from tui.screens.dialogs import Choose
+from tui.screens.configs.data.screen import DataScreen
+from tui.screens.configs.screen import ConfigsScreen
+from tui.screens.dialogs import AskPath, Choose
+from tui.screens.evaluate.draw.screen import DrawScreen
 from tui.screens.help import HelpScreen
+from tui.screens.inspect.bench.screen import BenchScreen
+from tui.screens.inspect.screen import InspectScreen
 from tui.state.lesson_desk import check_places
 from tui.widgets.lesson_pane import LETTERS, LessonPane
 
@@ -170,6 +178,96 @@ async def test_letters_are_the_screens_own_while_the_lesson_has_not_the_focus(
         assert app.lessons.place.step == 0
 
 
+async def test_a_letter_that_is_no_answer_is_the_screens_own(
+    make_app: MakeApp, home: Path, until: Until
+) -> None:
+    app = make_app()
+    async with app.run_test() as pilot:
+        app.lesson_actions.open(_add(home))
+        await settled(pilot, until)
+        assert isinstance(app.focused, LessonPane)
+        await pilot.press("d")
+        await on_screen(pilot, DataScreen)
+
+
+async def test_enter_shows_the_screen_itself_where_another_was_left_open_over_it(
+    make_app: MakeApp, home: Path, until: Until
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot, until)
+        await pilot.press("3")
+        await settled(pilot, until)
+        await pilot.press("b")
+        await on_screen(pilot, BenchScreen)
+        await settled(pilot, until)
+        await pilot.press("1")
+        app.lesson_actions.open(
+            _add(home, GOOD.replace("run: quickstart\nset: [train.epochs=1]", ""))
+        )
+        await settled(pilot, until)
+        await pilot.press("n")
+        await until(pilot, lambda: "→ enter goes to screen 3 Inspect, then press e" in seen(app))
+        await pilot.press("enter")
+        await on_screen(pilot, InspectScreen)
+
+
+async def test_ten_images_of_ones_own_become_a_network_that_knows_a_new_one(
+    make_app: MakeApp, home: Path, until: Until
+) -> None:
+    for kind in ("circle", "cross"):
+        for number in range(5):
+            write_image(home / "things" / kind / f"{number}.png", _drawn(kind, number))
+    write_image(home / "new.png", _drawn("circle", 7))
+    (path,) = (path for path in list_lessons() if path.stem.startswith("6"))
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.lesson_actions.open(path)
+        await settled(pilot, until)
+
+        async def do(title: str, *keys: str) -> None:
+            """Turn to a step, and do what its first line says."""
+            while app.lessons.step.title != title:
+                await tap(pilot, "n")
+            await tap(pilot, "enter", *keys)
+            await settled(pilot, until)
+
+        await do("Import them")
+        await asked(pilot, until, source="things", size="28", ink="yes")
+        await tap(pilot, "enter")
+        await until(pilot, lambda: app.workspace.document.name == "things")
+        await on_screen(pilot, ConfigsScreen)
+        await tap(pilot, "7")
+        await do("Look at the data", "d")
+        await on_screen(pilot, DataScreen)
+        await until(pilot, lambda: "1×28×28  2 classes  8 train + 2 test" in seen(app))
+        await tap(pilot, "a", "7")
+        app.workspace.document.override(["train.epochs=15"])  # of sixty
+        await do("Train", "r")
+        await until(pilot, lambda: app.training.ended and not app.training.running)
+        last = app.training.history[-1]
+        assert (last["acc"], last["val_acc"]) == (1.0, 1.0)
+        await tap(pilot, "7")
+        await do("Test it yourself", "d")
+        screen = await on_screen(pilot, DrawScreen)
+        await tap(pilot, "o")
+        dialog = await on_screen(pilot, AskPath)
+        dialog.query_one(Input).value = "new.png"
+        await tap(pilot, "enter")
+        await until(pilot, lambda: app.screen is screen and "circle ━━━━━━" in seen(app))
+
+
+def _drawn(kind: str, number: int) -> np.ndarray:
+    """A circle or a cross, dark on bright paper; (1, 48, 48), somewhere else for each number."""
+    row, column = np.ogrid[:48, :48]
+    y, x = row - 21 - number % 3, column - 19 - number
+    if kind == "circle":
+        stroke = abs(np.hypot(x, y) - 14 - number % 2) < 3
+    else:
+        stroke = (np.minimum(abs(x - y), abs(x + y)) < 4) & (np.maximum(abs(x), abs(y)) < 15)
+    return np.where(stroke, 30, 230).astype(np.uint8)[None]
+
+
 async def test_a_broken_lesson_is_told_in_the_list_and_none_is_opened(
     make_app: MakeApp, home: Path, until: Until
 ) -> None:
@@ -213,7 +311,8 @@ async def test_a_lesson_of_the_command_line_has_the_focus_and_help_lists_no_key_
         table = str(app.screen.query_one("#help-keys", Static).render())
         keys = {key for line in table.splitlines() for key in line[:15].split()}
         assert "w" in keys, "Save, of the screen"
-        assert not keys & {"d", "e", "p", "n", "esc"}, "the lesson's own"
+        assert not keys & {"p", "n", "esc"}, "the lesson's own"
+        assert {"d", "e"} <= keys, "no answers of this step"
 
 
 def test_a_lesson_that_the_app_cannot_show_ends_it_before_it_begins(

@@ -34,9 +34,7 @@ class ImageScreen(NetworkScreen):
         image = self._chosen_image()
         if image.inspector is None:
             self.cnn.choice.chosen = image.selection
-        self.cnn.action_go("inspect")
-        while len(self.app.screen_stack) > 1:  # a screen that was left open over Inspect
-            self.app.pop_screen()
+        self.cnn.go_to("inspect")
         screen = self.app.screen
         assert isinstance(screen, MapsScreen)
         screen.show_image(image.index)
