@@ -106,8 +106,6 @@ def is_pipe(argument: str | None) -> bool:
     return argument == STDIN or kind_at(parse(argument)) == "other"
 
 
-def _first_config(info: ImportedDataset, overrides: Sequence[str]) -> Config:
-    return loads(starter_config(info), f"{info.name}.yaml", overrides)
 def _first_config(info: ImportedDataset, overrides: Sequence[str], further: FurtherCheck) -> Config:
     return loads(starter_config(info), f"{info.name}.yaml", overrides, further=further)
 

@@ -293,6 +293,16 @@ def check_files(config: Config) -> None:
         raise ConfigError(f"{dotted(path)}: {message}")
 
 
+def check_arithmetic(config: Config) -> None:
+    """Refuse a portable training in a process that does not compute portably.
+
+    Raises:
+        NotPortable: see ``engine.portable``.
+    """
+    if config.train.portable:
+        portable.check()
+
+
 def file_problems(config: Config) -> Iterator[Finding]:
     """What is wrong with the files that a config names: callbacks' and ``train.init_from``."""
     yield from _unwritable(config)
@@ -305,24 +315,8 @@ def _unwritable(config: Config) -> Iterator[Finding]:
             try:
                 options.check()
             except ConfigError as error:
-                key = f"{name}.{options.output_key}" if options.output else name
-                raise ConfigError(f"callbacks.{index}.{key}: {error}") from None
-
-
-def check_arithmetic(config: Config) -> None:
-    """Refuse a portable training in a process that does not compute portably.
-
-    Raises:
-        NotPortable: see ``engine.portable``.
-    """
-    if config.train.portable:
-        portable.check()
-            path = getattr(options, "filepath", None)
-            if path is not None:
-                try:
-                    paths.check_writable(Path(path_templates.sample(str(path))))
-                except ConfigError as error:
-                    yield Finding(("callbacks", index, name, "filepath"), str(error))
+                key = (options.output_key,) if options.output else ()
+                yield Finding(("callbacks", index, name, *key), str(error))
 
 
 def _no_start(config: Config) -> Iterator[Finding]:

@@ -194,6 +194,7 @@ def test_a_missing_package_is_a_line_that_says_how_to_get_it(
     assert not list(tmp_path.iterdir())
 
 
+@needs_tensorboard
 def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "logs").write_text("mine")
     option = f"callbacks=[tensorboard: {{log_dir: {tmp_path / 'logs'}}}]"
