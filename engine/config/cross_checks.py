@@ -87,7 +87,7 @@ def _memory(config: Config) -> Iterator[Finding]:
     except SpecError:
         return  # see _shapes
     train = config.train
-    size = training_bytes(model, shape, train.batch_size, train.workers)
+    size = training_bytes(model, shape, train.batch_size, train.workers, train.micro_batch)
     if size > MAX_TRAINING_BYTES:
         yield Finding(
             ("train", "batch_size"),

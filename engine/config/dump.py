@@ -9,6 +9,7 @@ import yaml
 from engine.callbacks import CALLBACKS
 from engine.config.schema import Config
 from engine.config.yaml_reader import resolvers
+from engine.parallel.micro_batches import MICRO_BATCH
 
 
 class _Dumper(yaml.SafeDumper):
@@ -59,6 +60,8 @@ def config_hash(config: Config) -> str:
     for key in ("class_weights", "init_from", "init_except", "freeze", "portable"):
         if not values["train"][key]:
             del values["train"][key]  # a key that older runs do not have
+    if values["train"]["micro_batch"] == MICRO_BATCH:
+        del values["train"]["micro_batch"]  # likewise
     values["callbacks"] = [
         {name: {key: value for key, value in options.items() if key != "filepath"}}
         for item in values["callbacks"]

@@ -30,6 +30,7 @@ from engine.options import (
     Section,
     Validation,
 )
+from engine.parallel.micro_batches import MICRO_BATCH
 
 MAX_EPOCHS = 100_000
 """Of a run; what is kept for every epoch has room for so many."""
@@ -169,6 +170,13 @@ class Train(Section):
         default=False,
         description="compute with AVX2 only, so that x86-64 processors of all makers give the same "
         "bits; slower on those that have more",
+    )
+    micro_batch: int = Field(
+        default=MICRO_BATCH,
+        ge=1,
+        le=1024,
+        description="samples that a worker computes together; 8 or 16 give more than four workers "
+        "something to do at batch 128, and cost time on few; changes the last digits of the result",
     )
     workers: int | None = Field(
         default=None,

@@ -8,6 +8,7 @@ from engine.data.augment import Augmentation
 from engine.data.dataset import Split
 from engine.data.normalisation import Normalisation
 from engine.errors import ConfigError
+from engine.parallel.micro_batches import MICRO_BATCH, micro_batches
 from engine.rng import Purpose, stream
 
 
@@ -28,6 +29,7 @@ class Batches:
         std: per channel, of pixels divided by 255.
         augment: what to do to training images.
         least: samples that a batch must have; a last batch of fewer is joined to the one before.
+        micro_batch: samples that are computed together; see ``engine.parallel.micro_batches``.
 
     Raises:
         ConfigError: there would be no batch, or one of fewer than ``least`` samples, or the
@@ -46,6 +48,7 @@ class Batches:
         std: tuple[float, ...],
         augment: Augmentation | None = None,
         least: int = 1,
+        micro_batch: int = MICRO_BATCH,
     ) -> None:
         samples = len(indices)
         if batch_size < least:
@@ -59,6 +62,7 @@ class Batches:
             channels, height, width = split.images.shape[1:]
             augment.check((channels, height, width))
         self.batch_size = batch_size
+        self.micro_batch = micro_batch
         self.augment = augment
         self._images = split.images
         self._labels = split.labels
@@ -124,6 +128,10 @@ class Batches:
         first = step * self.batch_size
         last = step == self._steps - 1
         return self._epoch_order(epoch)[first : self._samples if last else first + self.batch_size]
+
+    def pieces(self, n: int) -> list[slice]:
+        """The micro-batches of a batch of n samples."""
+        return micro_batches(n, self.micro_batch)
 
     def step_of(self, sample: int, epoch: int) -> int:
         """Which batch of an epoch has a sample; both are counted from 0.

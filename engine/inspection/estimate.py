@@ -61,7 +61,16 @@ def measure_speed(
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (size, *info.image_shape), dtype=np.uint8)
     split = Split(images, rng.integers(0, len(info.classes), size))
-    batches = Batches(split, range(size), size, seed=0, shuffle=False, mean=info.mean, std=info.std)
+    batches = Batches(
+        split,
+        range(size),
+        size,
+        seed=0,
+        shuffle=False,
+        mean=info.mean,
+        std=info.std,
+        micro_batch=config.train.micro_batch,
+    )
     with Workers(config.train.workers) as workers:
         trainer = Trainer(
             factory.make_model(config),
@@ -103,4 +112,6 @@ def memory_bytes(config: Config) -> int:
     model = build(config.specs, info.image_shape)
     images = (info.train_size + info.test_size) * math.prod(info.image_shape)
     train = config.train
-    return images + training_bytes(model, info.image_shape, train.batch_size, train.workers)
+    return images + training_bytes(
+        model, info.image_shape, train.batch_size, train.workers, train.micro_batch
+    )

@@ -16,7 +16,6 @@ from engine.microscope.trace import Trace, backward_trace
 from engine.microscope.update import explain_update
 from engine.optim import Optimizer
 from engine.optim.clipping import clip_factor
-from engine.parallel.micro_batches import micro_batches
 from engine.rng import Purpose, stream
 from engine.train import factory
 from engine.train.snapshot import OptimizerState
@@ -150,7 +149,7 @@ class Steps:
             self._batches.load(
                 indices[piece], stream(Purpose.AUGMENT, self._config.seed, epoch, batch, i)
             )
-            for i, piece in enumerate(micro_batches(len(indices)))
+            for i, piece in enumerate(self._batches.pieces(len(indices)))
         ]
         x, labels = zip(*found, strict=True)
         return np.concatenate(x), np.concatenate(labels)

@@ -32,7 +32,13 @@ def sample_bytes(model: Layer, in_shape: Shape) -> int:
     return FLOAT * (kept + copied)
 
 
-def training_bytes(model: Layer, in_shape: Shape, batch_size: int, workers: int | None) -> int:
+def training_bytes(
+    model: Layer,
+    in_shape: Shape,
+    batch_size: int,
+    workers: int | None,
+    micro_batch: int = MICRO_BATCH,
+) -> int:
     """A rough estimate of the bytes of training: weights, their state, and a batch.
 
     Args:
@@ -40,15 +46,16 @@ def training_bytes(model: Layer, in_shape: Shape, batch_size: int, workers: int 
         in_shape: of one sample.
         batch_size: samples of a step.
         workers: how many micro-batches compute at once; None for two.
+        micro_batch: samples of each.
     """
-    pieces = len(micro_batches(batch_size))
+    pieces = len(micro_batches(batch_size, micro_batch))
     # Weights, two slots of an optimizer, scratch; and a gradient for every micro-batch.
     weights = FLOAT * model.count_parameters() * (4 + pieces)
     together = workers or 2
     joined = any(layer.needs_sync for layer in model.walk())
     trained = batch_size if joined else min(together, pieces) * -(-batch_size // pieces)
     # Every activation has a gradient; none has where the network is evaluated.
-    samples = max(2 * trained, together * MICRO_BATCH)
+    samples = max(2 * trained, together * micro_batch)
     return weights + samples * sample_bytes(model, in_shape)
 
 

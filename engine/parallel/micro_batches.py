@@ -1,6 +1,6 @@
 """The fixed split of a batch into micro-batches, and the fixed tree that sums their results.
 
-Both depend on the size of the batch alone: any number of workers gives the same bits.
+Both depend on the sizes of batch and micro-batch alone: any number of workers gives the same bits.
 """
 
 from collections.abc import Sequence
@@ -10,18 +10,18 @@ import numpy as np
 from engine.kernels.partition import equal_parts
 
 MICRO_BATCH = 32
-"""Samples of a micro-batch: rows of 32 floats fill whole cache lines and vector registers."""
+"""Samples of a micro-batch by default: rows of 32 floats fill cache lines and vector registers."""
 
 MOST_PIECES = 64
-"""Micro-batches of a batch at most, as each has a thread; they are larger beyond 2,048 samples."""
+"""Micro-batches of a batch at most, as each has a thread; beyond, they are larger."""
 
 
-def micro_batches(n: int) -> list[slice]:
-    """The fixed split of a batch of n samples: pieces of about 32, at least two from n = 16.
+def micro_batches(n: int, size: int = MICRO_BATCH) -> list[slice]:
+    """The fixed split of a batch of n samples: pieces of at most ``size``, two from n = 16.
 
-    It depends on n alone, never on the machine, so every machine sums in the same order.
+    It never depends on the machine, so every machine sums in the same order.
     """
-    pieces = min(max(-(-n // MICRO_BATCH), 2 if n >= 16 else 1), MOST_PIECES)
+    pieces = min(max(-(-n // size), 2 if n >= 16 else 1), MOST_PIECES)
     return equal_parts(n, pieces)
 
 

@@ -11,7 +11,6 @@ from engine import data
 from engine.config import Config
 from engine.data import Dataset, DatasetInfo, ImportedDataset, default_root
 from engine.data.imported import read_manifest
-from engine.parallel.micro_batches import micro_batches
 from engine.rng import Purpose, stream
 from engine.train import factory
 
@@ -111,7 +110,7 @@ def as_trained_on(config: Config, dataset: Dataset, sample: int, epochs: int) ->
         step = batches.step_of(sample, epoch)
         batch = batches.batch_indices(epoch, step)
         place = int(np.flatnonzero(batch == sample)[0])
-        parts = micro_batches(len(batch))
+        parts = batches.pieces(len(batch))
         i = next(i for i, part in enumerate(parts) if part.start <= place < part.stop)
         rng = stream(Purpose.AUGMENT, config.seed, epoch, step, i)
         images, _ = batches.load(batch[parts[i]], rng)

@@ -189,6 +189,7 @@ def batches_of(config: Config, dataset: Dataset, indices: np.ndarray) -> Batches
         std=dataset.std,
         augment=augment if augment != data.Augmentation() else None,
         least=_network(config).least_samples(dataset.image_shape),
+        micro_batch=config.train.micro_batch,
     )
 
 

@@ -27,7 +27,7 @@ from engine.optim import Optimizer
 from engine.optim.clipping import DOT_LENGTH, clip_factor, norm_of, square_sums
 from engine.optim.parameters import FlatParameters, share_buffers, share_slots
 from engine.parallel.group import ProcessGroup, in_order
-from engine.parallel.micro_batches import micro_batches, tree_sum
+from engine.parallel.micro_batches import tree_sum
 from engine.parallel.threads import MicroBatchGroup
 from engine.rng import Purpose, stream
 from engine.train.results import StepResult
@@ -137,7 +137,7 @@ class WorkerProgram:
         Returns:
             How many micro-batches there are in the order's first batch.
         """
-        size = len(micro_batches(len(self._samples(order, order.first))))
+        size = len(self._pieces(order, order.first))
         while len(self._replicas) < size:
             replica = self.model.replica().train()
             if self.optimizer is not None:
@@ -159,7 +159,7 @@ class WorkerProgram:
         """
         if order.rates:
             return self._train(order, group, check)
-        pieces = micro_batches(len(self._samples(order, order.first)))
+        pieces = self._pieces(order, order.first)
         return group.map(partial(self._evaluate, order, check), len(pieces))
 
     def first_non_finite(self, order: Order, group: ProcessGroup) -> str | None:
@@ -184,7 +184,7 @@ class WorkerProgram:
             self._replicas[i].release()
             return first
 
-        pieces = micro_batches(len(self._samples(order, order.first)))
+        pieces = self._pieces(order, order.first)
         first = min(in_order(group.map(task, len(pieces), sync=True)))
         self._put_back(buffers)
         if first == len(layers):
@@ -203,7 +203,7 @@ class WorkerProgram:
         for step, lr in enumerate(order.rates, order.first):
             optimizer.lr = lr
             samples = self._samples(order, step)
-            pieces = micro_batches(len(samples))
+            pieces = self._pieces(order, step)
             buffers = [array.copy() for array in self._buffers]
             learn = partial(self._learn, order, step, check)
             parts = in_order(group.all_gather(group.map(learn, len(pieces), sync=self._needs_sync)))
@@ -269,10 +269,14 @@ class WorkerProgram:
         """The indices of a batch."""
         return self._sources[order.source].batch_indices(order.epoch, step)
 
+    def _pieces(self, order: Order, step: int) -> list[slice]:
+        """The micro-batches of a batch."""
+        return self._sources[order.source].pieces(len(self._samples(order, step)))
+
     def _piece(self, order: Order, step: int, i: int) -> tuple[Array, float]:
         """The samples of a micro-batch, and its share of the batch."""
         indices = self._samples(order, step)
-        piece = indices[micro_batches(len(indices))[i]]
+        piece = indices[self._pieces(order, step)[i]]
         return piece, len(piece) / len(indices)
 
     def _begin(

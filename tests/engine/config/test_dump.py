@@ -131,6 +131,8 @@ def changed(*overrides: str) -> Config:
         "train.scheduler={name: StepLR, gamma: 5e-1, step_size: 5}",
         "train.lr=1e-2",
         "train.nesterov=false",
+        "train.micro_batch=32",
+        "train.portable=false",
     ],
 )
 def test_the_hash_does_not_depend_on(override: str) -> None:
@@ -147,6 +149,8 @@ def test_the_hash_does_not_depend_on(override: str) -> None:
         "model=mlp",
         "seed=43",
         "data.validation=0.2",
+        "train.micro_batch=16",
+        "train.portable=true",
         "data.augment.shift=1",
         "train.epochs=11",
         "train.lr=0.02",

@@ -16,7 +16,7 @@ from tests.support.small_runs import PLAIN, RICH, make_config
     [
         (PLAIN, (), 4),
         (PLAIN, ("train.clip_norm=0.1", "train.weight_decay=0.01"), 5),
-        (RICH.replace("  - Dropout: {p: 0.3}\n", ""), ("train.epochs=2",), 3),
+        (RICH.replace("  - Dropout: {p: 0.3}\n", ""), ("train.epochs=2", "train.micro_batch=5"), 3),
         (PLAIN, ("train.freeze=[0]", "train.clip_norm=0.1", "train.weight_decay=0.01"), 2),
     ],
     ids=["momentum", "clipped, with weight decay", "augmented, with batch norm", "frozen, clipped"],

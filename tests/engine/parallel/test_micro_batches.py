@@ -19,6 +19,9 @@ def test_micro_batches_by_hand() -> None:
     assert bounds(micro_batches(16)) == [(0, 8), (8, 16)]
     assert bounds(micro_batches(64)) == [(0, 32), (32, 64)]
     assert bounds(micro_batches(65)) == [(0, 21), (21, 43), (43, 65)]
+    assert bounds(micro_batches(32, 8)) == [(0, 8), (8, 16), (16, 24), (24, 32)]
+    assert bounds(micro_batches(100, 64)) == [(0, 50), (50, 100)]
+    assert len(micro_batches(128, 1)) == MOST_PIECES
     counts = [len(micro_batches(n)) for n in (33, 96, 97, 128, 2047, 2048, 2049, 5000)]
     assert counts == [2, 3, 4, 4, 64, 64, 64, 64]
 

@@ -67,7 +67,7 @@ def test_an_image_is_shown_as_the_run_sees_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_set(tmp_path)
-    config = loads(CONFIG % tmp_path, "pets.yaml")
+    config = loads(CONFIG % tmp_path, "pets.yaml", ["train.micro_batch=3"])
     dataset = data.load("pets", tmp_path)
     batches, held_out = factory.training_batches(config, dataset)
     sample = int(batches.indices[7])

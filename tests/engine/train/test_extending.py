@@ -215,6 +215,7 @@ NEW = {
     "train.init_except": "[3]",
     "train.freeze": "[0]",
     "train.portable": "true",
+    "train.micro_batch": "16",
     "train.optimizer": "adam",
     "train.momentum": "0.1",
     "train.nesterov": "true",

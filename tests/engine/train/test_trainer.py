@@ -130,6 +130,16 @@ def test_workers_never_change_the_bits(
         assert run_steps(count, specs) == reference
 
 
+def test_smaller_micro_batches_give_other_bits_but_workers_still_do_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(evaluator, "WORTH_PROCESSES", 0)
+    reference = run_steps(1, BN_NET, micro_batch=8)
+    assert reference != run_steps(1, BN_NET)
+    for count in (3, 9):
+        assert run_steps(count, BN_NET, micro_batch=8) == reference
+
+
 def test_what_batch_norm_exchanges_may_be_larger_than_what_is_handed_over_at_a_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
