@@ -13,6 +13,7 @@ from textual.widget import Widget
 
 from tui.charts.figure import Colour, Marker, Picture, Series, fits, plot
 from tui.compat import new_figure
+from tui.widgets.titles import set_titles
 
 __all__ = ["Chart", "Marker", "Picture", "Series"]
 
@@ -61,12 +62,7 @@ class Chart(Widget, can_focus=True):
 
     def titles(self, title: Content, subtitle: Content) -> None:
         """Set the titles in the frame, if they changed."""
-        if title != getattr(self, "_title", None):
-            self._title = title
-            self.border_title = title
-        if subtitle != getattr(self, "_subtitle", None):
-            self._subtitle = subtitle
-            self.border_subtitle = subtitle
+        set_titles(self, title, subtitle)
 
     def notify_style_update(self) -> None:
         self._drawn = None

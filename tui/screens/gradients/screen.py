@@ -22,6 +22,7 @@ from tui.widgets.empty import advice, hints
 from tui.widgets.line import Line, TextPart
 from tui.widgets.run_bar import meter
 from tui.widgets.table import Table
+from tui.widgets.titles import set_titles
 
 SAMPLES = 4
 _MODES: dict[Mode, str] = {"directions": "random directions", "exact": "exact"}
@@ -172,7 +173,7 @@ class GradientsScreen(NetworkScreen):
             table.move_to("...")
         selection, mode = self._checked
         title = f"{text.line(selection.name, 40)}, {selection.what}: {mode}, {SAMPLES} samples"
-        table.border_title = Content(title)
+        set_titles(table, Content(title))
 
     def _show_details(self, table: CheckTable) -> None:
         row = next((row for row in self._rows if row.name == table.key), None)

@@ -11,6 +11,7 @@ from tui.charts import colours, layer_images
 from tui.charts.layer_images import Gallery
 from tui.screens.inspect.glossary import explained
 from tui.widgets.tiles import Tiles, lay_out
+from tui.widgets.titles import set_titles
 
 
 class Pictures(Tiles):
@@ -72,7 +73,7 @@ class GalleryPane(Vertical):
             tiles.show(layer_images.as_colours(shown), shown.captions, None)
         else:
             tiles.show(shown.pictures, shown.captions, shown.limit)
-        self.border_title, self.border_subtitle = Content(title), Content(subtitle)
+        set_titles(self, Content(title), Content(subtitle))
         self.describe()
 
     def _show_sample(self) -> None:

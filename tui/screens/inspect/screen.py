@@ -28,6 +28,7 @@ from tui.state.replay import HELP
 from tui.widgets.empty import hints
 from tui.widgets.line import Line, TextPart
 from tui.widgets.table import Table
+from tui.widgets.titles import set_titles
 from tui.widgets.words import Words
 
 
@@ -159,8 +160,8 @@ class InspectScreen(ZoomScreen, MapsScreen):
         table.show(rows, [place.name for place in places])
         table.styles.height = None if self.zoomed else len(rows) + 3
         total = sum(place.parameters for place in places)
-        table.border_title = Content(f"{len(places)} layers, {text.count(total)} parameters")
-        table.border_subtitle = flags(flagged(facts))
+        title = Content(f"{len(places)} layers, {text.count(total)} parameters")
+        set_titles(table, title, flags(flagged(facts)))
         self._show_about(next((fact for fact in facts if fact.name == table.key), None))
 
     def _show_about(self, chosen: LayerFacts | None) -> None:
@@ -241,7 +242,7 @@ class InspectScreen(ZoomScreen, MapsScreen):
                 getattr(start, arrays).get("weight") if start else None,
                 without or (no_gradients if name == "gradients" else ""),
             )
-        self.query_one(Histograms).border_title = Content(f"{place.name} {place.kind}")
+        set_titles(self.query_one(Histograms), Content(f"{place.name} {place.kind}"))
 
     def image(self) -> ShownImage | None:
         return inspected(self.cnn, self.inspector, self.inspector.sample)

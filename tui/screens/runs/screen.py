@@ -21,6 +21,7 @@ from tui.widgets.empty import hints
 from tui.widgets.line import Line, TextPart
 from tui.widgets.table import Table
 from tui.widgets.text_field import TextField
+from tui.widgets.titles import set_titles
 
 
 class RunTable(Table):
@@ -178,10 +179,8 @@ class RunsScreen(RunActions):
             [run_rows.run_row(info, self.store.marked.get(info.path, "")) for info in runs],
             [str(info.path) for info in runs],
         )
-        table.border_title = Content(
-            f"runs {len(runs)}/{len(self.store.known)}" if wanted else "runs"
-        )
-        table.border_subtitle = Content("enter: actions" if runs else "")
+        title = f"runs {len(runs)}/{len(self.store.known)}" if wanted else "runs"
+        set_titles(table, Content(title), Content("enter: actions" if runs else ""))
 
     def _show_curve(self) -> None:
         curve, compared = self.query_one(RunChart), self._compared()

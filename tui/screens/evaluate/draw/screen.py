@@ -29,6 +29,7 @@ from tui.state.selection import Selection
 from tui.widgets.empty import hints
 from tui.widgets.line import Line
 from tui.widgets.tiles import Tiles
+from tui.widgets.titles import set_titles
 
 _SLOW = 0.03
 """A network that takes more seconds for an image is asked only now and then while one draws."""
@@ -45,18 +46,6 @@ class NetworkInput(Tiles, can_focus=False):
     """The input of the network, where there is room."""
 
     CHOOSES = False
-
-
-class TitledPane(Vertical):
-    """A pane that is drawn anew for a title only if it is another one."""
-
-    _titles: tuple[str, str] = "", ""
-
-    def show_titles(self, title: str, subtitle: str) -> None:
-        """Set the title and the one below."""
-        if (title, subtitle) != self._titles:
-            self._titles = title, subtitle
-            self.border_title, self.border_subtitle = Content(title), Content(subtitle)
 
 
 class LayerMaps(Tiles):
@@ -137,7 +126,7 @@ class DrawScreen(BaseScreen):
                     yield DrawingCanvas(*self._info.image_shape[1:], id="pad")
                 else:
                     yield NetworkInput(id="pad")
-            with TitledPane(id="answers", classes="pane"):
+            with Vertical(id="answers", classes="pane"):
                 yield Predictions(id="guesses", markup=False)
                 if self._can_draw:
                     yield NetworkInput(id="seen")
@@ -154,7 +143,7 @@ class DrawScreen(BaseScreen):
             self.query_one(DrawingCanvas).focus()
 
     def _show_title(self, words: str) -> None:
-        self.query_one("#paper").border_title = Content(words)
+        set_titles(self.query_one("#paper"), Content(words))
 
     def _changed(self) -> None:
         if self.is_attached:
@@ -241,7 +230,7 @@ class DrawScreen(BaseScreen):
                 tiles.empty = "draw something,\nor n for a sample"
                 tiles.show(np.zeros((0, 1, 1)), (), 0.0)
             subtitle = f"{self._layer + 1}/{len(places)} {words}"
-        self.query_one(TitledPane).show_titles(title, subtitle)
+        set_titles(self.query_one("#answers"), Content(title), Content(subtitle))
 
     def _show_input(self, picture: Array | None) -> None:
         tiles = self.query_one(NetworkInput)

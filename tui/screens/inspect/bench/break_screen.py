@@ -18,6 +18,7 @@ from tui.screens.inspect.bench.work_screen import WorkScreen, compared
 from tui.widgets.chart import Chart, Picture, Series
 from tui.widgets.line import Line, TextPart
 from tui.widgets.table import Column, Table
+from tui.widgets.titles import set_titles
 
 STEPS = 30
 """Batches that the healthy and the broken copy are trained on."""
@@ -95,7 +96,7 @@ class BreakScreen(WorkScreen):
         table = self.query_one(FaultTable)
         rows = [((f.title, "foreground"), (f.about, "muted")) for f in FAULTS.values()]
         table.show(rows, list(FAULTS))
-        table.border_title = Content("break it")
+        set_titles(table, Content("break it"))
         self.query_one("#said", Line).show((TextPart(*self.said()),))
         fault = self._chosen
         about = Content.assemble((f"{fault.title}: ", "bold"), (fault.about, "$foreground"))

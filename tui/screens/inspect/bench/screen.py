@@ -24,6 +24,7 @@ from tui.state.selection import find_dataset
 from tui.widgets.line import Line, TextPart
 from tui.widgets.table import Cell, Column, Table
 from tui.widgets.tiles import Tiles
+from tui.widgets.titles import set_titles
 
 _COLUMNS = (
     Column("layer", flexible=True, least=12),
@@ -158,7 +159,7 @@ class BenchScreen(WorkScreen):
         )
         passed = found.passes[: self.shown]
         table.show([_row(each) for each in passed], [_key(each) for each in passed])
-        table.border_title = Content(f"layer pass {self.shown} of {len(found.passes)}")
+        set_titles(table, Content(f"layer pass {self.shown} of {len(found.passes)}"))
         chosen = next((each for each in passed if _key(each) == table.key), passed[-1])
         self._show_maps(chosen)
         self._seen = (found, self.shown, table.key, self.size)
@@ -171,7 +172,8 @@ class BenchScreen(WorkScreen):
             pictures, captions = np.atleast_2d(sample)[None], ("",)
         tiles.show(pictures, captions, float(np.abs(pictures).max()) or 1.0)
         what = "output" if chosen.direction == "forward" else "gradient"
-        tiles.border_title = Content(f"{_arrow(chosen)} {chosen.name}: {what} of the first image")
+        title = Content(f"{_arrow(chosen)} {chosen.name}: {what} of the first image")
+        set_titles(tiles, title)
 
     # -- actions --------------------------------------------------------------------------------
 

@@ -34,6 +34,7 @@ from tui.screens.inspect.microscope.weight.screen import WeightScreen
 from tui.screens.network_screen import NetworkScreen
 from tui.state.network_inspector import Inspection, InspectionContext, NetworkInspector
 from tui.widgets.line import Line, TextPart
+from tui.widgets.titles import set_titles
 from tui.widgets.words import Words
 
 INTERVAL = 1.0
@@ -230,11 +231,9 @@ class MicroscopeScreen(NetworkScreen):
         row, column = index[1:] if len(index) == 3 else divmod(index[0], picture.shape[1])
         frame = Frame(row, row + 1, column, column + 1)
         self.query_one(FeatureMap).show(picture, gallery.limit, frame)
-        left = self.query_one("#left")
-        left.border_title = Content(f"{place.name} {place.kind}")
         words = "probabilities" if place.name == LOSS else "features"
         of = f"map {index[0]} of {len(output)}" if len(index) == 3 else f"{output.size} {words}"
-        left.border_subtitle = Content(of)
+        set_titles(self.query_one("#left"), Content(f"{place.name} {place.kind}"), Content(of))
         low = self.has_class("-very-low")  # there are no frames to put the titles into
         value = Content.assemble(
             (f"{place.name} {place.kind}, {of}\n" if low else "", "$primary"),
@@ -251,7 +250,7 @@ class MicroscopeScreen(NetworkScreen):
             verdict.show(Content(""))
             return
         shown = self.found.arithmetic
-        pane.border_title = Content(text.line(shown.title, max(pane.size.width - 4, 1)))
+        set_titles(pane, Content(text.line(shown.title, max(pane.size.width - 4, 1))))
         calculation.show(words.written(shown, self._channel, calculation.line_width))
         verdict.show(words.verdict(shown))
 

@@ -17,6 +17,7 @@ from tui.screens.inspect.space.scatter import Scatter, class_colour, signs
 from tui.state.network_inspector import NetworkInspector
 from tui.state.replay import HELP
 from tui.widgets.line import Line
+from tui.widgets.titles import set_titles
 
 _LEGEND = 18
 
@@ -77,15 +78,18 @@ class SpaceScreen(ImageScreen):
         self.refresh_bindings()
         self._say_point()
         if space is None:
-            plane.border_title = plane.border_subtitle = Content("")
+            set_titles(plane, Content(""), Content(""))
             self.query_one("#legend", Static).update("")
             return
-        self.query_one("#classes").border_title = Content("predicted wrong")
+        set_titles(self.query_one("#classes"), Content("predicted wrong"))
         right, up = space.projection.shares
-        plane.border_title = Content(
-            f"{len(space.labels)} images, {space.features} features each, seen in 2 directions"
+        set_titles(
+            plane,
+            Content(
+                f"{len(space.labels)} images, {space.features} features each, seen in 2 directions"
+            ),
+            Content(f"→ {right:.0%} of the variance   ↑ {up:.0%}"),
         )
-        plane.border_subtitle = Content(f"→ {right:.0%} of the variance   ↑ {up:.0%}")
         self._show_legend(space)
 
     def _nothing(self) -> str:

@@ -13,6 +13,7 @@ from engine.numbers import MISSING
 from tui import keymap, text
 from tui.screens.base import BaseScreen
 from tui.widgets.table import Column, Table
+from tui.widgets.titles import set_titles
 
 _COLUMNS = (
     Column("hint"),
@@ -62,7 +63,7 @@ class HintsScreen(BaseScreen):
         hints = training.hints
         table.empty = _nothing(training.started is not None, len(training.history))
         table.show([_row(hint) for hint in hints], [hint.rule for hint in hints])
-        table.border_title = Content(f"hints after epoch {len(training.history)}")
+        set_titles(table, Content(f"hints after epoch {len(training.history)}"))
         chosen, document = self._chosen, self.cnn.workspace.document
         seen = (chosen, document.name, table.size)
         if seen != self._shown:

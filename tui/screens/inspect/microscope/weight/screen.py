@@ -30,6 +30,7 @@ from tui.screens.network_screen import NetworkScreen
 from tui.state.network_inspector import Inspection, InspectionContext, NetworkInspector
 from tui.state.selection import find_dataset
 from tui.widgets.line import Line, TextPart
+from tui.widgets.titles import set_titles
 from tui.widgets.words import Words
 
 INTERVAL = 1.0
@@ -197,12 +198,10 @@ class WeightScreen(NetworkScreen):
         spot = self.spot
         shown, limit, row, column = picture(place, array, spot)
         self.query_one(Weights).show(shown, limit, Frame(row, row + 1, column, column + 1))
-        left = self.query_one("#left")
-        left.border_title = Content(f"{place.name} {place.kind}")
         of = spot.parameter
         if array.ndim == 4:
             of = f"filter {spot.index[0]}, input {spot.index[1]} of {array.shape[1]}"
-        left.border_subtitle = Content(of)
+        set_titles(self.query_one("#left"), Content(f"{place.name} {place.kind}"), Content(of))
         low = self.has_class("-very-low")  # there are no frames to put the titles into
         name = f"{spot.parameter}[{', '.join(map(str, spot.index))}]  "
         here = Content.assemble(
@@ -241,7 +240,7 @@ class WeightScreen(NetworkScreen):
             names = context.config.dataset_info.classes
             calculation.show(words.gradient(found, self.chosen, names, width))
             verdict.show(arithmetic.verdict(shown))
-        pane.border_title = Content(text.line(title, max(pane.size.width - 4, 1)))
+        set_titles(pane, Content(text.line(title, max(pane.size.width - 4, 1))))
 
     def _memory(self, found: WeightLook) -> str:
         """What the optimizer remembers."""
