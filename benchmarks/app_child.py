@@ -28,6 +28,7 @@ from unittest.mock import patch
 from textual.pilot import Pilot
 
 import tui.state.training
+from benchmarks.epoch_costs import EpochCosts
 from benchmarks.timing import percentile
 from engine.callbacks import Callback, Logs
 from tui.app import CnnApp
@@ -129,7 +130,7 @@ def train(
 ) -> None:
     """Train to the end, and write the lag of the event loop meanwhile, if it is watched."""
     app = _app(config, overrides)
-    watch = Watch()
+    watch, costs = Watch(), EpochCosts()
 
     async def look(pilot: Pilot) -> None:
         await _begin(app)
@@ -137,14 +138,18 @@ def train(
         for key in keys:
             await _press(app, key)
         watch.seen = Seen()
+        costs.begin()
         while app.training.phase in ("training", "validating"):
             await (watch.beat() if watched else asyncio.sleep(0.25))
-        result.write_text(json.dumps(watch.seen.summary()))
+        if watched and not watch.seen.lags:
+            raise RuntimeError("the training ended before its view was open; train for longer")
+        result.write_text(json.dumps(watch.seen.summary() | costs.summary()))
         while app.training.running:
             await asyncio.sleep(BEAT)
         app.exit(0)
 
-    with watch.charts():
+    counted = partial(tui.state.training.TrainingSession, extra_callbacks=[costs])
+    with watch.charts(), patch.object(tui.state.training, "TrainingSession", counted):
         app.run(auto_pilot=look)
     sys.exit(app.return_code)
 
@@ -208,7 +213,8 @@ async def _press(app: CnnApp, key: str) -> None:
     """Press a key, and wait until the jobs that it started are done."""
     app.simulate_key(key)
     await asyncio.sleep(1.5)  # a snapshot of a training is no job
-    while app.jobs:
+    begun = set(app.jobs)  # what follows a training always has another one
+    while begun & app.jobs:
         await asyncio.sleep(BEAT)
 
 

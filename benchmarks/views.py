@@ -3,24 +3,30 @@
     CNN_TUI_DATA=... python -m benchmarks.views [--samples 30000] [VIEW ...]
 
 Trains mnist_lenet in the app in a terminal of 200x60 with one view open, and headless before and
-after each. Prints how late the app's event loop was; what it worked between two beats of 10 ms, in
-processor time, which nothing else on the machine changes; and the throughput of the last epoch
-beside the mean of both headless ones. Run it on a machine that does nothing else;
+after each. Prints how late the app's event loop was, and what it worked between two beats of 10 ms,
+in processor time. Then the processor time of a sample, of all threads and workers: the median of
+the epochs that began while the view was open, and its share, headless by app. What is left of it,
+by the seconds of an epoch, is what the view takes of a core, however slowly the machine trains
+meanwhile: a view is drawn as often then, so that the shares are too low on a machine that does
+something else. Last the throughput of the last epoch beside the mean of both headless ones.
 ``benchmarks.drawing`` has the drawing of strokes.
 """
 
 import argparse
 import json
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.app import CONFIG, EPOCHS, _headless, _throughput, environment
+from benchmarks.app import CONFIG, _throughput, environment
 from benchmarks.report import markdown_table
 from benchmarks.terminal import run_in_terminal
 from engine.data import locate
 
 SIZE = (200, 60)
+EPOCHS = 5
+"""Enough to open a view by some keys, and see two whole ones with it."""
 VIEWS = {
     "train": "2",
     "hints": "2,w",
@@ -51,23 +57,30 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             seen, throughput = _open(Path(folder), VIEWS[view], overrides)
         after = _alone(overrides)
-        share = throughput / ((before + after) / 2)
+        headless, cost = ((one + other) / 2 for one, other in zip(before, after, strict=True))
+        micro = [1e6 * seconds / options.samples for seconds in (seen["epoch_cost"], cost)]
         lags = f"{seen['lag_p95']:.1f}", f"{seen['lag_max']:.0f}"
         work = f"{seen['work_p95']:.1f}", f"{seen['work_max']:.0f}", f"{seen['busy']:.1%}"
-        rows.append((view, *lags, *work, f"{throughput:,.0f}", f"{before:,.0f}", f"{share:.0%}"))
+        extra = (seen["epoch_cost"] - cost) / seen["epoch_seconds"]
+        costs = f"{micro[0]:.0f}", f"{micro[1]:.0f}", f"{micro[1] / micro[0]:.0%}", f"{extra:.1%}"
+        speed = f"{throughput:,.0f}", f"{headless:,.0f}", f"{throughput / headless:.0%}"
+        rows.append((view, *lags, *work, *costs, *speed))
         before = after
         print(rows[-1], file=sys.stderr)
     heads = (
         "view", "lag, p95, ms", "lag, max, ms", "own work, p95, ms", "own work, max, ms", "busy",
-        "samples a second", "headless", "share",
+        "µs a sample", "headless", "share", "of a core", "samples a second", "headless", "share",
     )  # fmt: skip
     print(markdown_table(heads, rows))
 
 
-def _alone(overrides: list[str]) -> float:
-    with tempfile.TemporaryDirectory() as folder:
-        _headless(Path(folder), overrides)
-        return _throughput(Path(folder))
+def _alone(overrides: list[str]) -> tuple[float, float]:
+    """Samples a second of the last epoch, and processor seconds of an epoch."""
+    with tempfile.TemporaryDirectory() as name:
+        folder, result = Path(name), Path(name, "result.json")
+        command = [sys.executable, "-m", "benchmarks.epoch_costs", str(result), str(CONFIG)]
+        subprocess.run([*command, *overrides], cwd=folder, env=environment(folder), check=True)
+        return _throughput(folder), json.loads(result.read_text())["epoch_cost"]
 
 
 def _open(folder: Path, keys: str, overrides: list[str]) -> tuple[dict[str, float], float]:
