@@ -10,6 +10,9 @@ from engine.sanitize import printable, visible
 _SCALE = 0.66
 """Width on the page of a dot of a figure; letters are then as large as those around it."""
 
+_SHORT = 24
+"""Characters up to which what a row is about stays in one line, as the name of a run."""
+
 _STYLE = """
 :root { color-scheme: light; --ink: #1b1f24; --faint: #57606a; --line: #d0d7de; --back: #f6f8fa; }
 * { box-sizing: border-box; }
@@ -27,7 +30,7 @@ th, td { padding: .28rem .8rem .28rem 0; border-bottom: 1px solid var(--line); t
   vertical-align: top; overflow-wrap: break-word; }
 th { color: var(--faint); font-weight: 600; }
 td.r, th.r { text-align: right; }
-td.r { white-space: nowrap; }
+td.r, td.name { white-space: nowrap; }
 td.key { color: var(--faint); white-space: nowrap; }
 .note { border-left: 4px solid #9a6700; background: #fff8e5; padding: .5rem .8rem; }
 pre { background: var(--back); border: 1px solid var(--line); padding: .8rem; font-size: .85em;
@@ -99,9 +102,12 @@ def _table(table: Table) -> str:
         kinds[0] = "key"
 
     def row(tag: str, cells: Sequence[str]) -> str:
+        marks = list(kinds)
+        if tag == "td" and marks[0] == "l" and len(cells[0]) <= _SHORT:
+            marks[0] = "name"
         marked = (
-            f"<{tag}{f' class={kind}' if kind else ''}>{_text(cell)}</{tag}>"
-            for kind, cell in zip(kinds, cells, strict=True)
+            f"<{tag}{f' class={mark}' if mark else ''}>{_text(cell)}</{tag}>"
+            for mark, cell in zip(marks, cells, strict=True)
         )
         return f"<tr>{''.join(marked)}</tr>"
 
