@@ -179,8 +179,19 @@ def _data_answer(text: str, root: Path | None, out: Output) -> DatasetInfo:
         return get(text, root)  # which says what there is
     free = _name_of(images)
     name = _ask("name for these images", free, _name(root), out)
-    size = _ask("size of the images, as 32 or 32x48; = as they are", "=", _size, out)
-    return _import(images, name, size, root, out)
+
+    def sized(text: str) -> DatasetInfo | ConfigError:
+        try:
+            return _import(images, name, _size(text), root, out)
+        except ConfigError as error:
+            if "size" in str(error):
+                raise  # another answer may do
+            return error
+
+    made = _ask("size of the images, as 32 or 32x48; = as it is", "=", sized, out)
+    if isinstance(made, ConfigError):
+        raise made
+    return made
 
 
 def _file_answer(text: str, replace: bool, out: Output) -> Path:

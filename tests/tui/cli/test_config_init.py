@@ -10,7 +10,7 @@ import pytest
 from engine.config import load
 from engine.models import PRESETS
 from tests.support.command_line import Done, Terminal
-from tests.support.image_folders import make_folder
+from tests.support.image_folders import make_folder, pixels, write_image
 from tui.cli.main import main
 
 
@@ -152,6 +152,29 @@ def test_a_folder_can_be_the_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     config = load(tmp_path / "configs" / "pets.yaml", ["data.root=data/raw"])
     assert config.dataset_info.image_shape == (3, 12, 12)
     assert config.train.epochs == 3
+
+
+def test_images_of_different_sizes_are_asked_for_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_folder(tmp_path / "photos", shape=(3, 20, 20))
+    write_image(tmp_path / "photos" / "cat" / "wide.png", pixels(0, (3, 20, 30)))
+    code, shown = answer(tmp_path, monkeypatch, "photos\n\n\n16\n\n\n\n")
+    assert code == 0, shown
+    assert "the images have different sizes" in shown
+    assert shown.count("data set [") == 1
+    config = load(tmp_path / "configs" / "photos.yaml", ["data.root=data/raw"])
+    assert config.dataset_info.image_shape == (3, 16, 16)
+
+
+def test_a_folder_without_images_leads_back_to_the_first_question(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "empty").mkdir()
+    code, shown = answer(tmp_path, monkeypatch, "empty\n\n\n\n\n\n\n")
+    assert code == 0, shown
+    assert shown.count("data set [") == 2
+    assert load(tmp_path / "configs" / "mnist_mini.yaml").dataset == "mnist_mini"
 
 
 def test_a_file_that_is_there_is_replaced_only_after_a_yes(
