@@ -12,7 +12,7 @@ from pydantic import Field
 
 from engine import paths
 from engine.callbacks.callback import Callback, CallbackOptions, Logs, register
-from engine.errors import ConfigError
+from engine.errors import MissingPackageError
 from engine.options import FilePath
 from engine.storage import atomic
 
@@ -31,10 +31,10 @@ def check_installed() -> None:
     """Check that TensorBoard is there, whose own code writes the events.
 
     Raises:
-        ConfigError: it is not; the message says how to install it.
+        MissingPackageError: it is not; the message says how to install it.
     """
     if find_spec(PACKAGE) is None:
-        raise ConfigError(
+        raise MissingPackageError(
             f"it needs the package {PACKAGE}, which is not installed: "
             "pip install 'cnn-tui[tensorboard]'"
         )
@@ -81,8 +81,8 @@ class TensorBoard(Callback):
     def on_train_begin(self) -> None:
         try:
             check_installed()
-        except ConfigError as error:
-            raise ConfigError(f"callbacks: tensorboard: {error}") from None
+        except MissingPackageError as error:
+            raise MissingPackageError(f"callbacks: tensorboard: {error}") from None
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         try:
