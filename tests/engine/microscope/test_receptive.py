@@ -94,3 +94,4 @@ def test_a_layer_that_is_not_known_may_read_all_that_it_gets() -> None:
     model = Sequential([Conv2D(1, 4, 3), EverySecondRow(), Conv2D(4, 1, (4, 1))])
     assert receptive_field(model, (1, 30, 8), "1", (3, 13, 5)) == Box(0, 30, 0, 8)
     assert receptive_field(model, (1, 30, 8), "2", (0, 10, 5)) == Box(0, 30, 0, 8)
+    assert receptive_field(model, (1, 10, 30), "1", (3, 3, 27)) == Box(0, 10, 0, 30)

@@ -54,6 +54,29 @@ def test_replicas_share_parameters_and_have_gradients_of_their_own(model: Sequen
     assert all((array == 7).all() for array in two.named_parameters().values())
 
 
+def test_what_is_frozen_lies_behind_what_is_trained(model: Sequential) -> None:
+    before = {name: array.copy() for name, array in model.named_parameters().items()}
+    for i in (0, 2):
+        model[i].freeze()
+    flat = FlatParameters(model)
+    assert flat.names == tuple(before)
+    order = ["1.weight", "1.bias", "4.weight", "4.bias"]
+    assert flat.trained == sum(before[name].size for name in order)
+    order += ["0.weight", "0.bias", "2.body.0.weight", "2.body.0.bias"]
+    np.testing.assert_array_equal(
+        flat.vector, np.concatenate([before[name].ravel() for name in order])
+    )
+    for name, array in model.named_parameters().items():
+        np.testing.assert_array_equal(array, before[name])
+        np.testing.assert_array_equal(flat.vector[flat.slices[name]], before[name].ravel())
+
+
+def test_all_is_trained_or_nothing(model: Sequential, rng: np.random.Generator) -> None:
+    assert FlatParameters(model).trained == model.count_parameters()
+    assert FlatParameters(model.freeze()).trained == 0
+    assert FlatParameters(Dense(3, 2).initialise(rng).freeze()).trained == 0
+
+
 def test_the_parts_of_a_vector_are_views_in_their_order(
     model: Sequential, rng: np.random.Generator
 ) -> None:

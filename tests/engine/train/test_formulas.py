@@ -261,6 +261,33 @@ def test_an_evaluation_is_a_plain_mean_without_weights(loss: Loss) -> None:
     assert found.top5 == 1.0
 
 
+@pytest.mark.parametrize(("numbers", "rows"), [(1, 1), (11, 2), (10**6, 90)])
+def test_every_sample_has_a_loss_and_a_confidence_found_for_a_few_at_a_time(
+    numbers: int, rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Together, no more than so many logits are looked at: this is what limits the memory."""
+    sizes: list[int] = []
+    confidence = metrics.confidence
+
+    def watched(logits: np.ndarray) -> np.ndarray:
+        sizes.append(len(logits))
+        return confidence(logits)
+
+    monkeypatch.setattr("engine.train.evaluator._BLOCK", numbers)
+    monkeypatch.setattr(metrics, "confidence", watched)
+    model, loss = network(), SoftmaxCrossEntropy(0.1, WEIGHTS)
+    batches = batches_of(90, 40, shuffle=False)
+    with Workers(1) as workers:
+        trainer = Trainer(model, loss, SGD(lr=0.5), seed=SEED, workers=workers)
+        found = trainer.evaluate(batches)
+    x, labels = batches.load(np.arange(90))
+    logits = model.eval().forward(x)
+    each = [loss.unweighted().forward(logits[[i]], labels[[i]]) for i in range(90)]
+    np.testing.assert_allclose(found.losses, each, rtol=1e-5)
+    np.testing.assert_allclose(found.confidences, confidence(logits), rtol=1e-5)
+    assert sizes == [rows] * (90 // rows)
+
+
 def test_the_five_best_of_six_classes_count() -> None:
     model = build(["Flatten", {"Dense": {"out_features": 6}}], (1, 6, 6))
     model.initialise(np.random.default_rng(0))

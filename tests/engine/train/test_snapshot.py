@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from engine.data import Batches, Split
+from engine.hints import LayerStats
 from engine.layers import Sequential
 from engine.losses import SoftmaxCrossEntropy
 from engine.models import build
@@ -16,6 +17,7 @@ from engine.train.snapshot import (
     LayerSnapshot,
     Snapshot,
     dead_shares,
+    layer_stats,
     take_snapshot,
     weights_snapshot,
 )
@@ -131,3 +133,29 @@ def test_a_snapshot_has_the_buffers_too(rng: np.random.Generator) -> None:
     assert layer.update_ratio == pytest.approx({"weight": 0.5, "bias": 0.0})
     np.testing.assert_array_equal(layer.grads["weight"], [3.0, 3.0])
     assert layer.dead is None
+
+
+def test_a_frozen_layer_is_marked_and_has_neither_gradients_nor_updates(trainer: Trainer) -> None:
+    model = trainer.model
+    model[2].freeze()  # its ReLU as well, which has nothing to freeze
+    flat = FlatParameters(model)
+    after = take_snapshot(model, flat, flat.vector, flat.vector / 2, {})
+    for snapshot in (after, weights_snapshot(model)):
+        frozen = {name for name, layer in by_name(snapshot).items() if layer.frozen}
+        assert frozen == {"2.body.0"}
+    layers = by_name(after)
+    assert {name for name, layer in layers.items() if layer.grads} == {"0", "1", "5"}
+    assert {name for name, layer in layers.items() if layer.update_ratio} == {"0", "1", "5"}
+    assert layers["2.body.0"].weights.keys() == {"weight", "bias"}
+
+
+def test_the_statistics_of_a_layer_are_those_of_its_weight() -> None:
+    arrays = {"weight": np.array([[3.0, 4.0], [0.0, 0.0]]), "bias": np.array([7.0, 7.0])}
+    learns = LayerSnapshot(
+        "3.body.0", "Dense(2→2)", arrays, arrays, {"weight": 0.25, "bias": 0.5}, None
+    )
+    dies = LayerSnapshot("3.body.1", "ReLU()", {}, {}, {}, 0.75)
+    assert layer_stats(Snapshot((learns, dies))) == (
+        LayerStats(name="3.body.0", kind="Dense", grad_rms=2.5, update_ratio=0.25, dead=None),
+        LayerStats(name="3.body.1", kind="ReLU", grad_rms=None, update_ratio=None, dead=0.75),
+    )
