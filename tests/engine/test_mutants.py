@@ -249,6 +249,9 @@ def f(x, axis):
     if axis > 1:
         y += 3 / x
     return y
+
+def h(x):
+    return (*x, x[0])
 '''
 EXPECTED = {
     "x.sum(axis=(0, 2)) - 2.5 * x[1:] → x.sum(axis=(0, 2)) + 2.5 * x[1:]",
@@ -272,6 +275,7 @@ EXPECTED = {
     "y += 3 / x → y = 3 / x",
     "3 / x → 3 * x",
     "return y → return -y",
+    "return (*x, x[0]) → return (*x, -x[0])",
 }
 
 

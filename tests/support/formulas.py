@@ -79,6 +79,7 @@ FORMULAS = (
             "tests.engine.layers.test_figures",
             "tests.engine.layers.test_layer_contract",
             "tests.engine.layers.test_containers",
+            "tests.engine.layers.test_freezing",
             "tests.engine.models.test_folding",
         ),
         rows=_own_rows,

@@ -175,6 +175,7 @@ def _statements(node: ast.AST) -> list[ast.AST]:
                     ast.Tuple([*elements[:i], _negated(one), *elements[i + 1 :]], ast.Load())
                 )
                 for i, one in enumerate(elements)
+                if not isinstance(one, ast.Starred)
             ]
         case ast.Return(value=ast.BoolOp() | ast.Compare() as condition):
             return [ast.Return(ast.UnaryOp(ast.Not(), condition))]
