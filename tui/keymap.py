@@ -125,6 +125,10 @@ IMAGE_KEYS = (
 )  # fmt: skip
 """Of every screen on which an image is chosen; Inspect itself has some of them among its own."""
 
+NEWEST_KEY = Key("e", "newest", "newest weights",
+    "Use the newest weights that the training of this run has saved", "Network")  # fmt: skip
+"""Of every screen that shows what was found with weights of a run."""
+
 
 @dataclass(frozen=True)
 class ScreenSpec:

@@ -221,6 +221,16 @@ class Choice:
             self._trained = self._find()
         return self._trained
 
+    def newer(self, selection: Selection) -> Selection | None:
+        """The weights that the training has saved since a selection was made; None without any."""
+        run = self._training.run_dir
+        if not self._training.running or run is None or selection.run != run:
+            return None
+        trained = self.trained
+        if trained is None or trained.run != run or trained.what == selection.what:
+            return None
+        return trained
+
     def refresh(self) -> None:
         """Read the runs again when next asked: others may have trained."""
         self._seen = None

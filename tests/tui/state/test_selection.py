@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,7 +15,7 @@ from tests.support.run_makers import make_run
 from tui import keymap
 from tui.app import CnnApp
 from tui.screens.network_screen import NetworkScreen
-from tui.state.selection import find_dataset, of_config, of_run
+from tui.state.selection import Choice, find_dataset, of_config, of_run
 from tui.widgets.line import Line
 
 
@@ -112,3 +113,17 @@ async def test_data_is_never_downloaded_to_look_at_a_network(
         selection = app.choice.current
         assert selection is not None
         assert find_dataset(selection.config, app.training) is None
+
+
+def test_newer_weights_are_those_that_the_running_training_has_saved_since(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run(tmp_path)
+    finished, best = of_run(run), of_run(run, list_weights(run)[1])
+    training = SimpleNamespace(run_dir=run, running=True, version=0, config=None)
+    choice = Choice(training, SimpleNamespace(document=SimpleNamespace(config=None)))  # type: ignore[arg-type]
+    assert choice.newer(best) == finished
+    assert choice.newer(finished) is None
+    assert choice.newer(of_run(make_run(tmp_path, "20260102-030405-other-00bb"))) is None
+    training.running = False
+    assert choice.newer(best) is None

@@ -1,6 +1,6 @@
 """Evaluate: the test set, confusion matrix and mistakes."""
 
-from tui.keymap import FILM_KEYS, IMAGE_KEYS, Key, register
+from tui.keymap import FILM_KEYS, IMAGE_KEYS, NEWEST_KEY, Key, register
 
 register(
     "evaluate",
@@ -61,6 +61,7 @@ register(
         Key("s", "order", "order", "Sort by loss, or the most confident mistakes first", "List",
             footer=True),
         *IMAGE_KEYS,
+        NEWEST_KEY,
         Key("escape", "leave", "back", "Back to the evaluation", "List", footer=True),
     ),
 )  # fmt: skip
@@ -74,6 +75,7 @@ register(
             "Matrices", footer=True),
         Key("n", "next_change", "next cell", "Go to the cell that changed next most", "Matrices",
             footer=True),
+        NEWEST_KEY,
         Key("escape", "leave", "back", "Back to the evaluation", "Matrices", footer=True),
     ),
 )  # fmt: skip

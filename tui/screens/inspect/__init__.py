@@ -1,6 +1,6 @@
 """Inspect: the layers of a network in numbers and pictures."""
 
-from tui.keymap import FILM_KEYS, IMAGE_KEYS, Key, register
+from tui.keymap import FILM_KEYS, IMAGE_KEYS, NEWEST_KEY, Key, register
 
 register(
     "inspect",
@@ -97,6 +97,7 @@ register(
             "Heat map"),
         Key("n", "sample(1)", "sample", "Next image of the test set", "Image", footer=True),
         Key("N", "sample(-1)", "prev. sample", "Previous image", "Image"),
+        NEWEST_KEY,
         Key("escape", "leave", "back", "Back to the screen before", "Image", footer=True),
     ),
 )  # fmt: skip

@@ -12,7 +12,7 @@ from engine.services.evaluation.evaluate import Measurement
 from tests.support.app_pilot import Until, on_screen, seen, tap
 from tests.support.proofs import rest_as_proofs
 from tests.support.run_makers import CONV, make_run
-from tests.tui.screens.evaluate.test_screen import evaluated, measurement
+from tests.tui.screens.evaluate.test_screen import evaluated, measurement, save_newer
 from tui.app import CnnApp
 from tui.screens.dialogs import Choose
 from tui.screens.evaluate import screen as module
@@ -40,7 +40,7 @@ def better() -> Measurement:
 def two_runs(make_app: MakeApp, home: Path, monkeypatch: pytest.MonkeyPatch) -> CnnApp:
     """An app with two runs, the newer one worse, whose evaluations take no time."""
     monkeypatch.setattr(module, "measure", lambda *args, **more: measurement())
-    monkeypatch.setattr(compare_module, "measure", lambda *args, **more: better())
+    monkeypatch.setattr(compare_module, "measured", lambda *args: better())
     make_run(home / "runs", "20260101-000000-older-00aa")
     make_run(home / "runs", "20260102-000000-newer-00bb")
     return make_app()
@@ -104,12 +104,35 @@ async def test_only_runs_of_the_same_data_set_are_offered(
         assert app.screen is screen
 
 
+async def test_newer_weights_of_either_are_told_and_compared(
+    two_runs: CnnApp, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = two_runs
+    newer = save_newer(app, monkeypatch)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await evaluated(app, pilot, until)
+        await tap(pilot, "c")
+        await on_screen(pilot, Choose)
+        await tap(pilot, "enter")
+        screen = await on_screen(pilot, CompareScreen)
+        await until(pilot, lambda: screen.found)
+        assert screen.refuse("newest") == "these are the newest weights that there are"
+        newer.append(screen.asked[0])
+        await until(pilot, lambda: "newer weights: e" in seen(app))
+        await tap(pilot, "e")
+        await until(pilot, lambda: "epoch 9" in seen(app) and screen.job is None)
+        assert screen.found is not None
+        assert screen.found.first.result.acc == better().result.acc, "A was evaluated again"
+        assert not screen.found.difference.any()
+        assert "newer weights" not in seen(app)
+
+
 async def test_other_images_are_refused_in_one_line(
     two_runs: CnnApp, until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app, found = two_runs, better()
     other = replace(found, test=Split(found.test.images, found.test.labels[::-1].copy()))
-    monkeypatch.setattr(compare_module, "measure", lambda *args, **more: other)
+    monkeypatch.setattr(compare_module, "measured", lambda *args: other)
     async with app.run_test() as pilot:
         await evaluated(app, pilot, until)
         await tap(pilot, "c")

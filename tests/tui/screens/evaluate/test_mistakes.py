@@ -1,6 +1,7 @@
 """Mistakes: the images that a network does worst on, in two orders, and what leads on from them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,11 @@ import pytest
 from engine.services.evaluation.evaluate import worst_images
 from tests.support.app_pilot import Until, on_screen, seen, settled, tap
 from tests.support.run_makers import make_run
-from tests.tui.screens.evaluate.test_screen import evaluated, measurement
+from tests.tui.screens.evaluate.test_screen import evaluated, measurement, save_newer
 from tui.app import CnnApp
 from tui.charts.layer_images import as_pictures
 from tui.screens.evaluate import screen as module
+from tui.screens.evaluate.mistakes import screen as mistakes_module
 from tui.screens.evaluate.mistakes.screen import MistakesScreen, WorstImage, WorstImages
 from tui.screens.evaluate.screen import EvaluateScreen
 from tui.screens.inspect.screen import InspectScreen
@@ -60,6 +62,41 @@ async def test_the_list_is_that_of_the_evaluation_in_both_orders(
         await on_screen(pilot, MistakesScreen)
         await tap(pilot, "escape")
         await on_screen(pilot, EvaluateScreen)
+
+
+async def test_newer_weights_are_told_and_listed_with_one_key(
+    make_app: MakeApp, home: Path, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_run(home / "runs")
+    app = make_app()
+    newer = save_newer(app, monkeypatch)
+    async with app.run_test(size=(80, 24)) as pilot:
+        evaluate = await evaluated(app, pilot, until)
+        assert evaluate.found is not None
+        result = evaluate.found.result
+        right = replace(result, predictions=result.labels)
+        later = replace(evaluate.found, result=right)
+        monkeypatch.setattr(mistakes_module, "measured", lambda *args: later)
+        await tap(pilot, "m")
+        screen = await on_screen(pilot, MistakesScreen)
+        await tap(pilot, "e")
+        assert any("the newest weights that there are" in n.message for n in app._notifications)
+        newer.extend(screen.asked)
+        await until(pilot, lambda: "newer weights: e" in seen(app))
+        await tap(pilot, "e")
+        await until(pilot, lambda: "0 of 1,000 are wrong" in seen(app) and "epoch 9" in seen(app))
+        assert "newer weights" not in seen(app)
+        image = screen.image()
+        assert image is not None
+        assert image.selection.what == "best weights, epoch 9"
+        await tap(pilot, "y")
+        why = await on_screen(pilot, WhyScreen)
+        await until(pilot, lambda: why.found is not None)
+        before = why.found
+        newer.extend(why.asked)
+        await until(pilot, lambda: "newer weights: e" in seen(app))
+        await tap(pilot, "e")
+        await until(pilot, lambda: why.found is not before and why.found is not None)
 
 
 async def test_nan_and_names_of_strangers_are_shown_as_text(

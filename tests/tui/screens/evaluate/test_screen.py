@@ -3,6 +3,7 @@
 import threading
 import tracemalloc
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,21 @@ from tui.screens.evaluate.screen import EvaluateScreen
 from tui.screens.help import HelpScreen
 from tui.screens.inspect.gallery import Sample
 from tui.screens.inspect.screen import InspectScreen
-from tui.state.selection import of_run
+from tui.state.selection import Selection, of_run
 from tui.widgets.line import Line
 
 MakeApp = Callable[..., CnnApp]
+
+
+def save_newer(app: CnnApp, monkeypatch: pytest.MonkeyPatch) -> list[Selection]:
+    """An app whose training saves newer weights of every network that is put into the list."""
+    outdated: list[Selection] = []
+
+    def newer(network: Selection) -> Selection | None:
+        return replace(network, what="best weights, epoch 9") if network in outdated else None
+
+    monkeypatch.setattr(app.choice, "newer", newer)
+    return outdated
 
 
 def measurement(

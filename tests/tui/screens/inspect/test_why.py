@@ -8,11 +8,12 @@ import numpy as np
 from engine import saliency
 from engine.data import Normalisation
 from engine.train.weights import load_model
-from tests.support.app_pilot import Until, on_screen, settled, tap
+from tests.support.app_pilot import Until, on_screen, settled, tap, training, write_slow
 from tests.support.run_makers import make_run
 from tests.tui.screens.evaluate.test_screen import opened
 from tui.app import CnnApp
 from tui.screens.evaluate.screen import EvaluateScreen
+from tui.screens.inspect.screen import InspectScreen
 from tui.screens.inspect.why.screen import Heat, WhyScreen
 
 MakeApp = Callable[..., CnnApp]
@@ -61,3 +62,20 @@ async def test_the_map_is_that_of_the_engine_for_each_method_and_class(
         )
         await tap(pilot, "escape")
         await on_screen(pilot, EvaluateScreen)
+
+
+async def test_the_map_follows_the_network_that_trains(
+    make_app: MakeApp, home: Path, until: Until
+) -> None:
+    write_slow(home)
+    app = make_app("slow")
+    async with training(app, until) as pilot:
+        await tap(pilot, "3")
+        inspect = await on_screen(pilot, InspectScreen)
+        await until(pilot, lambda: inspect.refuse("why") is None and inspect.image() is not None)
+        await tap(pilot, "y")
+        why = await on_screen(pilot, WhyScreen)
+        await until(pilot, lambda: why.found is not None)
+        before, what = why.found, why._image.selection.what
+        await until(pilot, lambda: why.found is not before and why._image.selection.what != what)
+        assert why.refuse("newest") == "the newest weights are shown: it follows the training"

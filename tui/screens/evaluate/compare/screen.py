@@ -7,14 +7,15 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from engine.errors import EngineError
 from engine.services.evaluation.compare import Comparison, compare
-from engine.services.evaluation.evaluate import Measurement, measure
+from engine.services.evaluation.evaluate import Measurement
 from tui import keymap, text
 from tui.jobs import Job
-from tui.screens.base import BaseScreen
 from tui.screens.evaluate.compare.matrices import Counts, Difference, MatrixPane
 from tui.screens.evaluate.heatmap import Heatmap
+from tui.screens.evaluate.measuring import measured
+from tui.screens.newest import NewestScreen
+from tui.screens.work_screen import WorkScreen
 from tui.state.selection import Selection
 from tui.widgets.line import Line, TextPart
 from tui.widgets.table import Cell, Column, Table
@@ -44,7 +45,7 @@ class ChangedCells(Table):
     )
 
 
-class CompareScreen(BaseScreen):
+class CompareScreen(WorkScreen, NewestScreen):
     """The matrices above, the cells below.
 
     Args:
@@ -65,12 +66,11 @@ class CompareScreen(BaseScreen):
 
     def __init__(self, first: Selection, found: Measurement, second: Selection) -> None:
         super().__init__()
-        self._networks = first, second
+        self._networks: tuple[Selection, ...] = (first, second)
+        self._working = ""
         self._first = found
         self._names = tuple(text.line(name) for name in found.classes)
         self._shown: Shown = "difference"
-        self._job: Job | None = None
-        self._problem = ""
         self._told: object = None
         self.found: Comparison | None = None
 
@@ -87,41 +87,45 @@ class CompareScreen(BaseScreen):
 
     def on_mount(self) -> None:
         super().on_mount()
-        second, first = self._networks[1], self._first
-        weights = second.weights
-        assert weights is not None
-
-        def work(job: Job) -> Comparison:
-            found = measure(
-                second.config, weights, progress=job.report, cancelled=lambda: job.cancelled
-            )
-            return compare(first, found)
-
-        self._job = self.cnn.start_job(
-            work, on_done=self._done, on_error=self._failed, name="compare"
-        )
+        self._measure(self._networks, self._first, None)
         self._show_only()
 
-    def on_unmount(self) -> None:
-        if self._job is not None:
-            self._job.cancel()
+    def _measure(
+        self,
+        networks: tuple[Selection, ...],
+        first: Measurement | None,
+        second: Measurement | None,
+    ) -> None:
+        """Compare two networks; those of which nothing was found yet are evaluated."""
+
+        def work(job: Job) -> Comparison:
+            one, other = networks
+            return compare(first or measured(job, one), second or measured(job, other))
+
+        def then(found: Comparison) -> None:
+            self._networks = networks
+            self._fill(found)
+
+        marks = [mark for mark, one in zip("AB", (first, second), strict=True) if one is None]
+        self._working = " and ".join(marks)
+        self.start("", work, then)
+
+    @property
+    def asked(self) -> tuple[Selection, ...]:
+        return self._networks
+
+    def use(self, networks: tuple[Selection, ...]) -> None:
+        before = (self._first, self.found.second if self.found else None)
+        first, second = (
+            found if new is old else None
+            for new, old, found in zip(networks, self._networks, before, strict=True)
+        )
+        self._measure(networks, first, second)
 
     # -- drawing --------------------------------------------------------------------------------
 
-    def _done(self, found: Comparison) -> None:
-        self._job, self.found = None, found
-        if self.is_attached:
-            self._fill(found)
-            self.refresh_tick()
-
-    def _failed(self, error: Exception) -> None:
-        self._job, self._problem = None, str(error) or type(error).__name__
-        if not isinstance(error, EngineError):
-            self.cnn.show_message(f"{type(error).__name__}: {error}", severity="error")
-        if self.is_attached:
-            self.refresh_tick()
-
     def _fill(self, found: Comparison) -> None:
+        self.found, self._first = found, found.first
         self.query_one("#difference", Heatmap).show(found.difference, self._names)
         self.query_one("#first-matrix", Heatmap).show(found.first.confusion, self._names)
         self.query_one("#second-matrix", Heatmap).show(found.second.confusion, self._names)
@@ -144,8 +148,8 @@ class CompareScreen(BaseScreen):
         )
 
     def tick(self) -> None:
-        job = self._job
-        told = (self.found, self._problem, self.size, (job.label, job.done) if job else None)
+        newer = [self.cnn.choice.newer(selection) for selection in self._networks]
+        told = (self.found, self.words, self.size, self.progress, newer)
         if told == self._told:
             return
         self._told = told
@@ -155,20 +159,17 @@ class CompareScreen(BaseScreen):
         for mark, selection, one in zip("AB", self._networks, scores, strict=True):
             line = self.query_one(f"#{'first' if mark == 'A' else 'second'}", Line)
             left = TextPart(f" {mark} {text.line(selection.name, 40)} ", "bold")
-            line.show(
-                (left, TextPart(selection.what, "$muted")),
-                (TextPart(f"test_acc {text.metric(one.result.acc)} ", "$success"),) if one else (),
-            )
+            right = self.newest_parts(selection)
+            if one is not None:
+                right += (TextPart(f"test_acc {text.metric(one.result.acc)} ", "$success"),)
+            line.show((left, TextPart(selection.what, "$muted")), right)
         self.query_one("#verdict", Static).update(self._verdict(found))
 
     def _verdict(self, found: Comparison | None) -> Content:
-        if self._problem:
-            return Content.styled(f"✗ {self._problem}", "$error")
-        if found is None:
-            job = self._job
-            of = f"  {job.done:,} of {job.total:,}" if job is not None and job.total else ""
-            label = text.line(job.label, 34) if job is not None else ""
-            return Content.styled(f"B: {label or 'loading'}{of}", "$muted")
+        if self.problem:
+            return Content.styled(f"✗ {self.problem}", "$error")
+        if found is None or self.job is not None:
+            return Content.styled(f"{self._working}: {self.progress_words()}", "$muted")
         change = found.second.result.acc - found.first.result.acc
         style = "$muted" if not change else "$success" if change > 0 else "$warning"
         neither = f"  neither {found.neither:,}" if self.size.width >= _ROOMY else ""
@@ -202,10 +203,12 @@ class CompareScreen(BaseScreen):
 
     def refuse(self, action: str) -> str | None:
         if action in ("matrix", "next_change") and self.found is None:
-            return "B is being evaluated" if not self._problem else "there is nothing to compare"
+            return "B is being evaluated" if not self.problem else "there is nothing to compare"
         if action == "next_change" and self.found is not None and not self.found.changed(1):
             return "the matrices are the same"
-        return None
+        if action == "newest" and self.job is not None:
+            return f"{self._working} is being evaluated"
+        return self.refuse_newest(action)
 
     def action_matrix(self) -> None:
         """The next of the three matrices."""

@@ -7,13 +7,11 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Static
 
-from engine.errors import EngineError
 from engine.numbers import MISSING, sparkline
 from engine.services.evaluation.class_history import ClassHistory, class_history
 from tui import keymap, text
-from tui.jobs import Job
-from tui.screens.base import BaseScreen
 from tui.screens.network_screen import run_parts
+from tui.screens.work_screen import WorkScreen
 from tui.state.selection import Selection
 from tui.widgets.line import Line
 from tui.widgets.table import Cell, Column, Table
@@ -40,7 +38,7 @@ class ClassCurves(Table):
     )
 
 
-class EpochsScreen(BaseScreen):
+class EpochsScreen(WorkScreen):
     """A table of the classes.
 
     Args:
@@ -60,8 +58,6 @@ class EpochsScreen(BaseScreen):
     def __init__(self, selection: Selection, run: Path) -> None:
         super().__init__()
         self._selection, self._run = selection, run
-        self._job: Job | None = None
-        self._problem = ""
         self._told: object = None
         self.found: ClassHistory | None = None
 
@@ -73,40 +69,24 @@ class EpochsScreen(BaseScreen):
     def on_mount(self) -> None:
         super().on_mount()
         config, run = self._selection.config, self._run
-        self._job = self.cnn.start_job(
+        self.start(
+            "",
             lambda job: class_history(
                 config, run, progress=job.report, cancelled=lambda: job.cancelled
             ),
-            on_done=self._done,
-            on_error=self._failed,
-            name="epochs",
+            self._fill,
         )
-
-    def on_unmount(self) -> None:
-        if self._job is not None:
-            self._job.cancel()
 
     # -- drawing --------------------------------------------------------------------------------
 
-    def _done(self, found: ClassHistory) -> None:
-        self._job, self.found = None, found
-        if self.is_attached:
-            labels = found.worst_first()
-            table = self.query_one(ClassCurves)
-            table.show([_row(found, label) for label in labels], list(map(str, labels)))
-            table.border_title = Content("share predicted right, worst at the end first")
-            self.refresh_tick()
-
-    def _failed(self, error: Exception) -> None:
-        self._job, self._problem = None, str(error) or type(error).__name__
-        if not isinstance(error, EngineError):
-            self.cnn.show_message(f"{type(error).__name__}: {error}", severity="error")
-        if self.is_attached:
-            self.refresh_tick()
+    def _fill(self, found: ClassHistory) -> None:
+        self.found = found
+        labels, table = found.worst_first(), self.query_one(ClassCurves)
+        table.show([_row(found, label) for label in labels], list(map(str, labels)))
+        table.border_title = Content("share predicted right, worst at the end first")
 
     def tick(self) -> None:
-        job = self._job
-        told = (self.found, self._problem, self.size, (job.label, job.done) if job else None)
+        told = (self.found, self.words, self.size, self.progress)
         if told == self._told:
             return
         self._told = told
@@ -117,13 +97,11 @@ class EpochsScreen(BaseScreen):
         self.query_one("#verdict", Static).update(self._verdict())
 
     def _verdict(self) -> Content:
-        found, job = self.found, self._job
-        if self._problem:
-            return Content.styled(text.line(f"✗ {self._problem}"), "$error")
+        found = self.found
+        if self.problem:
+            return Content.styled(text.line(f"✗ {self.problem}"), "$error")
         if found is None:
-            of = f"  {job.done:,} of {job.total:,}" if job is not None and job.total else ""
-            label = text.line(job.label, 40) if job is not None else ""
-            return Content.styled(f"{label or 'loading'}{of}", "$muted")
+            return Content.styled(self.progress_words(40), "$muted")
         return Content.assemble(
             ("all classes ", "$foreground"),
             (sparkline(found.acc), "$accent"),

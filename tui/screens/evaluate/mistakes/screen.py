@@ -10,12 +10,15 @@ from textual.widgets import Static
 from engine.services.evaluation.evaluate import ORDERS, Measurement, Order, worst_images
 from tui import keymap, text
 from tui.charts.layer_images import as_pictures
+from tui.screens.evaluate.measuring import measured
 from tui.screens.inspect.glossary import explained
 from tui.screens.inspect.image_screen import ImageScreen
 from tui.screens.inspect.images import ShownImage
 from tui.screens.network_screen import run_parts
+from tui.screens.newest import NewestScreen
+from tui.screens.work_screen import WorkScreen
 from tui.state.selection import Selection
-from tui.widgets.line import Line
+from tui.widgets.line import Line, TextPart
 from tui.widgets.table import Cell, Column, Table
 from tui.widgets.tiles import Tiles
 
@@ -53,7 +56,7 @@ class WorstImage(Tiles, can_focus=False):
     CHOOSES = False
 
 
-class MistakesScreen(ImageScreen):
+class MistakesScreen(ImageScreen, WorkScreen, NewestScreen):
     """The list at the left, the image of the cursor at the right.
 
     Args:
@@ -97,13 +100,32 @@ class MistakesScreen(ImageScreen):
         index = self.index
         return None if index is None else ShownImage(self._selection, self._found.test, index)
 
+    @property
+    def asked(self) -> tuple[Selection, ...]:
+        return (self._selection,)
+
+    def use(self, networks: tuple[Selection, ...]) -> None:
+        (selection,) = networks
+
+        def then(found: Measurement) -> None:
+            self._selection, self._found = selection, found
+            self._list()
+
+        self.start("", lambda job: measured(job, selection), then)
+
     # -- drawing --------------------------------------------------------------------------------
 
     def tick(self) -> None:
         selection = self._selection
-        self.query_one("#subject", Line).show(
-            run_parts(selection.name, selection.what, self.size.width)
-        )
+        if self.job is not None:
+            right: tuple[TextPart, ...] = (TextPart(f"{self.progress_words()} ", "$muted"),)
+        elif self.problem:
+            right = (TextPart(f"✗ {text.line(self.problem, 60)} ", "$error"),)
+        else:
+            right = self.newest_parts(selection)
+        room = self.size.width - sum(len(part.text) for part in right)
+        left = run_parts(selection.name, selection.what, room)
+        self.query_one("#subject", Line).show(left, right)
 
     def _list(self) -> None:
         """Fill the list in the order of now."""
@@ -161,7 +183,10 @@ class MistakesScreen(ImageScreen):
     # -- actions --------------------------------------------------------------------------------
 
     def refuse(self, action: str) -> str | None:
-        return self.refuse_image(action, "there is no mistake in the list; s lists by loss")
+        if action == "newest" and self.job is not None:
+            return "the newest weights are being evaluated"
+        none = "there is no mistake in the list; s lists by loss"
+        return self.refuse_image(action, none) or self.refuse_newest(action)
 
     def key_label(self, key: keymap.Key) -> str:
         if key.action == "order":

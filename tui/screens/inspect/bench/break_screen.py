@@ -14,7 +14,7 @@ from engine.gradcheck import Report
 from engine.workbench import FAULTS, Fault, Workbench
 from tui import keymap, text
 from tui.jobs import Job
-from tui.screens.inspect.bench.work_screen import WorkScreen, compared
+from tui.screens.work_screen import WorkScreen
 from tui.widgets.chart import Chart, Picture, Series
 from tui.widgets.line import Line, TextPart
 from tui.widgets.table import Column, Table
@@ -220,3 +220,10 @@ def _verdict(result: _Broken) -> Content:
     worst = f", worst error {report.worst.error:.1e}" if report.rows else ""
     how = f" ({report.outcome}{worst})"
     return Content.assemble((word, "bold"), (how, "$muted"), (reason, "$foreground"))
+
+
+def compared(before: str, after: str) -> tuple[str, bool]:
+    """What two hashes of weights, buffers and optimizer say after an undo."""
+    same = before == after
+    words = "the same as before" if same else f"before it was {before[:12]}"
+    return f"undone: hash {after[:12]}, {words}", same

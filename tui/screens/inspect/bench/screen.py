@@ -17,9 +17,9 @@ from engine.train.snapshot import LayerSnapshot, OptimizerState
 from engine.workbench import LayerPass, Workbench
 from tui import keymap, text
 from tui.jobs import Job
-from tui.screens.inspect.bench.break_screen import BreakScreen
-from tui.screens.inspect.bench.work_screen import WorkScreen, compared
+from tui.screens.inspect.bench.break_screen import BreakScreen, compared
 from tui.screens.inspect.glossary import explained
+from tui.screens.work_screen import WorkScreen
 from tui.state.selection import find_dataset
 from tui.widgets.line import Line, TextPart
 from tui.widgets.table import Cell, Column, Table

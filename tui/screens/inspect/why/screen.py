@@ -1,5 +1,7 @@
 """Which pixels of an image speak for a class, as a heat map beside the image."""
 
+import time
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -15,10 +17,12 @@ from engine.services.predict import TrainedNetwork
 from tui import keymap, text
 from tui.charts.layer_images import as_pictures
 from tui.jobs import Job
-from tui.screens.base import BaseScreen
 from tui.screens.inspect.glossary import explained
-from tui.screens.inspect.images import ShownImage
+from tui.screens.inspect.images import ShownImage, inspected
 from tui.screens.network_screen import run_parts
+from tui.screens.newest import NewestScreen
+from tui.state.network_inspector import INTERVAL, NetworkInspector
+from tui.state.selection import Selection
 from tui.widgets.line import Line
 from tui.widgets.tiles import Tiles
 
@@ -42,7 +46,7 @@ class Heat(Tiles):
     )
 
 
-class WhyScreen(BaseScreen):
+class WhyScreen(NewestScreen):
     """The image at the left, the heat map at the right.
 
     Args:
@@ -62,9 +66,11 @@ class WhyScreen(BaseScreen):
         self._image = image
         self._test, self._index = image.test, image.index
         self._info = image.config.dataset_info
-        self._network: TrainedNetwork | None = None
+        self._network: tuple[ShownImage, TrainedNetwork] | None = None
         self._method = next(iter(METHODS))
         self._target: int | None = None
+        self._version = image.inspector.version if image.inspector is not None else 0
+        self._began = self._next = 0.0
         self._job: Job | None = None
         self._ask_again = False
         self.found: Explanation | None = None
@@ -88,24 +94,46 @@ class WhyScreen(BaseScreen):
         if self._job is not None:
             self._ask_again = True
             return
-        picture = self._test.images[self._index]
+        image, picture = self._image, self._test.images[self._index]
         subject = Subject(f"#{self._index}", picture, int(self._test.labels[self._index]))
         method, target = self._method, self._target
+        self._began = time.monotonic()
         self._job = self.cnn.start_job(
-            lambda job: explain(self._loaded(), subject, method, target),
+            lambda job: explain(self._loaded(image), subject, method, target),
             on_done=self._explained,
             on_error=self._failed,
             name="why",
         )
 
-    def _loaded(self) -> TrainedNetwork:
-        """The network, as it was when the screen was opened."""
-        if self._network is None:
-            self._network = self._image.network()
-        return self._network
+    def _loaded(self, image: ShownImage) -> TrainedNetwork:
+        """The network of an image; kept for what is asked next."""
+        if self._network is None or self._network[0] is not image:
+            self._network = image, image.network()
+        return self._network[1]
+
+    @property
+    def asked(self) -> tuple[Selection, ...]:
+        return () if self._image.inspector is not None else (self._image.selection,)
+
+    def use(self, networks: tuple[Selection, ...]) -> None:
+        (selection,) = networks
+        self._image = replace(self._image, selection=selection)
+        self._ask()
+
+    def _follow(self, inspector: NetworkInspector) -> None:
+        """Ask the network that trains as it is now, as often as takes a twentieth of a core."""
+        if self._job is not None or time.monotonic() < self._next:
+            return
+        inspector.poll()
+        image = inspected(self.cnn, inspector, self._index)
+        if image is not None and inspector.version != self._version:
+            self._version, self._image = inspector.version, image
+            self._ask()
 
     def _explained(self, found: Explanation) -> None:
         self._job, self._problem = None, ""
+        now = time.monotonic()
+        self._next = now + max(INTERVAL, 19 * (now - self._began))
         if self._asked_again():
             return
         self.found, self._target = found, found.target
@@ -131,15 +159,14 @@ class WhyScreen(BaseScreen):
     # -- drawing --------------------------------------------------------------------------------
 
     def tick(self) -> None:
-        selection = self._image.selection
-        self.query_one("#subject", Line).show(
-            run_parts(
-                selection.name,
-                selection.what,
-                self.size.width,
-                "run" if selection.run else "config",
-            )
-        )
+        inspector, selection = self._image.inspector, self._image.selection
+        right = () if inspector is not None else self.newest_parts(selection)
+        room = self.size.width - sum(len(part.text) for part in right)
+        word = "run" if selection.run else "config"
+        left = run_parts(selection.name, selection.what, room, word)
+        self.query_one("#subject", Line).show(left, right)
+        if inspector is not None:
+            self._follow(inspector)
 
     def _show(self) -> None:
         image, heat = self.query_one(WhyImage), self.query_one(Heat)
@@ -182,6 +209,11 @@ class WhyScreen(BaseScreen):
         return text.line(self._info.classes[label], 16)
 
     # -- actions --------------------------------------------------------------------------------
+
+    def refuse(self, action: str) -> str | None:
+        if action == "newest" and self._image.inspector is not None:
+            return "the newest weights are shown: it follows the training"
+        return self.refuse_newest(action)
 
     def action_method(self) -> None:
         """Another method."""
