@@ -12,6 +12,7 @@ from tui.charts.layer_images import Gallery
 from tui.screens.inspect.glossary import explained
 from tui.widgets.tiles import Tiles, lay_out
 from tui.widgets.titles import set_titles
+from tui.widgets.words import Words
 
 
 class Pictures(Tiles):
@@ -38,13 +39,14 @@ class GalleryPane(Vertical):
         super().__init__(id=id, classes="pane")
         self._gallery: Gallery | None = None
         self._sample: tuple[np.ndarray, str] | None = None
+        self._shape: list[int] = []
 
     def compose(self) -> ComposeResult:
         with Horizontal():
             yield Sample(id="sample")
             yield Pictures(id="pictures")
             yield Static(id="numbers", markup=False)
-        yield Static(id="scale", markup=False)
+        yield Words(id="scale")
 
     def show(
         self,
@@ -90,10 +92,10 @@ class GalleryPane(Vertical):
     def describe(self) -> None:
         """Write the numbers of the chosen picture."""
         shown, tiles = self._gallery, self.query_one(Pictures)
-        grid, scale = self.query_one("#numbers", Static), self.query_one("#scale", Static)
+        grid, scale = self.query_one("#numbers", Static), self.query_one("#scale", Words)
         if shown is None or tiles.cursor >= len(shown.pictures):
             grid.display = False
-            scale.update("")
+            scale.show(Content(""))
             return
         picture = shown.pictures[tiles.cursor]
         room = self.size.width * 2 // 5
@@ -102,10 +104,11 @@ class GalleryPane(Vertical):
         if lines is not None:
             caption = shown.captions[tiles.cursor]
             head = f"{caption or 'all'}  {picture.shape[0]}×{picture.shape[1]}"
-            grid.update(
-                Content("\n").join([Content.styled(head, "$primary"), *map(_signed, lines)])
-            )
-        scale.update(self._scale(shown, picture, tiles.cursor))
+            words = Content("\n").join([Content.styled(head, "$primary"), *map(_signed, lines)])
+            shape = [content.cell_length for content in words.split("\n")]
+            grid.update(words, layout=shape != self._shape)  # which draws the whole screen anew
+            self._shape = shape
+        scale.show(self._scale(shown, picture, tiles.cursor))
 
     def _scale(self, shown: Gallery, picture: np.ndarray, index: int) -> Content:
         limit = text.short(shown.limit)
