@@ -114,7 +114,7 @@ PLACES = (
 def app(make_app: MakeApp, home: Path, monkeypatch: pytest.MonkeyPatch) -> CnnApp:
     """An app with a config of a few layers, four runs of it, and an evaluation at hand."""
     monkeypatch.setattr(screen, "measure", lambda *args, **more: _of_digits())
-    monkeypatch.setattr(compare_screen, "measure", lambda *args, **more: _of_digits(nans=3))
+    monkeypatch.setattr(compare_screen, "measured", lambda *args: _of_digits(nans=3))
     for i in range(4):
         path = make_run(home / "runs", f"2026010{i + 1}-030405-conv{i}-00a{i}")
     add_film(path)

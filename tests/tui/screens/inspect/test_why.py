@@ -78,4 +78,4 @@ async def test_the_map_follows_the_network_that_trains(
         await until(pilot, lambda: why.found is not None)
         before, what = why.found, why._image.selection.what
         await until(pilot, lambda: why.found is not before and why._image.selection.what != what)
-        assert why.refuse("newest") == "the newest weights are shown: it follows the training"
+        assert why.refuse("newest") == "these are the newest weights that there are"

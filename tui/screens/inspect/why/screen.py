@@ -211,8 +211,6 @@ class WhyScreen(NewestScreen):
     # -- actions --------------------------------------------------------------------------------
 
     def refuse(self, action: str) -> str | None:
-        if action == "newest" and self._image.inspector is not None:
-            return "the newest weights are shown: it follows the training"
         return self.refuse_newest(action)
 
     def action_method(self) -> None:
