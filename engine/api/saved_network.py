@@ -16,7 +16,7 @@ from engine.losses import LOSSES
 from engine.options import OneOf
 from engine.runs.record import DATA_SET
 from engine.storage.untrusted_json import check_type
-from engine.train.weights import described_model, find_weights, trained_on
+from engine.train.weights import described_model, find_weights, meta_of, trained_on
 
 KEY = "arrays"
 """Where it stands in the meta of saved weights; those of runs have none."""
@@ -73,7 +73,7 @@ def read(path: Path) -> tuple[Sequential, Encoding, dict[str, Any]]:
     source = find_weights(path)
     network, info = described_model(source), trained_on(source)
     assert info is not None, "described_model has refused it"
-    value = checkpoint.read_meta(source).get(KEY)
+    value = meta_of(source).get(KEY)
     try:
         meaning = Meaning() if value is None else check_type(Meaning, value, KEY)
         if not meaning.low < meaning.high:

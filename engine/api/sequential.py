@@ -338,7 +338,7 @@ class Sequential:
 
     @classmethod
     def load(cls, path: str | Path) -> "Sequential":
-        """Read a network from a file of ``save``, a checkpoint, or a run of ``cnn-tui train``.
+        """Read a network from a file of ``save``, a checkpoint, a run, or what it was exported as.
 
         Raises:
             CheckpointError: there is none, or it is damaged; in one line.

@@ -66,7 +66,7 @@ def load_optimizer(config: Config, model: Sequential, path: Path) -> OptimizerSt
         CheckpointError: the file is missing, damaged, or of another optimizer or network.
     """
     source = find_weights(path)
-    meta = _meta(source).get("optimizer")
+    meta = meta_of(source).get("optimizer")
     if meta is None:
         return None
     try:
@@ -100,7 +100,7 @@ def described_model(path: Path) -> Sequential:
         CheckpointError: the file is missing or damaged, or does not say which network it is of.
     """
     source = find_weights(path)
-    info, layers = trained_on(source), _meta(source).get("layers")
+    info, layers = trained_on(source), meta_of(source).get("layers")
     if info is None or layers is None:
         raise CheckpointError(
             f"{source}: it does not say which network it is of; add --config CONFIG"
@@ -116,8 +116,16 @@ def described_model(path: Path) -> Sequential:
     return model
 
 
-def _meta(source: Path) -> dict[str, Any]:
-    """What a file of weights says of itself; of an export, what was written in it or beside it."""
+def meta_of(source: Path) -> dict[str, Any]:
+    """What a file of weights says of itself; of an export, what was written in it or beside it.
+
+    Args:
+        source: the file; of a run, what ``find_weights`` finds.
+
+    Raises:
+        CheckpointError: the file is missing or damaged.
+        MissingPackageError: it is safetensors, and the package is not installed.
+    """
     if is_safetensors(source):
         text = read_metadata(source).get("network", "null")
     elif is_plain_npz(source):
@@ -165,7 +173,7 @@ def trained_on(path: Path) -> DatasetInfo | None:
         CheckpointError: the file is missing or damaged.
     """
     source = find_weights(path)
-    meta = _meta(source)
+    meta = meta_of(source)
     try:
         described = described_in(meta)
     except ValueError as error:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engine import Sequential as Model
 from engine import data
 from engine.config import loads
 from engine.errors import CheckpointError, DataError
@@ -51,6 +52,7 @@ def test_an_exported_network_is_taken_wherever_its_run_is(
     assert same_arrays(network.model.state_dict(), own)
     assert find_subject(network, "3").name == "image 3 of mnist_mini"
     assert run_check(config, weights=path).passed
+    assert same_arrays(Model.load(path).network.state_dict(), own)
     tuned = make_config(tmp_path, RICH, f"train.init_from={path}", "seed=9")
     assert same_arrays(factory.make_starting_model(tuned).state_dict(), own)
 
