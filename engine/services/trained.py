@@ -39,7 +39,7 @@ def find_trained(
     if run is None:
         find_weights(weights)
         raise ConfigError(
-            f"{weights}: it is in no run, so its network is not known; add --config CONFIG"
+            f"{weights}: it is in no run, so its config is not known; add --config CONFIG"
         )
     return factory.config_of(run, overrides), weights
 

@@ -318,7 +318,7 @@ def test_against_takes_a_run_or_a_file_of_weights_with_the_config_that_is_given(
         assert "The confusion matrices are the same." in capfd.readouterr().out
     command = ["evaluate", "--weights", str(trained), "--against", str(alone)]
     assert main(command) == 2
-    assert "its network is not known; add --config" in capfd.readouterr().err
+    assert "its config is not known; add --config" in capfd.readouterr().err
 
 
 def test_over_epochs_shows_each_class_of_a_run_and_of_nothing_else(
