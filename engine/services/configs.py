@@ -31,7 +31,8 @@ _PATIENCE = 3.0
 def resolve(argument: str | None, others: Iterable[str] = ()) -> Path:
     """The path of a config, given as a file or as a name that ``config list`` shows.
 
-    ``quickstart`` and ``configs/quickstart.yaml`` are found from any folder.
+    ``quickstart`` and ``configs/quickstart.yaml`` are found from any folder. A folder of that name,
+    such as that of the images, hides no config.
 
     Args:
         argument: a path or a name; None for the default.
@@ -41,13 +42,16 @@ def resolve(argument: str | None, others: Iterable[str] = ()) -> Path:
         ConfigError: there is no such config.
     """
     path = parse(DEFAULT if argument is None else argument)
-    if kind_at(path) != "missing":
+    kind = kind_at(path)
+    if kind not in ("missing", "folder"):
         return path
     by_name = path.parent in (Path(), Path("configs"))
     listed = list_configs() if by_name else _beside(path)
     for one in reversed(listed) if by_name else ():  # the user's own before one that ships
         if path.name in (one.stem, one.name):
             return one
+    if kind == "folder":
+        return path
     names = [one.stem if by_name else str(one) for one in listed]
     word = path.name.removesuffix(path.suffix) if by_name else str(path)
     raise ConfigError(

@@ -40,6 +40,18 @@ def test_ones_own_config_comes_before_one_of_that_name_that_ships(
     assert configs.resolve(None) == Path("configs/quickstart.yaml")
 
 
+def test_a_folder_hides_no_config_of_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("configs", "pets", "quickstart"):
+        Path(name).mkdir()
+    assert configs.resolve("pets") == Path("pets")
+    Path("configs/pets.yaml").write_text(TEXT)
+    assert configs.resolve("pets") == configs.resolve("pets/") == Path("configs/pets.yaml")
+    assert configs.resolve("quickstart") == shipped("configs") / "quickstart.yaml"
+
+
 @pytest.mark.parametrize(
     ("word", "meant"),
     [
