@@ -145,8 +145,8 @@ def show_dataset(name: str, root: "Path | None", out: "Output") -> int:
         DataError: it is missing or damaged.
     """
     from engine.services.datasets import overview, samples_of_classes
-    from tui.cli import data_report
-    from tui.cli.contact_sheet import contact_sheet
+    from tui.cli.tables import data_report
+    from tui.cli.tables.contact_sheet import contact_sheet
 
     found = overview(name, root)
     out.json(data_report.as_json(found))

@@ -80,8 +80,8 @@ def over_epochs(config: "Config", weights: "Path", out: "Output") -> int:
     from engine.errors import ConfigError
     from engine.services.evaluation.class_history import class_history
     from engine.services.runs import run_at
-    from tui.cli import class_history as shown
     from tui.cli.interruption import interruptible
+    from tui.cli.tables import class_history as shown
 
     run = run_at(str(weights))
     if run is None:
@@ -141,8 +141,8 @@ def evaluate(
     """
     from engine.services.evaluation.compare import check_comparable, compare
     from engine.services.evaluation.evaluate import measure
-    from tui.cli import comparison
     from tui.cli.interruption import interruptible
+    from tui.cli.tables import comparison
 
     if against is not None:
         check_comparable(config, against[0])
@@ -208,7 +208,7 @@ def _class_table(names: Sequence[str], found: "Measurement") -> Iterator[str]:
 
     from engine.numbers import metric
     from engine.text_table import table
-    from tui.cli.names import cut_name
+    from tui.cli.tables.names import cut_name
 
     order = list(range(len(names)))
     if len(names) > MATRIX_CLASSES:
@@ -238,7 +238,7 @@ def _matrix(names: Sequence[str], found: "Measurement") -> str | None:
     from rich.cells import cell_len
 
     from engine.text_table import table
-    from tui.cli.names import cut_name
+    from tui.cli.tables.names import cut_name
 
     for width in range(24, 2, -1):
         short = [cut_name(name, width) for name in names]
@@ -260,7 +260,7 @@ def _mistakes(names: Sequence[str], found: "Measurement") -> str:
 
     from engine.services.evaluation.evaluate import worst_mistakes
     from engine.text_table import table
-    from tui.cli.names import cut_name
+    from tui.cli.tables.names import cut_name
 
     rows = [
         (
@@ -300,7 +300,7 @@ def _worst_tables(found: "Measurement", most: int) -> Iterator[str]:
     from engine.numbers import metric
     from engine.sanitize import printable
     from engine.text_table import table
-    from tui.cli.names import cut_name
+    from tui.cli.tables.names import cut_name
 
     titles = {
         "by_loss": ("The image with the largest loss", "The {} images with the largest loss"),

@@ -76,7 +76,7 @@ def _print(
     from engine.numbers import significant
     from engine.sanitize import printable, visible
     from engine.services.explain import overlay
-    from tui.cli.contact_sheet import contact_sheet
+    from tui.cli.tables.contact_sheet import contact_sheet
 
     classes, heat, label = network.info.classes, found.heat, found.subject.label
     strongest = [

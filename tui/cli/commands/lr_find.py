@@ -61,7 +61,7 @@ def run(options: argparse.Namespace, out: "Output") -> int:
 
 
 def _print(found: "RateFinding", out: "Output", command: str, path: str) -> None:
-    from tui.cli.rate_chart import rate_chart
+    from tui.cli.tables.rate_chart import rate_chart
 
     reading = found.reading
     for point in found.points:

@@ -85,7 +85,7 @@ def _print(
     network: "TrainedNetwork", answer: "Answer", out: "Output", top: int, *, show: bool
 ) -> None:
     from engine.sanitize import printable
-    from tui.cli.contact_sheet import contact_sheet
+    from tui.cli.tables.contact_sheet import contact_sheet
 
     classes, label = network.info.classes, answer.question.label
     chosen = answer.top(top)

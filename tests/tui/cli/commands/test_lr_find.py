@@ -12,7 +12,7 @@ from engine.workbench import RateRange
 from tests.support.command_line import Terminal
 from tests.support.small_runs import PLAIN, make_config
 from tui.cli.output import NoProgress
-from tui.cli.rate_chart import drawn, rate_chart
+from tui.cli.tables.rate_chart import drawn, rate_chart
 
 SHORT = ("--from", "1e-4", "--to", "10", "--steps", "40")
 

@@ -8,7 +8,7 @@ from engine.numbers import metric, sparkline
 from engine.sanitize import printable
 from engine.services.evaluation.class_history import ClassHistory
 from engine.text_table import table
-from tui.cli.names import cut_name
+from tui.cli.tables.names import cut_name
 
 MOST_ROWS = 40
 """Classes that are listed at most; ``--json`` has all."""

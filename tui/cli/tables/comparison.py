@@ -10,7 +10,7 @@ from engine.sanitize import printable
 from engine.services.evaluation.compare import Comparison
 from engine.services.evaluation.evaluate import Measurement
 from engine.text_table import table
-from tui.cli.names import cut_name
+from tui.cli.tables.names import cut_name
 
 MOST_ROWS = 20
 """Cells that are listed at most; ``--json`` has both matrices."""

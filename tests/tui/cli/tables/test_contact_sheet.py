@@ -9,7 +9,7 @@ from typing import TextIO
 import numpy as np
 import pytest
 
-from tui.cli.contact_sheet import contact_sheet
+from tui.cli.tables.contact_sheet import contact_sheet
 
 IMAGES = np.zeros((3, 4, 3, 16, 16), np.uint8)
 IMAGES[0, :, 0] = 255
