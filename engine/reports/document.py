@@ -115,7 +115,9 @@ def _comparison(runs: Sequence[Facts]) -> Iterator[Block]:
     rows = []
     for group in groups:
         spreads = [group.spread(name) for name, _ in names]
-        seeds = sorted({run.config.seed for run in group.runs})
+        seeds = sorted(
+            {run.config.seed for run in group.runs if run.record.get("status") == "finished"}
+        )
         if any(spreads):
             cells = (
                 "–" if one is None else f"{_result(name, one[0])} ± {_result(name, one[1])}"
@@ -126,8 +128,8 @@ def _comparison(runs: Sequence[Facts]) -> Iterator[Block]:
     if rows:
         yield Heading(3, "Mean ± standard deviation over seeds")
         yield Paragraph(
-            "Of runs whose configs differ in the seed alone; the standard deviation is that of the "
-            "sample (n − 1). Two runs of the same seed count once."
+            "Of finished runs whose configs differ in the seed alone; the standard deviation is "
+            "that of the sample (n − 1). Two runs of the same seed count once."
         )
         header = ("config", "seeds", *(title for _, title in names))
         yield Table(header, tuple(rows), "ll" + "r" * len(names))

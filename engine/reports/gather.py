@@ -2,16 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import mean, stdev
 from typing import Any
 
 from engine.arrays import Array
-from engine.config import Config, config_hash
+from engine.config import Config
 from engine.gradcheck import Report
 from engine.hints import Evidence, holding
 from engine.layers import Sequential
 from engine.metrics import PerClass
 from engine.runs.directory import RunDir
+from engine.runs.groups import Spread, results_of, same_but_for_seed, spread
 from engine.runs.listing import RunInfo
 from engine.runs.metrics_csv import Value
 from engine.runs.progress import with_progress
@@ -131,13 +131,7 @@ class Facts:
     @property
     def results(self) -> dict[str, float]:
         """The results of ``RESULTS`` that are known: the report's own, else the recorded ones."""
-        record = self.record
-        found = {
-            **(record.get("test") or {}),
-            "val_acc": (record.get("best") or {}).get("val_acc"),
-            "loss": (record.get("final") or {}).get("loss"),
-            "seconds": record.get("seconds"),
-        }
+        found = results_of(self.record)
         if self.tested is not None:
             tested = self.tested
             found |= {
@@ -145,7 +139,7 @@ class Facts:
                 "test_acc": tested.acc,
                 "macro_f1": tested.macro_f1,
             }
-        return {name: found[name] for name, _ in RESULTS if found.get(name) is not None}
+        return {name: found[name] for name, _ in RESULTS if name in found}
 
 
 def gather(info: RunInfo) -> Facts:
@@ -198,20 +192,12 @@ class Group:
 
     runs: tuple[Facts, ...]
 
-    def spread(self, name: str) -> tuple[float, float, int] | None:
-        """Mean, sample standard deviation (n - 1) and number of a result; None for fewer than two.
-
-        Two runs of one seed are the same training, and count once.
-        """
-        by_seed = {run.config.seed: run.results[name] for run in self.runs if name in run.results}
-        values = list(by_seed.values())
-        return (mean(values), stdev(values), len(values)) if len(values) > 1 else None
+    def spread(self, name: str) -> Spread | None:
+        """Spread of a result over the finished runs; None for fewer than two seeds."""
+        known = [run for run in self.runs if run.record.get("status") == "finished"]
+        return spread((run.config.seed, run.results[name]) for run in known if name in run.results)
 
 
 def seed_groups(runs: Sequence[Facts]) -> list[Group]:
     """Runs by their config without its seed, in the order in which they were given."""
-    found: dict[str, list[Facts]] = {}
-    for run in runs:
-        key = config_hash(run.config.model_copy(update={"seed": 0}))
-        found.setdefault(key, []).append(run)
-    return [Group(tuple(runs)) for runs in found.values()]
+    return [Group(same) for same in same_but_for_seed(runs, lambda run: run.config)]

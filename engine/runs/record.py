@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 import engine
 from engine.checkpoints.archive import JSON
@@ -23,7 +23,13 @@ RunStatus = Literal["running", "finished", "stopped", "failed", "diverged", "int
 STATUSES: tuple[RunStatus, ...] = get_args(RunStatus)
 """Statuses in a record. ``running`` in a run without a lock counts as ``interrupted``."""
 
-KEPT = ("started", "origin", "changes")
+GROUP = "group"
+"""Where a run's place in its group stands, see ``engine.runs.groups``."""
+
+MOST_RUNS = 1000
+"""Runs that a group can have."""
+
+KEPT = ("started", "origin", "changes", GROUP)
 """What is recorded once, and stays so when a run is resumed."""
 
 
@@ -86,6 +92,22 @@ class Change(BaseModel):
     new: Text | Number | None
 
 
+class GroupRecord(BaseModel):
+    """Types of a run's place in its group, see ``groups.Place``."""
+
+    model_config = ConfigDict(strict=True)
+
+    group: Annotated[str, Field(pattern=r"^[a-z]{1,20}-[0-9a-f]{6}$")]
+    index: Annotated[int, Field(ge=1, le=MOST_RUNS)]
+    size: Annotated[int, Field(ge=2, le=MOST_RUNS)]
+
+    @model_validator(mode="after")
+    def _check_index(self) -> "GroupRecord":
+        if self.index > self.size:
+            raise ValueError("expected an index up to the size")
+        return self
+
+
 class HintRecord(BaseModel):
     """Types of a hint that held at the end, see ``engine.hints``."""
 
@@ -108,6 +130,7 @@ class Record(BaseModel):
     started: Annotated[Text, AfterValidator(_check_time)] | None = None
     origin: Origin | None = None
     changes: list[Change] | None = None
+    group: GroupRecord | None = None
     name: Text | None = None
     version: Text | None = None
     config_hash: Text | None = None

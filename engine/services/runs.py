@@ -1,4 +1,4 @@
-"""Find the run that a name or a path means."""
+"""Find the run that a name or a path means, and the runs of a group."""
 
 import os
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ from pathlib import Path
 from engine.errors import CheckpointError, ConfigError, EngineError, RunError
 from engine.paths import kind_at, parse
 from engine.runs.directory import RECORD, check_path
+from engine.runs.groups import RunGroup, groups_in
 from engine.runs.listing import RunInfo, list_runs
 from engine.suggest import suggestion
 
@@ -77,6 +78,29 @@ def find_run(root: Path, name: str, *, newest: bool = False) -> RunInfo:
     found = matches[0]
     kind_at(found.path / RECORD, CheckpointError)
     return found
+
+
+def find_group(root: Path, name: str) -> RunGroup | None:
+    """The group of runs that has this id; None if there is none.
+
+    Raises:
+        CheckpointError: the folder cannot be read.
+    """
+    return next((group for group in groups_in(runs_in(root)) if group.id == name), None)
+
+
+def find_runs(root: Path, names: Sequence[str]) -> list[RunInfo]:
+    """The runs that some names mean, each once; the id of a group means all its runs.
+
+    Raises:
+        CheckpointError, ConfigError: as ``find_run``.
+    """
+    found: dict[Path, RunInfo] = {}
+    for name in names:
+        group = find_group(root, name)
+        runs = [find_run(root, name)] if group is None else group.parts.values()
+        found |= {info.path: info for info in runs}
+    return list(found.values())
 
 
 def run_at(name: str) -> Path | None:

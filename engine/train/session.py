@@ -19,6 +19,7 @@ from engine.parallel.workers import Workers
 from engine.runs import locations
 from engine.runs import record as run_record
 from engine.runs.directory import RunDir
+from engine.runs.groups import Place
 from engine.runs.listing import delete_run
 from engine.runs.provenance import KEY, Part, RateChange, weights_hash
 from engine.runs.results_csv import append_result
@@ -42,6 +43,7 @@ class TrainingSession:
         config: what to train.
         resume: the directory of a run, to resume it.
         extension: what the config changes in that run; None if nothing.
+        place: of a new run in its group; None for a run by itself.
         on_event: called with every event, in the thread that trains.
         on_progress: called there with what is being done, and the progress: bytes, then the
             batches of the whole run, then samples of an evaluation.
@@ -70,6 +72,7 @@ class TrainingSession:
         resume: Path | None = None,
         extension: Extension | None = None,
         adopt: bool = False,
+        place: Place | None = None,
         on_event: Callable[[Event], None] = lambda event: None,
         on_progress: Callable[[str, int, int], None] = lambda label, done, total: None,
         extra_callbacks: Sequence[Callback] = (),
@@ -85,13 +88,10 @@ class TrainingSession:
         self.rates_before: tuple[RateChange, ...] = ()
         self._resume, self._extension, self._adopt = resume, extension, adopt
         self._recorded: dict[str, Any] = {}
-        self._own = True
-        self._began = False
-        self._emit = on_event
-        self._on_progress = on_progress
+        self._place = place
+        self._own, self._began = True, False
+        self._emit, self._on_progress = on_event, on_progress
         self._extra = list(extra_callbacks)
-
-    # -- the run ----------------------------------------------------------------------------
 
     def run(self) -> Ended:
         """Train to the end, or until a stop is asked for.
@@ -153,6 +153,8 @@ class TrainingSession:
             self.run_dir = RunDir.open(self._resume)
         with suppress(RunError):  # a damaged record is replaced
             self._recorded = self.run_dir.read_record()
+        if self._place is not None:
+            self._recorded[run_record.GROUP] = self._place.to_json()
         if self._resume is not None:
             self._own = locations.is_own(self.run_dir.path, self._recorded)
             if self._adopt and not self._own:

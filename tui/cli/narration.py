@@ -1,6 +1,6 @@
 """Training on the command line: the narration of a session, and its exit code."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -64,7 +64,7 @@ def run_session(
         resume=resume,
         extension=extension,
         adopt=adopt,
-        on_event=_Narrator(out).on_event,
+        on_event=Narrator(out).on_event,
         on_progress=out.progress.update,
     )
     with interruptible(out, session.controls.stop_from_signal) as signals:
@@ -74,14 +74,22 @@ def run_session(
     return ExitCode.DONE if ended.status == "finished" else ExitCode.FAILED
 
 
-class _Narrator:
-    """Writes the events of a session."""
+class Narrator:
+    """Writes the events of a session.
 
-    def __init__(self, out: Output) -> None:
-        self.out = out
+    Args:
+        out: gets them.
+        more: added to every line of JSON.
+        resume_with: the command that resumes it once it was stopped; None for that of the run.
+    """
+
+    def __init__(
+        self, out: Output, more: Mapping[str, Any] | None = None, resume_with: str | None = None
+    ) -> None:
+        self.out, self._more, self._resume_with = out, more or {}, resume_with
 
     def on_event(self, event: Event) -> None:
-        self.out.json({"event": _EVENT_NAMES[type(event)], **_fields(event)})
+        self.out.json({"event": _EVENT_NAMES[type(event)], **_fields(event), **self._more})
         match event:
             case Started():
                 self._started(event)
@@ -121,7 +129,7 @@ class _Narrator:
         elif event.status == "stopped":
             out.complain(
                 f"stopped ({event.reason}) after epoch {event.epochs_done}; resume with:"
-                f"  {resume_command(event.run_dir)}"
+                f"  {self._resume_with or resume_command(event.run_dir)}"
             )
         elif event.reason:
             out.say(event.reason)

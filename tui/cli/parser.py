@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # ``typing`` and ``pathlib`` would take as long as the rest o
     from typing import NoReturn
 
 RUN = "a run: its id or a part of it, its folder, or a file in it"
+RUNS = f"{RUN}; or a group of runs by its id"
 CONFIG = "a YAML file, a name from 'config list', or - for standard input"
 
 
@@ -208,12 +209,23 @@ def add_runs_dir(parser: Parser) -> None:
     )
 
 
+def add_seeds(parser: Parser) -> None:
+    """``--seeds`` of a command that trains a config."""
+    parser.add_argument(
+        "--seeds",
+        type=count,
+        metavar="N",
+        help="train N runs, with the config's seed and the next ones, as a group",
+    )
+
+
 def add_continue(parser: Parser) -> None:
     """``--resume`` of a command that trains a config."""
     parser.add_argument(
         "--resume",
         action="store_true",
-        help="resume the newest unfinished run of this config, if there is one",
+        help="resume the newest unfinished run of this config, if there is one; with --seeds the "
+        "newest unfinished group",
     )
 
 
@@ -222,6 +234,7 @@ def add_program_options(parser: Parser) -> None:
     _add_config_option(parser)
     parser.add_argument("--no-ui", action="store_true", help="train headless")
     add_continue(parser)
+    add_seeds(parser)
     add_portable(parser)
     add_output(parser)
     parser.add_argument("--version", action="version", version=f"cnn-tui {__version__}")

@@ -2,7 +2,7 @@
 
 import argparse
 
-from tui.cli.parser import RUN, Parser, add_runs_dir, path
+from tui.cli.parser import RUNS, Parser, add_runs_dir, path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ EXAMPLES = ("cnn-tui report quickstart", "cnn-tui report first second --output c
 
 
 def add_arguments(parser: Parser) -> None:
-    parser.add_argument("names", nargs="+", metavar="RUN", help=RUN)
+    parser.add_argument("names", nargs="+", metavar="RUN", help=RUNS)
     add_runs_dir(parser)
     parser.add_argument(
         "--output", type=path, metavar="DIR", help="folder of the report; default: reports"
@@ -31,10 +31,10 @@ def run(options: argparse.Namespace, out: "Output") -> int:
     """
     from engine.sanitize import visible
     from engine.services import report
-    from engine.services.runs import find_run
+    from engine.services.runs import find_runs
     from tui.cli.interruption import interruptible
 
-    found = {info.id: info for info in (find_run(options.runs_dir, n) for n in options.names)}
+    found = {info.id: info for info in find_runs(options.runs_dir, options.names)}
     folder = report.FOLDER if options.output is None else options.output
     report.check_output(folder, list(found), overwrite=options.overwrite)
     facts = []

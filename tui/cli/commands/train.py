@@ -2,7 +2,7 @@
 
 import argparse
 
-from tui.cli.parser import Parser, add_config, add_continue, add_portable
+from tui.cli.parser import Parser, add_config, add_continue, add_portable, add_seeds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,6 +13,7 @@ EXAMPLES = (
     "cnn-tui train quickstart",
     "cnn-tui train quickstart --set train.lr=0.01 --set train.epochs=3",
     "cnn-tui train --config mnist_lenet --resume",
+    "cnn-tui train quickstart --seeds 5",
 )
 
 
@@ -20,12 +21,16 @@ def add_arguments(parser: Parser) -> None:
     add_config(parser)
     add_continue(parser)
     add_portable(parser)
+    add_seeds(parser)
 
 
 def run(options: argparse.Namespace, out: "Output") -> int:
     from engine.services.configs import open_config
 
-    return train(open_config(options.config, options.overrides), out, resume=options.resume)
+    config = open_config(options.config, options.overrides)
+    if (options.seeds or 1) > 1:
+        return train_seeds(config, options.seeds, out, resume=options.resume)
+    return train(config, out, resume=options.resume)
 
 
 def train(config: "Config", out: "Output", *, resume: bool = False) -> int:
@@ -47,3 +52,21 @@ def train(config: "Config", out: "Output", *, resume: bool = False) -> int:
     if resume:
         out.say(f"no unfinished run of this config in {config.runs_dir}: training from the start")
     return run_session(config, out)
+
+
+def train_seeds(config: "Config", count: int, out: "Output", *, resume: bool = False) -> int:
+    """Train a config with several seeds; with ``resume``, what is left of its newest group.
+
+    Returns:
+        0 all are done, 1 one diverged or was not saved; 130, 143 or 129 after a signal.
+
+    Raises:
+        EngineError: it could not begin.
+    """
+    from engine.services.resume import find_unfinished_group, plan_seeds
+    from tui.cli.seeds import train_group
+
+    plan = find_unfinished_group(config, count) if resume else None
+    if resume and plan is None:
+        out.say(f"no unfinished group of this config in {config.runs_dir}: starting a new one")
+    return train_group(plan or plan_seeds(config, count), out)
