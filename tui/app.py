@@ -22,8 +22,10 @@ from tui.screens.configs.watch import ConfigWatch
 from tui.screens.dialogs import Confirm
 from tui.screens.lesson_actions import LessonActions
 from tui.screens.resume_prompt import offer_to_resume
+from tui.screens.seed_actions import SeedActions
 from tui.shut_down import HANGUP, ExitSequence, logged
 from tui.state.lesson_desk import LessonDesk
+from tui.state.seed_progress import SeedProgress
 from tui.state.selection import Choice
 from tui.state.settings import AppSettings
 from tui.state.speed import Speedometer
@@ -48,6 +50,7 @@ class CnnApp(compat.FaultApp):
         speed: how long epochs take.
         lessons: the lesson that is open.
         lesson_actions: opens lessons, and does what their steps say.
+        seeds: trains several seeds of a config, one after the other.
         settings: what is remembered.
         log_path: the log file; None where none can be written.
         exit_sequence: saves what is running, and quits.
@@ -94,6 +97,7 @@ class CnnApp(compat.FaultApp):
         self.speed = Speedometer(self)
         self.lessons = LessonDesk()
         self.lesson_actions = LessonActions(self)
+        self.seeds = SeedActions(self)
         self.jobs: set[Job] = set()
         self.signals: Signals | None = None
         self.config_watch = ConfigWatch(self)
@@ -192,7 +196,9 @@ class CnnApp(compat.FaultApp):
         self.jobs.add(job)
         return job
 
-    def start_training(self, config: Config, resume: Path | None = None) -> bool:
+    def start_training(
+        self, config: Config, resume: Path | None = None, seeds: SeedProgress | None = None
+    ) -> bool:
         """Train, and show it.
 
         Returns:
@@ -209,7 +215,7 @@ class CnnApp(compat.FaultApp):
             return False
         self.speed.cancel()
         self.choice.chosen = None
-        self.training.start(config, resume)
+        self.training.start(config, resume, seeds)
         self.go_to("train")
         return True
 
@@ -231,6 +237,7 @@ class CnnApp(compat.FaultApp):
 
     def on_training_finished(self, message: TrainingFinished) -> None:
         self.training.on_training_finished(message)
+        self.seeds.on_training_finished()
         self._refresh_bindings()
 
     def _refresh_bindings(self) -> None:

@@ -66,7 +66,8 @@ class TrainingView:
         fraction: of all batches, from 0 to 1.
         samples_per_s: while training; 0 before the first batch.
         seconds: time spent training.
-        eta_epoch, eta_total: seconds that are left; NaN where there is nothing to tell from.
+        eta_epoch, eta_total: seconds that are left, the runs of the other seeds included; NaN
+            where there is nothing to tell from.
         lr: the current learning rate, or NaN.
     """
 
@@ -94,6 +95,7 @@ def progress_view(
     last: Logs,
     epoch_seconds: float,
     lr: float,
+    runs_after: int = 0,
 ) -> TrainingView:
     """The progress of a session that has started.
 
@@ -104,6 +106,7 @@ def progress_view(
         last: the logs of the epoch before; empty in the first one.
         epoch_seconds: that an epoch takes, with its validation; NaN where that is not known.
         lr: the current learning rate.
+        runs_after: runs of the same length that follow.
     """
     progress, steps = session.progress, session.steps_per_epoch
     epoch = min(progress.epoch + 1, epochs)
@@ -121,6 +124,6 @@ def progress_view(
         samples_per_s=rate or last.get("samples_per_s", 0.0),
         seconds=progress.seconds,
         eta_epoch=left,
-        eta_total=left + (epochs - epoch) * epoch_seconds,
+        eta_total=left + (epochs - epoch + runs_after * epochs) * epoch_seconds,
         lr=lr,
     )

@@ -95,6 +95,9 @@ class ExitSequence:
     def _compose_exit_message(self) -> None:
         training = self._app.training
         run = training.run_dir
+        if self._app.seeds.command:
+            self.exit_message.append(f"stopped and saved; resume with:  {self._app.seeds.command}")
+            return
         if run is None or training.session is None:
             return
         if training.session.controls.stop_reason is not None:

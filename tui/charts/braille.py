@@ -1,4 +1,4 @@
-"""Lines as braille characters: two dots across and four down in every cell.
+"""Lines and areas as braille characters: two dots across and four down in every cell.
 
 plotext could do this too, dot by dot in Python; here NumPy does it for all dots at once, ten
 times faster.
@@ -43,6 +43,28 @@ class BrailleCanvas:
         self.bits[cells] *= self.colours[cells] == colour  # what lay below is covered
         np.bitwise_or.at(self.bits, cells, _DOTS[dots_y % 4, dots_x % 2])
         self.colours[cells] = colour
+
+    def area(self, x: Array, low: Array, high: Array, colour: int) -> None:
+        """Fill between two lines with single dots, so that it looks like no line and no cloud.
+
+        Args:
+            x, low, high: from 0 (left, below) to 1 (right, above); finite, x rising.
+            colour: any number from 0.
+        """
+        rows, columns = self.bits.shape
+        if not len(x) or not self.bits.size:
+            return
+        across = self._dots(x, columns, 2)
+        for dot_x in range(int(across[0]) // 2 * 2, int(across[-1]) + 1, 2):  # one a cell
+            edges = [np.interp(dot_x, across, self._dots(edge, rows, 4)) for edge in (low, high)]
+            first, last = (int(np.rint(edge)) for edge in edges)
+            dots_y = np.arange(first, last + 1)
+            if last - first > 1:  # alternating, as the cells' dots would make columns
+                dots_y = dots_y[(dots_y + dot_x // 2) % 2 == 0]
+            cells = dots_y // 4, np.full(len(dots_y), dot_x // 2)
+            self.bits[cells] *= self.colours[cells] == colour
+            np.bitwise_or.at(self.bits, cells, _DOTS[dots_y % 4, dot_x % 2])
+            self.colours[cells] = colour
 
     @classmethod
     def cell(cls, share: float, cells: int, dots: int) -> int:

@@ -44,6 +44,21 @@ class Series:
 
 
 @dataclass(frozen=True)
+class Band:
+    """The room between two lines, such as mean - std and mean + std.
+
+    Attributes:
+        colour: a variable of the theme.
+        x, low, high: points, x rising; low and high may hold anything.
+    """
+
+    colour: str
+    x: Array
+    low: Array
+    high: Array
+
+
+@dataclass(frozen=True)
 class Marker:
     """A symbol at a point: the best epoch, a change of the learning rate, where it broke.
 
@@ -69,6 +84,7 @@ class Picture:
         settled: the x before which points do not count for the range of y: a loss begins high.
         empty: what is said while there is nothing to draw.
         x_from: x counts powers of ten above this; None if it is linear.
+        bands: behind the lines, but before what is a backdrop.
     """
 
     series: tuple[Series, ...] = ()
@@ -79,6 +95,7 @@ class Picture:
     settled: float = 0.0
     empty: str = "nothing yet"
     x_from: float | None = None
+    bands: tuple[Band, ...] = ()
 
     @property
     def has_backdrop(self) -> bool:
@@ -148,13 +165,26 @@ class _Frame:
             everything += [piece[1] for piece in pieces]
             if not series.backdrop:
                 counted += [piece[1][piece[0] >= picture.settled] for piece in pieces]
+        self.bands = [self._fitted(band) for band in picture.bands]
+        for x, low, high in self.bands:
+            everything += [low, high] if len(x) else []
+            counted += [edge[x >= picture.settled] for edge in (low, high)]
         self.is_empty = not everything
         known = any(len(values) for values in counted)
         low, high = scales.limits(counted if known else everything)
         if picture.y_limits is not None:
-            edges = self._scaled(scales.finite(picture.y_limits))
-            low, high = np.nanmin([low, edges[0]]), np.nanmax([high, edges[1]])
+            least = self._scaled(scales.finite(picture.y_limits))
+            low, high = np.nanmin([low, least[0]]), np.nanmax([high, least[1]])
         self.low, self.high = float(low), float(high)
+
+    def _fitted(self, band: Band) -> tuple[Array, Array, Array]:
+        """Its points that can be drawn: x, low and high on the scale of y."""
+        x, low, high = (scales.finite(values) for values in (band.x, band.low, band.high))
+        low, high = self._scaled(low), self._scaled(high)
+        # Where mean - std is not above 0, a logarithmic axis has only the upper edge.
+        low = np.where(np.isnan(low), high, low)
+        there = np.isfinite(high) & (x >= 0) & (x <= self.end * (1 + 1e-9))
+        return x[there], low[there], high[there]
 
     def _scaled(self, values: Array) -> Array:
         return scales.logarithm(values) if self.picture.log else values
@@ -216,12 +246,20 @@ class _Frame:
         has put a dot or a mark they are below.
         """
         canvas = BrailleCanvas(self.columns, self.rows)
-        for i, (series, pieces) in enumerate(self.series):
-            if series.marker == "braille":
-                for x, y in pieces:
-                    canvas.line(x / self.end, (y - self.low) / (self.high - self.low), i)
+        span = self.high - self.low
+        numbered = list(enumerate(self.series))
+        lines = [(i, one) for i, one in numbered if one[0].marker == "braille"]
+        for i, (_, pieces) in (line for line in lines if line[1][0].backdrop):
+            for x, y in pieces:
+                canvas.line(x / self.end, (y - self.low) / span, i)
+        for i, (x, low, high) in enumerate(self.bands, len(numbered)):
+            canvas.area(x / self.end, (low - self.low) / span, (high - self.low) / span, i)
+        for i, (_, pieces) in (line for line in lines if not line[1][0].backdrop):
+            for x, y in pieces:
+                canvas.line(x / self.end, (y - self.low) / span, i)
         right, up = matrix.cols - self.columns, matrix.rows - self.rows
         colours = [rgb(series.colour) for series, _ in self.series]
+        colours += [rgb(band.colour) for band in self.picture.bands]
         for column, row, i, character in canvas.cells():
             if matrix.marker[up + row][right + column] == " ":
                 matrix.marker[up + row][right + column] = character

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import EngineError
+from engine.runs.groups import place_of
 from engine.runs.listing import RunInfo, list_unfinished
 from engine.train.factory import config_of
 from tui.screens.base import BaseScreen
@@ -84,5 +85,9 @@ def _resume(app: "CnnApp", info: RunInfo) -> None:
         config = config_of(info.path)
     except EngineError as error:
         app.show_message(str(error), "it cannot be resumed; 5 shows all runs", severity="error")
+        return
+    place = place_of(info.record)
+    if place is not None:
+        app.seeds.resume(place.group, info.path.parent)
         return
     app.start_training(config, info.path)

@@ -42,6 +42,7 @@ from tui.messages import (
     TrainingView,
     progress_view,
 )
+from tui.state.seed_progress import SeedProgress
 from tui.text import clean, metric, significant
 
 log = logging.getLogger("cnn_tui")
@@ -61,6 +62,7 @@ class Training:
         history: the logs of every epoch done.
         lr_changes: optimizer step and new rate, for every change by hand.
         entries: what happened, oldest first.
+        seeds: its place among several seeds; None for a run by itself.
         version: grows with everything that happened, for polling.
 
     Args:
@@ -83,24 +85,33 @@ class Training:
         self.history: list[Logs] = []
         self.lr_changes: list[tuple[int, float]] = []
         self.entries: list[LogEntry] = []
+        self.seeds: SeedProgress | None = None
         self._what = ""
         self._began = time.monotonic()
         self._wanted_lr: float | None = None
 
     # -- beginning and ending -----------------------------------------------------------------
 
-    def start(self, config: Config, resume: Path | None = None) -> None:
+    def start(
+        self, config: Config, resume: Path | None = None, seeds: SeedProgress | None = None
+    ) -> None:
         """Train a config, or resume an interrupted run; refused while one is running."""
         assert not self._running, "one training at a time"
         session = TrainingSession(
-            config, resume=resume, on_event=self._post_event, on_progress=self._progressed
+            config,
+            resume=resume,
+            place=seeds.place if seeds else None,
+            on_event=self._post_event,
+            on_progress=self._progressed,
         )
         self._clear(config, session)
+        self.seeds = seeds
         self._running = True
         # Collecting what the screens are made of takes a tenth of a second: not while training.
         gc.collect()
         gc.freeze()
-        self._note("info", f"{'resuming' if resume else 'starting'} {config.name}")
+        of = f", {seeds.words}: {config.seed}" if seeds else ""
+        self._note("info", f"{'resuming' if resume else 'starting'} {config.name}{of}")
         self._thread = threading.Thread(
             target=self._run, args=(session,), name="cnn-tui-training", daemon=True
         )
@@ -347,6 +358,7 @@ class Training:
             last=self.history[-1] if self.history else {},
             epoch_seconds=self.epoch_seconds,
             lr=self._current_lr(session),
+            runs_after=self.seeds.runs_after if self.seeds else 0,
         )
 
     def _current_lr(self, session: TrainingSession) -> float:

@@ -11,11 +11,11 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.charts.figure import Colour, Marker, Picture, Series, fits, plot
+from tui.charts.figure import Band, Colour, Marker, Picture, Series, fits, plot
 from tui.compat import new_figure
 from tui.widgets.titles import set_titles
 
-__all__ = ["Chart", "Marker", "Picture", "Series"]
+__all__ = ["Band", "Chart", "Marker", "Picture", "Series"]
 
 
 class Chart(Widget, can_focus=True):

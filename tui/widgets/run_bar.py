@@ -9,6 +9,9 @@ from tui.redraw import RedrawTimer
 from tui.state.training import Training
 from tui.widgets.header import STYLES, SYMBOLS
 
+_SHORTEST = 11
+"""Cells of the shortest meter, with the gaps around it."""
+
 _UNFINISHED = ("training", "paused", "validating", "testing", "saving")
 
 
@@ -64,7 +67,8 @@ class RunBar(Static):
             parts += [("  ", ""), *meter(share, width - len(parts[0][0]) - len(after) - 3)]
             parts.append((after, "$muted"))
         elif view.phase in _UNFINISHED:
-            after = f"  {view.fraction:4.0%}  {self._rest(view)}"
+            room = width - len(parts[0][0]) - _SHORTEST
+            after = f"  {view.fraction:4.0%}  {self._rest(view, room)}"
             space = width - len(parts[0][0]) - len(after) - 3
             parts += [("  ", ""), *meter(view.fraction, min(max(space, 8), 60))]
             parts.append((after, "$muted"))
@@ -72,13 +76,13 @@ class RunBar(Static):
             parts.append((f"  {self._result(training)}", "$foreground"))
         return Content.assemble(*parts).truncate(width, ellipsis=True)
 
-    def _rest(self, view: TrainingView) -> str:
+    def _rest(self, view: TrainingView, room: int) -> str:
         if view.phase == "paused":
             return f"batch {view.step}/{view.steps_per_epoch}  lr {text.significant(view.lr)}"
-        if self.size.width < 76:
-            return f"left {text.duration(view.eta_total)}"
         epoch, everything = text.duration(view.eta_epoch), text.duration(view.eta_total)
-        return f"left: epoch {epoch:>5}, all {everything:>5}"
+        longest = f"left: epoch {epoch:>5}, all {everything:>5}"
+        fits = self.size.width >= 76 and len(longest) + len("  100%  ") <= room
+        return longest if fits else f"left {everything}"
 
     @staticmethod
     def _result(training: Training) -> str:
@@ -99,9 +103,10 @@ def _word(training: Training, view: TrainingView) -> str:
         return "stopping"
     if view.phase == "downloading":
         return text.line(view.what, 40)
+    seed = f"  {training.seeds.words}" if training.seeds else ""
     if view.phase in ("training", "paused", "validating"):
-        return f"{view.phase}  epoch {view.epoch}/{view.epochs}"
-    return view.phase
+        return f"{view.phase}{seed}  epoch {view.epoch}/{view.epochs}"
+    return view.phase + seed
 
 
 def meter(share: float, width: int) -> list[tuple[str, str]]:

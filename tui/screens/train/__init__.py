@@ -16,6 +16,7 @@ register(
         Key("c", "checkpoint", "save now", "Save a checkpoint now", "Run"),
         Key("r", "run", "run", "Train the chosen config from the beginning", "Run", footer=True),
         Key("R", "resume", "resume", "Resume the stopped run", "Run"),
+        Key("S", "seeds", "seeds", "Train the chosen config with several seeds", "Run"),
         Key("plus,equals_sign", "lr(1)", "lr", "Raise the learning rate; ten presses: ×10",
             "Learning rate", footer=True, shown="+ -"),
         Key("minus", "lr(-1)", "lr down", "Lower the learning rate; ten presses: ÷10",

@@ -6,8 +6,10 @@ import numpy as np
 
 from engine.arrays import Array
 from engine.events import Logs
+from engine.runs.groups import band
 from tui.charts import scales
-from tui.charts.figure import Marker, Picture, Series
+from tui.charts.figure import Band, Marker, Picture, Series
+from tui.state.seed_progress import SeedProgress
 from tui.state.training import Training
 
 SMOOTHING = {"light": 60, "strong": 12, "off": 0}
@@ -31,6 +33,7 @@ class Points:
     end: float
     changes: tuple[tuple[float, float], ...]
     broken_at: float | None
+    seeds: SeedProgress | None = None
 
     def logged(self, name: str) -> Array:
         """A metric of every epoch that has it; NaN where it is missing."""
@@ -65,7 +68,17 @@ def read(training: Training) -> Points:
         end=now if training.ended is not None else scales.horizon(now, started.epochs),
         changes=tuple((step / steps, rate) for step, rate in training.lr_changes),
         broken_at=broken,
+        seeds=training.seeds,
     )
+
+
+def seeds_band(points: Points, metric: str) -> tuple[Band, ...]:
+    """Mean ± std of a metric over the seeds that finished before; of one, a dotted line."""
+    found = band(points.seeds.curves, metric) if points.seeds else None
+    if found is None:
+        return ()
+    low, high = found.mean - found.std, found.mean + found.std
+    return (Band("curve-lr", found.epochs, low, high),)
 
 
 def metric_picture(points: Points, name: str, *, log: bool, smoothing: str) -> Picture:
@@ -90,7 +103,15 @@ def metric_picture(points: Points, name: str, *, log: bool, smoothing: str) -> P
         marks.append(Marker("✗", "error", points.broken_at, np.inf))
     limits = None if log or name == "loss" else (1.0, 1.0)
     settled = 0.03 * points.end if len(points.x) >= 60 else 0.0
-    return Picture(tuple(series), tuple(marks), points.end, log, limits, settled)
+    return Picture(
+        tuple(series),
+        tuple(marks),
+        points.end,
+        log,
+        limits,
+        settled,
+        bands=seeds_band(points, f"val_{name}"),
+    )
 
 
 def lr_picture(points: Points, *, log: bool) -> Picture:

@@ -32,8 +32,9 @@ class LossChart(Chart):
         "The loss measures how wrong the network is: 0 means certain and right on every image. "
         "The line is the training loss, smoothed (m); the grey cloud ⠿ behind it shows the single "
         "batches. • is the validation loss after each epoch, ★ its best, ▴ a change of the "
-        "learning rate, ✗ where training diverged. Validation loss that rises while training loss "
-        "falls is overfitting. y makes the axis logarithmic."
+        "learning rate, ✗ where training diverged. ⠕ single dots are the validation loss of the "
+        "seeds that finished before, mean ± standard deviation (of the sample, n − 1). Validation "
+        "loss that rises while training loss falls is overfitting. y makes the axis logarithmic."
     )
 
 
@@ -180,7 +181,8 @@ class TrainScreen(ZoomScreen):
             return Content(f"learning rate{scale}"), Content.styled(now, "$curve-lr")
         name = "loss" if isinstance(curve, LossChart) else "acc"
         room = curve.size.width - 2
-        return _legend(name, scale, curve.picture, room), _figures(name, points, room)
+        seeds = len(points.seeds.curves) if points.seeds else 0
+        return _legend(name, scale, curve.picture, room, seeds), _figures(name, points, room)
 
     def redraw(self) -> None:
         self._seen = None
@@ -218,9 +220,11 @@ class TrainScreen(ZoomScreen):
         if ended.status == "failed":
             return _advice("✗ Not saved.", _sentence(ended.reason), self._where_log()), "error"
         if ended.status == "stopped":
-            return _advice("■ Stopped and saved.", "", "R resumes it, r starts over"), "info"
+            rest = " and the seeds that are left" if training.seeds else ""
+            return _advice("■ Stopped and saved.", "", f"R resumes it{rest}, r starts over"), "info"
         step = "5 compares runs, 6 shows its mistakes, r trains again"
-        return _advice("✓ Finished.", _sentence(ended.reason), step), "good"
+        result = self.cnn.seeds.result or ended.reason
+        return _advice("✓ Finished.", _sentence(result), step), "good"
 
     def _where_log(self) -> str:
         log = self.cnn.log_path
@@ -239,11 +243,11 @@ class TrainScreen(ZoomScreen):
                 return "training is stopping"
         if action == "stop" and not training.running:
             return "nothing is training"
-        if action in ("run", "resume") and training.running:
+        if action in ("run", "resume", "seeds") and training.running:
             return "a training is running already; x stops it"
         if action == "find_rate" and training.running:
             return "a training is running and needs the processor; x stops it"
-        if action in ("run", "find_rate") and self.cnn.workspace.document.config is None:
+        if action in ("run", "find_rate", "seeds") and self.cnn.workspace.document.config is None:
             return "the config has errors; 1 shows them"
         return None
 
@@ -268,7 +272,8 @@ class TrainScreen(ZoomScreen):
         """Stop, after a question."""
         self.cnn.confirm(
             "Stop training?",
-            "A checkpoint is saved first; R resumes from it.",
+            "A checkpoint is saved first; R resumes from it"
+            + (", and trains the seeds that are left." if self.cnn.training.seeds else "."),
             yes="stop",
             no="keep training",
             holds=lambda: self.cnn.training.running,
@@ -288,6 +293,10 @@ class TrainScreen(ZoomScreen):
         """Train the chosen config."""
         self.cnn.run_document()
 
+    def action_seeds(self) -> None:
+        """Train the chosen config with several seeds, after a question for their number."""
+        self.cnn.seeds.ask()
+
     def action_find_rate(self) -> None:
         """Find a learning rate for the chosen config."""
         self.app.push_screen(RatesScreen())
@@ -295,7 +304,11 @@ class TrainScreen(ZoomScreen):
     def action_resume(self) -> None:
         """Resume the run that was stopped here, else the newest that can be resumed."""
         training = self.cnn.training
-        if training.config is None or training.ended is None or training.ended.status != "stopped":
+        if self.cnn.seeds.command:
+            self.cnn.seeds.resume_rest()
+        elif (
+            training.config is None or training.ended is None or training.ended.status != "stopped"
+        ):
             resume_newest(self.cnn)
         else:
             self.cnn.start_training(training.config, training.run_dir)
@@ -321,10 +334,16 @@ class TrainScreen(ZoomScreen):
         self.redraw()
 
 
-def _legend(name: str, scale: str, picture: Picture, room: int) -> Content:
-    """The legend of a chart, as long as there is room for."""
+def _legend(name: str, scale: str, picture: Picture, room: int, seeds: int) -> Content:
+    """The legend of a chart, as long as there is room for; ``seeds`` are in its band."""
     word = "loss" if name == "loss" else "accuracy"
-    variants = [(word, " ", "single batches"), (word, " ", "batches"), (name, "", "batch")]
+    long = f"val of {seeds} seed{'s: mean ± std' if seeds > 1 else ' before'}"
+    variants = [
+        (word, " ", "single batches", long),
+        (word, " ", "batches", long),
+        (word, " ", "batches", "seeds"),
+        (name, "", "batch", "seeds"),
+    ]
     return _fitting(
         room,
         [
@@ -333,8 +352,9 @@ def _legend(name: str, scale: str, picture: Picture, room: int) -> Content:
                 (f"─{gap}train ", "$curve-train"),
                 (f"─•{gap}val", "$curve-val"),
                 (f" ⠿{gap}{batches}" if picture.has_backdrop else "", "$curve-train-dim"),
+                (f" ⠕{gap}{band}" if picture.bands else "", "$curve-lr"),
             ]
-            for title, gap, batches in variants
+            for title, gap, batches, band in variants
         ],
     )
 
