@@ -166,9 +166,9 @@ class _Frame:
             if not series.backdrop:
                 counted += [piece[1][piece[0] >= picture.settled] for piece in pieces]
         self.bands = [self._fitted(band) for band in picture.bands]
-        for x, low, high in self.bands:
-            everything += [low, high] if len(x) else []
-            counted += [edge[x >= picture.settled] for edge in (low, high)]
+        for x, *edges in self.bands:
+            everything += edges if len(x) else []
+            counted += [edge[x >= picture.settled] for edge in edges]
         self.is_empty = not everything
         known = any(len(values) for values in counted)
         low, high = scales.limits(counted if known else everything)

@@ -8,6 +8,7 @@ from typing import Any
 from engine.config import read_values
 from engine.errors import EngineError
 from engine.runs.directory import RunDir
+from engine.runs.groups import RunGroup, band
 from engine.runs.progress import rates_by_hand
 from engine.runs.provenance import RateChange
 from engine.train.weights import SavedWeights, list_weights
@@ -22,6 +23,7 @@ class RunDetails:
         weights: its files of weights.
         values: of its config; empty where it cannot be read.
         rates: learning rates that were set by hand.
+        stds: of a group, whose metrics are means: the standard deviations, a row an epoch.
         problem: what could not be read, in one line, or None.
     """
 
@@ -29,6 +31,7 @@ class RunDetails:
     weights: Sequence[SavedWeights] = ()
     values: Mapping[str, Any] = field(default_factory=dict)
     rates: Sequence[RateChange] = ()
+    stds: Sequence[Mapping[str, Any]] = ()
     problem: str | None = None
 
 
@@ -58,4 +61,31 @@ def read_details(path: Path) -> RunDetails:
     if not isinstance(values, Mapping):
         values = {}
     problem = problems[0] if problems else None
-    return RunDetails(metrics, weights, values, rates_by_hand(path), problem)
+    return RunDetails(metrics, weights, values, rates_by_hand(path), problem=problem)
+
+
+def group_details(group: RunGroup, details: Mapping[Path, RunDetails]) -> RunDetails | None:
+    """Details of a group from those of its runs: means, and one config for all seeds.
+
+    Returns:
+        None while nothing of it is known.
+    """
+    counted = group.finished or tuple(group.parts.values())
+    known = [details[info.path] for info in counted if info.path in details]
+    if not known:
+        return None
+    means: dict[float, dict[str, Any]] = {}
+    stds: dict[float, dict[str, Any]] = {}
+    for metric in {name for one in known for row in one.metrics for name in row} - {"epoch"}:
+        found = band([one.metrics for one in known], metric)
+        if found is not None:
+            for epoch, mean, std in zip(found.epochs, found.mean, found.std, strict=True):
+                means.setdefault(float(epoch), {"epoch": float(epoch)})[metric] = float(mean)
+                stds.setdefault(float(epoch), {"epoch": float(epoch)})[metric] = float(std)
+    values = {**known[0].values, "seed": group.seeds}
+    rows = sorted(means)
+    return RunDetails(
+        [means[epoch] for epoch in rows],
+        values=values,
+        stds=[stds[epoch] for epoch in rows] if len(known) > 1 else (),
+    )

@@ -6,10 +6,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.runs.groups import RunGroup, groups_in
 from engine.runs.listing import RunInfo, list_runs
 from engine.runs.progress import with_progress
 from tui.jobs import Job
-from tui.state.run_details import RunDetails, read_details
+from tui.state.run_details import RunDetails, group_details, read_details
 
 if TYPE_CHECKING:
     from tui.app import CnnApp
@@ -27,7 +28,8 @@ class RunsStore:
     Attributes:
         runs: newest first; None before they were listed.
         details: of the runs that were looked at, by path.
-        marked: the letter of every run that is marked, by path.
+        groups: those of the runs, by path.
+        marked: the letter of every run or group that is marked, by path.
         problem: why they cannot be listed, in one line; empty if they can.
 
     Args:
@@ -39,6 +41,7 @@ class RunsStore:
         self._app, self._notify = app, changed
         self.runs: list[RunInfo] | None = None
         self.details: dict[Path, RunDetails] = {}
+        self.groups: dict[Path, RunGroup] = {}
         self.marked: dict[Path, str] = {}
         self.problem = ""
         self._reading: set[Path] = set()
@@ -90,7 +93,9 @@ class RunsStore:
                 del self.details[path]
             elif info.status == "running" or info != before.get(path):
                 self._stale.add(path)  # shown until it is read again
-        self.marked = {path: letter for path, letter in self.marked.items() if path in now}
+        self.groups = {group.path: group for group in groups_in(runs)}
+        there = now.keys() | self.groups.keys()
+        self.marked = {path: letter for path, letter in self.marked.items() if path in there}
         self._listing, self.runs, self.problem = False, runs, ""
         self._due = time.monotonic() + _AGAIN
         self._notify()
@@ -107,9 +112,19 @@ class RunsStore:
             self._changed_meanwhile = False
             self.refresh()
 
-    def look_at(self, runs: Sequence[RunInfo]) -> None:
+    def details_of(self, one: RunInfo | RunGroup) -> RunDetails | None:
+        """Details of a run or a group; None before they are known."""
+        if isinstance(one, RunGroup):
+            return group_details(one, self.details)
+        return self.details.get(one.path)
+
+    def look_at(self, shown: Sequence[RunInfo | RunGroup]) -> None:
         """Read the details of runs that are not known yet, one in a job."""
-        for info in runs:
+        for info in (
+            run
+            for one in shown
+            for run in (one.parts.values() if isinstance(one, RunGroup) else (one,))
+        ):
             known = info.path in self.details and info.path not in self._stale
             if not known and info.path not in self._reading:
                 self._stale.discard(info.path)

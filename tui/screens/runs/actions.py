@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from engine.errors import EngineError
+from engine.runs.groups import RunGroup
 from engine.runs.listing import UNFINISHED, RunInfo, delete_run
 from tui.screens.evaluate.screen import EvaluateScreen
 from tui.screens.runs import rows as run_rows
@@ -24,6 +25,23 @@ class RunActions(ExportActions):
     def chosen(self) -> RunInfo | None:
         """The run of the cursor."""
         raise NotImplementedError
+
+    @property
+    def chosen_group(self) -> RunGroup | None:
+        """The group of the cursor."""
+        raise NotImplementedError
+
+    def refuse_group(self, action: str, group: RunGroup) -> str | None:
+        """Why something cannot be done with a group, or None."""
+        if action != "resume":
+            return "that is done with one run: enter opens the group, then choose a run in it"
+        if group.count("running"):
+            return "the group is being trained"
+        if group.is_complete:
+            return "nothing of the group is left to train"
+        if self.cnn.training.running:
+            return "a training is running; 2 shows it, x there stops it"
+        return None
 
     def resumable(self, info: RunInfo) -> str | None:
         """Why a run cannot be resumed, or None."""
@@ -73,8 +91,10 @@ class RunActions(ExportActions):
         self._open("evaluate", begin)
 
     def action_resume(self) -> None:
-        """Resume it."""
-        info = self.chosen
+        """Resume it; of a group, train what is left."""
+        info, group = self.chosen, self.chosen_group
+        if group is not None:
+            self.cnn.seeds.resume(group.id, self.cnn.choice.runs_root)
         if info is None:
             return
         try:

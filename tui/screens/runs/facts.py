@@ -7,6 +7,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
+from engine.runs.groups import RunGroup
 from engine.runs.listing import RunInfo
 from engine.train.weights import SavedWeights
 from tui import text
@@ -82,3 +83,13 @@ class RunFacts(Vertical):
             [run_rows.weights_row(item) for item in self._weights],
             [str(item.path) for item in self._weights],
         )
+
+    def show_group(self, group: RunGroup, hint: str) -> None:
+        """Set a group, which has no weights of its own."""
+        self._weights = ()
+        self.border_title = Content(f"{group.id} {text.line(group.name, 40)}")
+        self.border_subtitle = Content(hint)
+        self.query_one("#facts", Static).update(run_rows.group_facts(group))
+        table = self.query_one(WeightTable)
+        table.empty = "enter on the group shows its runs, each with its weights"
+        table.show([], [])

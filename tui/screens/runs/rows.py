@@ -7,6 +7,7 @@ import numpy as np
 from textual.content import Content
 
 from engine.config import MISSING, differences, inline
+from engine.runs.groups import RunGroup, grouped, place_of
 from engine.runs.listing import RunInfo
 from engine.runs.progress import shown_rates
 from engine.train.weights import SavedWeights
@@ -14,7 +15,7 @@ from tui import text
 from tui.charts import scales
 from tui.state.run_details import RunDetails
 from tui.state.runs_store import LETTERS
-from tui.widgets.chart import Marker, Picture, Series
+from tui.widgets.chart import Band, Marker, Picture, Series
 from tui.widgets.table import Cell, Column
 
 COLOURS = ("curve-train", "curve-val", "curve-lr", "success", "error", "foreground")
@@ -84,20 +85,47 @@ def ordered(runs: Sequence[RunInfo], sort: str, wanted: str) -> list[RunInfo]:
     return sorted(kept, key=key)
 
 
+def listed(
+    runs: Sequence[RunInfo], groups: Sequence[RunGroup], sort: str, wanted: str, opened: set[str]
+) -> list[tuple[RunInfo | RunGroup, bool]]:
+    """What the list shows: runs and groups, and the runs of opened groups, which are indented.
+
+    A group is there, with all its runs, if one of them is among those that are wanted.
+    """
+    whole = {group.id: group for group in groups}
+    rows: list[tuple[RunInfo | RunGroup, bool]] = []
+    for one in grouped(ordered(runs, sort, wanted)):
+        if isinstance(one, RunGroup):
+            group = whole.get(one.id, one)
+            rows.append((group, False))
+            rows += [(info, True) for info in group.runs if group.id in opened]
+        else:
+            rows.append((one, False))
+    return rows
+
+
 def _haystack(info: RunInfo) -> str:
-    parts = (info.id, info.status or "broken", info.record.get("dataset"), info.record.get("model"))
+    place = place_of(info.record)
+    group = place.group if place else ""
+    parts = (
+        info.id,
+        group,
+        info.status or "broken",
+        info.record.get("dataset"),
+        info.record.get("model"),
+    )
     return " ".join(str(part) for part in parts).lower()
 
 
-def run_row(info: RunInfo, letter: str) -> tuple[Cell, ...]:
-    """A run in the list."""
+def run_row(info: RunInfo, letter: str, indented: bool = False) -> tuple[Cell, ...]:
+    """A run in the list; one of an opened group is indented, and named by its seed."""
     record = info.record
     word, style = STATES[info.status]
     colour = f"bold {COLOURS[LETTERS.index(letter)]}" if letter else "muted"
     seconds = record.get("seconds")
     return (
         (letter, colour),
-        (text.line(info.name, 64), "foreground"),
+        (_indented(info) if indented else text.line(info.name, 64), "foreground"),
         (f"{info.created.astimezone():%m-%d %H:%M}" if info.created else "", "muted"),
         (word, style),
         (text.line(record.get("epochs", ""), 6), "muted"),
@@ -107,6 +135,67 @@ def run_row(info: RunInfo, letter: str) -> tuple[Cell, ...]:
         (text.line(record.get("model", ""), 20), "muted"),
         (text.duration(seconds) if isinstance(seconds, float | int) else "", "muted"),
     )
+
+
+def _indented(info: RunInfo) -> str:
+    return f"  seed {text.line(info.record.get('seed'), 12)}"
+
+
+def group_row(group: RunGroup, letter: str, opened: bool) -> tuple[Cell, ...]:
+    """A group in the list: its means, and how many of its seeds are finished."""
+    colour = f"bold {COLOURS[LETTERS.index(letter)]}" if letter else "muted"
+    created, record = group.runs[-1].created, group.runs[0].record
+    seconds = [info.record.get("seconds") or 0.0 for info in group.parts.values()]
+    return (
+        (letter, colour),
+        (f"{'▾' if opened else '▸'} {text.line(group.name, 48)} {group.size} seeds", "foreground"),
+        (f"{created.astimezone():%m-%d %H:%M}" if created else "", "muted"),
+        group_state(group),
+        (text.line(record.get("epochs", ""), 6), "muted"),
+        (_spread(group, "val_acc"), "foreground"),
+        (_spread(group, "test_acc"), "foreground"),
+        (text.line(record.get("dataset", ""), 16), "muted"),
+        (text.line(record.get("model", ""), 20), "muted"),
+        (text.duration(sum(seconds)), "muted"),
+    )
+
+
+def group_state(group: RunGroup) -> tuple[str, str]:
+    """``✓ 2 of 5``: how many seeds are finished, with the sign of what else there is."""
+    done = f"{group.count('finished')} of {group.size}"
+    if group.count("running"):
+        return f"▶ {done}", "bold success"
+    if group.count("finished") == group.size:
+        return f"✓ {done}", "success"
+    return (f"✗ {done}", "error") if group.is_complete else (f"■ {done}", "warning")
+
+
+def _spread(group: RunGroup, name: str) -> str:
+    found = group.spread(name)
+    return "" if found is None else f"{text.metric(found.mean)} ± {text.metric(found.std)}"
+
+
+def group_facts(group: RunGroup) -> Content:
+    """A group in a few lines."""
+    word, style = group_state(group)
+    lines = [Content.styled(f"{word} seeds finished", f"bold ${style.split()[-1]}")]
+    diverged = group.count("diverged")
+    if diverged:
+        lines.append(Content.styled(f"{diverged} diverged, and do not count", "$warning"))
+    if not group.is_complete and not group.count("running"):
+        lines.append(Content.styled("not complete: R trains what is left", "$warning"))
+    lines.append(
+        Content.styled(f"seeds {text.line(', '.join(map(str, group.seeds)), 60)}", "$muted")
+    )
+    lines += [
+        Content.assemble((f"{name} ", "$muted"), (_spread(group, name), "$foreground"))
+        for name in ("val_acc", "test_acc", "test_loss")
+        if _spread(group, name)
+    ]
+    if len(group.finished) > 1:
+        count = len(group.finished)
+        lines.append(Content.styled(f"mean ± std of {count} seeds (sample, n − 1)", "$muted"))
+    return Content("\n").join(lines)
 
 
 def facts(info: RunInfo, details: RunDetails | None) -> Content:
@@ -169,12 +258,14 @@ def weights_row(saved: SavedWeights) -> tuple[Cell, ...]:
 def overlay(shown: Sequence[tuple[str, RunDetails]], metric: str, *, log: bool) -> Picture:
     """One metric of several runs; the letter of each stands at the end of its curve.
 
+    A group is its mean, with a band of mean ± std around it.
+
     Args:
-        shown: letter (or "" for a run that is not marked) and details of each.
+        shown: letter (or "" for one that is not marked) and details of each run or group.
         metric: one of ``METRICS``.
         log: whether the axis is logarithmic.
     """
-    series, marks, end = [], [], 1.0
+    series, marks, bands, end = [], [], [], 1.0
     for letter, details in shown:
         colour = COLOURS[LETTERS.index(letter)] if letter else COLOURS[0]
         rows = [(row.get("epoch"), row.get(metric)) for row in details.metrics]
@@ -186,13 +277,24 @@ def overlay(shown: Sequence[tuple[str, RunDetails]], metric: str, *, log: bool) 
         y = scales.finite([np.nan if p[1] is None else float(p[1]) for p in points])
         end = max(end, float(x[-1]))
         series.append(Series(letter or metric, colour, x, y))
+        stds = {row["epoch"]: row.get(metric) for row in details.stds}
+        if stds:
+            std = scales.finite([stds.get(p[0]) or 0.0 for p in points])
+            bands.append(Band(colour, x, y - std, y + std))
         if len(x) == 1:
             series.append(Series(letter or metric, colour, x, y, marker="•"))
         there = np.flatnonzero(np.isfinite(y))
         if len(there):
             last = there[-1]
             marks.append(Marker(letter or "•", colour, float(x[last]), float(y[last])))
-    return Picture(tuple(series), tuple(marks), end, log, empty="no epoch is complete yet")
+    return Picture(
+        tuple(series),
+        tuple(marks),
+        end,
+        log,
+        empty="no epoch is complete yet",
+        bands=tuple(bands),
+    )
 
 
 def compare(configs: Sequence[tuple[str, RunDetails]]) -> list[tuple[Cell, ...]]:

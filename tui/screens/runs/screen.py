@@ -8,6 +8,7 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Input, Static
 
+from engine.runs.groups import RunGroup
 from engine.runs.listing import RunInfo
 from tui import keymap, text
 from tui.screens.dialogs import Choose
@@ -30,7 +31,9 @@ class RunTable(Table):
     HELP_TEXT = (
         "The runs, newest first; s changes the order, / filters. val_acc is the best of all "
         "epochs. space marks a run: the curves of all marked runs are drawn together, each with "
-        "its letter. enter lists the actions for a run."
+        "its letter. enter lists the actions for a run. ▸ is a group of several seeds, with mean ± "
+        "standard deviation (of the sample, n − 1) over those that finished: enter opens it ▾ into "
+        "its runs, or closes it; space marks it as one."
     )
 
 
@@ -39,7 +42,8 @@ class RunChart(Chart):
 
     HELP_TEXT = (
         "The curves of the marked runs over epochs, or of the chosen one; the letter at the end "
-        "of a curve names its run. m: next metric, y: logarithmic axis, z: maximize."
+        "of a curve names its run. A group of seeds is its mean, with mean ± standard deviation as "
+        "single dots ⠕ around it. m: next metric, y: logarithmic axis, z: maximize."
     )
 
 
@@ -61,6 +65,7 @@ class RunsScreen(RunActions):
         self.metric = "val_acc"
         self.sort = "newest"
         self.log_axis = False
+        self.open_groups: set[str] = set()
         self._store: RunsStore | None = None
         self._seen: object = None
         self._changes = 0
@@ -100,19 +105,26 @@ class RunsScreen(RunActions):
 
     @property
     def chosen(self) -> RunInfo | None:
-        """The run of the cursor."""
+        """The run of the cursor; None where it is on a group."""
         key = self.query_one(RunTable).key
         return next((info for info in self.store.known if str(info.path) == key), None)
 
-    def _shown_runs(self) -> list[RunInfo]:
-        """The chosen run and the marked ones."""
-        runs = [info for info in self.store.known if info.path in self.store.marked]
-        runs.sort(key=lambda info: self.store.marked[info.path])
-        chosen = self.chosen
+    @property
+    def chosen_group(self) -> RunGroup | None:
+        """The group of the cursor."""
+        key = self.query_one(RunTable).key
+        return next((one for path, one in self.store.groups.items() if str(path) == key), None)
+
+    def _shown_runs(self) -> list[RunInfo | RunGroup]:
+        """The chosen run or group, and the marked ones."""
+        everything: list[RunInfo | RunGroup] = [*self.store.known, *self.store.groups.values()]
+        runs = [one for one in everything if one.path in self.store.marked]
+        runs.sort(key=lambda one: self.store.marked[one.path])
+        chosen = self.chosen or self.chosen_group
         return runs if chosen is None or chosen in runs else [chosen, *runs]
 
-    def _compared(self) -> list[tuple[str, RunInfo]]:
-        """Letter and run for a comparison: the marked runs, else the chosen one."""
+    def _compared(self) -> list[tuple[str, RunInfo | RunGroup]]:
+        """Letter and run for a comparison: the marked runs and groups, else the chosen one."""
         runs = [(self.store.marked.get(info.path, ""), info) for info in self._shown_runs()]
         return [pair for pair in runs if pair[0]] or runs
 
@@ -173,25 +185,36 @@ class RunsScreen(RunActions):
 
     def _show_runs(self, table: RunTable) -> None:
         wanted = self.query_one("#filter", Input).value
+        groups, marked = list(self.store.groups.values()), self.store.marked
+        shown = run_rows.listed(self.store.known, groups, self.sort, wanted, self.open_groups)
         runs = run_rows.ordered(self.store.known, self.sort, wanted)
         table.empty = "no run matches the filter; esc clears it"
         table.show(
-            [run_rows.run_row(info, self.store.marked.get(info.path, "")) for info in runs],
-            [str(info.path) for info in runs],
+            [
+                run_rows.group_row(one, marked.get(one.path, ""), one.id in self.open_groups)
+                if isinstance(one, RunGroup)
+                else run_rows.run_row(one, marked.get(one.path, ""), indented)
+                for one, indented in shown
+            ],
+            [str(one.path) for one, _ in shown],
         )
+        group = self.chosen_group
+        verb = "actions" if group is None else "close" if group.id in self.open_groups else "open"
         title = f"runs {len(runs)}/{len(self.store.known)}" if wanted else "runs"
-        set_titles(table, Content(title), Content("enter: actions" if runs else ""))
+        set_titles(table, Content(title), Content(f"enter: {verb}" if runs else ""))
 
     def _show_curve(self) -> None:
         curve, compared = self.query_one(RunChart), self._compared()
         known = [
-            (letter, self.store.details[info.path])
-            for letter, info in compared
-            if info.path in self.store.details
+            (letter, details)
+            for letter, one in compared
+            if (details := self.store.details_of(one)) is not None
         ]
-        curve.show(run_rows.overlay(known, self.metric, log=self.log_axis))
+        picture = run_rows.overlay(known, self.metric, log=self.log_axis)
+        curve.show(picture)
         scale = " log" if self.log_axis else ""
-        legend: list[tuple[str, str]] = [(f"{self.metric}{scale}", "")]
+        band = " ⠕ mean ± std" if picture.bands else ""
+        legend: list[tuple[str, str]] = [(f"{self.metric}{scale}{band}", "")]
         names = [f"  {letter} {text.line(info.name, 16)}".rstrip() for letter, info in compared]
         if sum(map(len, names)) + len(legend[0][0]) > curve.size.width - 4:
             names = [f" {letter}" for letter, _ in compared]
@@ -201,7 +224,11 @@ class RunsScreen(RunActions):
         curve.titles(Content.assemble(*legend), Content("m metric"))
 
     def _show_facts(self) -> None:
-        info = self.chosen
+        info, group = self.chosen, self.chosen_group
+        if group is not None:
+            left = self.refuse_group("resume", group) is None
+            self.query_one(RunFacts).show_group(group, "R trains what is left" if left else "")
+            return
         details = self.store.details.get(info.path) if info else None
         hint = "R resumes it" if info and self.resumable(info) is None else ""
         self.query_one(RunFacts).show(info, details, hint)
@@ -209,9 +236,9 @@ class RunsScreen(RunActions):
     def _show_diff(self) -> None:
         self.query_one(DiffTable).show_differences(
             [
-                (letter, info.name, self.store.details[info.path])
-                for letter, info in self._compared()
-                if info.path in self.store.details
+                (letter, one.name, details)
+                for letter, one in self._compared()
+                if (details := self.store.details_of(one)) is not None
             ]
         )
 
@@ -226,11 +253,15 @@ class RunsScreen(RunActions):
         if action == "diff":
             enough = len(self.store.marked) >= 2 or self.has_class("-diff")
             return None if enough else "mark at least two runs first, with space"
-        if info is None:
+        one = info or self.chosen_group
+        if one is None:
             return "no run is chosen"
         if action == "mark":
-            full = len(self.store.marked) >= len(LETTERS) and info.path not in self.store.marked
+            full = len(self.store.marked) >= len(LETTERS) and one.path not in self.store.marked
             return f"{len(LETTERS)} runs are marked; space on one unmarks it" if full else None
+        if isinstance(one, RunGroup):
+            return self.refuse_group(action, one)
+        assert info is not None
         if action == "resume":
             return self.resumable(info)
         if action == "delete" and info.status == "running":
@@ -242,11 +273,11 @@ class RunsScreen(RunActions):
         return None
 
     def action_mark(self) -> None:
-        """Mark or unmark the chosen run."""
-        info = self.chosen
-        if info is None:
+        """Mark or unmark the chosen run or group."""
+        one = self.chosen or self.chosen_group
+        if one is None:
             return
-        self.store.toggle_mark(info.path)
+        self.store.toggle_mark(one.path)
         if len(self.store.marked) < 2:
             self.remove_class("-diff")
         self._changed()
@@ -321,6 +352,12 @@ class RunsScreen(RunActions):
 
     def on_table_chosen(self, event: Table.Chosen) -> None:
         if isinstance(event.table, DiffTable):
+            return
+        group = self.chosen_group
+        if group is not None:
+            if isinstance(event.table, RunTable):
+                self.open_groups ^= {group.id}
+                self._changed()
             return
         options = []
         for key in keymap.keys_of(self.WHERE):
