@@ -47,7 +47,7 @@ def find_run(root: Path, name: str, *, newest: bool = False) -> RunInfo:
 
     Raises:
         CheckpointError: there is none, or it cannot be read.
-        ConfigError: there are several; the message lists them.
+        ConfigError: there are several, or it is a group; the message lists them.
     """
     path = run_at(name)
     if path is not None:
@@ -63,6 +63,12 @@ def find_run(root: Path, name: str, *, newest: bool = False) -> RunInfo:
             raise CheckpointError(
                 f"{name}: it holds a run, but is not named like one; rename the folder to "
                 "<date>-<time>-<name>-<4 hex digits>"
+            )
+        group = next((one for one in groups_in(runs) if one.id == name), None)
+        if group is not None:
+            listed = ", ".join(info.id for info in group.parts.values())
+            raise ConfigError(
+                f"{name} is a group of {len(group.parts)} runs, expected one run: {listed}"
             )
         known = [part for info in runs for part in (info.id, info.record.get("name", ""))]
         raise CheckpointError(

@@ -41,7 +41,7 @@ def resume_newest(app: "CnnApp") -> None:
         words = f"{info.id} was {'cut off' if info.status == 'interrupted' else info.status}"
         app.confirm(
             f"Resume {info.name}?",
-            f"{words}; it continues exactly where it was saved. 5 shows all runs.",
+            f"{words}; it continues exactly where it was saved{_rest(info)}. 5 shows all runs.",
             yes="resume",
             no="no",
             then=lambda: _resume(app, info),
@@ -74,10 +74,16 @@ def _ask(app: "CnnApp", info: RunInfo | None) -> None:
 
     question = f"{info.name} was cut off before its end. Resume it?"
     detail = (
-        f"{info.id}: it continues exactly where it was saved. esc asks again next time; "
-        "5 shows all runs."
+        f"{info.id}: it continues exactly where it was saved{_rest(info)}. esc asks again next "
+        "time; 5 shows all runs."
     )
     app.push_screen(Confirm(question, detail, yes="resume", no="no, do not ask again"), answered)
+
+
+def _rest(info: RunInfo) -> str:
+    """What follows the run, if it is one of several seeds."""
+    place = place_of(info.record)
+    return f", and so do the other seeds of its {place.size}" if place else ""
 
 
 def _resume(app: "CnnApp", info: RunInfo) -> None:

@@ -144,6 +144,10 @@ class SeedActions:
         self._keep(ended)
         self._number += 1
         assert self._plan is not None
+        if ended.status == "diverged" and training.config is not None and self.is_open:
+            self._app.show_message(
+                f"seed {training.config.seed} diverged; the next one is trained", severity="warning"
+            )
         if self._number == len(self._plan.left):
             self._app.show_message(self.result, timeout=10)
         elif not self._app.exit_sequence.begun:

@@ -1,9 +1,12 @@
 """Areas of braille: single dots, told from lines without colour."""
 
 import numpy as np
+import pytest
 
 from engine.arrays import Array
 from tui.charts.braille import BrailleCanvas
+from tui.charts.figure import Band, Picture, Series, plot
+from tui.compat import new_figure
 
 
 def cells(canvas: BrailleCanvas) -> dict[tuple[int, int], str]:
@@ -35,3 +38,28 @@ def test_a_line_covers_an_area() -> None:
     canvas.area(ends, np.zeros(2), np.ones(2), 1)
     canvas.line(ends, np.zeros(2), 0)
     assert "".join(character for *_, character in canvas.cells()) == "⣀⣀⣀⣀"
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_a_band_may_hold_anything(log: bool) -> None:
+    x = np.arange(1.0, 5.0)
+    low, high = np.array([-1.0, np.nan, 0.2, np.inf]), np.array([2.0, np.nan, 0.4, 3.0])
+    picture = Picture(x_end=4.0, log=log, bands=(Band("curve-lr", x, low, high),))
+    lines = plot(new_figure(), picture, 60, 20, lambda name: (1, 2, 3))
+    assert lines is not None
+    shown = "".join(words for line in lines for words, _ in line)
+    assert any("\u2800" < character <= "\u28ff" for character in shown)
+
+
+def test_a_line_alone_and_a_band_alone_are_told_apart_without_colour() -> None:
+    x = np.array([0.0, 10.0])
+    flat = np.full(2, 0.5)
+    band = Picture(x_end=10.0, bands=(Band("curve-lr", x, flat - 0.2, flat + 0.2),))
+    line = Picture((Series("a", "curve-lr", x, flat),), x_end=10.0, bands=band.bands)
+
+    def dots(picture: Picture) -> set[str]:
+        lines = plot(new_figure(), picture, 60, 20, lambda name: (1, 2, 3))
+        assert lines is not None
+        return {c for line in lines for words, _ in line for c in words if "\u2800" < c <= "\u28ff"}
+
+    assert len(dots(line) - dots(band)) == 1, "the line has characters that the band has not"

@@ -14,6 +14,7 @@ from engine.config import dump
 from engine.errors import ConfigError
 from engine.runs.groups import RunGroup, groups_in
 from engine.runs.listing import delete_run, list_runs
+from engine.services.runs import find_run, find_runs
 from engine.services.signals import Interrupted
 from tests.support.command_runs import Bar, Spoken, make_config, run, speak
 from tui.cli.commands import resume as resume_command
@@ -265,6 +266,18 @@ def test_seeds_beyond_the_largest_are_refused_before_anything_is_trained(
     with pytest.raises(ConfigError, match="expected 2 to 1,000"):
         train_seeds(make_config(tmp_path), 1001, spoken.out)
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_group_is_no_run(tmp_path: Path, spoken: Spoken) -> None:
+    train_seeds(make_config(tmp_path, "train.epochs=1"), 2, spoken.out)
+    group = the_group(tmp_path)
+    with pytest.raises(
+        ConfigError, match=f"a group of 2 runs, expected one run: {group.runs[0].id}"
+    ):
+        find_run(tmp_path / "runs", group.id)
+    assert [info.id for info in find_runs(tmp_path / "runs", [group.id, group.runs[1].id])] == [
+        info.id for info in group.runs
+    ], "each once"
 
 
 def test_a_group_is_not_extended(tmp_path: Path, spoken: Spoken) -> None:

@@ -1,15 +1,22 @@
 """Several seeds in the app: one run after the other, stopped, resumed, and drawn as a band."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from textual.pilot import Pilot
 
-from engine.runs.groups import groups_in
+from engine.config import load
+from engine.errors import Diverged
+from engine.runs.groups import Place, groups_in
 from engine.runs.listing import list_runs
+from engine.train.loop import Loop
+from engine.train.session import TrainingSession
 from tests.support.app_pilot import Until, on_screen, seen, tap, write_slow
+from tests.tui.cli.commands.test_train_resume import StopAfter
 from tui.app import CnnApp
-from tui.screens.dialogs import Choose
+from tui.screens.dialogs import Choose, Confirm
 from tui.screens.train.screen import LossChart, TrainScreen
 
 MakeApp = Callable[..., CnnApp]
@@ -95,3 +102,43 @@ async def test_the_next_seed_leaves_the_screen_that_is_shown(
         await until(pilot, lambda: app.training.ended and not app.training.running)
         assert app.training.seeds is None, "r trains one run by itself"
         assert not app.seeds.result
+
+
+async def test_a_cut_group_is_offered_and_goes_on(
+    make_app: MakeApp, home: Path, until: Until
+) -> None:
+    group = Place("seeds-0a0b0c", 1, 2)
+    cut = TrainingSession(
+        load(home / "configs" / "tiny.yaml"), place=group, extra_callbacks=[StopAfter(9)]
+    ).run()
+    record = json.loads((cut.run_dir / "run.json").read_text())
+    (cut.run_dir / "run.json").write_text(json.dumps({**record, "status": "running"}))
+    app = make_app()
+    async with app.run_test() as pilot:
+        await on_screen(pilot, Confirm)
+        assert "the other seeds" in seen(app)
+        await tap(pilot, "y")
+        await until(pilot, lambda: app.seeds.result)
+        (found,) = groups_in(list_runs(home / "runs"))
+        assert [info.status for info in found.runs] == ["finished", "finished"]
+        assert found.runs[0].path.name == cut.run_dir.name
+
+
+async def test_a_seed_that_diverges_is_said_and_the_next_is_trained(
+    make_app: MakeApp, home: Path, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop_run = Loop.run
+
+    def diverge_once(self: Loop) -> None:
+        loop_run(self)
+        if self.config.seed == 1:
+            raise Diverged("the loss", 0, 1, 0.1)
+
+    monkeypatch.setattr(Loop, "run", diverge_once)
+    app = make_app()
+    async with app.run_test() as pilot:
+        await begin(app, pilot, "2")
+        await until(pilot, lambda: app.seeds.result)
+        assert app.seeds.result == "1 of 2 seeds finished"
+        said = [notice.message for notice in app._notifications]
+        assert "seed 1 diverged; the next one is trained" in said
