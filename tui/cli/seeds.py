@@ -16,7 +16,7 @@ from tui.cli.interruption import interruptible
 from tui.cli.narration import Narrator
 from tui.cli.output import Output
 
-COLUMNS = ("val_acc", "test_acc", "test_loss", "seconds")
+COLUMNS = ("val_acc", "test_acc", "test_loss")
 """Results in the table, as ``engine.runs.groups.results_of`` names them."""
 
 
@@ -118,16 +118,13 @@ def group_table(group: RunGroup) -> str:
     """The runs of a group by seed, with the mean and the standard deviation below."""
     rows = []
     for info in map(with_progress, group.parts.values()):
-        found = results_of(info.record)
-        cells = (_number(name, found.get(name)) for name in COLUMNS)
+        results = results_of(info.record)
+        cells = (_number(results.get(name)) for name in COLUMNS)
         rows.append((str(info.record.get("seed", "")), info.id, info.status or "broken", *cells))
-    spreads = [group.spread(name) for name in COLUMNS]
-    if any(spreads):
-        cells = (
-            "" if one is None else f"{_number(name, one.mean)} ± {_number(name, one.std)}"
-            for name, one in zip(COLUMNS, spreads, strict=True)
-        )
-        rows.append(("", "mean ± std", f"of {len(group.finished)} seeds", *cells))
+    found = [group.spread(name) for name in COLUMNS]
+    if any(found):  # two rows, and not one: so that it fits 80 columns
+        rows.append(("", "mean", "", *(_number(one and one.mean) for one in found)))
+        rows.append(("", "± std", "", *(_number(one and one.std) for one in found)))
     return table(("seed", "run", "status", *COLUMNS), rows, "rll" + "r" * len(COLUMNS))
 
 
@@ -136,10 +133,7 @@ def spread_words(group: RunGroup) -> str:
     count = len(group.finished)
     if count < 2:
         return f"{count} of {group.size} seeds finished: no mean, no standard deviation"
-    return (
-        f"mean ± standard deviation over the {count} seeds that finished; "
-        "std is that of the sample (n − 1)"
-    )
+    return f"mean and std over the {count} finished seeds; std is that of the sample (n − 1)"
 
 
 def shown_spread(one: Spread | None) -> str:
@@ -147,7 +141,5 @@ def shown_spread(one: Spread | None) -> str:
     return "" if one is None else f"{metric(one.mean)} ± {metric(one.std)}"
 
 
-def _number(name: str, value: float | None) -> str:
-    if value is None:
-        return ""
-    return duration(value) if name == "seconds" else metric(value)
+def _number(value: float | None) -> str:
+    return "" if value is None else metric(value)

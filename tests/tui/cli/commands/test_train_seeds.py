@@ -85,7 +85,8 @@ def test_each_run_has_the_bytes_of_the_same_run_trained_alone(
         "seed 1 of 2: 0",
         "seed 2 of 2: 1",
     ]
-    assert "mean ± std" in out
+    assert [line.split()[0] for line in out.splitlines()[-2:]] == ["mean", "±"]
+    assert max(map(len, out.splitlines()[-5:])) <= 80
     assert "std is that of the sample (n − 1)" in err
     assert " left for 1 seed\n" in err
     assert spoken.bar.last[1], "the bar moved"
@@ -205,9 +206,9 @@ def test_a_diverged_seed_leaves_the_others_alone_and_is_1(
 
     monkeypatch.setattr(Loop, "run", diverge_once)
     assert train_seeds(make_config(tmp_path, "train.epochs=1"), 3, spoken.out) == 1
-    out, err = spoken.read()
+    err = spoken.read()[1]
     assert "seed 1 diverged; training the other\n" in err
-    assert "of 2 seeds" in out
+    assert "mean and std over the 2 finished seeds" in err
     assert [info.status for info in the_group(tmp_path).runs] == [
         "finished",
         "diverged",

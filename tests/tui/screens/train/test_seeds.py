@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
+from engine.callbacks import Callback, Logs
 from engine.config import load
 from engine.errors import Diverged
 from engine.runs.groups import Place, groups_in
@@ -14,12 +15,23 @@ from engine.runs.listing import list_runs
 from engine.train.loop import Loop
 from engine.train.session import TrainingSession
 from tests.support.app_pilot import Until, on_screen, seen, tap, write_slow
-from tests.tui.cli.commands.test_train_resume import StopAfter
 from tui.app import CnnApp
 from tui.screens.dialogs import Choose, Confirm
 from tui.screens.train.screen import LossChart, TrainScreen
 
 MakeApp = Callable[..., CnnApp]
+
+
+class StopAfter(Callback):
+    """Stops a training after so many batches."""
+
+    def __init__(self, batches: int) -> None:
+        self.left = batches
+
+    def on_train_batch_end(self, batch: int, logs: Logs) -> None:
+        self.left -= 1
+        if self.left == 0:
+            self.run.controls.stop("test")  # type: ignore[attr-defined]
 
 
 async def begin(app: CnnApp, pilot: Pilot[int], seeds: str) -> None:
