@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import mean, stdev
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -228,22 +228,18 @@ def band(curves: Sequence[Sequence[Mapping[str, Any]]], metric: str) -> Band | N
         curves: the rows of every run, one an epoch, in their order.
         metric: a key of the rows. Epochs that fewer than two of several runs have are left out.
     """
-    found: dict[int, list[float]] = {}
-    known = 0
-    for rows in curves:
-        values = [(n, row.get(metric)) for n, row in enumerate(rows, 1)]
-        kept = [(n, float(v)) for n, v in values if isinstance(v, int | float) and np.isfinite(v)]
-        known += bool(kept)
-        for n, value in kept:
-            found.setdefault(n, []).append(value)
-    least: Literal[1, 2] = 2 if known > 1 else 1
-    kept_epochs = sorted(n for n, values in found.items() if len(values) >= least)
-    if not kept_epochs:
+    table = np.full((len(curves), max(map(len, curves), default=0)), np.nan)
+    for line, rows in zip(table, curves, strict=True):
+        values = (row.get(metric) for row in rows)
+        line[: len(rows)] = [v if isinstance(v, int | float) else np.nan for v in values]
+    there = np.isfinite(table)
+    known = int(there.any(axis=1).sum())
+    counts = there.sum(axis=0)
+    epochs = np.flatnonzero(counts >= (2 if known > 1 else 1))
+    if not len(epochs):
         return None
-    columns = [found[n] for n in kept_epochs]
-    return Band(
-        np.array(kept_epochs, np.float64),
-        np.array([mean(values) for values in columns]),
-        np.array([stdev(values) if len(values) > 1 else 0.0 for values in columns]),
-        known,
-    )
+    table, there, counts = table[:, epochs], there[:, epochs], counts[epochs]
+    means = np.where(there, table, 0.0).sum(axis=0) / counts
+    squares = (np.where(there, table, means) - means) ** 2
+    stds = np.sqrt(squares.sum(axis=0) / np.maximum(counts - 1, 1))
+    return Band(epochs + 1.0, means, stds, known)

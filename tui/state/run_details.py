@@ -64,8 +64,15 @@ def read_details(path: Path) -> RunDetails:
     return RunDetails(metrics, weights, values, rates_by_hand(path), problem=problem)
 
 
-def group_details(group: RunGroup, details: Mapping[Path, RunDetails]) -> RunDetails | None:
-    """Details of a group from those of its runs: means, and one config for all seeds.
+def group_details(
+    group: RunGroup, details: Mapping[Path, RunDetails], metric: str | None
+) -> RunDetails | None:
+    """Details of a group from those of its runs: a metric's means, and one config for all seeds.
+
+    Args:
+        group: the group.
+        details: of runs, by path.
+        metric: the one that is wanted; None for none.
 
     Returns:
         None while nothing of it is known.
@@ -74,18 +81,13 @@ def group_details(group: RunGroup, details: Mapping[Path, RunDetails]) -> RunDet
     known = [details[info.path] for info in counted if info.path in details]
     if not known:
         return None
-    means: dict[float, dict[str, Any]] = {}
-    stds: dict[float, dict[str, Any]] = {}
-    for metric in {name for one in known for row in one.metrics for name in row} - {"epoch"}:
-        found = band([one.metrics for one in known], metric)
-        if found is not None:
-            for epoch, mean, std in zip(found.epochs, found.mean, found.std, strict=True):
-                means.setdefault(float(epoch), {"epoch": float(epoch)})[metric] = float(mean)
-                stds.setdefault(float(epoch), {"epoch": float(epoch)})[metric] = float(std)
     values = {**known[0].values, "seed": group.seeds}
-    rows = sorted(means)
-    return RunDetails(
-        [means[epoch] for epoch in rows],
-        values=values,
-        stds=[stds[epoch] for epoch in rows] if len(known) > 1 else (),
+    found = band([one.metrics for one in known], metric) if metric else None
+    if metric is None or found is None:
+        return RunDetails(values=values)
+    epochs = found.epochs.tolist()
+    means, stds = (
+        [{"epoch": epoch, metric: value} for epoch, value in zip(epochs, column, strict=True)]
+        for column in (found.mean.tolist(), found.std.tolist())
     )
+    return RunDetails(means, values=values, stds=stds if found.n > 1 else ())

@@ -112,10 +112,10 @@ class RunsStore:
             self._changed_meanwhile = False
             self.refresh()
 
-    def details_of(self, one: RunInfo | RunGroup) -> RunDetails | None:
-        """Details of a run or a group; None before they are known."""
+    def details_of(self, one: RunInfo | RunGroup, metric: str | None = None) -> RunDetails | None:
+        """Details of a run or, with a metric's means, of a group; None before they are known."""
         if isinstance(one, RunGroup):
-            return group_details(one, self.details)
+            return group_details(one, self.details, metric)
         return self.details.get(one.path)
 
     def look_at(self, shown: Sequence[RunInfo | RunGroup]) -> None:

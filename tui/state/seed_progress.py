@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-from engine.runs.groups import Place
+from engine.runs.groups import Band, Place, band
 
 
 @dataclass(frozen=True)
@@ -25,3 +26,9 @@ class SeedProgress:
     def words(self) -> str:
         """``seed 2 of 5``."""
         return f"seed {self.place.index} of {self.place.size}"
+
+    @cached_property
+    def bands(self) -> Mapping[str, Band]:
+        """Mean and standard deviation over the curves, of each metric that is drawn."""
+        found = {name: band(self.curves, name) for name in ("val_loss", "val_acc")}
+        return {name: one for name, one in found.items() if one is not None}

@@ -9,7 +9,7 @@ from tui.redraw import RedrawTimer
 from tui.state.training import Training
 from tui.widgets.header import STYLES, SYMBOLS
 
-_SHORTEST = 11
+_SHORTEST = 7
 """Cells of the shortest meter, with the gaps around it."""
 
 _UNFINISHED = ("training", "paused", "validating", "testing", "saving")
@@ -59,7 +59,12 @@ class RunBar(Static):
 
     def _progress_line(self, training: Training, view: TrainingView) -> Content:
         style = STYLES.get(view.phase, "$muted")
-        parts = [(f"{SYMBOLS.get(view.phase, '○')} {_word(training, view)}", f"bold {style}")]
+        parts = [
+            (
+                f"{SYMBOLS.get(view.phase, '○')} {_word(training, view, self.size.width)}",
+                f"bold {style}",
+            )
+        ]
         width = max(self.size.width - 2, 20)
         if view.phase == "downloading":
             share = view.done / view.total if view.total else 0.0
@@ -70,7 +75,7 @@ class RunBar(Static):
             room = width - len(parts[0][0]) - _SHORTEST
             after = f"  {view.fraction:4.0%}  {self._rest(view, room)}"
             space = width - len(parts[0][0]) - len(after) - 3
-            parts += [("  ", ""), *meter(view.fraction, min(max(space, 8), 60))]
+            parts += [("  ", ""), *meter(view.fraction, min(max(space, 4), 60))]
             parts.append((after, "$muted"))
         elif training.ended is not None:
             parts.append((f"  {self._result(training)}", "$foreground"))
@@ -98,12 +103,13 @@ class RunBar(Static):
         return f"after {epochs}"
 
 
-def _word(training: Training, view: TrainingView) -> str:
+def _word(training: Training, view: TrainingView, width: int) -> str:
     if training.stopping:
         return "stopping"
     if view.phase == "downloading":
         return text.line(view.what, 40)
     seed = f"  {training.seeds.words}" if training.seeds else ""
+    seed = seed if width >= 76 else seed.replace(" of ", "/")
     if view.phase in ("training", "paused", "validating"):
         return f"{view.phase}{seed}  epoch {view.epoch}/{view.epochs}"
     return view.phase + seed

@@ -91,5 +91,5 @@ class RunFacts(Vertical):
         self.border_subtitle = Content(hint)
         self.query_one("#facts", Static).update(run_rows.group_facts(group))
         table = self.query_one(WeightTable)
-        table.empty = "enter on the group shows its runs, each with its weights"
+        table.empty = "enter shows its runs"
         table.show([], [])

@@ -208,7 +208,7 @@ class RunsScreen(RunActions):
         known = [
             (letter, details)
             for letter, one in compared
-            if (details := self.store.details_of(one)) is not None
+            if (details := self.store.details_of(one, self.metric)) is not None
         ]
         picture = run_rows.overlay(known, self.metric, log=self.log_axis)
         curve.show(picture)

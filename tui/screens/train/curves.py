@@ -6,7 +6,6 @@ import numpy as np
 
 from engine.arrays import Array
 from engine.events import Logs
-from engine.runs.groups import band
 from tui.charts import scales
 from tui.charts.figure import Band, Marker, Picture, Series
 from tui.state.seed_progress import SeedProgress
@@ -74,7 +73,7 @@ def read(training: Training) -> Points:
 
 def seeds_band(points: Points, metric: str) -> tuple[Band, ...]:
     """Mean ± std of a metric over the seeds that finished before; of one, a dotted line."""
-    found = band(points.seeds.curves, metric) if points.seeds else None
+    found = points.seeds.bands.get(metric) if points.seeds else None
     if found is None:
         return ()
     low, high = found.mean - found.std, found.mean + found.std

@@ -343,6 +343,7 @@ def _legend(name: str, scale: str, picture: Picture, room: int, seeds: int) -> C
         (word, " ", "batches", long),
         (word, " ", "batches", "seeds"),
         (name, "", "batch", "seeds"),
+        *([(name, "", "", "seeds")] if picture.bands else []),
     ]
     return _fitting(
         room,
