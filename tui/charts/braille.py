@@ -55,16 +55,19 @@ class BrailleCanvas:
         if not len(x) or not self.bits.size:
             return
         across = self._dots(x, columns, 2)
-        for dot_x in range(int(across[0]) // 2 * 2, int(across[-1]) + 1, 2):  # one a cell
-            edges = [np.interp(dot_x, across, self._dots(edge, rows, 4)) for edge in (low, high)]
-            first, last = (int(np.rint(edge)) for edge in edges)
-            dots_y = np.arange(first, last + 1)
-            if last - first > 1:  # alternating, as the cells' dots would make columns
-                dots_y = dots_y[(dots_y + dot_x // 2) % 2 == 0]
-            cells = dots_y // 4, np.full(len(dots_y), dot_x // 2)
-            self.bits[cells] *= self.colours[cells] == colour
-            np.bitwise_or.at(self.bits, cells, _DOTS[dots_y % 4, dot_x % 2])
-            self.colours[cells] = colour
+        places = np.arange(across[0] // 2 * 2, across[-1] + 1, 2)  # one column of dots a cell
+        first, last = (
+            np.rint(np.interp(places, across, self._dots(edge, rows, 4))) for edge in (low, high)
+        )
+        up = np.arange(4 * rows)[:, np.newaxis]
+        # Alternating from cell to cell, or the dots would make lines.
+        chosen = ((up + places // 2) % 2 == 0) | (last - first <= 1)
+        dots_y, which = np.nonzero((first <= up) & (up <= last) & chosen)
+        dots_x = places[which]
+        cells = dots_y // 4, dots_x // 2
+        self.bits[cells] *= self.colours[cells] == colour  # what lay below is covered
+        np.bitwise_or.at(self.bits, cells, _DOTS[dots_y % 4, dots_x % 2])
+        self.colours[cells] = colour
 
     @classmethod
     def cell(cls, share: float, cells: int, dots: int) -> int:
