@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.resume:
         parser.error("--resume needs --no-ui; the app offers to resume a run by itself")
     if options.seeds is not None:
-        parser.error("--seeds needs --no-ui; in the app, S in Train trains several seeds")
+        parser.error("--seeds needs --no-ui; in the app, S trains several seeds")
     return _open_app(options, restartable=argv is None)
 
 

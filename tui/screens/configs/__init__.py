@@ -10,6 +10,7 @@ register(
     hint="choose, understand and edit",
     keys=(
         Key("r", "run", "run", "Train this config, with unsaved changes", "Run", footer=True),
+        Key("S", "seeds", "seeds", "Train this config with several seeds", "Run"),
         Key("y", "copy_command", "copy command", "Copy as a shell command", "Run"),
         Key("e", "edit", "edit", "Edit as a form and as YAML", "Edit", footer=True),
         Key("d", "data", "data", "Look at the data: classes, images, augmentation", "View",

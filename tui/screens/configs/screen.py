@@ -160,7 +160,7 @@ class ConfigsScreen(Saving, BaseScreen):
 
     def refuse(self, action: str) -> str | None:
         document = self.document
-        if action == "run":
+        if action in ("run", "seeds"):
             if self.cnn.training.running:
                 return "a training is running; 2 shows it"
             if document.config is None:
@@ -181,6 +181,10 @@ class ConfigsScreen(Saving, BaseScreen):
     def action_run(self) -> None:
         """Train it."""
         self.cnn.run_document()
+
+    def action_seeds(self) -> None:
+        """Train it with several seeds, after a question for their number."""
+        self.cnn.seeds.ask()
 
     def action_copy_command(self) -> None:
         """Copy the headless command."""

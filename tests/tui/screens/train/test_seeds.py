@@ -106,7 +106,10 @@ async def test_the_next_seed_leaves_the_screen_that_is_shown(
 ) -> None:
     app = make_app()
     async with app.run_test() as pilot:
-        await begin(app, pilot, "2")
+        await tap(pilot, "S")  # on Configs too
+        await on_screen(pilot, Choose)
+        await tap(pilot, "k", "enter")
+        await on_screen(pilot, TrainScreen)
         await tap(pilot, "1")
         await until(pilot, lambda: app.seeds.result)
         assert app.current_mode == "configs"
