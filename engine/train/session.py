@@ -82,13 +82,11 @@ class TrainingSession:
         self.metric_buffer = MetricBuffer()
         self.history: list[Logs] = []
         self.phase = "loading"
-        self.done, self.total = 0, 0
         self.progress = Progress()
-        self.steps_per_epoch = 0
+        self.steps_per_epoch, self.done, self.total = 0, 0, 0
         self.rates_before: tuple[RateChange, ...] = ()
         self._resume, self._extension, self._adopt = resume, extension, adopt
-        self._recorded: dict[str, Any] = {}
-        self._place = place
+        self._recorded: dict[str, Any] = {run_record.GROUP: place.to_json()} if place else {}
         self._own, self._began = True, False
         self._emit, self._on_progress = on_event, on_progress
         self._extra = list(extra_callbacks)
@@ -152,9 +150,7 @@ class TrainingSession:
         else:
             self.run_dir = RunDir.open(self._resume)
         with suppress(RunError):  # a damaged record is replaced
-            self._recorded = self.run_dir.read_record()
-        if self._place is not None:
-            self._recorded[run_record.GROUP] = self._place.to_json()
+            self._recorded |= self.run_dir.read_record()
         if self._resume is not None:
             self._own = locations.is_own(self.run_dir.path, self._recorded)
             if self._adopt and not self._own:
@@ -370,8 +366,6 @@ class TrainingSession:
     def _downloading(self, name: str, done: int, total: int) -> None:
         self._show("downloading", done, total)
         self._on_progress(f"downloading {name}", done, total)
-
-    # -- what callbacks see -----------------------------------------------------------------
 
     @property
     def model(self) -> Sequential:
