@@ -11,6 +11,7 @@ from engine.services.resume import GroupPlan, Part
 from engine.services.runs import find_group
 from engine.services.signals import Signals
 from engine.text_table import table
+from engine.train import factory
 from engine.train.session import TrainingSession
 from tui.cli.interruption import interruptible
 from tui.cli.narration import Narrator
@@ -38,6 +39,8 @@ def train_group(plan: GroupPlan, out: Output, *, adopt: bool = False) -> int:
         EngineError: a run could not begin; those before it are kept.
         Interrupted: by a signal while there was no run to save.
     """
+    for part in plan.left[:1]:  # before a word is said: the command may have to be restarted
+        factory.check_arithmetic(part.config)
     out.json({"event": "group", "group": plan.id, "seeds": list(plan.seeds)})
     out.say(f"group {plan.id}: {plan.size} seeds, {plan.seeds[0]} to {plan.seeds[-1]}")
     if plan.done:

@@ -104,7 +104,7 @@ def list_all(root: "Path", out: "Output") -> int:
     header = ("run", "status", "dataset", "model", "epochs", "best val_acc", "test_acc", "")
     out.text(table(header, rows, "llllrrrl"))
     if spread:
-        out.say("mean ± standard deviation over the finished seeds of a group; std is that of the ")
+        out.say("mean ± standard deviation over the finished seeds of a group; std is that of the")
         out.say("sample (n − 1); 'cnn-tui runs compare GROUP' shows more")
     return 0
 

@@ -269,6 +269,18 @@ def test_seeds_beyond_the_largest_are_refused_before_anything_is_trained(
     assert not (tmp_path / "runs").exists()
 
 
+def test_what_cannot_be_computed_here_is_said_before_a_group_begins(
+    tmp_path: Path, spoken: Spoken, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(config: object) -> None:
+        raise ConfigError("not with this arithmetic")
+
+    monkeypatch.setattr("engine.train.factory.check_arithmetic", refuse)
+    with pytest.raises(ConfigError, match="not with this arithmetic"):
+        train_seeds(make_config(tmp_path), 2, spoken.out)
+    assert spoken.read() == ("", "")
+
+
 def test_a_group_is_no_run(tmp_path: Path, spoken: Spoken) -> None:
     train_seeds(make_config(tmp_path, "train.epochs=1"), 2, spoken.out)
     group = the_group(tmp_path)
