@@ -118,8 +118,8 @@ class TrainScreen(ZoomScreen):
             f"trains {text.line(document.name)}",
             "finds a learning rate for it",
             "chooses another config",
+            "opens a lesson",
         )
-        lines = (f"trains {text.line(document.name)}", "chooses another config", "opens a lesson")
         width = max(map(len, lines))
         words = Content.assemble(
             ("Nothing is training yet.\n\n", "$muted"),
@@ -128,9 +128,9 @@ class TrainScreen(ZoomScreen):
             ("f", "bold $accent"),
             (f"  {lines[1]:<{width}}\n", "$foreground"),
             ("1", "bold $accent"),
-            (f"  {lines[1]:<{width}}\n", "$foreground"),
+            (f"  {lines[2]:<{width}}\n", "$foreground"),
             ("7", "bold $accent"),
-            (f"  {lines[2]:<{width}}", "$foreground"),
+            (f"  {lines[3]:<{width}}", "$foreground"),
         )
         if words != self._said:
             self._said = words
