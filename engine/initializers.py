@@ -12,6 +12,8 @@ he                    ``2 / fan_in``                 He et al. 2015, section 2.2
 xavier                ``2 / (fan_in + fan_out)``     Glorot and Bengio 2010, equation 16
 pytorch               ``1 / (3 * fan_in)``           PyTorch's default, which is
                                                      ``kaiming_uniform_(a=sqrt(5))``
+dirac                 as pytorch, but for the first  Zagoruyko and Komodakis 2017; of some
+                      outputs, which copy inputs     filters only: Jordan 2024, section 3.2
 ====================  =============================  =======================================
 
 A uniform draw from ``[-b, b)`` has variance ``b^2 / 3``, so the uniform rules use
@@ -23,6 +25,7 @@ network in float32 and, up to that rounding, in float64.
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -94,12 +97,28 @@ def pytorch_default(shape: tuple[int, ...], rng: np.random.Generator, dtype: DTy
     return _uniform(shape, 1.0 / (3.0 * fan_in), rng, dtype)
 
 
+def dirac(shape: tuple[int, ...], rng: np.random.Generator, dtype: DTypeLike) -> Array:
+    """A weight whose first outputs are copies of the inputs, the rest as ``pytorch_default``.
+
+    Output ``i`` is input ``i`` (within its group), as long as there are both: 1 in the middle of
+    the kernel, ``k // 2``, and 0 elsewhere. Signals and gradients pass such a layer unchanged
+    (Zagoruyko and Komodakis, 'DiracNets', 2017; Jordan, '94 % on CIFAR-10', 2024, section 3.2).
+    """
+    weight = pytorch_default(shape, rng, dtype)
+    copies = np.arange(min(shape[:2]))
+    weight[copies] = 0
+    middle: list[Any] = [size // 2 for size in shape[2:]]
+    weight[(copies, copies, *middle)] = 1
+    return weight
+
+
 INITS: dict[str, Initialiser] = {
     "he": he_normal,
     "he_uniform": he_uniform,
     "xavier": xavier_uniform,
     "xavier_normal": xavier_normal,
     "pytorch": pytorch_default,
+    "dirac": dirac,
 }
 
 

@@ -19,6 +19,7 @@ class Purpose(IntEnum):
     AUGMENT = 3
     SPLIT = 4
     GRADCHECK = 5
+    FLIP = 6
 
 
 def stream(purpose: Purpose, seed: int, *counters: int) -> np.random.Generator:

@@ -19,6 +19,7 @@ from engine.models.memory import (
     training_bytes,
 )
 from engine.optim import OPTIMIZERS
+from engine.optim.groups import Group, group_of, kinds_of
 from engine.optim.optimizer import parameters_of
 from engine.paths import real_path
 from engine.sanitize import printable
@@ -169,6 +170,31 @@ def _augmentation(config: Config) -> Iterator[Finding]:
                 f"expected less than {side} for images of {height}x{width}, got {value}",
             )
 
+    augment = config.data.augment
+    if augment.alternate and not augment.flip:
+        yield Finding(("data", "augment", "alternate"), "expected false without flip: true")
+
+
+def _groups(config: Config) -> Iterator[Finding]:
+    """Check that every group has a parameter: a pattern without one is a slip."""
+    if not config.train.groups or (config.model is None) == (config.layers is None):
+        return
+    try:
+        kinds = kinds_of(build(config.specs, config.dataset_info.image_shape))
+    except SpecError:
+        return  # see _shapes
+    groups = config.train.groups
+    made = [Group(**group.model_dump()) for group in groups]
+    used = {group_of(name, kind, made) for name, kind in kinds.items()}
+    for i, group in enumerate(made):
+        if group not in used:
+            known = ", ".join(list(dict.fromkeys(kinds.values()))[:6])
+            yield Finding(
+                ("train", "groups", i, "match"),
+                f"names no parameter that an earlier group does not, got {shown(group.match)}; "
+                f"there are {known}",
+            )
+
 
 def _optimizer(config: Config) -> Iterator[Finding]:
     train = config.train
@@ -285,6 +311,7 @@ CHECKS = (
         _batch_size,
     ),
     Check((("dataset",), ("data", "augment")), _augmentation),
+    Check((("dataset",), ("model",), ("layers",), ("train", "groups")), _groups),
     Check((("train", "optimizer"), ("train", "momentum"), ("train", "nesterov")), _optimizer),
     Check((("train", "loss"), ("train", "label_smoothing")), _smoothing),
     Check((("train", "loss"), ("train", "class_weights")), _weights),

@@ -182,9 +182,11 @@ def _rows(model: type[BaseModel], prefix: str = "", when: str = "") -> Iterator[
         models = models_of(info.annotation)
         if when and name == "name":
             continue  # one row for all schedulers, made below
-        yield row(info, path, when)
+        shown = row(info, path, when)
+        yield shown
         if len(models) == 1:
-            yield from _rows(models[0], f"{path}.", when)
+            below = f"{path}.*." if shown.kind == "list" else f"{path}."
+            yield from _rows(models[0], below, when)
         elif models and "name" in models[0].model_fields:
             names = scheduler_names()
             shared = row(models[0].model_fields["name"], f"{path}.name")

@@ -5,7 +5,7 @@ here and nowhere else. Keys marked ``live`` can be changed while a training runs
 """
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, PrivateAttr
 
@@ -13,6 +13,7 @@ from engine import data as data_sets
 from engine.config.registered import Callbacks, OneScheduler
 from engine.data import DatasetInfo
 from engine.data.imported import NAME_PATTERN
+from engine.data.views import VIEWS
 from engine.errors import DataError
 from engine.losses import LOSSES
 from engine.models import PRESETS, LayerSpec, preset
@@ -40,9 +41,22 @@ class Augment(Section):
     """Random changes to training images, new ones every epoch."""
 
     shift: int = Field(
-        default=0, ge=0, le=64, description="move by up to this many pixels, filling with black"
+        default=0, ge=0, le=64, description="move by up to this many pixels, filling the border"
+    )
+    border: Literal["black", "reflect"] = Field(
+        default="black", description="what comes in at the border: black, or the image reflected"
+    )
+    rotate: float = Field(
+        default=0.0, ge=0, le=180, description="turn by up to this many degrees, either way"
+    )
+    zoom: float = Field(
+        default=0.0, ge=0, lt=1, description="larger or smaller by up to this share"
     )
     flip: bool = Field(default=False, description="mirror left and right, every other image")
+    alternate: bool = Field(
+        default=False,
+        description="flip by epoch: half of the images in even epochs, the others in odd ones",
+    )
     cutout: int = Field(
         default=0,
         ge=0,
@@ -71,6 +85,11 @@ class Data(Section):
         default=Augment(),
         description="random changes to training images (validation never sees them)",
     )
+    test_views: Annotated[str, OneOf(VIEWS)] | None = Field(
+        default=None,
+        description="views of each test image, mirrored or shifted by a pixel, whose mean scores "
+        "give a second test accuracy beside the plain one; null is off",
+    )
 
 
 class Warmup(Section):
@@ -79,6 +98,42 @@ class Warmup(Section):
     steps: int = Field(default=200, ge=1, le=10_000_000, description="batches until the full rate")
     start_factor: float = Field(
         default=0.1, gt=0, le=1, description="the first rate, as a share of lr"
+    )
+
+
+class ParameterGroup(Section):
+    """Parameters that learn at another rate."""
+
+    match: str = Field(
+        min_length=1,
+        max_length=100,
+        description="full names (3.bias) or kinds (BatchNorm2D.bias); * is any text",
+    )
+    lr_scale: float = Field(default=1.0, ge=0, le=1e6, description="factor on the learning rate")
+    weight_decay_scale: float = Field(
+        default=1.0, ge=0, le=1e6, description="factor on the weight decay"
+    )
+    epochs: int | None = Field(
+        default=None, ge=0, le=MAX_EPOCHS, description="train them for so many only; null is all"
+    )
+
+
+ParameterGroups = Annotated[
+    tuple[ParameterGroup, ...],
+    Field(strict=False, max_length=50),
+    Expected("a list of groups, e.g. [{match: '*.bias', lr_scale: 64}]"),
+]
+
+
+class Lookahead(Section):
+    """Slow weights that follow the trained ones, which step back to them now and then."""
+
+    every: int = Field(default=5, ge=1, le=10_000, description="batches between two such steps")
+    decay: float = Field(
+        default=0.95,
+        ge=0,
+        le=1,
+        description="share of the slow weights that a batch leaves, at the end of the run",
     )
 
 
@@ -116,6 +171,10 @@ class Train(Section):
         description="balanced: a sample of a rare class counts more, so that all classes count the "
         "same in training (cross_entropy); null: all samples count the same",
     )
+    drop_last: bool = Field(
+        default=False,
+        description="leave out the last batch of an epoch where it would be smaller",
+    )
     optimizer: Annotated[str, OneOf(OPTIMIZERS)] = Field(default="sgd", description="update rule")
     momentum: float | None = Field(
         default=None,
@@ -139,6 +198,12 @@ class Train(Section):
         description=f"smoothing of squared gradients ({_taken_by('alpha')})",
     )
     weight_decay: float = Field(default=0.0, ge=0, description="L2 penalty (decoupled in adamw)")
+    groups: ParameterGroups = Field(
+        default=(), description="parameters that learn at another rate; the first match counts"
+    )
+    lookahead: Lookahead | None = Field(
+        default=None, description="slow weights that the trained ones step back to; null is off"
+    )
     clip_norm: float | None = Field(
         default=None, gt=0, description="clip the norm of the gradient to this; null is off"
     )

@@ -1,30 +1,42 @@
-"""Data augmentation: random shift, flip and cutout of training images."""
+"""Data augmentation: random changes to training images."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from engine.data.warp import Mode, pad, warp
 from engine.errors import ConfigError
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Augmentation of a batch: shift, flip, cutout, in this order.
+    """Augmentation of a batch: shift, rotation and zoom, flip, cutout, in this order.
 
     Shift and flip: Krizhevsky, Sutskever, Hinton 2012, section 4.1; with zero padding as in
-    He et al. 2016, section 4.2. Cutout: DeVries and Taylor 2017.
+    He et al. 2016, section 4.2. Cutout: DeVries and Taylor 2017. Rotation and zoom: Simard,
+    Steinkraus and Platt 2003, section 2. Alternating flip: Jordan 2024, section 3.6.
 
     Attributes:
         shift: pad with this many zeros on every side, then crop to the old size at random.
         flip: mirror left and right, with probability 1/2.
         cutout: side of a square that is painted over with the mean. Its centre is anywhere in
             the image, so that part of it may be outside.
+        border: what a shift, a rotation or a zoom fetches from outside: black, or the image
+            reflected at its edge.
+        alternate: mirror by epoch: half of the images in even epochs, the others in odd ones.
+        rotate: turn about the centre by up to this many degrees.
+        zoom: make larger or smaller by up to this share. With a rotation or a zoom, the shift is
+            by fractions of a pixel too: by any number that rounds to at most ``shift``.
     """
 
     shift: int = 0
     flip: bool = False
     cutout: int = 0
+    border: str = "black"
+    alternate: bool = False
+    rotate: float = 0.0
+    zoom: float = 0.0
 
     def check(self, image_shape: tuple[int, int, int]) -> None:
         """Check that images of shape (C, H, W) are large enough; raise ConfigError if not."""
@@ -36,28 +48,44 @@ class Augmentation:
                     f"for images of {image_shape[1]}×{image_shape[2]}"
                 )
 
-    def apply(self, images: np.ndarray, rng: np.random.Generator, fill: np.ndarray) -> np.ndarray:
+    def apply(
+        self,
+        images: np.ndarray,
+        rng: np.random.Generator,
+        fill: np.ndarray,
+        mirrored: np.ndarray | None = None,
+    ) -> np.ndarray:
         """Return an augmented copy of the images, uint8 (N, C, H, W).
 
         Args:
             images: uint8, (N, C, H, W).
             rng: the generator of all random choices.
             fill: uint8, (C, 1, 1), what cutout paints with.
+            mirrored: bool, (N,), which images a flip mirrors; None draws it.
         """
-        n, channels, height, width = images.shape
+        n, _, height, width = images.shape
         each = np.arange(n)
-        if self.shift:
+        mode: Mode = "reflect" if self.border == "reflect" else "constant"
+        if self.rotate or self.zoom:
+            reach = self.shift + 0.5 if self.shift else 0.0
+            images = warp(
+                images,
+                turns=np.deg2rad(rng.uniform(-self.rotate, self.rotate, n)),
+                sizes=rng.uniform(1 - self.zoom, 1 + self.zoom, (n,)),
+                moves=rng.uniform(-reach, reach, (2, n)),
+                mode=mode,
+            )
+        elif self.shift:
             s = self.shift
-            padded = np.zeros((n, channels, height + 2 * s, width + 2 * s), images.dtype)
-            padded[:, :, s:-s, s:-s] = images
+            padded = pad(images, s, mode)
             top, left = rng.integers(0, 2 * s + 1, n), rng.integers(0, 2 * s + 1, n)
             crops = sliding_window_view(padded, (height, width), axis=(2, 3))
             images = crops[each, :, top, left]
         else:
             images = images.copy()
         if self.flip:
-            mirrored = np.flatnonzero(rng.random(n) < 0.5)
-            images[mirrored] = images[mirrored, :, :, ::-1]
+            chosen = np.flatnonzero(rng.random(n) < 0.5 if mirrored is None else mirrored)
+            images[chosen] = images[chosen, :, :, ::-1]
         if self.cutout:
             y = rng.integers(0, height, size=(n,))
             x = rng.integers(0, width, size=(n,))

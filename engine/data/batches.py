@@ -7,6 +7,7 @@ import numpy as np
 from engine.data.augment import Augmentation
 from engine.data.dataset import Split
 from engine.data.normalisation import Normalisation
+from engine.data.views import PLAIN, View
 from engine.errors import ConfigError
 from engine.parallel.micro_batches import MICRO_BATCH, micro_batches
 from engine.rng import Purpose, stream
@@ -30,6 +31,9 @@ class Batches:
         augment: what to do to training images.
         least: samples that a batch must have; a last batch of fewer is joined to the one before.
         micro_batch: samples that are computed together; see ``engine.parallel.micro_batches``.
+        drop_last: leave out a last batch of fewer than ``batch_size``; which samples are in it is
+            another draw every epoch.
+        view: what to show of each image.
 
     Raises:
         ConfigError: there would be no batch, or one of fewer than ``least`` samples, or the
@@ -49,11 +53,13 @@ class Batches:
         augment: Augmentation | None = None,
         least: int = 1,
         micro_batch: int = MICRO_BATCH,
+        drop_last: bool = False,
+        view: View = PLAIN,
     ) -> None:
         samples = len(indices)
         if batch_size < least:
             raise ConfigError(f"batch_size: got {batch_size}, expected at least {least}")
-        if samples < least:
+        if samples < (batch_size if drop_last else least):
             raise ConfigError(
                 f"got {samples} samples, too few for one batch of {batch_size}; "
                 "use more samples or a smaller batch"
@@ -64,6 +70,7 @@ class Batches:
         self.batch_size = batch_size
         self.micro_batch = micro_batch
         self.augment = augment
+        self._view = view
         self._images = split.images
         self._labels = split.labels
         self._indices = np.array(indices, np.int64)
@@ -72,9 +79,12 @@ class Batches:
         self._seed = seed
         self._shuffle = shuffle
         full, rest = divmod(samples, batch_size)
-        self._steps = full if rest < least else full + 1
-        self._samples = samples
+        self._steps = full if rest < least or drop_last else full + 1
+        self._samples = full * batch_size if drop_last else samples
         self._normalised = Normalisation(mean, std)
+        self._mirrored: np.ndarray | None = None
+        if augment is not None and augment.alternate:
+            self._mirrored = stream(Purpose.FLIP, seed).random(len(split.images)) < 0.5
         self._fill = np.rint(255 * np.array(mean, np.float64).reshape(-1, 1, 1)).astype(np.uint8)
         # Replaced as a whole, never changed: a thread sees the old pair or the new one.
         self._order: tuple[int, np.ndarray] = (-1, self._indices)
@@ -139,26 +149,30 @@ class Batches:
         Raises:
             IndexError: none has it.
         """
-        places = np.flatnonzero(self._epoch_order(epoch) == sample)
+        places = np.flatnonzero(self._epoch_order(epoch)[: self._samples] == sample)
         if not len(places):
             raise IndexError(f"sample {sample} is in no batch")
         return min(int(places[0]) // self.batch_size, self._steps - 1)
 
     def load(
-        self, indices: np.ndarray, rng: np.random.Generator | None = None
+        self, indices: np.ndarray, rng: np.random.Generator | None = None, epoch: int = 0
     ) -> tuple[np.ndarray, np.ndarray]:
         """Load normalised images and labels.
 
         Args:
             indices: which samples, usually a part of what ``batch_indices`` gives.
             rng: the generator for augmentation; None leaves the images as they are.
+            epoch: in which they are trained on, from 0; an alternating flip goes by it.
 
         Returns:
             Normalised images, float32 (n, C, H, W), and labels, int64 (n,).
         """
-        pixels = self._take(indices)
+        pixels = self._view.apply(self._take(indices))
         if self.augment is not None and rng is not None:
-            pixels = self.augment.apply(pixels, rng, self._fill)
+            mirrored = self._mirrored
+            if mirrored is not None:
+                mirrored = mirrored[indices] ^ bool(epoch % 2)
+            pixels = self.augment.apply(pixels, rng, self._fill, mirrored)
         return self._normalised(pixels), self._labels.take(indices)
 
 

@@ -176,6 +176,38 @@ class GELU(Layer):
 
 
 @register
+class SiLU(Layer):
+    """y = x·σ(x), with σ(x) = (1 + tanh(x/2))/2, which cannot overflow.
+
+    Source: Hendrycks and Gimpel, 'Gaussian error linear units', 2016, section 2; Elfwing, Uchibe
+    and Doya, 'Sigmoid-weighted linear units', 2018.
+    """
+
+    about = (
+        "weighs every number with its own sigmoid: keeps large values, and lets a little of what "
+        "is just below 0 through; maps that are 0 for every image are of no use"
+    )
+
+    _LOWEST = -0.2785
+    """Just below its minimum, which is at x = −1.278."""
+
+    def forward(self, x: Array) -> Array:
+        """y = x·σ(x)."""
+        self.check_input(x)
+        sigmoid = 0.5 * (1 + np.tanh(0.5 * x))
+        self.saved = x, sigmoid
+        return x * sigmoid
+
+    def backward(self, dout: Array) -> Array:
+        """dx = dy·σ·(1 + x·(1 − σ)), by the product rule and σ' = σ·(1 − σ)."""
+        x, sigmoid = self.expect_saved(dout)
+        return dout * sigmoid * (1 + x * (1 - sigmoid))
+
+    def output_range(self, low: float, high: float) -> tuple[float, float]:
+        return min(max(low, self._LOWEST), 0.0), max(high, 0.0)
+
+
+@register
 class Sigmoid(Layer):
     """y = 1/(1 + e⁻ˣ), computed as (1 + tanh(x/2))/2, which cannot overflow."""
 

@@ -82,9 +82,7 @@ class Conv2D(Layer):
         """(N, C_in, H, W) → (N, C_out, H_out, W_out)."""
         self.check_input(x)
         self.saved = x
-        return kernel.forward(
-            x, self.params["weight"], self.params.get("bias"), self.window, self.groups
-        )
+        return kernel.forward(x, self.weight, self.params.get("bias"), self.window, self.groups)
 
     def backward(self, dout: Array) -> Array | None:
         """(N, C_out, H_out, W_out) → (N, C_in, H, W).
@@ -104,9 +102,13 @@ class Conv2D(Layer):
         if self.bias:
             self.grads["bias"][...] = dout.sum(axis=(0, 2, 3))
         kernel.backward_weight(dout, x, self.grads["weight"], self.window, self.groups)
+        return self.input_gradient(dout, x.shape)
+
+    def input_gradient(self, dout: Array, shape: Shape) -> Array | None:
+        """The gradient at the input, of its shape; None where nothing before is trained."""
         if not self.needs_dx:
             return None
-        return kernel.backward_input(dout, self.params["weight"], self.window, self.groups, x.shape)
+        return kernel.backward_input(dout, self.weight, self.window, self.groups, shape)
 
     def output_shape(self, in_shape: Shape) -> Shape:
         if len(in_shape) != 3:
@@ -118,16 +120,17 @@ class Conv2D(Layer):
             raise self.shape_error(in_shape, "an image that the kernel fits into")
         return self.out_channels, out_h, out_w
 
+    @property
+    def weight_shape(self) -> Shape:
+        """(C_out, C_in / groups, KH, KW)."""
+        return self.out_channels, self.in_channels // self.groups, *pair(self.kernel_size)
+
     def param_shapes(self) -> dict[str, Shape]:
-        weight = (
-            self.out_channels,
-            self.in_channels // self.groups,
-            *pair(self.kernel_size),
-        )
-        return {"weight": weight} | ({"bias": (self.out_channels,)} if self.bias else {})
+        bias = {"bias": (self.out_channels,)} if self.bias else {}
+        return {"weight": self.weight_shape, **bias}
 
     def reset_parameters(self, rng: np.random.Generator, dtype: np.dtype) -> None:
-        shape = self.param_shapes()["weight"]
+        shape = self.weight_shape
         self.params = {"weight": INITS[self.init](shape, rng, dtype)}
         if self.bias:
             fan_in, _ = fans(shape)
@@ -135,7 +138,7 @@ class Conv2D(Layer):
 
     def multiply_adds(self, in_shape: Shape) -> int:
         _, out_h, out_w = self.output_shape(in_shape)
-        return math.prod(self.param_shapes()["weight"]) * out_h * out_w
+        return math.prod(self.weight_shape) * out_h * out_w
 
     def scratch_size(self, in_shape: Shape) -> int:
         # The padded image, and the columns of one row of output.

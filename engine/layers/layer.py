@@ -256,6 +256,11 @@ class Layer:
         for name, array in own.items():
             array[...] = state[name]
 
+    @property
+    def weight(self) -> Array:
+        """Its weight: a parameter, or a buffer where it is fixed."""
+        return self.params["weight"] if "weight" in self.params else self.buffers["weight"]
+
     def count_parameters(self) -> int:
         """Number of trained parameters."""
         return sum(
@@ -306,7 +311,7 @@ class Layer:
         Raises:
             NotReadyError: the layer has parameters, and they were not made.
         """
-        if not self.params and self.param_shapes():
+        if not (self.params or self.buffers) and (self.param_shapes() or self.buffer_shapes()):
             raise NotReadyError(f"{self!r} has no weights yet; call initialise(rng) first")
 
     def check_input(self, x: Array) -> None:

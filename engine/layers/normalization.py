@@ -29,8 +29,11 @@ class _BatchNorm(Layer):
 
     needs_sync = True
 
-    def __init__(self, num_features: int, eps: float = 1e-5, momentum: float = 0.1) -> None:
+    def __init__(
+        self, num_features: int, eps: float = 1e-5, momentum: float = 0.1, scale: bool = True
+    ) -> None:
         super().__init__()
+        self.scale = check.flag("scale", scale)
         self.num_features = check.whole("num_features", num_features)
         self.eps = check.number("eps", eps, 1e-12, 1.0)
         self.momentum = check.number("momentum", momentum, 0.0, 1.0)
@@ -39,7 +42,7 @@ class _BatchNorm(Layer):
         """Normalise each channel, then scale and shift it; the shape stays."""
         self.check_input(x)
         blocks = channel_blocks(x)  # hcp
-        gamma, beta = self.params["weight"], self.params["bias"]
+        gamma, beta = self.weight, self.params["bias"]
         if self.training:
             mean, var = self._batch_statistics(blocks)
         else:
@@ -113,9 +116,10 @@ class _BatchNorm(Layer):
             centred = np.subtract(blocks[rows], mean_row, out=_scratch(blocks[rows]))
             dgamma += _channel_dots(dblocks[rows], centred)
         dgamma *= inverse_std
-        self.grads["weight"][...] = dgamma
+        if self.scale:
+            self.grads["weight"][...] = dgamma
         self.grads["bias"][...] = dbeta
-        scale = self.params["weight"] * inverse_std
+        scale = self.weight * inverse_std
         if not trained:
             return from_channel_blocks(dblocks * scale[:, None], x.shape)
         parts = self.group.all_gather((dblocks.shape[0] * dblocks.shape[2], dbeta, dgamma))
@@ -142,15 +146,19 @@ class _BatchNorm(Layer):
         return in_shape
 
     def param_shapes(self) -> dict[str, Shape]:
-        return {"weight": (self.num_features,), "bias": (self.num_features,)}
+        return dict.fromkeys(("weight", "bias")[not self.scale :], (self.num_features,))
 
     def buffer_shapes(self) -> dict[str, Shape]:
-        return {"running_mean": (self.num_features,), "running_var": (self.num_features,)}
+        # A scale that is not trained is a buffer: files of weights have it all the same.
+        names = ("weight", "running_mean", "running_var")[self.scale :]
+        return dict.fromkeys(names, (self.num_features,))
 
     def reset_parameters(self, rng: np.random.Generator, dtype: np.dtype) -> None:
         ones, zeros = np.ones(self.num_features, dtype), np.zeros(self.num_features, dtype)
         self.params = {"weight": ones, "bias": zeros}
         self.buffers = {"running_mean": zeros.copy(), "running_var": ones.copy()}
+        if not self.scale:
+            self.buffers = {"weight": self.params.pop("weight"), **self.buffers}
 
     def least_samples(self, in_shape: Shape) -> int:
         """Two, where a sample has one value a channel: one value has no variance."""
@@ -172,7 +180,7 @@ class _BatchNorm(Layer):
         if not before.folds_batchnorm:
             return None
         weight, mean = before.params["weight"], self.buffers["running_mean"]
-        scale = self.params["weight"] / np.sqrt(self.buffers["running_var"] + self.eps)
+        scale = self.weight / np.sqrt(self.buffers["running_var"] + self.eps)
         twin = before.replica()
         twin.bias = True  # type: ignore[attr-defined]
         twin.params = {
@@ -204,6 +212,7 @@ class BatchNorm2D(_BatchNorm):
         num_features: C; in a config it is inferred.
         eps: added to the variance.
         momentum: weight of the new value in the running statistics.
+        scale: whether γ is trained; without, it is 1 (Page, 'How to train your ResNet', 2019).
 
     Source: Ioffe and Szegedy, 'Batch normalization', 2015.
     """

@@ -147,7 +147,7 @@ class Steps:
         """The samples, distorted as the training distorts them: by micro-batch."""
         found = [
             self._batches.load(
-                indices[piece], stream(Purpose.AUGMENT, self._config.seed, epoch, batch, i)
+                indices[piece], stream(Purpose.AUGMENT, self._config.seed, epoch, batch, i), epoch
             )
             for i, piece in enumerate(self._batches.pieces(len(indices)))
         ]

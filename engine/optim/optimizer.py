@@ -12,13 +12,15 @@ An optimizer belongs to one thread at a time: its steps share scratch memory.
 import inspect
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
 from engine.arrays import Array
 from engine.errors import ShapeError
+from engine.optim.groups import Group, Span
 
 BLOCK = 64 * 1024
 """Elements updated at once: parameter, gradient, two moments and scratch are 1.3 MB in float32,
@@ -34,6 +36,7 @@ class Optimizer(ABC):
         t: steps taken.
         slots: what the rule remembers: slot name -> parameter name -> array of the parameter's
             shape and dtype, zero before the first step.
+        groups: which parameters have settings of their own; the first that names one counts.
 
     Args:
         lr: learning rate, above 0.
@@ -51,6 +54,7 @@ class Optimizer(ABC):
         self.lr = self._positive("lr", lr)
         self.weight_decay = self._at_least_zero("weight_decay", weight_decay)
         self.t = 0
+        self.groups: Sequence[Group] = ()
         self.slots: dict[str, dict[str, Array]] = {name: {} for name in self.slot_names}
         self._scratch: dict[np.dtype[Any], tuple[Array, Array]] = {}
 
@@ -68,6 +72,8 @@ class Optimizer(ABC):
         params: Mapping[str, Array],
         grads: Mapping[str, Array],
         part: slice = slice(None),
+        spans: Sequence[Span] = (),
+        epoch: int = 0,
     ) -> None:
         """Update every parameter in place; gradients are not changed.
 
@@ -80,6 +86,8 @@ class Optimizer(ABC):
             grads: gradients under the same names, with the same shapes and dtypes. One that
                 is not C-contiguous is copied on the way.
             part: which elements of each to update, while other workers update the rest.
+            spans: the elements by their group; none where all have the same settings.
+            epoch: the number of the epoch, from 0; some groups are trained for a few only.
 
         Raises:
             ShapeError: a gradient or a restored slot has another shape than its parameter.
@@ -88,12 +96,29 @@ class Optimizer(ABC):
         self._check(params, grads)
         self.t += 1
         with np.errstate(over="ignore", invalid="ignore"):
-            self._prepare()
-            for name, param in params.items():
-                arrays = [param, grads[name]]
-                arrays += [self._slot(slot, name, param) for slot in self.slot_names]
-                p, g, *slots = (array.reshape(-1)[part] for array in arrays)
-                self._walk(p, g, slots)
+            for span in spans or (None,):
+                if span is not None and not span.group.learns_in(epoch):
+                    continue
+                with self._settings_of(span):
+                    self._prepare()
+                    for name, param in params.items():
+                        own = part if span is None else _overlap(part, span, param.size)
+                        arrays = [param, grads[name]]
+                        arrays += [self._slot(slot, name, param) for slot in self.slot_names]
+                        p, g, *slots = (array.reshape(-1)[own] for array in arrays)
+                        self._walk(p, g, slots)
+
+    @contextmanager
+    def _settings_of(self, span: Span | None) -> Iterator[None]:
+        """Learning rate and weight decay of a span, for a while."""
+        lr, decay = self._lr, self.weight_decay
+        if span is not None:
+            self._lr = lr * span.group.lr_scale
+            self.weight_decay = decay * span.group.weight_decay_scale
+        try:
+            yield
+        finally:
+            self._lr, self.weight_decay = lr, decay
 
     def _prepare(self) -> None:  # noqa: B027  (most rules have none)
         """Compute the numbers that all blocks of a step share. ``t`` is already this step's."""
@@ -164,6 +189,12 @@ class Optimizer(ABC):
         if not (math.isfinite(value) and value > 0):
             raise ValueError(f"{name} must be a finite number above 0, got {value}")
         return float(value)
+
+
+def _overlap(part: slice, span: Span, size: int) -> slice:
+    """The elements that are in both."""
+    start, stop, _ = part.indices(size)
+    return slice(max(start, span.start), min(stop, span.stop))
 
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {}

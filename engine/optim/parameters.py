@@ -7,12 +7,14 @@ The vectors are in shared memory, where worker processes find the parameters and
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from engine.arrays import Array
 from engine.layers import Layer
-from engine.optim import Optimizer
+from engine.optim.groups import REST, Group, Span, group_of, kinds_of
+from engine.optim.optimizer import Optimizer
 from engine.parallel.shared_memory import shared_zeros
 
 
@@ -91,6 +93,23 @@ def share_slots(optimizer: Optimizer, parameters: FlatParameters) -> None:
     size, dtype = parameters.vector.size, parameters.dtype
     for slot, arrays in optimizer.slots.items():
         arrays[""] = shared_zeros(size, dtype, f"the optimizer's {slot}")
+
+
+def spans_of(model: Layer, parameters: FlatParameters, groups: Sequence[Group]) -> list[Span]:
+    """The trained part of the vector, cut where settings change; one span without groups."""
+    if not groups:
+        return [Span(0, parameters.trained, REST)]
+    spans: list[Span] = []
+    kinds = kinds_of(model)
+    for name, place in parameters.slices.items():  # in the order of the vector
+        if place.start >= parameters.trained:
+            break
+        group = group_of(name, kinds[name], groups)
+        if spans and spans[-1].group == group:
+            spans[-1] = Span(spans[-1].start, place.stop, group)
+        else:
+            spans.append(Span(place.start, place.stop, group))
+    return spans
 
 
 def rms(array: Array) -> float:

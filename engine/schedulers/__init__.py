@@ -13,4 +13,5 @@ from engine.schedulers.plateau import ReduceLROnPlateau as ReduceLROnPlateau
 from engine.schedulers.scheduler import SCHEDULERS as SCHEDULERS
 from engine.schedulers.scheduler import Scheduler as Scheduler
 from engine.schedulers.scheduler import SchedulerOptions as SchedulerOptions
+from engine.schedulers.triangle import TriangleLR as TriangleLR
 from engine.schedulers.warmup import Warmup as Warmup

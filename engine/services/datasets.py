@@ -113,6 +113,6 @@ def as_trained_on(config: Config, dataset: Dataset, sample: int, epochs: int) ->
         parts = batches.pieces(len(batch))
         i = next(i for i, part in enumerate(parts) if part.start <= place < part.stop)
         rng = stream(Purpose.AUGMENT, config.seed, epoch, step, i)
-        images, _ = batches.load(batch[parts[i]], rng)
+        images, _ = batches.load(batch[parts[i]], rng, epoch)
         seen.append(images[place - parts[i].start] * std + mean)
     return np.stack(seen)

@@ -1,7 +1,7 @@
 """Loss, accuracy and predictions of a network for a set of samples, on all workers."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -81,6 +81,34 @@ class Evaluator:
             losses=np.concatenate([self._losses(logits[rows], labels[rows]) for rows in blocks]),
             confidences=np.concatenate([metrics.confidence(logits[rows]) for rows in blocks]),
         )
+
+    def views_accuracy(
+        self,
+        views: Sequence[tuple[Batches, float]],
+        on_progress: Callable[[int, int], None] | None = None,
+        check: Callable[[], None] = lambda: None,
+    ) -> float:
+        """Share of samples classified correctly by the mean logits of several views of them.
+
+        Args:
+            views: the same samples in the same order, and the share of each view in the mean.
+            on_progress: called with batches done and in all; may raise to stop.
+            check: called again and again, in any thread; may raise to stop at once.
+        """
+        total = sum(batches.steps_per_epoch for batches, _ in views)
+        mean: Array = np.zeros(1, np.float32)
+        done = 0
+        sources = [self._program.source(batches) for batches, _ in views]  # before workers start
+        for source, (batches, share) in zip(sources, views, strict=True):
+            rows = []
+            for step in range(batches.steps_per_epoch):
+                rows += in_order(*self._carry_out(Order(source, 0, step), check))
+                done += 1
+                if on_progress is not None:
+                    on_progress(done, total)
+            mean = mean + np.float32(share) * np.concatenate([row[0] for row in rows])
+            labels = np.concatenate([row[1] for row in rows])
+        return float((metrics.predict(mean) == labels).mean())
 
     def _losses(self, logits: Array, labels: Array) -> Array:
         """The loss of every sample, (N,)."""

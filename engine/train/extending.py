@@ -85,12 +85,14 @@ def _values(config: Config) -> dict[str, Any]:
 
 
 def _effective(config: Config) -> dict[str, Any]:
-    """The values, with those of the schedule that follow from the length of the run."""
+    """The values, with those that follow from the length of the run."""
     values, train = _values(config), config.train
     if train.scheduler is not None:
         arguments = train.scheduler.arguments(train.lr, train.epochs, steps_per_epoch=1)
         del arguments["base_lr"]
         values["train"]["scheduler"] |= arguments
+    if train.lookahead is not None:
+        values["train"]["lookahead"]["epochs"] = train.epochs
     return values
 
 
@@ -100,6 +102,9 @@ def _reason_against(key: str, old: Any, new: Any, before: Config) -> tuple[str, 
         return None if new > old else (key, f"with less than {old} it might have ended before")
     if _FREE.fullmatch(key):
         return None
+    if key == "train.lookahead.epochs":
+        reason = f"the lookahead of what was trained spans {old} epochs, not {new}"
+        return "train.epochs", reason
     scheduler, option = before.train.scheduler, key.removeprefix("train.scheduler.")
     if scheduler is not None and option != key and getattr(scheduler, option, None) is None:
         reason = f"the {scheduler.name} of what was trained spans {old} epochs, not {new}"

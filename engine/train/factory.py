@@ -24,15 +24,23 @@ from engine.errors import (
     RunError,
 )
 from engine.layers import Sequential
+from engine.data.views import PLAIN, VIEWS, View
+from engine.errors import Cancelled, CheckpointError, ConfigError, DataError, RunError
+from engine.layers import Sequential, Whitening2D
 from engine.losses import LOSSES, Loss, balanced_weights
 from engine.models import build, freeze
 from engine.optim import OPTIMIZERS, Optimizer
+from engine.optim.groups import Group
+from engine.optim.lookahead import Lookahead
 from engine.rng import Purpose, stream
 from engine.runs import locations
 from engine.runs.directory import CONFIG, RunDir
 from engine.runs.record import described_in
 from engine.runs.weight_files import find_weights
 from engine.sanitize import printable
+
+WHITENED = 5_000
+"""Training images that the filters of a whitening layer are computed from."""
 
 EVALUATION_BATCH = 512
 """Samples in a batch of an evaluation; it can be stopped between two batches."""
@@ -190,11 +198,15 @@ def batches_of(config: Config, dataset: Dataset, indices: np.ndarray) -> Batches
         augment=augment if augment != data.Augmentation() else None,
         least=_network(config).least_samples(dataset.image_shape),
         micro_batch=config.train.micro_batch,
+        drop_last=config.train.drop_last,
     )
 
 
 def evaluation_batches(
-    split: data.Split, dataset: Dataset, indices: np.ndarray | None = None
+    split: data.Split,
+    dataset: Dataset,
+    indices: np.ndarray | None = None,
+    view: View = PLAIN,
 ) -> Batches:
     """A split's samples (or some of them) in their order, for ``Trainer.evaluate``."""
     return Batches(
@@ -205,7 +217,17 @@ def evaluation_batches(
         shuffle=False,
         mean=dataset.mean,
         std=dataset.std,
+        view=view,
     )
+
+
+def test_views(config: Config, dataset: Dataset) -> list[tuple[Batches, float]]:
+    """The views of the test images that the config asks for, and the share of each; maybe none."""
+    views = VIEWS[config.data.test_views] if config.data.test_views else {}
+    return [
+        (evaluation_batches(dataset.test, dataset, view=view), share)
+        for view, share in views.items()
+    ]
 
 
 def make_model(config: Config, dtype: Any = "float32") -> Sequential:
@@ -213,14 +235,22 @@ def make_model(config: Config, dtype: Any = "float32") -> Sequential:
     return _network(config).initialise(stream(Purpose.INIT, config.seed), dtype)
 
 
-def make_starting_model(config: Config) -> Sequential:
+def make_starting_model(config: Config, batches: Batches | None = None) -> Sequential:
     """The config's network as its training begins: fresh, or with the weights of a file.
+
+    Args:
+        config: of the network.
+        batches: to train on; the first of these images give a first layer its filters, where it
+            computes them from images. Without, they are random.
 
     Raises:
         CheckpointError: the file is missing, damaged, or of another network.
     """
     train = config.train
     model = make_model(config)
+    first = next(iter(model))
+    if batches is not None and isinstance(first, Whitening2D):
+        first.learn_from(batches.load(batches.indices[:WHITENED])[0])
     if train.init_from is not None:
         without = [str(name) for name in train.init_except]
         try:
@@ -263,7 +293,15 @@ def make_loss(config: Config, counts: np.ndarray | None = None) -> Loss:
 def make_optimizer(config: Config) -> Optimizer:
     """The config's optimizer."""
     train = config.train
-    return OPTIMIZERS[train.optimizer](**train.optimizer_arguments)
+    optimizer = OPTIMIZERS[train.optimizer](**train.optimizer_arguments)
+    optimizer.groups = [Group(**group.model_dump()) for group in train.groups]
+    return optimizer
+
+
+def make_lookahead(config: Config, steps_per_epoch: int) -> Lookahead | None:
+    """The config's slow weights; None without."""
+    options, steps = config.train.lookahead, config.train.epochs * steps_per_epoch
+    return None if options is None else Lookahead(options.every, options.decay, steps)
 
 
 def make_scheduler(config: Config, steps_per_epoch: int) -> schedulers.Scheduler:

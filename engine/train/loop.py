@@ -15,6 +15,7 @@ from engine.events import EpochEnded, Event, LearningRateChanged, Logs, Warned
 from engine.hints import Look
 from engine.numbers import metric
 from engine.runs.provenance import RateChange, weights_hash
+from engine.train import factory
 from engine.train.controls import Controls
 from engine.train.factory import Sources
 from engine.train.metric_buffer import MetricBuffer
@@ -117,7 +118,13 @@ class Loop:
             Stopped: the controls asked for it.
         """
         result = self._evaluate("testing", self.sources.test)
-        return {"test_loss": result.loss, "test_acc": result.acc}
+        logs = {"test_loss": result.loss, "test_acc": result.acc}
+        views = factory.test_views(self.config, self.sources.dataset)
+        if views:
+            logs["test_acc_views"] = self.state.trainer.views_accuracy(
+                views, *self._watch("testing views")
+            )
+        return logs
 
     def answer_snapshots(self) -> None:
         """Answer all requests for a snapshot with the present state."""
@@ -232,6 +239,11 @@ class Loop:
         return {"val_loss": result.loss, "val_acc": result.acc}
 
     def _evaluate(self, phase: str, batches: Batches) -> Evaluation:
+        return self.state.trainer.evaluate(batches, *self._watch(phase))
+
+    def _watch(self, phase: str) -> tuple[Callable[[int, int], None], Callable[[], None]]:
+        """What an evaluation calls with its progress, and to be stopped."""
+
         def check() -> None:
             if self.controls.stop_reason is not None:
                 raise Stopped
@@ -241,7 +253,7 @@ class Loop:
             self.on_progress(phase, done, total)
             check()
 
-        return self.state.trainer.evaluate(batches, on_progress, check)
+        return on_progress, check
 
     def _close_epoch(self, epoch: int, logs: Logs) -> None:
         progress, config = self.state.progress, self.config

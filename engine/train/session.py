@@ -124,14 +124,19 @@ class TrainingSession:
             self.warn(problem)
         self.sources = factory.make_sources(self.config, dataset)
         self.steps_per_epoch = self.sources.train.steps_per_epoch
-        make = factory.make_starting_model if self._resume is None else factory.make_model
+        model = (
+            factory.make_starting_model(self.config, self.sources.train)
+            if self._resume is None
+            else factory.make_model(self.config)
+        )
         trainer = Trainer(
-            make(self.config),
+            model,
             factory.make_loss(self.config, self.sources.class_counts),
             factory.make_optimizer(self.config),
             seed=self.config.seed,
             workers=workers,
             clip_norm=self.config.train.clip_norm,
+            lookahead=factory.make_lookahead(self.config, self.steps_per_epoch),
         )
         scheduler = factory.make_scheduler(self.config, self.steps_per_epoch)
         callbacks = factory.make_callbacks(self.config)

@@ -9,6 +9,7 @@ from engine.errors import Diverged
 from engine.layers import Sequential
 from engine.losses import Loss
 from engine.optim import Optimizer
+from engine.optim.lookahead import Lookahead
 from engine.parallel.workers import Workers
 from engine.train.evaluator import Evaluator
 from engine.train.results import StepResult
@@ -26,6 +27,7 @@ class Trainer(Evaluator):
         seed: of the dropout and augmentation streams.
         workers: how many micro-batches compute at once.
         clip_norm: largest norm of all gradients together, or None.
+        lookahead: slow weights for the parameters to step back to, or None.
 
     Worker processes know all of this as it is when training begins; later only the optimizer's
     ``lr`` and ``t`` reach them.
@@ -40,10 +42,14 @@ class Trainer(Evaluator):
         seed: int,
         workers: Workers,
         clip_norm: float | None = None,
+        lookahead: Lookahead | None = None,
     ) -> None:
-        program = WorkerProgram(model, loss, optimizer, seed=seed, clip_norm=clip_norm)
+        program = WorkerProgram(
+            model, loss, optimizer, seed=seed, clip_norm=clip_norm, lookahead=lookahead
+        )
         super().__init__(model, loss, workers=workers, program=program)
         self.optimizer = optimizer
+        self.lookahead = lookahead
         self.parameters = program.parameters
 
     def step(

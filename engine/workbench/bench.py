@@ -89,9 +89,9 @@ class _MixedLabels(Batches):
         return batches
 
     def load(
-        self, indices: np.ndarray, rng: np.random.Generator | None = None
+        self, indices: np.ndarray, rng: np.random.Generator | None = None, epoch: int = 0
     ) -> tuple[np.ndarray, np.ndarray]:
-        images, _ = super().load(indices, rng)
+        images, _ = super().load(indices, rng, epoch)
         return images, self.mixed[indices].astype(np.int64)
 
 
@@ -196,7 +196,7 @@ class Workbench:
         where = self.config.seed, epoch, step, 0
         twin.set_rng(stream(Purpose.DROPOUT, *where))
         indices = self._batches.batch_indices(epoch, step)
-        x, labels = self._batches.load(indices, stream(Purpose.AUGMENT, *where))
+        x, labels = self._batches.load(indices, stream(Purpose.AUGMENT, *where), epoch)
         with np.errstate(all="ignore"):
             x = yield from _forward("", twin, x)
             self._loss.forward(x, self._loss.target(labels, x.shape[1], x.dtype))

@@ -19,12 +19,21 @@ def uniform(bound: float) -> Callable[[np.random.Generator], np.ndarray]:
     return lambda rng: rng.uniform(-bound, bound, SHAPE)
 
 
+def dirac(rng: np.random.Generator) -> np.ndarray:
+    weight = rng.uniform(-1 / math.sqrt(FAN_IN), 1 / math.sqrt(FAN_IN), SHAPE)
+    for i in range(3):
+        weight[i] = 0
+        weight[i, i, 1, 2] = 1
+    return weight
+
+
 RULES: dict[str, Callable[[np.random.Generator], np.ndarray]] = {
     "he": normal(2 / FAN_IN),
     "he_uniform": uniform(math.sqrt(6 / FAN_IN)),
     "xavier": uniform(math.sqrt(6 / (FAN_IN + FAN_OUT))),
     "xavier_normal": normal(2 / (FAN_IN + FAN_OUT)),
     "pytorch": uniform(1 / math.sqrt(FAN_IN)),
+    "dirac": dirac,
 }
 
 
@@ -33,6 +42,17 @@ def test_a_seed_says_every_number(name: str) -> None:
     weight = INITS[name](SHAPE, np.random.default_rng(3), np.float64)
     expected = RULES[name](np.random.default_rng(3))
     np.testing.assert_allclose(weight, expected, rtol=1e-14)
+
+
+@pytest.mark.parametrize("shape", [(2, 5), (5, 2), (3, 3, 3, 3), (2, 3, 2, 2)])
+def test_dirac_copies_inputs_to_outputs(shape: tuple[int, ...], rng: np.random.Generator) -> None:
+    weight = INITS["dirac"](shape, rng, np.float32)
+    both = min(shape[:2])
+    place = {(): 0, (3, 3): 4, (2, 2): 3}[shape[2:]]
+    middle = weight.reshape(*shape[:2], -1)[:, :, place]
+    np.testing.assert_array_equal(middle[:both], np.eye(both, shape[1]))
+    assert np.count_nonzero(weight[:both]) == both
+    assert np.count_nonzero(weight[both:]) == weight[both:].size
 
 
 def test_a_seed_says_every_number_of_a_bias() -> None:

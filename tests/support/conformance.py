@@ -32,14 +32,18 @@ from engine.layers import (
     Dropout,
     Flatten,
     GlobalAvgPool2D,
+    GlobalMaxPool2D,
     Layer,
     LeakyReLU,
     MaxPool2D,
     ReLU,
     Residual,
+    Scale,
     Sigmoid,
+    SiLU,
     Softmax,
     Tanh,
+    Whitening2D,
 )
 from tests.support import oracles
 from tests.support.cases import Case
@@ -86,6 +90,29 @@ def torch_conv(nn: Any, layer: Any) -> Any:
     from tests.support import torch_twins
 
     return torch_twins.conv(layer)
+
+
+def torch_batch_norm(nn: Any, layer: Any) -> Any:
+    from tests.support.torch_twins import fixed_weight
+
+    twin = nn.BatchNorm2d(layer.num_features, layer.eps, layer.momentum)
+    return twin if layer.scale else fixed_weight(twin)
+
+
+def torch_whitening(nn: Any, layer: Any) -> Any:
+    from tests.support.torch_twins import conv, fixed_weight
+
+    return fixed_weight(conv(layer))
+
+
+def torch_scale(nn: Any, layer: Any) -> Any:
+    from tests.support.torch_twins import Times
+
+    return Times(layer.factor)
+
+
+def torch_global_max(nn: Any, layer: Any) -> Any:
+    return nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten())
 
 
 def torch_global_average(nn: Any, layer: Any) -> Any:
@@ -143,6 +170,7 @@ CASES: list[Case] = [
     conv((2, 3, 6, 5), out_channels=3, kernel_size=3, padding=1, groups=3),
     conv((2, 2, 6, 5), out_channels=8, kernel_size=[2, 3], groups=2),
     conv((2, 3, 7, 6), kernel_size=7, padding=3, init="pytorch"),
+    conv((2, 3, 7, 6), kernel_size=3, padding=1, bias=False, init="dirac"),
     conv((2, 2, 3, 3), kernel_size=2, stride=2, padding=1, dilation=3),  # pixels that nothing meets
     # Long rows, deep products, more than fits into a cache: kernels may do these another way.
     wide((16, 2, 5, 9), kernel_size=3, padding=1),
@@ -213,6 +241,29 @@ CASES: list[Case] = [
     ),
     Case(GlobalAvgPool2D, (1, 1, 1, 2)),
     Case(
+        GlobalMaxPool2D,
+        (3, 4, 5, 6),
+        inputs="distinct",
+        reference=oracles.global_max_pool,
+        torch=torch_global_max,
+    ),
+    Case(GlobalMaxPool2D, (1, 1, 1, 2), inputs="distinct"),
+    Case(
+        Whitening2D,
+        (2, 3, 5, 6),
+        reference=oracles.conv2d_layer,
+        torch=torch_whitening,
+    ),
+    Case(Whitening2D, (3, 1, 4, 5), {"kernel_size": [2, 3], "bias": False}),
+    Case(
+        Scale,
+        (3, 2, 4, 5),
+        {"factor": 3.0},
+        reference=oracles.elementwise(lambda layer, x: layer.factor * x),
+        torch=torch_scale,
+    ),
+    Case(Scale, (4, 5), {"factor": 0.111}, inputs="shifted"),
+    Case(
         Dense,
         (3, 5),
         {"out_features": 4},
@@ -226,8 +277,10 @@ CASES: list[Case] = [
         (3, 4, 5, 6),
         inputs="shifted",
         reference=oracles.batch_norm,
-        torch=lambda nn, layer: nn.BatchNorm2d(layer.num_features, layer.eps, layer.momentum),
+        torch=torch_batch_norm,
     ),
+    Case(BatchNorm2D, (3, 4, 5, 6), {"scale": False, "momentum": 0.4}, inputs="shifted"),
+    Case(BatchNorm2D, (3, 4, 5, 6), {"scale": False}, training=False, inputs="shifted"),
     Case(BatchNorm2D, (1, 2, 3, 4), {"eps": 0.1, "momentum": 0.3}, inputs="shifted"),
     Case(BatchNorm2D, (3, 4, 5, 6), training=False, inputs="shifted"),
     Case(BatchNorm2D, (16, 8, 30, 24), inputs="shifted", samples=10),
@@ -287,6 +340,13 @@ CASES: list[Case] = [
         torch=lambda nn, layer: nn.GELU(approximate="tanh"),
     ),
     Case(GELU, (4, 5), inputs="shifted"),
+    Case(
+        SiLU,
+        (3, 2, 4, 5),
+        reference=oracles.elementwise(lambda layer, x: x / (1 + math.exp(-x))),
+        torch=lambda nn, layer: nn.SiLU(),
+    ),
+    Case(SiLU, (4, 5), inputs="shifted"),
     Case(
         Sigmoid,
         (3, 2, 4, 5),

@@ -84,7 +84,7 @@ def conv2d(
 def conv2d_layer(layer: Any, x: Array) -> Array:
     return conv2d(
         x,
-        layer.params["weight"],
+        layer.weight,
         layer.params["bias"] if layer.bias else None,
         stride=layer.stride,
         padding=layer.padding,
@@ -141,6 +141,10 @@ def global_avg_pool(layer: Any, x: Array) -> Array:
     )
 
 
+def global_max_pool(layer: Any, x: Array) -> Array:
+    return np.array([[max(channel.flat) for channel in sample] for sample in x])
+
+
 def dense(layer: Any, x: Array) -> Array:
     weight = layer.params["weight"]
     out = np.array([[math.fsum(row * w) for w in weight] for row in x])
@@ -167,7 +171,7 @@ def batch_norm(layer: Any, x: Array) -> Array:
         else:
             mean, var = layer.buffers["running_mean"][c], layer.buffers["running_var"][c]
         normalised = (x[:, c] - mean) / math.sqrt(var + layer.eps)
-        out[:, c] = layer.params["weight"][c] * normalised + layer.params["bias"][c]
+        out[:, c] = layer.weight[c] * normalised + layer.params["bias"][c]
     return out
 
 

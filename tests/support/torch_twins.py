@@ -77,6 +77,23 @@ class SameConv(nn.Module):
         )
 
 
+class Times(nn.Module):
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.factor * x
+
+
+def fixed_weight(module: nn.Module) -> nn.Module:
+    """The module with a weight that is not trained: a buffer of the same name."""
+    weight = module.weight.detach()
+    del module.weight
+    module.register_buffer("weight", weight)
+    return module
+
+
 def conv(layer: Any) -> nn.Module:
     if layer.padding == "same":
         return SameConv(layer)

@@ -136,11 +136,17 @@ class Narrator:
         if event.test:
             out.text(
                 f"test_loss {metric(event.test['test_loss'])}  "
-                f"test_acc {metric(event.test['test_acc'])}  "
+                f"test_acc {metric(event.test['test_acc'])}  {views_words(event.test)}"
                 f"{duration(event.seconds)}  {event.samples_per_s:,.0f} samples/s"
             )
         if event.status == "finished":
             out.say(f"weights {event.run_dir / WEIGHTS}")
+
+
+def views_words(test: Mapping[str, float]) -> str:
+    """The accuracy of the mean of several views of each image, where it was measured."""
+    acc = test.get("test_acc_views")
+    return "" if acc is None else f"test_acc_views {metric(acc)}  "
 
 
 def hint_lines(

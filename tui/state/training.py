@@ -218,7 +218,9 @@ class Training:
             log.error("%s: %s", event.run, text)
         self._note(kind, text)
         if event.test:
-            self._note("good", f"test_acc {metric(event.test['test_acc'])} test set")
+            views = event.test.get("test_acc_views")
+            words = "" if views is None else f", {metric(views)} as the mean of views"
+            self._note("good", f"test_acc {metric(event.test['test_acc'])} test set{words}")
 
     def on_training_finished(self, message: TrainingFinished) -> None:
         """Take note of the end of the thread."""

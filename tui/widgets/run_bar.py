@@ -97,7 +97,9 @@ class RunBar(Static):
         epochs = f"{ended.epochs_done} {word} in {text.duration(ended.seconds)}"
         speed = f"{ended.samples_per_s:,.0f} samples/s"
         if "test_acc" in ended.test:
-            return f"test_acc {text.metric(ended.test['test_acc'])}  {epochs}  {speed}"
+            views = ended.test.get("test_acc_views")
+            more = "" if views is None else f" views {text.metric(views)}"
+            return f"test_acc {text.metric(ended.test['test_acc'])}{more}  {epochs}  {speed}"
         if "val_acc" in ended.best:
             return f"best val_acc {text.metric(ended.best['val_acc'])}  {epochs}  {speed}"
         return f"after {epochs}"

@@ -24,15 +24,19 @@ from engine.layers import (
     Dropout,
     Flatten,
     GlobalAvgPool2D,
+    GlobalMaxPool2D,
     Layer,
     LeakyReLU,
     MaxPool2D,
     ReLU,
     Residual,
+    Scale,
     Sequential,
     Sigmoid,
+    SiLU,
     Softmax,
     Tanh,
+    Whitening2D,
 )
 
 
@@ -100,7 +104,7 @@ def _residual(graph: Graph, layer: Residual, name: str, x: str) -> str:
     return graph.node(name, "Add", body, shortcut)
 
 
-@NODES.of(Conv2D)
+@NODES.of(Conv2D, Whitening2D)
 def _conv(graph: Graph, layer: Conv2D, name: str, x: str) -> str:
     return graph.node(
         name,
@@ -138,6 +142,16 @@ def _avg_pool(graph: Graph, layer: AvgPool2D, name: str, x: str) -> str:
 @NODES.of(GlobalAvgPool2D)
 def _global_avg_pool(graph: Graph, layer: GlobalAvgPool2D, name: str, x: str) -> str:
     return graph.node(name, "Flatten", graph.node(name, "GlobalAveragePool", x), axis=1)
+
+
+@NODES.of(GlobalMaxPool2D)
+def _global_max_pool(graph: Graph, layer: GlobalMaxPool2D, name: str, x: str) -> str:
+    return graph.node(name, "Flatten", graph.node(name, "GlobalMaxPool", x), axis=1)
+
+
+@NODES.of(Scale)
+def _scale(graph: Graph, layer: Scale, name: str, x: str) -> str:
+    return graph.node(name, "Mul", x, graph.constant(f"{name}.factor", np.array(layer.factor)))
 
 
 @NODES.of(Dropout)
@@ -185,6 +199,11 @@ def _gelu(graph: Graph, layer: GELU, name: str, x: str) -> str:
 @NODES.of(Sigmoid)
 def _sigmoid(graph: Graph, layer: Sigmoid, name: str, x: str) -> str:
     return graph.node(name, "Sigmoid", x)
+
+
+@NODES.of(SiLU)
+def _silu(graph: Graph, layer: SiLU, name: str, x: str) -> str:
+    return graph.node(name, "Mul", x, graph.node(name, "Sigmoid", x))
 
 
 @NODES.of(Tanh)

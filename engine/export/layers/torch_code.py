@@ -16,15 +16,19 @@ from engine.layers import (
     Dropout,
     Flatten,
     GlobalAvgPool2D,
+    GlobalMaxPool2D,
     Layer,
     LeakyReLU,
     MaxPool2D,
     ReLU,
     Residual,
+    Scale,
     Sequential,
     Sigmoid,
+    SiLU,
     Softmax,
     Tanh,
+    Whitening2D,
 )
 
 Code = Callable[[Any], str]
@@ -44,6 +48,17 @@ class Residual(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.body(x) + self.shortcut(x)
+''',
+    "Scale": '''\
+class Scale(nn.Module):
+    """factor * x."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.factor * x
 ''',
     "PaddedConv2d": '''\
 class PaddedConv2d(nn.Conv2d):
@@ -94,7 +109,7 @@ def _residual(layer: Residual) -> str:
     )
 
 
-@CODE.of(Conv2D)
+@CODE.of(Conv2D, Whitening2D)
 def _conv(layer: Conv2D) -> str:
     (top, bottom), (left, right) = layer.window.pads
     options: dict[str, tuple[Any, Any]] = {
@@ -147,6 +162,16 @@ def _global_avg_pool(layer: GlobalAvgPool2D) -> str:
     return "nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())"
 
 
+@CODE.of(GlobalMaxPool2D)
+def _global_max_pool(layer: GlobalMaxPool2D) -> str:
+    return "nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten())"
+
+
+@CODE.of(Scale)
+def _scale(layer: Scale) -> str:
+    return _call("Scale", layer.factor)
+
+
 @CODE.of(Dropout)
 def _dropout(layer: Dropout) -> str:
     return _call("nn.Dropout", layer.p)
@@ -170,5 +195,6 @@ CODE.of(Flatten)(_plain("nn.Flatten()"))
 CODE.of(ReLU)(_plain("nn.ReLU()"))
 CODE.of(GELU)(_plain('nn.GELU(approximate="tanh")'))
 CODE.of(Sigmoid)(_plain("nn.Sigmoid()"))
+CODE.of(SiLU)(_plain("nn.SiLU()"))
 CODE.of(Tanh)(_plain("nn.Tanh()"))
 CODE.of(Softmax)(_plain("nn.Softmax(dim=1)"))

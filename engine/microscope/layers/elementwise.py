@@ -14,7 +14,9 @@ from engine.layers import (
     Layer,
     LeakyReLU,
     ReLU,
+    Scale,
     Sigmoid,
+    SiLU,
     Tanh,
 )
 from engine.microscope.arithmetic import Step, Term
@@ -97,6 +99,25 @@ def _gelu(layer: Layer, x: float) -> tuple[tuple[Step, ...], float]:
     return steps, float(slope)
 
 
+@_elementwise(SiLU)
+def _silu(layer: Layer, x: float) -> tuple[tuple[Step, ...], float]:
+    """y = x·σ(x), σ(x) = 1/(1 + e⁻ˣ)."""
+    sigmoid = (1 + math.tanh(x / 2)) / 2
+    steps = (
+        Step("its sigmoid", f"1/(1 + e^{inner(-x)})", sigmoid),
+        Step("times the number", f"{short(x)} · {short(sigmoid)}", x * sigmoid),
+    )
+    return steps, sigmoid * (1 + x * (1 - sigmoid))
+
+
+@_elementwise(Scale)
+def _scale(layer: Layer, x: float) -> tuple[tuple[Step, ...], float]:
+    """y = factor·x."""
+    assert isinstance(layer, Scale)
+    words = f"{short(layer.factor)} · {inner(x)}"
+    return (Step("times the factor", words, layer.factor * x),), layer.factor
+
+
 @_elementwise(Sigmoid)
 def _sigmoid(layer: Layer, x: float) -> tuple[tuple[Step, ...], float]:
     """y = 1/(1 + e⁻ˣ)."""
@@ -116,7 +137,7 @@ def _norm(layer: BatchNorm1D | BatchNorm2D, x: Array, index: Index) -> Sum:
     """y = γ · (x − μ)/√(σ² + ε) + β, with the running statistics."""
     c, value = index[0], float(x[index])
     mean, var = (float(layer.buffers[f"running_{name}"][c]) for name in ("mean", "var"))
-    gamma, beta = float(layer.params["weight"][c]), float(layer.params["bias"][c])
+    gamma, beta = float(layer.weight[c]), float(layer.params["bias"][c])
     std = math.sqrt(var + layer.eps)
     centred = value - mean
     scaled = gamma * centred / std
@@ -137,7 +158,7 @@ def _norm_input(
     """dx = γ/√(σ² + ε) · dy, when evaluating."""
     c, dy = index[0], float(dout[index])
     std = math.sqrt(float(layer.buffers["running_var"][c]) + layer.eps)
-    slope = float(layer.params["weight"][c]) / std
+    slope = float(layer.weight[c]) / std
     return (Term(f"dy[{at(index)}] · γ/σ", (dy, slope), dy * slope, index),)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from engine.arrays import Array
 from engine.kernels.window import Window
-from engine.layers import AvgPool2D, Conv2D, GlobalAvgPool2D, MaxPool2D
+from engine.layers import AvgPool2D, Conv2D, GlobalAvgPool2D, GlobalMaxPool2D, MaxPool2D
 from engine.microscope.arithmetic import Step, Term
 from engine.microscope.registry import (
     FORWARD,
@@ -62,7 +62,7 @@ def _first_channel(layer: Conv2D, o: int) -> int:
 def _conv(layer: Conv2D, x: Array, index: Index) -> Sum:
     """y[o, p, q] = b[o] + Σ_{c,i,j} w[o, c, i, j] · x[c, p·s + i·d − pad, q·s + j·d − pad]."""
     o, p, q = index
-    weight, first = layer.params["weight"][o], _first_channel(layer, o)
+    weight, first = layer.weight[o], _first_channel(layer, o)
     patch, terms = np.zeros(weight.shape, np.float64), []
     for c in range(len(weight)):
         for i, j, row, column in _taps(layer.window, p, q):
@@ -115,7 +115,7 @@ def _conv_input(layer: Conv2D, x: Array, out: Array, dout: Array, index: Index) 
     channel, row, column = index
     group = channel // (layer.in_channels // layer.groups)
     filters = layer.out_channels // layer.groups
-    weight, terms = layer.params["weight"], []
+    weight, terms = layer.weight, []
     for o in range(group * filters, (group + 1) * filters):
         c = channel - _first_channel(layer, o)
         for i, j, p, q in _reached(layer.window, row, column, dout.shape):
@@ -232,3 +232,28 @@ def _global_input(
     count = x[0].size
     dy = float(dout[index[0]])
     return (Term(f"dy[{index[0]}] / {count}", (dy, 1 / count), dy / count, (index[0],)),)
+
+
+@explains(FORWARD, GlobalMaxPool2D)
+def _global_max(layer: GlobalMaxPool2D, x: Array, index: Index) -> Sum:
+    """y[c] = the largest of x[c]."""
+    (c,) = index
+    winner = divmod(int(x[c].argmax()), x.shape[2])
+    terms = tuple(
+        Term(f"x[{c}, {r}, {s}]", (float(v),), float(v), (c, r, s), chosen=(r, s) == winner)
+        for (r, s), v in np.ndenumerate(x[c])
+    )
+    label = f"x[{c}, {winner[0]}, {winner[1]}]"
+    return Sum(terms, (Step("the largest of them", label, float(x[c].max())),))
+
+
+@explains(INPUT, GlobalMaxPool2D)
+def _global_max_input(
+    layer: GlobalMaxPool2D, x: Array, out: Array, dout: Array, index: Index
+) -> tuple[Term, ...]:
+    """dx[c, u, v] = dy[c], if it was the largest."""
+    c, row, column = index
+    won = int(x[c].argmax()) == row * x.shape[2] + column
+    dy = float(dout[c])
+    words = "won" if won else "lost"
+    return (Term(f"dy[{c}], {words}", (dy,), dy if won else 0.0, (c,), chosen=won),)

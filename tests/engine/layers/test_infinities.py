@@ -48,6 +48,8 @@ ROWS: list[tuple[str, dict[str, Any], list[float], list[float], list[float]]] = 
     ("ELU", {"alpha": 0}, [-INF, -LARGE, LARGE, INF], [0, 0, LARGE, INF], [0, 0, 1, 1]),
     ("GELU", {}, [-100, 100], [0, 100], [0, 1]),
     ("GELU", {}, [-INF, INF], [NAN, INF], [NAN, NAN]),
+    ("SiLU", {}, [-100, 100], [0, 100], [0, 1]),
+    ("SiLU", {}, [-INF, INF], [NAN, INF], [NAN, NAN]),
     ("Sigmoid", {}, [-INF, -LARGE, LARGE, INF], [0, 0, 1, 1], [0, 0, 0, 0]),
     ("Tanh", {}, [-INF, -LARGE, LARGE, INF], [-1, -1, 1, 1], [0, 0, 0, 0]),
     ("Softmax", {}, [-LARGE, 0, LARGE], [0, 0, 1], [0, 0, 0]),

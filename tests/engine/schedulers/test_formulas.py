@@ -18,6 +18,7 @@ from engine.schedulers import (
     ReduceLROnPlateau,
     Scheduler,
     StepLR,
+    TriangleLR,
     Warmup,
 )
 from engine.schedulers.scheduler import register
@@ -29,6 +30,7 @@ MAKE: dict[str, Callable[[float], Scheduler]] = {
     "exponential": lambda lr: ExponentialLR(lr, 0.9),
     "cosine": lambda lr: CosineAnnealingLR(lr, 10),
     "one_cycle": lambda lr: OneCycleLR(lr, 20),
+    "triangle": lambda lr: TriangleLR(lr, 20),
     "plateau": lambda lr: ReduceLROnPlateau(lr, patience=1, cooldown=2),
     "warm-up": lambda lr: Warmup(StepLR(lr, 3, 0.5), 4, 0.1),
     "warm-up of plateau": lambda lr: Warmup(ReduceLROnPlateau(lr, patience=1), 4, 0.1),
@@ -113,6 +115,17 @@ def test_one_cycle_ends() -> None:
     schedule.lr_at(10)
     with pytest.raises(ValueError, match="step 11 of 10"):
         schedule.lr_at(11)
+
+
+def test_triangle_by_hand() -> None:
+    # Three of ten steps go up, from 0.2 to 1; seven go down to 0.3.
+    rates = by_step(TriangleLR(2.0, 10, start=0.2, pct_start=0.39, end=0.3), 13)
+    up = [0.4, 0.4 + 1.6 / 3, 0.4 + 3.2 / 3]
+    assert rates == close([*up, *(2 - 0.2 * k for k in range(8)), 0.6, 0.6])
+    assert by_step(TriangleLR(1.0, 1, end=0.5), 3) == close([1, 0.5, 0.5])
+    assert by_step(TriangleLR(1.0, 2, pct_start=0.0, end=0.0), 3) == close([1, 0.5, 0])
+    with pytest.raises(ValueError, match="pct_start"):
+        TriangleLR(1.0, 2, pct_start=1.0)
 
 
 def test_warm_up_by_hand() -> None:

@@ -183,7 +183,9 @@ def test_training_augments_anew_for_every_batch_and_evaluation_never_does(two: W
     seen: list[bytes] = []
 
     class Watched(Batches):
-        def load(self, indices: np.ndarray, rng: Any = None) -> tuple[np.ndarray, np.ndarray]:
+        def load(
+            self, indices: np.ndarray, rng: Any = None, epoch: int = 0
+        ) -> tuple[np.ndarray, np.ndarray]:
             x, labels = super().load(indices, rng)
             seen.append(x.tobytes())
             return x, labels
@@ -269,7 +271,9 @@ def test_a_turn_ends_before_a_batch_that_diverges(two: Workers) -> None:
     spoilt = 120  # the first sample of the last batch
 
     class Spoilt(Batches):
-        def load(self, indices: np.ndarray, rng: Any = None) -> tuple[np.ndarray, np.ndarray]:
+        def load(
+            self, indices: np.ndarray, rng: Any = None, epoch: int = 0
+        ) -> tuple[np.ndarray, np.ndarray]:
             x, labels = batches.load(indices, rng)
             x[indices == spoilt] = np.inf
             return x, labels
@@ -426,7 +430,9 @@ class Altered(Batches):
         )
         self.change = change
 
-    def load(self, indices: np.ndarray, rng: Any = None) -> tuple[np.ndarray, np.ndarray]:
+    def load(
+        self, indices: np.ndarray, rng: Any = None, epoch: int = 0
+    ) -> tuple[np.ndarray, np.ndarray]:
         x, labels = super().load(indices, rng)
         self.change(indices, x)
         return x, labels
