@@ -7,6 +7,7 @@ from typing import Literal
 
 from engine.config.errors import KeyPath, dotted
 from engine.config.schema import Config
+from engine.data.batches import held_out
 from engine.losses import LOSSES
 from engine.models import build
 from engine.schedulers import CosineAnnealingLR
@@ -70,8 +71,7 @@ def _words(low: float, high: float) -> str:
 
 def _validation(config: Config) -> Iterator[Advice]:
     samples = config.data.limit or config.dataset_info.train_size
-    held_out = config.data.validation
-    count = held_out if isinstance(held_out, int) else round(samples * held_out)
+    count = held_out(samples, config.data.validation)
     classes = len(config.dataset_info.classes)
     if count < classes:
         yield Advice(

@@ -7,6 +7,7 @@ from typing import Any
 from engine.config.errors import Finding, KeyPath, shown
 from engine.config.schema import Config
 from engine.data import DatasetInfo
+from engine.data.batches import held_out
 from engine.errors import SpecError
 from engine.layers import shape_text
 from engine.losses import LOSSES
@@ -117,12 +118,12 @@ def _amounts(config: Config) -> Iterator[Finding]:
         )
         return
     samples = limit or size
-    held_out = _held_out(config, samples)
-    if not 0 < held_out < samples:
+    count = _held_out(config, samples)
+    if not 0 < count < samples:
         hint = "; a fraction such as 0.1 goes with any data.limit"
         yield Finding(
             ("data", "validation"),
-            f"expected 1 to {samples - 1} of {samples} samples, got {held_out}"
+            f"expected 1 to {samples - 1} of {samples} samples, got {count}"
             + (hint if isinstance(config.data.validation, int) else ""),
         )
 
@@ -155,8 +156,7 @@ def _batch_size(config: Config) -> Iterator[Finding]:
 
 def _held_out(config: Config, samples: int) -> int:
     """Number of training samples held out for validation."""
-    validation = config.data.validation
-    return validation if isinstance(validation, int) else round(samples * validation)
+    return held_out(samples, config.data.validation)
 
 
 def _augmentation(config: Config) -> Iterator[Finding]:

@@ -33,6 +33,8 @@ class Batches:
         micro_batch: samples that are computed together; see ``engine.parallel.micro_batches``.
         drop_last: leave out a last batch of fewer than ``batch_size``; which samples are in it is
             another draw every epoch.
+        drop_last: leave out a last batch of fewer than ``batch_size`` behind full ones; which
+            samples are in it is another draw every epoch.
         view: what to show of each image.
 
     Raises:
@@ -59,7 +61,7 @@ class Batches:
         samples = len(indices)
         if batch_size < least:
             raise ConfigError(f"batch_size: got {batch_size}, expected at least {least}")
-        if samples < (batch_size if drop_last else least):
+        if samples < least:
             raise ConfigError(
                 f"got {samples} samples, too few for one batch of {batch_size}; "
                 "use more samples or a smaller batch"
@@ -79,8 +81,10 @@ class Batches:
         self._seed = seed
         self._shuffle = shuffle
         full, rest = divmod(samples, batch_size)
-        self._steps = full if rest < least or drop_last else full + 1
-        self._samples = full * batch_size if drop_last else samples
+        if drop_last and full:
+            samples, rest = full * batch_size, 0
+        self._steps = full if rest < least else full + 1
+        self._samples = samples
         self._normalised = Normalisation(mean, std)
         self._mirrored: np.ndarray | None = None
         if augment is not None and augment.alternate:
@@ -176,6 +180,13 @@ class Batches:
         return self._normalised(pixels), self._labels.take(indices)
 
 
+def held_out(samples: int, validation: float) -> int:
+    """How many of some samples are held out: a number itself, or a fraction of at least one."""
+    if isinstance(validation, int):
+        return validation
+    return max(round(samples * validation), int(validation > 0))
+
+
 def split_validation(
     n_or_labels: int | np.ndarray, validation: float, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -186,7 +197,8 @@ def split_validation(
 
     Args:
         n_or_labels: the number of samples, or their labels, (N,).
-        validation: an int is a number of samples, a float a fraction between 0 and 1.
+        validation: an int is a number of samples, a float a fraction between 0 and 1, of at
+            least one sample.
         seed: the run's seed.
 
     Returns:
@@ -197,7 +209,7 @@ def split_validation(
     """
     labels = np.zeros(n_or_labels, np.int64) if isinstance(n_or_labels, int) else n_or_labels
     n = len(labels)
-    count = validation if isinstance(validation, int) else round(n * validation)
+    count = held_out(n, validation)
     if not 0 < count < n:
         raise ConfigError(
             f"validation: {validation} of {n} samples is {count} samples, expected 1 to {n - 1}"
@@ -207,8 +219,8 @@ def split_validation(
     short = count - int(shares.sum())
     shares[np.argsort(-remainders, kind="stable")[:short]] += 1
     rng = stream(Purpose.SPLIT, seed)
-    held_out = np.zeros(n, bool)
+    chosen = np.zeros(n, bool)
     for label, share in zip(classes, shares.tolist(), strict=True):
         members = np.flatnonzero(labels == label)
-        held_out[rng.permutation(members)[:share]] = True
-    return np.flatnonzero(~held_out), np.flatnonzero(held_out)
+        chosen[rng.permutation(members)[:share]] = True
+    return np.flatnonzero(~chosen), np.flatnonzero(chosen)

@@ -219,9 +219,9 @@ CONFLICTS = {
         "3:20: data.validation: expected 1 to 59999 of 60000 samples, got 60000; "
         "a fraction such as 0.1 goes with any data.limit",
     ),
-    "nothing for validation": (
-        "data: {validation: 0.001, limit: 100}\n",
-        "3:20: data.validation: expected 1 to 99 of 100 samples, got 0",
+    "a fraction that is all": (
+        "data: {validation: 0.999, limit: 100}\n",
+        "3:20: data.validation: expected 1 to 99 of 100 samples, got 100",
     ),
     "more than there is": (
         "data: {limit: 60001}\n",

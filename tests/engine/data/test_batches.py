@@ -262,7 +262,46 @@ def test_validation_is_chosen_by_the_seed() -> None:
     assert chosen != list(range(100))
 
 
-@pytest.mark.parametrize("validation", [0, 0.0, 1.0, 10, 11, -1, 0.01])
+def test_an_alternating_flip_shows_every_image_both_ways_in_two_epochs() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (40, 1, 3, 4), dtype=np.uint8)
+    batches = Batches(
+        Split(images, np.zeros(40, np.int64)), np.arange(40), 8,
+        seed=3, shuffle=True, mean=(0.0,), std=(1.0,),
+        augment=Augmentation(flip=True, alternate=True),
+    )  # fmt: skip
+    plain, _ = batches.load(np.arange(40))
+    seen = [batches.load(np.arange(40), np.random.default_rng(e), e)[0] for e in range(4)]
+    mirrored = [(each == plain[..., ::-1]).all((1, 2, 3)) for each in seen]
+    kept = [(each == plain).all((1, 2, 3)) for each in seen]
+    assert 8 < mirrored[0].sum() < 32
+    np.testing.assert_array_equal(mirrored[1], kept[0])
+    np.testing.assert_array_equal(mirrored[2], mirrored[0])
+    np.testing.assert_array_equal(mirrored[3], mirrored[1])
+    np.testing.assert_array_equal(batches.load(np.arange(40)[5:9], np.random.default_rng(0), 1)[0],
+                                  seen[1][5:9])  # fmt: skip
+
+
+@pytest.mark.parametrize(("samples", "sizes"), [(10, [4, 4]), (8, [4, 4]), (3, [3]), (5, [4])])
+def test_a_smaller_last_batch_can_be_left_out(samples: int, sizes: list[int]) -> None:
+    images = np.zeros((samples, 1, 2, 2), np.uint8)
+    batches = Batches(
+        Split(images, np.zeros(samples, np.int64)), np.arange(samples), 4,
+        seed=3, shuffle=True, mean=(0.0,), std=(1.0,), drop_last=True,
+    )  # fmt: skip
+    found = [len(batches.batch_indices(0, step)) for step in range(batches.steps_per_epoch)]
+    assert found == sizes
+    assert batches.samples_per_epoch == sum(sizes)
+    trained = {int(i) for step in range(len(sizes)) for i in batches.batch_indices(0, step)}
+    for sample in set(range(samples)) - trained:
+        with pytest.raises(IndexError, match="in no batch"):
+            batches.step_of(sample, 0)
+
+
+def test_a_fraction_holds_out_one_sample_at_least() -> None:
+    assert len(split_validation(10, 0.01, 0)[1]) == 1
+
+
+@pytest.mark.parametrize("validation", [0, 0.0, 1.0, 10, 11, -1])
 def test_validation_must_leave_something_on_both_sides(validation: float) -> None:
     with pytest.raises(ConfigError, match=r"^validation: .* expected 1 to 9$"):
         split_validation(10, validation, 0)

@@ -59,6 +59,21 @@ KINDS: dict[str, tuple[str, list[str]]] = {
             "train.scheduler={name: step, step_size: 1, gamma: 0.5}",
         ],
     ),
+    "whitening, groups, lookahead, views": (
+        PLAIN,
+        [
+            "layers=[Whitening2D, ReLU, BatchNorm2D: {scale: false}, GlobalMaxPool2D,"
+            " Dense: {out_features: 10}, Scale: {factor: 0.5}]",
+            "train.groups=[{match: BatchNorm2D.bias, lr_scale: 8}, {match: 0.bias, epochs: 1}]",
+            "train.lookahead={every: 2, decay: 0.9}",
+            "train.scheduler={name: triangle}",
+            "train.batch_size=40",
+            "train.drop_last=true",
+            "data.validation=36",
+            "data.augment={flip: true, alternate: true, shift: 1, rotate: 9, zoom: 0.1}",
+            "data.test_views=mirror_shift",
+        ],
+    ),
     "early stopping, plateau, class weights": (
         RICH,
         [

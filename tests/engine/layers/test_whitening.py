@@ -1,0 +1,62 @@
+"""The whitening layer: what its filters do to the images that they were computed from."""
+
+import numpy as np
+import pytest
+
+from engine.layers import Whitening2D
+
+
+@pytest.fixture
+def images(rng: np.random.Generator) -> np.ndarray:
+    """Images in which neighbours are alike, as in photographs, and channels too."""
+    x = rng.standard_normal((30, 2, 9, 8))
+    x[:, 1] += 2 * x[:, 0]
+    x[..., 1:] += 0.8 * x[..., :-1]
+    return x.astype(np.float32)
+
+
+def test_patches_become_uncorrelated_and_as_large_in_every_direction(
+    images: np.ndarray, rng: np.random.Generator
+) -> None:
+    layer = Whitening2D(2, [2, 3], eps=1e-9, bias=False).initialise(rng)
+    layer.learn_from(images)
+    out = layer.forward(images)
+    np.testing.assert_allclose(out[:, 12:], -out[:, :12], atol=1e-5)
+    rows = out[:, :12].transpose(1, 0, 2, 3).reshape(12, -1).astype(np.float64)
+    np.testing.assert_allclose(rows @ rows.T / rows.shape[1], np.eye(12), atol=1e-4)
+
+
+def test_filters_are_eigenvectors_by_size_with_a_sign_of_their_own(
+    images: np.ndarray, rng: np.random.Generator
+) -> None:
+    layer = Whitening2D(2, eps=0.5).initialise(rng, np.float64)
+    layer.learn_from(images)
+    patches = np.concatenate(
+        [
+            np.stack(
+                [image[:, y : y + 2, x : x + 2].reshape(-1) for y in range(8) for x in range(7)]
+            )
+            for image in images
+        ]
+    ).astype(np.float64)
+    moments = patches.T @ patches / len(patches)
+    filters = layer.weight[:8].reshape(8, 8)
+    values = []
+    for vector in filters:
+        unit = vector / np.linalg.norm(vector)
+        value = unit @ moments @ unit
+        np.testing.assert_allclose(moments @ unit, value * unit, atol=1e-9)
+        assert np.linalg.norm(vector) == pytest.approx(1 / np.sqrt(value + 0.5))
+        assert vector[np.abs(vector).argmax()] > 0
+        values.append(value)
+    assert values == sorted(values, reverse=True)
+    np.testing.assert_array_equal(layer.weight[8:], -layer.weight[:8])
+
+
+def test_only_the_bias_is_trained_and_the_filters_are_saved(rng: np.random.Generator) -> None:
+    layer = Whitening2D(3).initialise(rng)
+    assert layer.named_parameters().keys() == {"bias"}
+    assert layer.state_dict().keys() == {"weight", "bias"}
+    assert layer.weight.shape == (24, 3, 2, 2)
+    assert layer.count_parameters() == 24
+    assert not layer.params["bias"].any()
