@@ -63,6 +63,12 @@ class Augment(Section):
         le=64,
         description="side of a square that is blanked out, in pixels; 0 is off",
     )
+    erase: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="chance of an image that a rectangle of it is painted over with noise",
+    )
 
 
 class Data(Section):
@@ -104,9 +110,8 @@ class Warmup(Section):
 class ParameterGroup(Section):
     """Parameters that learn at another rate."""
 
-    match: str = Field(
-        min_length=1,
-        max_length=100,
+    match: Annotated[str, Expected("a name such as 3.bias, *.bias or BatchNorm2D.bias")] = Field(
+        pattern=r"^[A-Za-z0-9_.*]{1,100}$",
         description="full names (3.bias) or kinds (BatchNorm2D.bias); * is any text",
     )
     lr_scale: float = Field(default=1.0, ge=0, le=1e6, description="factor on the learning rate")

@@ -11,11 +11,12 @@ from engine.errors import ConfigError
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Augmentation of a batch: shift, rotation and zoom, flip, cutout, in this order.
+    """Augmentation of a batch: shift, rotation, zoom, flip, cutout, erasing, in this order.
 
     Shift and flip: Krizhevsky, Sutskever, Hinton 2012, section 4.1; with zero padding as in
     He et al. 2016, section 4.2. Cutout: DeVries and Taylor 2017. Rotation and zoom: Simard,
-    Steinkraus and Platt 2003, section 2. Alternating flip: Jordan 2024, section 3.6.
+    Steinkraus and Platt 2003, section 2. Erasing: Zhong et al. 2020. Alternating
+    flip: Jordan 2024, section 3.6.
 
     Attributes:
         shift: pad with this many zeros on every side, then crop to the old size at random.
@@ -28,6 +29,8 @@ class Augmentation:
         rotate: turn about the centre by up to this many degrees.
         zoom: make larger or smaller by up to this share. With a rotation or a zoom, the shift is
             by fractions of a pixel too: by any number that rounds to at most ``shift``.
+        erase: probability that a rectangle of 2 % to 40 % of the image, from 0.3 to 3.3 times as
+            high as wide, is painted over with random pixels.
     """
 
     shift: int = 0
@@ -37,6 +40,7 @@ class Augmentation:
     alternate: bool = False
     rotate: float = 0.0
     zoom: float = 0.0
+    erase: float = 0.0
 
     def check(self, image_shape: tuple[int, int, int]) -> None:
         """Check that images of shape (C, H, W) are large enough; raise ConfigError if not."""
@@ -92,7 +96,28 @@ class Augmentation:
             inside = _band(y, self.cutout, height)[:, None, :, None]
             inside = inside & _band(x, self.cutout, width)[:, None, None, :]
             np.copyto(images, fill, where=inside)
+        if self.erase:
+            for i in np.flatnonzero(rng.random(n) < self.erase):
+                _erase(images[i], rng)
         return images
+
+
+AREAS, RATIO = (0.02, 0.4), 0.3
+"""Of an erased rectangle: its share of the image, and the least height for a width (or width for
+a height), as in the paper."""
+
+
+def _erase(image: np.ndarray, rng: np.random.Generator) -> None:
+    """Paint a random rectangle over with noise, in place; it is cut to fit into the image."""
+    channels, height, width = image.shape
+    area = rng.uniform(*AREAS) * height * width
+    ratio = np.exp(rng.uniform(np.log(RATIO), -np.log(RATIO)))
+    high = min(max(round(np.sqrt(area * ratio)), 1), height)
+    wide = min(max(round(np.sqrt(area / ratio)), 1), width)
+    top = rng.integers(0, height - high + 1)
+    left = rng.integers(0, width - wide + 1)
+    noise = rng.integers(0, 256, (channels, high, wide), np.uint8)
+    image[:, top : top + high, left : left + wide] = noise
 
 
 def _band(centres: np.ndarray, size: int, length: int) -> np.ndarray:

@@ -206,10 +206,9 @@ def _against_underfitting(evidence: Evidence) -> Fix | None:
     augment, decay = evidence.config.data.augment, evidence.config.train.weight_decay
     if decay:
         return Fix("hold the weights less small", (set_to("train.weight_decay", decay / 10),))
-    changed = {"shift": augment.shift, "flip": augment.flip, "cutout": augment.cutout}
     off = tuple(
-        f"data.augment.{key}={'false' if key == 'flip' else 0}"
-        for key, value in changed.items()
+        f"data.augment.{key}={'false' if value is True else 0}"
+        for key, value in augment.model_dump(exclude={"border"}).items()
         if value
     )
     return Fix("train on the images as they are", off) if off else None

@@ -16,6 +16,8 @@ from engine.microscope.trace import Trace, backward_trace
 from engine.microscope.update import explain_update
 from engine.optim import Optimizer
 from engine.optim.clipping import clip_factor
+from engine.optim.groups import group_of
+from engine.parallel.micro_batches import micro_batches
 from engine.rng import Purpose, stream
 from engine.train import factory
 from engine.train.snapshot import OptimizerState
@@ -93,7 +95,16 @@ class TrainingStep:
             words = f"{short(gradient)} · {inner(self.clip)}"
             steps = [Step("scaled down, as all gradients together are too large", words, clipped)]
             gradient = clipped
-        steps += explain_update(self.optimizer, slots, before, gradient)
+        layer = self.trace.layers[layer_name].layer
+        kind = f"{type(layer).__name__}.{parameter}"
+        group = group_of(f"{layer_name}.{parameter}", kind, self.optimizer.groups)
+        if not group.learns_in(self.epoch):
+            steps.append(Step(f"trained for {group.epochs} epochs only: it stays", "", before))
+            return WeightStep(before, found, tuple(steps))
+        optimizer = copy.copy(self.optimizer)
+        optimizer.lr *= group.lr_scale
+        optimizer.weight_decay *= group.weight_decay_scale
+        steps += explain_update(optimizer, slots, before, gradient)
         return WeightStep(before, found, tuple(steps))
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 SHIPPED_CONFIGS = (
     "quickstart", "mnist_lenet", "mnist_best", "fashion_lenet",
     "cifar10_tiny_vgg", "cifar10_resnet", "custom_layers", "cifar10_fast", "mnist_997",
+    "mnist_5s", "fashion_best",
 )  # fmt: skip
 
 SHIPPED_PATHS = [

@@ -95,6 +95,20 @@ def test_cutout_paints_one_square_of_the_mean(
     assert len(places) > 20
 
 
+def test_erasing_paints_one_rectangle_of_noise_on_some_images(rng: np.random.Generator) -> None:
+    images = np.full((400, 3, 20, 20), 7, np.uint8)
+    out = Augmentation(erase=0.25).apply(images, rng, FILL)
+    changed = [image for image in out if (image != 7).any()]
+    assert 60 < len(changed) < 140
+    for image in changed:
+        painted = (image != 7).any(0)  # a pixel of noise is 7 in all channels once in 16 million
+        rows, columns = np.flatnonzero(painted.any(1)), np.flatnonzero(painted.any(0))
+        high, wide = np.ptp(rows) + 1, np.ptp(columns) + 1
+        assert painted.sum() == high * wide
+        assert 0.01 <= high * wide / 400 <= 0.45
+        assert 0.25 <= high / wide <= 4
+
+
 def test_all_together_keep_shape_and_type(images: np.ndarray, rng: np.random.Generator) -> None:
     out = Augmentation(shift=8, flip=True, cutout=8).apply(images, rng, FILL)
     assert out.shape == images.shape

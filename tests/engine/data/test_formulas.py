@@ -73,6 +73,17 @@ def plain_augment(
             for x in range(width):
                 if chances[i] < 0.5:
                     out[i, :, :, x] = before[i, :, :, width - 1 - x]
+    if augment.erase:
+        for i in np.flatnonzero(rng.random(n) < augment.erase).tolist():
+            area = rng.uniform(0.02, 0.4) * height * width
+            ratio = math.exp(rng.uniform(math.log(0.3), math.log(1 / 0.3)))
+            high = min(max(round(math.sqrt(area * ratio)), 1), height)
+            wide = min(max(round(math.sqrt(area / ratio)), 1), width)
+            top, left = rng.integers(0, height - high + 1), rng.integers(0, width - wide + 1)
+            noise = rng.integers(0, 256, (3, high, wide), np.uint8)
+            for y in range(high):
+                for x in range(wide):
+                    out[i, :, top + y, left + x] = noise[:, y, x]
     if side:
         centres = rng.integers(0, height, n), rng.integers(0, width, n)
         for i in range(n):
@@ -97,6 +108,7 @@ def plain_augment(
         Augmentation(shift=2, border="reflect"),
         Augmentation(shift=1, flip=True, rotate=15, zoom=0.2),
         Augmentation(rotate=90),
+        Augmentation(flip=True, erase=0.5),
         Augmentation(zoom=0.3, cutout=2),
         Augmentation(shift=1, rotate=9, border="reflect"),
     ],

@@ -17,9 +17,24 @@ from tests.support.small_runs import PLAIN, RICH, make_config
         (PLAIN, (), 4),
         (PLAIN, ("train.clip_norm=0.1", "train.weight_decay=0.01"), 5),
         (RICH.replace("  - Dropout: {p: 0.3}\n", ""), ("train.epochs=2", "train.micro_batch=5"), 3),
+        (RICH.replace("  - Dropout: {p: 0.3}\n", ""), ("train.epochs=2",), 3),
+        (
+            PLAIN,
+            (
+                "train.groups=[{match: '*.weight', lr_scale: 3}, {match: 0.bias, epochs: 0}]",
+                "train.weight_decay=0.01",
+            ),
+            1,
+        ),
         (PLAIN, ("train.freeze=[0]", "train.clip_norm=0.1", "train.weight_decay=0.01"), 2),
     ],
-    ids=["momentum", "clipped, with weight decay", "augmented, with batch norm", "frozen, clipped"],
+    ids=[
+        "momentum",
+        "clipped, with weight decay",
+        "augmented, with batch norm",
+        "groups",
+        "frozen, clipped",
+    ],
 )
 def test_the_weights_become_what_the_training_makes_of_them(
     tmp_path: Path, text: str, overrides: tuple[str, ...], rows: int

@@ -104,8 +104,14 @@ def augment_words(config: Config) -> str:
     parts = []
     if augment.shift:
         parts.append(f"shift {augment.shift}")
+    if augment.rotate:
+        parts.append(f"turn {text.significant(augment.rotate)}°")
+    if augment.zoom:
+        parts.append(f"zoom {text.significant(augment.zoom)}")
     if augment.flip:
-        parts.append("flip")
+        parts.append("flip in turns" if augment.alternate else "flip")
     if augment.cutout:
         parts.append(f"cutout {augment.cutout}")
+    if augment.erase:
+        parts.append(f"erase {text.significant(augment.erase)}")
     return ", ".join(parts)
