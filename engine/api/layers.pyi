@@ -27,6 +27,7 @@ class BatchNorm1D(LayerSpec):
         *,
         eps: float = 1e-05,
         momentum: float = 0.1,
+        scale: bool = True,
     ) -> None: ...
 
 class BatchNorm2D(LayerSpec):
@@ -37,6 +38,7 @@ class BatchNorm2D(LayerSpec):
         *,
         eps: float = 1e-05,
         momentum: float = 0.1,
+        scale: bool = True,
     ) -> None: ...
 
 class Conv2D(LayerSpec):
@@ -97,6 +99,11 @@ class GlobalAvgPool2D(LayerSpec):
 
     def __init__(self) -> None: ...
 
+class GlobalMaxPool2D(LayerSpec):
+    """The maximum of every channel: (N, C, H, W) → (N, C)."""
+
+    def __init__(self) -> None: ...
+
 class LeakyReLU(LayerSpec):
     """y = x for x > 0, else negative_slope·x."""
 
@@ -129,6 +136,19 @@ class Residual(LayerSpec):
         shortcut: collections.abc.Sequence[Any] = (),
     ) -> None: ...
 
+class Scale(LayerSpec):
+    """y = factor·x, with a factor that is not trained. Shapes: any → the same."""
+
+    def __init__(
+        self,
+        factor: float,
+    ) -> None: ...
+
+class SiLU(LayerSpec):
+    """y = x·σ(x), with σ(x) = (1 + tanh(x/2))/2, which cannot overflow."""
+
+    def __init__(self) -> None: ...
+
 class Sigmoid(LayerSpec):
     """y = 1/(1 + e⁻ˣ), computed as (1 + tanh(x/2))/2, which cannot overflow."""
 
@@ -143,3 +163,14 @@ class Tanh(LayerSpec):
     """y = tanh(x)."""
 
     def __init__(self) -> None: ...
+
+class Whitening2D(LayerSpec):
+    """A convolution that makes patches of images uncorrelated, each direction with size 1."""
+
+    def __init__(
+        self,
+        *,
+        kernel_size: int | collections.abc.Sequence[int] = 2,
+        eps: float = 0.0005,
+        bias: bool = True,
+    ) -> None: ...

@@ -16,7 +16,7 @@ from engine.layers.registry import register
 
 @register
 class Whitening2D(Conv2D):
-    """A convolution that makes the patches of the images uncorrelated, each direction with size 1.
+    """A convolution that makes patches of images uncorrelated, each direction with size 1.
 
     Shapes: (N, C, H, W) → (N, 2·C·KH·KW, H − KH + 1, W − KW + 1). The weight is a buffer: computed
     by ``learn_from`` when a training begins, saved with the rest, never trained. Until then it is

@@ -25,7 +25,7 @@ KEY = "changes"
 
 _PATIENCE = re.compile(r"callbacks\.[0-9]+\.early_stopping\.patience")
 _FREE = re.compile(
-    r"train\.(epochs|workers|film|checkpoint_every\.(steps|seconds))|data\.root|reports_dir"
+    r"train\.(epochs|workers|film|checkpoint_every\.(steps|seconds))|data\.(root|test_views)|reports_dir"
 )
 _ADVICE = {
     "train.lr": "what was trained depends on it; + and - in the app change it from here on",

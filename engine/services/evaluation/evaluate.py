@@ -30,6 +30,8 @@ class Measurement:
         test: the samples.
         mean, std: per channel, with which pixels divided by 255 were normalised.
         note: one line on how these differ from the data set's own; empty if they do not.
+        acc_views: accuracy of the mean scores of several views of each image, where the config
+            has ``data.test_views``; beside ``result.acc``, never instead of it.
     """
 
     result: Evaluation
@@ -40,6 +42,7 @@ class Measurement:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     note: str
+    acc_views: float | None = None
 
     @property
     def macro_f1(self) -> float:
@@ -119,6 +122,12 @@ def measure(
             lambda done, total: progress("evaluating", done, total),
             check,
         )
+        views = factory.test_views(config, dataset)
+        acc_views = None
+        if views:
+            acc_views = evaluator.views_accuracy(
+                views, lambda done, total: progress("evaluating views", done, total), check
+            )
     confusion = metrics.confusion_matrix(result.labels, result.predictions, len(dataset.classes))
     return Measurement(
         result,
@@ -129,4 +138,5 @@ def measure(
         dataset.mean,
         dataset.std,
         note,
+        acc_views,
     )

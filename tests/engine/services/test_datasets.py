@@ -77,9 +77,9 @@ def test_an_image_is_shown_as_the_run_sees_it(
     seen: list[np.ndarray] = []
 
     def watched(
-        self: Batches, indices: np.ndarray, rng: np.random.Generator | None = None
+        self: Batches, indices: np.ndarray, rng: np.random.Generator | None = None, epoch: int = 0
     ) -> tuple[np.ndarray, np.ndarray]:
-        images, labels = load(self, indices, rng)
+        images, labels = load(self, indices, rng, epoch)
         seen.extend(image for image, index in zip(images, indices, strict=True) if index == sample)
         return images, labels
 

@@ -192,6 +192,7 @@ def test_places_that_are_set_are_relative_to_the_folder_that_we_are_in(
 # -- what is refused -------------------------------------------------------------------------------
 
 FREE = {"train.epochs", "train.workers", "train.film", "reports_dir", "data.root"}
+FREE |= {"data.test_views"}
 FREE |= {"train.checkpoint_every.steps", "train.checkpoint_every.seconds"}
 NEW = {
     "name": "other",
@@ -205,6 +206,12 @@ NEW = {
     "data.augment.shift": "1",
     "data.augment.flip": "true",
     "data.augment.cutout": "1",
+    "data.augment.alternate": "true",
+    "data.augment.border": "reflect",
+    "data.augment.rotate": "1.0",
+    "data.augment.zoom": "0.1",
+    "data.augment.erase": "0.1",
+    "data.test_views": "mirror",
     "train.epochs": "9",
     "train.batch_size": "10",
     "train.lr": "0.5",
@@ -224,6 +231,9 @@ NEW = {
     "train.alpha": "0.1",
     "train.weight_decay": "0.1",
     "train.clip_norm": "0.1",
+    "train.groups": "[{match: '*.bias', lr_scale: 2}]",
+    "train.lookahead": "{every: 3}",
+    "train.drop_last": "true",
     "train.scheduler": "{name: step, step_size: 1}",
     "train.warmup": "{steps: 3}",
     "train.checkpoint_every.steps": "7",
@@ -245,6 +255,7 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_key_is_free_or_refused_with_a_reason(stopped: Path, key: str) -> None:
     overrides = [f"{key}={NEW[key]}"] + (["layers=null"] if key == "model" else [])
     overrides += ["train.init_from=other.npz"] if key == "train.init_except" else []
+    overrides += ["data.augment.flip=true"] if key == "data.augment.alternate" else []
     if key in FREE:
         extension = extending.plan(stopped, overrides)
         assert extension is not None
@@ -269,6 +280,8 @@ def test_no_key_is_forgotten() -> None:
     [
         ("{name: cosine}", [], r"add --set train\.scheduler\.T_max=3"),
         ("{name: one_cycle}", [], "one_cycle of what was trained spans 3 epochs, not 5"),
+        ("{name: triangle}", [], "triangle of what was trained spans 3 epochs, not 5"),
+        ("null", ["train.lookahead={every: 3}"], "lookahead of what was trained spans 3 epochs"),
         ("{name: cosine}", ["train.scheduler.T_max=3"], None),
         ("{name: cosine, T_max: 3}", [], None),
         ("{name: step, step_size: 2}", [], None),
@@ -277,7 +290,8 @@ def test_no_key_is_forgotten() -> None:
 def test_a_schedule_that_goes_by_the_number_of_epochs_is_kept(
     tmp_path: Path, scheduler: str, more: list[str], words: str | None
 ) -> None:
-    run = make(tmp_path, PLAIN, f"train.scheduler={scheduler}")
+    kept = more if "lookahead" in "".join(more) else []
+    run = make(tmp_path, PLAIN, f"train.scheduler={scheduler}", *kept)
     overrides = ["train.epochs=5", *more]
     if words is not None:
         with pytest.raises(ConfigError, match=words):

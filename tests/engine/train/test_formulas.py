@@ -8,6 +8,7 @@ import pytest
 
 from engine import metrics
 from engine.data import Augmentation, Batches, Split
+from engine.data.views import View
 from engine.errors import Diverged
 from engine.layers import Layer, Sequential, Tanh
 from engine.losses import MSE, Loss, SoftmaxCrossEntropy
@@ -299,3 +300,20 @@ def test_the_five_best_of_six_classes_count() -> None:
     best = np.argsort(-model.eval().forward(x), axis=1, kind="stable")[:, :5]
     expected = sum(label in row for label, row in zip(labels, best, strict=True)) / 60
     assert found.top5 == expected < 1
+
+
+def test_the_accuracy_of_views_is_that_of_their_mean_scores() -> None:
+    model = network()
+    views = {View(): 0.5, View(1): 0.3, View(-1, mirrored=True): 0.2}
+    batches = [(batches_of(90, 40, shuffle=False, view=v), share) for v, share in views.items()]
+    told: list[tuple[int, int]] = []
+    with Workers(1) as workers:
+        trainer = Trainer(model, MSE(), SGD(lr=0.5), seed=SEED, workers=workers)
+        found = trainer.views_accuracy(batches, lambda done, of: told.append((done, of)))
+    logits: Any = 0
+    for one, share in batches:
+        x, labels = one.load(np.arange(90))
+        logits = logits + share * model.eval().forward(x)
+    assert found == metrics.accuracy(logits, labels)
+    assert told == [(done, 9) for done in range(1, 10)]
+    assert type(found) is float

@@ -14,6 +14,8 @@ from engine.layers import Dropout, ReLU, Sequential
 from engine.losses import MSE, Loss, SoftmaxCrossEntropy
 from engine.models import build
 from engine.optim import SGD, Adam, Optimizer, clipping
+from engine.optim.groups import Group
+from engine.optim.lookahead import Lookahead
 from engine.parallel import shared_memory
 from engine.parallel.workers import Workers
 from engine.train import evaluator, worker_program
@@ -56,6 +58,7 @@ def make_trainer(
     optimizer: Optimizer | None = None,
     loss: Loss | None = None,
     clip_norm: float | None = None,
+    lookahead: Lookahead | None = None,
     dtype: Any = np.float32,
 ) -> Trainer:
     model = build(specs, (1, 6, 6)).initialise(np.random.default_rng(0), dtype)
@@ -66,6 +69,7 @@ def make_trainer(
         seed=3,
         workers=workers,
         clip_norm=clip_norm,
+        lookahead=lookahead,
     )
 
 
@@ -117,6 +121,32 @@ def run_steps(count: int, specs: list[Any], **kwargs: Any) -> bytes:
             for step in range(batches.steps_per_epoch):
                 trainer.step(batches, epoch, step)
         return b"".join(array.tobytes() for array in trainer.model.state_dict().values())
+
+
+def run_recipe(count: int) -> bytes:
+    """Steps with all that a recipe may do to parameters, and every change to images."""
+    specs: list[Any] = ["Whitening2D", *BN_NET[1:]]
+    specs[1] = {"BatchNorm2D": {"scale": False}}
+    optimizer = SGD(0.05, momentum=0.8, nesterov=True, weight_decay=0.01)
+    optimizer.groups = [Group("BatchNorm2D.bias", 8, 0.125), Group("0.bias", epochs=1)]
+    with Workers(count) as workers:
+        trainer = make_trainer(
+            specs, workers=workers, optimizer=optimizer, lookahead=Lookahead(2, 0.9, 4)
+        )
+        augment = Augmentation(2, True, 2, "reflect", True, rotate=9, zoom=0.1, erase=0.5)
+        batches = make_batches(150, batch_size=70, augment=augment, drop_last=True)
+        for epoch in range(2):
+            trainer.steps(batches, epoch, 0, [0.05, 0.04])
+        assert trainer.lookahead is not None
+        arrays = [*trainer.model.state_dict().values(), trainer.lookahead.vector]
+        return b"".join(array.tobytes() for array in arrays)
+
+
+def test_workers_never_change_the_bits_of_a_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluator, "WORTH_PROCESSES", 0)
+    reference = run_recipe(1)
+    for count in (2, 3):
+        assert run_recipe(count) == reference
 
 
 @pytest.mark.parametrize("specs", [BN_NET, DROPOUT_NET], ids=["batch norm", "dropout"])

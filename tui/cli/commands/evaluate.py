@@ -164,6 +164,7 @@ def evaluate(
         {
             "test_loss": found.result.loss,
             "test_acc": found.result.acc,
+            **({} if found.acc_views is None else {"test_acc_views": found.acc_views}),
             "test_macro_f1": found.macro_f1,
             "test_top5": found.result.top5,
             "samples": len(found.result.labels),
@@ -191,8 +192,9 @@ def _report(found: "Measurement") -> str:
     names = [printable(name, None) for name in found.classes]
     matrix = _matrix(names, found) if len(names) <= MATRIX_CLASSES else None
     top5 = f"top-5 {metric(result.top5)}  " if len(names) > 5 else ""  # else it is 1
+    views = "" if found.acc_views is None else f"test_acc_views {metric(found.acc_views)}  "
     parts = [
-        f"test_loss {metric(result.loss)}  test_acc {metric(result.acc)}  "
+        f"test_loss {metric(result.loss)}  test_acc {metric(result.acc)}  {views}"
         f"macro_f1 {metric(found.macro_f1)}  {top5}{len(result.labels):,} samples"
     ]
     if matrix is None:

@@ -162,9 +162,11 @@ class EvaluateScreen(ImageScreen):
     def _result(self, found: Measurement, width: int) -> Content:
         result, lost = found.result, len(found.result.labels) - int(found.confusion.sum())
         macro_f1 = (f"  macro F1 {text.metric(found.macro_f1)}", "$foreground")
+        views = () if found.acc_views is None else (f"  views {text.metric(found.acc_views)}",)
         top5 = (f"  top-5 {text.metric(result.top5)}", "$foreground")
         parts = [
             (f"test_acc {text.metric(result.acc)}", "bold $success"),
+            *((words, "$success") for words in views),
             macro_f1,
             (f"  loss {text.metric(result.loss)}", "$foreground"),
             *([top5] if len(found.classes) > 5 else []),

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.config.schema import Augment
 from engine.optim import OPTIMIZERS
 from tests.support import TINY_CONFIG
 from tui.screens.configs import form_rows
@@ -128,7 +129,7 @@ def test_pytorchs_scheduler_names_have_the_same_rows() -> None:
         ("train.scheduler.name", {"train.scheduler"}),
         ("train.scheduler.step_size", {"train.scheduler.step_size"}),
         ("layers.0.Dense.out_features", {"layers"}),
-        ("data.augment", {"data.augment.shift", "data.augment.flip", "data.augment.cutout"}),
+        ("data.augment", {f"data.augment.{key}" for key in Augment.model_fields}),
         ("train.epoch", set()),
         ("", set()),
     ],
