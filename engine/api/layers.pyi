@@ -90,9 +90,12 @@ class Flatten(LayerSpec):
     def __init__(self) -> None: ...
 
 class GELU(LayerSpec):
-    """y = x·Φ(x), with the normal distribution function Φ approximated by a tanh."""
+    """y = x·Φ(x), with the normal distribution function Φ, or a tanh that is close to it."""
 
-    def __init__(self) -> None: ...
+    def __init__(
+        self,
+        approximate: str = "tanh",
+    ) -> None: ...
 
 class GlobalAvgPool2D(LayerSpec):
     """The mean of every channel: (N, C, H, W) → (N, C)."""

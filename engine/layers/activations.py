@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from engine.arrays import Array
+from engine.kernels.normal import normal_cdf
 from engine.kernels.scratch import scratch
 from engine.layers import arguments as check
 from engine.layers.layer import Layer
@@ -138,9 +139,11 @@ class ELU(Layer):
 
 @register
 class GELU(Layer):
-    """y = x·Φ(x), with the normal distribution function Φ approximated by a tanh.
+    """y = x·Φ(x), with the normal distribution function Φ, or a tanh that is close to it.
 
-    y = x/2 · (1 + tanh(u)), u = √(2/π)·(x + 0.044715·x³); PyTorch's ``approximate="tanh"``.
+    Args:
+        approximate: "tanh" for y = x/2 · (1 + tanh(u)), u = √(2/π)·(x + 0.044715·x³), which is
+            quicker; "none" for Φ itself. Both are PyTorch's, whose default is "none".
 
     Source: Hendrycks and Gimpel, 'Gaussian error linear units', 2016, section 2.
     """
@@ -155,9 +158,17 @@ class GELU(Layer):
     _LOWEST = -0.1701
     """Just below its minimum, which is at x = −0.752."""
 
+    def __init__(self, approximate: str = "tanh") -> None:
+        super().__init__()
+        self.approximate = check.choice("approximate", approximate, ("tanh", "none"))
+
     def forward(self, x: Array) -> Array:
-        """y = x/2 · (1 + tanh(u))."""
+        """y = x/2 · (1 + tanh(u)), or x·Φ(x)."""
         self.check_input(x)
+        if self.approximate == "none":
+            below = normal_cdf(x)
+            self.saved = x, below
+            return x * below
         tanh = np.tanh(self.SCALE * (x + self.CUBIC * x * x * x))
         self.saved = x, tanh
         return 0.5 * x * (1 + tanh)
@@ -165,9 +176,13 @@ class GELU(Layer):
     def backward(self, dout: Array) -> Array:
         """dx = dy · [ (1 + tanh u)/2 + x/2 · (1 − tanh² u) · du/dx ].
 
-        du/dx = √(2/π)·(1 + 3·0.044715·x²), by the product rule and tanh' = 1 − tanh².
+        du/dx = √(2/π)·(1 + 3·0.044715·x²), by the product rule and tanh' = 1 − tanh². Without the
+        approximation it is dy · [ Φ(x) + x·φ(x) ], with Φ' = φ = e^(−x²/2)/√(2π).
         """
         x, tanh = self.expect_saved(dout)
+        if self.approximate == "none":
+            density = np.exp(-0.5 * x * x) * x.dtype.type(1 / math.sqrt(2 * math.pi))
+            return dout * (tanh + x * density)
         slope = self.SCALE * (1 + 3 * self.CUBIC * x * x)
         return dout * (0.5 * (1 + tanh) + 0.5 * x * (1 - tanh * tanh) * slope)
 

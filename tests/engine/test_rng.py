@@ -15,4 +15,5 @@ def test_a_stream_is_numpys_own_seeded_by_seed_purpose_and_counters() -> None:
 def test_purposes_keep_their_numbers() -> None:
     assert {purpose.name: purpose.value for purpose in Purpose} == {
         "INIT": 0, "SHUFFLE": 1, "DROPOUT": 2, "AUGMENT": 3, "SPLIT": 4, "GRADCHECK": 5,
+        "FLIP": 6,
     }  # fmt: skip

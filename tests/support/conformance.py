@@ -337,8 +337,9 @@ CASES: list[Case] = [
         GELU,
         (3, 2, 4, 5),
         reference=oracles.elementwise(oracles.gelu),
-        torch=lambda nn, layer: nn.GELU(approximate="tanh"),
+        torch=lambda nn, layer: nn.GELU(approximate=layer.approximate),
     ),
+    Case(GELU, (3, 2, 4, 5), {"approximate": "none"}),
     Case(GELU, (4, 5), inputs="shifted"),
     Case(
         SiLU,

@@ -189,6 +189,8 @@ def elementwise(function: Callable[[Any, float], float]) -> Callable[[Any, Array
 
 
 def gelu(layer: Any, x: float) -> float:
+    if layer.approximate == "none":
+        return 0.5 * x * math.erfc(-x / math.sqrt(2))
     return 0.5 * x * (1 + math.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
 
 

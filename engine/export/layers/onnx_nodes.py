@@ -181,7 +181,10 @@ def _elu(graph: Graph, layer: ELU, name: str, x: str) -> str:
 
 @NODES.of(GELU)
 def _gelu(graph: Graph, layer: GELU, name: str, x: str) -> str:
-    """y = x/2 · (1 + tanh(√(2/π)·(x + 0.044715·x³))): ONNX has it from opset 20 on only."""
+    """y = x/2 · (1 + tanh(√(2/π)·(x + 0.044715·x³))), or with erf(x/√2) for the tanh.
+
+    ONNX has it as an operator from opset 20 on only.
+    """
 
     def number(key: str, value: float) -> str:
         return graph.constant(f"{name}.{key}", np.array(value))
@@ -189,11 +192,15 @@ def _gelu(graph: Graph, layer: GELU, name: str, x: str) -> str:
     def step(key: str, operator: str, *inputs: str) -> str:
         return graph.node(f"{name}/{key}", operator, *inputs)
 
+    half = step("half", "Mul", x, number("half", 0.5))
+    one = number("one", 1.0)
+    if layer.approximate == "none":
+        erf = step("erf", "Erf", step("scaled", "Mul", x, number("scale", np.sqrt(0.5))))
+        return step("product", "Mul", half, step("gate", "Add", erf, one))
     cube = step("cube", "Mul", step("square", "Mul", x, x), x)
     inner = step("inner", "Add", x, step("cubic", "Mul", cube, number("cubic", layer.CUBIC)))
     tanh = step("tanh", "Tanh", step("scaled", "Mul", inner, number("scale", layer.SCALE)))
-    half = step("half", "Mul", x, number("half", 0.5))
-    return step("product", "Mul", half, step("gate", "Add", tanh, number("one", 1.0)))
+    return step("product", "Mul", half, step("gate", "Add", tanh, one))
 
 
 @NODES.of(Sigmoid)

@@ -193,7 +193,7 @@ def _plain(expression: str) -> Code:
 
 CODE.of(Flatten)(_plain("nn.Flatten()"))
 CODE.of(ReLU)(_plain("nn.ReLU()"))
-CODE.of(GELU)(_plain('nn.GELU(approximate="tanh")'))
+CODE.of(GELU)(lambda layer: _call("nn.GELU", approximate=(layer.approximate, "none")))
 CODE.of(Sigmoid)(_plain("nn.Sigmoid()"))
 CODE.of(SiLU)(_plain("nn.SiLU()"))
 CODE.of(Tanh)(_plain("nn.Tanh()"))

@@ -88,7 +88,16 @@ def _elu(layer: Layer, x: float) -> tuple[tuple[Step, ...], float]:
 
 @_elementwise(GELU)
 def _gelu(layer: Layer, x: float) -> tuple[tuple[Step, ...], float]:
-    """y = x/2 · (1 + tanh(u)), u = √(2/π)·(x + 0.044715·x³)."""
+    """y = x/2 · (1 + tanh(u)), u = √(2/π)·(x + 0.044715·x³); or x·Φ(x)."""
+    assert isinstance(layer, GELU)
+    if layer.approximate == "none":
+        below = 0.5 * math.erfc(-x / math.sqrt(2))
+        density = math.exp(-x * x / 2) / math.sqrt(2 * math.pi)
+        steps = (
+            Step("the share of a normal distribution below it", "", below),
+            Step("times the number", f"{short(x)} · {short(below)}", x * below),
+        )
+        return steps, below + x * density
     u = GELU.SCALE * (x + GELU.CUBIC * x**3)
     tanh = math.tanh(u)
     slope = 0.5 * (1 + tanh) + 0.5 * x * (1 - tanh**2) * GELU.SCALE * (1 + 3 * GELU.CUBIC * x**2)

@@ -68,6 +68,7 @@ ROWS: list[Row] = [
     ("LeakyReLU", lambda: LeakyReLU(0.1), MAPS),
     ("ELU", lambda: ELU(1.3), MAPS),
     ("GELU", GELU, FEATURES),
+    ("GELU", lambda: GELU("none"), FEATURES),
     ("Sigmoid", Sigmoid, MAPS),
     ("Tanh", Tanh, FEATURES),
     ("Softmax", Softmax, FEATURES),
