@@ -31,8 +31,6 @@ class Batches:
         augment: what to do to training images.
         least: samples that a batch must have; a last batch of fewer is joined to the one before.
         micro_batch: samples that are computed together; see ``engine.parallel.micro_batches``.
-        drop_last: leave out a last batch of fewer than ``batch_size``; which samples are in it is
-            another draw every epoch.
         drop_last: leave out a last batch of fewer than ``batch_size`` behind full ones; which
             samples are in it is another draw every epoch.
         view: what to show of each image.

@@ -17,7 +17,6 @@ from engine.microscope.update import explain_update
 from engine.optim import Optimizer
 from engine.optim.clipping import clip_factor
 from engine.optim.groups import group_of
-from engine.parallel.micro_batches import micro_batches
 from engine.rng import Purpose, stream
 from engine.train import factory
 from engine.train.snapshot import OptimizerState

@@ -15,6 +15,7 @@ from engine.config import Config, loads
 from engine.config.errors import Finding, KeyPath, dotted
 from engine.data import Batches, Dataset, split_validation
 from engine.data.dataset import IsCancelled, Progress
+from engine.data.views import PLAIN, VIEWS, View
 from engine.errors import (
     Cancelled,
     CheckpointError,
@@ -23,9 +24,6 @@ from engine.errors import (
     MissingPackageError,
     RunError,
 )
-from engine.layers import Sequential
-from engine.data.views import PLAIN, VIEWS, View
-from engine.errors import Cancelled, CheckpointError, ConfigError, DataError, RunError
 from engine.layers import Sequential, Whitening2D
 from engine.losses import LOSSES, Loss, balanced_weights
 from engine.models import build, freeze
@@ -233,6 +231,11 @@ def test_views(config: Config, dataset: Dataset) -> list[tuple[Batches, float]]:
 def make_model(config: Config, dtype: Any = "float32") -> Sequential:
     """The config's network with fresh weights; layers that it freezes are frozen."""
     return _network(config).initialise(stream(Purpose.INIT, config.seed), dtype)
+
+
+def model_of_run(config: Config, batches: Batches, *, resumed: bool) -> Sequential:
+    """The network of a run; a resumed one gets its weights from a checkpoint."""
+    return make_model(config) if resumed else make_starting_model(config, batches)
 
 
 def make_starting_model(config: Config, batches: Batches | None = None) -> Sequential:

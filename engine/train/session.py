@@ -124,13 +124,8 @@ class TrainingSession:
             self.warn(problem)
         self.sources = factory.make_sources(self.config, dataset)
         self.steps_per_epoch = self.sources.train.steps_per_epoch
-        model = (
-            factory.make_starting_model(self.config, self.sources.train)
-            if self._resume is None
-            else factory.make_model(self.config)
-        )
         trainer = Trainer(
-            model,
+            factory.model_of_run(self.config, self.sources.train, resumed=self._resume is not None),
             factory.make_loss(self.config, self.sources.class_counts),
             factory.make_optimizer(self.config),
             seed=self.config.seed,

@@ -17,7 +17,6 @@ from tests.support.small_runs import PLAIN, RICH, make_config
         (PLAIN, (), 4),
         (PLAIN, ("train.clip_norm=0.1", "train.weight_decay=0.01"), 5),
         (RICH.replace("  - Dropout: {p: 0.3}\n", ""), ("train.epochs=2", "train.micro_batch=5"), 3),
-        (RICH.replace("  - Dropout: {p: 0.3}\n", ""), ("train.epochs=2",), 3),
         (
             PLAIN,
             (
