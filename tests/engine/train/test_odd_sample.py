@@ -113,8 +113,8 @@ def test_a_micro_batch_of_one_sample_is_normalised_with_the_others(tmp_path: Pat
         with (
             Workers(2) as workers,
             patch(
-                "engine.train.worker_program.micro_batches",
-                lambda n, p=pieces: equal_parts(n, p),
+                "engine.data.batches.micro_batches",
+                lambda n, size, p=pieces: equal_parts(n, p),
             ),
         ):
             trainer = Trainer(

@@ -27,7 +27,8 @@ class ConfigWatch:
     def refresh_tick(self) -> None:
         """Check, if it is time to; not while a question is open."""
         due = time.monotonic() - self._looked >= _PAUSE
-        if due and isinstance(self._app.screen, BaseScreen):
+        shown = self._app.screen_stack[-1:]  # none while a slow start has not come so far
+        if due and shown and isinstance(shown[0], BaseScreen):
             self.look()
 
     def look(self) -> bool:

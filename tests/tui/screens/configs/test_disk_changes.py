@@ -7,6 +7,8 @@ import shutil
 import stat
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -22,6 +24,7 @@ from tui.cli import main as command_line
 from tui.screens.configs.config_list import ConfigList
 from tui.screens.configs.edit_screen import EditScreen
 from tui.screens.configs.screen import ConfigsScreen
+from tui.screens.configs.watch import ConfigWatch
 from tui.screens.configs.yaml_editor import YamlEditor
 from tui.screens.dialogs import Confirm
 from tui.state.document import ConfigDocument
@@ -386,3 +389,12 @@ async def test_a_config_is_checked_again_when_its_data_set_is_imported_or_remove
         await until(pilot, lambda: "train chosen now" in seen(app))
         shutil.rmtree(processed_folder(raw) / "pets")
         await until(pilot, lambda: states() == ["✗", "✗"])
+
+
+def test_no_file_is_looked_at_before_there_is_a_screen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The app ticks already, while a busy machine has not shown it yet."""
+    monkeypatch.setattr("tui.screens.configs.watch._PAUSE", 0)
+    looked: list[bool] = []
+    app: Any = SimpleNamespace(screen_stack=[], workspace=SimpleNamespace(look=looked.append))
+    ConfigWatch(app).refresh_tick()
+    assert not looked

@@ -11,6 +11,7 @@ from textual.widgets import Static
 
 from engine.errors import Cancelled
 from engine.gradcheck import Report
+from engine.numbers import exponent
 from engine.workbench import FAULTS, Fault, Workbench
 from tui import keymap, text
 from tui.jobs import Job
@@ -217,7 +218,7 @@ def _verdict(result: _Broken) -> Content:
     word = "✓ the gradient check notices it" if found else "✗ the gradient check does not notice it"
     reason = f": {result.fault.why}." if found == result.fault.noticed else "."
     report = result.report
-    worst = f", worst error {report.worst.error:.1e}" if report.rows else ""
+    worst = f", worst error {exponent(report.worst.error)}" if report.rows else ""
     how = f" ({report.outcome}{worst})"
     return Content.assemble((word, "bold"), (how, "$muted"), (reason, "$foreground"))
 
