@@ -4,7 +4,14 @@ import math
 import re
 
 SIGNS = {"·": "*", "−": "-", "²": "**2", "³": "**3", "^": "**", "√": "sqrt", "π": "pi"}
-KEYS = {"sqrt": math.sqrt, "tanh": math.tanh, "e": math.e, "pi": math.pi, "max": max}
+KEYS = {
+    "sqrt": math.sqrt,
+    "tanh": math.tanh,
+    "erf": math.erf,
+    "e": math.e,
+    "pi": math.pi,
+    "max": max,
+}
 
 
 def calculated(formula: str) -> float:

@@ -94,7 +94,7 @@ def _gelu(layer: Layer, x: float) -> tuple[tuple[Step, ...], float]:
         below = 0.5 * math.erfc(-x / math.sqrt(2))
         density = math.exp(-x * x / 2) / math.sqrt(2 * math.pi)
         steps = (
-            Step("the share of a normal distribution below it", "", below),
+            Step("normal numbers that are below it", f"(1 + erf({short(x)}/√2))/2", below),
             Step("times the number", f"{short(x)} · {short(below)}", x * below),
         )
         return steps, below + x * density

@@ -64,7 +64,8 @@ class ConfigList(OptionList):
 
     def mark_changes(self) -> None:
         """Redraw the marks of the open configs."""
-        for i, path in enumerate(self._paths):
+        # While the list is filled anew it is empty for a moment, and a scrollbar comes or goes.
+        for i, path in enumerate(self._paths[: self.option_count]):
             self.replace_option_prompt_at_index(i, self._line(path))
 
     def _line(self, path: Path) -> Content:
