@@ -214,7 +214,7 @@ class Training:
             seed=config.seed,
             workers=workers,
             clip_norm=config.train.clip_norm,
-            lookahead=factory.make_lookahead(config, steps),
+            slow=factory.make_slow_weights(config, steps),
         )
         scheduler = factory.make_scheduler(config, steps)
         return RunState(trainer, scheduler, self._callbacks, self._progress, self.history)

@@ -213,6 +213,11 @@ def _optimizer(config: Config) -> Iterator[Finding]:
         )
 
 
+def _slow_weights(config: Config) -> Iterator[Finding]:
+    if config.train.lookahead and config.train.average:
+        yield Finding(("train", "average"), "expected null beside train.lookahead; choose one")
+
+
 def _smoothing(config: Config) -> Iterator[Finding]:
     if config.train.label_smoothing and not LOSSES[config.train.loss].smooths_labels:
         able = " or ".join(name for name, loss in LOSSES.items() if loss.smooths_labels)
@@ -313,6 +318,7 @@ CHECKS = (
     Check((("dataset",), ("data", "augment")), _augmentation),
     Check((("dataset",), ("model",), ("layers",), ("train", "groups")), _groups),
     Check((("train", "optimizer"), ("train", "momentum"), ("train", "nesterov")), _optimizer),
+    Check((("train", "lookahead"), ("train", "average")), _slow_weights),
     Check((("train", "loss"), ("train", "label_smoothing")), _smoothing),
     Check((("train", "loss"), ("train", "class_weights")), _weights),
     Check(

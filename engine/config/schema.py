@@ -142,6 +142,15 @@ class Lookahead(Section):
     )
 
 
+class Average(Section):
+    """An exponential moving average of the weights, with which the run ends."""
+
+    every: int = Field(default=1, ge=1, le=10_000, description="batches between two updates")
+    decay: float = Field(
+        default=0.999, ge=0, le=1, description="share of the average that a batch leaves"
+    )
+
+
 class CheckpointEvery(Section):
     """How often the whole state is saved inside an epoch, to resume from."""
 
@@ -208,6 +217,11 @@ class Train(Section):
     )
     lookahead: Lookahead | None = Field(
         default=None, description="slow weights that the trained ones step back to; null is off"
+    )
+    average: Average | None = Field(
+        default=None,
+        description="average of the weights over the last batches, as which the finished network "
+        "is saved and tested; null is off",
     )
     clip_norm: float | None = Field(
         default=None, gt=0, description="clip the norm of the gradient to this; null is off"

@@ -148,7 +148,7 @@ class Conv2D(Layer):
     def forward_only(self, owns_input: bool) -> Layer:
         """The weight in the memory order that the kernel multiplies, so that it copies none."""
         twin = self.replica()
-        weight = np.ascontiguousarray(self.params["weight"].transpose(3, 0, 2, 1))  # ocij -> joic
+        weight = np.ascontiguousarray(self.weight.transpose(3, 0, 2, 1))  # ocij -> joic
         twin.params = self.params | {"weight": weight.transpose(1, 3, 2, 0)}
         return twin
 

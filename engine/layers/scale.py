@@ -34,7 +34,7 @@ class Scale(Layer):
     def forward(self, x: Array) -> Array:
         """y = factor·x."""
         self.check_input(x)
-        self.saved = (True,)
+        self.saved = ()
         return x * x.dtype.type(self.factor)
 
     def backward(self, dout: Array) -> Array:

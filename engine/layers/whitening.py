@@ -1,5 +1,6 @@
 """A first convolution whose filters are computed from the training images, not trained."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +11,6 @@ from engine.initializers import INITS
 from engine.kernels.window import pair
 from engine.layers import arguments as check
 from engine.layers.conv import Conv2D
-from engine.layers.layer import Layer
 from engine.layers.registry import register
 
 
@@ -46,9 +46,9 @@ class Whitening2D(Conv2D):
         bias: bool = True,
     ) -> None:
         self.eps = check.number("eps", eps, 1e-12, 1.0)
-        rows, columns = pair(check.whole_or_pair("kernel_size", kernel_size))
+        taps = math.prod(pair(check.whole_or_pair("kernel_size", kernel_size)))
         channels = check.whole("in_channels", in_channels)
-        super().__init__(channels, 2 * channels * rows * columns, kernel_size, bias=bias)
+        super().__init__(channels, 2 * channels * taps, kernel_size, bias=bias)
 
     def learn_from(self, images: Array) -> None:
         """Compute the filters from images, (N, C, H, W), normalised as those to be trained on.
@@ -64,10 +64,11 @@ class Whitening2D(Conv2D):
         """
         rows, columns = pair(self.kernel_size)
         size = self.in_channels * rows * columns
-        moments, count = np.zeros((size, size)), 0
+        moments = np.zeros((size, size))
+        count = 0
         for image in images.astype(np.float64):
             windows = np.lib.stride_tricks.sliding_window_view(image, (rows, columns), (1, 2))
-            patches = windows.transpose(0, 3, 4, 1, 2).reshape(size, -1)  # chwij -> cij,hw
+            patches = np.moveaxis(windows, (3, 4), (1, 2)).reshape(size, -1)  # chwij -> cij,hw
             moments += patches @ patches.T
             count += patches.shape[1]
         values, vectors = np.linalg.eigh(moments / count)
@@ -94,9 +95,6 @@ class Whitening2D(Conv2D):
     def reset_parameters(self, rng: np.random.Generator, dtype: np.dtype) -> None:
         self.buffers = {"weight": INITS["pytorch"](self.weight_shape, rng, dtype)}
         self.params = {"bias": np.zeros(self.out_channels, dtype)} if self.bias else {}
-
-    def forward_only(self, owns_input: bool) -> Layer:
-        return self
 
     @classmethod
     def infer(cls, arguments: dict[str, Any], in_shape: Shape) -> dict[str, Any]:

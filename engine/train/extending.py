@@ -91,8 +91,9 @@ def _effective(config: Config) -> dict[str, Any]:
         arguments = train.scheduler.arguments(train.lr, train.epochs, steps_per_epoch=1)
         del arguments["base_lr"]
         values["train"]["scheduler"] |= arguments
-    if train.lookahead is not None:
-        values["train"]["lookahead"]["epochs"] = train.epochs
+    for key in ("lookahead", "average"):  # both do something behind the last step
+        if values["train"][key] is not None:
+            values["train"][key]["epochs"] = train.epochs
     return values
 
 
@@ -102,8 +103,8 @@ def _reason_against(key: str, old: Any, new: Any, before: Config) -> tuple[str, 
         return None if new > old else (key, f"with less than {old} it might have ended before")
     if _FREE.fullmatch(key):
         return None
-    if key == "train.lookahead.epochs":
-        reason = f"the lookahead of what was trained spans {old} epochs, not {new}"
+    if key in ("train.lookahead.epochs", "train.average.epochs"):
+        reason = f"the {key.split('.')[1]} of what was trained spans {old} epochs, not {new}"
         return "train.epochs", reason
     scheduler, option = before.train.scheduler, key.removeprefix("train.scheduler.")
     if scheduler is not None and option != key and getattr(scheduler, option, None) is None:

@@ -29,7 +29,7 @@ from engine.losses import LOSSES, Loss, balanced_weights
 from engine.models import build, freeze
 from engine.optim import OPTIMIZERS, Optimizer
 from engine.optim.groups import Group
-from engine.optim.lookahead import Lookahead
+from engine.optim.slow_weights import Average, Lookahead, SlowWeights
 from engine.rng import Purpose, stream
 from engine.runs import locations
 from engine.runs.directory import CONFIG, RunDir
@@ -301,10 +301,14 @@ def make_optimizer(config: Config) -> Optimizer:
     return optimizer
 
 
-def make_lookahead(config: Config, steps_per_epoch: int) -> Lookahead | None:
-    """The config's slow weights; None without."""
-    options, steps = config.train.lookahead, config.train.epochs * steps_per_epoch
-    return None if options is None else Lookahead(options.every, options.decay, steps)
+def make_slow_weights(config: Config, steps_per_epoch: int) -> SlowWeights | None:
+    """The config's lookahead, or its average of the weights; None without."""
+    train, steps = config.train, config.train.epochs * steps_per_epoch
+    if train.lookahead is not None:
+        return Lookahead(train.lookahead.every, train.lookahead.decay, steps)
+    if train.average is not None:
+        return Average(train.average.every, train.average.decay, steps)
+    return None
 
 
 def make_scheduler(config: Config, steps_per_epoch: int) -> schedulers.Scheduler:

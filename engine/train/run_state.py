@@ -118,11 +118,11 @@ class RunState:
         for slot, vectors in self.trainer.optimizer.slots.items():
             for name, part in self.trainer.parameters.split(vectors[""]).items():
                 found[f"optimizer/{slot}/{name}"] = part
-        lookahead = self.trainer.lookahead
-        if lookahead is not None:
-            slow = self.trainer.parameters.split(lookahead.vector)
-            slow |= dict(zip(self.trainer.model.named_buffers(), lookahead.buffers, strict=True))
-            found |= {f"lookahead/{name}": array for name, array in slow.items()}
+        slow = self.trainer.slow
+        if slow is not None:
+            arrays = self.trainer.parameters.split(slow.vector)
+            arrays |= dict(zip(self.trainer.model.named_buffers(), slow.buffers, strict=True))
+            found |= {f"slow/{name}": array for name, array in arrays.items()}
         for i, callback in enumerate(self.callbacks):
             for name, array in callback.arrays().items():
                 found[f"callback/{i}/{name}"] = array

@@ -131,7 +131,7 @@ class TrainingSession:
             seed=self.config.seed,
             workers=workers,
             clip_norm=self.config.train.clip_norm,
-            lookahead=factory.make_lookahead(self.config, self.steps_per_epoch),
+            slow=factory.make_slow_weights(self.config, self.steps_per_epoch),
         )
         scheduler = factory.make_scheduler(self.config, self.steps_per_epoch)
         callbacks = factory.make_callbacks(self.config)

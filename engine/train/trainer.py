@@ -9,7 +9,7 @@ from engine.errors import Diverged
 from engine.layers import Sequential
 from engine.losses import Loss
 from engine.optim import Optimizer
-from engine.optim.lookahead import Lookahead
+from engine.optim.slow_weights import SlowWeights
 from engine.parallel.workers import Workers
 from engine.train.evaluator import Evaluator
 from engine.train.results import StepResult
@@ -27,7 +27,7 @@ class Trainer(Evaluator):
         seed: of the dropout and augmentation streams.
         workers: how many micro-batches compute at once.
         clip_norm: largest norm of all gradients together, or None.
-        lookahead: slow weights for the parameters to step back to, or None.
+        slow: slow weights that follow the parameters, or None.
 
     Worker processes know all of this as it is when training begins; later only the optimizer's
     ``lr`` and ``t`` reach them.
@@ -42,14 +42,12 @@ class Trainer(Evaluator):
         seed: int,
         workers: Workers,
         clip_norm: float | None = None,
-        lookahead: Lookahead | None = None,
+        slow: SlowWeights | None = None,
     ) -> None:
-        program = WorkerProgram(
-            model, loss, optimizer, seed=seed, clip_norm=clip_norm, lookahead=lookahead
-        )
+        program = WorkerProgram(model, loss, optimizer, seed=seed, clip_norm=clip_norm, slow=slow)
         super().__init__(model, loss, workers=workers, program=program)
         self.optimizer = optimizer
-        self.lookahead = lookahead
+        self.slow = slow
         self.parameters = program.parameters
 
     def step(

@@ -25,8 +25,8 @@ from engine.layers import Layer, Sequential
 from engine.losses import Loss
 from engine.optim import Optimizer
 from engine.optim.clipping import DOT_LENGTH, clip_factor, norm_of, square_sums
-from engine.optim.lookahead import Lookahead
 from engine.optim.parameters import FlatParameters, share_buffers, share_slots, spans_of
+from engine.optim.slow_weights import SlowWeights
 from engine.parallel.group import ProcessGroup, in_order
 from engine.parallel.micro_batches import tree_sum
 from engine.parallel.threads import MicroBatchGroup
@@ -82,7 +82,7 @@ class WorkerProgram:
         optimizer: the update rule; None to evaluate only.
         seed: of the dropout and augmentation streams.
         clip_norm: largest norm of all gradients together, or None.
-        lookahead: slow weights for the parameters to step back to, or None.
+        slow: slow weights that follow the parameters, or None.
 
     Attributes:
         parameters: the vector under the network.
@@ -98,7 +98,7 @@ class WorkerProgram:
         *,
         seed: int = 0,
         clip_norm: float | None = None,
-        lookahead: Lookahead | None = None,
+        slow: SlowWeights | None = None,
     ) -> None:
         self.model = model
         self.optimizer = optimizer
@@ -114,9 +114,9 @@ class WorkerProgram:
             model.end_backward_early()
             share_slots(optimizer, self.parameters)
             self._spans = spans_of(model, self.parameters, optimizer.groups)
-        self._lookahead = lookahead
-        if lookahead is not None:
-            lookahead.attach(self.parameters, self._buffers)
+        self._slow = slow
+        if slow is not None:
+            slow.attach(self.parameters, self._buffers)
         self._replicas: list[Sequential] = []
         self._layers: list[list[Layer]] = []
         self._losses: list[Loss] = []
@@ -226,8 +226,8 @@ class WorkerProgram:
             if self.clip_norm is not None and (factor := clip_factor(norm, self.clip_norm)) < 1:
                 gradient *= factor
             optimizer.step({"": vector}, {"": self.gradients[0]}, part, self._spans, order.epoch)
-            if self._lookahead is not None:
-                self._lookahead.follow(optimizer.t, part, with_buffers=group.index == 0)
+            if self._slow is not None:
+                self._slow.follow(optimizer.t, part, with_buffers=group.index == 0)
             done.results.append(StepResult(total, sum(n for _, n, _ in parts), len(samples), norm))
             done.dead = parts[0][2]
             group.all_gather([])  # no member continues before all parameters are updated

@@ -53,6 +53,14 @@ def test_filters_are_eigenvectors_by_size_with_a_sign_of_their_own(
     np.testing.assert_array_equal(layer.weight[8:], -layer.weight[:8])
 
 
+def test_eps_has_bounds_and_so_have_sizes() -> None:
+    for eps in (1e-12, 1.0):
+        assert Whitening2D(1, eps=eps).eps == eps
+    for eps in (0.9e-12, 1.1):
+        with pytest.raises(ValueError, match="eps"):
+            Whitening2D(1, eps=eps)
+
+
 def test_only_the_bias_is_trained_and_the_filters_are_saved(rng: np.random.Generator) -> None:
     layer = Whitening2D(3).initialise(rng)
     assert layer.named_parameters().keys() == {"bias"}

@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engine.layers import Dense
 from engine.models import build
 from engine.optim import OPTIMIZERS, SGD
-from engine.optim.groups import REST, Group, Span, group_of
+from engine.optim.groups import REST, Group, Span, group_of, kinds_of
 from engine.optim.parameters import FlatParameters, spans_of
 from tests.support.optim_problem import every_rule
 
@@ -26,6 +27,10 @@ def test_the_first_match_counts_by_name_or_by_kind() -> None:
     assert group_of("0.bias", "Conv2D.bias", [fast, late]) is late
     assert group_of("0.weight", "Conv2D.weight", [fast, late]) is REST
     assert group_of("0.weight", "Conv2D.weight", [Group("0.*")]) == Group("0.*")
+
+
+def test_a_layer_alone_has_names_without_a_number() -> None:
+    assert kinds_of(Dense(2, 3)) == {"weight": "Dense.weight", "bias": "Dense.bias"}
 
 
 def test_the_vector_is_cut_where_settings_change(rng: np.random.Generator) -> None:
@@ -69,8 +74,8 @@ def test_a_group_is_a_run_of_its_own_with_its_settings(name: str, cuts: tuple[in
 
 def test_a_group_can_be_trained_for_some_epochs_only() -> None:
     optimizer, weights = SGD(1.0, momentum=0.5), np.zeros(4)
-    spans = [Span(0, 2, Group("b", epochs=1)), Span(2, 4, REST)]
+    spans = [Span(0, 2, Group("b", epochs=2)), Span(2, 4, REST)]
     for epoch in (0, 1, 2):
         optimizer.step({"": weights}, {"": np.ones(4)}, spans=spans, epoch=epoch)
-    np.testing.assert_array_equal(weights, [-1, -1, -1 - 1.5 - 1.75, -4.25])
+    np.testing.assert_array_equal(weights, [-2.5, -2.5, -4.25, -4.25])
     assert optimizer.t == 3

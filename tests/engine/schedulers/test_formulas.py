@@ -126,6 +126,8 @@ def test_triangle_by_hand() -> None:
     assert by_step(TriangleLR(1.0, 2, pct_start=0.0, end=0.0), 3) == close([1, 0.5, 0])
     with pytest.raises(ValueError, match="pct_start"):
         TriangleLR(1.0, 2, pct_start=1.0)
+    with pytest.raises(ValueError, match="total_steps"):
+        TriangleLR(1.0, 0)
 
 
 def test_warm_up_by_hand() -> None:

@@ -15,7 +15,7 @@ from engine.losses import MSE, Loss, SoftmaxCrossEntropy
 from engine.models import build
 from engine.optim import SGD, Adam, Optimizer, clipping
 from engine.optim.groups import Group
-from engine.optim.lookahead import Lookahead
+from engine.optim.slow_weights import Lookahead, SlowWeights
 from engine.parallel import shared_memory
 from engine.parallel.workers import Workers
 from engine.train import evaluator, worker_program
@@ -58,7 +58,7 @@ def make_trainer(
     optimizer: Optimizer | None = None,
     loss: Loss | None = None,
     clip_norm: float | None = None,
-    lookahead: Lookahead | None = None,
+    slow: SlowWeights | None = None,
     dtype: Any = np.float32,
 ) -> Trainer:
     model = build(specs, (1, 6, 6)).initialise(np.random.default_rng(0), dtype)
@@ -69,7 +69,7 @@ def make_trainer(
         seed=3,
         workers=workers,
         clip_norm=clip_norm,
-        lookahead=lookahead,
+        slow=slow,
     )
 
 
@@ -131,14 +131,14 @@ def run_recipe(count: int) -> bytes:
     optimizer.groups = [Group("BatchNorm2D.bias", 8, 0.125), Group("0.bias", epochs=1)]
     with Workers(count) as workers:
         trainer = make_trainer(
-            specs, workers=workers, optimizer=optimizer, lookahead=Lookahead(2, 0.9, 4)
+            specs, workers=workers, optimizer=optimizer, slow=Lookahead(2, 0.9, 4)
         )
         augment = Augmentation(2, True, 2, "reflect", True, rotate=9, zoom=0.1, erase=0.5)
         batches = make_batches(150, batch_size=70, augment=augment, drop_last=True)
         for epoch in range(2):
             trainer.steps(batches, epoch, 0, [0.05, 0.04])
-        assert trainer.lookahead is not None
-        arrays = [*trainer.model.state_dict().values(), trainer.lookahead.vector]
+        assert trainer.slow is not None
+        arrays = [*trainer.model.state_dict().values(), trainer.slow.vector]
         return b"".join(array.tobytes() for array in arrays)
 
 

@@ -1,11 +1,11 @@
-"""Lookahead, number by number."""
+"""Lookahead and average, number by number."""
 
 import numpy as np
 import pytest
 
 from engine.models import build
-from engine.optim.lookahead import Lookahead
 from engine.optim.parameters import FlatParameters, share_buffers
+from engine.optim.slow_weights import Average, Lookahead
 
 
 def test_slow_weights_follow_and_the_trained_ones_step_back_to_them() -> None:
@@ -16,10 +16,11 @@ def test_slow_weights_follow_and_the_trained_ones_step_back_to_them() -> None:
     lookahead = Lookahead(every=2, decay=0.9, steps=5)
     lookahead.attach(parameters, buffers)
     fast, slow = parameters.vector, parameters.vector.copy()
-    mean, slow_mean = buffers[0], buffers[0].copy()
+    mean, slow_mean = buffers[1], buffers[1].copy()
     for t in range(1, 6):
         fast += rng.standard_normal(fast.size)
         mean += rng.standard_normal(mean.size)
+        before = mean.copy()
         expected, expected_mean = fast.copy(), mean.copy()
         if t % 2 == 0:
             kept = 0.9**2 * (t / 5) ** 3
@@ -28,8 +29,9 @@ def test_slow_weights_follow_and_the_trained_ones_step_back_to_them() -> None:
             )
         if t in (2, 4, 5):
             expected, expected_mean = slow, slow_mean
-        for part in (slice(0, 4), slice(4, 14)):  # two workers
-            lookahead.follow(t, part, with_buffers=part.start == 0)
+        lookahead.follow(t, slice(4, 14), with_buffers=False)  # two workers
+        np.testing.assert_array_equal(mean, before)
+        lookahead.follow(t, slice(0, 4), with_buffers=True)
         np.testing.assert_allclose(fast, expected, rtol=1e-14, atol=1e-15)
         np.testing.assert_allclose(mean, expected_mean, rtol=1e-14, atol=1e-15)
     assert lookahead.vector.size == 14
@@ -48,3 +50,21 @@ def test_the_share_of_new_weights_falls_over_the_run() -> None:
 def test_what_cannot_be_is_refused(every: int, decay: float, steps: int) -> None:
     with pytest.raises(ValueError, match="must be"):
         Lookahead(every, decay, steps)
+
+
+def test_an_average_leaves_the_weights_alone_until_the_last_step() -> None:
+    model = build(["Flatten", {"Dense": {"out_features": 2, "bias": False}}], (1, 1, 2))
+    model.initialise(np.random.default_rng(0), np.float64)
+    parameters = FlatParameters(model)
+    average = Average(every=2, decay=0.4, steps=6)
+    average.attach(parameters, [])
+    fast, slow = parameters.vector, parameters.vector.copy()
+    for t in range(1, 7):
+        fast += t
+        trained = fast.copy()
+        if t % 2 == 0:
+            kept = min(0.4, (1 + t) / (10 + t)) ** 2  # a quarter at first
+            slow = kept * slow + (1 - kept) * fast
+        average.follow(t, slice(None), with_buffers=True)
+        np.testing.assert_allclose(fast, slow if t == 6 else trained, rtol=1e-14)
+        np.testing.assert_allclose(average.vector, slow, rtol=1e-14)

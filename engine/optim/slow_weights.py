@@ -1,6 +1,8 @@
-"""Lookahead: slow weights that follow the trained ones, which now and then step back to them."""
+"""Slow weights that follow the trained ones: lookahead, and an average of all of them."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import ClassVar
 
 from engine.arrays import Array
 from engine.optim.parameters import FlatParameters
@@ -10,28 +12,26 @@ POWER = 3
 """Of the share of the run that is over, by which the slow weights come to hold what they have."""
 
 
-class Lookahead:
-    """Slow weights beside the trained ones, in the form of airbench.
+class SlowWeights(ABC):
+    """Weights that follow the trained ones, and take their place after the last step.
 
-    Every ``every`` steps the slow weights s go towards the trained weights w, and w becomes s:
+    Every ``every`` steps the slow weights s go towards the trained weights w:
 
-        s ← s + (1 − d)·(w − s),    w ← s,    d = decay^every · (t / steps)³
+        s ← s + (1 − d)·(w − s)
 
-    At first d is near 0 and nothing happens. Towards the end s is a mean of many w, and training
-    goes on from it. After the last step w becomes s once more. Running statistics of a batch norm
-    are treated as weights are: they belong to the same network.
+    Running statistics of a batch norm are treated as weights are: they belong to the same network.
 
     Args:
         every: steps between two of these moments, at least 1.
-        decay: share of s that is kept in one step at the end of the run, in [0, 1].
+        decay: share of s that is kept in one step, in [0, 1].
         steps: of the whole run, at least 1.
 
     Raises:
         ValueError: an argument is out of its range.
-
-    Sources: Zhang et al., 'Lookahead optimizer: k steps forward, 1 step back', 2019; Jordan,
-    '94 % on CIFAR-10 in 3.29 seconds', 2024, section 3.4 (the rising d, and the statistics).
     """
+
+    steps_back: ClassVar[bool]
+    """Whether w becomes s every time, not only behind the last step."""
 
     def __init__(self, every: int, decay: float, steps: int) -> None:
         if every < 1 or steps < 1:
@@ -58,9 +58,9 @@ class Lookahead:
         for slow, array in zip(self.buffers, buffers, strict=True):
             slow[...] = array
 
+    @abstractmethod
     def share(self, t: int) -> float:
         """The share ``1 − d`` of w that s takes on after step ``t``, counted from 1."""
-        return 1 - self.decay**self.every * (t / self.steps) ** POWER
 
     def follow(self, t: int, part: slice, *, with_buffers: bool) -> None:
         """What is to be done after a step; nothing, after most of them.
@@ -73,8 +73,48 @@ class Lookahead:
         pairs = [(self.vector[part], self.parameters.vector[part])]
         if with_buffers:
             pairs += zip(self.buffers, self._buffers, strict=True)
+        due = t % self.every == 0
         for slow, fast in pairs:
-            if t % self.every == 0:
+            if due:
                 slow += (fast - slow) * fast.dtype.type(self.share(t))
-            if t % self.every == 0 or t == self.steps:
+            if (due and self.steps_back) or t == self.steps:
                 fast[...] = slow
+
+
+class Average(SlowWeights):
+    """An exponential moving average of the weights, with which the run ends.
+
+    Training goes on from the trained weights as if there were none: the curves are theirs. At the
+    start the average is short, so that it soon forgets the first weights:
+
+        d = min(decay, (1 + t) / (10 + t))^every
+
+    Sources: Polyak and Juditsky, 'Acceleration of stochastic approximation by averaging', 1992;
+    TensorFlow's ``ExponentialMovingAverage`` (the short start).
+    """
+
+    steps_back = False
+
+    def share(self, t: int) -> float:
+        return 1 - min(self.decay, (1 + t) / (10 + t)) ** self.every
+
+
+class Lookahead(SlowWeights):
+    """Slow weights that the trained ones step back to, in the form of airbench.
+
+    Every ``every`` steps the slow weights s go towards the trained weights w, and w becomes s:
+
+        s ← s + (1 − d)·(w − s),    w ← s,    d = decay^every · (t / steps)³
+
+    At first d is near 0 and nothing happens. Towards the end s is a mean of many w, and training
+    goes on from it. After the last step w becomes s once more.
+
+    Sources: Zhang et al., 'Lookahead optimizer: k steps forward, 1 step back', 2019; Jordan,
+    '94 % on CIFAR-10 in 3.29 seconds', 2024, section 3.4 (the rising d, and the statistics).
+    """
+
+    steps_back = True
+
+    def share(self, t: int) -> float:
+        """The share ``1 − d`` of w that s takes on after step ``t``, counted from 1."""
+        return 1 - self.decay**self.every * (t / self.steps) ** POWER
