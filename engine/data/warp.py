@@ -32,13 +32,13 @@ def warp(
         turns: radians, (N,), clockwise as images are drawn.
         sizes: factors above 0, (N,).
         moves: pixels down and right, (2, N).
-        mode: what is outside of an image.
+        mode: what is outside of an image, up to half of it; farther out, the last pixel of that.
 
     Returns:
         uint8, (N, C, H, W).
     """
     n, channels, height, width = images.shape
-    margin = 1 if mode == "constant" else min(height, width) // 2
+    margin = min(height, width) // 2  # what is farther out is as at this border
     padded = pad(images, margin, mode).reshape(n, channels, -1)
     high, wide = height + 2 * margin, width + 2 * margin
     centre_y, centre_x = (height - 1) / 2, (width - 1) / 2

@@ -13,7 +13,7 @@ import numpy as np
 
 from engine.arrays import Array
 from engine.layers import Layer
-from engine.optim.groups import REST, Group, Span, group_of, kinds_of
+from engine.optim.groups import Group, Span, group_of, kinds_of
 from engine.optim.optimizer import Optimizer
 from engine.parallel.shared_memory import shared_zeros
 
@@ -97,8 +97,6 @@ def share_slots(optimizer: Optimizer, parameters: FlatParameters) -> None:
 
 def spans_of(model: Layer, parameters: FlatParameters, groups: Sequence[Group]) -> list[Span]:
     """The trained part of the vector, cut where settings change; one span without groups."""
-    if not groups:
-        return [Span(0, parameters.trained, REST)]
     spans: list[Span] = []
     kinds = kinds_of(model)
     for name, place in parameters.slices.items():  # in the order of the vector

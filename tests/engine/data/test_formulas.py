@@ -40,7 +40,9 @@ def plain_warp(images: np.ndarray, augment: Augmentation, rng: Any) -> np.ndarra
             for x in range(width):
                 p = complex(x - middle[1] - rights[i], y - middle[0] - downs[i])
                 q = p * complex(math.cos(turns[i]), -math.sin(turns[i])) / sizes[i]
-                v, u = q.imag + middle[0], q.real + middle[1]
+                far = min(height, width) // 2
+                v = min(max(q.imag + middle[0], -far), height - 1 + far)
+                u = min(max(q.real + middle[1], -far), width - 1 + far)
                 top, left = math.floor(v), math.floor(u)
                 total = np.zeros(images.shape[1])
                 for a, b in ((0, 0), (0, 1), (1, 0), (1, 1)):
@@ -111,6 +113,7 @@ def plain_augment(
         Augmentation(flip=True, erase=0.5),
         Augmentation(zoom=0.3, cutout=2),
         Augmentation(shift=1, rotate=9, border="reflect"),
+        Augmentation(zoom=0.9, border="reflect"),
     ],
     ids=str,
 )
@@ -124,7 +127,16 @@ def test_every_pixel_and_every_draw(augment: Augmentation) -> None:
         assert (found == expected).mean() > 0.99
     else:
         np.testing.assert_array_equal(found, expected)
+    assert found.dtype == np.uint8
     assert rng.bit_generator.state == twin.bit_generator.state  # nothing else was drawn
+
+
+def test_of_a_small_image_one_pixel_at_least_is_erased() -> None:
+    images = np.full((60, 3, 2, 2), 9, np.uint8)
+    augment = Augmentation(erase=1.0)
+    found = augment.apply(images, np.random.default_rng(1), FILL)
+    expected = plain_augment(images, augment, np.random.default_rng(1), FILL)
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_images_of_the_same_epoch_can_be_named_to_be_mirrored() -> None:
@@ -141,7 +153,8 @@ def test_half_is_not_mirrored() -> None:
             return np.full(2, 0.5)
 
     images = np.arange(24, dtype=np.uint8).reshape(2, 1, 3, 4)
-    found = Augmentation(flip=True).apply(images, Half(np.random.PCG64(0)), FILL[:1])
+    augment = Augmentation(flip=True, erase=0.5)
+    found = augment.apply(images, Half(np.random.PCG64(0)), FILL[:1])
     np.testing.assert_array_equal(found, images)
 
 

@@ -27,6 +27,7 @@ from engine.layers import (
     Residual,
     Sequential,
     Sigmoid,
+    SiLU,
     Softmax,
     Tanh,
 )
@@ -76,6 +77,8 @@ RANGES: list[tuple[Layer, tuple[float, float], tuple[float, float]]] = [
     (ELU(2.0), (-1.0, 0.5), (2 * math.expm1(-1.0), 0.5)),
     (ELU(2.0), (-2.0, -1.0), (2 * math.expm1(-2.0), 2 * math.expm1(-1.0))),
     (ELU(2.0), (0.25, 0.5), (0.25, 0.5)),
+    (SiLU(), (-2.0, 0.5), (-0.2785, 0.5)),
+    (SiLU(), (-2.0, -1.0), (-0.2785, 0.0)),
     (GELU(), (-2.0, 0.5), (-0.1701, 0.5)),
     (GELU(), (-2.0, -1.0), (-0.1701, 0.0)),
     (Sigmoid(), (-2.0, 0.5), (0.0, 1.0)),

@@ -43,8 +43,11 @@ def test_the_vector_is_cut_where_settings_change(rng: np.random.Generator) -> No
     ]  # fmt: skip
     assert [span.group for span in spans] == [REST, group] * 3
     assert spans_of(model, flat, []) == [Span(0, 81, REST)]
-    model[3].freeze()
-    assert spans_of(model, FlatParameters(model), [group])[-1].stop == 24
+    model[0].freeze()  # which puts its parameters behind the others
+    spans = spans_of(model, FlatParameters(model), [group])
+    assert [(span.start, span.stop) for span in spans] == [(0, 2), (2, 4), (4, 58), (58, 61)]
+    alone = Dense(2, 3).initialise(rng).freeze()
+    assert FlatParameters(alone).trained == 0
 
 
 @every_rule
