@@ -19,6 +19,12 @@ from tui.state.document import DEFAULT, ConfigDocument
 OFF = "off"
 _LAST = "machine"
 """The section of what does not change the result."""
+_SWITCHED: dict[str, tuple[str, dict[str, Any]]] = {
+    "train.lookahead": ("lookahead", {"every": 5}),
+    "train.average": ("average", {"decay": 0.999}),
+    "train.warmup": ("warm-up", {"steps": 200}),
+}
+"""Sections that are there or not: label, and what is written where one is switched on."""
 _CALLBACKS = tuple(name for name, cls in CALLBACKS.items() if not cls.always_on)
 
 
@@ -66,15 +72,16 @@ def _rows(document: ConfigDocument) -> Iterator[FormRow]:
         if path == "train.scheduler":
             names = next(f.choices for f in fields() if f.path == "train.scheduler.name")
             yield FormRow(path, field, "scheduler", "schedule", (OFF, *names), switch=True)
-        elif path == "train.warmup":
-            yield FormRow(path, field, "warm-up", "schedule", (OFF, "on"), switch=True)
+        elif path in _SWITCHED:
+            label, _ = _SWITCHED[path]
+            yield FormRow(path, field, label, _section(path), (OFF, "on"), switch=True)
         elif field.kind == "choice" and field.nullable and path != "model":
             yield replace(_plain(field, _section(path)), options=(OFF, *field.choices), switch=True)
-        elif path == "train.scheduler.name" or field.kind == "section":
-            continue
-        elif path.startswith("train.warmup."):
-            if isinstance(value_at(document.values, "train.warmup"), dict):
-                yield _plain(field, "schedule", depth=1)
+        elif path == "train.scheduler.name" or field.kind == "section" or ".*." in path:
+            continue  # the items of a list are typed into its own row
+        elif (parent := path.rpartition(".")[0]) in _SWITCHED:
+            if isinstance(value_at(document.values, parent), dict):
+                yield _plain(field, _section(path), depth=1)
         elif path.startswith("train.scheduler."):
             yield _plain(field, "schedule", depth=1)
         else:
@@ -97,6 +104,8 @@ _SCHEDULER_ALIASES = {cls.__name__: name for name, cls in SCHEDULERS.items()}
 def _section(path: str) -> str:
     if path.startswith("train.checkpoint_every") or path in ("train.workers", "train.film"):
         return _LAST
+    if path.startswith("train.warmup"):
+        return "schedule"
     head = path.split(".")[0]
     if head in ("runs_dir", "reports_dir"):
         return _LAST
@@ -202,7 +211,7 @@ def _switch_state(document: ConfigDocument, row: FormRow) -> str:
     value = value_at(document.values, row.path)
     if value is None:
         return OFF
-    if row.path == "train.warmup":
+    if row.path in _SWITCHED:
         return "on"
     if row.field.kind == "choice":
         return _word(value)
@@ -257,8 +266,8 @@ def _switched(document: ConfigDocument, row: FormRow, text: str) -> dict[str, An
         return _callback_switched(document, row.path.removeprefix("callbacks."), text == "on")
     if text in (OFF, ""):
         return {row.path: DEFAULT}
-    if row.path == "train.warmup":
-        return {row.path: {"steps": 200}}
+    if row.path in _SWITCHED:
+        return {row.path: _SWITCHED[row.path][1]}
     if row.field.kind == "choice":
         return {row.path: text}
     return {row.path: {"name": text, **_needed(document, text)}}

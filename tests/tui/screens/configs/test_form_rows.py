@@ -155,3 +155,22 @@ def test_a_choice_that_may_be_none_can_be_turned_off(document: ConfigDocument) -
     assert form_rows.shown(document, row) == "balanced"
     form_rows.change(document, row, "off")
     assert document.text == TINY
+
+
+def test_lookahead_is_switched_on_and_its_keys_follow(document: ConfigDocument) -> None:
+    assert "train.lookahead.every" not in _paths(document)
+    form_rows.change(document, _row(document, "train.lookahead"), "on")
+    assert document.config is not None
+    assert document.config.train.lookahead is not None
+    assert form_rows.shown(document, _row(document, "train.lookahead.every")) == "5"
+    form_rows.change(document, _row(document, "train.lookahead"), form_rows.OFF)
+    assert document.config.train.lookahead is None
+
+
+def test_groups_are_typed_as_one_list(document: ConfigDocument) -> None:
+    assert not [path for path in _paths(document) if path.startswith("train.groups.")]
+    text = "[{match: '*.bias', lr_scale: 2}]"
+    form_rows.change(document, _row(document, "train.groups"), text)
+    assert document.config is not None
+    (group,) = document.config.train.groups
+    assert (group.match, group.lr_scale) == ("*.bias", 2)
