@@ -85,6 +85,12 @@ FORMULAS = (
         rows=_own_rows,
     ),
     Formulas("engine.kernels", ("tests.engine.kernels.test_kernel_checks",), rows=_kernel_rows),
+    Formulas(
+        "engine.layers.whitening",
+        ("tests.engine.layers.test_whitening", "tests.engine.layers.test_layer_contract"),
+        rows=_own_rows,
+    ),
+    Formulas("engine.kernels.normal", ("tests.engine.kernels.test_normal",)),
     Formulas("engine.kernels.partition", ("tests.engine.kernels.test_partition",)),
     Formulas("engine.parallel.micro_batches", ("tests.engine.parallel.test_micro_batches",)),
     Formulas("engine.losses", ("tests.engine.test_losses_exact", "tests.engine.test_losses")),
@@ -99,18 +105,26 @@ FORMULAS = (
             "tests.engine.optim.test_edges",
             "tests.engine.optim.test_rules",
             "tests.engine.optim.test_optimizer",
+            "tests.engine.optim.test_groups",
         ),
     ),
+    Formulas("engine.optim.groups", ("tests.engine.optim.test_groups",)),
+    Formulas("engine.optim.slow_weights", ("tests.engine.optim.test_slow_weights",)),
     Formulas(
         "engine.optim.clipping",
         ("tests.engine.optim.test_edges", "tests.engine.optim.test_clipping"),
     ),
-    Formulas("engine.optim.parameters", ("tests.engine.optim.test_parameters",)),
+    Formulas(
+        "engine.optim.parameters",
+        ("tests.engine.optim.test_parameters", "tests.engine.optim.test_groups"),
+    ),
     Formulas(
         "engine.schedulers",
         ("tests.engine.schedulers.test_edges", "tests.engine.schedulers.test_formulas"),
     ),
     Formulas("engine.data.augment", ("tests.engine.data.test_formulas",)),
+    Formulas("engine.data.warp", ("tests.engine.data.test_formulas",)),
+    Formulas("engine.data.views", ("tests.engine.data.test_views",)),
     Formulas(
         "engine.data.batches",
         ("tests.engine.data.test_formulas", "tests.engine.data.test_batches"),
@@ -130,7 +144,11 @@ FORMULAS = (
     Formulas("engine.models.memory", ("tests.engine.models.test_memory",)),
     Formulas("engine.rng", ("tests.engine.test_rng",)),
     Formulas("engine.train.snapshot", ("tests.engine.train.test_snapshot",)),
-    Formulas("engine.train.evaluator", ("tests.engine.train.test_formulas",), only=("evaluate",)),
+    Formulas(
+        "engine.train.evaluator",
+        ("tests.engine.train.test_formulas",),
+        only=("evaluate", "views_accuracy"),
+    ),
     Formulas(
         "engine.train.worker_program",
         ("tests.engine.train.test_formulas",),
