@@ -30,7 +30,7 @@ import numpy as np
 
 from engine.arrays import Array
 from engine.kernels import winograd
-from engine.kernels.gemm import long_parts, row_parts
+from engine.kernels.gemm import column_parts, depth_parts, row_parts
 from engine.kernels.layout import as_nchw, pixels, to_memory
 from engine.kernels.scratch import scratch
 from engine.kernels.window import Window
@@ -144,7 +144,7 @@ def _correlate(
     if bias is not None:
         # As a whole row: NumPy adds two arrays twice as fast as one number per channel.
         bias = np.repeat(bias[:, None], length, axis=1)  # o -> op
-    parts = long_parts(length, *factors[0].shape)
+    parts = column_parts(length, *factors[0].shape)
     for rows, operands in way(padded, window, out.shape[0], out_w, c_out):
         target = out[rows]
         if way is _columns:
@@ -174,7 +174,7 @@ def _correlate_weight(
             gradient = gradient.reshape(1, -1, c_out)
         for total, operand in zip(sums, operands, strict=True):
             for k in row_parts(*total.shape):
-                for p in long_parts(operand.shape[2], k.stop - k.start, c_out):
+                for p in depth_parts(operand.shape[2], *total.shape):
                     # ykp, ypo -> ko
                     total[k] += np.matmul(operand[:, k, p], gradient[:, p]).sum(axis=0)
     if way is _taps:

@@ -1,11 +1,21 @@
 """Matrix products in the sizes that OpenBLAS multiplies fastest.
 
-Small products it computes without packing the operands first, up to twice as fast. What counts
-as small was measured, for single precision and AVX-512.
+With AVX-512, it computes small products without packing the operands first, up to twice as fast.
+What counts as small was measured, for single precision. Its other kernels always pack, and are
+fastest with products as large as they are.
+
+How rows and columns are divided changes no sum, and follows from the kernels. How the depth is
+divided changes the order of sums, and follows from the sizes alone.
 """
+
+from functools import cache
+
+from threadpoolctl import threadpool_info
 
 from engine.kernels.partition import equal_parts
 
+# Kernels of OpenBLAS that have small products; those of Zen 4 and 5 are among them.
+AVX512_KERNELS = frozenset({"SkylakeX", "Cooperlake", "SapphireRapids"})
 # rows x depth x columns of a product A @ B.
 SMALL_PRODUCT = 1_000_000
 # rows x columns of a product A @ Bᵀ.
@@ -17,10 +27,15 @@ SHORTEST_PRODUCT = 64
 ROW_MULTIPLE = 16
 
 
-def long_parts(length: int, first: int, second: int) -> list[slice]:
-    """The longest of a product's three sizes in equal parts; ``first`` and ``second`` are short."""
-    small = SMALL_PRODUCT // (first * second)
-    return equal_parts(length, -(-length // (small if small >= SHORTEST_PRODUCT else LONG_PRODUCT)))
+@cache
+def multiplies_small() -> bool:
+    """Whether the BLAS under NumPy is faster at small products than at large ones."""
+    return any(each.get("architecture") in AVX512_KERNELS for each in threadpool_info())
+
+
+def column_parts(columns: int, rows: int, depth: int) -> list[slice]:
+    """The columns of A (rows, depth) @ B (depth, columns) in equal parts."""
+    return _long_parts(columns, rows * depth) if multiplies_small() else [slice(0, columns)]
 
 
 def small_parts(rows: int, depth: int, columns: int) -> list[tuple[slice, slice]]:
@@ -29,7 +44,7 @@ def small_parts(rows: int, depth: int, columns: int) -> list[tuple[slice, slice]
     Where the whole is too large, in parts of about ``SHORTEST_PRODUCT`` columns and as many rows as
     keep it small; where these would be few, all.
     """
-    if rows * depth * columns <= SMALL_PRODUCT:
+    if not multiplies_small() or rows * depth * columns <= SMALL_PRODUCT:
         return [(slice(0, rows), slice(0, columns))]
     across = equal_parts(columns, -(-columns // SHORTEST_PRODUCT))
     most = SMALL_PRODUCT // (depth * max(part.stop - part.start for part in across))
@@ -40,5 +55,20 @@ def small_parts(rows: int, depth: int, columns: int) -> list[tuple[slice, slice]
 
 def row_parts(rows: int, columns: int) -> list[slice]:
     """The rows of A (rows, depth) @ (B (columns, depth))ᵀ in equal parts."""
+    return equal_parts(rows, _row_blocks(rows, columns) if multiplies_small() else 1)
+
+
+def depth_parts(depth: int, rows: int, columns: int) -> list[slice]:
+    """The depth of the same product in equal parts, the same with all kernels."""
+    return _long_parts(depth, rows // _row_blocks(rows, columns) * columns)
+
+
+def _row_blocks(rows: int, columns: int) -> int:
     small = SMALL_TRANSPOSED // columns
-    return equal_parts(rows, -(-rows // small) if small >= 8 else 1)
+    return -(-rows // small) if small >= 8 else 1
+
+
+def _long_parts(length: int, others: int) -> list[slice]:
+    """A product's longest size in equal parts; the two others multiplied are ``others``."""
+    small = SMALL_PRODUCT // others
+    return equal_parts(length, -(-length // (small if small >= SHORTEST_PRODUCT else LONG_PRODUCT)))

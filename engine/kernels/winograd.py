@@ -86,7 +86,8 @@ def correlate_weight(memory: Array, dout: Array, window: Window, dweight: Array)
     """dweight (O, C, 3, 3) = the sum over tiles of memory's times dout's (H_out, O, W_out, N)."""
     a, _, g = _matrices(dout.dtype)
     (c_out, c_in), n = dweight.shape[:2], dout.shape[3]
-    du = np.zeros((36, c_in, c_out), dout.dtype)
+    parts = row_parts(c_in, c_out)
+    sums = [np.zeros((36, c.stop - c.start, c_out), dout.dtype) for c in parts]
     for v, tiles in _blocks(memory, window, dout.shape, WEIGHT_BLOCK_BYTES):
         dy = scratch("winograd.dy", (TILE, TILE, c_out, tiles.across, n), dout.dtype)
         height = tiles.rows.stop - tiles.rows.start
@@ -96,8 +97,10 @@ def correlate_weight(memory: Array, dout: Array, window: Window, dweight: Array)
         for j, columns, whole in tiles.columns():
             pixels(dy)[:height, j, :, :whole] = pixels(dout)[tiles.rows, :, columns]
         z = _both_ways(a, dy, "winograd.z").reshape(36, c_out, -1).transpose(0, 2, 1)
-        for c in row_parts(c_in, c_out):
-            du[:, c] += np.matmul(v[:, c], z)  # tcp, tpo -> tco
+        for c, total in zip(parts, sums, strict=True):
+            product = scratch("winograd.du", total.shape, total.dtype)
+            total += np.matmul(v[:, c], z, out=product)  # tcp, tpo -> tco
+    du = np.concatenate(sums, axis=1)
     dweight[...] = _both_ways(g.T, du.reshape(6, 6, c_in, c_out)).transpose(3, 2, 0, 1)
 
 
