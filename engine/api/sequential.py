@@ -163,7 +163,7 @@ class Sequential:
         )
         sources = sources_of(config, encoding, samples, held_out)
         if self._network is None:
-            self._network = factory.make_model(config)
+            self._network = factory.make_starting_model(config, sources.train)
         self._encoding, self._is_fitted = encoding, True
         self._loss = {"loss": loss, "label_smoothing": config.train.label_smoothing}
         self.history = None

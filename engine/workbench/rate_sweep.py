@@ -117,7 +117,7 @@ def sweep(
     batches, _ = factory.training_batches(config, dataset)
     optimizer = factory.make_optimizer(config)
     trainer = Trainer(
-        factory.make_starting_model(config),
+        factory.make_starting_model(config, batches),
         factory.make_loss(config, batches.class_counts(len(dataset.classes))),
         optimizer,
         seed=config.seed,

@@ -10,6 +10,7 @@ import pytest
 from engine import callbacks
 from engine.config import Config
 from engine.errors import Cancelled, DataError
+from engine.layers import Whitening2D
 from engine.losses import MSE, SoftmaxCrossEntropy
 from engine.optim import SGD, Adam, AdamW, Momentum, RMSprop
 from engine.schedulers import OneCycleLR, ReduceLROnPlateau, Warmup
@@ -176,3 +177,21 @@ def test_the_data_root_of_the_config_counts(tmp_path: Path) -> None:
         (folder / f"{name}-ubyte").write_bytes(b"not a data set")
     with pytest.raises(DataError, match=str(tmp_path)):
         factory.load_dataset(config("dataset=mnist", f"data.root={tmp_path}"))
+
+
+def test_a_whitening_layer_gets_its_filters_from_the_images_to_train_on() -> None:
+    chosen = config(
+        "model=null",
+        "layers=[Whitening2D, Flatten, Dense: {out_features: 10}]",
+        "data.limit=60",
+        "data.augment.flip=true",
+    )
+    batches, _ = factory.training_batches(chosen, factory.load_dataset(chosen))
+    model = factory.make_starting_model(chosen, batches)
+    expected = factory.make_model(chosen)
+    first = expected[0]
+    assert isinstance(first, Whitening2D)
+    before = first.weight.copy()
+    first.learn_from(batches.load(batches.indices)[0])
+    np.testing.assert_array_equal(model[0].weight, first.weight)
+    assert not np.array_equal(before, first.weight)
