@@ -4,9 +4,10 @@
 
 Everything is measured in turn with what it is compared with, and compared by medians: the
 machine's mood changes from minute to minute, so that figures of different runs say nothing about
-each other. PyTorch is always at its best of both memory layouts and of one and two threads. Run
-it on a machine that does nothing else. Writes ``benchmark.md`` and, where matplotlib is
-installed, ``benchmark.png``.
+each other. PyTorch is always at its best of both memory layouts and of one and two threads, ONNX
+Runtime, in predictions, of one and two threads. Run it on a machine that does nothing else.
+Writes ``benchmark.md``, anew after each section, and where matplotlib is installed
+``benchmark.png``.
 """
 
 import argparse
@@ -51,15 +52,16 @@ def main() -> None:
         print(f"{name} ...", end=" ", file=sys.stderr, flush=True)
         sections.append(SECTIONS[name](effort))
         print(f"{time.monotonic() - start:.0f} s", file=sys.stderr)
-    preface = (
-        f"`python -m benchmarks.against_torch`, {'quick' if options.quick else 'full'}, "
-        f"{time.monotonic() - began:.0f} s. Everything in one run, in turn, by medians; ratios are "
-        "of throughputs, ours / PyTorch's. 'Rounds' gives the middle half of the ratios of single "
-        "rounds."
-    )
-    if load is not None:
-        preface += f" Load average before it: {load:.2f}."
-    write_markdown(options.output / "benchmark.md", sections, preface)
+        preface = (
+            f"`python -m benchmarks.against_torch`, {'quick' if options.quick else 'full'}, "
+            f"{time.monotonic() - began:.0f} s. Everything in one run, in turn, by medians; ratios "
+            "are of throughputs, ours / the other's. 'Rounds' gives the middle half of the ratios "
+            "of single rounds."
+        )
+        if load is not None:
+            preface += f" Load average before it: {load:.2f}."
+        # After each section, so that a run that is broken off leaves what it measured.
+        write_markdown(options.output / "benchmark.md", sections, preface)
     write_picture(options.output / "benchmark.png", sections)
     verdicts = [verdict for section in sections for verdict in section.verdicts]
     if verdicts:

@@ -1,13 +1,20 @@
 """One training step, and one inference: the engine against PyTorch at its best."""
 
+import time
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 
 from benchmarks.report import Section, Verdict, markdown_table, milliseconds
-from benchmarks.timing import Comparison, Effort, compare
+from benchmarks.timing import Comparison, Effort, Way, compare, percentile
 from benchmarks.twins import NETWORKS, inference_ways, preset_work, step_ways
 
 BATCH = 128
-INFERENCE_BATCHES = (1, 32, 512)
+INFERENCE_FLOORS = {1: (1.2, 1.5), 32: (1.0, 1.5), 512: (1.2, 1.5)}
+"""Floor and goal for each batch, against PyTorch's best."""
+ONNX_FLOORS = {1: (0.4, 0.8), 32: (0.7, 1.0), 512: (0.8, 1.0)}
+"""The same against ONNX Runtime's best."""
+SINGLE_CALLS = 300
+"""Calls with one image whose slowest hundredth is reported."""
 STEP_FLOORS = {
     "lenet_mnist": (1.0, 1.3),
     "tiny_vgg_cifar10": (0.8, 1.0),
@@ -47,21 +54,52 @@ def inference(effort: Effort) -> Section:
     section = Section("Inference")
     section.text.append(
         "Evaluation mode; ours through `engine.models.inference.Predictor`, PyTorch in "
-        "`torch.inference_mode()`. Both give the same logits, to 1e-3."
+        "`torch.inference_mode()`, ONNX Runtime on the exported network where it is installed. All "
+        "give the same logits, to 1e-3."
     )
-    rows = []
+    rows, single = [], []
     for network in NETWORKS:
-        for n in INFERENCE_BATCHES:
+        for n in INFERENCE_FLOORS:
             with ExitStack() as stack:
                 ways = inference_ways(preset_work(network), n, stack)
                 result = compare(ways, effort)
-            ours, theirs = result.best("ours"), result.best("PyTorch")
-            rows += _rows(f"{network}, batch {n}", result, n, theirs)
-            section.verdicts.append(
-                _verdict(f"{network}, inference, batch {n}", result, ours, theirs, 1.0, 1.5)
-            )
+                sides = [side for side in _SIDES if any(way.startswith(side) for way in ways)]
+                best = {side: result.best(side) for side in sides}
+                if n == 1:
+                    single += _single_calls(network, ways, list(best.values()))
+            rows += _rows(f"{network}, batch {n}", result, n, best["PyTorch"])
+            for side, floors in (("PyTorch", INFERENCE_FLOORS), ("ONNX Runtime", ONNX_FLOORS)):
+                if side in best:
+                    work = f"{network}, inference, batch {n}, over {side}"
+                    section.verdicts.append(
+                        _verdict(work, result, best["ours"], best[side], *floors[n])
+                    )
     section.text.append(markdown_table(_HEADER, rows))
+    section.text.append(f"One image, each side at its best, {SINGLE_CALLS} calls:")
+    section.text.append(markdown_table(("", "p50 ms", "p99 ms"), single))
     return section
+
+
+_SIDES = ("ours", "PyTorch", "ONNX Runtime")
+
+
+def _single_calls(
+    network: str, ways: Mapping[str, Way], names: Sequence[str]
+) -> list[tuple[str, ...]]:
+    """Median and slowest hundredth of calls, some of each way in turn."""
+    seconds: dict[str, list[float]] = {name: [] for name in names}
+    for _ in range(SINGLE_CALLS // 20):
+        for name in names:
+            ways[name].prepare()
+            ways[name].run()
+            for _ in range(20):
+                began = time.perf_counter()
+                ways[name].run()
+                seconds[name].append(time.perf_counter() - began)
+    return [
+        (f"{network}: {name}", *(milliseconds(percentile(found, p)) for p in (50, 99)))
+        for name, found in seconds.items()
+    ]
 
 
 _HEADER = ("", "median ms", "fastest ms", "samples/s", "speed / PyTorch's best")

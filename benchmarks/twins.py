@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from benchmarks.onnx_nets import onnx_installed, onnx_network
 from benchmarks.timing import Way
 from benchmarks.torch_nets import to_torch
 from engine.arrays import Shape
@@ -111,6 +112,8 @@ def step_ways(
 def inference_ways(work: Work, n: int, stack: ExitStack) -> dict[str, Way]:
     """Logits of n images: the engine with each number of workers, PyTorch in all its variants.
 
+    And ONNX Runtime with each number of threads, where it is installed.
+
     Raises:
         SystemExit: the logits are not the same.
     """
@@ -128,6 +131,11 @@ def inference_ways(work: Work, n: int, stack: ExitStack) -> dict[str, Way]:
         run = partial(_torch_logits, twin.net, tensor)
         _agree(run().numpy(), expected)
         ways[torch_name(layout, threads)] = Way(run, partial(torch.set_num_threads, threads))
+    if onnx_installed():
+        for threads in THREADS:
+            run = partial(onnx_network(work.model(), work.shape, threads), x)
+            _agree(run(), expected)
+            ways[f"ONNX Runtime, {threads} {'thread' if threads == 1 else 'threads'}"] = Way(run)
     return ways
 
 
