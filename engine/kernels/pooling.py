@@ -38,7 +38,7 @@ def max_forward(x: Array, window: Window) -> tuple[Array, Array]:
         took_over = (candidate > best).view(np.uint8)
         np.maximum(winner, np.multiply(took_over, tap, dtype=tap_dtype), out=winner)
 
-    out = max_values(x, window, compare)
+    out = _max_in_turn(x, window, compare)
     if np.isnan(out.max()):
         _let_nan_win(winner, x, window)
     return out, winner
@@ -60,10 +60,39 @@ def _let_nan_win(winner: Array, x: Array, window: Window) -> None:
         np.copyto(winner, tap, where=np.isnan(padded[where]))
 
 
-def max_values(
-    x: Array, window: Window, compare: Callable[[int, Array, Array], None] | None = None
-) -> Array:
+def max_values(x: Array, window: Window) -> Array:
     """Maximum of every window, without where it was.
+
+    A maximum over rows, and of those one over columns: KH + KW passes instead of KH·KW.
+    """
+    memory = to_memory(x)
+    out_h, out_w = window.output_size(memory.shape[0], memory.shape[2])
+    padded = _pad(memory, window, -np.inf)
+    rows = [padded[taps] for taps in _axis_taps(window, 0, out_h)]
+    tall = _maximum(rows)
+    return as_nchw(_maximum([tall[:, :, taps] for taps in _axis_taps(window, 1, out_w)]))
+
+
+def _maximum(views: list[Array]) -> Array:
+    """The elementwise maximum of some arrays, in a new one."""
+    if len(views) == 1:
+        return views[0].copy()
+    best = np.maximum(views[0], views[1])
+    for view in views[2:]:
+        np.maximum(best, view, out=best)
+    return best
+
+
+def _axis_taps(window: Window, axis: int, size: int) -> Iterator[slice]:
+    """For each tap of the kernel along an axis, the pixels that ``size`` windows see through it."""
+    stride = window.stride[axis]
+    for tap in range(window.kernel[axis]):
+        first = tap * window.dilation[axis]
+        yield slice(first, first + stride * (size - 1) + 1, stride)
+
+
+def _max_in_turn(x: Array, window: Window, compare: Callable[[int, Array, Array], None]) -> Array:
+    """Maximum of every window, tap after tap.
 
     ``compare(tap, best, candidate)`` sees, from the second tap on, what takes the place of what.
     """
@@ -78,8 +107,7 @@ def max_values(
             pixels(best)[...] = pixels(padded)[where]
             continue
         pixels(candidate)[...] = pixels(padded)[where]
-        if compare is not None:
-            compare(tap, best, candidate)
+        compare(tap, best, candidate)
         np.maximum(best, candidate, out=best)
     return as_nchw(best)
 
@@ -125,15 +153,9 @@ def window_counts(window: Window, height: int, width: int, dtype: np.dtype) -> A
 
 def _taps(window: Window, out_h: int, out_w: int) -> Iterator[tuple[slice, slice, slice]]:
     """For each tap of the kernel in row order, its pixels in padded (H, C, W, N) memory."""
-    (stride_h, stride_w), (dilation_h, dilation_w) = window.stride, window.dilation
-    for i in range(window.kernel[0]):
-        for j in range(window.kernel[1]):
-            top, left = i * dilation_h, j * dilation_w
-            yield (
-                slice(top, top + stride_h * (out_h - 1) + 1, stride_h),
-                slice(None),
-                slice(left, left + stride_w * (out_w - 1) + 1, stride_w),
-            )
+    for rows in _axis_taps(window, 0, out_h):
+        for columns in _axis_taps(window, 1, out_w):
+            yield rows, slice(None), columns
 
 
 def _pad(memory: Array, window: Window, value: float) -> Array:
