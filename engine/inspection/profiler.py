@@ -15,6 +15,7 @@ from engine.data import Batches, Split
 from engine.layers import Layer, Sequential
 from engine.losses import SoftmaxCrossEntropy
 from engine.optim import Momentum
+from engine.parallel.micro_batches import MICRO_BATCH
 from engine.parallel.workers import Workers
 from engine.train.trainer import Trainer
 
@@ -38,7 +39,9 @@ def median_seconds(run: Callable[[], object], budget: float) -> float:
     return statistics.median(times)
 
 
-def noise(in_shape: Shape, classes: int, batch: int, steps: int = 1) -> Batches:
+def noise(
+    in_shape: Shape, classes: int, batch: int, steps: int = 1, micro_batch: int = MICRO_BATCH
+) -> Batches:
     """Batches of random images (C, H, W) with random labels."""
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (batch * steps, *in_shape), dtype=np.uint8)
@@ -51,6 +54,7 @@ def noise(in_shape: Shape, classes: int, batch: int, steps: int = 1) -> Batches:
         shuffle=False,
         mean=middle,
         std=middle,
+        micro_batch=micro_batch,
     )
 
 
