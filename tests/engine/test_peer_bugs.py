@@ -176,7 +176,7 @@ def test_09_two_moments_are_the_same_list(name: str, rng: np.random.Generator) -
             assert one.shape != other.shape or (one != other).any()
 
 
-@pytest.mark.parametrize("name", INITS)
+@pytest.mark.parametrize("name", [name for name in INITS if name != "dirac"])  # drawn in part
 def test_10_fan_in_from_the_wrong_axis(name: str, rng: np.random.Generator) -> None:
     assert fans((6, 5)) == (5, 6)
     assert fans((8, 3, 5, 2)) == (30, 80)

@@ -140,6 +140,7 @@ ARGUMENTS: dict[str, Callable[[Rng, Shape], dict[str, Any]]] = {
     "Dropout": lambda rng, shape: {"p": 0.3},
     "LeakyReLU": lambda rng, shape: {"negative_slope": float(rng.uniform(0, 0.5))},
     "ELU": lambda rng, shape: {"alpha": float(rng.uniform(0.2, 2))},
+    "Scale": lambda rng, shape: {"factor": float(rng.uniform(0.1, 2))},
 }
 """For a layer's name, its arguments, drawn for the shape of its input."""
 

@@ -73,7 +73,7 @@ class Place:
 
 
 PLACES = (
-    Place("configs", ("1",), (r"quickstart +✓", r"tiny +✓", r"r  train conv", r"data +MNIST")),
+    Place("configs", ("1",), (r"conv +✓", r"r  train conv", r"data +MNIST")),
     Place("train", ("2",), (r"training  epoch 7/12", r"loss ", r"acc", r"★"), _trains),
     Place(
         "hints",

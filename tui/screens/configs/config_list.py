@@ -59,6 +59,9 @@ class ConfigList(OptionList):
             if chosen is not None and real_path(path) == real_path(chosen):
                 self.highlighted = i
 
+    def on_resize(self) -> None:
+        self.scroll_to_highlight()
+
     def watch_show_vertical_scrollbar(self) -> None:
         self.mark_changes()
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from engine.runs.groups import Place
 from tests.support.app_pilot import Until, seen, tap
@@ -107,10 +108,14 @@ async def test_the_filter_keeps_a_group_whole(
     app = make_app()
     async with app.run_test(size=(120, 40)) as pilot:
         screen = await opened(app, pilot, until)
-        await tap(pilot, "slash", *"0002", "enter")
+        await tap(pilot, "slash")
+        await until(pilot, lambda: isinstance(screen.focused, Input))
+        await tap(pilot, *"0002", "enter")
         await until(pilot, lambda: column(screen, 1) == ["▸ net 3 seeds"])
         assert column(screen, 5) == ["0.8000 ± 0.1414"]
-        await tap(pilot, "escape", "slash", *GROUP.replace("-", " "), "enter")
+        await tap(pilot, "escape", "slash")
+        await until(pilot, lambda: isinstance(screen.focused, Input))
+        await tap(pilot, *GROUP.replace("-", " "), "enter")
         await until(pilot, lambda: column(screen, 1) == ["▸ net 3 seeds"])
 
 
