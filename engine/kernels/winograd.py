@@ -66,7 +66,7 @@ def correlate(memory: Array, weight: Array, bias: Array | None, window: Window, 
     a, _, g = _matrices(out.dtype)
     (c_out, c_in), n = weight.shape[:2], out.shape[3]
     taps = np.ascontiguousarray(weight.transpose(2, 3, 0, 1))  # ocij -> ijoc
-    u = _both_ways(g, taps).reshape(36, c_out, c_in)
+    u = _both_ways(g, taps, "winograd.u").reshape(36, c_out, c_in)
     for v, tiles in _blocks(memory, window, out.shape, BLOCK_BYTES):
         m = scratch("winograd.m", (36, c_out, tiles.across * n), out.dtype)
         for o, p in small_parts(c_out, c_in, m.shape[2]):
@@ -101,7 +101,8 @@ def correlate_weight(memory: Array, dout: Array, window: Window, dweight: Array)
             product = scratch("winograd.du", total.shape, total.dtype)
             total += np.matmul(v[:, c], z, out=product)  # tcp, tpo -> tco
     du = np.concatenate(sums, axis=1)
-    dweight[...] = _both_ways(g.T, du.reshape(6, 6, c_in, c_out)).transpose(3, 2, 0, 1)
+    taps = _both_ways(g.T, du.reshape(6, 6, c_in, c_out), "winograd.taps")
+    dweight[...] = taps.transpose(3, 2, 0, 1)  # ijco -> ocij
 
 
 class _Tiles(NamedTuple):
@@ -177,21 +178,16 @@ def _transform_columns(
     np.matmul(b.T, d.reshape(len(d), 6, -1), out=lines[inside])
 
 
-def _both_ways(matrix: Array, tiles: Array, name: str = "") -> Array:
-    """matrix (k, l) @ tile (l, l) @ matrixᵀ, for tiles (l, l, ...) -> (k, k, ...).
+def _both_ways(matrix: Array, tiles: Array, name: str) -> Array:
+    """matrix (k, l) @ tile (l, l) @ matrixᵀ, for contiguous tiles (l, l, ...) -> (k, k, ...).
 
-    Args:
-        matrix: of the transform.
-        tiles: contiguous.
-        name: of the scratch memory of the result; a new array without one.
+    The result is in the scratch memory of that name.
     """
-    size, rest = tiles.shape[0], tiles.shape[2:]
-    count = len(matrix)
-    shape = (count, count, *rest)
-    half = scratch("winograd.half", (count, size, *rest), tiles.dtype)
-    whole = scratch(name, shape, tiles.dtype) if name else np.empty(shape, tiles.dtype)
-    np.matmul(matrix, tiles.reshape(size, -1), out=half.reshape(count, -1))
-    np.matmul(matrix, half.reshape(count, size, -1), out=whole.reshape(count, count, -1))
+    before, after, rest = len(tiles), len(matrix), tiles.shape[2:]
+    half = scratch("winograd.half", (after, tiles[0].size), tiles.dtype)
+    whole = scratch(name, (after, after, *rest), tiles.dtype)
+    np.matmul(matrix, tiles.reshape(before, -1), out=half)
+    np.matmul(matrix, half.reshape(after, before, -1), out=whole.reshape(after, after, -1))
     return whole
 
 
