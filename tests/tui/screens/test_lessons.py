@@ -65,7 +65,7 @@ async def test_every_lesson_can_be_walked_through(
         assert isinstance(app.focused, LessonPane)
         for number, step in enumerate(lesson.steps):
             assert app.lessons.step == step
-            assert step.title[:40] in seen(app)
+            await until(pilot, lambda step=step: step.title[:40] in seen(app))
             if step.options:
                 right = [i for i, o in enumerate(step.options) if o.right or step.is_prediction]
                 await pilot.press(LETTERS[right[0]])
@@ -93,7 +93,7 @@ async def test_the_lesson_stays_beside_every_screen(
             assert spec.id == screen.WHERE, "the screens' keys work beside the lesson"
             await until(pilot, lambda: any(p.region.height for p in app.screen.query(LessonPane)))
             pane = _pane(app)
-            assert "1/3" in seen(app)
+            await until(pilot, lambda: "1/3" in seen(app))
             left = screen.size.width - pane.room(app.lessons)[0]
             rows = pane.region.y if left == screen.size.width else screen.size.height
             assert left >= 60, seen(app)
@@ -118,19 +118,19 @@ async def test_a_lesson_is_listed_opened_put_away_and_found_at_its_step(
         await pilot.press("7")
         await on_screen(pilot, Choose)
         options = app.screen.query_one(OptionList)
-        assert "Filters  5 min, needs a pen" in seen(app)
+        await until(pilot, lambda: "Filters  5 min, needs a pen" in seen(app))
         options.highlighted = options.option_count - 1
         await pilot.press("enter")
         await settled(pilot, until)
         assert app.lessons.step.title == "Predict"
         await pilot.press("b")
-        assert "● b  something" in seen(app)
+        await until(pilot, lambda: "● b  something" in seen(app))
         await pilot.press("p", "n", "n")
         assert app.lessons.step.title == "Answer"
-        assert "You predicted: something" in seen(app)
+        await until(pilot, lambda: "You predicted: something" in seen(app))
         await pilot.press("a")
-        assert "✗ a  nothing" in seen(app)
-        assert "Look again, at the left." in seen(app)
+        await until(pilot, lambda: "✗ a  nothing" in seen(app))
+        await until(pilot, lambda: "Look again, at the left." in seen(app))
         await pilot.press("n")
         await on_screen(pilot, Choose)
         await pilot.press("escape", "7")
@@ -139,11 +139,11 @@ async def test_a_lesson_is_listed_opened_put_away_and_found_at_its_step(
     async with again.run_test() as pilot:
         await pilot.press("7")
         await on_screen(pilot, Choose)
-        assert "step 3 of 3" in seen(again)
+        await until(pilot, lambda: "step 3 of 3" in seen(again))
         again.screen.query_one(OptionList).highlighted = options.option_count - 1
         await pilot.press("enter")
         await settled(pilot, until)
-        assert "✗ a  nothing" in seen(again)
+        await until(pilot, lambda: "✗ a  nothing" in seen(again))
 
 
 async def test_a_step_trains_its_config_and_leaves_unsaved_changes_alone(
@@ -276,7 +276,7 @@ async def test_a_broken_lesson_is_told_in_the_list_and_none_is_opened(
     async with app.run_test() as pilot:
         await pilot.press("7")
         await on_screen(pilot, Choose)
-        assert "✗ broken  lessons/broken.md:5: text above" in seen(app)
+        await until(pilot, lambda: "✗ broken  lessons/broken.md:5: text above" in seen(app))
         await pilot.press("escape")
         app.lesson_actions.open(path)
         await settled(pilot, until)
@@ -307,7 +307,7 @@ async def test_a_lesson_of_the_command_line_has_the_focus_and_help_lists_no_key_
         await settled(pilot, until)
         await pilot.press("question_mark")
         await on_screen(pilot, HelpScreen)
-        assert "A lesson: predict, run, see, answer" in seen(app)
+        await until(pilot, lambda: "A lesson: predict, run, see, answer" in seen(app))
         table = str(app.screen.query_one("#help-keys", Static).render())
         keys = {key for line in table.splitlines() for key in line[:15].split()}
         assert "w" in keys, "Save, of the screen"

@@ -63,10 +63,12 @@ async def test_it_shows_counts_and_an_image_of_every_class(
                 np.testing.assert_allclose(tiles.pictures[label], expected)
             await tap(pilot, "n")
             await settled(pilot, until)
-        assert "image 3 of every class" in seen(app)
+        await until(pilot, lambda: "image 3 of every class" in seen(app))
         await tap(pilot, "N", "N", "N")
         await settled(pilot, until)
-        assert f"image {batches.samples_per_epoch // 3 + 1} of every class" in seen(app)
+        await until(
+            pilot, lambda: f"image {batches.samples_per_epoch // 3 + 1} of every class" in seen(app)
+        )
         await tap(pilot, "escape")
         await on_screen(pilot, ConfigsScreen)
 
@@ -83,14 +85,14 @@ async def test_the_chosen_image_is_shown_as_the_run_sees_it(
         tiles = screen.query_one(AugmentedSample)
         await until(pilot, lambda: len(tiles.pictures) == 9)
         assert tiles.captions[:3] == ("original", "epoch 1", "epoch 2")
-        assert "as it is trained on: shift 2, flip" in seen(app)
+        await until(pilot, lambda: "as it is trained on: shift 2, flip" in seen(app))
         config = load(home / "configs" / "pets.yaml")
         dataset = data.load("pets")
         batches, _ = factory.training_batches(config, dataset)
         dogs = batches.indices[dataset.train.labels[batches.indices] == 1]
         expected = as_trained_on(config, dataset, int(dogs[0]), 8)[:, 0]
         np.testing.assert_allclose(tiles.pictures[1:], expected, atol=1 / 255)
-        assert f"training image {dogs[0]}" in seen(app)
+        await until(pilot, lambda: f"training image {dogs[0]}" in seen(app))
         await tap(pilot, "n")
         await until(pilot, lambda: f"training image {dogs[1]}" in seen(app))
         await tap(pilot, "a")
@@ -136,9 +138,9 @@ async def test_a_hundred_classes_are_walked_through_by_keyboard(
         screen = await opened(pilot, until)
         await tap(pilot, "end")
         await settled(pilot, until)
-        assert "▸class 99" in seen(app)
+        await until(pilot, lambda: "▸class 99" in seen(app))
         assert screen.query_one(ClassSamples).cursor == 99
-        assert "▴class 99" in seen(app)
+        await until(pilot, lambda: "▴class 99" in seen(app))
 
 
 async def test_a_class_without_training_images_has_no_picture(

@@ -61,7 +61,7 @@ async def test_a_folder_becomes_a_config_that_r_trains(
             pilot,
             lambda: any("32 images to train on" in n.message for n in app._notifications),
         )
-        assert "imported" in seen(app)
+        await until(pilot, lambda: "imported" in seen(app))
         await tap(pilot, "r")
         await on_screen(pilot, TrainScreen)
         await until(pilot, lambda: app.training.started)

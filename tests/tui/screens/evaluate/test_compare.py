@@ -70,8 +70,8 @@ async def test_both_matrices_and_their_difference(
         difference = screen.query_one("#difference", Heatmap)
         await until(pilot, lambda: "+6" in difference.render_line(2).text)
         assert "-6" in difference.render_line(2).text
-        assert "both right 74  A alone 1  B alone 6  neither 9" in seen(app)
-        assert "B minus A +0.05" in seen(app)
+        await until(pilot, lambda: "both right 74  A alone 1  B alone 6  neither 9" in seen(app))
+        await until(pilot, lambda: "B minus A +0.05" in seen(app))
         shown = [pane.id for pane in screen.query(".matrix") if pane.display]
         assert len(shown) == (3 if size[0] == 200 else 1)
         await tap(pilot, "n", "n")

@@ -254,7 +254,7 @@ async def test_a_photograph_is_put_where_the_drawing_is(
         expected = as_ink(picture, (28, 28)) / np.float32(255)
         np.testing.assert_array_equal(pad.drawing.ink, expected)
         await until(pilot, lambda: guesses(screen).count("%") == 10)
-        assert "photo.png" in seen(app)
+        await until(pilot, lambda: "photo.png" in seen(app))
         before = guesses(screen)
         await tap(pilot, "space", *["down"] * 9, "space")
         await until(pilot, lambda: guesses(screen) != before)
@@ -340,7 +340,7 @@ async def test_the_help_speaks_of_digits_only_where_drawings_become_such(
         screen = await drawing_on(app, pilot, until, run)
         await tap(pilot, "question_mark")
         await on_screen(pilot, HelpScreen)
-        assert "Draw something" in seen(app)
+        await until(pilot, lambda: "Draw something" in seen(app))
         assert "MNIST" not in screen.help_text()
 
 

@@ -132,6 +132,6 @@ async def test_without_a_mistake_it_is_said(
         assert screen.query_one(WorstImages).rows[0][2][0].startswith("✓ ")
         await tap(pilot, "s", "y")
         assert app.screen is screen
-        assert "no mistakes" in seen(app)
-        assert "Every image is predicted right." in seen(app)
+        await until(pilot, lambda: "no mistakes" in seen(app))
+        await until(pilot, lambda: "Every image is predicted right." in seen(app))
         assert any("no mistake in the list" in n.message for n in app._notifications)

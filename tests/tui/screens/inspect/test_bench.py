@@ -51,15 +51,15 @@ async def test_a_batch_passes_layer_by_layer_and_an_update_is_undone(
         assert len(bench.query_one(PassMaps).pictures) > 1
         await tap(pilot, "a")
         assert table.key == "↑ 0"
-        assert "gradient" in seen(app)
+        await until(pilot, lambda: "gradient" in seen(app))
         assert bench.refuse("next") == "the batch is through; s changes the weights by it"
         await tap(pilot, "s")
         await settled(pilot, until)
-        assert "batch 2" in seen(app)
+        await until(pilot, lambda: "batch 2" in seen(app))
         await tap(pilot, "u")
         await settled(pilot, until)
-        assert "the same as before" in seen(app)
-        assert "batch 1" in seen(app)
+        await until(pilot, lambda: "the same as before" in seen(app))
+        await until(pilot, lambda: "batch 1" in seen(app))
         await tap(pilot, "escape")
         await on_screen(pilot, InspectScreen)
 
@@ -77,11 +77,11 @@ async def test_a_fault_shows_two_curves_and_a_verdict_and_is_undone(
             screen.query_one(FaultTable).move_to(fault)
             await tap(pilot, "enter")
             await settled(pilot, until)
-            assert verdict in seen(app)
-            assert "x broken" in seen(app)
+            await until(pilot, lambda verdict=verdict: verdict in seen(app))
+            await until(pilot, lambda: "x broken" in seen(app))
         await tap(pilot, "u")
         await settled(pilot, until)
-        assert "the same as before" in seen(app)
+        await until(pilot, lambda: "the same as before" in seen(app))
         screen.query_one(FaultTable).move_to("rate")
         await tap(pilot, "b")
         await settled(pilot, until)
@@ -102,7 +102,7 @@ async def test_the_gradients_of_a_copy_that_a_fault_makes_diverge_are_checked_to
         await tap(pilot, "b", "b")
         await on_screen(pilot, BreakScreen)
         await settled(pilot, until)
-        assert "notices it (FAILED, worst error" in seen(app)
+        await until(pilot, lambda: "notices it (FAILED, worst error" in seen(app))
 
 
 async def test_a_copy_is_broken_from_inspect_in_one_key(app: CnnApp, until: Until) -> None:
@@ -124,7 +124,7 @@ async def test_a_fault_that_does_not_fit_says_why(app: CnnApp, until: Until) -> 
         screen.query_one(FaultTable).move_to("norm")
         await tap(pilot, "enter")
         await settled(pilot, until)
-        assert "needs a batch norm" in seen(app)
+        await until(pilot, lambda: "needs a batch norm" in seen(app))
 
 
 async def test_a_run_has_its_own_weights_on_the_bench(

@@ -99,7 +99,7 @@ async def test_the_sample_of_inspect_is_explained_with_fresh_weights_too(
         await until(pilot, lambda: why.found is not None)
         assert why.found is not None
         assert why.found.subject.name == "#1"
-        assert "fresh weights" in seen(app)
+        await until(pilot, lambda: "fresh weights" in seen(app))
 
 
 @pytest.mark.proof
@@ -123,7 +123,7 @@ async def test_the_weights_of_a_training_are_those_that_inspect_shows(
         await tap(pilot, "y")
         why = await on_screen(pilot, WhyScreen)
         await until(pilot, lambda: why.found is not None)
-        assert "its weights after step" in seen(app)
+        await until(pilot, lambda: "its weights after step" in seen(app))
 
 
 @pytest.mark.parametrize("key", ["i", "u", "y"])

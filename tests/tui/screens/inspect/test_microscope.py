@@ -190,7 +190,7 @@ async def test_behind_the_last_layer_is_the_loss_of_the_true_class(
         label = context.samples.label(inspection.sample)  # type: ignore[union-attr]
         loss = -np.log(maps["loss"][label])
         assert screen.found.arithmetic.value == pytest.approx(loss, rel=1e-4)
-        assert "minus its logarithm" in seen(app)
+        await until(pilot, lambda: "minus its logarithm" in seen(app))
         adds, has = shown(app)
         assert adds == has
         await tap(pilot, "g")
@@ -219,12 +219,12 @@ async def test_a_residual_block_has_a_place_behind_its_branches(
         maps = screen._known[2]  # type: ignore[index]
         both = maps["1.body.1"][screen.index] + maps["0"][screen.index]
         assert screen.found.arithmetic.value == pytest.approx(both, abs=1e-5)  # type: ignore[union-attr]
-        assert "through the shortcut" in seen(app)
+        await until(pilot, lambda: "through the shortcut" in seen(app))
         await tap(pilot, "g")
         await until(pilot, lambda: "shortcut each get it" in seen(app))
         await tap(pilot, *["comma"] * 3)
         await until(pilot, lambda: screen.found and screen.found.place.name == "0")
-        assert "through the body" in seen(app), "its gradient comes back on both ways"
+        await until(pilot, lambda: "through the body" in seen(app))  # the gradient, both ways
 
 
 @pytest.mark.parametrize("size", rest_as_proofs([(60, 16), (80, 24), (200, 60)]), ids=str)
@@ -236,7 +236,7 @@ async def test_image_map_and_verdict_are_seen_in_every_size(
         screen = await opened(pilot, until)
         await settled(pilot, until)
         assert shown(app)
-        assert "0 Conv2D" in seen(app)
+        await until(pilot, lambda: "0 Conv2D" in seen(app))
         for kind in (FramedPicture, FeatureMap):
             lines = [screen.query_one(kind).render_line(y).text for y in range(5)]
             assert "▄" in lines[0], "the ruler shows the columns of the frame"

@@ -64,9 +64,9 @@ async def test_the_products_of_a_weight_add_up_to_its_gradient(
         numbers = re.fullmatch(r"✓ adds up to (\S+), the network has (\S+)", verdict(screen))
         assert numbers
         assert numbers[1] == numbers[2]
-        assert "largest contributions" in seen(app)
+        await until(pilot, lambda: "largest contributions" in seen(app))
         if size[1] > 16:
-            assert "share of the 64 samples" in seen(app)
+            await until(pilot, lambda: "share of the 64 samples" in seen(app))
         await tap(pilot, "escape")
         await on_screen(pilot, MicroscopeScreen)
 

@@ -58,13 +58,13 @@ async def test_the_suggestion_is_marked_said_and_written_as_one_change(
         assert document.config is not None
         assert document.config.train.lr == expected.suggestion
         assert document.text.startswith("# mine\n")
-        assert f"✓ the config has {expected.override}, unsaved" in seen(app)
+        await until(pilot, lambda: f"✓ the config has {expected.override}, unsaved" in seen(app))
         assert screen.refuse("write") == f"train.lr is {expected.suggestion} already"
         await tap(pilot, "1", "u")
         assert document.text == before
         await tap(pilot, "2")
         assert await on_screen(pilot, RatesScreen) is screen
-        assert f"w writes {expected.override}" in seen(app)
+        await until(pilot, lambda: f"w writes {expected.override}" in seen(app))
         await tap(pilot, "escape")
         await on_screen(pilot, TrainScreen)
     assert {path.name for path in home.iterdir()} == {"configs"}, "no run, no report"

@@ -131,7 +131,7 @@ async def test_a_cut_group_is_offered_and_goes_on(
     app = make_app()
     async with app.run_test() as pilot:
         await on_screen(pilot, Confirm)
-        assert "the other seeds" in seen(app)
+        await until(pilot, lambda: "the other seeds" in seen(app))
         await tap(pilot, "y")
         await until(pilot, lambda: app.seeds.result)
         (found,) = groups_in(list_runs(home / "runs"))
