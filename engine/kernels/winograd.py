@@ -28,7 +28,6 @@ p = (x, n); n, c, o as in ``conv``.
 """
 
 from collections.abc import Iterator
-from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -36,6 +35,7 @@ import numpy as np
 from engine.arrays import Array
 from engine.kernels.gemm import row_parts, small_parts
 from engine.kernels.layout import pixels
+from engine.kernels.partition import equal_parts
 from engine.kernels.scratch import scratch
 from engine.kernels.window import Window
 
@@ -48,7 +48,37 @@ BLOCK_BYTES = 1024 * 1024
 WEIGHT_BLOCK_BYTES = 5 * 512 * 1024
 TILE = 4
 
-_POINTS = (0.0, 1.0, -1.0, 0.5, -2.0)
+# A column for each point: its powers, for the four outputs.
+A = np.array(
+    [
+        [1, 1, 1, 1, 1, 0],
+        [0, 1, -1, 1 / 2, -2, 0],
+        [0, 1, 1, 1 / 4, 4, 0],
+        [0, 1, -1, 1 / 8, -8, 1],
+    ]
+).T
+# A row for each point: the polynomial that is 0 at all others, its constant term first.
+B = np.array(
+    [
+        [1, -3 / 2, -2, 3 / 2, 1, 0],
+        [0, -1, 1 / 2, 5 / 2, 1, 0],
+        [0, 1, -5 / 2, 1 / 2, 1, 0],
+        [0, -2, -1, 2, 1, 0],
+        [0, 1 / 2, -1, -1 / 2, 1, 0],
+        [0, 1, -3 / 2, -2, 3 / 2, 1],
+    ]
+).T
+# A row for each point: its powers, for the three taps, divided by that polynomial's value there.
+G = np.array(
+    [
+        [1, 0, 0],
+        [1 / 3, 1 / 3, 1 / 3],
+        [-1 / 3, 1 / 3, -1 / 3],
+        [-16 / 15, -8 / 15, -4 / 15],
+        [1 / 15, -2 / 15, 4 / 15],
+        [0, 0, 1],
+    ]
+)
 
 
 def suits(window: Window, c_in: int, c_out: int, out_w: int, n: int) -> bool:
@@ -125,8 +155,7 @@ class _Tiles(NamedTuple):
         for j in range(TILE):
             start = TILE * self.first + j
             stop = min(self.width, TILE * (self.first + self.across))
-            if start < stop:
-                yield j, slice(start, stop, TILE), -(-(stop - start) // TILE)
+            yield j, slice(start, stop, TILE), -(-(stop - start) // TILE)
 
 
 def _blocks(
@@ -138,9 +167,8 @@ def _blocks(
     c = memory.shape[1]
     across = -(-width // TILE)
     blocks = -(-36 * c * across * n * memory.itemsize // size)
-    step = -(-across // blocks)
-    for first in range(0, across, step):
-        count = min(step, across - first)
+    for part in equal_parts(across, min(blocks, across)):
+        first, count = part.start, part.stop - part.start
         # Bᵀ d of the six image rows under a row of tiles; the last two are the next one's first.
         lines = scratch("winograd.lines", (6, 6, c * count * n), memory.dtype)
         v = scratch("winograd.v", (36, c, count * n), memory.dtype)
@@ -184,22 +212,13 @@ def _both_ways(matrix: Array, tiles: Array, name: str) -> Array:
     The result is in the scratch memory of that name.
     """
     before, after, rest = len(tiles), len(matrix), tiles.shape[2:]
-    half = scratch("winograd.half", (after, tiles[0].size), tiles.dtype)
+    half = scratch("winograd.half", (after, tiles.size // before), tiles.dtype)
     whole = scratch(name, (after, after, *rest), tiles.dtype)
     np.matmul(matrix, tiles.reshape(before, -1), out=half)
     np.matmul(matrix, half.reshape(after, before, -1), out=whole.reshape(after, after, -1))
     return whole
 
 
-@cache
 def _matrices(dtype: np.dtype) -> tuple[Array, Array, Array]:
-    """A (6, 4), B (6, 6) and G (6, 3), derived from the points."""
-    a, b, g = np.zeros((6, 4)), np.zeros((6, 6)), np.zeros((6, 3))
-    for k, point in enumerate(_POINTS):
-        others = [other for other in _POINTS if other != point]
-        a[k] = [point**i for i in range(4)]
-        b[:5, k] = np.poly(others)[::-1]  # Π (x − other), its constant term first
-        g[k] = [point**i / np.prod(np.subtract(point, others)) for i in range(3)]
-    a[5, 3] = g[5, 2] = 1  # at infinity, a polynomial's highest coefficient is what counts
-    b[:, 5] = np.poly(_POINTS)[::-1]
-    return a.astype(dtype), b.astype(dtype), g.astype(dtype)
+    """A (6, 4), B (6, 6) and G (6, 3)."""
+    return A.astype(dtype), B.astype(dtype), G.astype(dtype)

@@ -91,6 +91,7 @@ FORMULAS = (
         rows=_own_rows,
     ),
     Formulas("engine.kernels.normal", ("tests.engine.kernels.test_normal",)),
+    Formulas("engine.kernels.winograd", ("tests.engine.kernels.test_winograd",)),
     Formulas("engine.kernels.partition", ("tests.engine.kernels.test_partition",)),
     Formulas("engine.parallel.micro_batches", ("tests.engine.parallel.test_micro_batches",)),
     Formulas("engine.losses", ("tests.engine.test_losses_exact", "tests.engine.test_losses")),
