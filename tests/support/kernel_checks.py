@@ -9,6 +9,7 @@ import numpy as np
 
 from engine.kernels import pooling
 from engine.kernels.im2col import col2im, im2col
+from engine.kernels.layout import as_nchw
 from engine.kernels.window import Window, make_window
 from tests.support.oracles import conv2d, pads, pair, taps
 
@@ -232,6 +233,18 @@ def many_taps_have_many_numbers() -> None:
         np.testing.assert_array_equal(np.flatnonzero(dx), [size - 1, size])
 
 
+def the_maximum_of_a_row_or_a_pixel_is_a_new_array() -> None:
+    """Windows of one row, one column, one pixel."""
+    x = as_nchw(np.random.default_rng(6).standard_normal((6, 3, 7, 2)))  # as layers hand it on
+    before = x.copy()
+    for kernel, stride in (((1, 3), 1), ((3, 1), 1), ((1, 1), 1), ((1, 1), 2)):
+        window = make_window(kernel, stride)
+        out = pooling.max_values(x, window)
+        np.testing.assert_array_equal(out, pooling.max_forward(x, window)[0])
+        out[...] = 0
+        np.testing.assert_array_equal(x, before)
+
+
 POOL_CHECKS: dict[str, Callable[[], None]] = {
     check.__name__: check
     for check in (
@@ -239,6 +252,7 @@ POOL_CHECKS: dict[str, Callable[[], None]] = {
         a_pixel_of_the_image_wins,
         counts_are_those_of_the_image,
         many_taps_have_many_numbers,
+        the_maximum_of_a_row_or_a_pixel_is_a_new_array,
     )
 }
 

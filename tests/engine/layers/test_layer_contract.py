@@ -25,6 +25,16 @@ from engine.layers import (
 )
 
 
+@pytest.mark.parametrize("kind", [BatchNorm1D, BatchNorm2D])
+def test_a_scale_that_is_not_trained_is_a_buffer(kind: Any, rng: np.random.Generator) -> None:
+    trained, fixed = (kind(3, scale=scale).initialise(rng) for scale in (True, False))
+    statistics = ["running_mean", "running_var"]
+    assert (list(trained.params), list(trained.buffers)) == (["weight", "bias"], statistics)
+    assert (list(fixed.params), list(fixed.buffers)) == (["bias"], ["weight", *statistics])
+    for layer in (trained, fixed):
+        assert list(layer.buffer_shapes()) == list(layer.buffers)
+
+
 @pytest.fixture
 def network(rng: np.random.Generator) -> Sequential:
     body = [Conv2D(2, 2, 3, padding=1), BatchNorm2D(2)]

@@ -15,6 +15,7 @@ from engine.losses import MSE, Loss, SoftmaxCrossEntropy
 from engine.models import build
 from engine.optim import SGD, Adam
 from engine.optim.clipping import clip_factor
+from engine.optim.slow_weights import Lookahead
 from engine.parallel.micro_batches import micro_batches
 from engine.parallel.workers import Workers
 from engine.rng import Purpose, stream
@@ -317,3 +318,34 @@ def test_the_accuracy_of_views_is_that_of_their_mean_scores() -> None:
     assert found == metrics.accuracy(logits, labels)
     assert told == [(done, 9) for done in range(1, 10)]
     assert type(found) is float
+
+
+def test_a_view_that_is_surer_than_the_others_decides_without_anybody_being_told() -> None:
+    model = network()
+    views = [(View(), 1.0), (View(1), 1e-6)]
+    batches = [(batches_of(90, 40, shuffle=False, view=view), share) for view, share in views]
+    with Workers(1) as workers:
+        trainer = Trainer(model, MSE(), SGD(lr=0.5), seed=SEED, workers=workers)
+        found = trainer.views_accuracy(batches)
+    x, labels = batches[0][0].load(np.arange(90))
+    other, _ = batches[1][0].load(np.arange(90))
+    assert found == metrics.accuracy(model.eval().forward(x), labels)
+    assert found != metrics.accuracy(model.eval().forward(other), labels)
+
+
+def test_slow_weights_follow_after_every_step_with_the_buffers() -> None:
+    specs: list[Any] = [SPECS[0], "BatchNorm2D", "Flatten", DENSE]
+    model = build(specs, (1, 6, 6)).initialise(np.random.default_rng(0))
+    slow = Lookahead(every=1, decay=0.5, steps=2)
+    batches = batches_of(64, 32)
+    with Workers(1) as workers:
+        trainer = Trainer(model, MSE(), SGD(lr=0.5), seed=SEED, workers=workers, slow=slow)
+        before = slow.vector.copy(), [buffer.copy() for buffer in slow.buffers]
+        for step in range(2):
+            trainer.step(batches, 0, step)
+        assert (slow.vector != before[0]).all()
+        np.testing.assert_array_equal(trainer.parameters.vector, slow.vector)
+        for buffer, old in zip(slow.buffers, before[1], strict=True):
+            assert (buffer != old).all()
+        for name, buffer in zip(model.named_buffers(), slow.buffers, strict=True):
+            np.testing.assert_array_equal(model.named_buffers()[name], buffer)
