@@ -133,3 +133,9 @@ def test_the_published_hashes_are_those_that_are_compared() -> None:
     for one in published.PUBLISHED:
         for epochs, digest in one.hashes.items():
             assert f"| `{one.config}` | {epochs} | `{digest}` |" in page
+
+
+def test_every_page_is_in_the_menu_of_the_site() -> None:
+    menu = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    pages = [path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")]
+    assert [page for page in pages if not re.search(rf": {re.escape(page)}$", menu, re.M)] == []
