@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from textual.app import App
+from textual.geometry import Size
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
@@ -352,6 +353,22 @@ def test_rows_share_the_lines_and_the_largest_give_way_first() -> None:
     assert row_heights([14, 7, 5, 1], 16) == [5, 5, 5, 1]
     assert row_heights([14, 7, 5, 1], 2) == [1, 1, 1, 1]
     assert row_heights([], 9) == []
+
+
+async def test_a_stroke_before_the_rows_are_laid_out_is_shown_when_they_are(
+    make_app: MakeApp, home: Path, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run(home / "runs")
+    app = make_app()
+    async with app.run_test(size=(200, 60)) as pilot:
+        screen = await drawing_on(app, pilot, until, run)
+        rows = screen.query_one(LayerRows)
+        with monkeypatch.context() as patch:
+            patch.setattr(LayerRows, "size", Size(0, 0))
+            await tap(pilot, "space", "down")
+            await until(pilot, lambda: "━" in guesses(screen))
+            assert not rows._layers
+        await until(pilot, lambda: rows._layers)
 
 
 async def test_a_stroke_is_followed_by_the_maps_of_all_layers(

@@ -217,6 +217,8 @@ class DrawScreen(BaseScreen):
         places, rows = network.places, self.query_one(LayerRows)
         if rows.size.area:
             rows.show(places, outputs)
+        elif self.query_one("#rows").display:
+            self._stale = True  # it is not laid out yet: again with the next tick
         subtitle = ""
         if self._wants_maps:
             self._layer %= len(places)
