@@ -144,7 +144,7 @@ class WorkerProgram:
         Returns:
             How many micro-batches there are in the order's first batch.
         """
-        size = len(self._pieces(order, order.first))
+        size = len(self._split(order, order.first)[1])
         while len(self._replicas) < size:
             replica = self.model.replica().train()
             if self.optimizer is not None:
@@ -166,7 +166,7 @@ class WorkerProgram:
         """
         if order.rates:
             return self._train(order, group, check)
-        pieces = self._pieces(order, order.first)
+        _, pieces = self._split(order, order.first)
         return group.map(partial(self._evaluate, order, check), len(pieces))
 
     def first_non_finite(self, order: Order, group: ProcessGroup) -> str | None:
@@ -191,7 +191,7 @@ class WorkerProgram:
             self._replicas[i].release()
             return first
 
-        pieces = self._pieces(order, order.first)
+        _, pieces = self._split(order, order.first)
         first = min(in_order(group.map(task, len(pieces), sync=True)))
         self._put_back(buffers)
         if first == len(layers):
@@ -209,8 +209,7 @@ class WorkerProgram:
         part = slice(own.start * DOT_LENGTH, min(own.stop * DOT_LENGTH, trained))
         for step, lr in enumerate(order.rates, order.first):
             optimizer.lr = lr
-            samples = self._samples(order, step)
-            pieces = self._pieces(order, step)
+            samples, pieces = self._split(order, step)
             buffers = [array.copy() for array in self._buffers]
             learn = partial(self._learn, order, step, check)
             parts = in_order(group.all_gather(group.map(learn, len(pieces), sync=self._needs_sync)))
@@ -278,14 +277,15 @@ class WorkerProgram:
         """The indices of a batch."""
         return self._sources[order.source].batch_indices(order.epoch, step)
 
-    def _pieces(self, order: Order, step: int) -> list[slice]:
-        """The micro-batches of a batch."""
-        return self._sources[order.source].pieces(len(self._samples(order, step)))
+    def _split(self, order: Order, step: int) -> tuple[Array, list[slice]]:
+        """The indices of a batch, and its micro-batches."""
+        samples = self._samples(order, step)
+        return samples, self._sources[order.source].pieces(len(samples))
 
     def _piece(self, order: Order, step: int, i: int) -> tuple[Array, float]:
         """The samples of a micro-batch, and its share of the batch."""
-        indices = self._samples(order, step)
-        piece = indices[self._pieces(order, step)[i]]
+        indices, pieces = self._split(order, step)
+        piece = indices[pieces[i]]
         return piece, len(piece) / len(indices)
 
     def _begin(
