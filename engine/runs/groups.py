@@ -20,7 +20,7 @@ from engine.runs.record import GROUP
 
 Run = TypeVar("Run")
 
-_STANDING = ("finished", "diverged", "running", "stopped", "interrupted", "failed", None)
+STANDING = ("finished", "diverged", "running", "stopped", "interrupted", "failed", None)
 """Of several runs of one seed, the one that counts is the first in this order."""
 
 
@@ -129,7 +129,7 @@ class RunGroup:
     def parts(self) -> dict[int, RunInfo]:
         """The run that counts for each index, as far as there is one."""
         found: dict[int, RunInfo] = {}
-        for info in sorted(self.runs, key=lambda info: _STANDING.index(info.status)):
+        for info in sorted(self.runs, key=lambda info: STANDING.index(info.status)):
             place = place_of(info.record)
             if place is not None:
                 found.setdefault(place.index, info)

@@ -10,7 +10,7 @@ from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 
-from engine.config import Config, FurtherCheck, list_configs, load, loads, read_stream
+from engine.config import Config, FurtherCheck, list_configs, loads, read_stream, read_text
 from engine.config.yaml_reader import MAX_BYTES
 from engine.data.imported import ImportedDataset, find_imported
 from engine.errors import ConfigError
@@ -85,22 +85,32 @@ def open_config(
     Raises:
         ConfigError: there is none, or something is wrong with it.
     """
+    text, source = config_text(argument)
+    return loads(text, source, overrides, further=further)
+
+
+def config_text(argument: str | None) -> tuple[str, str]:
+    """The text of a config, given as to ``open_config``, and what messages call it.
+
+    Raises:
+        ConfigError: there is none, or it cannot be read.
+    """
     if argument == STDIN:
-        return loads(_read_pipe(STDIN), "<stdin>", overrides, further=further)
+        return _read_pipe(STDIN), "<stdin>"
     try:
         path = resolve(argument)
     except ConfigError as error:
         info = find_imported(argument) if argument else None
         if info is None:
             raise ConfigError(f"{error}, 'cnn-tui data list' all data sets") from None
-        return _first_config(info, overrides, further)
+        return _first_config(info)
     if argument and kind_at(path) == "folder":  # of the images that were imported, say
         info = find_imported(argument)
         if info is not None:
-            return _first_config(info, overrides, further)
+            return _first_config(info)
     if kind_at(path) == "other":
-        return loads(_read_pipe(path), "<pipe>", overrides, further=further)
-    return load(path, overrides, further=further)
+        return _read_pipe(path), "<pipe>"
+    return read_text(path), str(path)
 
 
 def is_pipe(argument: str | None) -> bool:
@@ -110,8 +120,8 @@ def is_pipe(argument: str | None) -> bool:
     return argument == STDIN or kind_at(parse(argument)) == "other"
 
 
-def _first_config(info: ImportedDataset, overrides: Sequence[str], further: FurtherCheck) -> Config:
-    return loads(starter_config(info), f"{info.name}.yaml", overrides, further=further)
+def _first_config(info: ImportedDataset) -> tuple[str, str]:
+    return starter_config(info), f"{info.name}.yaml"
 
 
 def is_read_only(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""The commands: one module each, registered by one line in ``COMMANDS``.
+"""The commands: one module or folder each, registered by one line in ``COMMANDS``.
 
 A module has two functions: ``add_arguments(parser)`` and ``run(options, out)``, which returns the
 exit code; and ``EXAMPLES``, the command lines that its ``--help`` ends with. It imports the engine
@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # ``typing`` would take as long as the rest of --help
 
 COMMANDS = {
     "train": "train headless (the same as --no-ui)",
+    "sweep": "train a config with many values of some keys, several at once, and rank them",
     "lr-find": "find a learning rate for a config, by a short training whose rate grows",
     "resume": "resume an interrupted run, exactly where it stopped",
     "evaluate": "accuracy, scores per class and confusion matrix on the test set",

@@ -1,0 +1,191 @@
+"""Grids: the values that each key of a config is to have, and their combinations."""
+
+import math
+import random
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+
+from engine.config.errors import KeyPath, parse_path
+from engine.errors import ConfigError
+from engine.runs.record import MOST_RUNS
+from engine.sanitize import printable
+
+MOST_TRIALS = MOST_RUNS
+"""Trials that a sweep can have."""
+
+SEED = "seed"
+"""The key that repeats a trial instead of changing it."""
+
+_WHOLE = re.compile(r"([+-]?[0-9]+)\.\.([+-]?[0-9]+)")
+_RANGE = re.compile(r"[-+.0-9eE]+\.\.[-+.0-9eE]+")
+_LOG = re.compile(r"log:(.+?)\.\.(.+):([0-9]+)")
+_FORMS = "expected KEY=VALUE,VALUE,... or KEY=1..5 or KEY=log:0.001..0.1:5"
+_OURS = ("name", "runs_dir", "reports_dir")
+"""Keys that a sweep sets itself."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A key and the values that it is to have, each as it is written in YAML."""
+
+    key: str
+    values: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """As it is typed: ``train.lr=0.1,0.01``."""
+        return f"{self.key}={','.join(self.values)}"
+
+
+def parse_grid(texts: Sequence[str]) -> list[Axis]:
+    """Parse the axes of a grid.
+
+    Args:
+        texts: ``KEY=VALUES`` each. Values are separated by commas outside of brackets and quotes;
+            ``1..5`` stands for 1, 2, 3, 4, 5, and ``log:0.001..0.1:5`` for five numbers from 0.001
+            to 0.1, each the same multiple of the one before.
+
+    Raises:
+        ConfigError: all that is wrong with them, a line each.
+    """
+    axes: list[Axis] = []
+    problems: list[str] = []
+    seen: set[KeyPath] = set()
+    for text in texts:
+        label = f"--grid {printable(text, 80)}"
+        key, equals, values = text.partition("=")
+        key, path = key.strip(), parse_path(key)
+        if not equals or not path or not key.isprintable():
+            problems.append(f"{label}: {_FORMS}")
+            continue
+        if key in _OURS:
+            problems.append(f"{label}: a sweep sets {key} itself; name another key")
+            continue
+        if key == "train.portable":
+            problems.append(f"{label}: it holds for all trials; give it with --set {key}=...")
+            continue
+        if path in seen:
+            problems.append(f"{label}: {key} is in the grid already; give all its values at once")
+            continue
+        seen.add(path)
+        try:
+            axes.append(Axis(key, tuple(_values(values))))
+        except ValueError as error:
+            problems.append(f"{label}: {error}")
+    if not texts:
+        problems.append(f"the grid is empty: give --grid, e.g. --grid train.lr=0.1,0.01; {_FORMS}")
+    if problems:
+        raise _all(problems)
+    return axes
+
+
+def combinations(
+    axes: Sequence[Axis], count: int | None = None, seed: int = 0
+) -> list[tuple[str, ...]]:
+    """Combine the values of the axes, in their order; the last one changes fastest.
+
+    Args:
+        axes: of the grid.
+        count: take so many at random, each with all the seeds of the grid; None for all.
+        seed: of that choice.
+
+    Raises:
+        ConfigError: there are too many, or fewer than ``count``.
+    """
+    repeats = math.prod(len(axis.values) for axis in axes if axis.key == SEED)
+    every = math.prod(len(axis.values) for axis in axes) // repeats
+    if count is not None and count > every:
+        raise ConfigError(f"--random {count:,}: the grid has only {every:,} combinations")
+    total = repeats * (every if count is None else count)
+    if total > MOST_TRIALS:
+        raise ConfigError(
+            f"{total:,} trials: expected at most {MOST_TRIALS:,}; shorten the grid, or take some "
+            "of it at random with --random N"
+        )
+    if count is None:
+        return list(product(*(axis.values for axis in axes)))
+    chosen = sorted(random.Random(seed).sample(range(every), count))
+    return [values for number in chosen for values in _repeated(axes, number)]
+
+
+def _repeated(axes: Sequence[Axis], number: int) -> list[tuple[str, ...]]:
+    """The combination of a number, with every seed."""
+    choices: list[tuple[str, ...]] = []
+    for axis in reversed(axes):
+        if axis.key == SEED:
+            choices.append(axis.values)
+        else:
+            number, digit = divmod(number, len(axis.values))
+            choices.append((axis.values[digit],))
+    return list(product(*reversed(choices)))
+
+
+def _values(text: str) -> list[str]:
+    found: list[str] = []
+    for item in _split(text):
+        found += _expanded(item)
+        if len(found) > MOST_TRIALS:
+            raise ValueError(f"more than {MOST_TRIALS:,} values")
+    return found
+
+
+def _expanded(item: str) -> list[str]:
+    """The values that an item stands for.
+
+    Raises:
+        ValueError: it is empty, or a range of nothing.
+    """
+    if not item:
+        raise ValueError(f"a value is empty; {_FORMS}")
+    whole = _WHOLE.fullmatch(item)
+    if whole:
+        first, last = int(whole[1]), int(whole[2])
+        if last < first:
+            raise ValueError(f"{item}: the first is larger than the last")
+        if last - first >= MOST_TRIALS:
+            raise ValueError(f"{item}: more than {MOST_TRIALS:,} values")
+        return [str(value) for value in range(first, last + 1)]
+    if item.startswith("log:"):
+        return _log_range(item)
+    if _RANGE.fullmatch(item):
+        raise ValueError(f"{item}: a range is of whole numbers, or log:LOW..HIGH:COUNT")
+    return [item]
+
+
+def _log_range(item: str) -> list[str]:
+    expected = f"{printable(item)}: expected log:LOW..HIGH:COUNT, with 0 < LOW < HIGH and COUNT > 1"
+    found = _LOG.fullmatch(item)
+    try:
+        low, high, count = (float(found[1]), float(found[2]), int(found[3])) if found else (0, 0, 0)
+    except ValueError:
+        raise ValueError(expected) from None
+    if not (0 < low < high < math.inf and 2 <= count <= MOST_TRIALS):
+        raise ValueError(expected)
+    step = math.log(high / low) / (count - 1)
+    return [f"{low * math.exp(step * index):.4g}" for index in range(count)]
+
+
+def _split(text: str) -> list[str]:
+    """The parts between commas that stand outside of brackets and quotes."""
+    parts, depth, quote = [""], 0, ""
+    for character in text:
+        if quote:
+            quote = "" if character == quote else quote
+        elif character in "'\"":
+            quote = character
+        elif character in "[{":
+            depth += 1
+        elif character in "]}":
+            depth -= 1
+        if character == "," and not quote and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return [part.strip() for part in parts]
+
+
+def _all(problems: Sequence[str]) -> ConfigError:
+    count = len(problems)
+    ending = f"{count} problem{'s' if count > 1 else ''}, nothing was run."
+    return ConfigError("\n".join([*problems, ending]))

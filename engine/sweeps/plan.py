@@ -1,0 +1,189 @@
+"""The trials of a sweep: what they are made from, and each one's config, checked."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from engine.config import Config, ConfigProblems, FurtherCheck, Problem, config_hash, loads
+from engine.config.errors import Mark
+from engine.data import Dataset
+from engine.errors import ConfigError
+from engine.runs.groups import same_but_for_seed
+from engine.sweeps.grid import SEED, Axis, combinations
+from engine.train import factory
+
+_LONGEST_NAME = 59
+"""Characters of a config's name that stand before the number of a trial."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What the trials of a sweep are made from.
+
+    Attributes:
+        text: of the config, in YAML.
+        source: what messages call it; trials get their name from it if it has none.
+        overrides: values on top of it, for all trials.
+        axes: of the grid.
+        random: how many combinations are taken at random; None for all.
+    """
+
+    text: str
+    source: str
+    overrides: tuple[str, ...]
+    axes: tuple[Axis, ...]
+    random: int | None = None
+
+    def differences(self, other: "Recipe") -> Iterator[str]:
+        """How another one differs, in a few words each."""
+        if self.text != other.text:
+            yield "the text of the config is another one"
+        if self.overrides != other.overrides:
+            yield f"--set was {_listed(self.overrides)}, is {_listed(other.overrides)}"
+        if self.axes != other.axes:
+            was, now = (_listed(map(str, recipe.axes)) for recipe in (self, other))
+            yield f"--grid was {was}, is {now}"
+        if self.random != other.random:
+            was, now = (str(recipe.random or "nothing") for recipe in (self, other))
+            yield f"--random was {was}, is {now}"
+
+
+def _listed(texts: Iterable[str]) -> str:
+    return " ".join(texts) or "nothing"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A training of a sweep.
+
+    Attributes:
+        index: its number, from 1.
+        settings: the values of the grid's keys, as they are written in YAML.
+        config: with them, and with the trial's name.
+    """
+
+    index: int
+    settings: Mapping[str, str]
+    config: Config
+
+    @property
+    def hash(self) -> str:
+        """``config_hash`` of its config, which no other trial has."""
+        return config_hash(self.config)
+
+    def __str__(self) -> str:
+        """Its values: ``train.lr=0.1 seed=2``."""
+        return " ".join(f"{key}={value}" for key, value in self.settings.items())
+
+
+def make_trials(recipe: Recipe) -> list[Trial]:
+    """Combine the grid of a sweep, and check the config of every trial.
+
+    Raises:
+        ConfigError: all that is wrong with any of them, or there are too many.
+    """
+    base = loads(recipe.text, recipe.source, recipe.overrides, further=factory.file_problems)
+    rows = combinations(recipe.axes, recipe.random, base.seed)
+    keys = [axis.key for axis in recipe.axes]
+    settings = [dict(zip(keys, values, strict=True)) for values in rows]
+    return check_trials(recipe, settings, further=factory.file_problems)
+
+
+def check_trials(
+    recipe: Recipe,
+    rows: Sequence[Mapping[str, str]],
+    *,
+    further: FurtherCheck = lambda config: (),
+) -> list[Trial]:
+    """The trials with these values, in this order.
+
+    Args:
+        recipe: without its grid.
+        rows: the values of each trial by key.
+        further: as for ``config.loads``.
+
+    Raises:
+        ConfigError: all that is wrong with any of them.
+    """
+    trials: list[Trial] = []
+    problems: dict[tuple[str, str], Problem] = {}
+    for index, settings in enumerate(rows, 1):
+        own = [f"{key}={value}" for key, value in settings.items()]
+        try:
+            overrides = [*recipe.overrides, *own]
+            config = loads(recipe.text, recipe.source, overrides, further=further)
+        except ConfigProblems as error:
+            for problem in error.problems:
+                one = _of_grid(problem, len(recipe.overrides))
+                problems.setdefault((one.source, one.message), one)
+            continue
+        trials.append(Trial(index, settings, _named(config, index)))
+    problems |= _twice(trials)
+    if problems:
+        raise ConfigProblems(problems.values())
+    return trials
+
+
+def _of_grid(problem: Problem, before: int) -> Problem:
+    """A problem of an override that came from the grid, said as one of the grid."""
+    mark = problem.mark
+    if mark.order <= before:
+        return problem
+    source = mark.source.replace("--set", "--grid", 1)
+    return replace(problem, mark=mark._replace(source=source))
+
+
+def _twice(trials: Sequence[Trial]) -> dict[tuple[str, str], Problem]:
+    """The trials that would be the training of an earlier one again."""
+    first: dict[str, Trial] = {}
+    found = {}
+    for trial in trials:
+        other = first.setdefault(trial.hash, trial)
+        if other is not trial:
+            message = f"({trial}) is the same training as trial {other.index} ({other})"
+            mark = Mark(len(trials) + trial.index, 0, 0, f"trial {trial.index}")
+            found[mark.source, message] = Problem((), message, mark)
+    return found
+
+
+def _named(config: Config, index: int) -> Config:
+    name = f"{config.name[:_LONGEST_NAME]}-{index:03}"
+    return config.model_copy(update={"name": name})
+
+
+def check_samples(trials: Sequence[Trial], load: Callable[[Config], Dataset]) -> None:
+    """Check that the data sets of some trials are there, and have samples enough for each.
+
+    Args:
+        trials: any.
+        load: loads the data set of a config; each is loaded once.
+
+    Raises:
+        ConfigError: a trial has too few samples.
+        DataError: a data set is missing or corrupt.
+    """
+    by_data: dict[tuple[str, Path | None], list[Trial]] = {}
+    for trial in trials:
+        by_data.setdefault((trial.config.dataset, trial.config.data.root), []).append(trial)
+    problems: dict[str, Problem] = {}
+    for same in by_data.values():
+        dataset = load(same[0].config)
+        for trial in same:
+            try:
+                factory.training_batches(trial.config, dataset)
+            except ConfigError as error:
+                mark = Mark(trial.index, 0, 0, f"trial {trial.index} ({trial})")
+                problems.setdefault(str(error), Problem((), str(error), mark))
+    if problems:
+        raise ConfigProblems(problems.values())
+
+
+def repeats(trials: Sequence[Trial]) -> list[tuple[Trial, ...]]:
+    """The trials that differ in the seed alone, in the order of the first of each."""
+    return same_but_for_seed(trials, lambda trial: trial.config)
+
+
+def settings_but_seed(trial: Trial) -> str:
+    """The values of a trial without its seed; ``the config`` where there are no others."""
+    others = [f"{key}={value}" for key, value in trial.settings.items() if key != SEED]
+    return " ".join(others) or "the config"

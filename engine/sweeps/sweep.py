@@ -1,0 +1,276 @@
+"""The process of a sweep: it hands out the trials, and goes on whatever becomes of one."""
+
+import queue
+import time
+from collections import Counter, deque
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from engine.config import dump
+from engine.errors import RunError
+from engine.parallel.workers import usable_cores
+from engine.runs.directory import read_record
+from engine.runs.listing import RunInfo
+from engine.services.signals import GRACE
+from engine.sweeps.children import ChildProcess
+from engine.sweeps.folder import (
+    SETTLED,
+    TABLE,
+    SweepFolder,
+    can_resume,
+    remove_beginning,
+)
+from engine.sweeps.plan import Trial
+from engine.sweeps.results import Outcome, outcome_of, write_table
+
+RETRIES = 3
+"""How often a trial is gone on with after its process died, before it counts as killed."""
+
+_POLL = 0.5
+"""Seconds between two looks at runs that another process holds."""
+
+_Message = tuple[ChildProcess | None, Mapping[str, Any] | None]
+
+
+class Watcher(Protocol):
+    """What is told of a sweep, in the thread that runs it."""
+
+    def began(self, trial: Trial, resumed: bool) -> None:
+        """A trial is begun, or gone on with."""
+        ...
+
+    def epoch(self, trial: Trial, logs: Mapping[str, Any]) -> None:
+        """A trial has another epoch; its number is among the logs."""
+        ...
+
+    def warned(self, trial: Trial | None, message: str) -> None:
+        """Something went wrong, in a trial or in the sweep, that it survives."""
+        ...
+
+    def ended(self, outcome: Outcome) -> None:
+        """A trial is over, or cannot be trained."""
+        ...
+
+    def progressed(self, share: float, running: int) -> None:
+        """So much of the sweep is done, from 0 to 1, and so many trials are being trained."""
+        ...
+
+
+class Sweep:
+    """The trials of a sweep that are left, handed out to processes.
+
+    Args:
+        folder: of the sweep.
+        jobs: how many trials are trained at once, at most.
+        watcher: is told what happens.
+
+    Attributes:
+        outcomes: of every trial, by its number.
+    """
+
+    def __init__(self, folder: SweepFolder, jobs: int, watcher: Watcher) -> None:
+        self._folder, self._watcher = folder, watcher
+        self._found = folder.found()
+        folder.check_runs(self._found)
+        self.outcomes = {
+            trial.index: outcome_of(trial, self._found.get(trial.index)) for trial in folder.trials
+        }
+        self._waiting = deque(trial for trial in folder.trials if not self._is_settled(trial))
+        self._jobs = min(jobs, len(self._waiting))
+        self._workers = max(1, usable_cores() // max(jobs, 1))
+        self._messages: queue.SimpleQueue[_Message] = queue.SimpleQueue()
+        self._children: list[ChildProcess] = []
+        self._deaths: Counter[int] = Counter()
+        self._shares = {trial.index: 0.0 for trial in self._waiting}
+        self._stillborn = 0
+        self._stopping = False
+        self._patience = 0.0
+
+    @property
+    def left(self) -> list[Trial]:
+        """The trials that are not done."""
+        return list(self._waiting)
+
+    def stop(self) -> None:
+        """Have the trials that are trained saved, and end; may be called in a signal handler."""
+        self._messages.put((None, None))
+
+    def run(self) -> None:
+        """Train what is left, until it is done or ``stop`` is called.
+
+        Raises:
+            RunError: no process can be started, or the table cannot be written.
+        """
+        self._patience = time.monotonic() + GRACE + 5
+        self._write_table()
+        try:
+            while True:
+                self._hand_out()
+                if not self._children and (self._stopping or not self._waiting):
+                    break
+                try:
+                    child, message = self._messages.get(timeout=_POLL if self._waiting else None)
+                except queue.Empty:
+                    continue
+                if child is None:
+                    self._stopping = True
+                    for one in self._children:
+                        one.leave()
+                elif message is None:
+                    self._died(child)
+                else:
+                    child.ready = True
+                    self._heard(child, message)
+        finally:
+            for one in self._children:
+                one.leave()
+        self._write_table()
+
+    def _hand_out(self) -> None:
+        """Give a trial to each process that has none; end those for which there is none left."""
+        if self._stopping:
+            return
+        for child in [one for one in self._children if one.idle]:
+            self._give(child)
+        while len(self._children) < self._jobs and self._waiting:
+            trial = self._next()
+            if trial is None:
+                break
+            try:
+                child = ChildProcess(lambda child, message: self._messages.put((child, message)))
+            except OSError as error:
+                self._waiting.appendleft(trial)
+                if not self._children:
+                    raise RunError(
+                        f"no process can be started: {error.strerror or error}"
+                    ) from None
+                break
+            self._children.append(child)
+            self._train(child, trial)
+
+    def _give(self, child: ChildProcess) -> None:
+        trial = self._next()
+        if trial is not None:
+            self._train(child, trial)
+        elif not self._waiting:
+            child.leave()
+
+    def _next(self) -> Trial | None:
+        """The next trial whose run no other process holds; None if there is none now."""
+        for _ in range(len(self._waiting)):
+            trial = self._waiting.popleft()
+            info = self._found.get(trial.index)
+            if info is not None and info.status == "running":
+                # A process that was orphaned saves it, or somebody resumed it by hand.
+                info = self._look_again(trial)
+            if info is None or info.status != "running":
+                if not self._is_settled(trial):
+                    return trial
+                self._settle(outcome_of(trial, info))
+            elif time.monotonic() > self._patience:
+                self._settle(Outcome(trial, "running", info.path, "another process trains it"))
+            else:
+                self._waiting.append(trial)
+        return None
+
+    def _train(self, child: ChildProcess, trial: Trial) -> None:
+        info = self._found.get(trial.index)
+        resumed = info is not None and can_resume(info)
+        if info is not None and not resumed:
+            remove_beginning(info)
+        own = trial.config.train.workers
+        order = {
+            "config": dump(trial.config),
+            "resume": str(info.path) if info is not None and resumed else None,
+            "workers": self._workers if own is None else min(own, self._workers),
+        }
+        child.give(trial, order)
+        self._watcher.began(trial, resumed)
+
+    def _heard(self, child: ChildProcess, message: Mapping[str, Any]) -> None:
+        trial = child.trial
+        if trial is None or message.get("trial") != trial.index:
+            return  # it only says that it is there
+        match message["event"]:
+            case "epoch":
+                logs = {key: message[key] for key in message if key not in ("event", "trial")}
+                self._watcher.epoch(trial, logs)
+            case "warning":
+                self._watcher.warned(trial, message["message"])
+            case "progress":
+                self._shares[trial.index] = message["share"]
+                self._progress()
+            case "stopped":
+                child.trial = None
+            case "failed":
+                child.trial = None
+                info = self._look_again(trial)
+                run = None if info is None else info.path
+                self._settle(Outcome(trial, "failed", run, message["reason"]))
+            case "end":
+                child.trial = None
+                if message["status"] != "stopped":
+                    self._settle(self._read(trial, message))
+
+    def _read(self, trial: Trial, message: Mapping[str, Any]) -> Outcome:
+        """What a run has in its record, now that it is over."""
+        path = self._folder.runs / message["run"]
+        try:
+            record = read_record(path)
+        except RunError as error:
+            return Outcome(trial, "failed", path, str(error))
+        info = RunInfo(path, path.name, trial.config.name, None, message["status"], record)
+        return outcome_of(trial, info)
+
+    def _died(self, child: ChildProcess) -> None:
+        """A process ended: as it should, or with a trial that another one goes on with."""
+        self._children.remove(child)
+        trial = child.trial
+        if trial is None or self._stopping:
+            return
+        self._stillborn = 0 if child.ready else self._stillborn + 1
+        if self._stillborn > RETRIES:
+            self._waiting.appendleft(trial)
+            raise RunError(f"the processes that were to train trials {child.ending} at their start")
+        self._deaths[trial.index] += 1
+        info = self._look_again(trial)
+        if self._is_settled(trial):  # it died between its last word to the disk and that to us
+            self._settle(outcome_of(trial, info))
+            return
+        times = self._deaths[trial.index]
+        if times > RETRIES:
+            run = None if info is None else info.path
+            reason = f"its process {child.ending}, {times} times"
+            self._settle(Outcome(trial, "killed", run, reason))
+            return
+        self._watcher.warned(trial, f"its process {child.ending}; it is gone on with")
+        self._waiting.appendleft(trial)
+
+    def _is_settled(self, trial: Trial) -> bool:
+        info = self._found.get(trial.index)
+        return info is not None and info.status in SETTLED
+
+    def _look_again(self, trial: Trial) -> RunInfo | None:
+        self._found.pop(trial.index, None)
+        info = self._folder.found().get(trial.index)
+        if info is not None:
+            self._found[trial.index] = info
+        return info
+
+    def _settle(self, outcome: Outcome) -> None:
+        self.outcomes[outcome.trial.index] = outcome
+        self._shares[outcome.trial.index] = 1.0
+        self._write_table()
+        self._watcher.ended(outcome)
+        self._progress()
+
+    def _progress(self) -> None:
+        settled = len(self.outcomes) - len(self._shares)
+        share = (settled + sum(self._shares.values())) / len(self.outcomes)
+        self._watcher.progressed(share, sum(one.trial is not None for one in self._children))
+
+    def _write_table(self) -> None:
+        try:
+            write_table(self._folder.path / TABLE, list(self.outcomes.values()))
+        except RunError as error:
+            self._watcher.warned(None, str(error))

@@ -1,0 +1,207 @@
+"""A sweep on the command line: what it says while it trains, and its tables at the end."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from engine.config import Config
+from engine.data import Dataset
+from engine.errors import ExitCode
+from engine.numbers import duration, metric
+from engine.paths import quote
+from engine.services.signals import Signals
+from engine.sweeps.folder import TABLE, SweepFolder, resume_command
+from engine.sweeps.plan import Trial, check_samples, settings_but_seed
+from engine.sweeps.results import Outcome, Repeated, over_seeds, ranked
+from engine.sweeps.sweep import Sweep
+from engine.text_table import table
+from engine.train import factory
+from tui.cli.output import Output
+
+SHOWN = 20
+"""Rows of a table; all are in the file."""
+
+_PARTS = 1000
+"""Of the progress bar."""
+
+
+def check_data(trials: Sequence[Trial], out: Output) -> None:
+    """Check that what some trials need is there, before anything is trained.
+
+    Raises:
+        ConfigError: they cannot be trained in this process, or have too few samples.
+        DataError: a data set is missing or corrupt.
+    """
+
+    def load(config: Config) -> Dataset:
+        return factory.load_dataset(config, progress=out.progress.update)
+
+    for trial in trials[:1]:  # they all are portable, or none is
+        factory.check_arithmetic(trial.config)
+    check_samples(trials, load)
+    out.progress.close()
+
+
+def train_sweep(folder: SweepFolder, jobs: int, by: str, out: Output, signals: Signals) -> int:
+    """Train what is left of a sweep, and print its tables.
+
+    Args:
+        folder: of the sweep.
+        jobs: trials at once.
+        by: the metric to sort by.
+        out: gets all that happens.
+        signals: the first one ends the sweep, once the trials that are trained are saved.
+
+    Returns:
+        0 all are finished, 1 one failed or diverged; 130, 143 or 129 after a signal.
+
+    Raises:
+        EngineError: nothing could be begun.
+    """
+    narrator = _Narrator(folder, by, out)
+    sweep = Sweep(folder, jobs, narrator)
+    left, whole = len(sweep.left), len(folder.trials)
+    check_data(sweep.left, out)
+    signals.check()
+    signals.on_signal = lambda name: sweep.stop()
+    narrator.left = left
+    out.json({"event": "sweep", "folder": folder.path, "trials": whole, "left": left, "jobs": jobs})
+    out.say(f"sweep {folder.path}")
+    done = f", {whole - left} of them done already" if left < whole else ""
+    out.say(f"{whole} trials{done}; {min(jobs, whole)} at once" if left else "all trials are done")
+    sweep.run()
+    out.progress.close()
+    outcomes = list(sweep.outcomes.values())
+    _print_tables(folder, outcomes, by, out)
+    if signals.received is not None:
+        out.complain(f"stopped; go on with:  {resume_command(folder.path)}")
+        return signals.exit_code or ExitCode.FAILED
+    bad = [one for one in outcomes if not one.finished]
+    if bad:
+        out.complain(
+            f"{len(bad)} of {whole} trials are not finished; those that diverged are left, the "
+            f"others are tried again with:  {resume_command(folder.path)}"
+        )
+    return ExitCode.FAILED if bad else ExitCode.DONE
+
+
+class _Narrator:
+    """Says what happens in a sweep.
+
+    Attributes:
+        left: trials that were left when it began.
+    """
+
+    def __init__(self, folder: SweepFolder, by: str, out: Output) -> None:
+        self._whole, self._by, self._out = len(folder.trials), by, out
+        self._began = time.monotonic()
+        self._ended = 0
+        self._warnings: set[str] = set()
+        self.left = 0
+
+    def began(self, trial: Trial, resumed: bool) -> None:
+        """Write the line of JSON."""
+        self._out.json(
+            {"event": "trial", "trial": trial.index, "set": trial.settings, "resumed": resumed}
+        )
+
+    def epoch(self, trial: Trial, logs: Mapping[str, Any]) -> None:
+        """Write the line of JSON."""
+        self._out.json({"event": "epoch", "trial": trial.index, **logs})
+
+    def warned(self, trial: Trial | None, message: str) -> None:
+        """Say a warning; that of many trials once."""
+        number = None if trial is None else trial.index
+        self._out.json({"event": "warning", "trial": number, "message": message})
+        if message not in self._warnings:
+            self._warnings.add(message)
+            where = "" if trial is None else f"trial {trial.index}: "
+            self._out.complain(f"{where}warning: {message}")
+
+    def ended(self, outcome: Outcome) -> None:
+        """Say how a trial ended, and how long the others will take."""
+        self._ended += 1
+        self._out.json({"event": "end", **outcome.to_json()})
+        rest = self.left - self._ended
+        seconds = (time.monotonic() - self._began) / self._ended * rest
+        more = f"; about {duration(seconds)} left for {rest}" if rest else ""
+        line = f"trial {outcome.trial.index} of {self._whole}  {outcome.trial}"
+        if outcome.finished:
+            found = metric(outcome.results.get(self._by))
+            self._out.say(f"{line}  {self._by} {found}{more}")
+        else:
+            self._out.complain(f"{line}  {outcome.status}: {outcome.reason}{more}")
+
+    def progressed(self, share: float, running: int) -> None:
+        """Move the bar, which knows how long the rest takes."""
+        label = f"{self._whole} trials, {running} at once"
+        self._out.progress.update(label, int(share * _PARTS), _PARTS)
+
+
+def _print_tables(folder: SweepFolder, outcomes: Sequence[Outcome], by: str, out: Output) -> None:
+    best_first = ranked(outcomes, by)
+    groups = over_seeds(outcomes, by)
+    finished = sum(one.finished for one in outcomes)
+    out.json(
+        {
+            "event": "summary",
+            "folder": folder.path,
+            "metric": by,
+            "trials": len(outcomes),
+            "finished": finished,
+            "ranked": [one.trial.index for one in best_first if one.finished],
+            "seeds": [_spread_json(one, by) for one in groups],
+        }
+    )
+    out.text(_trial_table(best_first[:SHOWN], by))
+    if len(best_first) > SHOWN:
+        out.text(f"... and {len(best_first) - SHOWN} more in {folder.path / TABLE}")
+    if groups:
+        out.text("")
+        out.text(_seed_table(groups[:SHOWN], by))
+        out.say("mean and std over the finished seeds; std is that of the sample (n − 1)")
+    if finished and best_first[0].run is not None:
+        out.say(f"table {folder.path / TABLE}")
+        out.say(f"best: trial {best_first[0].trial.index}, {quote(str(best_first[0].run))}")
+
+
+def _trial_table(outcomes: Sequence[Outcome], by: str) -> str:
+    columns = list(dict.fromkeys([by, "val_acc", "test_acc", "seconds"]))
+    rows = [
+        (
+            str(one.trial.index),
+            *one.trial.settings.values(),
+            one.status,
+            *(_shown(name, one.results.get(name)) for name in columns),
+        )
+        for one in outcomes
+    ]
+    keys = list(outcomes[0].trial.settings)
+    sides = "r" + "r" * len(keys) + "l" + "r" * len(columns)
+    return table(("trial", *keys, "status", *columns), rows, sides)
+
+
+def _seed_table(groups: Sequence[Repeated], by: str) -> str:
+    rows = []
+    for one in groups:
+        found = one.spread(by)
+        mean, std, n = (found.mean, found.std, found.n) if found else (None, None, 0)
+        cells = (f"{n} of {len(one.outcomes)}", metric(mean), metric(std))
+        rows.append((settings_but_seed(one.outcomes[0].trial), *cells))
+    return table(("values", "seeds", f"mean {by}", "± std"), rows, "lrrr")
+
+
+def _spread_json(one: Repeated, by: str) -> dict[str, Any]:
+    found = one.spread(by)
+    return {
+        "trials": [outcome.trial.index for outcome in one.outcomes],
+        "mean": None if found is None else found.mean,
+        "std": None if found is None else found.std,
+        "n": 0 if found is None else found.n,
+    }
+
+
+def _shown(name: str, value: float | None) -> str:
+    if value is None:
+        return ""
+    return duration(value) if name == "seconds" else metric(value)
