@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from engine.config.errors import KeyPath, parse_path
+from engine.config.errors import KeyPath, Mark, Problem, parse_path
 from engine.errors import ConfigError
 from engine.runs.record import MOST_RUNS
 from engine.sanitize import printable
@@ -38,46 +38,45 @@ class Axis:
         return f"{self.key}={','.join(self.values)}"
 
 
-def parse_grid(texts: Sequence[str]) -> list[Axis]:
-    """Parse the axes of a grid.
+def parse_grid(texts: Sequence[str]) -> tuple[list[Axis], list[Problem]]:
+    """Parse the axes of a grid; returns those that can be used, and what is wrong with the others.
 
     Args:
         texts: ``KEY=VALUES`` each. Values are separated by commas outside of brackets and quotes;
             ``1..5`` stands for 1, 2, 3, 4, 5, and ``log:0.001..0.1:5`` for five numbers from 0.001
             to 0.1, each the same multiple of the one before.
-
-    Raises:
-        ConfigError: all that is wrong with them, a line each.
     """
     axes: list[Axis] = []
-    problems: list[str] = []
+    problems: list[Problem] = []
     seen: set[KeyPath] = set()
+
+    def refuse(text: str, message: str) -> None:
+        mark = Mark(len(problems), 0, 0, f"--grid {printable(text, 80)}".strip())
+        problems.append(Problem((), message, mark))
+
     for text in texts:
-        label = f"--grid {printable(text, 80)}"
         key, equals, values = text.partition("=")
         key, path = key.strip(), parse_path(key)
         if not equals or not path or not key.isprintable():
-            problems.append(f"{label}: {_FORMS}")
+            refuse(text, _FORMS)
             continue
         if key in _OURS:
-            problems.append(f"{label}: a sweep sets {key} itself; name another key")
+            refuse(text, f"a sweep sets {key} itself; name another key")
             continue
         if key == "train.portable":
-            problems.append(f"{label}: it holds for all trials; give it with --set {key}=...")
+            refuse(text, f"it holds for all trials; give it with --set {key}=...")
             continue
         if path in seen:
-            problems.append(f"{label}: {key} is in the grid already; give all its values at once")
+            refuse(text, f"{key} is in the grid already; give all its values at once")
             continue
         seen.add(path)
         try:
             axes.append(Axis(key, tuple(_values(values))))
         except ValueError as error:
-            problems.append(f"{label}: {error}")
+            refuse(text, str(error))
     if not texts:
-        problems.append(f"the grid is empty: give --grid, e.g. --grid train.lr=0.1,0.01; {_FORMS}")
-    if problems:
-        raise _all(problems)
-    return axes
+        refuse("", f"the grid is empty; {_FORMS}")
+    return axes, problems
 
 
 def combinations(
@@ -183,9 +182,3 @@ def _split(text: str) -> list[str]:
         else:
             parts[-1] += character
     return [part.strip() for part in parts]
-
-
-def _all(problems: Sequence[str]) -> ConfigError:
-    count = len(problems)
-    ending = f"{count} problem{'s' if count > 1 else ''}, nothing was run."
-    return ConfigError("\n".join([*problems, ending]))

@@ -76,8 +76,12 @@ class Trial:
         return " ".join(f"{key}={value}" for key, value in self.settings.items())
 
 
-def make_trials(recipe: Recipe) -> list[Trial]:
+def make_trials(recipe: Recipe, problems: Sequence[Problem] = ()) -> list[Trial]:
     """Combine the grid of a sweep, and check the config of every trial.
+
+    Args:
+        recipe: of the sweep.
+        problems: of the rest of its grid, to be said with those that are found.
 
     Raises:
         ConfigError: all that is wrong with any of them, or there are too many.
@@ -86,7 +90,13 @@ def make_trials(recipe: Recipe) -> list[Trial]:
     rows = combinations(recipe.axes, recipe.random, base.seed)
     keys = [axis.key for axis in recipe.axes]
     settings = [dict(zip(keys, values, strict=True)) for values in rows]
-    return check_trials(recipe, settings, further=factory.file_problems)
+    try:
+        trials = check_trials(recipe, settings, further=factory.file_problems)
+    except ConfigProblems as error:
+        raise ConfigProblems([*problems, *error.problems]) from None
+    if problems:
+        raise ConfigProblems(problems)
+    return trials
 
 
 def check_trials(

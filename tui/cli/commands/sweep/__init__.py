@@ -6,6 +6,7 @@ from tui.cli.parser import Parser, add_config, add_portable, count, path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from engine.config import Problem
     from engine.sweeps.folder import SweepFolder
     from engine.sweeps.plan import Recipe
     from tui.cli.output import Output
@@ -53,19 +54,22 @@ def run(options: argparse.Namespace, out: "Output") -> int:
     from tui.cli.commands.sweep.training import train_sweep
     from tui.cli.interruption import interruptible
 
-    recipe = _recipe(options)
+    recipe, problems = _recipe(options)
     metric = options.metric or "val_acc"
     if metric not in METRICS:
         hint = suggestion(metric, METRICS)
         raise ConfigError(f"--metric {metric}: expected one of {', '.join(METRICS)}.{hint}")
     if options.resume is not None and options.folder is not None:
         raise ConfigError("--folder is for a new sweep; --resume names the folder already")
-    with interruptible(out) as signals, _open(options, recipe, out) as folder:
+    with interruptible(out) as signals, _open(options, recipe, problems, out) as folder:
         return train_sweep(folder, options.jobs or folder.jobs, metric, out, signals)
 
 
-def _recipe(options: argparse.Namespace) -> "Recipe | None":
-    """What the options ask for, those of a file among them; None if only to go on with a sweep."""
+def _recipe(options: argparse.Namespace) -> "tuple[Recipe | None, list[Problem]]":
+    """What the options ask for, those of a file among them, and what is wrong with the grid.
+
+    It is None if nothing but to go on with a sweep is asked for.
+    """
     from engine.services.configs import config_text
     from engine.sweeps.grid import parse_grid
     from engine.sweeps.plan import Recipe
@@ -80,12 +84,18 @@ def _recipe(options: argparse.Namespace) -> "Recipe | None":
                 setattr(options, name, getattr(described, name))
     asked = options.config is not None or options.random is not None
     if options.resume is not None and not (grid or overrides or asked):
-        return None
-    axes = tuple(parse_grid(grid))
-    return Recipe(*config_text(options.config), overrides, axes, options.random)
+        return None, []
+    axes, problems = parse_grid(grid)
+    text, source = config_text(options.config)
+    return Recipe(text, source, overrides, tuple(axes), options.random), problems
 
 
-def _open(options: argparse.Namespace, recipe: "Recipe | None", out: "Output") -> "SweepFolder":
+def _open(
+    options: argparse.Namespace,
+    recipe: "Recipe | None",
+    problems: "list[Problem]",
+    out: "Output",
+) -> "SweepFolder":
     """The folder of the sweep, locked: a new one, or the one to go on with.
 
     Raises:
@@ -99,7 +109,7 @@ def _open(options: argparse.Namespace, recipe: "Recipe | None", out: "Output") -
 
     if options.resume is None:
         assert recipe is not None
-        trials = make_trials(recipe)
+        trials = make_trials(recipe, problems)
         check_data(trials, out)
         jobs = options.jobs or min(usable_cores(), len(trials))
         return SweepFolder.create(options.folder, recipe, trials, jobs)
