@@ -1,13 +1,10 @@
 """The trials of a sweep: what they are made from, and each one's config, checked."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from engine.config import Config, ConfigProblems, FurtherCheck, Problem, config_hash, loads
 from engine.config.errors import Mark
-from engine.data import Dataset
-from engine.errors import ConfigError
 from engine.runs.groups import same_but_for_seed
 from engine.sweeps.grid import SEED, Axis, combinations
 from engine.train import factory
@@ -124,8 +121,8 @@ def check_trials(
             config = loads(recipe.text, recipe.source, overrides, further=further)
         except ConfigProblems as error:
             for problem in error.problems:
-                one = _of_grid(problem, len(recipe.overrides))
-                problems.setdefault((one.source, one.message), one)
+                one = _of_grid(problem, len(recipe.overrides), f"trial {index}: {' '.join(own)}")
+                problems.setdefault((problem.source, problem.message), one)
             continue
         trials.append(Trial(index, settings, _named(config, index)))
     problems |= _twice(trials)
@@ -134,11 +131,11 @@ def check_trials(
     return trials
 
 
-def _of_grid(problem: Problem, before: int) -> Problem:
-    """A problem of an override that came from the grid, said as one of the grid."""
+def _of_grid(problem: Problem, before: int, trial: str) -> Problem:
+    """A problem that came with the values of a trial, said as one of the grid."""
     mark = problem.mark
-    if mark.order <= before:
-        return problem
+    if mark.order <= before:  # of a value that goes with all others but these
+        return replace(problem, message=f"{problem.message} (in {trial})")
     source = mark.source.replace("--set", "--grid", 1)
     return replace(problem, mark=mark._replace(source=source))
 
@@ -161,31 +158,10 @@ def _named(config: Config, index: int) -> Config:
     return config.model_copy(update={"name": name})
 
 
-def check_samples(trials: Sequence[Trial], load: Callable[[Config], Dataset]) -> None:
-    """Check that the data sets of some trials are there, and have samples enough for each.
-
-    Args:
-        trials: any.
-        load: loads the data set of a config; each is loaded once.
-
-    Raises:
-        ConfigError: a trial has too few samples.
-        DataError: a data set is missing or corrupt.
-    """
-    by_data: dict[tuple[str, Path | None], list[Trial]] = {}
-    for trial in trials:
-        by_data.setdefault((trial.config.dataset, trial.config.data.root), []).append(trial)
-    problems: dict[str, Problem] = {}
-    for same in by_data.values():
-        dataset = load(same[0].config)
-        for trial in same:
-            try:
-                factory.training_batches(trial.config, dataset)
-            except ConfigError as error:
-                mark = Mark(trial.index, 0, 0, f"trial {trial.index} ({trial})")
-                problems.setdefault(str(error), Problem((), str(error), mark))
-    if problems:
-        raise ConfigProblems(problems.values())
+def data_sets(trials: Sequence[Trial]) -> list[Config]:
+    """A config for each data set that some trials are trained on."""
+    found = {(trial.config.dataset, trial.config.data.root): trial.config for trial in trials}
+    return list(found.values())
 
 
 def repeats(trials: Sequence[Trial]) -> list[tuple[Trial, ...]]:

@@ -4,14 +4,12 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from engine.config import Config
-from engine.data import Dataset
 from engine.errors import ExitCode
 from engine.numbers import duration, metric
 from engine.paths import quote
 from engine.services.signals import Signals
 from engine.sweeps.folder import TABLE, SweepFolder, resume_command
-from engine.sweeps.plan import Trial, check_samples, settings_but_seed
+from engine.sweeps.plan import Trial, data_sets, settings_but_seed
 from engine.sweeps.results import Outcome, Repeated, over_seeds, ranked
 from engine.sweeps.sweep import Sweep
 from engine.text_table import table
@@ -29,16 +27,13 @@ def check_data(trials: Sequence[Trial], out: Output) -> None:
     """Check that what some trials need is there, before anything is trained.
 
     Raises:
-        ConfigError: they cannot be trained in this process, or have too few samples.
+        NotPortable: they cannot be trained in this process.
         DataError: a data set is missing or corrupt.
     """
-
-    def load(config: Config) -> Dataset:
-        return factory.load_dataset(config, progress=out.progress.update)
-
     for trial in trials[:1]:  # they all are portable, or none is
         factory.check_arithmetic(trial.config)
-    check_samples(trials, load)
+    for config in data_sets(trials):
+        factory.load_dataset(config, progress=out.progress.update)
     out.progress.close()
 
 
