@@ -109,13 +109,10 @@ class SweepFolder:
             else:
                 folder = paths.absolute(path)
                 atomic.make_folder(folder)
+            _check_empty(folder)
             lock = _lock(folder)
             try:
-                if any(entry.name != LOCK for entry in folder.iterdir()):
-                    raise ConfigError(
-                        f"{folder}: not empty, nothing in it was changed; choose a new folder, or "
-                        f"resume the sweep in it: {resume_command(folder)}"
-                    )
+                _check_empty(folder)  # another sweep may have begun in it
                 manifest = _to_json(recipe, trials, jobs)
                 text = json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
                 atomic.write_atomic(folder / MANIFEST, text.encode())
@@ -255,6 +252,17 @@ def _make_new(name: str) -> Path:
             atomic.sync_folder(root)
             return folder
     raise FileExistsError(f"{_TRIES} names tried, all are taken")
+
+
+def _check_empty(folder: Path) -> None:
+    names = {entry.name for entry in folder.iterdir()} - {LOCK}
+    if MANIFEST in names:
+        raise ConfigError(
+            f"{folder}: a sweep is in it, nothing was changed; choose a new folder, or go on with "
+            f"it: {resume_command(folder)}"
+        )
+    if names:
+        raise ConfigError(f"{folder}: not empty, nothing was changed; choose a new folder")
 
 
 def _lock(folder: Path) -> Lock:

@@ -38,11 +38,8 @@ def test_a_new_folder_is_named_after_time_and_config(
 
 
 def test_a_second_sweep_in_a_folder_is_refused_in_a_line(tmp_path: Path) -> None:
-    with make_folder(tmp_path / "s", "seed=1..2"):
-        with pytest.raises(RunError) as error:
-            SweepFolder.open(tmp_path / "s")
-        with pytest.raises(RunError, match="stop it first"):
-            make_folder(tmp_path / "s", "seed=1..2")
+    with make_folder(tmp_path / "s", "seed=1..2"), pytest.raises(RunError) as error:
+        SweepFolder.open(tmp_path / "s")
     holder = f"in use by process {os.getpid()}, which trains this sweep; stop it first"
     assert str(error.value) == f"{tmp_path / 's'}: {holder}"
     SweepFolder.open(tmp_path / "s").close()
@@ -50,10 +47,18 @@ def test_a_second_sweep_in_a_folder_is_refused_in_a_line(tmp_path: Path) -> None
 
 def test_a_folder_with_something_in_it_is_not_used(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
-    with pytest.raises(ConfigError, match="not empty, nothing in it was changed"):
+    with pytest.raises(ConfigError, match="not empty, nothing was changed"):
         make_folder(tmp_path, "seed=1..2")
     assert (tmp_path / "mine.txt").read_text() == "mine"
-    assert not (tmp_path / "sweep.json").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_a_sweep_is_not_written_over(tmp_path: Path) -> None:
+    make_folder(tmp_path / "s", "seed=1..2").close()
+    before = (tmp_path / "s" / "sweep.json").read_bytes()
+    with pytest.raises(ConfigError, match="a sweep is in it, nothing was changed"):
+        make_folder(tmp_path / "s", "seed=1..3")
+    assert (tmp_path / "s" / "sweep.json").read_bytes() == before
 
 
 @pytest.mark.parametrize(

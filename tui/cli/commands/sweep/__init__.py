@@ -6,9 +6,7 @@ from tui.cli.parser import Parser, add_config, add_portable, count, path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from engine.config import Problem
     from engine.sweeps.folder import SweepFolder
-    from engine.sweeps.plan import Recipe
     from tui.cli.output import Output
 
 EXAMPLES = (
@@ -54,71 +52,79 @@ def run(options: argparse.Namespace, out: "Output") -> int:
     from tui.cli.commands.sweep.training import train_sweep
     from tui.cli.interruption import interruptible
 
-    recipe, problems = _recipe(options)
+    _read_file(options)
     metric = options.metric or "val_acc"
     if metric not in METRICS:
         hint = suggestion(metric, METRICS)
         raise ConfigError(f"--metric {metric}: expected one of {', '.join(METRICS)}.{hint}")
     if options.resume is not None and options.folder is not None:
         raise ConfigError("--folder is for a new sweep; --resume names the folder already")
-    with interruptible(out) as signals, _open(options, recipe, problems, out) as folder:
+    begin = _begin if options.resume is None else _go_on
+    with interruptible(out) as signals, begin(options, out) as folder:
         return train_sweep(folder, options.jobs or folder.jobs, metric, out, signals)
 
 
-def _recipe(options: argparse.Namespace) -> "tuple[Recipe | None, list[Problem]]":
-    """What the options ask for, those of a file among them, and what is wrong with the grid.
-
-    It is None if nothing but to go on with a sweep is asked for.
-    """
-    from engine.services.configs import config_text
-    from engine.sweeps.grid import parse_grid
-    from engine.sweeps.plan import Recipe
+def _read_file(options: argparse.Namespace) -> None:
+    """Complete the options by those of a file; the command line's count first."""
     from engine.sweeps.sweep_file import read_sweep
 
-    grid, overrides = tuple(options.grid), tuple(options.overrides)
     if options.file is not None:
         described = read_sweep(options.file)
-        grid, overrides = (*described.grid, *grid), (*described.overrides, *overrides)
+        options.grid = [*described.grid, *options.grid]
+        options.overrides = [*described.overrides, *options.overrides]
         for name in ("config", "random", "jobs", "metric"):
             if getattr(options, name) is None:
                 setattr(options, name, getattr(described, name))
-    asked = options.config is not None or options.random is not None
-    if options.resume is not None and not (grid or overrides or asked):
-        return None, []
-    axes, problems = parse_grid(grid)
-    text, source = config_text(options.config)
-    return Recipe(text, source, overrides, tuple(axes), options.random), problems
 
 
-def _open(
-    options: argparse.Namespace,
-    recipe: "Recipe | None",
-    problems: "list[Problem]",
-    out: "Output",
-) -> "SweepFolder":
-    """The folder of the sweep, locked: a new one, or the one to go on with.
-
-    Raises:
-        ConfigError: what is asked for is not what the sweep began with.
-    """
-    from engine.errors import ConfigError
+def _begin(options: argparse.Namespace, out: "Output") -> "SweepFolder":
+    """The folder of a new sweep, once all that it needs is there."""
     from engine.parallel.workers import usable_cores
+    from engine.services.configs import config_text
     from engine.sweeps.folder import SweepFolder
-    from engine.sweeps.plan import make_trials
+    from engine.sweeps.grid import parse_grid
+    from engine.sweeps.plan import Recipe, make_trials
     from tui.cli.commands.sweep.training import check_data
 
-    if options.resume is None:
-        assert recipe is not None
-        trials = make_trials(recipe, problems)
-        check_data(trials, out)
-        jobs = options.jobs or min(usable_cores(), len(trials))
-        return SweepFolder.create(options.folder, recipe, trials, jobs)
+    axes, problems = parse_grid(options.grid)
+    text, source = config_text(options.config)
+    recipe = Recipe(text, source, tuple(options.overrides), tuple(axes), options.random)
+    trials = make_trials(recipe, problems)
+    check_data(trials, out)
+    jobs = options.jobs or min(usable_cores(), len(trials))
+    return SweepFolder.create(options.folder, recipe, trials, jobs)
+
+
+def _go_on(options: argparse.Namespace, out: "Output") -> "SweepFolder":
+    """The folder of a sweep that was begun.
+
+    Raises:
+        ConfigError: what the options say of its trials is not what it began with.
+    """
+    from dataclasses import replace
+
+    from engine.errors import ConfigError
+    from engine.services.configs import config_text
+    from engine.sweeps.folder import SweepFolder
+    from engine.sweeps.grid import parse_grid
+
     folder = SweepFolder.open(options.resume)
-    changed = [] if recipe is None else list(folder.recipe.differences(recipe))
-    if changed:
+    asked = was = folder.recipe
+    try:
+        if options.config is not None:
+            asked = replace(asked, text=config_text(options.config)[0])
+        if options.overrides:
+            asked = replace(asked, overrides=tuple(options.overrides))
+        if options.grid:
+            asked = replace(asked, axes=tuple(parse_grid(options.grid)[0]))
+        if options.random is not None:
+            asked = replace(asked, random=options.random)
+        if asked != was:
+            raise ConfigError(
+                f"{folder.path}: its sweep is another one: {'; '.join(was.differences(asked))}. "
+                "Go on with it by --resume alone, or start a new sweep without --resume"
+            )
+    except BaseException:
         folder.close()
-        raise ConfigError(
-            f"{folder.path}: the sweep in it is another one: {'; '.join(changed)}. "
-            "Go on with it by --resume alone, or start a new sweep without --resume"
-        )
+        raise
     return folder
