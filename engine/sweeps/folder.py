@@ -305,7 +305,7 @@ def _read(path: Path) -> _Manifest:
 def _check_place(manifest: _Manifest, folder: Path) -> None:
     """Relative paths of the config mean the folder in which the sweep was started."""
     began = Path(manifest.folder)
-    if began.is_dir() and not os.path.samefile(began, os.getcwd()):
+    if began.is_dir() and paths.real_path(began) != paths.real_path(paths.absolute(Path())):
         where = paths.quote(str(began))
         raise ConfigError(
             f"{folder}: this sweep was started in {began}, which its paths are relative to; "
