@@ -29,7 +29,9 @@ PROSE = ("config",)
 _FENCE = re.compile(r"^```[^\n]*\n(.*?)^```", re.M | re.S)
 _INLINE = re.compile(r"`([^`]+)`", re.S)
 _COMMAND = re.compile(r"\bcnn-tui((?: +(?![;#,|&>])[^\s;`'#|&)]+)+)")
-_SETTING = re.compile(r"(?<![\w./-])((?:train|data|callbacks)(?:\.[a-z_0-9]+)+=[^\s'\"`;,)]+)")
+_SETTING = re.compile(  # but for the ranges of a sweep
+    r"(?<![\w./-])((?:train|data|callbacks)(?:\.[a-z_0-9]+)+=(?!log:)[^\s'\"`;,)]+)"
+)
 _KEY = re.compile(r"(?<![\w./-])((?:train|data)\.(?!tcss)[a-z_]+(?:\.[a-z_]+)*)")
 _TOOL = re.compile(r"\b(?:python (?:-m )?[\w./]+|pytest)(?: +[^\s;`'#|&]+)*")
 
