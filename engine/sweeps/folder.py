@@ -228,9 +228,13 @@ def remove_beginning(info: RunInfo) -> None:
 
 def resume_command(folder: Path) -> str:
     """The command line that goes on with a sweep."""
+    return f"cnn-tui sweep --resume {paths.quote(paths.as_argument(near(folder)))}"
+
+
+def near(path: Path) -> Path:
+    """A path relative to the working folder, where it is below it."""
     here = Path(os.path.abspath(""))
-    shown = folder.relative_to(here) if folder.is_relative_to(here) else folder
-    return f"cnn-tui sweep --resume {paths.quote(paths.as_argument(shown))}"
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def _placed(trial: Trial, folder: Path) -> Trial:

@@ -27,7 +27,7 @@ class Outcome:
 
     Attributes:
         trial: which.
-        status: of its run; ``missing`` before it has one, ``killed`` after too many deaths.
+        status: of its run; ``not begun`` before it has one, ``killed`` after too many deaths.
         run: the directory of the run, if there is one.
         reason: why it ended, in a line; empty if there is nothing to say.
         results: by the names in ``METRICS``, as far as there are any.
@@ -60,7 +60,7 @@ class Outcome:
 def outcome_of(trial: Trial, info: RunInfo | None) -> Outcome:
     """What has become of a trial, from its run."""
     if info is None:
-        return Outcome(trial, "missing")
+        return Outcome(trial, "not begun")
     record = info.record
     last = record.get("final") or {}
     results = {"val_loss": last.get("val_loss"), **results_of(record)}

@@ -202,6 +202,7 @@ class Sweep:
                 self._progress()
             case "stopped":
                 child.trial = None
+                self._leave_open(trial)
             case "failed":
                 child.trial = None
                 info = self._look_again(trial)
@@ -209,7 +210,9 @@ class Sweep:
                 self._settle(Outcome(trial, "failed", run, message["reason"]))
             case "end":
                 child.trial = None
-                if message["status"] != "stopped":
+                if message["status"] == "stopped":
+                    self._leave_open(trial)
+                else:
                     self._settle(self._read(trial, message))
 
     def _read(self, trial: Trial, message: Mapping[str, Any]) -> Outcome:
@@ -226,7 +229,10 @@ class Sweep:
         """A process ended: as it should, or with a trial that another one goes on with."""
         self._children.remove(child)
         trial = child.trial
-        if trial is None or self._stopping:
+        if trial is None:
+            return
+        if self._stopping:
+            self._leave_open(trial)
             return
         self._stillborn = 0 if child.ready else self._stillborn + 1
         if self._stillborn > RETRIES:
@@ -256,6 +262,10 @@ class Sweep:
         if info is not None:
             self._found[trial.index] = info
         return info
+
+    def _leave_open(self, trial: Trial) -> None:
+        """A trial was stopped with the sweep: show how far it came."""
+        self.outcomes[trial.index] = outcome_of(trial, self._look_again(trial))
 
     def _settle(self, outcome: Outcome) -> None:
         self.outcomes[outcome.trial.index] = outcome

@@ -2,12 +2,14 @@
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from engine.events import EpochEnded, Event
 from engine.storage import atomic
 from engine.sweeps import sweep
 from engine.sweeps.child import Child
@@ -43,7 +45,13 @@ def make_folder(path: Path, *grid: str) -> SweepFolder:
 
 
 class ThreadChild(ChildProcess):
-    """A child that is a thread, so that no process has to start."""
+    """A child that is a thread, so that no process has to start.
+
+    Attributes:
+        held: the number of a trial that stays after its first epoch until it is stopped.
+    """
+
+    held: int | None = None
 
     def __init__(self, post: Callable[[ChildProcess, Mapping[str, Any] | None], None]) -> None:
         self.trial, self.ready, self._left = None, False, False
@@ -60,6 +68,15 @@ class ThreadChild(ChildProcess):
 
         self._process: Any = Process()
         child = Child(os.fdopen(orders, "rb"), os.fdopen(answers, "wb"))
+
+        def happened(trial: int, event: Event) -> None:
+            Child._happened(child, trial, event)
+            if trial == self.held and isinstance(event, EpochEnded):
+                assert child._session is not None
+                while child._session.controls.stop_reason is None:
+                    time.sleep(0.001)
+
+        child._happened = happened  # type: ignore[method-assign]
 
         def serve() -> None:
             with child._orders, child._answers:
@@ -116,14 +133,14 @@ class Remembering:
         self.outcomes: list[Outcome] = []
         self.warnings: list[str] = []
         self.shares: list[float] = []
-        self.on_epoch: Callable[[], None] = lambda: None
+        self.on_epoch: Callable[[Trial], None] = lambda trial: None
         self.stop: Callable[[], None] = lambda: None
 
     def began(self, trial: Trial, resumed: bool) -> None:
         self.begun.append((trial.index, resumed))
 
     def epoch(self, trial: Trial, logs: Mapping[str, Any]) -> None:
-        self.on_epoch()
+        self.on_epoch(trial)
 
     def warned(self, trial: Trial | None, message: str) -> None:
         self.warnings.append(message)

@@ -11,9 +11,17 @@ from engine.errors import RunError
 from engine.runs.directory import RunDir
 from engine.sweeps import sweep
 from engine.sweeps.folder import SweepFolder
+from engine.sweeps.plan import Trial
 from engine.sweeps.sweep import RETRIES, Sweep
 from tests.support.small_runs import train
-from tests.support.sweeps import Deadly, Remembering, files_of, in_threads, make_folder
+from tests.support.sweeps import (
+    Deadly,
+    Remembering,
+    ThreadChild,
+    files_of,
+    in_threads,
+    make_folder,
+)
 
 GRID = ("train.lr=0.1,0.2", "seed=1..2")
 
@@ -56,24 +64,23 @@ def test_a_stopped_sweep_goes_on_and_trains_nothing_twice(
     tmp_path: Path, watcher: Remembering
 ) -> None:
     with make_folder(tmp_path / "s", *GRID) as folder:
-        epochs = iter(range(10))
 
-        def stop_in_the_second_trial() -> None:
-            if next(epochs) == 2:
+        def stop_in_the_second_trial(trial: Trial) -> None:
+            if trial.index == 2:
                 watcher.stop()
 
         watcher.on_epoch = stop_in_the_second_trial
-        go(folder, watcher)
-        before = files_of(folder.path)
+        with patch.object(ThreadChild, "held", 2):
+            cut = go(folder, watcher)
+        found = [one.status for one in cut.outcomes.values()]
+        assert found == ["finished", "stopped", "not begun", "not begun"]
         first = next(path for path in folder.runs.iterdir() if "-tiny-001-" in path.name)
         written = (first / "weights.npz").stat().st_mtime_ns
-    assert 1 <= len(before) < 4
     again = Remembering()
     with SweepFolder.open(tmp_path / "s") as folder:
         done = go(folder, again)
     assert [one.status for one in done.outcomes.values()] == ["finished"] * 4
-    assert 1 not in [index for index, _ in again.begun]
-    assert len(again.begun) == 4 - len(before)
+    assert again.begun == [(2, True), (3, False), (4, False)]
     assert (first / "weights.npz").stat().st_mtime_ns == written
     assert len(list(folder.runs.iterdir())) == 4
     third = Remembering()

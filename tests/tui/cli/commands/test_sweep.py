@@ -53,7 +53,7 @@ def test_a_sweep_ranks_its_trials_and_gives_the_spread_over_seeds(terminal: Term
     assert "4 trials; 2 at once" in done.errors
     assert "trial 4 of 4  train.lr=0.2 seed=2  test_acc 0." in done.err
     best = only_sweep(terminal) / "runs"
-    assert f"best: trial {rows[1][0]}, {best}" in done.err
+    assert f"best: trial {rows[1][0]}, {best.relative_to(terminal.folder)}" in done.err
     listed = terminal.run_here("runs", "list", "--runs-dir", str(best), "--json")
     assert len(lines(listed)) == 4
 

@@ -8,7 +8,7 @@ from engine.errors import ExitCode
 from engine.numbers import duration, metric
 from engine.paths import quote
 from engine.services.signals import Signals
-from engine.sweeps.folder import TABLE, SweepFolder, resume_command
+from engine.sweeps.folder import TABLE, SweepFolder, near, resume_command
 from engine.sweeps.plan import Trial, data_sets, settings_but_seed
 from engine.sweeps.results import Outcome, Repeated, over_seeds, ranked
 from engine.sweeps.sweep import Sweep
@@ -61,7 +61,7 @@ def train_sweep(folder: SweepFolder, jobs: int, by: str, out: Output, signals: S
     signals.on_signal = lambda name: sweep.stop()
     narrator.left = left
     out.json({"event": "sweep", "folder": folder.path, "trials": whole, "left": left, "jobs": jobs})
-    out.say(f"sweep {folder.path}")
+    out.say(f"sweep {near(folder.path)}")
     done = f", {whole - left} of them done already" if left < whole else ""
     out.say(f"{whole} trials{done}; {min(jobs, whole)} at once" if left else "all trials are done")
     sweep.run()
@@ -119,7 +119,7 @@ class _Narrator:
         self._out.json({"event": "end", **outcome.to_json()})
         rest = self.left - self._ended
         seconds = (time.monotonic() - self._began) / self._ended * rest
-        more = f"; about {duration(seconds)} left for {rest}" if rest else ""
+        more = f"; about {duration(seconds)} left" if rest else ""
         line = f"trial {outcome.trial.index} of {self._whole}  {outcome.trial}"
         if outcome.finished:
             found = metric(outcome.results.get(self._by))
@@ -150,14 +150,15 @@ def _print_tables(folder: SweepFolder, outcomes: Sequence[Outcome], by: str, out
     )
     out.text(_trial_table(best_first[:SHOWN], by))
     if len(best_first) > SHOWN:
-        out.text(f"... and {len(best_first) - SHOWN} more in {folder.path / TABLE}")
+        out.text(f"... and {len(best_first) - SHOWN} more in {near(folder.path / TABLE)}")
     if groups:
         out.text("")
         out.text(_seed_table(groups[:SHOWN], by))
         out.say("mean and std over the finished seeds; std is that of the sample (n − 1)")
     if finished and best_first[0].run is not None:
-        out.say(f"table {folder.path / TABLE}")
-        out.say(f"best: trial {best_first[0].trial.index}, {quote(str(best_first[0].run))}")
+        out.say(f"table {near(folder.path / TABLE)}")
+        run = quote(str(near(best_first[0].run)))
+        out.say(f"best: trial {best_first[0].trial.index}, {run}")
 
 
 def _trial_table(outcomes: Sequence[Outcome], by: str) -> str:
