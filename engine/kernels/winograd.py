@@ -93,7 +93,7 @@ def suits(window: Window, c_in: int, c_out: int, out_w: int, n: int) -> bool:
 
 def correlate(memory: Array, weight: Array, bias: Array | None, window: Window, out: Array) -> None:
     """out (H_out, O, W_out, N) = weight (O, C, 3, 3) * memory (H, C, W, N) + bias (O,)."""
-    a, _, g = _matrices(out.dtype)
+    a, _, g = matrices(out.dtype)
     (c_out, c_in), n = weight.shape[:2], out.shape[3]
     taps = np.ascontiguousarray(weight.transpose(2, 3, 0, 1))  # ocij -> ijoc
     u = _both_ways(g, taps, "winograd.u").reshape(36, c_out, c_in)
@@ -114,7 +114,7 @@ def correlate(memory: Array, weight: Array, bias: Array | None, window: Window, 
 
 def correlate_weight(memory: Array, dout: Array, window: Window, dweight: Array) -> None:
     """dweight (O, C, 3, 3) = the sum over tiles of memory's times dout's (H_out, O, W_out, N)."""
-    a, _, g = _matrices(dout.dtype)
+    a, _, g = matrices(dout.dtype)
     (c_out, c_in), n = dweight.shape[:2], dout.shape[3]
     parts = row_parts(c_in, c_out)
     sums = [np.zeros((36, c.stop - c.start, c_out), dout.dtype) for c in parts]
@@ -162,7 +162,7 @@ def _blocks(
     memory: Array, window: Window, out_shape: tuple[int, ...], size: int
 ) -> Iterator[tuple[Array, _Tiles]]:
     """V (36, C, p) = Bᵀ d B of some tiles of a row at a time, of about ``size`` bytes."""
-    b = _matrices(memory.dtype)[1]
+    b = matrices(memory.dtype)[1]
     height, _, width, n = out_shape
     c = memory.shape[1]
     across = -(-width // TILE)
@@ -184,7 +184,7 @@ def _transform_columns(
     memory: Array, window: Window, y: int, first: int, count: int, lines: Array
 ) -> None:
     """lines (rows, 6, c·x·n) = Bᵀ of six neighbouring columns, from row y of the padded image."""
-    b = _matrices(memory.dtype)[1]
+    b = matrices(memory.dtype)[1]
     (top, _), (left, _) = window.pads
     height, c, width, n = memory.shape
     start = min(max(y - top, 0), height)
@@ -219,6 +219,6 @@ def _both_ways(matrix: Array, tiles: Array, name: str) -> Array:
     return whole
 
 
-def _matrices(dtype: np.dtype) -> tuple[Array, Array, Array]:
+def matrices(dtype: np.dtype) -> tuple[Array, Array, Array]:
     """A (6, 4), B (6, 6) and G (6, 3)."""
     return A.astype(dtype), B.astype(dtype), G.astype(dtype)

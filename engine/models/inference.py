@@ -7,22 +7,30 @@ import numpy as np
 
 from engine.arrays import Array, Shape
 from engine.layers import Layer, Sequential
+from engine.models.plan import Plan
 from engine.parallel.group import Numbered, ProcessGroup, in_order
 from engine.parallel.micro_batches import micro_batches
 from engine.parallel.processes import WorkerPool
 from engine.parallel.shared_memory import shared_zeros
 from engine.parallel.workers import WORTH_PROCESSES, Workers
 
+MOST_PLANNED = 8
+"""Samples of a batch that goes through a plan; from there on the batch is the innermost axis."""
+
+PLANS = 8
+"""Plans that are kept, each with its memory, for shapes that come again."""
+
 
 class Predictor:
     """Logits of a network with its present weights, on all workers.
 
-    Nothing is kept for a backward pass: ReLUs write over their input, poolings do not remember
-    where the maxima were, and every layer finds the memory that the one before it gave back, still
-    in the cache. A batch norm, which in evaluation is a fixed scale and shift of each channel, is
-    folded into the weights of the convolution or dense layer before it.
+    A few samples go through a plan, which is drawn when their shape comes for the first time. Of
+    more samples, nothing is kept for a backward pass: ReLUs write over their input, poolings do not
+    remember where the maxima were, and every layer finds the memory that the one before it gave
+    back, still in the cache. In both, a batch norm, which in evaluation is a fixed scale and shift
+    of each channel, is folded into the weights of the convolution or dense layer before it.
     Logits are those of the network in evaluation mode, up to rounding, and the same bits for any
-    number of workers.
+    number of workers. The weights are copied; ``renew`` copies them again after a training.
 
     Args:
         model: an initialised network; it stays as it is.
@@ -33,16 +41,32 @@ class Predictor:
     """
 
     def __init__(self, model: Sequential, workers: Workers) -> None:
-        for layer in model.walk():
-            layer.check_initialised()
+        self._network = model
         self._workers = workers
-        self._model = Sequential(_forward_only(fold_batch_norms(model))).replica().eval()
         self._multiply_adds: dict[Shape, int] = {}
         self._pool: WorkerPool[list[Numbered[Array]]] | None = None
         self._shared = np.empty(0)
+        self._plans: dict[tuple[Shape, np.dtype], Plan] = {}
+        self.renew()
+
+    def renew(self) -> None:
+        """Take the weights that the network has now."""
+        for layer in self._network.walk():
+            layer.check_initialised()
+        self._folded = Sequential(fold_batch_norms(self._network)).replica().eval()
+        for layer in self._folded.walk():
+            layer.params = {name: array.copy() for name, array in layer.params.items()}
+        self._folded.own_buffers()
+        self._dtypes = {array.dtype for array in self._folded.state_dict().values()}
+        self._model = Sequential(_forward_only(self._folded)).replica().eval()
+        self._plans.clear()
+        if self._pool is not None:
+            self._pool.close()
 
     def logits(self, x: Array) -> Array:
         """(N, C, H, W) → (N, classes)."""
+        if self._can_plan(x):
+            return self._plan(x)(x)
         pieces = micro_batches(len(x))
         if len(pieces) > 1 and self._work(x.shape) >= WORTH_PROCESSES:
             pool = self._pool_for(x)
@@ -50,6 +74,20 @@ class Predictor:
                 self._shared[: x.size].reshape(x.shape)[...] = x
                 return np.concatenate(in_order(*pool.run(x.shape, len(pieces))))
         return np.concatenate([_forward(self._model, x[piece]) for piece in pieces])
+
+    def _can_plan(self, x: Array) -> bool:
+        """Whether there is a plan for an input; layers say what is wrong with others."""
+        few = x.ndim in (2, 4) and x.size > 0 and len(x) <= MOST_PLANNED
+        return few and x.dtype in (np.float32, np.float64) and self._dtypes <= {x.dtype}
+
+    def _plan(self, x: Array) -> Plan:
+        """The plan for the inputs of x's shape."""
+        key = x.shape, x.dtype
+        if key not in self._plans:
+            if len(self._plans) == PLANS:
+                del self._plans[next(iter(self._plans))]
+            self._plans[key] = Plan(self._folded, x.shape[1:], len(x), x.dtype)
+        return self._plans[key]
 
     def _work(self, shape: Shape) -> int:
         """Multiply-adds of a whole input."""
