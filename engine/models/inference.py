@@ -15,7 +15,10 @@ from engine.parallel.shared_memory import shared_zeros
 from engine.parallel.workers import WORTH_PROCESSES, Workers
 
 MOST_PLANNED = 8
-"""Samples of a batch that goes through a plan; from there on the batch is the innermost axis."""
+"""Samples of a batch that goes through a plan; of more, the batch is the innermost axis."""
+
+MOST_PIXELS = 8 * 32 * 32
+"""Pixels of all its images together; of more, a plan's columns leave the cache."""
 
 PLANS = 8
 """Plans that are kept, each with its memory, for shapes that come again."""
@@ -77,8 +80,10 @@ class Predictor:
 
     def _can_plan(self, x: Array) -> bool:
         """Whether there is a plan for an input; layers say what is wrong with others."""
-        few = x.ndim in (2, 4) and x.size > 0 and len(x) <= MOST_PLANNED
-        return few and x.dtype in (np.float32, np.float64) and self._dtypes <= {x.dtype}
+        if x.ndim not in (2, 4) or x.size == 0 or len(x) > MOST_PLANNED:
+            return False
+        small = x.ndim == 2 or len(x) * math.prod(x.shape[2:]) <= MOST_PIXELS
+        return small and x.dtype in (np.float32, np.float64) and self._dtypes <= {x.dtype}
 
     def _plan(self, x: Array) -> Plan:
         """The plan for the inputs of x's shape."""

@@ -65,7 +65,7 @@ def test_it_is_the_sum_of_nine_shifted_images(
 
 
 def test_single_precision_stays_single() -> None:
-    assert {matrix.dtype for matrix in winograd._matrices(np.dtype("float32"))} == {
+    assert {matrix.dtype for matrix in winograd.matrices(np.dtype("float32"))} == {
         np.dtype("float32")
     }
 

@@ -154,6 +154,17 @@ def test_a_type_that_is_not_the_weights_s_has_no_plan() -> None:
         assert not predictor._plans
 
 
+@pytest.mark.parametrize(
+    ("shape", "plans"), [((8, 1, 32, 32), 1), ((9, 1, 2, 2), 0), ((2, 1, 65, 64), 0)]
+)
+def test_only_a_few_small_images_are_planned(shape: tuple[int, ...], plans: int) -> None:
+    x = np.full(shape, -1, np.float32)
+    with Workers(1) as workers:
+        predictor = Predictor(build(["ReLU"], shape[1:]), workers)
+        assert not predictor.logits(x).any()
+        assert len(predictor._plans) == plans
+
+
 def test_threads_that_share_a_plan_wait_for_each_other() -> None:
     dense = Dense(400, 400).initialise(np.random.default_rng(0))
     plan = Plan([dense, ReLU()], (400,), 8, np.float32)
