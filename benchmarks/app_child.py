@@ -1,11 +1,11 @@
 """The app in a terminal, watched from within while it trains.
 
-    python -m benchmarks.app_child train|watch|view:KEY,KEY... RESULT CONFIG [KEY=VALUE]...
+    python -m benchmarks.app_child train|watch|VIEW:KEY,KEY... RESULT CONFIG [KEY=VALUE]...
     python -m benchmarks.app_child soak RESULT CONFIG MINUTES
 
 is the process that ``benchmarks.app`` starts: it opens the app, presses ``r``, and writes to
-RESULT what it saw. ``train`` looks only now and then, so that it does not disturb; ``view``
-opens a screen by some keys before it watches.
+RESULT what it saw. ``train`` looks only now and then, so that it does not disturb; a view is
+opened by some keys before it is watched.
 """
 
 import asyncio
@@ -126,7 +126,13 @@ class Throttle(Callback):
 
 
 def train(
-    result: Path, config: Path, overrides: list[str], *, watched: bool, keys: Sequence[str] = ()
+    result: Path,
+    config: Path,
+    overrides: list[str],
+    *,
+    watched: bool,
+    keys: Sequence[str] = (),
+    view: str = "",
 ) -> None:
     """Train to the end, and write the lag of the event loop meanwhile, if it is watched."""
     app = _app(config, overrides)
@@ -137,6 +143,9 @@ def train(
         watch.stops()
         for key in keys:
             await _press(app, key)
+        shown = getattr(app.screen, "WHERE", "")
+        if view and shown != view:
+            raise RuntimeError(f"the keys led to {shown}, not to {view}")
         watch.seen = Seen()
         costs.begin()
         while app.training.phase in ("training", "validating"):
@@ -210,7 +219,9 @@ async def _begin(app: CnnApp) -> None:
 
 
 async def _press(app: CnnApp, key: str) -> None:
-    """Press a key, and wait until the jobs that it started are done."""
+    """Press a key as soon as it may be pressed, and wait until the jobs that it started are done."""
+    while not ((binding := app.screen.active_bindings.get(key)) and binding.enabled):
+        await asyncio.sleep(BEAT)
     app.simulate_key(key)
     await asyncio.sleep(1.5)  # a snapshot of a training is no job
     begun = set(app.jobs)  # what follows a training always has another one
@@ -223,10 +234,14 @@ def main() -> None:
     if kind == "soak":
         soak(Path(result), Path(config), float(rest[0]))
     else:
-        _, _, keys = kind.partition(":")
-        watched = kind != "train"
+        view, _, keys = kind.partition(":")
         train(
-            Path(result), Path(config), rest, watched=watched, keys=keys.split(",") if keys else ()
+            Path(result),
+            Path(config),
+            rest,
+            watched=kind != "train",
+            keys=keys.split(",") if keys else (),
+            view=view if keys else "",
         )
 
 

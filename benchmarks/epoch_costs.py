@@ -52,26 +52,22 @@ class EpochCosts(Callback):
 
 def processor_seconds(pid: int) -> float:
     """User and system time that a process and those that it has started have used so far."""
-    ticks = 0
-    for process in (pid, *_children(pid)):
+    parents, seconds = {}, {}
+    for path in Path("/proc").glob("[0-9]*/stat"):  # lists of children are not always complete
         try:
-            fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+            fields = path.read_text().rpartition(")")[2].split()
         except OSError:  # it has ended
             continue
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
+        process = int(path.parent.name)
+        parents[process] = int(fields[1])
+        seconds[process] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return sum(used for process, used in seconds.items() if _descends(process, pid, parents))
 
 
-def _children(pid: int) -> list[int]:
-    found = []
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        try:
-            words = (task / "children").read_text().split()
-        except OSError:
-            continue
-        for child in map(int, words):
-            found += [child, *_children(child)]
-    return found
+def _descends(process: int, ancestor: int, parents: dict[int, int]) -> bool:
+    while process != ancestor and process in parents:
+        process = parents[process]
+    return process == ancestor
 
 
 def main() -> None:

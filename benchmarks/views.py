@@ -28,18 +28,18 @@ SIZE = (200, 60)
 EPOCHS = 5
 """Enough to open a view by some keys, and see two whole ones with it."""
 VIEWS = {
-    "train": "2",
-    "hints": "2,w",
-    "inspect": "3",
-    "microscope": "3,e",
-    "weight": "3,e,w",
-    "update of a weight": "3,e,w,u",
-    "step": "3,b",
-    "learned space": "3,w",
-    "why": "6,e,w",
-    "draw": "6,d,n",
+    "train": ("train", "2"),
+    "hints": ("hints", "2,w"),
+    "inspect": ("inspect", "3"),
+    "microscope": ("microscope", "3,e"),
+    "weight": ("weight", "3,e,w"),
+    "update of a weight": ("weight", "3,e,w,u"),
+    "step": ("bench", "3,b"),
+    "learned space": ("space", "3,w"),
+    "why": ("why", "6,e,w"),
+    "draw": ("draw", "6,d,n"),
 }
-"""Views, and the keys that open them."""
+"""Views: where they are, and the keys that open them."""
 
 
 def main() -> None:
@@ -55,7 +55,7 @@ def main() -> None:
     rows, before = [], _alone(overrides)
     for view in options.views:
         with tempfile.TemporaryDirectory() as folder:
-            seen, throughput = _open(Path(folder), VIEWS[view], overrides)
+            seen, throughput = _open(Path(folder), *VIEWS[view], overrides)
         after = _alone(overrides)
         headless, cost = ((one + other) / 2 for one, other in zip(before, after, strict=True))
         micro = [1e6 * seconds / options.samples for seconds in (seen["epoch_cost"], cost)]
@@ -83,9 +83,11 @@ def _alone(overrides: list[str]) -> tuple[float, float]:
         return _throughput(folder), json.loads(result.read_text())["epoch_cost"]
 
 
-def _open(folder: Path, keys: str, overrides: list[str]) -> tuple[dict[str, float], float]:
+def _open(
+    folder: Path, where: str, keys: str, overrides: list[str]
+) -> tuple[dict[str, float], float]:
     result = folder / "result.json"
-    kind = f"view:{keys}"
+    kind = f"{where}:{keys}"
     command = [sys.executable, "-m", "benchmarks.app_child", kind, str(result), str(CONFIG)]
     done = run_in_terminal([*command, *overrides], folder, environment(folder), SIZE)
     if done.code != 0 or not result.is_file():
