@@ -31,6 +31,7 @@ import tui.state.training
 from benchmarks.epoch_costs import EpochCosts
 from benchmarks.timing import percentile
 from engine.callbacks import Callback, Logs
+from tests.support.app_pilot import let_messages_through
 from tui.app import CnnApp
 from tui.state.workspace import Workspace
 from tui.widgets.chart import Chart
@@ -223,6 +224,7 @@ async def _press(app: CnnApp, key: str) -> None:
     while not ((binding := app.screen.active_bindings.get(key)) and binding.enabled):
         await asyncio.sleep(BEAT)
     app.simulate_key(key)
+    await let_messages_through(app)
     await asyncio.sleep(1.5)  # a snapshot of a training is no job
     begun = set(app.jobs)  # what follows a training always has another one
     while begun & app.jobs:

@@ -60,7 +60,8 @@ def processor_seconds(pid: int) -> float:
             continue
         process = int(path.parent.name)
         parents[process] = int(fields[1])
-        seconds[process] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        ticks = sum(map(int, fields[11:15]))  # of its own, and of children that have ended
+        seconds[process] = ticks / os.sysconf("SC_CLK_TCK")
     return sum(used for process, used in seconds.items() if _descends(process, pid, parents))
 
 
