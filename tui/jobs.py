@@ -5,6 +5,7 @@ daemon threads: they are asked to stop, and one that does not check ``cancelled`
 """
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -29,6 +30,7 @@ class Job:
         cancelled: whether it was told to stop; the work looks at it as often as it can.
         label, done, total: its progress, set by ``report``.
         running: whether the thread is still at it.
+        seconds: processor time that its thread has used, once it has ended.
 
     Args:
         pump: gets ``JobEnded``: the app.
@@ -48,6 +50,7 @@ class Job:
     ) -> None:
         self.cancelled = False
         self.label, self.done, self.total = "", 0, 0
+        self.seconds = 0.0
         self.on_done, self.on_error = on_done, on_error
         self.result: Any = None
         self.error: Exception | None = None
@@ -76,4 +79,5 @@ class Job:
             self.result = self._work(self)
         except Exception as error:
             self.error = error
+        self.seconds = time.thread_time()
         self._pump.post_message(JobEnded(self))

@@ -1,9 +1,38 @@
-"""How often to redraw numbers that change all the time."""
+"""How often to look at a training, and to redraw numbers that change all the time."""
 
 import time
 
 TURN = 0.47
 """Seconds; two ticks of the app."""
+
+INTERVAL = 1.0
+"""Seconds between two looks at a training: numbers that change faster cannot be followed."""
+REST = 20
+"""Seconds of rest for every second that a look took: it takes a twentieth of a core at most."""
+
+
+class Pace:
+    """When to look again at a network that trains.
+
+    Attributes:
+        due: whether it is time; for what a user asks for it always is.
+    """
+
+    def __init__(self) -> None:
+        self._next = 0.0
+
+    @property
+    def due(self) -> bool:
+        return time.monotonic() >= self._next
+
+    def rest(self, seconds: float, least: float = INTERVAL) -> None:
+        """Wait, now that something was found out about the training.
+
+        Args:
+            seconds: processor time that it took.
+            least: seconds to wait at least.
+        """
+        self._next = max(self._next, time.monotonic() + max(least, REST * seconds))
 
 
 class RedrawTimer:

@@ -3,7 +3,6 @@
 Everything that takes time runs in jobs; what they found is here, for the screen that polls.
 """
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,14 +24,11 @@ from engine.train.weights import load_model, load_optimizer
 from tui.charts import layer_images
 from tui.charts.layer_images import LayerPlace
 from tui.jobs import Job
+from tui.redraw import Pace
 from tui.state.selection import Selection, find_dataset, first_model
 
 if TYPE_CHECKING:
     from tui.app import CnnApp
-
-
-INTERVAL = 0.35
-"""Seconds between two inspections of a training, plus what one takes."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +108,8 @@ class NetworkInspector:
         problem: why there is nothing to see, in one line, or None.
         version: grows with every change.
         sample: which image is shown to the network; may be set.
+        pace: when a training is inspected again; a view that finds out more about an inspection
+            adds what that took.
     """
 
     def __init__(self, app: "CnnApp") -> None:
@@ -134,7 +132,7 @@ class NetworkInspector:
         self._prepared: InspectionContext | None = None
         self._snapshot: Snapshot | None = None
         self._busy = False
-        self._next = 0.0
+        self.pace = Pace()
         self._step: int | None = None
         self.version += 1
 
@@ -200,7 +198,8 @@ class NetworkInspector:
         """Ask for a snapshot, if there was a step since the last one."""
         session = self._app.training.session
         assert session is not None
-        if time.monotonic() < self._next or session.progress.global_step == self._step:
+        wait = not (self.pace.due or self._app.training.paused)
+        if wait or session.progress.global_step == self._step:
             return
         key = self._key
         self._busy = self._app.training.request_snapshot(
@@ -221,15 +220,15 @@ class NetworkInspector:
 
         def done(inspection: Inspection) -> None:
             self._busy = False
-            self._next = time.monotonic() + INTERVAL
+            self.pace.rest(job.seconds)
             self.context, self.inspection = context, inspection
             self.version += 1
 
-        self._run(lambda job: inspect_snapshot(snapshot, context, sample, step), done)
+        job = self._run(lambda job: inspect_snapshot(snapshot, context, sample, step), done)
 
     # -- jobs -----------------------------------------------------------------------------------
 
-    def _run(self, work: Callable[[Job], Any], then: Callable[[Any], None]) -> None:
+    def _run(self, work: Callable[[Job], Any], then: Callable[[Any], None]) -> Job:
         def done(result: Any) -> None:
             self._jobs.discard(job)
             then(result)
@@ -243,6 +242,7 @@ class NetworkInspector:
 
         job = self._app.start_job(work, on_done=done, on_error=failed, name="inspect")
         self._jobs.add(job)
+        return job
 
     def _on_prepared(self, context: InspectionContext) -> None:
         self._prepared = context

@@ -62,8 +62,8 @@ class InspectScreen(ZoomScreen, MapsScreen):
     DEFAULT_PANE = 1  # the pictures
     HELP_TEXT: ClassVar[str] = (
         (
-            "Look inside the network while it trains, a few times a second, or inside a run or a "
-            "config that does not train. The last column sums up the numbers in a word; advice "
+            "Look inside the network while it trains, once a second, or inside a run or a config "
+            "that does not train. The last column sums up the numbers in a word; advice "
             "is below the table. "
         )
         + HELP

@@ -16,9 +16,10 @@ from tests.support.run_makers import CONV, make_run
 from tui.app import CnnApp
 from tui.screens.inspect.gallery import Pictures
 from tui.screens.inspect.microscope import words
+from tui.screens.inspect.microscope.calculation import Calculation
 from tui.screens.inspect.microscope.look import Frame, carried, strongest
 from tui.screens.inspect.microscope.pixels import FeatureMap, FramedPicture
-from tui.screens.inspect.microscope.screen import Calculation, MicroscopeScreen
+from tui.screens.inspect.microscope.screen import MicroscopeScreen
 from tui.screens.inspect.screen import InspectScreen
 from tui.state.selection import of_run
 from tui.widgets.table import Table

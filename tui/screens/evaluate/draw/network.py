@@ -1,6 +1,5 @@
 """The network that looks at a drawing: a run's, or that of a training as it is now."""
 
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ from engine.train.session import TrainingSession
 from engine.train.snapshot import Snapshot
 from engine.train.weights import load_model
 from tui.charts import layer_images
-from tui.state.network_inspector import INTERVAL
+from tui.redraw import Pace
 from tui.state.selection import Selection, first_model
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ class DrawingNetwork:
         self._networks: list[_Network] = []
         self._busy = False
         self._step: int | None = None
-        self._next = 0.0
+        self._pace = Pace()
         self.show(selection)
 
     def show(self, selection: Selection) -> None:
@@ -127,7 +126,7 @@ class DrawingNetwork:
         session = self._session
         if session is None or self._busy or not self.loaded:
             return
-        if session is not self._app.training.session or time.monotonic() < self._next:
+        if session is not self._app.training.session or not self._pace.due:
             return
         step = session.progress.global_step
         if step != self._step:
@@ -139,7 +138,7 @@ class DrawingNetwork:
         shape = selection.config.dataset_info.image_shape
         self.places = layer_images.places(networks[0].model, shape)
         self._selection, self._session, self._networks = selection, session, networks
-        self._busy, self._step, self._next = False, None, 0.0
+        self._busy, self._step, self._pace = False, None, Pace()
         self._changed()
 
     def _taken(self, snapshot: Snapshot) -> None:
@@ -153,10 +152,10 @@ class DrawingNetwork:
                 return
             networks.reverse()
             self._busy, self._step = False, step
-            self._next = time.monotonic() + INTERVAL
+            self._pace.rest(job.seconds)
             self._changed()
 
-        self._app.start_job(
+        job = self._app.start_job(
             lambda job: restored(spare.model, snapshot.layers),
             on_done=done,
             on_error=self._failed,

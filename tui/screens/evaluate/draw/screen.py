@@ -60,7 +60,7 @@ class LayerMaps(Tiles):
 class DrawScreen(BaseScreen):
     """The canvas at the left, the predictions beside it, and what every layer makes of it.
 
-    A network that trains is followed: its newest weights are asked for a few times a second.
+    A network that trains is followed: its newest weights are asked for once a second.
 
     Images in colour, and large ones, cannot be drawn: they are opened only.
 

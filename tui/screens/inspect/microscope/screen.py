@@ -1,22 +1,16 @@
 """The microscope: a feature map at the left, the arithmetic of one of its numbers at the right."""
 
-import time
 from typing import ClassVar
 
 from textual import on
-from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
-from textual.content import Content
-from textual.widgets import Static
 
 from engine.arrays import Array
 from tui import keymap, text
 from tui.charts import layer_images
 from tui.charts.layer_images import LayerPlace, as_pictures
-from tui.jobs import Job
 from tui.screens.inspect.glossary import explained
 from tui.screens.inspect.microscope import words
-from tui.screens.inspect.microscope.calculation import Calculation
+from tui.screens.inspect.microscope.arithmetic_screen import ArithmeticScreen
 from tui.screens.inspect.microscope.look import (
     LOSS,
     Frame,
@@ -31,17 +25,11 @@ from tui.screens.inspect.microscope.look import (
 from tui.screens.inspect.microscope.pixels import FeatureMap, FramedPicture
 from tui.screens.inspect.microscope.weight.look import Spot
 from tui.screens.inspect.microscope.weight.screen import WeightScreen
-from tui.screens.network_screen import NetworkScreen
 from tui.state.network_inspector import Inspection, InspectionContext, NetworkInspector
 from tui.widgets.line import Line, TextPart
-from tui.widgets.titles import set_titles
-from tui.widgets.words import Words
-
-INTERVAL = 1.0
-"""Seconds between two looks at a training: numbers that change faster cannot be followed."""
 
 
-class MicroscopeScreen(NetworkScreen):
+class MicroscopeScreen(ArithmeticScreen[Look]):
     """One number of a network.
 
     Args:
@@ -52,7 +40,6 @@ class MicroscopeScreen(NetworkScreen):
 
     WHERE = "microscope"
     BINDINGS = keymap.bindings(WHERE)
-    CSS_PATH = "screen.tcss"
     FIRST_FOCUS = "#map"
     HELP_TEXT: ClassVar[str] = (
         "See how the network gets one of its numbers, from the pixels of the image to the last "
@@ -65,37 +52,17 @@ class MicroscopeScreen(NetworkScreen):
     )  # fmt: skip
 
     def __init__(self, inspector: NetworkInspector, layer: str, channel: int = 0) -> None:
-        super().__init__()
-        self._inspector = inspector
+        super().__init__(inspector)
         self._layer, self._map = layer, channel
         self.index: Index | None = None
         self.channel: int | None = None
         """The input channel whose products are shown; None is the one that weighs most."""
         self.gradient = False
-        self.found: Look | None = None
-        self._problem = ""
         self._microscope: Microscope | None = None
         self._stops: tuple[InspectionContext, tuple[LayerPlace, ...]] | None = None
-        self._job: Job | None = None
-        self._asked: object = None
-        self._seen: object = None
-        self._next_look = 0.0
 
-    def compose_body(self) -> ComposeResult:
-        yield Line(id="subject")
-        yield Static(id="nothing", classes="empty", markup=False)
-        with Horizontal(id="body"):
-            with Vertical(id="left", classes="pane"):
-                yield FramedPicture(id="image")
-                yield FeatureMap(id="map")
-                yield Words(id="here")
-            with Vertical(id="right", classes="pane"):
-                yield Calculation(id="sum")
-                yield Words(id="verdict")
-
-    def on_unmount(self) -> None:
-        if self._job is not None:
-            self._job.cancel()
+    def pictures(self) -> tuple[FramedPicture, FramedPicture]:
+        return FramedPicture(id="image"), FeatureMap(id="map")
 
     # -- what is looked at ----------------------------------------------------------------------
 
@@ -136,20 +103,13 @@ class MicroscopeScreen(NetworkScreen):
         self._layer, self.index = place.name, index
         return index
 
-    def _follow(self) -> None:
-        """Have the network inspected: at once where that was asked for, else once in a while."""
-        now, inspection = time.monotonic(), self._inspector.inspection
-        waited_for = inspection is None or inspection.sample != self._inspector.sample
-        if waited_for or now >= self._next_look:
-            self._next_look = now + INTERVAL
-            self._inspector.poll()
-
     def tick(self) -> None:
-        self._follow()
+        self._inspector.poll()
         known, place = self._known, self.place
         self.set_class(known is None or place is None, "-nothing")
         if known is None or place is None:
-            self._say_nothing()
+            context = self._inspector.context
+            self.say_nothing(self._inspector.problem or (context.note if context else ""))
             return
         context, inspection, maps = known
         index = self._settle(place, maps[place.name])
@@ -165,43 +125,15 @@ class MicroscopeScreen(NetworkScreen):
     def _compute(
         self, context: InspectionContext, inspection: Inspection, place: LayerPlace, index: Index
     ) -> None:
-        """Have the number computed, unless it is, or another one is just now."""
-        asked = (self._inspector.version, place.name, index, self.gradient)
-        if self._job is not None or asked == self._asked:
-            return
-        self._asked = asked
         if self._microscope is None or self._microscope.context is not context:
             self._microscope = Microscope(context)
         microscope, gradient = self._microscope, self.gradient
-        self._job = self.cnn.start_job(
-            lambda job: microscope.look(inspection, place, index, gradient=gradient),
-            on_done=self._looked,
-            on_error=self._failed,
-            name="microscope",
+        self.compute(
+            (self._inspector.version, place.name, index, gradient),
+            lambda: microscope.look(inspection, place, index, gradient=gradient),
         )
 
-    def _looked(self, found: Look) -> None:
-        self._job = None
-        self.found, self._problem = found, ""
-        self._redraw()
-
-    def _failed(self, error: Exception) -> None:
-        self._job = None
-        self.found, self._problem = None, str(error) or type(error).__name__
-        self._redraw()
-
-    def _redraw(self) -> None:
-        self._seen = None
-        if self.is_attached:
-            self.refresh_tick()
-
     # -- drawing --------------------------------------------------------------------------------
-
-    def _say_nothing(self) -> None:
-        context = self._inspector.context
-        reason = self._inspector.problem or (context.note if context else "")
-        words = f"✗ {text.line(reason)}" if reason else "inspecting ..."
-        self.query_one("#nothing", Static).update(Content.styled(words, "$muted"))
 
     def _show_subject(self, context: InspectionContext, inspection: Inspection) -> None:
         samples = context.samples
@@ -233,26 +165,21 @@ class MicroscopeScreen(NetworkScreen):
         self.query_one(FeatureMap).show(picture, gallery.limit, frame)
         words = "probabilities" if place.name == LOSS else "features"
         of = f"map {index[0]} of {len(output)}" if len(index) == 3 else f"{output.size} {words}"
-        set_titles(self.query_one("#left"), Content(f"{place.name} {place.kind}"), Content(of))
-        low = self.has_class("-very-low")  # there are no frames to put the titles into
-        value = Content.assemble(
-            (f"{place.name} {place.kind}, {of}\n" if low else "", "$primary"),
-            (f"{_where(place, index)}  ", "$muted"),
-            (text.metric(float(output[index])), "bold"),
+        self.show_number(
+            place,
+            of,
+            f"{place.name} {place.kind}, {of}",
+            _where(place, index),
+            float(output[index]),
         )
-        self.query_one("#here", Words).show(value)
 
     def _show_calculation(self) -> None:
-        pane, calculation = self.query_one("#right"), self.query_one(Calculation)
-        verdict = self.query_one("#verdict", Words)
         if self.found is None:
-            calculation.say(self._problem or "calculating ...")
-            verdict.show(Content(""))
+            self.say_why()
             return
         shown = self.found.arithmetic
-        set_titles(pane, Content(text.line(shown.title, max(pane.size.width - 4, 1))))
-        calculation.show(words.written(shown, self._channel, calculation.line_width))
-        verdict.show(words.verdict(shown))
+        lines = words.written(shown, self._channel, self.calculation.line_width)
+        self.show_arithmetic(shown.title, lines, words.verdict(shown))
 
     @property
     def _channel(self) -> int:
@@ -264,17 +191,11 @@ class MicroscopeScreen(NetworkScreen):
             return words.heaviest_channel(self.found.arithmetic)
         return min(self.channel, len(patch) - 1)
 
-    def on_resize(self) -> None:
-        super().on_resize()
-        self._seen = None
-
     # -- actions --------------------------------------------------------------------------------
 
     def refuse(self, action: str) -> str | None:
-        if action in ("pause", "step"):
-            return self.refuse_lever()
-        if action in ("leave", "choose_network"):
-            return None
+        if action in ("pause", "step", "leave", "choose_network"):
+            return super().refuse(action)
         place = self.place
         if place is None:
             return "there is nothing to look at yet"
@@ -288,11 +209,9 @@ class MicroscopeScreen(NetworkScreen):
         return None
 
     def key_label(self, key: keymap.Key) -> str:
-        if key.action == "pause" and self.cnn.training.paused:
-            return "resume"
         if key.action == "gradient" and self.gradient:
             return "number"
-        return key.label
+        return super().key_label(key)
 
     @on(FeatureMap.Moved)
     def _moved(self, event: FeatureMap.Moved) -> None:
@@ -319,7 +238,7 @@ class MicroscopeScreen(NetworkScreen):
             return
         self.index = carried(self.index, place.out_shape, places[target].out_shape)
         self._layer, self.channel = places[target].name, None
-        self.query_one(Calculation).scroll_home(animate=False)
+        self.calculation.scroll_home(animate=False)
         self.refresh_tick()
 
     def action_map(self, step: int) -> None:
@@ -338,12 +257,8 @@ class MicroscopeScreen(NetworkScreen):
     def action_gradient(self) -> None:
         """The gradient of the number, or the number."""
         self.gradient = not self.gradient
-        self.query_one(Calculation).scroll_home(animate=False)
+        self.calculation.scroll_home(animate=False)
         self.refresh_tick()
-
-    def action_scroll(self, pages: int) -> None:
-        """Scroll the arithmetic."""
-        self.query_one(Calculation).scroll_pages(pages)
 
     def action_strongest(self) -> None:
         """The number of the map that is farthest from zero."""
@@ -369,10 +284,6 @@ class MicroscopeScreen(NetworkScreen):
             if kernel is not None and patch is not None:
                 index = (self.found.index[0], *strongest(kernel * patch))
         self.app.push_screen(WeightScreen(self._inspector, Spot(target.name, "weight", index)))
-
-    def action_leave(self) -> None:
-        """Back to the screen before."""
-        self.dismiss(None)
 
 
 def _where(place: LayerPlace, index: Index) -> str:

@@ -110,6 +110,7 @@ class SpaceFollower:
             return own, measure(own, layers, samples, before)
 
         def done(found: tuple[Sequential, Space]) -> None:
+            self._inspector.pace.rest(job.seconds)
             self._busy = False
             self._model, self.space = found
             self.version += 1
@@ -119,4 +120,4 @@ class SpaceFollower:
             self.version += 1
             self._app.show_message(str(error), "o chooses another network", severity="error")
 
-        self._app.start_job(lambda job: work(), on_done=done, on_error=failed, name="space")
+        job = self._app.start_job(lambda job: work(), on_done=done, on_error=failed, name="space")

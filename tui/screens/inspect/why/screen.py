@@ -1,6 +1,5 @@
 """Which pixels of an image speak for a class, as a heat map beside the image."""
 
-import time
 from dataclasses import replace
 from typing import ClassVar
 
@@ -21,7 +20,7 @@ from tui.screens.inspect.glossary import explained
 from tui.screens.inspect.images import ShownImage, inspected
 from tui.screens.network_screen import run_parts
 from tui.screens.newest import NewestScreen
-from tui.state.network_inspector import INTERVAL, NetworkInspector
+from tui.state.network_inspector import NetworkInspector
 from tui.state.selection import Selection
 from tui.widgets.line import Line
 from tui.widgets.tiles import Tiles
@@ -70,7 +69,6 @@ class WhyScreen(NewestScreen):
         self._method = next(iter(METHODS))
         self._target: int | None = None
         self._version = image.inspector.version if image.inspector is not None else 0
-        self._began = self._next = 0.0
         self._job: Job | None = None
         self._ask_again = False
         self.found: Explanation | None = None
@@ -97,7 +95,6 @@ class WhyScreen(NewestScreen):
         image, picture = self._image, self._test.images[self._index]
         subject = Subject(f"#{self._index}", picture, int(self._test.labels[self._index]))
         method, target = self._method, self._target
-        self._began = time.monotonic()
         self._job = self.cnn.start_job(
             lambda job: explain(self._loaded(image), subject, method, target),
             on_done=self._explained,
@@ -121,8 +118,8 @@ class WhyScreen(NewestScreen):
         self._ask()
 
     def _follow(self, inspector: NetworkInspector) -> None:
-        """Ask the network that trains as it is now, as often as takes a twentieth of a core."""
-        if self._job is not None or time.monotonic() < self._next:
+        """Ask the network that trains as it is now."""
+        if self._job is not None:
             return
         inspector.poll()
         image = inspected(self.cnn, inspector, self._index)
@@ -131,9 +128,10 @@ class WhyScreen(NewestScreen):
             self._ask()
 
     def _explained(self, found: Explanation) -> None:
+        inspector, job = self._image.inspector, self._job
+        if inspector is not None and job is not None:
+            inspector.pace.rest(job.seconds)
         self._job, self._problem = None, ""
-        now = time.monotonic()
-        self._next = now + max(INTERVAL, 19 * (now - self._began))
         if self._asked_again():
             return
         self.found, self._target = found, found.target

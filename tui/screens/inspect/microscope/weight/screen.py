@@ -1,22 +1,17 @@
 """One weight: where its gradient comes from at the right, its filter and an image at the left."""
 
-import time
 from typing import ClassVar
 
 from textual import on
-from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
-from textual.content import Content
-from textual.widgets import Static
 
 from engine.arrays import Array
-from tui import keymap, text
+from tui import keymap
 from tui.charts.layer_images import LayerPlace
-from tui.jobs import Job
 from tui.screens.inspect.glossary import explained
 from tui.screens.inspect.microscope import words as arithmetic
+from tui.screens.inspect.microscope.arithmetic_screen import ArithmeticScreen
 from tui.screens.inspect.microscope.look import Frame, strongest
-from tui.screens.inspect.microscope.pixels import FeatureMap
+from tui.screens.inspect.microscope.pixels import FeatureMap, FramedPicture
 from tui.screens.inspect.microscope.weight import words
 from tui.screens.inspect.microscope.weight.look import (
     Spot,
@@ -26,18 +21,12 @@ from tui.screens.inspect.microscope.weight.look import (
     picture,
 )
 from tui.screens.inspect.microscope.weight.panes import BatchImage, WeightCalculation, Weights
-from tui.screens.network_screen import NetworkScreen
 from tui.state.network_inspector import Inspection, InspectionContext, NetworkInspector
 from tui.state.selection import find_dataset
 from tui.widgets.line import Line, TextPart
-from tui.widgets.titles import set_titles
-from tui.widgets.words import Words
-
-INTERVAL = 1.0
-"""Seconds between two looks at a training: numbers that change faster cannot be followed."""
 
 
-class WeightScreen(NetworkScreen):
+class WeightScreen(ArithmeticScreen[WeightLook]):
     """One weight of a network.
 
     Args:
@@ -47,7 +36,7 @@ class WeightScreen(NetworkScreen):
 
     WHERE = "weight"
     BINDINGS = keymap.bindings(WHERE)
-    CSS_PATH = "screen.tcss"
+    CALCULATION = WeightCalculation
     FIRST_FOCUS = "#weights"
     HELP_TEXT: ClassVar[str] = (
         "See why training changes a weight as it does: which samples of the next batch, and which "
@@ -56,35 +45,15 @@ class WeightScreen(NetworkScreen):
     ) + explained("filter", "channel", "product", "gradient", "dy", "velocity", "moments")
 
     def __init__(self, inspector: NetworkInspector, spot: Spot) -> None:
-        super().__init__()
-        self._inspector = inspector
+        super().__init__(inspector)
         self.spot = spot
         self.chosen = 0
         """Which of the largest products is shown in its image."""
         self.wants_update = False
-        self.found: WeightLook | None = None
-        self._problem = ""
         self._microscope: WeightMicroscope | None = None
-        self._job: Job | None = None
-        self._asked: object = None
-        self._seen: object = None
-        self._next_look = 0.0
 
-    def compose_body(self) -> ComposeResult:
-        yield Line(id="subject")
-        yield Static(id="nothing", classes="empty", markup=False)
-        with Horizontal(id="body"):
-            with Vertical(id="left", classes="pane"):
-                yield BatchImage(id="image")
-                yield Weights(id="weights")
-                yield Words(id="here")
-            with Vertical(id="right", classes="pane"):
-                yield WeightCalculation(id="sum")
-                yield Words(id="verdict")
-
-    def on_unmount(self) -> None:
-        if self._job is not None:
-            self._job.cancel()
+    def pictures(self) -> tuple[FramedPicture, FramedPicture]:
+        return BatchImage(id="image"), Weights(id="weights")
 
     # -- what is looked at ----------------------------------------------------------------------
 
@@ -126,19 +95,17 @@ class WeightScreen(NetworkScreen):
         return array
 
     def tick(self) -> None:
-        now = time.monotonic()
-        if now >= self._next_look:
-            self._next_look = now + INTERVAL
-            self._inspector.poll()
+        self._inspector.poll()
         known, place = self._known, self._place
         self.set_class(place is None, "-nothing")
         if known is None or place is None:
-            self._say_nothing()
+            reason = "this network has no weights" if known else ""
+            self.say_nothing(self._inspector.problem or reason)
             return
         array = self._settle(place)
         self._compute(*known)
         key = self.spot, self.chosen, self.wants_update
-        seen = (self._inspector.version, *key, self.found, self._problem, self.size)
+        seen = (self._inspector.version, *key, self.found, self.size)
         if seen != self._seen:
             self._seen = seen
             self._show_subject()
@@ -148,43 +115,18 @@ class WeightScreen(NetworkScreen):
             self.refresh_bindings()
 
     def _compute(self, context: InspectionContext, inspection: Inspection) -> None:
-        """Have the weight looked at, unless it is, or another one is just now."""
-        asked = self._inspector.version, self.spot
-        if self._job is not None or asked == self._asked:
-            return
-        self._asked = asked
         if self._microscope is None or self._microscope.context is not context:
             training = self.cnn.training
             self._microscope = WeightMicroscope(
                 context, lambda: find_dataset(context.config, training)
             )
         microscope, spot = self._microscope, self.spot
-        self._job = self.cnn.start_job(
-            lambda job: microscope.look(inspection, spot, words.LISTED),
-            on_done=self._looked,
-            on_error=self._failed,
-            name="weight",
+        self.compute(
+            (self._inspector.version, spot),
+            lambda: microscope.look(inspection, spot, words.LISTED),
         )
 
-    def _looked(self, found: WeightLook) -> None:
-        self._job = None
-        self.found, self._problem = found, ""
-        if self.is_attached:
-            self.refresh_tick()
-
-    def _failed(self, error: Exception) -> None:
-        self._job = None
-        self.found, self._problem = None, str(error) or type(error).__name__
-        if self.is_attached:
-            self.refresh_tick()
-
     # -- drawing --------------------------------------------------------------------------------
-
-    def _say_nothing(self) -> None:
-        known = self._known
-        reason = self._inspector.problem or ("this network has no weights" if known else "")
-        said = f"✗ {text.line(reason)}" if reason else "inspecting ..."
-        self.query_one("#nothing", Static).update(Content.styled(said, "$muted"))
 
     def _show_subject(self) -> None:
         right: tuple[TextPart, ...] = ()
@@ -201,15 +143,8 @@ class WeightScreen(NetworkScreen):
         of = spot.parameter
         if array.ndim == 4:
             of = f"filter {spot.index[0]}, input {spot.index[1]} of {array.shape[1]}"
-        set_titles(self.query_one("#left"), Content(f"{place.name} {place.kind}"), Content(of))
-        low = self.has_class("-very-low")  # there are no frames to put the titles into
-        name = f"{spot.parameter}[{', '.join(map(str, spot.index))}]  "
-        here = Content.assemble(
-            (f"{place.name} {place.kind}\n" if low else "", "$primary"),
-            (name, "$muted"),
-            (text.metric(float(array[spot.index])), "bold"),
-        )
-        self.query_one("#here", Words).show(here)
+        where = f"{spot.parameter}[{', '.join(map(str, spot.index))}]"
+        self.show_number(place, of, f"{place.name} {place.kind}", where, float(array[spot.index]))
 
     @property
     def _fits(self) -> bool:
@@ -224,23 +159,19 @@ class WeightScreen(NetworkScreen):
         image.show(found.images[sample], None, frame)
 
     def _show_calculation(self, context: InspectionContext) -> None:
-        found, verdict = self.found, self.query_one("#verdict", Words)
-        pane, calculation = self.query_one("#right"), self.query_one(WeightCalculation)
+        found = self.found
         if found is None:
-            calculation.say(self._problem or "calculating ...")
-            verdict.show(Content(""))
+            self.say_why()
             return
-        width, shown = calculation.line_width, found.weight.gradient.arithmetic
-        title = shown.title
+        width, shown = self.calculation.line_width, found.weight.gradient.arithmetic
         if self.wants_update:
-            title = f"the update of {title.removeprefix('the gradient of ')}"
-            calculation.show(words.update(found, self._memory(found), width))
-            verdict.show(words.before_and_after(found))
+            title = f"the update of {shown.title.removeprefix('the gradient of ')}"
+            lines = words.update(found, self._memory(found), width)
+            self.show_arithmetic(title, lines, words.before_and_after(found))
         else:
             names = context.config.dataset_info.classes
-            calculation.show(words.gradient(found, self.chosen, names, width))
-            verdict.show(arithmetic.verdict(shown))
-        set_titles(pane, Content(text.line(title, max(pane.size.width - 4, 1))))
+            lines = words.gradient(found, self.chosen, names, width)
+            self.show_arithmetic(shown.title, lines, arithmetic.verdict(shown))
 
     def _memory(self, found: WeightLook) -> str:
         """What the optimizer remembers."""
@@ -258,10 +189,8 @@ class WeightScreen(NetworkScreen):
     # -- actions --------------------------------------------------------------------------------
 
     def refuse(self, action: str) -> str | None:
-        if action in ("pause", "step"):
-            return self.refuse_lever()
-        if action in ("leave", "choose_network"):
-            return None
+        if action in ("pause", "step", "leave", "choose_network"):
+            return super().refuse(action)
         place = self._place
         if place is None:
             return "there is nothing to look at yet"
@@ -274,11 +203,9 @@ class WeightScreen(NetworkScreen):
         return None
 
     def key_label(self, key: keymap.Key) -> str:
-        if key.action == "pause" and self.cnn.training.paused:
-            return "resume"
         if key.action == "update" and self.wants_update:
             return "gradient"
-        return key.label
+        return super().key_label(key)
 
     def _go(self, spot: Spot) -> None:
         self.spot, self.chosen = spot, 0
@@ -301,7 +228,7 @@ class WeightScreen(NetworkScreen):
             where = "last" if step > 0 else "first"
             self.cnn.show_message(f"this is the {where} layer with weights", timeout=2)
             return
-        self.query_one(WeightCalculation).scroll_home(animate=False)
+        self.calculation.scroll_home(animate=False)
         self._go(Spot(places[target].name, "weight", ()))
 
     def action_map(self, step: int) -> None:
@@ -342,13 +269,5 @@ class WeightScreen(NetworkScreen):
     def action_update(self) -> None:
         """The optimizer's arithmetic, or the gradient."""
         self.wants_update = not self.wants_update
-        self.query_one(WeightCalculation).scroll_home(animate=False)
+        self.calculation.scroll_home(animate=False)
         self.refresh_tick()
-
-    def action_scroll(self, pages: int) -> None:
-        """Scroll the arithmetic."""
-        self.query_one(WeightCalculation).scroll_pages(pages)
-
-    def action_leave(self) -> None:
-        """Back to the microscope."""
-        self.dismiss(None)
