@@ -60,29 +60,6 @@ def _let_nan_win(winner: Array, x: Array, window: Window) -> None:
         np.copyto(winner, tap, where=np.isnan(padded[where]))
 
 
-def max_values(x: Array, window: Window) -> Array:
-    """Maximum of every window, without where it was.
-
-    A maximum over rows, and of those one over columns: KH + KW passes instead of KH·KW.
-    """
-    memory = to_memory(x)
-    out_h, out_w = window.output_size(memory.shape[0], memory.shape[2])
-    padded = _pad(memory, window, -np.inf)
-    rows = [padded[taps] for taps in _axis_taps(window, 0, out_h)]
-    tall = _maximum(rows)
-    return as_nchw(_maximum([tall[:, :, taps] for taps in _axis_taps(window, 1, out_w)]))
-
-
-def _maximum(views: list[Array]) -> Array:
-    """The elementwise maximum of some arrays, in a new one."""
-    if len(views) == 1:
-        return views[0].copy()
-    best = np.maximum(views[0], views[1])
-    for view in views[2:]:
-        np.maximum(best, view, out=best)
-    return best
-
-
 def _axis_taps(window: Window, axis: int, size: int) -> Iterator[slice]:
     """For each tap of the kernel along an axis, the pixels that ``size`` windows see through it."""
     stride = window.stride[axis]

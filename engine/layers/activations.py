@@ -39,9 +39,6 @@ class ReLU(Layer):
     def output_range(self, low: float, high: float) -> tuple[float, float]:
         return max(low, 0.0), max(high, 0.0)
 
-    def forward_only(self, owns_input: bool) -> Layer:
-        return _InPlaceReLU() if owns_input else self
-
     def dead_share(self) -> float:
         out = self.saved
         alive = (out > 0).any(axis=(0, *range(2, out.ndim)))
@@ -57,13 +54,6 @@ class ReLU(Layer):
         zeros = scratch("relu.zeros", x.shape[1:2] + x.shape[3:] + x.shape[:1], x.dtype)
         zeros.fill(0)
         return zeros.T if x.ndim == 2 else zeros.transpose(2, 0, 1)[:, :, None]
-
-
-class _InPlaceReLU(ReLU):
-    """A ReLU that writes over its input."""
-
-    def forward(self, x: Array) -> Array:
-        return np.maximum(x, self.zeros(x), out=x)
 
 
 @register

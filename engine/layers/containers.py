@@ -132,7 +132,6 @@ class Residual(Layer):
         "gradients before it should not be much smaller than behind it"
     )
     branches = ("body", "shortcut")
-    makes_new_output = True
 
     def __init__(self, body: Sequence[Layer], shortcut: Sequence[Layer] = ()) -> None:
         super().__init__()

@@ -45,7 +45,6 @@ class Conv2D(Layer):
         "trained filters show edges and strokes, untrained ones noise"
     )
     has_filters = True
-    makes_new_output = True
     folds_batchnorm = True
 
     def __init__(
@@ -144,13 +143,6 @@ class Conv2D(Layer):
         # The padded image, and the columns of one row of output.
         row = math.prod(self.window.kernel) * self.output_shape(in_shape)[2]
         return in_shape[0] * (self.window.padded_size(*in_shape[1:]) + row)
-
-    def forward_only(self, owns_input: bool) -> Layer:
-        """The weight in the memory order that the kernel multiplies, so that it copies none."""
-        twin = self.replica()
-        weight = np.ascontiguousarray(self.weight.transpose(3, 0, 2, 1))  # ocij -> joic
-        twin.params = self.params | {"weight": weight.transpose(1, 3, 2, 0)}
-        return twin
 
     @classmethod
     def infer(cls, arguments: dict[str, Any], in_shape: Shape) -> dict[str, Any]:

@@ -30,7 +30,6 @@ class Dense(Layer):
         "makes every output a weighted sum of all features; "
         "weights that still have their initial values have learnt nothing"
     )
-    makes_new_output = True
     folds_batchnorm = True
 
     def __init__(

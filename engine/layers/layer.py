@@ -32,7 +32,6 @@ class Layer:
         about: what it does, and what to look for in its numbers; goes on where its name ends.
         has_filters: whether its weight is a set of small images, one for each output.
         flattens: whether its output are the numbers of its input, in one row.
-        makes_new_output: whether its output is always a new array.
         folds_batchnorm: whether its output is linear in ``weight`` (out, ...) and ``bias`` (out,),
             so that a batch norm behind it can be folded into them.
         branches: the constructor arguments that are lists of layers, in a config lists of specs.
@@ -51,7 +50,6 @@ class Layer:
     about: ClassVar[str] = ""
     has_filters: ClassVar[bool] = False
     flattens: ClassVar[bool] = False
-    makes_new_output: ClassVar[bool] = False
     folds_batchnorm: ClassVar[bool] = False
     branches: ClassVar[tuple[str, ...]] = ()
     needs_sync: ClassVar[bool] = False
@@ -131,14 +129,6 @@ class Layer:
     def fold_into(self, before: "Layer") -> "Layer | None":
         """A twin of the layer before that computes what both do in evaluation; None if none can."""
         return None
-
-    def forward_only(self, owns_input: bool) -> "Layer":
-        """A twin that computes the same output and keeps nothing for a backward pass.
-
-        Args:
-            owns_input: whether its input is an array that it may write over.
-        """
-        return self
 
     def dead_share(self) -> float | None:
         """Share of the channels that were 0 in all of the last output; None if it cannot die."""

@@ -97,17 +97,6 @@ class MaxPool2D(_Pool2D):
         winner, shape = self.expect_saved(dout)
         return kernel.max_backward(dout, winner, shape, self.window)
 
-    def forward_only(self, owns_input: bool) -> Layer:
-        return _MaxPoolForward(self.kernel_size, self.stride, self.padding)
-
-
-class _MaxPoolForward(MaxPool2D):
-    """A max-pooling that does not remember where the maxima were."""
-
-    def forward(self, x: Array) -> Array:
-        self.check_input(x)
-        return kernel.max_values(x, self.window)
-
 
 @register
 class AvgPool2D(_Pool2D):

@@ -1,135 +1,172 @@
-"""Convolutions of a plan: columns and one product, or Winograd's along the rows.
+"""Convolutions of a plan, some rows of output at a time.
 
-A convolution of stride 1 copies, for each of its K = C·KH·KW taps, the whole padded images, shifted
-by the tap, below each other, and multiplies once:
+Rows of images lie in memory as matrices (C, W·N), see ``engine.kernels.layout``. Of three ways each
+shape takes the quickest:
 
-    y (O, N·H'·W') = w (O, K + 1) @ columns (K + 1, N·H'·W')
+* Winograd's along the rows: six products for four rows of output, and not twelve. Its transforms
+  are products of a small matrix with whole rows, and only KW copies of each row are needed. In both
+  directions (``engine.kernels.winograd``) it multiplies less, but gathers and transforms more.
+* ``_rows``: the KW shifted copies of each row of the input stand below each other, and of these
+  the KH under a row of output are one operand.
+* ``_columns``: the textbook's columns. For few images, whose rows are too short for the others, for
+  groups, and for kernels with rows apart.
 
-Shifted images are long rows, so they are copied at the speed of memory; the price are outputs at
-the border, between two rows of an image, that nobody reads. The last row of the columns is 1: it
-adds the bias. Other strides copy the pixels that are needed.
+Index letters as in ``engine.kernels.conv``; t rows of tiles, k points of Winograd's.
 """
 
+import math
+from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
-from engine.arrays import Shape
+from engine.arrays import Array, Shape
 from engine.kernels import winograd
-from engine.kernels.window import Window
-from engine.models.plan_memory import Drawing, Value, owned, shape_of
+from engine.kernels.layout import pixels
+from engine.kernels.winograd import TILE
+from engine.models.plan_memory import Block, Drawing, Pads, Step, Value, product, shifted
 
 BLOCK_BYTES = 640 * 1024
-"""Columns that are gathered at once: they stay in a core's second-level cache."""
+"""Operands that are gathered at once: they stay in a core's second-level cache."""
 
 FEWEST_CHANNELS = 16
 """From so many on, Winograd's convolution is quicker."""
 
-TILE = winograd.TILE
+LONG_ROW = 64
+"""Numbers of a row of output, W·N, from which it is worth a product of its own."""
 
 
 def conv(drawing: Drawing, layer: Any, value: Value) -> Value:
     """A convolution in the way that is the quickest for it: measured, not derived."""
+    out_c, out_h, out_w = layer.output_shape(value.sample_shape)
+    shape = out_h, out_c, out_w, value.shape[3]
+    if _is_winograd(layer, out_h):
+        blocks = _winograd(drawing, layer, value, shape)
+    elif layer.groups == layer.window.dilation[0] == 1 and out_w * shape[3] >= LONG_ROW:
+        blocks = _rows(drawing, layer, value, shape)
+    else:
+        blocks = _columns(drawing, layer, value, shape)
+    return Value(shape, blocks=blocks)
+
+
+def wanted_pads(layer: Any, value: Value) -> Pads:
+    """The border that a convolution wants around its input."""
+    (top, bottom), sides = layer.window.pads
+    out_h = layer.output_shape(value.sample_shape)[1]
+    if _is_winograd(layer, out_h):
+        bottom += -out_h % TILE  # whole tiles
+    return (top, bottom), sides
+
+
+def _is_winograd(layer: Any, out_h: int) -> bool:
     window, fewest = layer.window, min(layer.in_channels, layer.out_channels)
     plain = window.stride == window.dilation == (1, 1) and layer.groups == 1
-    out_h = layer.output_shape(shape_of(value))[1]
-    halves = 6 * -(-out_h // TILE) <= 2 * out_h
-    if plain and window.kernel[0] == 3 and fewest >= FEWEST_CHANNELS and halves:
-        return _winograd(drawing, layer, value)
-    return _columns(drawing, layer, value)
+    pays = 6 * -(-out_h // TILE) <= 2 * out_h
+    return plain and window.kernel[0] == 3 and fewest >= FEWEST_CHANNELS and pays
 
 
-def _columns(drawing: Drawing, layer: Any, value: Value) -> Value:
-    out_c, out_h, out_w = layer.output_shape(shape_of(value))
-    n, window, groups = value.shape[1], layer.window, layer.groups
-    weight, bias = layer.weight, layer.params.get("bias")
-    source = drawing.bordered(value, window)
-    c_in, _, height, width = source.shape
-    (kh, kw), (sh, sw), (dh, dw) = window.kernel, window.stride, window.dilation
-    item = source.itemsize
-    to_c, to_n, to_h, to_w = (stride for stride in source.strides)
-    depth = c_in * kh * kw
-    inside = bias is not None and groups == 1  # the bias is a row of the columns
-    factor = weight.reshape(groups, out_c // groups, -1)
-    if inside:
-        factor = np.concatenate([factor, bias.reshape(1, -1, 1)], axis=2)
-    shifted = window.stride == (1, 1)
-    if shifted:
-        image = height * width
-        used = image - (window.span[0] - 1) * width - (window.span[1] - 1)
-    else:
-        image = used = out_h * out_w
-    out = drawing.empty(groups, out_c // groups, n * image)
-    at_once = min(n, max(1, BLOCK_BYTES // ((depth + inside) * image * item)))
-    columns = np.ones((depth + inside, (at_once - 1) * image + used), drawing.dtype)
-    for first in range(0, n, at_once):
-        images = min(at_once, n - first)
-        length = (images - 1) * image + used
-        block = columns[:, :length]
-        if shifted:
-            shape: Shape = (c_in, kh, kw, length)
-            strides: Shape = (to_c, to_h * dh, to_w * dw, to_w)
-        else:
-            shape = (c_in, kh, kw, images, out_h, out_w)
-            strides = (to_c, to_h * dh, to_w * dw, to_n, to_h * sh, to_w * sw)
-        if (depth, shifted) == (c_in, True) and not inside:
-            operand = source.reshape(depth, -1)[:, first * image : first * image + length]
-        else:
-            taps = np.ndarray(shape, drawing.dtype, source, first * to_n, strides)
-            drawing.step(np.copyto, block[:depth].reshape(shape), taps)
-            operand = block
-        place = slice(first * image, first * image + length)
-        operand = operand.reshape(groups, -1, length)
-        drawing.product(np.ascontiguousarray(factor), operand, out[:, :, place])
-    flat = out.reshape(out_c, -1)
-    if bias is not None and not inside:
-        drawing.step(np.add, flat, bias[:, None], out=flat)
-    if shifted:
-        found = flat.reshape(out_c, n, height, width)[:, :, :out_h, :out_w]
-    else:
-        found = flat.reshape(out_c, n, out_h, out_w)
-    return owned(found, flat)
-
-
-def _winograd(drawing: Drawing, layer: Any, value: Value) -> Value:
-    """A convolution of three rows: six products for four rows of output, and not twelve.
-
-    As ``engine.kernels.winograd`` does, but along the rows only: columns are shifted, as in
-    any other convolution here, and all runs go along whole rows.
-    """
-    out_c, out_h, out_w = layer.output_shape(shape_of(value))
-    n, (top_bottom, left_right) = value.shape[1], layer.window.pads
-    tiles = -(-out_h // TILE)
-    pads = (top_bottom[0], top_bottom[1] + tiles * TILE - out_h), left_right
-    source = drawing.bordered(value, Window(layer.window.kernel, pads=pads))
-    c_in, _, _, width = source.shape
-    to_c, to_n, to_h, to_w = source.strides
-    kw, length = layer.window.kernel[1], tiles * width
+def _winograd(drawing: Drawing, layer: Any, value: Value, shape: Shape) -> list[Block]:
+    out_h, out_c, out_w, n = shape
+    source = drawing.bordered(value, wanted_pads(layer, value))
+    _, c_in, width, _ = source.shape
+    kw, row, length = layer.window.kernel[1], c_in * width * n, out_w * n
     a, b, g = (np.ascontiguousarray(m) for m in winograd.matrices(drawing.dtype))
     size = len(b)
-    factor = np.einsum("ki,ocij->kocj", g, layer.weight).reshape(size, out_c, -1)
+    factor = np.einsum("ki,ocij->kojc", g, layer.weight).reshape(size, out_c, -1)
     # At the point 1 all rows of output have the same coefficient, 1: the bias is added there.
     bias = np.zeros((size, out_c, 1), drawing.dtype)
     bias[1, :, 0] = layer.params.get("bias", 0)
     factor = np.concatenate([factor, bias], axis=2)
-    rows = drawing.empty(size, c_in, tiles, width)
-    turned = drawing.empty(size, c_in * length + kw - 1)
-    strides = turned.strides[0], length * to_w, to_w, to_w
-    shifted = np.ndarray((size, c_in, kw, length), drawing.dtype, turned, 0, strides)
-    columns = np.ones((size, c_in * kw + 1, length), drawing.dtype)
-    products = drawing.empty(size, out_c, length)
-    out = drawing.empty(n, TILE, out_c, tiles, width)
-    for image in range(n):
-        strides = to_h, to_c, TILE * to_h, to_w
-        taken = np.ndarray(rows.shape, drawing.dtype, source, image * to_n, strides)
-        drawing.step(np.copyto, rows, taken)
-        drawing.step(np.matmul, b.T, rows.reshape(size, -1), out=turned[:, : c_in * length])
-        drawing.step(np.copyto, columns[:, :-1].reshape(shifted.shape), shifted)
-        drawing.product(factor, columns, products)
-        drawing.step(np.matmul, a.T, products.reshape(size, -1), out=out[image].reshape(TILE, -1))
-    found = out.transpose(2, 0, 3, 1, 4)[..., :out_w]  # ntoyx -> onytx
-    if tiles * TILE == out_h:
-        return owned(found, out, (out_c, n, out_h, out_w))
-    whole = drawing.empty(out_c, n, tiles * TILE, out_w)
-    drawing.step(np.copyto, whole.reshape(found.shape), found)
-    return owned(whole[:, :, :out_h], whole)
+    at_once = max(1, BLOCK_BYTES // (factor[:, 0].size * length * source.itemsize))
+    blocks = []
+    tiles = out_h // TILE
+    parts = [(t, min(at_once, tiles - t), TILE) for t in range(0, tiles, at_once)]
+    if out_h % TILE:
+        parts.append((tiles, 1, out_h % TILE))
+    for first, count, height in parts:
+        taken = shifted(source, (count, size, row), (TILE * row, row, 1), first * TILE * row)
+        turned = drawing.scratch("turned", count, size, row)
+        windows = shifted(
+            turned, (size, kw, c_in, count, length), (row, n, width * n, size * row, 1)
+        )
+        columns = drawing.scratch("columns and ones", size, kw * c_in + 1, count * length)
+        products = drawing.scratch("products", size, out_c, count * length)
+        out = drawing.scratch("rows", TILE, out_c, count * length)
+        steps: list[Step] = [
+            partial(np.matmul, b.T, taken, out=turned),
+            partial(np.copyto, columns[:, :-1].reshape(windows.shape), windows),
+            *product(factor, columns, products),
+            partial(np.matmul, a.T, products.reshape(size, -1), out=out.reshape(TILE, -1)),
+        ]
+        tall = out.reshape(TILE, out_c, count, out_w, n).transpose(2, 0, 1, 3, 4)  # rotxn -> troxn
+        rows = slice(first * TILE, first * TILE + (count - 1) * TILE + height)
+        blocks.append(Block(rows, steps, tall[:, :height], out))
+    return blocks
+
+
+def _rows(drawing: Drawing, layer: Any, value: Value, shape: Shape) -> list[Block]:
+    out_h, out_c, out_w, n = shape
+    window, weight = layer.window, layer.weight
+    (kh, kw), (sh, _) = window.kernel, window.stride
+    source = drawing.surrounded(value, window.pads)
+    depth, length = kw * source.shape[1], out_w * n
+    factor = np.ascontiguousarray(weight.transpose(0, 2, 3, 1)).reshape(out_c, -1)  # ocij -> o(ijc)
+    taken = sliding_window_view(_pixels(source), window.span[1], axis=2)  # hcxj
+    taken = taken[:, :, :: window.stride[1], :: window.dilation[1]].transpose(0, 3, 1, 2)  # hjcx
+    at_once = BLOCK_BYTES // ((sh * depth + out_c) * length * source.itemsize)
+    at_once = max(1, at_once)
+    blocks = []
+    for first in range(0, out_h, at_once):
+        count = min(at_once, out_h - first)
+        lines = (count - 1) * sh + kh
+        copies = drawing.scratch("copies", lines, kw, source.shape[1], out_w, n)
+        operand = shifted(copies, (count, kh * depth, length), (sh * depth * length, length, 1))
+        out = drawing.scratch("rows", count, out_c, length)
+        steps: list[Step] = [
+            partial(np.copyto, _pixels(copies), taken[first * sh : first * sh + lines]),
+            *product(factor, operand, out),
+        ]
+        if "bias" in layer.params:
+            bias = np.repeat(layer.params["bias"], length).reshape(out_c, length)
+            steps.append(partial(np.add, out, bias, out=out))
+        found = out.reshape(1, count, out_c, out_w, n)
+        blocks.append(Block(slice(first, first + count), steps, found, out))
+    return blocks
+
+
+def _columns(drawing: Drawing, layer: Any, value: Value, shape: Shape) -> list[Block]:
+    out_h, out_c, out_w, n = shape
+    window, groups, bias = layer.window, layer.groups, layer.params.get("bias")
+    source = drawing.surrounded(value, window.pads)
+    taken = sliding_window_view(_pixels(source), window.span, axis=(0, 2))  # ycxij
+    (sh, sw), (dh, dw) = window.stride, window.dilation
+    taken = taken[::sh, :, ::sw, ::dh, ::dw].transpose(1, 3, 4, 0, 2)  # cijyx
+    inside = bias is not None and groups == 1  # the bias is a column of the factor
+    factor = layer.weight.reshape(groups, out_c // groups, -1)
+    if inside:
+        factor = np.concatenate([factor, bias.reshape(1, -1, 1)], axis=2)
+    depth, row = source.shape[1] * math.prod(window.kernel), out_w * n
+    at_once = max(1, BLOCK_BYTES // (depth * row * source.itemsize))
+    blocks = []
+    for first in range(0, out_h, at_once):
+        count = min(at_once, out_h - first)
+        name = "columns and ones" if inside else "columns"
+        columns = drawing.scratch(name, depth + inside, count * row)
+        part = taken[:, :, :, first : first + count]
+        out = drawing.scratch("rows", groups, out_c // groups, count * row)
+        copies = columns[:depth].reshape(*part.shape, n)
+        operand = columns.reshape(groups, -1, count * row)
+        steps: list[Step] = [partial(np.copyto, _pixels(copies), part)]
+        steps += product(factor, operand, out)
+        if bias is not None and not inside:
+            flat = out.reshape(out_c, -1)
+            steps.append(partial(np.add, flat, bias[:, None], out=flat))
+        found = out.reshape(1, out_c, count, out_w, n).transpose(0, 2, 1, 3, 4)  # 1oyxn -> 1yoxn
+        blocks.append(Block(slice(first, first + count), steps, found, out))
+    return blocks
+
+
+def _pixels(array: Array) -> Array:
+    """Images (..., N) as items of N numbers, which NumPy copies faster than runs of them."""
+    return pixels(array) if array.shape[-1] > 1 else array[..., 0]

@@ -1,38 +1,83 @@
-"""The memory of a plan, and the steps that fill it, while the plan is drawn."""
+"""Where the values of a plan lie, and the steps that compute them, while the plan is drawn.
+
+A convolution computes some rows of its output at a time, in memory that the next rows use again.
+What comes behind it (the sum of a residual block, a ReLU, a pooling) takes them from there, still
+in the cache, to where the next layer reads them: inside its border of zeros. So these steps are
+drawn when somebody asks for a value, and not before.
+"""
 
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from engine.arrays import Array, Shape
-from engine.kernels.gemm import ROW_MULTIPLE, SMALL_PRODUCT
-from engine.kernels.window import Window
+from engine.kernels.gemm import small_parts
+from engine.kernels.window import Pair
 
-NARROWEST = 16
-"""Columns of a product that are worth a call."""
+Step = Callable[[], object]
+Pads = tuple[Pair, Pair]
+NO_PADS: Pads = ((0, 0), (0, 0))
+
+LONG_RUN = 128
+"""Contiguous numbers from which NumPy's overhead for a run counts for little."""
+
+
+class Block(NamedTuple):
+    """Some rows of a value, before what is still to be done to them.
+
+    Attributes:
+        rows: of the value, along its first axis.
+        steps: compute them.
+        array: where they lie after that, until the next block: (T, R, C, W, N) for T·R rows of
+            images, (1, R, N) for features.
+        memory: contiguous memory around it that may be written to, if there is any.
+    """
+
+    rows: slice
+    steps: list[Step]
+    array: Array
+    memory: Array | None = None
 
 
 class Value:
     """What comes out of a layer.
 
     Attributes:
-        shape: (C, N, H, W) or (N, F).
-        array: where it lies, images also as (C, N, H / 4, 4, W); None for the input, which goes
-            where its reader wants it.
-        relu: whether a ReLU is still to be applied, by whoever reads it next.
-        memory: contiguous memory around ``array`` that has no other reader, and may be written to.
-        border: an array that has ``array`` inside, with its border.
+        shape: (H, C, W, N) or (F, N).
+        array: where it lies; None for one that is still to be computed, and for the input of the
+            plan, which is written where its reader wants it.
+        blocks: what computes it, until it lies somewhere.
+        owned: whether nobody else reads ``array``, so that it may be written over.
+        then: what is still to be done to it: the larger of it and 0, or its sum with another.
+        borders: copies of it with a border, by the border and what fills it.
     """
 
-    def __init__(self, shape: Shape, array: Array | None = None, relu: bool = False) -> None:
+    def __init__(
+        self, shape: Shape, array: Array | None = None, blocks: list[Block] | None = None
+    ) -> None:
         self.shape = shape
-        self.array: Any = array
-        self.relu = relu
-        self.memory: Array | None = None
-        self.border: tuple[Any, Array] | None = None
+        self.array = array
+        self.blocks = blocks or []
+        self.owned = array is not None
+        self.then: list[tuple[np.ufunc, Array | None]] = []
+        self.borders: dict[tuple[Pads, float], Array] = {}
+
+    def shared(self) -> "Value":
+        """The same value for another reader; it has to lie somewhere."""
+        self.owned = False
+        twin = Value(self.shape, self.array)
+        twin.owned, twin.borders = False, self.borders
+        return twin
+
+    @property
+    def sample_shape(self) -> Shape:
+        """(C, H, W) or (F,)."""
+        if len(self.shape) == 2:
+            return self.shape[:1]
+        return self.shape[1], self.shape[0], self.shape[2]
 
 
 class Drawing:
@@ -40,9 +85,10 @@ class Drawing:
 
     def __init__(self, dtype: np.dtype) -> None:
         self.dtype = dtype
-        self.steps: list[Callable[[], object]] = []
-        self.input: Any = None
-        self._zeros = np.zeros(0, dtype)
+        self.steps: list[Step] = []
+        self.input: Array | None = None
+        self._scratch: dict[tuple[str, Shape], Array] = {}
+        self._nothing = np.zeros(0, dtype)
 
     def step(self, function: Callable[..., object], *arguments: Any, **named: Any) -> None:
         self.steps.append(partial(function, *arguments, **named))
@@ -50,96 +96,103 @@ class Drawing:
     def empty(self, *shape: int) -> Array:
         return np.zeros(shape, self.dtype)
 
-    def put(self, value: Value, target: Array) -> None:
-        """Let a value lie in ``target``, whose shape it has."""
-        self.finish(value)
-        if value.array is None:
+    def scratch(self, name: str, *shape: int) -> Array:
+        """Memory for one block: the same for all of that name and shape, ones at first."""
+        if (name, shape) not in self._scratch:
+            self._scratch[name, shape] = np.ones(shape, self.dtype)
+        return self._scratch[name, shape]
+
+    def put(self, value: Value, target: Array) -> Array:
+        """Let a value lie in ``target``, which has its shape."""
+        if value.array is None and not value.blocks:
             self.input = target
-        else:
-            split = target.reshape(value.array.shape)
-            assert np.shares_memory(split, target)
-            if value.relu:
-                self.step(np.maximum, value.array, self.zeros(split.shape[-2:]), out=split)
-            else:
-                self.step(np.copyto, split, value.array)
-        value.array, value.relu, value.memory = target, False, None
+        for block in value.blocks or _lying(value):
+            self.steps += block.steps
+            self._finish(block, value.then, target)
+        value.array, value.blocks, value.then = target, [], []
+        value.owned = True
+        return target
 
-    def finish(self, value: Value) -> None:
-        """Apply what is left to be applied where the value lies, if nobody else reads it there.
+    def _finish(
+        self, block: Block, then: list[tuple[np.ufunc, Array | None]], target: Array
+    ) -> None:
+        """Do what is still to be done to a block, on its way to its place."""
+        rows, _, array, memory = block
+        place = target[rows].reshape(array.shape)
+        assert np.shares_memory(place, target)
+        if memory is not None and array.shape[-2] * array.shape[-1] >= LONG_RUN:
+            memory = None
+        for function, other in then:
+            out = place if memory is None else array
+            if other is not None:
+                self.step(function, array, other[rows].reshape(array.shape), out=out)
+            elif memory is not None:  # one long run
+                flat = memory.reshape(-1)
+                self.step(function, flat, self._zeros(flat.shape), out=flat)
+            else:  # two arrays are compared faster than an array and a number
+                self.step(function, array, self._zeros(array.shape[-2:]), out=out)
+            array = out
+        if array is not place and block.memory is not target:
+            self.step(np.copyto, place, array)
 
-        A run over the whole memory is quicker than one over each row of an image.
-        """
-        if value.relu and value.memory is not None:
-            memory = value.memory.reshape(-1)
-            self.step(np.maximum, memory, self.zeros(memory.shape), out=memory)
-            value.relu = False
+    def _zeros(self, shape: Shape) -> Array:
+        size = math.prod(shape)
+        if self._nothing.size < size:
+            self._nothing = np.zeros(size, self.dtype)
+        return self._nothing[:size].reshape(shape)
 
     def settled(self, value: Value) -> Array:
-        """The array of a value in its shape, nothing left to be applied to it."""
-        self.finish(value)
-        if value.array is None or value.relu or value.array.ndim > len(value.shape):
-            self.put(value, self.empty(*value.shape))
-        array: Array = value.array
-        return array
+        """The array of a value, nothing left to be done to it."""
+        if value.array is not None and not value.then:
+            return value.array
+        owned = value.array if value.owned else None
+        return self.put(value, self.empty(*value.shape) if owned is None else owned)
 
-    def bordered(self, value: Value, window: Window, fill: float = 0.0) -> Array:
-        """A value (C, N, H, W) with the border that a window needs; contiguous."""
-        wanted = (window.pads, fill)
-        if value.border is not None and value.border[0] == wanted:
-            return value.border[1]
-        (top, bottom), (left, right) = window.pads
-        c, n, h, w = value.shape
-        if not window.is_padded and value.array is not None:
-            array = self.settled(value)
-            if array.flags.c_contiguous:
-                return array
-        border = np.full((c, n, h + top + bottom, w + left + right), fill, self.dtype)
-        self.put(value, border[:, :, top : top + h, left : left + w])
-        value.border = wanted, border
+    def bordered(self, value: Value, pads: Pads, fill: float = 0.0) -> Array:
+        """A value (H, C, W, N) with a border, contiguous."""
+        border = value.borders.get((pads, fill))
+        if border is None and pads == NO_PADS and (value.array is not None or value.blocks):
+            border = self.settled(value)
+        if border is None or not border.flags.c_contiguous:
+            (top, bottom), (left, right) = pads
+            h, c, w, n = value.shape
+            border = np.full((h + top + bottom, c, w + left + right, n), fill, self.dtype)
+            self.put(value, border[top : top + h, :, left : left + w])
+        value.borders[pads, fill] = border
         return border
 
-    def zeros(self, shape: Shape) -> Array:
-        """Zeros to compare with: NumPy compares two arrays faster than an array with a number."""
-        size = math.prod(shape)
-        if self._zeros.size < size:
-            self._zeros = np.zeros(size, self.dtype)
-        return self._zeros[:size].reshape(shape)
-
-    def product(self, a: Array, b: Array, out: Array) -> None:
-        """out (g, m, p) = a (g, m, k) @ b (g, k, p), in parts that OpenBLAS does not pack."""
-        length = b.shape[2]
-        most = SMALL_PRODUCT // (a.shape[1] * a.shape[2]) // ROW_MULTIPLE * ROW_MULTIPLE
-        if most < NARROWEST:
-            most = length
-        for start in range(0, length, most):
-            part = slice(start, start + most)
-            if len(a) == 1:
-                self.step(np.matmul, a[0], b[0, :, part], out=out[0, :, part])
-            else:
-                self.step(np.matmul, a, b[:, :, part], out=out[:, :, part])
+    def surrounded(self, value: Value, pads: Pads, fill: float = 0.0) -> Array:
+        """The same, maybe as a part of an array with more of a border."""
+        (top, bottom), (left, right) = pads
+        h, _, w, _ = value.shape
+        for (((above, below), (before, after)), other), wide in value.borders.items():
+            if (
+                other == fill
+                and min(above - top, below - bottom, before - left, after - right) >= 0
+            ):
+                rows = slice(above - top, above + h + bottom)
+                return wide[rows, :, before - left : before + w + right]
+        return self.bordered(value, pads, fill)
 
 
-def owned(array: Array, memory: Array, shape: Shape | None = None) -> Value:
-    """A value that has its memory for itself."""
-    value = Value(shape or array.shape, array)
-    value.memory = memory
-    return value
+def _lying(value: Value) -> list[Block]:
+    """All of a value that lies somewhere; nothing for one that does not."""
+    if value.array is None:
+        return []
+    memory = value.array if value.owned and value.array.flags.c_contiguous else None
+    return [Block(slice(0, len(value.array)), [], value.array[None], memory)]
 
 
-def same(value: Value) -> Value:
-    """The same value for another reader."""
-    twin = Value(value.shape, value.array, value.relu)
-    twin.border = value.border
-    return twin
+def product(a: Array, b: Array, out: Array) -> list[Step]:
+    """The steps of out (..., m, p) = a (..., m, k) @ b (..., k, p), in sizes that suit BLAS."""
+    return [
+        partial(np.matmul, a[..., rows, :], b[..., columns], out=out[..., rows, columns])
+        for rows, columns in small_parts(a.shape[-2], a.shape[-1], b.shape[-1])
+    ]
 
 
-def shape_of(value: Value) -> Shape:
-    """The shape of a sample."""
-    if len(value.shape) == 2:
-        return value.shape[1:]
-    return value.shape[0], *value.shape[2:]
-
-
-def samples_first(array: Array) -> Array:
-    """(C, N, H, W) as (N, C, H, W); features stay as they are."""
-    return array if array.ndim == 2 else array.transpose(1, 0, 2, 3)
+def shifted(array: Array, shape: Shape, strides: Shape, offset: int = 0) -> Array:
+    """A view of contiguous memory, only to be read: offset and strides in numbers."""
+    item = array.itemsize
+    steps = tuple(stride * item for stride in strides)
+    return np.ndarray(shape, array.dtype, array, offset * item, steps)

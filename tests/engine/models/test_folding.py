@@ -101,5 +101,5 @@ def test_logits_are_the_network_s(n: int) -> None:
         np.testing.assert_array_equal(predictor.logits(x), found)
     np.testing.assert_array_equal(x, before)
     np.testing.assert_allclose(found, model.forward(x), rtol=1e-10, atol=1e-10)
-    kept: list[Layer] = [layer for layer in predictor._model.walk() if layer.saved is not None]
+    kept = [layer for layer in predictor._network.walk() if layer.saved is not None]
     assert not kept, "nothing is kept for a backward pass"
