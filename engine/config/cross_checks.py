@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.config.errors import Finding, KeyPath, shown
-from engine.config.schema import Config
+from engine.config.schema import Config, Train
 from engine.data import DatasetInfo
 from engine.data.batches import held_out
 from engine.errors import SpecError
@@ -196,6 +196,12 @@ def _groups(config: Config) -> Iterator[Finding]:
             )
 
 
+def _momentum(train: Train) -> float:
+    """The momentum coefficient of an optimizer that has one."""
+    own: float = parameters_of(train.optimizer)["momentum"].default
+    return own if train.momentum is None else train.momentum
+
+
 def _optimizer(config: Config) -> Iterator[Finding]:
     train = config.train
     if train.optimizer == "momentum" and train.momentum == 0:
@@ -203,11 +209,13 @@ def _optimizer(config: Config) -> Iterator[Finding]:
             ("train", "momentum"), "expected more than 0 for the optimizer momentum, got 0"
         )
     elif train.nesterov and "nesterov" not in parameters_of(train.optimizer):
+        *able, last = (name for name in OPTIMIZERS if "nesterov" in parameters_of(name))
         yield Finding(
             ("train", "nesterov"),
-            f"expected false for {train.optimizer}; only sgd and momentum can look ahead",
+            f"expected false for {train.optimizer}; "
+            f"only {', '.join(able)} and {last} can look ahead",
         )
-    elif train.nesterov and train.optimizer == "sgd" and not train.momentum:
+    elif train.nesterov and not _momentum(train):
         yield Finding(
             ("train", "nesterov"), "expected false, as there is no momentum to look ahead along"
         )

@@ -194,7 +194,7 @@ class Train(Section):
         default=None,
         ge=0,
         lt=1,
-        description="momentum coefficient; null is 0.9 for momentum, 0 for sgd",
+        description="momentum coefficient; null is 0.9 for momentum, 0.6 for muon, 0 for sgd",
     )
     nesterov: bool = Field(
         default=False, description=f"Nesterov momentum ({_taken_by('nesterov')})"
@@ -211,7 +211,18 @@ class Train(Section):
         lt=1,
         description=f"smoothing of squared gradients ({_taken_by('alpha')})",
     )
-    weight_decay: float = Field(default=0.0, ge=0, description="L2 penalty (decoupled in adamw)")
+    newton_schulz: int = Field(
+        default=3,
+        ge=1,
+        le=20,
+        description="steps that make an update orthogonal "
+        f"({_taken_by('newton_schulz')}); 5 come closer than 3",
+    )
+    weight_decay: float = Field(
+        default=0.0,
+        ge=0,
+        description="L2 penalty (decoupled in adamw; not of convolutions in muon)",
+    )
     groups: ParameterGroups = Field(
         default=(), description="parameters that learn at another rate; the first match counts"
     )

@@ -13,8 +13,8 @@ from engine.microscope.arithmetic import Step
 from engine.microscope.backward import WeightGradient, explain_traced_weight
 from engine.microscope.registry import Index, inner, short
 from engine.microscope.trace import Trace, backward_trace
-from engine.microscope.update import explain_update
-from engine.optim import Optimizer
+from engine.microscope.update import explain_matrix_update, explain_update
+from engine.optim import Muon, Optimizer
 from engine.optim.clipping import clip_factor
 from engine.optim.groups import group_of
 from engine.rng import Purpose, stream
@@ -77,13 +77,13 @@ class TrainingStep:
             IndexError: the parameter has no such number.
         """
         found = explain_traced_weight(self.trace, layer_name, parameter, index)
-        before = float(self.trace.layers[layer_name].layer.params[parameter][index])
-        slots = {
-            slot: float(arrays[f"{layer_name}.{parameter}"][index])
-            for slot, arrays in self.slots.items()
-        }
+        layer = self.trace.layers[layer_name].layer
+        weights = layer.params[parameter]
+        before = float(weights[index])
+        name = f"{layer_name}.{parameter}"
+        slots = {slot: arrays[name] for slot, arrays in self.slots.items()}
         gradient, steps = found.arithmetic.network, []
-        if self.trace.layers[layer_name].layer.frozen:
+        if layer.frozen:
             return WeightStep(
                 before,
                 found,
@@ -94,16 +94,19 @@ class TrainingStep:
             words = f"{short(gradient)} · {inner(self.clip)}"
             steps = [Step("scaled down, as all gradients together are too large", words, clipped)]
             gradient = clipped
-        layer = self.trace.layers[layer_name].layer
-        kind = f"{type(layer).__name__}.{parameter}"
-        group = group_of(f"{layer_name}.{parameter}", kind, self.optimizer.groups)
+        group = group_of(name, f"{type(layer).__name__}.{parameter}", self.optimizer.groups)
         if not group.learns_in(self.epoch):
             steps.append(Step(f"trained for {group.epochs} epochs only: it stays", "", before))
             return WeightStep(before, found, tuple(steps))
         optimizer = copy.copy(self.optimizer)
         optimizer.lr *= group.lr_scale
         optimizer.weight_decay *= group.weight_decay_scale
-        steps += explain_update(optimizer, slots, before, gradient)
+        if isinstance(optimizer, Muon) and weights.ndim == 4:
+            gradients = layer.grads[parameter] * self.clip
+            steps += explain_matrix_update(optimizer, slots, weights, gradients, index)
+        else:
+            own = {slot: float(array[index]) for slot, array in slots.items()}
+            steps += explain_update(optimizer, own, before, gradient)
         return WeightStep(before, found, tuple(steps))
 
 

@@ -3,9 +3,13 @@
 import math
 from collections.abc import Callable, Mapping
 
+import numpy as np
+
+from engine.arrays import Array
 from engine.microscope.arithmetic import Step
-from engine.microscope.registry import inner, short
+from engine.microscope.registry import Index, inner, short
 from engine.optim import Optimizer
+from engine.optim.muon import Muon, orthogonalised
 from engine.optim.rules import SGD, Adam, AdamW, RMSprop
 
 Rule = Callable[..., list[Step]]
@@ -39,6 +43,39 @@ def explain_update(
     return (*steps, Step(f"no arithmetic is written for {type(optimizer).__name__}", "", weight))
 
 
+def explain_matrix_update(
+    optimizer: Muon, slots: Mapping[str, Array], weights: Array, gradient: Array, index: Index
+) -> tuple[Step, ...]:
+    """Each step of the update of one weight of a convolution, which depends on all of them.
+
+    Args:
+        optimizer: the rule, before the step.
+        slots: what the rule remembers of these weights, by slot name; what is missing is 0.
+        weights: all of them before the step, (O, C, KH, KW).
+        gradient: the loss's, after clipping, (O, C, KH, KW).
+        index: of the weight.
+    """
+    own = {slot: float(array[index]) for slot, array in slots.items()}
+    steps = [Step("the gradient", "", float(gradient[index]))]
+    steps += _velocity(optimizer, own, steps[0].value)
+    ahead = gradient
+    if optimizer.momentum:
+        v = optimizer.momentum * slots.get("momentum_buffer", np.zeros_like(gradient)) + gradient
+        ahead = gradient + optimizer.momentum * v if optimizer.nesterov else v
+    matrix = ahead.astype(np.float64).reshape(len(weights), -1)
+    place = np.ravel_multi_index(index[1:], weights.shape[1:])
+    move = float(orthogonalised(matrix, optimizer.newton_schulz)[index[0], place])
+    before, factor = float(weights[index]), optimizer.rescaling(weights)
+    scaled = before * factor
+    rows, columns = matrix.shape
+    words = f"the weight, with all weights scaled to norm √{rows}"
+    steps += [
+        Step(f"its number in the matrix {rows}×{columns} of all, made orthogonal", "", move),
+        Step(words, f"{short(before)} · {inner(factor)}", scaled),
+    ]
+    return tuple(_take(steps, scaled, optimizer.lr * move, f"{optimizer.lr:g} · {inner(move)}"))
+
+
 def _take(steps: list[Step], weight: float, change: float, words: str) -> list[Step]:
     steps.append(Step("the step", words, change))
     new = weight - change
@@ -47,6 +84,13 @@ def _take(steps: list[Step], weight: float, change: float, words: str) -> list[S
 
 def _sgd(optimizer: SGD, slots: Mapping[str, float], weight: float, g: float) -> list[Step]:
     """v = μ·v + g; p = p − lr·v, or with Nesterov lr·(g + μ·v)."""
+    steps = _velocity(optimizer, slots, g)
+    v = steps[-1].value if steps else g
+    return _take(steps, weight, optimizer.lr * v, f"{optimizer.lr:g} · {inner(v)}")
+
+
+def _velocity(optimizer: SGD, slots: Mapping[str, float], g: float) -> list[Step]:
+    """The steps from the gradient to what is multiplied with the learning rate; maybe none."""
     steps: list[Step] = []
     v = g
     if optimizer.momentum:
@@ -58,8 +102,7 @@ def _sgd(optimizer: SGD, slots: Mapping[str, float], weight: float, g: float) ->
         ahead = g + optimizer.momentum * v
         words = f"{short(g)} + {optimizer.momentum:g} · {inner(v)}"
         steps.append(Step("looking ahead", words, ahead))
-        v = ahead
-    return _take(steps, weight, optimizer.lr * v, f"{optimizer.lr:g} · {inner(v)}")
+    return steps
 
 
 def _rmsprop(optimizer: RMSprop, slots: Mapping[str, float], weight: float, g: float) -> list[Step]:

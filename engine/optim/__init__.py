@@ -3,6 +3,7 @@
 To add one, write its class in a new file, with ``@register("name")`` above it, and import it here.
 """
 
+from engine.optim.muon import Muon as Muon
 from engine.optim.optimizer import OPTIMIZERS as OPTIMIZERS
 from engine.optim.optimizer import Optimizer as Optimizer
 from engine.optim.rules import SGD as SGD

@@ -39,11 +39,14 @@ class Span:
     Attributes:
         start, stop: where they are.
         group: their settings.
+        rows: of the matrix that they are, in C order, for an optimizer that takes matrices; 0 where
+            each number is updated by itself.
     """
 
     start: int
     stop: int
     group: Group
+    rows: int = 0
 
 
 REST = Group("*")
@@ -62,6 +65,23 @@ def group_of(name: str, kind: str, groups: Sequence[Group]) -> Group:
         if fnmatchcase(name, group.match) or fnmatchcase(kind, group.match):
             return group
     return REST
+
+
+def whole_matrices(part: slice, spans: Sequence[Span]) -> slice:
+    """A part of the vector, changed so that it has the matrices that begin in it, and these whole.
+
+    Parts that follow each other still do, and are all of the vector if they were.
+
+    Args:
+        part: start and stop are numbers.
+        spans: of the vector.
+    """
+
+    def behind(place: int) -> int:
+        inside = (span.stop for span in spans if span.rows and span.start < place < span.stop)
+        return next(inside, place)
+
+    return slice(behind(part.start), behind(part.stop))
 
 
 def kinds_of(model: Layer) -> dict[str, str]:

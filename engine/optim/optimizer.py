@@ -5,6 +5,7 @@ in a core's cache while the ten or so NumPy calls of one update pass over them, 
 reads and writes main memory about once, and allocates nothing of a parameter's size. Elements
 do not see each other, so neither the size of a block nor the way in which parameters are cut
 into arrays changes a bit of the result: one flat vector of all parameters is the fastest way.
+A rule for whole matrices says so; these are not cut.
 
 An optimizer belongs to one thread at a time: its steps share scratch memory.
 """
@@ -50,6 +51,9 @@ class Optimizer(ABC):
     decoupled_decay: ClassVar[bool] = False
     """Whether the rule applies the weight decay itself, instead of finding it in the gradient."""
 
+    takes_matrices: ClassVar[bool] = False
+    """Whether the weights of a convolution are updated together, by ``_update_matrix``."""
+
     def __init__(self, lr: float, weight_decay: float = 0.0) -> None:
         self.lr = self._positive("lr", lr)
         self.weight_decay = self._at_least_zero("weight_decay", weight_decay)
@@ -85,8 +89,10 @@ class Optimizer(ABC):
                 every step.
             grads: gradients under the same names, with the same shapes and dtypes. One that
                 is not C-contiguous is copied on the way.
-            part: which elements of each to update, while other workers update the rest.
-            spans: the elements by their group; none where all have the same settings.
+            part: which elements of each to update, while other workers update the rest; each
+                matrix whole, or not at all.
+            spans: the elements by their group, and which of them are a matrix; none where all have
+                the same settings and each is updated by itself.
             epoch: the number of the epoch, from 0; some groups are trained for a few only.
 
         Raises:
@@ -106,7 +112,11 @@ class Optimizer(ABC):
                         arrays = [param, grads[name]]
                         arrays += [self._slot(slot, name, param) for slot in self.slot_names]
                         p, g, *slots = (array.reshape(-1)[own] for array in arrays)
-                        self._walk(p, g, slots)
+                        if span is None or not span.rows:
+                            self._walk(p, g, slots)
+                        elif p.size:
+                            matrices = (array.reshape(span.rows, -1) for array in (p, g, *slots))
+                            self._update_matrix(*matrices)
 
     @contextmanager
     def _settings_of(self, span: Span | None) -> Iterator[None]:
@@ -126,6 +136,13 @@ class Optimizer(ABC):
     @abstractmethod
     def _update(self, p: Array, g: Array, scratch: Array, *slots: Array) -> None:
         """Apply the rule to one block: arrays of one length, in place, ``g`` only read."""
+
+    def _update_matrix(self, p: Array, g: Array, *slots: Array) -> None:
+        """Apply the rule to a whole matrix, (rows, columns), in place, ``g`` only read.
+
+        Only rules that ``takes_matrices`` are given any.
+        """
+        raise NotImplementedError
 
     def _walk(self, param: Array, grad: Array, slots: list[Array]) -> None:
         scratch, decayed = self._scratch_of(param.dtype)

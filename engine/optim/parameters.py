@@ -95,18 +95,29 @@ def share_slots(optimizer: Optimizer, parameters: FlatParameters) -> None:
         arrays[""] = shared_zeros(size, dtype, f"the optimizer's {slot}")
 
 
-def spans_of(model: Layer, parameters: FlatParameters, groups: Sequence[Group]) -> list[Span]:
-    """The trained part of the vector, cut where settings change; one span without groups."""
+def spans_of(
+    model: Layer, parameters: FlatParameters, groups: Sequence[Group], *, matrices: bool = False
+) -> list[Span]:
+    """The trained part of the vector, cut where settings change; one span without groups.
+
+    Args:
+        model: the network.
+        parameters: the vector under it.
+        groups: which of them have settings of their own.
+        matrices: whether the weight of each convolution, (O, C, KH, KW), is a span of its own: a
+            matrix with O rows.
+    """
     spans: list[Span] = []
     kinds = kinds_of(model)
     for name, place in parameters.slices.items():  # in the order of the vector
         if place.start >= parameters.trained:
             break
-        group = group_of(name, kinds[name], groups)
-        if spans and spans[-1].group == group:
+        group, shape = group_of(name, kinds[name], groups), parameters.shapes[name]
+        rows = shape[0] if matrices and len(shape) == 4 else 0
+        if spans and spans[-1].group == group and not rows and not spans[-1].rows:
             spans[-1] = Span(spans[-1].start, place.stop, group)
         else:
-            spans.append(Span(place.start, place.stop, group))
+            spans.append(Span(place.start, place.stop, group, rows))
     return spans
 
 

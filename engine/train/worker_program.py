@@ -25,6 +25,7 @@ from engine.layers import Layer, Sequential
 from engine.losses import Loss
 from engine.optim import Optimizer
 from engine.optim.clipping import DOT_LENGTH, clip_factor, norm_of, square_sums
+from engine.optim.groups import whole_matrices
 from engine.optim.parameters import FlatParameters, share_buffers, share_slots, spans_of
 from engine.optim.slow_weights import SlowWeights
 from engine.parallel.group import ProcessGroup, in_order
@@ -113,7 +114,9 @@ class WorkerProgram:
         if optimizer is not None:
             model.end_backward_early()
             share_slots(optimizer, self.parameters)
-            self._spans = spans_of(model, self.parameters, optimizer.groups)
+            self._spans = spans_of(
+                model, self.parameters, optimizer.groups, matrices=optimizer.takes_matrices
+            )
         self._slow = slow
         if slow is not None:
             slow.attach(self.parameters, self._buffers)
@@ -202,11 +205,12 @@ class WorkerProgram:
         """Train on the order's batches: gradients of micro-batches, their sum, the update."""
         done = Trained()
         optimizer, vector = self.optimizer, self.parameters.vector
-        trained = self.parameters.trained
+        trained, gradient = self.parameters.trained, self.gradients[0]
         assert optimizer is not None  # without one, there are no orders to train
         optimizer.t = order.t
         own = group.share(-(-trained // DOT_LENGTH))
         part = slice(own.start * DOT_LENGTH, min(own.stop * DOT_LENGTH, trained))
+        updated = whole_matrices(part, self._spans)
         for step, lr in enumerate(order.rates, order.first):
             optimizer.lr = lr
             samples, pieces = self._split(order, step)
@@ -215,18 +219,18 @@ class WorkerProgram:
             parts = in_order(group.all_gather(group.map(learn, len(pieces), sync=self._needs_sync)))
             total = math.fsum(loss for loss, _, _ in parts)
             with np.errstate(over="ignore", invalid="ignore"):
-                gradient = tree_sum([vector[part] for vector in self.gradients[: len(pieces)]])
-            norm = norm_of(group.all_gather(square_sums(gradient)))
+                own_sum = tree_sum([vector[part] for vector in self.gradients[: len(pieces)]])
+            norm = norm_of(group.all_gather(square_sums(own_sum)))
             if not (math.isfinite(total) and math.isfinite(norm)):
                 if group.index == 0:
                     self._put_back(buffers)
                 done.bad = total
                 break
             if self.clip_norm is not None and (factor := clip_factor(norm, self.clip_norm)) < 1:
-                gradient *= factor
-            optimizer.step({"": vector}, {"": self.gradients[0]}, part, self._spans, order.epoch)
+                gradient[updated] *= factor
+            optimizer.step({"": vector}, {"": gradient}, updated, self._spans, order.epoch)
             if self._slow is not None:
-                self._slow.follow(optimizer.t, part, with_buffers=group.index == 0)
+                self._slow.follow(optimizer.t, updated, with_buffers=group.index == 0)
             done.results.append(StepResult(total, sum(n for _, n, _ in parts), len(samples), norm))
             done.dead = parts[0][2]
             group.all_gather([])  # no member continues before all parameters are updated

@@ -107,9 +107,13 @@ FORMULAS = (
             "tests.engine.optim.test_rules",
             "tests.engine.optim.test_optimizer",
             "tests.engine.optim.test_groups",
+            "tests.engine.optim.test_muon",
         ),
     ),
-    Formulas("engine.optim.groups", ("tests.engine.optim.test_groups",)),
+    Formulas(
+        "engine.optim.groups", ("tests.engine.optim.test_groups", "tests.engine.optim.test_muon")
+    ),
+    Formulas("engine.optim.muon", ("tests.engine.optim.test_muon",)),
     Formulas("engine.optim.slow_weights", ("tests.engine.optim.test_slow_weights",)),
     Formulas(
         "engine.optim.clipping",
@@ -117,7 +121,11 @@ FORMULAS = (
     ),
     Formulas(
         "engine.optim.parameters",
-        ("tests.engine.optim.test_parameters", "tests.engine.optim.test_groups"),
+        (
+            "tests.engine.optim.test_parameters",
+            "tests.engine.optim.test_groups",
+            "tests.engine.optim.test_muon",
+        ),
     ),
     Formulas(
         "engine.schedulers",

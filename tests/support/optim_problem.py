@@ -81,6 +81,9 @@ ROWS: dict[str, Row] = {
         ("AdamW", {}),
         ({"weight_decay": 0.0}, {"weight_decay": 0.5, "betas": (0.5, 0.9), "eps": 1e-3}),
     ),
+    "muon": Row(  # of single numbers; those of a matrix are in test_muon
+        sgd, ("SGD", {"momentum": 0.6}), ({"momentum": 0.5, "nesterov": True, "weight_decay": 0.1},)
+    ),
 }
 CASES = [(name, options) for name, row in ROWS.items() for options in ({}, *row.options)]
 all_cases = pytest.mark.parametrize(

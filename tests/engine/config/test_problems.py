@@ -185,9 +185,17 @@ CONFLICTS = {
         "train: {nesterov: true, momentum: 0}\n",
         "3:19: train.nesterov: expected false, as there is no momentum to look ahead along",
     ),
+    "nesterov for muon without momentum": (
+        "train: {nesterov: true, optimizer: muon, momentum: 0}\n",
+        "3:19: train.nesterov: expected false, as there is no momentum to look ahead along",
+    ),
+    "no Newton-Schulz steps": (
+        "train: {optimizer: muon, newton_schulz: 0}\n",
+        "3:41: train.newton_schulz: expected a whole number from 1 to 20, got 0",
+    ),
     "nesterov for adam": (
         "train: {nesterov: true, optimizer: adam}\n",
-        "3:19: train.nesterov: expected false for adam; only sgd and momentum can look ahead",
+        "3:19: train.nesterov: expected false for adam; only sgd, momentum and muon can look ahead",
     ),
     "smoothing for mse": (
         "train: {loss: mse, label_smoothing: 0.1}\n",

@@ -25,6 +25,7 @@ from tests.support.small_runs import PLAIN, RICH, make_config
             ),
             1,
         ),
+        (PLAIN, ("train.optimizer=muon", "train.nesterov=true", "train.clip_norm=0.1"), 5),
         (PLAIN, ("train.freeze=[0]", "train.clip_norm=0.1", "train.weight_decay=0.01"), 2),
     ],
     ids=[
@@ -32,6 +33,7 @@ from tests.support.small_runs import PLAIN, RICH, make_config
         "clipped, with weight decay",
         "augmented, with batch norm",
         "groups",
+        "muon",
         "frozen, clipped",
     ],
 )

@@ -6,8 +6,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from engine.microscope.update import explain_update
+from engine.microscope.update import explain_matrix_update, explain_update
 from engine.optim import OPTIMIZERS, Optimizer
+from engine.optim.groups import REST, Span
+from engine.optim.muon import Muon
 from engine.optim.rules import SGD, Adam, AdamW, Momentum, RMSprop
 from tests.support.calculator import calculated
 
@@ -18,6 +20,7 @@ RULES: list[tuple[str, Callable[[], Optimizer]]] = [
     ("rmsprop", lambda: RMSprop(0.01, alpha=0.8, weight_decay=0.1)),
     ("adam", lambda: Adam(0.01, weight_decay=0.1)),
     ("adamw", lambda: AdamW(0.01, betas=(0.8, 0.9), weight_decay=0.1)),
+    ("muon", lambda: Muon(0.1, nesterov=True, weight_decay=0.02)),
 ]
 
 
@@ -106,3 +109,40 @@ def test_the_small_number_of_the_divisor_is_added(optimizer: Optimizer) -> None:
     expected = explain_update(optimizer, {}, 1.0, 0.25)[-1].value
     optimizer.step(weights, {"w": np.array([0.25])})
     assert weights["w"][0] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: Muon(0.1, weight_decay=0.1), ["the velocity"]),
+        (lambda: Muon(0.1, nesterov=True, newton_schulz=5), ["the velocity", "looking ahead"]),
+        (lambda: Muon(0.1, momentum=0.0), []),
+    ],
+    ids=["momentum", "nesterov", "plain"],
+)
+def test_the_update_of_a_convolution_s_weight_ends_at_the_new_weight(
+    make: Callable[[], Muon], words: list[str], rng: np.random.Generator
+) -> None:
+    optimizer, shape, index = make(), (4, 3, 2, 2), (2, 1, 0, 1)
+    weights = rng.standard_normal(48)
+    for _ in range(3):
+        gradient = rng.standard_normal(48)
+        slots = {s: a[""].reshape(shape) for s, a in optimizer.slots.items() if a}
+        before = weights.reshape(shape)[index]
+        steps = explain_matrix_update(
+            optimizer, slots, weights.reshape(shape), gradient.reshape(shape), index
+        )
+        optimizer.step({"": weights}, {"": gradient}, spans=[Span(0, 48, REST, rows=4)])
+        assert steps[-1].value == pytest.approx(weights.reshape(shape)[index], rel=1e-9)
+        assert [step.words for step in steps] == [
+            "the gradient",
+            *words,
+            "its number in the matrix 4×12 of all, made orthogonal",
+            "the weight, with all weights scaled to norm √4",
+            "the step",
+            "the new weight",
+        ]
+        assert before != pytest.approx(steps[-3].value)
+        for step in steps:
+            if step.formula:
+                assert calculated(step.formula) == pytest.approx(step.value, rel=2e-3), step

@@ -12,7 +12,7 @@ from engine.config import Config
 from engine.errors import Cancelled, DataError
 from engine.layers import Whitening2D
 from engine.losses import MSE, SoftmaxCrossEntropy
-from engine.optim import SGD, Adam, AdamW, Momentum, RMSprop
+from engine.optim import SGD, Adam, AdamW, Momentum, Muon, RMSprop
 from engine.schedulers import OneCycleLR, ReduceLROnPlateau, Warmup
 from engine.train import factory
 from tests.support.small_runs import PLAIN, make_config
@@ -35,6 +35,11 @@ def config(*overrides: str, text: str = PLAIN) -> Config:
         (["train.optimizer=rmsprop", "train.alpha=0.5"], RMSprop, {"alpha": 0.5, "eps": 1e-8}),
         (["train.optimizer=adam", "train.betas=[0.8, 0.9]"], Adam, {"betas": (0.8, 0.9)}),
         (["train.optimizer=adamw", "train.eps=1e-6"], AdamW, {"eps": 1e-6}),
+        (
+            ["train.optimizer=muon", "train.momentum=null", "train.newton_schulz=5"],
+            Muon,
+            {"momentum": 0.6, "nesterov": False, "newton_schulz": 5},
+        ),
     ],
 )
 def test_optimizers(overrides: list[str], kind: type, attributes: dict[str, Any]) -> None:

@@ -74,6 +74,7 @@ KINDS: dict[str, tuple[str, list[str]]] = {
             "data.test_views=mirror_shift",
         ],
     ),
+    "muon": (PLAIN, ["train.optimizer=muon", "train.nesterov=true", "train.clip_norm=0.5"]),
     "average of the weights": (RICH, ["train.average={every: 3, decay: 0.9}"]),
     "early stopping, plateau, class weights": (
         RICH,

@@ -13,9 +13,9 @@ from engine.errors import Diverged
 from engine.layers import Dropout, ReLU, Sequential
 from engine.losses import MSE, Loss, SoftmaxCrossEntropy
 from engine.models import build
-from engine.optim import SGD, Adam, Optimizer, clipping
+from engine.optim import SGD, Adam, Muon, Optimizer, clipping
 from engine.optim.groups import Group
-from engine.optim.slow_weights import Lookahead, SlowWeights
+from engine.optim.slow_weights import Average, Lookahead, SlowWeights
 from engine.parallel import shared_memory
 from engine.parallel.workers import Workers
 from engine.train import evaluator, worker_program
@@ -147,6 +147,36 @@ def test_workers_never_change_the_bits_of_a_recipe(monkeypatch: pytest.MonkeyPat
     reference = run_recipe(1)
     for count in (2, 3):
         assert run_recipe(count) == reference
+
+
+def run_matrices(count: int) -> bytes:
+    """Steps of matrices across the borders of the workers' parts, clipped."""
+    specs: list[Any] = [
+        {"Conv2D": {"out_channels": 40, "kernel_size": 3}},
+        "BatchNorm2D",
+        {"Conv2D": {"out_channels": 50, "kernel_size": 3}},
+        "ReLU",
+        "GlobalMaxPool2D",
+        {"Dense": {"out_features": 10}},
+    ]
+    with Workers(count) as workers:
+        optimizer = Muon(0.1, nesterov=True, weight_decay=0.01)
+        trainer = make_trainer(
+            specs, workers=workers, optimizer=optimizer, clip_norm=0.5, slow=Average(2, 0.9, 4)
+        )
+        for epoch in range(2):
+            trainer.steps(make_batches(40, batch_size=20, micro_batch=10), epoch, 0, [0.1, 0.05])
+        assert trainer.slow is not None
+        slots = optimizer.slots["momentum_buffer"][""]
+        arrays = [*trainer.model.state_dict().values(), trainer.slow.vector, slots]
+        return b"".join(array.tobytes() for array in arrays)
+
+
+def test_workers_never_change_the_bits_of_matrices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluator, "WORTH_PROCESSES", 0)
+    reference = run_matrices(1)
+    for count in (2, 3):
+        assert run_matrices(count) == reference
 
 
 @pytest.mark.parametrize("specs", [BN_NET, DROPOUT_NET], ids=["batch norm", "dropout"])
