@@ -24,8 +24,10 @@ from engine.errors import DTypeError, NotReadyError, ShapeError
 class Loss(ABC):
     """The contract: ``forward`` gives the loss, ``backward`` its gradient for the same batch.
 
+    Every loss takes rows (N, C) as targets, the share of each class.
+
     Attributes:
-        takes_labels: whether the targets are class indices (N,), else one-hot rows (N, C).
+        takes_labels: whether it takes class indices (N,) as well, which are quicker.
         takes_logits: whether it applies the softmax itself, so that scores must be unlimited.
         smooths_labels: whether its constructor takes ``label_smoothing``.
         weights_classes: whether its constructor takes ``class_weights``.
@@ -55,18 +57,33 @@ class Loss(ABC):
             [twin.forward(pred[i : i + 1], target[i : i + 1]) for i in range(len(pred))], pred.dtype
         )
 
-    def target(self, labels: Array, classes: int, dtype: np.typing.DTypeLike) -> Array:
+    def target(
+        self,
+        labels: Array,
+        classes: int,
+        dtype: np.typing.DTypeLike,
+        mix: tuple[Array, Array] | None = None,
+    ) -> Array:
         """The target of ``forward`` for class labels.
 
         Args:
             labels: class indices ``(N,)``.
             classes: how many there are, C.
-            dtype: of one-hot rows.
+            dtype: of rows.
+            mix: the labels of what was mixed into the samples, ``(N,)``, and the share that is
+                still their own, ``(N,)``; None where nothing was.
 
         Returns:
-            The labels themselves, or one-hot rows ``(N, C)``.
+            The labels themselves, or rows ``(N, C)``: one-hot, or mixed.
         """
-        return labels if self.takes_labels else np.eye(classes, dtype=dtype)[labels]
+        if mix is None and self.takes_labels:
+            return labels
+        rows: Array = np.eye(classes, dtype=dtype)
+        if mix is None:
+            return rows[labels]
+        others, shares = mix
+        own = shares.astype(dtype)[:, None]
+        return own * rows[labels] + (1 - own) * rows[others]
 
     def unweighted(self) -> "Loss":
         """The loss to evaluate with, in which every sample counts the same.
@@ -118,7 +135,7 @@ def register(name: str) -> Callable[[type[L]], type[L]]:
 
 @register("cross_entropy")
 class SoftmaxCrossEntropy(Loss):
-    r"""Softmax and cross-entropy in one, for logits ``(N, C)`` and class indices ``(N,)``.
+    r"""Softmax and cross-entropy in one, for logits ``(N, C)`` and the classes.
 
     With logits ``z``, softmax ``p_c = exp(z_c) / sum_j exp(z_j)`` and a target distribution
     ``q``, the loss of one sample is the cross-entropy::
@@ -126,7 +143,8 @@ class SoftmaxCrossEntropy(Loss):
         L = -sum_c q_c * log p_c = logsumexp(z) - sum_c q_c * z_c         (as sum_c q_c = 1)
 
     The target puts ``1 - s`` on the true class ``y`` and spreads the label smoothing ``s``
-    evenly: ``q_c = (1 - s) * [c = y] + s / C`` (Szegedy et al. 2016, section 7).
+    evenly: ``q_c = (1 - s) * [c = y] + s / C`` (Szegedy et al. 2016, section 7). A target that is a
+    row of shares ``r`` has ``r_c`` in the place of ``[c = y]``.
 
     ``logsumexp`` is stable because the row's largest logit is subtracted first: no exponent is
     above zero, and one of them is zero, so the sum lies in ``[1, C]``.
@@ -143,7 +161,8 @@ class SoftmaxCrossEntropy(Loss):
 
     A weight is that of the true class, for the whole loss of its sample. PyTorch weights each
     term of the smoothed target by its own class, which raises the share ``s / C`` of rare ones:
-    with enough weight a rare class would be the best answer for the samples of a common one.
+    with enough weight a rare class would be the best answer for the samples of a common one. The
+    loss of a row is the mean of those of its classes, each with its weight: ``sum_c r_c w_c L_c``.
 
     Raises:
         ValueError: ``label_smoothing`` is not in ``[0, 1]``, or a weight is negative or not finite.
@@ -171,7 +190,8 @@ class SoftmaxCrossEntropy(Loss):
 
         Args:
             pred: logits ``(N, C)``, any float dtype.
-            target: class indices ``(N,)``, any integer dtype, from 0 to ``C - 1``.
+            target: class indices ``(N,)``, any integer dtype, from 0 to ``C - 1``; or shares
+                ``(N, C)``, floats that add up to 1 in every row.
 
         Raises:
             ShapeError: the shapes do not fit, a label is no column of the logits, or there is not
@@ -201,54 +221,75 @@ class SoftmaxCrossEntropy(Loss):
         """
         if self._cache is None:
             raise NotReadyError("SoftmaxCrossEntropy.backward needs a forward before it")
-        probabilities, labels = self._cache
+        probabilities, target = self._cache
         n, classes = probabilities.shape
         dpred = probabilities - self.label_smoothing / classes
-        dpred[np.arange(n), labels] -= 1.0 - self.label_smoothing
-        if self.class_weights is not None:
-            dpred *= self.class_weights[labels, None]
+        weights, shares = self._weighted(target)
+        if shares is None:
+            dpred[np.arange(n), target] -= 1.0 - self.label_smoothing
+        else:
+            dpred -= (1.0 - self.label_smoothing) * shares
+        if weights is not None:
+            dpred *= weights[:, None]
         dpred /= n
         return dpred
 
     def unweighted(self) -> "SoftmaxCrossEntropy":
         return SoftmaxCrossEntropy(self.label_smoothing)
 
-    def per_sample(self, logits: Array, labels: Array) -> Array:
+    def per_sample(self, logits: Array, target: Array) -> Array:
         """The loss of every sample, ``(N,)``, whose mean ``forward`` returns.
 
         Leaves what ``backward`` needs alone: it can be called between the two.
 
         Args:
-            logits: ``(N, C)``.
-            labels: class indices ``(N,)``.
+            logits, target: as in ``forward``.
 
         Raises:
             ShapeError: the shapes do not fit, or a label is no column of the logits.
             DTypeError: the logits are no floats, or the labels no integers.
         """
-        return self._evaluate(logits, labels)[0]
+        return self._evaluate(logits, target)[0]
 
-    def _evaluate(self, logits: Array, labels: Array) -> tuple[Array, Array]:
+    def _weighted(self, target: Array) -> tuple[Array | None, Array | None]:
+        """How much each sample counts ``(N,)``, and of rows, what each class has of it ``(N, C)``.
+
+        None if all count the same, and if the targets are labels.
+        """
+        rows, weights = target.ndim == 2, self.class_weights
+        if weights is None:
+            return None, target if rows else None
+        if not rows:
+            return weights[target], None
+        counting = target * weights
+        total = counting.sum(axis=1, keepdims=True)
+        return total[:, 0], np.divide(counting, total, out=target.copy(), where=total > 0)
+
+    def _evaluate(self, logits: Array, target: Array) -> tuple[Array, Array]:
         """Loss per sample ``(N,)``, weighted, and softmax ``(N, C)``."""
-        _check_labels(logits, labels)
+        _check_target(logits, target)
         s, weights = self.label_smoothing, self.class_weights
         if weights is not None and weights.shape != logits.shape[1:]:
             raise ShapeError(
                 f"SoftmaxCrossEntropy got weights of shape {weights.shape} for logits of shape "
                 f"{logits.shape}; expected ({logits.shape[1]},): one a class"
             )
+        weights, shares = self._weighted(target)
         # A diverged network is the trainer's to report: its NaN must not print warnings as well.
         with np.errstate(invalid="ignore", over="ignore"):
             shifted = logits - logits.max(axis=1, keepdims=True)
             probabilities = np.exp(shifted)
             sums = probabilities.sum(axis=1, keepdims=True)
             probabilities /= sums
-            expected = shifted[np.arange(len(labels)), labels]
+            if shares is None:
+                expected = shifted[np.arange(len(target)), target]
+            else:
+                expected = (shares * shifted).sum(axis=1)
             if s > 0.0:
                 expected = (1.0 - s) * expected + s * shifted.mean(axis=1)
             losses = np.log(sums[:, 0]) - expected
             if weights is not None:
-                losses *= weights[labels]
+                losses *= weights
             return losses, probabilities
 
 
@@ -310,7 +351,7 @@ def _check_floats(loss: str, pred: Array) -> None:
         raise ShapeError(f"{loss} got predictions of shape {pred.shape}: a mean needs elements")
 
 
-def _check_labels(logits: Array, labels: Array) -> None:
+def _check_target(logits: Array, labels: Array) -> None:
     name = "SoftmaxCrossEntropy"
     _check_floats(name, logits)
     if logits.ndim != 2:
@@ -318,6 +359,8 @@ def _check_labels(logits: Array, labels: Array) -> None:
             f"{name} got logits of shape {logits.shape}; expected (N, C): "
             "one row a sample, one column a class"
         )
+    if labels.shape == logits.shape and np.issubdtype(labels.dtype, np.floating):
+        return
     if not np.issubdtype(labels.dtype, np.integer):
         raise DTypeError(
             f"{name} got labels of dtype {labels.dtype}; expected class indices of an integer "

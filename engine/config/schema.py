@@ -69,6 +69,13 @@ class Augment(Section):
         le=1,
         description="chance of an image that a rectangle of it is painted over with noise",
     )
+    mixup: float = Field(
+        default=0.0,
+        ge=0,
+        le=100,
+        description="mix each image and its class with another's, by shares from Beta(mixup, "
+        "mixup), e.g. 0.2; 0 is off",
+    )
 
 
 class Data(Section):

@@ -11,7 +11,7 @@ from engine.errors import ConfigError
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Augmentation of a batch: shift, rotation, zoom, flip, cutout, erasing, in this order.
+    """Augmentation of a batch: shift, rotation, zoom, flip, cutout, erasing, mixing, in this order.
 
     Shift and flip: Krizhevsky, Sutskever, Hinton 2012, section 4.1; with zero padding as in
     He et al. 2016, section 4.2. Cutout: DeVries and Taylor 2017. Rotation and zoom: Simard,
@@ -31,6 +31,7 @@ class Augmentation:
             by fractions of a pixel too: by any number that rounds to at most ``shift``.
         erase: probability that a rectangle of 2 % to 40 % of the image, from 0.3 to 3.3 times as
             high as wide, is painted over with random pixels.
+        mixup: α of ``engine.data.mixing.mixed``, for normalised images; 0 mixes none.
     """
 
     shift: int = 0
@@ -41,6 +42,7 @@ class Augmentation:
     rotate: float = 0.0
     zoom: float = 0.0
     erase: float = 0.0
+    mixup: float = 0.0
 
     def check(self, image_shape: tuple[int, int, int]) -> None:
         """Check that images of shape (C, H, W) are large enough; raise ConfigError if not."""
@@ -59,7 +61,7 @@ class Augmentation:
         fill: np.ndarray,
         mirrored: np.ndarray | None = None,
     ) -> np.ndarray:
-        """Return an augmented copy of the images, uint8 (N, C, H, W).
+        """Return an augmented copy of the images, uint8 (N, C, H, W), not mixed yet.
 
         Args:
             images: uint8, (N, C, H, W).

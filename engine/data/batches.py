@@ -6,6 +6,7 @@ import numpy as np
 
 from engine.data.augment import Augmentation
 from engine.data.dataset import Split
+from engine.data.mixing import Mix, mixed
 from engine.data.normalisation import Normalisation
 from engine.data.views import PLAIN, View
 from engine.errors import ConfigError
@@ -167,15 +168,31 @@ class Batches:
             epoch: in which they are trained on, from 0; an alternating flip goes by it.
 
         Returns:
-            Normalised images, float32 (n, C, H, W), and labels, int64 (n,).
+            Normalised images, float32 (n, C, H, W), and labels, int64 (n,); where images are
+            mixed, the labels of their larger shares.
         """
+        images, labels, _ = self.load_mixed(indices, rng, epoch)
+        return images, labels
+
+    def load_mixed(
+        self, indices: np.ndarray, rng: np.random.Generator | None, epoch: int
+    ) -> tuple[np.ndarray, np.ndarray, Mix | None]:
+        """``load``, with what was mixed into the images; None where nothing was."""
         pixels = self._view.apply(self._take(indices))
         if self.augment is not None and rng is not None:
             mirrored = self._mirrored
             if mirrored is not None:
                 mirrored = mirrored[indices] ^ bool(epoch % 2)
             pixels = self.augment.apply(pixels, rng, self._fill, mirrored)
-        return self._normalised(pixels), self._labels.take(indices)
+        images, labels = self._normalised(pixels), self.labels_of(indices)
+        if self.augment is None or rng is None or not self.augment.mixup:
+            return images, labels, None
+        images, mix = mixed(images, labels, self.augment.mixup, rng)
+        return images, labels, mix
+
+    def labels_of(self, indices: np.ndarray) -> np.ndarray:
+        """The classes of samples, int64, (n,)."""
+        return self._labels.take(indices)
 
 
 def held_out(samples: int, validation: float) -> int:

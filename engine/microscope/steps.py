@@ -8,6 +8,7 @@ import numpy as np
 from engine.arrays import Array
 from engine.config import Config
 from engine.data import Dataset
+from engine.data.mixing import Mix
 from engine.layers import Sequential
 from engine.microscope.arithmetic import Step
 from engine.microscope.backward import WeightGradient, explain_traced_weight
@@ -141,8 +142,9 @@ class Steps:
         optimizer.lr = self._rate(state)
         epoch, batch = divmod(optimizer.t, self._batches.steps_per_epoch)
         indices = self._batches.batch_indices(epoch, batch)
-        x, labels = self._load(indices, epoch, batch)
-        trace = backward_trace(model, self._loss, x, labels, training=True, seed=self._config.seed)
+        x, labels, mix = self._load(indices, epoch, batch)
+        seed = self._config.seed
+        trace = backward_trace(model, self._loss, x, labels, mix=mix, training=True, seed=seed)
         clip, most = 1.0, self._config.train.clip_norm
         if most is not None:
             grads = [
@@ -156,16 +158,17 @@ class Steps:
         slots = state.slots if state else {}
         return TrainingStep(epoch, batch, indices, labels, trace, optimizer, slots, clip)
 
-    def _load(self, indices: Array, epoch: int, batch: int) -> tuple[Array, Array]:
+    def _load(self, indices: Array, epoch: int, batch: int) -> tuple[Array, Array, Mix | None]:
         """The samples, distorted as the training distorts them: by micro-batch."""
         found = [
-            self._batches.load(
+            self._batches.load_mixed(
                 indices[piece], stream(Purpose.AUGMENT, self._config.seed, epoch, batch, i), epoch
             )
             for i, piece in enumerate(self._batches.pieces(len(indices)))
         ]
-        x, labels = zip(*found, strict=True)
-        return np.concatenate(x), np.concatenate(labels)
+        x, labels, mixes = zip(*found, strict=True)
+        mix = None if None in mixes else Mix(*(np.concatenate(m) for m in zip(*mixes, strict=True)))
+        return np.concatenate(x), np.concatenate(labels), mix
 
     def _rate(self, state: OptimizerState | None) -> float:
         """The schedule's learning rate, changed as the last step's was: by hand, or by a metric."""

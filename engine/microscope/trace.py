@@ -55,7 +55,14 @@ def forward_trace(model: Sequential, x: Array) -> Trace:
 
 
 def backward_trace(
-    model: Sequential, loss: Loss, x: Array, labels: Array, *, training: bool = False, seed: int = 0
+    model: Sequential,
+    loss: Loss,
+    x: Array,
+    labels: Array,
+    *,
+    mix: tuple[Array, Array] | None = None,
+    training: bool = False,
+    seed: int = 0,
 ) -> Trace:
     """Forward and backward pass of a batch.
 
@@ -64,6 +71,7 @@ def backward_trace(
         loss: of the batch.
         x: images as the network takes them, (N, C, H, W).
         labels: class indices (N,).
+        mix: what was mixed into the images, as in ``Loss.target``.
         training: whether batch norm takes the statistics of the batch, and dropout drops.
         seed: of the random numbers of dropout.
     """
@@ -73,7 +81,7 @@ def backward_trace(
     twin.set_rng(np.random.default_rng(seed))
     trace = _recorder(twin)
     out = twin.forward(x)
-    loss.forward(out, loss.target(labels, out.shape[1], out.dtype))
+    loss.forward(out, loss.target(labels, out.shape[1], out.dtype, mix))
     twin.backward(loss.backward())
     return trace
 

@@ -21,6 +21,7 @@ import numpy as np
 from engine import metrics
 from engine.arrays import Array
 from engine.data import Batches
+from engine.data.mixing import Mix
 from engine.layers import Layer, Sequential
 from engine.losses import Loss
 from engine.optim import Optimizer
@@ -185,7 +186,7 @@ class WorkerProgram:
         def task(i: int, threads: MicroBatchGroup) -> int:
             piece, _ = self._piece(order, order.first, i)
             with ignore_fp_errors():
-                x, _ = self._begin(order, order.first, i, threads, piece)
+                x, _, _ = self._begin(order, order.first, i, threads, piece)
                 first = len(layers) if np.isfinite(x).all() else -1
                 for k, layer in enumerate(self._replicas[i].train()):  # all: some all-gather
                     x = layer.forward(x)
@@ -249,9 +250,10 @@ class WorkerProgram:
         # In here, since errstate holds for the thread that sets it.
         with ignore_fp_errors():
             piece, share = self._piece(order, step, i)
-            x, labels = self._begin(order, step, i, group, piece)
+            x, labels, mix = self._begin(order, step, i, group, piece)
             logits = replica.forward(x)
-            value = loss.forward(logits, loss.target(labels, logits.shape[1], logits.dtype))
+            target = loss.target(labels, logits.shape[1], logits.dtype, mix)
+            value = loss.forward(logits, target)
             replica.backward(loss.backward() * share)
             dead = dead_shares(replica) if order.inspect and i == 0 else {}
             replica.release()
@@ -294,14 +296,15 @@ class WorkerProgram:
 
     def _begin(
         self, order: Order, step: int, i: int, group: MicroBatchGroup, piece: Array
-    ) -> tuple[Array, Array]:
+    ) -> tuple[Array, Array, Mix | None]:
         """Images and labels of a training micro-batch, its replica ready for them."""
         where = self.seed, order.epoch, step, i
         rng = stream(Purpose.DROPOUT, *where)
         for layer in self._layers[i]:
             layer.group = group
             layer.use_rng(rng)
-        return self._sources[order.source].load(piece, stream(Purpose.AUGMENT, *where), order.epoch)
+        rng = stream(Purpose.AUGMENT, *where)
+        return self._sources[order.source].load_mixed(piece, rng, order.epoch)
 
 
 def ignore_fp_errors() -> np.errstate:

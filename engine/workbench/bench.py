@@ -88,11 +88,8 @@ class _MixedLabels(Batches):
         batches.mixed = rng.permutation(dataset.train.labels)
         return batches
 
-    def load(
-        self, indices: np.ndarray, rng: np.random.Generator | None = None, epoch: int = 0
-    ) -> tuple[np.ndarray, np.ndarray]:
-        images, _ = super().load(indices, rng, epoch)
-        return images, self.mixed[indices].astype(np.int64)
+    def labels_of(self, indices: np.ndarray) -> np.ndarray:
+        return self.mixed[indices].astype(np.int64)
 
 
 class Workbench:
@@ -196,10 +193,11 @@ class Workbench:
         where = self.config.seed, epoch, step, 0
         twin.set_rng(stream(Purpose.DROPOUT, *where))
         indices = self._batches.batch_indices(epoch, step)
-        x, labels = self._batches.load(indices, stream(Purpose.AUGMENT, *where), epoch)
+        rng = stream(Purpose.AUGMENT, *where)
+        x, labels, mix = self._batches.load_mixed(indices, rng, epoch)
         with np.errstate(all="ignore"):
             x = yield from _forward("", twin, x)
-            self._loss.forward(x, self._loss.target(labels, x.shape[1], x.dtype))
+            self._loss.forward(x, self._loss.target(labels, x.shape[1], x.dtype, mix))
             yield from _backward("", twin, self._loss.backward())
 
     def update(self) -> StepResult:

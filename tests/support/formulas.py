@@ -94,7 +94,15 @@ FORMULAS = (
     Formulas("engine.kernels.winograd", ("tests.engine.kernels.test_winograd",)),
     Formulas("engine.kernels.partition", ("tests.engine.kernels.test_partition",)),
     Formulas("engine.parallel.micro_batches", ("tests.engine.parallel.test_micro_batches",)),
-    Formulas("engine.losses", ("tests.engine.test_losses_exact", "tests.engine.test_losses")),
+    Formulas(
+        "engine.losses",
+        (
+            "tests.engine.test_losses_exact",
+            "tests.engine.test_losses",
+            "tests.engine.test_losses_of_shares",
+            "tests.engine.data.test_mixing",
+        ),
+    ),
     Formulas("engine.metrics", ("tests.engine.test_metrics",)),
     Formulas(
         "engine.initializers",
@@ -132,11 +140,16 @@ FORMULAS = (
         ("tests.engine.schedulers.test_edges", "tests.engine.schedulers.test_formulas"),
     ),
     Formulas("engine.data.augment", ("tests.engine.data.test_formulas",)),
+    Formulas("engine.data.mixing", ("tests.engine.data.test_mixing",)),
     Formulas("engine.data.warp", ("tests.engine.data.test_formulas",)),
     Formulas("engine.data.views", ("tests.engine.data.test_views",)),
     Formulas(
         "engine.data.batches",
-        ("tests.engine.data.test_formulas", "tests.engine.data.test_batches"),
+        (
+            "tests.engine.data.test_formulas",
+            "tests.engine.data.test_batches",
+            "tests.engine.data.test_mixing",
+        ),
     ),
     Formulas("engine.data.normalisation", ("tests.engine.data.test_formulas",)),
     Formulas("engine.importing.splitting", ("tests.engine.importing.test_splitting",)),

@@ -189,6 +189,10 @@ CONFLICTS = {
         "train: {nesterov: true, optimizer: muon, momentum: 0}\n",
         "3:19: train.nesterov: expected false, as there is no momentum to look ahead along",
     ),
+    "mixing with a negative alpha": (
+        "data: {augment: {mixup: -0.2}}\n",
+        "3:26: data.augment.mixup: expected a number from 0 to 100, got -0.2",
+    ),
     "no Newton-Schulz steps": (
         "train: {optimizer: muon, newton_schulz: 0}\n",
         "3:41: train.newton_schulz: expected a whole number from 1 to 20, got 0",

@@ -8,6 +8,7 @@ import pytest
 from engine import data
 from engine.config import loads
 from engine.data import Batches
+from engine.data.mixing import Mix
 from engine.errors import ConfigError, DataError
 from engine.parallel.workers import Workers
 from engine.services.datasets import as_trained_on, overview, samples_of_classes
@@ -67,23 +68,24 @@ def test_an_image_is_shown_as_the_run_sees_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_set(tmp_path)
-    config = loads(CONFIG % tmp_path, "pets.yaml", ["train.micro_batch=3"])
+    overrides = ["train.micro_batch=3", "data.augment.mixup=1.0"]
+    config = loads(CONFIG % tmp_path, "pets.yaml", overrides)
     dataset = data.load("pets", tmp_path)
     batches, held_out = factory.training_batches(config, dataset)
     sample = int(batches.indices[7])
     shown = as_trained_on(config, dataset, sample, 3)
     assert len({image.tobytes() for image in shown}) == 3, "another one every epoch"
-    load = Batches.load
+    load = Batches.load_mixed
     seen: list[np.ndarray] = []
 
     def watched(
-        self: Batches, indices: np.ndarray, rng: np.random.Generator | None = None, epoch: int = 0
-    ) -> tuple[np.ndarray, np.ndarray]:
-        images, labels = load(self, indices, rng, epoch)
+        self: Batches, indices: np.ndarray, rng: np.random.Generator | None, epoch: int
+    ) -> tuple[np.ndarray, np.ndarray, Mix | None]:
+        images, labels, mix = load(self, indices, rng, epoch)
         seen.extend(image for image, index in zip(images, indices, strict=True) if index == sample)
-        return images, labels
+        return images, labels, mix
 
-    monkeypatch.setattr(Batches, "load", watched)
+    monkeypatch.setattr(Batches, "load_mixed", watched)
     model, optimizer = factory.make_model(config), factory.make_optimizer(config)
     with Workers(1) as workers:
         trainer = Trainer(

@@ -59,10 +59,14 @@ def plain_step(
     for i, piece in enumerate(micro_batches(len(indices))):
         where = SEED, epoch, step, i
         model.set_rng(stream(Purpose.DROPOUT, *where))
-        x, labels = batches.load(indices[piece], stream(Purpose.AUGMENT, *where))
+        x, labels, mix = batches.load_mixed(indices[piece], stream(Purpose.AUGMENT, *where), epoch)
         logits = model.forward(x)
         share = len(labels) / len(indices)
-        total += share * loss.forward(logits, target_of(loss, labels))
+        target = target_of(loss, labels)
+        if mix is not None:
+            own, rows = mix.shares.astype("f4")[:, None], np.eye(4, dtype="f4")
+            target = own * rows[labels] + (1 - own) * rows[mix.labels]
+        total += share * loss.forward(logits, target)
         correct += int((logits.argmax(axis=1) == labels).sum())
         model.backward(loss.backward() * share)
         parts.append({name: grad.copy() for name, grad in model.named_grads().items()})
@@ -82,9 +86,12 @@ def _tree(terms: list[np.ndarray]) -> np.ndarray:
     [SoftmaxCrossEntropy(0.1), SoftmaxCrossEntropy(0.1, WEIGHTS), MSE()],
     ids=["ce", "weighted", "mse"],
 )
-def test_steps_are_plain_sums_over_micro_batches(loss: Loss, clip_norm: float | None) -> None:
+@pytest.mark.parametrize("mixup", [0.0, 0.5])
+def test_steps_are_plain_sums_over_micro_batches(
+    loss: Loss, clip_norm: float | None, mixup: float
+) -> None:
     model, twin = network(), network().train()
-    batches = batches_of(90, 70, augment=Augmentation(1, True, 2))
+    batches = batches_of(90, 70, augment=Augmentation(1, True, 2, mixup=mixup))
     with Workers(1) as workers:
         trainer = Trainer(model, loss, SGD(lr=0.5), seed=SEED, workers=workers, clip_norm=clip_norm)
         for epoch, step in ((0, 0), (0, 1), (1, 0)):

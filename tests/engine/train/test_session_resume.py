@@ -71,6 +71,7 @@ KINDS: dict[str, tuple[str, list[str]]] = {
             "train.drop_last=true",
             "data.validation=36",
             "data.augment={flip: true, alternate: true, shift: 1, rotate: 9, zoom: 0.1}",
+            "data.augment.mixup=0.4",
             "data.test_views=mirror_shift",
         ],
     ),

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from engine.data import Augmentation, Batches, Split
+from engine.data.mixing import Mix
 from engine.errors import Diverged
 from engine.layers import Dropout, ReLU, Sequential
 from engine.losses import MSE, Loss, SoftmaxCrossEntropy
@@ -133,7 +134,9 @@ def run_recipe(count: int) -> bytes:
         trainer = make_trainer(
             specs, workers=workers, optimizer=optimizer, slow=Lookahead(2, 0.9, 4)
         )
-        augment = Augmentation(2, True, 2, "reflect", True, rotate=9, zoom=0.1, erase=0.5)
+        augment = Augmentation(
+            2, True, 2, "reflect", True, rotate=9, zoom=0.1, erase=0.5, mixup=1.0
+        )
         batches = make_batches(150, batch_size=70, augment=augment, drop_last=True)
         for epoch in range(2):
             trainer.steps(batches, epoch, 0, [0.05, 0.04])
@@ -243,12 +246,12 @@ def test_training_augments_anew_for_every_batch_and_evaluation_never_does(two: W
     seen: list[bytes] = []
 
     class Watched(Batches):
-        def load(
-            self, indices: np.ndarray, rng: Any = None, epoch: int = 0
-        ) -> tuple[np.ndarray, np.ndarray]:
-            x, labels = super().load(indices, rng)
+        def load_mixed(
+            self, indices: np.ndarray, rng: Any, epoch: int
+        ) -> tuple[np.ndarray, np.ndarray, Mix | None]:
+            x, labels, mix = super().load_mixed(indices, rng, epoch)
             seen.append(x.tobytes())
-            return x, labels
+            return x, labels, mix
 
     whole = make_batches(32)
     arguments: dict[str, Any] = {"seed": 3, "shuffle": False, "mean": (0.5,), "std": (0.25,)}
@@ -331,12 +334,12 @@ def test_a_turn_ends_before_a_batch_that_diverges(two: Workers) -> None:
     spoilt = 120  # the first sample of the last batch
 
     class Spoilt(Batches):
-        def load(
-            self, indices: np.ndarray, rng: Any = None, epoch: int = 0
-        ) -> tuple[np.ndarray, np.ndarray]:
-            x, labels = batches.load(indices, rng)
+        def load_mixed(
+            self, indices: np.ndarray, rng: Any, epoch: int
+        ) -> tuple[np.ndarray, np.ndarray, Mix | None]:
+            x, labels, mix = batches.load_mixed(indices, rng, epoch)
             x[indices == spoilt] = np.inf
-            return x, labels
+            return x, labels, mix
 
     arguments: dict[str, Any] = {"seed": 3, "shuffle": False, "mean": (0.5,), "std": (0.25,)}
     split = Split(batches._images, batches._labels)
@@ -490,12 +493,12 @@ class Altered(Batches):
         )
         self.change = change
 
-    def load(
-        self, indices: np.ndarray, rng: Any = None, epoch: int = 0
-    ) -> tuple[np.ndarray, np.ndarray]:
-        x, labels = super().load(indices, rng)
+    def load_mixed(
+        self, indices: np.ndarray, rng: Any, epoch: int
+    ) -> tuple[np.ndarray, np.ndarray, Mix | None]:
+        x, labels, mix = super().load_mixed(indices, rng, epoch)
         self.change(indices, x)
-        return x, labels
+        return x, labels, mix
 
 
 @pytest.mark.parametrize("specs", [BN_NET, PLAIN_NET], ids=["batch norm", "plain"])

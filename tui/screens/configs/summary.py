@@ -114,4 +114,6 @@ def augment_words(config: Config) -> str:
         parts.append(f"cutout {augment.cutout}")
     if augment.erase:
         parts.append(f"erase {text.significant(augment.erase)}")
+    if augment.mixup:
+        parts.append(f"mixup {text.significant(augment.mixup)}")
     return ", ".join(parts)
