@@ -43,8 +43,8 @@ class AugmentedSample(Tiles):
 
     HELP_TEXT = (
         "The chosen image as it is, and as the training sees it in its first epochs: "
-        "augmentation shifts, mirrors, partly covers or mixes it anew every epoch, so that the network "
-        "learns what stays the same. These are the random numbers of the run itself. "
+        "augmentation shifts, mirrors, partly covers or mixes it anew every epoch, so that the "
+        "network learns what stays the same. These are the random numbers of the run itself. "
         "data.augment in the config says what is done; e on the configs screen edits it."
     )
 
