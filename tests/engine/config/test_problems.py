@@ -191,7 +191,7 @@ CONFLICTS = {
     ),
     "mixing with a negative alpha": (
         "data: {augment: {mixup: -0.2}}\n",
-        "3:26: data.augment.mixup: expected a number from 0 to 100, got -0.2",
+        "3:25: data.augment.mixup: expected a number in [0, 100], got -0.2",
     ),
     "no Newton-Schulz steps": (
         "train: {optimizer: muon, newton_schulz: 0}\n",
