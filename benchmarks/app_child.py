@@ -220,7 +220,7 @@ async def _begin(app: CnnApp) -> None:
 
 
 async def _press(app: CnnApp, key: str) -> None:
-    """Press a key as soon as it may be pressed, and wait until the jobs that it started are done."""
+    """Press a key as soon as it may be pressed, and wait for the jobs that it starts."""
     while not ((binding := app.screen.active_bindings.get(key)) and binding.enabled):
         await asyncio.sleep(BEAT)
     app.simulate_key(key)

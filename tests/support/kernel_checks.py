@@ -9,7 +9,6 @@ import numpy as np
 
 from engine.kernels import pooling
 from engine.kernels.im2col import col2im, im2col
-from engine.kernels.layout import as_nchw
 from engine.kernels.window import Window, make_window
 from tests.support.oracles import conv2d, pads, pair, taps
 

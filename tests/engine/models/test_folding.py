@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from engine.errors import DTypeError
-from engine.layers import Layer, Sequential
+from engine.layers import Sequential
 from engine.models import build
 from engine.models.inference import Predictor, fold_batch_norms
 from engine.parallel.workers import Workers
