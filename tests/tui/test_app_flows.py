@@ -1,6 +1,8 @@
 """The app as it is used: start, train, stop, quit, and what goes wrong on the way."""
 
+import gc
 import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,6 +23,7 @@ from tui.screens.configs.screen import ConfigsScreen
 from tui.screens.configs.yaml_editor import YamlEditor
 from tui.screens.dialogs import Confirm
 from tui.screens.help import HelpScreen
+from tui.screens.inspect.screen import InspectScreen
 from tui.screens.train import curves
 from tui.screens.train.screen import LossChart, TrainScreen
 from tui.state.workspace import Workspace
@@ -159,6 +162,27 @@ async def test_the_learning_rate_adds_up_while_paused(slow_app: CnnApp, until: U
             await tap(pilot, "plus")
             await until(pilot, lambda n=presses: len(app.training.lr_changes) == n)
         assert app.training.view().lr == pytest.approx(0.05 * 10**0.3)
+
+
+async def test_a_collection_looks_through_no_screen_that_stays_and_an_old_training_is_let_go(
+    slow_app: CnnApp, until: Until
+) -> None:
+    app = slow_app
+    async with training(app, until) as pilot:
+        await tap(pilot, "3")
+        screen = await on_screen(pilot, InspectScreen)
+        assert not any(each is screen for each in gc.get_objects())
+        first = weakref.ref(app.training.session)
+        app.training.stop()
+        await until(pilot, lambda: not app.training.running and not app.training.thread_alive)
+        assert app.training.config is not None
+        await until(pilot, lambda: not app.jobs)
+        app.start_training(app.training.config)
+        await until(pilot, lambda: app.training.started)
+        screen.refresh_tick()  # it followed the training before
+        await until(pilot, lambda: not app.jobs)
+        gc.collect()
+        assert first() is None
 
 
 async def test_stop_asks_saves_and_can_be_resumed(

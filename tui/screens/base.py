@@ -54,6 +54,8 @@ class BaseScreen(Screen[None]):
     def _begin(self) -> None:
         self.ready = True
         self.refresh_tick()
+        if len(self.app.screen_stack) == 1:  # this screen stays
+            self.cnn.training.spare_from_collection()
 
     def refresh_tick(self) -> None:
         """Draw what has changed, top line and all."""

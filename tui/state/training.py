@@ -104,18 +104,29 @@ class Training:
             on_event=self._post_event,
             on_progress=self._progressed,
         )
+        again = self.session is not None
         self._clear(config, session)
         self.seeds = seeds
         self._running = True
-        # Collecting what the screens are made of takes a tenth of a second: not while training.
+        if again:  # what belonged to the training before would stay for ever
+            gc.unfreeze()
         gc.collect()
-        gc.freeze()
+        self.spare_from_collection()
         of = f", {seeds.words}: {config.seed}" if seeds else ""
         self._note("info", f"{'resuming' if resume else 'starting'} {config.name}{of}")
         self._thread = threading.Thread(
             target=self._run, args=(session,), name="cnn-tui-training", daemon=True
         )
         self._thread.start()
+
+    def spare_from_collection(self) -> None:
+        """Let Python's collector look no more at what there is now, until the next training.
+
+        Looking through all that the screens are made of takes a tenth of a second, in which
+        neither the app does anything nor the training.
+        """
+        if self._running:
+            gc.freeze()
 
     @property
     def running(self) -> bool:

@@ -28,7 +28,7 @@ class RunBar(Static):
     def show(self, training: Training, view: TrainingView) -> None:
         """Draw, if anything changed; how far the training is, only now and then."""
         step = view.step if view.phase == "paused" else None
-        state = training.session, view.phase, step, training.stopping, training.ended
+        state = id(training.session), view.phase, step, training.stopping, training.ended
         if not self._redraw_timer.due((*state, self.size)):
             return
         content = Content("\n").join(
