@@ -108,29 +108,79 @@ def fits(width: int, height: int) -> bool:
     return width >= _GUTTER + 6 and height >= 3
 
 
-def plot(
-    figure: Any, picture: Picture, width: int, height: int, rgb: Rgb
-) -> list[list[Run]] | None:
-    """The lines of a chart, each in runs of one colour; None if there is nothing to draw.
+class Plotter:
+    """Draws pictures; axes that look as they did before are not built again by plotext.
 
-    Args:
-        figure: a plotext figure, used again and again.
-        picture: anything; what is not finite is a gap.
-        width, height: in cells.
-        rgb: the colours of the theme.
+    That takes as long as all the rest, and while a network trains they rarely change.
     """
-    if not fits(width, height):
-        return None
-    frame = _Frame(picture, width - _GUTTER)
-    if frame.is_empty:
-        return None
-    frame.draw_on(figure, width, height, rgb)
-    matrix = compat.built_cells(figure)
-    frame.draw_lines_on(matrix, rgb)
-    return [
-        _runs("".join(characters), colours)
-        for characters, colours in zip(matrix.marker[::-1], matrix.fullground[::-1], strict=True)
-    ]
+
+    def __init__(self) -> None:
+        self._figure = compat.new_figure()
+        self._axes: _Axes | None = None
+        self._built: tuple[list[list[str]], list[list[Any]]] = ([], [])
+
+    def plot(self, picture: Picture, width: int, height: int, rgb: Rgb) -> list[list[Run]] | None:
+        """The lines of a chart, each in runs of one colour; None if there is nothing to draw.
+
+        Args:
+            picture: anything; what is not finite is a gap.
+            width, height: in cells.
+            rgb: the colours of the theme.
+        """
+        if not fits(width, height):
+            return None
+        frame = _Frame(picture, width - _GUTTER)
+        if frame.is_empty:
+            return None
+        axes = frame.axes(width, height, rgb)
+        if axes != self._axes:
+            self._axes, self._built = axes, axes.built(self._figure)
+        characters, colours = ([row.copy() for row in rows] for rows in self._built)
+        frame.draw_lines_on(characters, colours, rgb)
+        return [
+            _runs("".join(line), shades)
+            for line, shades in zip(characters[::-1], colours[::-1], strict=True)
+        ]
+
+
+@dataclass(frozen=True)
+class _Axes:
+    """All of a chart but its lines, by the cells in which it lies.
+
+    Attributes:
+        width, height: of the chart.
+        columns, rows: of the room between the axes.
+        below, beside: the labels of the ticks by column, and by row from below.
+        points: a symbol and its colour, with the column and row of each.
+    """
+
+    width: int
+    height: int
+    columns: int
+    rows: int
+    below: tuple[tuple[int, str], ...]
+    beside: tuple[tuple[int, str], ...]
+    points: tuple[tuple[str, Colour, tuple[tuple[int, int], ...]], ...]
+
+    def built(self, figure: Any) -> tuple[list[list[str]], list[list[Any]]]:
+        """Characters and colours by row, from below, and column, as plotext draws them."""
+        figure.clear_data()
+        compat.lift_size_limit(figure)
+        figure.plot_size(self.width, self.height)
+        figure.theme("clear")
+        figure.xaxes(True, False)
+        figure.yaxes(True, False)
+        figure.xlim(0, max(self.columns - 1, 1))
+        figure.ylim(0, max(self.rows - 1, 1))
+        figure.yticks([row for row, _ in self.beside], [label for _, label in self.beside])
+        figure.xticks([column for column, _ in self.below], [label for _, label in self.below])
+        # plotext leaves out the axes where there is no point at all.
+        figure.scatter([0], [0], marker=" ")
+        for symbol, colour, cells in self.points:
+            across, up = [column for column, _ in cells], [row for _, row in cells]
+            figure.scatter(across, up, marker=symbol, color=colour)
+        matrix = compat.built_cells(figure)
+        return matrix.marker, matrix.fullground
 
 
 def _runs(line: str, colours: list[Any]) -> list[Run]:
@@ -138,7 +188,7 @@ def _runs(line: str, colours: list[Any]) -> list[Run]:
     runs: list[Run] = []
     start = 0
     for colour, cells in groupby(colours):
-        end = start + sum(1 for _ in cells)
+        end = start + len(list(cells))
         runs.append((line[start:end], colour if type(colour) is tuple else None))
         start = end
     return runs
@@ -189,57 +239,58 @@ class _Frame:
     def _scaled(self, values: Array) -> Array:
         return scales.logarithm(values) if self.picture.log else values
 
-    def draw_on(self, figure: Any, width: int, height: int, rgb: Rgb) -> None:
-        """Put everything on a plotext figure."""
-        figure.clear_data()
-        compat.lift_size_limit(figure)
-        figure.plot_size(width, height)
-        figure.theme("clear")
-        figure.xaxes(True, False)
-        figure.yaxes(True, False)
-        figure.xlim(0.0, self.end)
-        figure.ylim(self.low, self.high)
+    def axes(self, width: int, height: int, rgb: Rgb) -> _Axes:
+        """Everything but the lines."""
         labels = self._y_ticks(height)
         gutter = max(_GUTTER - 1, *(len(label) for _, label in labels))
         self.columns, self.rows = width - gutter - 1, height - 2
         # Of ticks that share a cell, one is shown.
-        beside = {self._snap_y(place): f"{label:>{gutter}}" for place, label in labels}
-        figure.yticks(list(beside), list(beside.values()))
-        below = {self._snap_x(t): label for t, label in self._x_ticks((width - gutter) // 10)}
-        figure.xticks(list(below), list(below.values()))
-        # plotext leaves out the axes where there is no point at all.
-        figure.scatter([0.0], [self.low], marker=" ")
-        for series, pieces in self.series:
-            if series.marker != "braille":
-                for x, y in pieces:
-                    points = zip(x.tolist(), y.tolist(), strict=True)
-                    self._put(figure, list(points), series.marker, rgb(series.colour))
-        for mark in self.picture.marks:
-            self._mark(figure, mark, rgb)
+        beside = {self._row(place): f"{label:>{gutter}}" for place, label in labels}
+        below = {self._column(t): label for t, label in self._x_ticks((width - gutter) // 10)}
+        points = [
+            (series.marker, rgb(series.colour), self._cells(x.tolist(), y.tolist()))
+            for series, pieces in self.series
+            if series.marker != "braille"
+            for x, y in pieces
+        ]
+        marks = [(mark, self._place(mark)) for mark in self.picture.marks]
+        points += [
+            (mark.symbol, rgb(mark.colour), self._cells(*place)) for mark, place in marks if place
+        ]
+        return _Axes(
+            width,
+            height,
+            self.columns,
+            self.rows,
+            tuple(below.items()),
+            tuple(beside.items()),
+            tuple(points),
+        )
 
     # plotext and our canvas round differently; everything is put in the middle of a cell that the
     # canvas chose, so that points lie on their lines and ticks beside them.
 
-    def _snap_x(self, x: float) -> float:
-        column = BrailleCanvas.cell(x / self.end, self.columns, 2)
-        return column * self.end / max(self.columns - 1, 1)
+    def _column(self, x: float) -> int:
+        return BrailleCanvas.cell(x / self.end, self.columns, 2)
 
-    def _snap_y(self, y: float) -> float:
-        span = self.high - self.low
-        row = BrailleCanvas.cell((y - self.low) / span, self.rows, 4)
-        return self.low + row * span / max(self.rows - 1, 1)
+    def _row(self, y: float) -> int:
+        return BrailleCanvas.cell((y - self.low) / (self.high - self.low), self.rows, 4)
 
-    def _put(
-        self, figure: Any, points: list[tuple[float, float]], marker: str, colour: Colour
-    ) -> None:
-        figure.scatter(
-            [self._snap_x(x) for x, _ in points],
-            [self._snap_y(y) for _, y in points],
-            marker=marker,
-            color=colour,
-        )
+    def _cells(self, x: list[float], y: list[float]) -> tuple[tuple[int, int], ...]:
+        return tuple((self._column(a), self._row(b)) for a, b in zip(x, y, strict=True))
 
-    def draw_lines_on(self, matrix: Any, rgb: Rgb) -> None:
+    def _place(self, mark: Marker) -> tuple[list[float], list[float]] | None:
+        x = scales.finite([mark.x])[0]
+        if np.isnan(x):
+            return None
+        if np.isinf(mark.y):  # the lower or upper edge
+            y = self.low if mark.y < 0 else self.high
+        else:
+            y = self._scaled(scales.finite([mark.y]))[0]
+            y = self.high if np.isnan(y) else y
+        return [float(x)], [float(y)]
+
+    def draw_lines_on(self, characters: list[list[str]], shades: list[list[Any]], rgb: Rgb) -> None:
         """Draw the lines on a canvas of braille, and lay that into plotext's cells.
 
         Handed to plotext as points, the lines would take more time than all the rest. Where it
@@ -257,24 +308,13 @@ class _Frame:
         for i, (_, pieces) in (line for line in lines if not line[1][0].backdrop):
             for x, y in pieces:
                 canvas.line(x / self.end, (y - self.low) / span, i)
-        right, up = matrix.cols - self.columns, matrix.rows - self.rows
+        right, up = len(characters[0]) - self.columns, len(characters) - self.rows
         colours = [rgb(series.colour) for series, _ in self.series]
         colours += [rgb(band.colour) for band in self.picture.bands]
         for column, row, i, character in canvas.cells():
-            if matrix.marker[up + row][right + column] == " ":
-                matrix.marker[up + row][right + column] = character
-                matrix.fullground[up + row][right + column] = colours[i]
-
-    def _mark(self, figure: Any, mark: Marker, rgb: Rgb) -> None:
-        x = scales.finite([mark.x])[0]
-        if np.isnan(x):
-            return
-        if np.isinf(mark.y):  # the lower or upper edge
-            y = self.low if mark.y < 0 else self.high
-        else:
-            y = self._scaled(scales.finite([mark.y]))[0]
-            y = self.high if np.isnan(y) else y
-        self._put(figure, [(float(x), float(y))], mark.symbol, rgb(mark.colour))
+            if characters[up + row][right + column] == " ":
+                characters[up + row][right + column] = character
+                shades[up + row][right + column] = colours[i]
 
     def _x_ticks(self, count: int) -> list[tuple[float, str]]:
         """Places and labels."""

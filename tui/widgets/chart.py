@@ -11,8 +11,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.charts.figure import Band, Colour, Marker, Picture, Series, fits, plot
-from tui.compat import new_figure
+from tui.charts.figure import Band, Colour, Marker, Picture, Plotter, Series, fits
 from tui.widgets.titles import set_titles
 
 __all__ = ["Band", "Chart", "Marker", "Picture", "Series"]
@@ -35,7 +34,7 @@ class Chart(Widget, can_focus=True):
         self.picture = Picture()
         self._drawn: tuple[object, ...] | None = None
         self._strips: list[Strip] = []
-        self._figure = new_figure()
+        self._plotter = Plotter()
 
     def show(self, picture: Picture) -> None:
         """Draw another picture; only lines that differ are rendered."""
@@ -82,7 +81,7 @@ class Chart(Widget, can_focus=True):
     def _draw(self, width: int, height: int) -> list[Strip]:
         if width < 1 or height < 1:
             return []
-        lines = plot(self._figure, self.picture, width, height, self._rgb)
+        lines = self._plotter.plot(self.picture, width, height, self._rgb)
         if lines is None:
             words = self.picture.empty if fits(width, height) else "no room: z maximizes"
             return self._say(words, width, height)

@@ -5,8 +5,7 @@ import pytest
 
 from engine.arrays import Array
 from tui.charts.braille import BrailleCanvas
-from tui.charts.figure import Band, Picture, Series, plot
-from tui.compat import new_figure
+from tui.charts.figure import Band, Picture, Plotter, Series
 
 
 def cells(canvas: BrailleCanvas) -> dict[tuple[int, int], str]:
@@ -45,7 +44,7 @@ def test_a_band_may_hold_anything(log: bool) -> None:
     x = np.arange(1.0, 5.0)
     low, high = np.array([-1.0, np.nan, 0.2, np.inf]), np.array([2.0, np.nan, 0.4, 3.0])
     picture = Picture(x_end=4.0, log=log, bands=(Band("curve-lr", x, low, high),))
-    lines = plot(new_figure(), picture, 60, 20, lambda name: (1, 2, 3))
+    lines = Plotter().plot(picture, 60, 20, lambda name: (1, 2, 3))
     assert lines is not None
     shown = "".join(words for line in lines for words, _ in line)
     assert any("\u2800" < character <= "\u28ff" for character in shown)
@@ -58,7 +57,7 @@ def test_a_line_alone_and_a_band_alone_are_told_apart_without_colour() -> None:
     line = Picture((Series("a", "curve-lr", x, flat),), x_end=10.0, bands=band.bands)
 
     def dots(picture: Picture) -> set[str]:
-        lines = plot(new_figure(), picture, 60, 20, lambda name: (1, 2, 3))
+        lines = Plotter().plot(picture, 60, 20, lambda name: (1, 2, 3))
         assert lines is not None
         return {c for line in lines for words, _ in line for c in words if "\u2800" < c <= "\u28ff"}
 

@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from textual.app import App, ComposeResult
 
 from tui.charts import scales
-from tui.charts.figure import Marker, Picture, Series, plot
-from tui.compat import new_figure
+from tui.charts.figure import Marker, Picture, Plotter, Series
 from tui.widgets.chart import Chart
 
 ODD = st.sampled_from(
@@ -43,7 +42,7 @@ def test_a_chart_of_anything_of_any_size_is_drawn(
     )
     marks = tuple(Marker("★", "red", a, b) for a, b in zip(x, y, strict=False))
     picture = Picture(series, marks, x_end=end, log=log, y_limits=limits)
-    lines = plot(new_figure(), picture, width, height, lambda name: (255, 0, 0))
+    lines = Plotter().plot(picture, width, height, lambda name: (255, 0, 0))
     assert lines is None or len(lines) <= height
 
 
@@ -56,7 +55,7 @@ def test_a_chart_of_anything_of_any_size_is_drawn(
 def test_what_is_not_there_is_not_drawn(values: list[float], log: bool) -> None:
     y = np.array(values)
     picture = Picture((Series("a", "red", np.arange(len(y)) + 1.0, y),), x_end=10, log=log)
-    lines = plot(new_figure(), picture, 40, 12, lambda name: (1, 2, 3))
+    lines = Plotter().plot(picture, 40, 12, lambda name: (1, 2, 3))
     drawable = [v for v in values if math.isfinite(v) and abs(v) < 1e100 and (v > 0 or not log)]
     assert (lines is not None) == bool(drawable)
 
@@ -181,7 +180,7 @@ def test_the_axis_holds_what_is_there_and_ends_with_the_run(now: float, epochs: 
 
 def test_a_chart_of_one_line_says_what_is_on_it() -> None:
     picture = Picture((Series("lr", "red", np.array([0.0, 1.0]), np.array([0.002, 0.002])),))
-    lines = plot(new_figure(), picture, 40, 3, lambda name: (1, 2, 3))
+    lines = Plotter().plot(picture, 40, 3, lambda name: (1, 2, 3))
     assert lines is not None
     assert "0.002" in "".join(words for words, _ in lines[0])
 
