@@ -7,24 +7,19 @@ from rich.segment import Segment
 from rich.style import Style as RichStyle
 from textual.color import Color
 from textual.content import Content
-from textual.geometry import Region
 from textual.strip import Strip
-from textual.widget import Widget
 
 from tui.charts.figure import Band, Colour, Marker, Picture, Plotter, Series, fits
+from tui.widgets.drawing import Drawing
 from tui.widgets.titles import set_titles
 
 __all__ = ["Band", "Chart", "Marker", "Picture", "Series"]
 
 
-class Chart(Widget, can_focus=True):
-    """Curves over a common x axis; ``show`` sets them.
-
-    It is drawn once for every change of the picture, the size or the theme.
-    """
+class Chart(Drawing, can_focus=True):
+    """Curves over a common x axis; ``show`` sets them."""
 
     DEFAULT_CSS = "Chart { height: 1fr; width: 1fr; }"
-    ALLOW_SELECT = False
 
     pause: ClassVar[float] = 0.0
     """Seconds between two drawings while it trains."""
@@ -32,49 +27,16 @@ class Chart(Widget, can_focus=True):
     def __init__(self, *, id: str | None = None, classes: str = "pane") -> None:
         super().__init__(id=id, classes=classes)
         self.picture = Picture()
-        self._drawn: tuple[object, ...] | None = None
-        self._strips: list[Strip] = []
         self._plotter = Plotter()
 
     def show(self, picture: Picture) -> None:
-        """Draw another picture; only lines that differ are rendered."""
+        """Draw another picture."""
         self.picture = picture
-        before = self._strips if self._drawn == self._key else None
-        if before is None:
-            self._drawn = None
-            self.refresh()
-            return
-        self._strips = self._draw(*self.size)
-        if len(before) != len(self._strips):
-            self.refresh()
-            return
-        width = self.size.width
-        lines = enumerate(zip(before, self._strips, strict=True))
-        changed = [Region(0, y, width, 1) for y, (old, new) in lines if old != new]
-        if changed:  # no region would mean all of it
-            self.refresh(*changed)
-
-    @property
-    def _key(self) -> tuple[object, ...]:
-        """The state besides the picture that its lines depend on."""
-        return (self.size, self.app.theme)
+        self.draw_again()
 
     def titles(self, title: Content, subtitle: Content) -> None:
         """Set the titles in the frame, if they changed."""
         set_titles(self, title, subtitle)
-
-    def notify_style_update(self) -> None:
-        self._drawn = None
-        super().notify_style_update()
-
-    def render_line(self, y: int) -> Strip:
-        key = self._key
-        if self._drawn != key:
-            self._drawn = key
-            self._strips = self._draw(*self.size)
-        if y < len(self._strips):
-            return self._strips[y]
-        return Strip.blank(self.size.width, self.rich_style)
 
     # -- drawing --------------------------------------------------------------------------------
 

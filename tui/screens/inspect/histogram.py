@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 from rich.segment import Segment
@@ -11,7 +12,7 @@ from textual.strip import Strip
 from engine.arrays import Array
 from tui import text
 from tui.charts import scales
-from tui.widgets.styles import ThemedWidget
+from tui.widgets.drawing import Drawing
 
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
 _SAMPLE = 1 << 16
@@ -75,37 +76,21 @@ def _count(sample: Array | None, limit: float, bins: int) -> Array | None:
     return counts / sample.size
 
 
-class Histogram(ThemedWidget):
+class Histogram(Drawing):
     """Bars upwards for now and downwards for the start, over one axis; ``show`` sets them."""
 
     DEFAULT_CSS = "Histogram { width: 1fr; height: 1fr; }"
-    ALLOW_SELECT = False
 
     def __init__(self, title: str, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.title = title
         self.note = ""
         self._arrays: tuple[Array | None, Array | None] = (None, None)
-        self._made: tuple[object, ...] | None = None
-        self._strips: list[Strip] = []
 
     def show(self, now: Array | None, start: Array | None, note: str = "") -> None:
         """Set the numbers; ``note`` is shown where there are none."""
         self._arrays, self.note = (now, start), note
-        self._made = None
-        self.refresh()
-
-    def notify_style_update(self) -> None:
-        self._made = None
-        super().notify_style_update()
-
-    def render_line(self, y: int) -> Strip:
-        width, height = self.size
-        key = (width, height, self.app.theme)
-        if self._made != key:
-            self._made = key
-            self._strips = self._draw(width, height)
-        return self._strips[y] if y < len(self._strips) else Strip.blank(width, self.base)
+        self.draw_again()
 
     def _draw(self, width: int, height: int) -> list[Strip]:
         base = self.base
@@ -157,8 +142,11 @@ class Histogram(ThemedWidget):
                 hanging = RichStyle(color=base.bgcolor, bgcolor=self.colour(colour))
                 made.append(
                     [
-                        Segment(_EIGHTHS[8 - level] if level else " ", hanging if level else base)
-                        for level in filled.tolist()
+                        Segment(
+                            "".join(_EIGHTHS[-level % 8] for level in run),
+                            hanging if is_bar else base,
+                        )
+                        for is_bar, run in groupby(filled.tolist(), bool)
                     ]
                 )
             else:

@@ -6,7 +6,6 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.widgets import Static
 
 from tui import keymap, text
 from tui.screens.inspect.glossary import explained
@@ -18,6 +17,7 @@ from tui.state.network_inspector import NetworkInspector
 from tui.state.replay import HELP
 from tui.widgets.line import Line
 from tui.widgets.titles import set_titles
+from tui.widgets.words import Words
 
 _LEGEND = 18
 
@@ -60,8 +60,8 @@ class SpaceScreen(ImageScreen):
             with Vertical(id="plane", classes="pane"):
                 yield Scatter(id="scatter")
             with Vertical(id="classes", classes="pane"):
-                yield Static(id="legend", markup=False)
-        yield Static(id="point", markup=False)
+                yield Words(id="legend")
+        yield Words(id="point")
 
     def tick(self) -> None:
         self.follower.poll()
@@ -79,7 +79,7 @@ class SpaceScreen(ImageScreen):
         self._say_point()
         if space is None:
             set_titles(plane, Content(""), Content(""))
-            self.query_one("#legend", Static).update("")
+            self.query_one("#legend", Words).show(Content(""))
             return
         set_titles(self.query_one("#classes"), Content("predicted wrong"))
         right, up = space.projection.shares
@@ -115,7 +115,7 @@ class SpaceScreen(ImageScreen):
                 words += text.cut(text.line(name), _LEGEND - 9) + " "
             words += f"{wrong}/{int(mine.sum())} ✗" if wrong else "✓"
             lines.append(Content.styled(words, class_colour(label, palette) or "$foreground"))
-        self.query_one("#legend", Static).update(Content("\n").join(lines))
+        self.query_one("#legend", Words).show(Content("\n").join(lines))
 
     def _say_point(self) -> None:
         space, scatter = self.follower.space, self.query_one(Scatter)
@@ -137,7 +137,7 @@ class SpaceScreen(ImageScreen):
             )
         elif space is not None:
             words = Content.styled(" none of the images is of this class", "$muted")
-        self.query_one("#point", Static).update(words)
+        self.query_one("#point", Words).show(words)
 
     def image(self) -> ShownImage | None:
         space, scatter = self.follower.space, self.query_one(Scatter)
