@@ -37,6 +37,7 @@ from tui.widgets.text_field import drained
 log = logging.getLogger("cnn_tui")
 
 _TICK = 0.235  # seconds; the loss is drawn with every one, at 4 Hz
+_IMPORTS = 5.0  # seconds at most that a training waits for the screens to be imported
 
 
 class CnnApp(compat.FaultApp):
@@ -100,6 +101,7 @@ class CnnApp(compat.FaultApp):
         self.seeds = SeedActions(self)
         self.jobs: set[Job] = set()
         self.signals: Signals | None = None
+        self._tabs: Job | None = None
         self.config_watch = ConfigWatch(self)
         self.exit_sequence = ExitSequence(self)
         for one in theme.THEMES:
@@ -110,6 +112,13 @@ class CnnApp(compat.FaultApp):
     def on_mount(self) -> None:
         self.set_interval(_TICK, self._tick)
         self.call_after_refresh(offer_to_resume, self)
+        self.call_after_refresh(self._load_tabs)
+
+    def _load_tabs(self) -> None:
+        """Import the screens with a number key, so that none takes long to open."""
+        self._tabs = self.start_job(
+            lambda job: [spec.load() for spec in keymap.tabs()], name="screens"
+        )
 
     async def on_event(self, event: events.Event) -> None:
         """Handle an event; the next key waits until a text field has handled this one."""
@@ -213,6 +222,8 @@ class CnnApp(compat.FaultApp):
                 severity="warning",
             )
             return False
+        if self._tabs is not None:  # a worker process would wait for ever for a half-made import
+            self._tabs.join(_IMPORTS)
         self.speed.cancel()
         self.choice.chosen = None
         self.training.start(config, resume, seeds)

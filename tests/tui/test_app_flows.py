@@ -1,14 +1,14 @@
 """The app as it is used: start, train, stop, quit, and what goes wrong on the way."""
 
-import gc
+import threading
 import time
-import weakref
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from textual.content import Content
+from textual.screen import Screen
 from textual.widgets import Input, OptionList
 
 from engine.events import EpochEnded, Event, Started
@@ -26,6 +26,7 @@ from tui.screens.help import HelpScreen
 from tui.screens.inspect.screen import InspectScreen
 from tui.screens.train import curves
 from tui.screens.train.screen import LossChart, TrainScreen
+from tui.state import training as training_module
 from tui.state.workspace import Workspace
 
 MakeApp = Callable[..., CnnApp]
@@ -131,6 +132,29 @@ async def test_every_screen_is_one_key_away(make_app: MakeApp) -> None:
             await pilot.press("escape")
 
 
+async def test_screens_are_imported_before_they_are_opened_and_before_a_training_starts(
+    make_app: MakeApp, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    imported, started = [], []
+    load, go = keymap.ScreenSpec.load, threading.Event()
+
+    def loaded(spec: keymap.ScreenSpec) -> type[Screen[None]]:
+        if threading.current_thread() is not threading.main_thread():
+            go.wait(PATIENCE)
+            imported.append(spec.id)
+        return load(spec)
+
+    monkeypatch.setattr(keymap.ScreenSpec, "load", loaded)
+    app = make_app()
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: app.jobs)
+        monkeypatch.setattr(app.training, "start", lambda *_: started.append(len(imported)))
+        threading.Timer(0.1, go.set).start()
+        await tap(pilot, "r")
+        await until(pilot, lambda: started)
+        assert started == [len(keymap.tabs())] == [len(imported)]
+
+
 async def test_pause_one_batch_and_go_on(slow_app: CnnApp, until: Until) -> None:
     app = slow_app
     async with training(app, until) as pilot:
@@ -164,25 +188,31 @@ async def test_the_learning_rate_adds_up_while_paused(slow_app: CnnApp, until: U
         assert app.training.view().lr == pytest.approx(0.05 * 10**0.3)
 
 
-async def test_a_collection_looks_through_no_screen_that_stays_and_an_old_training_is_let_go(
-    slow_app: CnnApp, until: Until
+async def test_a_collection_looks_through_no_screen_that_stays_but_at_the_training_before(
+    slow_app: CnnApp, until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    done: list[str] = []
+    names = ("collect", "freeze", "unfreeze")
+    collector = {name: lambda name=name: done.append(name) for name in names}
+    monkeypatch.setattr(training_module, "gc", SimpleNamespace(**collector))
     app = slow_app
     async with training(app, until) as pilot:
+        await on_screen(pilot, TrainScreen)
+        assert done[:2] == ["collect", "freeze"]
+        done.clear()
         await tap(pilot, "3")
-        screen = await on_screen(pilot, InspectScreen)
-        assert not any(each is screen for each in gc.get_objects())
-        first = weakref.ref(app.training.session)
+        await on_screen(pilot, InspectScreen)
+        assert done == ["freeze"]
+        await tap(pilot, "question_mark")
+        await on_screen(pilot, HelpScreen)
+        assert done == ["freeze"], "it does not stay"
+        await tap(pilot, "escape")
         app.training.stop()
-        await until(pilot, lambda: not app.training.running and not app.training.thread_alive)
+        await until(pilot, lambda: not app.training.running)
+        done.clear()
         assert app.training.config is not None
-        await until(pilot, lambda: not app.jobs)
         app.start_training(app.training.config)
-        await until(pilot, lambda: app.training.started)
-        screen.refresh_tick()  # it followed the training before
-        await until(pilot, lambda: not app.jobs)
-        gc.collect()
-        assert first() is None
+        assert done == ["unfreeze", "collect", "freeze"]
 
 
 async def test_stop_asks_saves_and_can_be_resumed(
