@@ -10,7 +10,7 @@ from pathlib import Path
 
 from engine.arrays import Array
 from engine.checkpoints.checkpoint import reason_of
-from engine.checkpoints.tensors import Tensor, as_float32, is_counter
+from engine.checkpoints.tensors import Tensor, arrays_of, is_counter
 from engine.data.npz import NpzArray, open_npz
 from engine.errors import CheckpointError, DataError
 from engine.storage import atomic
@@ -64,12 +64,8 @@ def read_arrays(path: Path, table: dict[str, Tensor]) -> dict[str, Array]:
     """
     try:
         with open_npz(path) as arrays:
-            found = {}
-            for name, tensor in table.items():
-                if name not in arrays or _described(arrays[name]) != tensor:
-                    raise CheckpointError(f"{path}: the file was changed while it was read")
-                found[name] = as_float32(path, name, arrays[name].read())
-            return found
+            now = {name: _described(array) for name, array in arrays.items()}
+            return arrays_of(path, table, now, lambda name: arrays[name].read())
     except DataError as error:
         raise CheckpointError(str(error)) from None
 

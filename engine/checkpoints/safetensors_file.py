@@ -5,6 +5,7 @@ optional extra, reads the container; what the numbers mean is compared here, bef
 """
 
 import os
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from engine.arrays import Array
 from engine.checkpoints.checkpoint import reason_of
-from engine.checkpoints.tensors import Tensor, as_float32, is_counter
+from engine.checkpoints.tensors import Tensor, arrays_of, is_counter
 from engine.errors import CheckpointError, MissingPackageError
 from engine.sanitize import literal
 from engine.storage import atomic
@@ -63,8 +64,7 @@ def read_table(path: Path) -> dict[str, Tensor]:
         for name in file.keys():  # noqa: SIM118 - it is no mapping
             if not is_counter(name):
                 part = file.get_slice(name)
-                dtype = str(part.get_dtype())
-                found[name] = Tensor(dtype, tuple(part.get_shape()), dtype in _FLOATS)
+                found[name] = _described(str(part.get_dtype()), part.get_shape())
         return found
 
 
@@ -101,13 +101,12 @@ def read_arrays(path: Path, table: dict[str, Tensor]) -> dict[str, Array]:
         raise _damaged(path, error) from None
     except MemoryError:
         raise CheckpointError(f"{path}: does not fit into memory") from None
-    arrays = {}
-    for name, tensor in table.items():
-        part = parts.get(name)
-        if part is None or (part["dtype"], tuple(part["shape"])) != (tensor.dtype, tensor.shape):
-            raise CheckpointError(f"{path}: the file was changed while it was read")
-        arrays[name] = as_float32(path, name, _floats(part["data"], tensor))
-    return arrays
+    now = {name: _described(part["dtype"], part["shape"]) for name, part in parts.items()}
+    return arrays_of(path, table, now, lambda name: _floats(parts[name]["data"], table[name]))
+
+
+def _described(dtype: str, shape: Sequence[int]) -> Tensor:
+    return Tensor(dtype, tuple(shape), dtype in _FLOATS)
 
 
 def _floats(data: bytes, tensor: Tensor) -> NDArray[np.floating]:

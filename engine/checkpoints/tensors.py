@@ -1,5 +1,6 @@
 """Arrays of a file of another program: what it says of them, and their values as float32."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +33,31 @@ class Tensor:
 def is_counter(name: str) -> bool:
     """Whether an array is one of PyTorch's counters, which are passed over."""
     return name.rpartition(".")[2] == IGNORED
+
+
+def arrays_of(
+    path: Path,
+    table: Mapping[str, Tensor],
+    now: Mapping[str, Tensor],
+    read: Callable[[str], NDArray[np.floating]],
+) -> dict[str, Array]:
+    """The values of some arrays as float32.
+
+    Args:
+        path: of the file, for messages.
+        table: the arrays that are wanted, as the file described them before.
+        now: its arrays as it describes them now.
+        read: gives the values of one, by its name.
+
+    Raises:
+        CheckpointError: the file was changed, or see ``as_float32``.
+    """
+    found = {}
+    for name, tensor in table.items():
+        if now.get(name) != tensor:
+            raise CheckpointError(f"{path}: the file was changed while it was read")
+        found[name] = as_float32(path, name, read(name))
+    return found
 
 
 def as_float32(path: Path, name: str, values: NDArray[np.floating]) -> Array:

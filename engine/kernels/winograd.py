@@ -103,12 +103,13 @@ def correlate(memory: Array, weight: Array, bias: Array | None, window: Window, 
             np.matmul(u[:, o], v[:, :, p], out=m[:, o, p])  # toc, tcp -> top
         y = _both_ways(a.T, m.reshape(6, 6, c_out, tiles.across, n), "winograd.y")
         for j, columns, whole in tiles.columns():
-            height = tiles.rows.stop - tiles.rows.start
             if bias is None:
-                pixels(out)[tiles.rows, :, columns] = pixels(y)[:height, j, :, :whole]
+                pixels(out)[tiles.rows, :, columns] = pixels(y)[: tiles.height, j, :, :whole]
             else:
                 np.add(
-                    y[:height, j, :, :whole], bias[:, None, None], out=out[tiles.rows, :, columns]
+                    y[: tiles.height, j, :, :whole],
+                    bias[:, None, None],
+                    out=out[tiles.rows, :, columns],
                 )
 
 
@@ -120,12 +121,11 @@ def correlate_weight(memory: Array, dout: Array, window: Window, dweight: Array)
     sums = [np.zeros((36, c.stop - c.start, c_out), dout.dtype) for c in parts]
     for v, tiles in _blocks(memory, window, dout.shape, WEIGHT_BLOCK_BYTES):
         dy = scratch("winograd.dy", (TILE, TILE, c_out, tiles.across, n), dout.dtype)
-        height = tiles.rows.stop - tiles.rows.start
-        dy[height:] = 0
+        dy[tiles.height :] = 0
         if TILE * (tiles.first + tiles.across) > tiles.width:
             dy[:, :, :, -1] = 0
         for j, columns, whole in tiles.columns():
-            pixels(dy)[:height, j, :, :whole] = pixels(dout)[tiles.rows, :, columns]
+            pixels(dy)[: tiles.height, j, :, :whole] = pixels(dout)[tiles.rows, :, columns]
         z = _both_ways(a, dy, "winograd.z").reshape(36, c_out, -1).transpose(0, 2, 1)
         for c, total in zip(parts, sums, strict=True):
             product = scratch("winograd.du", total.shape, total.dtype)
@@ -149,6 +149,11 @@ class _Tiles(NamedTuple):
     first: int
     across: int
     width: int
+
+    @property
+    def height(self) -> int:
+        """How many rows these are."""
+        return self.rows.stop - self.rows.start
 
     def columns(self) -> Iterator[tuple[int, slice, int]]:
         """For each column j of a tile: its columns of the output, and how many tiles have it."""

@@ -10,13 +10,13 @@ from textual.content import Content
 from textual.strip import Strip
 
 from tui.charts.figure import Band, Colour, Marker, Picture, Plotter, Series, fits
-from tui.widgets.drawing import Drawing
+from tui.widgets.drawn_lines import DrawnLines
 from tui.widgets.titles import set_titles
 
 __all__ = ["Band", "Chart", "Marker", "Picture", "Series"]
 
 
-class Chart(Drawing, can_focus=True):
+class Chart(DrawnLines, can_focus=True):
     """Curves over a common x axis; ``show`` sets them."""
 
     DEFAULT_CSS = "Chart { height: 1fr; width: 1fr; }"

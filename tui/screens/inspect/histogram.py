@@ -12,7 +12,7 @@ from textual.strip import Strip
 from engine.arrays import Array
 from tui import text
 from tui.charts import scales
-from tui.widgets.drawing import Drawing
+from tui.widgets.drawn_lines import DrawnLines
 
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
 _SAMPLE = 1 << 16
@@ -76,7 +76,7 @@ def _count(sample: Array | None, limit: float, bins: int) -> Array | None:
     return counts / sample.size
 
 
-class Histogram(Drawing):
+class Histogram(DrawnLines):
     """Bars upwards for now and downwards for the start, over one axis; ``show`` sets them."""
 
     DEFAULT_CSS = "Histogram { width: 1fr; height: 1fr; }"

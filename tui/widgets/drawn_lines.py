@@ -6,7 +6,7 @@ from textual.strip import Strip
 from tui.widgets.styles import ThemedWidget
 
 
-class Drawing(ThemedWidget):
+class DrawnLines(ThemedWidget):
     """Lines that are drawn once for every change of what they show, the size or the theme.
 
     A subclass writes ``_draw``, and calls ``draw_again`` where there is something else to show.

@@ -4,10 +4,10 @@ from rich.segment import Segment
 from textual.app import App, ComposeResult
 from textual.strip import Strip
 
-from tui.widgets.drawing import Drawing
+from tui.widgets.drawn_lines import DrawnLines
 
 
-class Words(Drawing):
+class Words(DrawnLines):
     """A word a line."""
 
     words = ("one", "two", "three")
