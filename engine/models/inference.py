@@ -14,13 +14,17 @@ from engine.parallel.group import Numbered, ProcessGroup, in_order
 from engine.parallel.micro_batches import MOST_PIECES
 from engine.parallel.processes import WorkerPool
 from engine.parallel.shared_memory import shared_zeros
-from engine.parallel.workers import WORTH_PROCESSES, Workers
+from engine.parallel.workers import Workers
 
 SAMPLES = 16
 """Samples of a piece: whole cache lines, and values that stay in a core's second-level cache."""
 
 PIXELS = 16 * 32 * 32
 """Pixels of a piece; of larger images it has fewer."""
+
+WORTH_PROCESSES = 40_000_000
+"""Multiply-adds of an input from which worker processes are worth their communication: plans take
+about as long for so many."""
 
 PLANS = 8
 """Plans that are kept, each with its memory, for shapes that come again."""

@@ -161,8 +161,14 @@ FORMULAS = (
     Formulas(
         "engine.models.inference",
         ("tests.engine.models.test_folding", "tests.engine.models.test_inference"),
-        only=("fold_batch_norms", "_forward_only", "_forward"),
+        only=("fold_batch_norms", "logits", "_forward", "_work", "_task", "_pieces"),
     ),
+    Formulas(
+        "engine.models.plan",
+        ("tests.engine.models.test_plan", "tests.engine.models.test_inference"),
+    ),
+    Formulas("engine.models.plan_convolution", ("tests.engine.models.test_plan",)),
+    Formulas("engine.models.plan_memory", ("tests.engine.models.test_plan",)),
     Formulas("engine.models.memory", ("tests.engine.models.test_memory",)),
     Formulas("engine.rng", ("tests.engine.test_rng",)),
     Formulas("engine.train.snapshot", ("tests.engine.train.test_snapshot",)),

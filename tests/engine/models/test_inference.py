@@ -8,7 +8,7 @@ import pytest
 from engine.errors import DTypeError, NotReadyError, ShapeError
 from engine.layers import BatchNorm1D, BatchNorm2D, Residual, Sequential
 from engine.models import PRESETS, build, preset
-from engine.models.inference import Predictor, fold_batch_norms
+from engine.models.inference import PIXELS, PLANS, SAMPLES, Predictor, fold_batch_norms
 from engine.parallel.workers import Workers
 
 SHAPE = (3, 12, 12)
@@ -113,3 +113,79 @@ def test_what_cannot_be_predicted_is_refused(rng: np.random.Generator) -> None:
             predictor.logits(np.zeros((0, *SHAPE), np.float32))
         with pytest.raises(NotReadyError, match=r"no weights yet; call initialise\(rng\) first"):
             Predictor(build(SPECS, SHAPE), workers)
+
+
+def shapes_of(predictor: Predictor) -> list[tuple[int, ...]]:
+    return [shape for shape, _ in predictor._plans]
+
+
+@pytest.mark.parametrize(
+    ("n", "pieces"),
+    [
+        (1, [1]),
+        (SAMPLES - 1, [SAMPLES - 1]),
+        (SAMPLES, [SAMPLES // 2]),
+        (2 * SAMPLES, [SAMPLES]),
+        (2 * SAMPLES + 2, [11, 12]),
+    ],
+)
+def test_an_input_is_computed_in_equal_pieces_of_few_samples(n: int, pieces: list[int]) -> None:
+    x = np.full((n, 1, 32, 32), -1, np.float32)
+    with Workers(1) as workers:
+        predictor = Predictor(build(["ReLU"], x.shape[1:]), workers)
+        assert not predictor.logits(x).any()
+    assert sorted(shape[0] for shape in shapes_of(predictor)) == pieces
+
+
+@pytest.mark.parametrize(("side", "samples"), [(32, 16), (64, 4), (128, 1), (129, 1)])
+def test_of_large_images_a_piece_has_fewer(side: int, samples: int) -> None:
+    assert PIXELS == SAMPLES * 32 * 32
+    x = np.full((32 if side < 128 else 2, 1, side, side), -1, np.float32)
+    with Workers(1) as workers:
+        predictor = Predictor(build(["ReLU"], x.shape[1:]), workers)
+        assert predictor.logits(x).shape == x.shape
+    assert shapes_of(predictor) == [(samples, *x.shape[1:])]
+
+
+def test_few_plans_are_kept() -> None:
+    with Workers(1) as workers:
+        predictor = Predictor(build(["ReLU"], (3,)), workers)
+        for features in range(1, PLANS + 4):
+            predictor.logits(np.ones((1, features), np.float32))
+    assert shapes_of(predictor) == [(1, features) for features in range(4, PLANS + 4)]
+
+
+def test_a_type_that_is_not_that_of_the_weights_has_no_plan(rng: np.random.Generator) -> None:
+    model = build([{"Dense": {"out_features": 2}}], (3,)).initialise(rng)
+    x = rng.standard_normal((2, 3))
+    with Workers(1) as workers:
+        predictor = Predictor(model, workers)
+        for dtype in (np.float64, np.float16):
+            np.testing.assert_array_equal(
+                predictor.logits(x.astype(dtype)), model.eval().forward(x.astype(dtype))
+            )
+    assert not shapes_of(predictor)
+
+
+def test_weights_that_change_afterwards_do_not_count(rng: np.random.Generator) -> None:
+    model = trained(SPECS, SHAPE, rng)
+    x = images(3, rng)
+    with Workers(1) as workers:
+        predictor = Predictor(model, workers)
+        before = predictor.logits(x)
+        for array in model.state_dict().values():
+            array += 1
+        np.testing.assert_array_equal(predictor.logits(x), before)
+        np.testing.assert_allclose(predictor.logits(x[:2]), before[:2], rtol=1e-4)  # another plan
+
+
+def test_many_pieces_are_shared_out(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.models.inference.WORTH_PROCESSES", 1)
+    monkeypatch.setattr("engine.models.inference.SAMPLES", 2)
+    model = build(["Flatten", {"Dense": {"out_features": 2}}], (1, 2, 2)).initialise(rng)
+    x = rng.standard_normal((700, 1, 2, 2), dtype=np.float32)
+    with Workers(2) as workers:
+        found = Predictor(model, workers).logits(x)
+    np.testing.assert_allclose(found, model.eval().forward(x), rtol=1e-5, atol=1e-6)
