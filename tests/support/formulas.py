@@ -163,10 +163,7 @@ FORMULAS = (
         ("tests.engine.models.test_folding", "tests.engine.models.test_inference"),
         only=("fold_batch_norms", "logits", "_forward", "_work", "_task", "_pieces"),
     ),
-    Formulas(
-        "engine.models.plan",
-        ("tests.engine.models.test_plan", "tests.engine.models.test_inference"),
-    ),
+    Formulas("engine.models.plan", ("tests.engine.models.test_plan",)),
     Formulas("engine.models.plan_convolution", ("tests.engine.models.test_plan",)),
     Formulas("engine.models.plan_memory", ("tests.engine.models.test_plan",)),
     Formulas("engine.models.memory", ("tests.engine.models.test_memory",)),

@@ -1,64 +1,15 @@
-"""A plan computes what the network computes in evaluation mode, whatever it is made of."""
+"""A plan computes what the network computes in evaluation mode: small networks, in float64."""
 
 from typing import Any
 
 import numpy as np
 import pytest
 
+from engine.errors import ShapeError
 from engine.layers import Layer, ReLU, Sequential
-from engine.models import PRESETS, build, plan_convolution, preset
+from engine.models import build, plan_convolution, plan_memory
 from engine.models.inference import fold_batch_norms
 from engine.models.plan import Plan
-from tests.support.cases import Case
-from tests.support.conformance import CASES
-from tests.support.proofs import rest_as_proofs
-
-SHAPE = (3, 11, 9)
-BEHIND: dict[str, list[Any]] = {
-    "alone": [],
-    "relu": ["ReLU"],
-    "relu and pool": ["ReLU", {"MaxPool2D": {"kernel_size": 2}}, "Flatten"],
-    "pool and convolution": [
-        {"MaxPool2D": {"kernel_size": [1, 2]}},
-        "ReLU",
-        {"Conv2D": {"out_channels": 3, "kernel_size": [3, 1], "padding": [1, 0]}},
-        "LeakyReLU",  # has no rule, and keeps the size of rounding errors
-    ],
-    "residual": [{"Residual": {"body": ["ReLU", "BatchNorm2D", "ReLU"]}}, "ReLU", "Flatten"],
-}
-
-
-def moved(model: Sequential) -> Sequential:
-    """The network with every parameter and statistic away from its first value."""
-    rng = np.random.default_rng(3)
-    for array in model.state_dict().values():
-        array += rng.uniform(0.05, 0.5, array.shape).astype(array.dtype)
-    return model
-
-
-def check(layers: list[Layer], x: np.ndarray, tolerance: float = 1e-5) -> None:
-    """Twice the same, and close to the network, which has another order of sums."""
-    model = Sequential(layers)
-    plan = Plan(fold_batch_norms(model), x.shape[1:], len(x), x.dtype)
-    before = x.copy()
-    other = plan(x[::-1] + 1)
-    found = plan(x)
-    expected = model.eval().forward(x)
-    assert found.shape == expected.shape
-    assert found.dtype == x.dtype
-    np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance * np.abs(expected).max())
-    np.testing.assert_array_equal(plan(x[::-1] + 1), other)
-    np.testing.assert_array_equal(x, before)
-
-
-def behind(case: Case, name: str) -> list[Layer]:
-    """Layers behind a case's layer; none where they cannot take its output."""
-    shape = case.make().output_shape(case.shape[1:])
-    if not BEHIND[name] or len(shape) != 3 or min(shape[1:]) < 2:
-        return []
-    rng = np.random.default_rng(0)
-    return moved(build(BEHIND[name], shape).initialise(rng, np.float32)).layers
-
 
 WAYS = {
     "winograd": {"FEWEST_CHANNELS": 1},
@@ -76,50 +27,168 @@ def go(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(plan_convolution, name, value)
 
 
-@pytest.mark.parametrize("case", rest_as_proofs(CASES, every=2), ids=str)
-@pytest.mark.parametrize("way", list(WAYS)[:3])
-def test_a_plan_of_a_layer_computes_the_layer(
-    case: Case, way: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    go(way, monkeypatch)
-    for name in BEHIND:
-        layers = [case.make(np.float32).eval(), *behind(case, name)]
-        check(layers, case.input(np.float32))
+def moved(model: Sequential) -> Sequential:
+    """The network with every parameter and statistic away from its first value."""
+    rng = np.random.default_rng(3)
+    for array in model.state_dict().values():
+        array += rng.uniform(0.05, 0.5, array.shape).astype(array.dtype)
+    return model
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def check(layers: list[Layer], x: np.ndarray, tolerance: float) -> None:
+    """Twice the same, and close to the network, which has another order of sums."""
+    model = Sequential(layers)
+    plan = Plan(fold_batch_norms(model), x.shape[1:], len(x), x.dtype)
+    before = x.copy()
+    other = plan(x[::-1] + 1)
+    found = plan(x)
+    expected = model.eval().forward(x)
+    assert found.shape == expected.shape
+    assert found.dtype == x.dtype
+    np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance * np.abs(expected).max())
+    np.testing.assert_array_equal(plan(x[::-1] + 1), other)
+    np.testing.assert_array_equal(x, before)
+
+
+def check_specs(specs: list[Any], shape: tuple[int, ...], n: int = 3) -> None:
+    model = moved(build(specs, shape).initialise(np.random.default_rng(0), np.float64))
+    check(model.layers, np.random.default_rng(1).standard_normal((n, *shape)), 1e-12)
+
+
+def conv(channels: int, kernel: Any = 3, **arguments: Any) -> dict[str, Any]:
+    return {"Conv2D": {"out_channels": channels, "kernel_size": kernel, **arguments}}
+
+
+def pool(kernel: Any, **arguments: Any) -> dict[str, Any]:
+    return {"MaxPool2D": {"kernel_size": kernel, **arguments}}
+
+
+KERNELS: list[dict[str, Any]] = [
+    conv(4),
+    conv(4, padding=1, bias=False),
+    conv(5, [3, 2], padding=[2, 1]),
+    conv(3, [3, 1], padding=[1, 0]),
+    conv(3, [2, 3], stride=[2, 1], padding=1),
+    conv(3, [3, 4], stride=[1, 2], bias=False),
+    conv(3, 3, stride=[3, 2], padding=[0, 2]),
+    conv(3, 2, dilation=[1, 3]),
+    conv(3, [2, 3], dilation=[2, 1], padding=1),
+    conv(4, 2, groups=2),
+    conv(4, 3, groups=2, padding=1, bias=False),
+    conv(2, 1),
+    conv(2, 1, stride=2),
+]
+
+
 @pytest.mark.parametrize("way", WAYS)
-def test_convolutions_behind_each_other(
-    way: str, dtype: Any, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("n", [1, 3])
+@pytest.mark.parametrize("first", KERNELS, ids=str)
+def test_a_convolution(
+    first: dict[str, Any], n: int, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     go(way, monkeypatch)
-    specs: list[Any] = [
-        {"Conv2D": {"out_channels": 4, "kernel_size": 3, "padding": "same"}},
-        "ReLU",
-        {"Conv2D": {"out_channels": 5, "kernel_size": [3, 2], "padding": [1, 0], "bias": False}},
-        "BatchNorm2D",
-        "ReLU",
-        {"MaxPool2D": {"kernel_size": 3, "stride": 2, "padding": 1}},
-        "ReLU",
-        {"Conv2D": {"out_channels": 6, "kernel_size": 1, "bias": False}},
-        "GlobalAvgPool2D",
-        {"Dropout": {"p": 0.5}},
-        {"Dense": {"out_features": 4}},
-        "BatchNorm1D",
-        "ReLU",
-        {"Dense": {"out_features": 3, "bias": False}},
-    ]
-    model = moved(build(specs, SHAPE).initialise(np.random.default_rng(0), dtype))
-    x = np.random.default_rng(1).standard_normal((5, *SHAPE)).astype(dtype)
-    check(model.layers, x, 1e-5 if dtype is np.float32 else 1e-13)
+    check_specs([first], (2, 9, 8), n)
 
 
-@pytest.mark.parametrize("n", rest_as_proofs([5, 1, 2, 16, 33]))
-@pytest.mark.parametrize("name", sorted(PRESETS))
-def test_a_plan_of_a_preset_computes_the_preset(name: str, n: int) -> None:
-    model = moved(build(preset(name, 10), (3, 32, 32)).initialise(np.random.default_rng(0)))
-    x = np.random.default_rng(1).standard_normal((n, 3, 32, 32), np.float32)
-    check(model.layers, x)
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("height", [8, 9, 10, 11, 14])
+def test_images_of_each_height(height: int, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    go(way, monkeypatch)
+    check_specs([conv(3, padding=1), "ReLU", pool(2), conv(2, padding=1)], (2, height, 6))
+
+
+POOLS = [
+    pool(2),
+    pool(3),
+    pool([2, 1]),
+    pool([1, 2]),
+    pool(1, stride=2),
+    pool(3, stride=2),
+    pool([3, 2], stride=[2, 1], padding=1),
+    pool([2, 3], stride=[1, 2], padding=[0, 1]),
+    pool([4, 2], stride=[4, 3]),
+]
+
+
+@pytest.mark.parametrize("way", list(WAYS)[::2])
+@pytest.mark.parametrize("second", POOLS, ids=str)
+def test_a_pooling_behind_a_convolution(
+    second: dict[str, Any], way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go(way, monkeypatch)
+    for between in ([], ["ReLU"], [{"Residual": {"body": [conv(3, padding=1)]}}, "ReLU"]):
+        check_specs([conv(3, padding=1), *between, second, "ReLU"], (2, 12, 10))
+
+
+@pytest.mark.parametrize("second", POOLS, ids=str)
+def test_a_pooling_first_of_all(second: dict[str, Any]) -> None:
+    check_specs([second], (2, 12, 10))
+    check_specs(["LeakyReLU", second, second, "Flatten"], (2, 19, 18))
+
+
+RESIDUALS: list[list[Any]] = [
+    [{"Residual": {"body": ["ReLU"]}}],
+    [{"Residual": {"body": [conv(2, padding=1)]}}, "ReLU", "ReLU"],
+    [{"Residual": {"body": [conv(4, 3, padding=1), "ReLU"], "shortcut": [conv(4, 1)]}}, "ReLU"],
+    [
+        {
+            "Residual": {
+                "body": [conv(4, 3, stride=2, padding=1), "ReLU", conv(4, padding=1)],
+                "shortcut": [conv(4, 1, stride=2)],
+            }
+        },
+        "ReLU",
+        conv(2, padding=1),
+    ],
+    [
+        {
+            "Residual": {
+                "body": [conv(2, padding=1), {"Residual": {"body": [conv(2, padding=1), "ReLU"]}}],
+                "shortcut": ["ReLU"],
+            }
+        },
+        pool(2),
+    ],
+    [
+        {
+            "Residual": {
+                "body": [conv(2, [3, 1], padding=[1, 0])],
+                "shortcut": [conv(2, [1, 3], padding=[0, 1])],
+            }
+        }
+    ],
+    [{"Residual": {"body": ["ReLU", "BatchNorm2D", "ReLU"]}}, "Flatten"],
+    [{"Residual": {"body": ["LeakyReLU"], "shortcut": ["ReLU"]}}, "GlobalAvgPool2D"],
+    ["Flatten", {"Residual": {"body": [{"Dense": {"out_features": 60}}, "ReLU"]}}, "ReLU"],
+]
+
+
+@pytest.mark.parametrize("layers", RESIDUALS, ids=str)
+@pytest.mark.parametrize("way", list(WAYS)[:3])
+def test_a_residual_block(layers: list[Any], way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    go(way, monkeypatch)
+    for before in ([], ["LeakyReLU"], [conv(2, padding=1), "ReLU"]):
+        for n in (1, 3):
+            check_specs([*before, *layers], (2, 6, 5), n)
+
+
+def test_features() -> None:
+    dense, last = {"Dense": {"out_features": 4}}, {"Dense": {"out_features": 3, "bias": False}}
+    check_specs(["Flatten", dense, "BatchNorm1D", "ReLU", {"Dropout": {"p": 0.5}}, last], (2, 3, 4))
+    check_specs(["ReLU", dense, "ReLU", "Flatten", last, "ReLU"], (5,))
+    check_specs([conv(3), "ReLU", "GlobalAvgPool2D", "ReLU", dense], (2, 7, 6))
+    check_specs(["GlobalAvgPool2D"], (2, 7, 6), 1)
+    check_specs(["Flatten"], (2, 3, 4), 2)
+
+
+@pytest.mark.parametrize("run", [1, 1000])
+@pytest.mark.parametrize("way", WAYS)
+def test_rows_of_any_length(run: int, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Short ones are finished where they are computed, long ones on their way to the next layer."""
+    go(way, monkeypatch)
+    monkeypatch.setattr(plan_memory, "LONG_RUN", run)
+    block = {"Residual": {"body": [conv(3, padding=1), "ReLU", conv(3, padding=1)]}}
+    check_specs([conv(3, padding=1), "ReLU", block, "ReLU", pool(2), "ReLU", "Flatten"], (2, 9, 8))
 
 
 def test_a_layer_of_its_own_kind_runs_its_own_forward() -> None:
@@ -129,5 +198,17 @@ def test_a_layer_of_its_own_kind_runs_its_own_forward() -> None:
         def forward(self, x: np.ndarray) -> np.ndarray:
             return 2 * super().forward(x)
 
-    x = np.random.default_rng(0).standard_normal((2, *SHAPE), np.float32)
-    check([Doubled(), ReLU()], x)
+    check([Doubled(), ReLU()], np.random.default_rng(0).standard_normal((2, 3, 4, 5)), 1e-12)
+
+
+@pytest.mark.parametrize("layer", [conv(2), pool(2), "GlobalAvgPool2D"], ids=str)
+def test_features_have_no_plan_where_images_are_wanted(layer: Any) -> None:
+    model = build([layer], (2, 5, 5)).initialise(np.random.default_rng(0))
+    with pytest.raises(ShapeError):
+        Plan(model, (3,), 2, np.float32)
+
+
+def test_images_have_no_plan_where_features_are_wanted() -> None:
+    model = build([{"Dense": {"out_features": 2}}], (3,)).initialise(np.random.default_rng(0))
+    with pytest.raises(ShapeError):
+        Plan(model, (3, 5, 5), 2, np.float32)
