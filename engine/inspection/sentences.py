@@ -3,7 +3,7 @@
 import math
 from functools import singledispatch
 
-from engine.arrays import Shape
+from engine.arrays import Array, Shape
 from engine.kernels.window import pair
 from engine.layers import (
     AvgPool2D,
@@ -18,6 +18,7 @@ from engine.layers import (
     shape_text,
 )
 from engine.layers.layer import Layer
+from engine.numbers import percent
 
 
 def in_numbers(layer: Layer, in_shape: Shape) -> str:
@@ -31,6 +32,26 @@ def in_numbers(layer: Layer, in_shape: Shape) -> str:
         ShapeError: the layer cannot take such an input.
     """
     return _sentence(layer, in_shape, layer.output_shape(in_shape))
+
+
+def whitened(shares: Array | None) -> str:
+    """The sentence about the filters of a whitening layer.
+
+    Args:
+        shares: of the patches' variance, see ``Whitening2D.variance_shares``.
+    """
+    if shares is None:
+        return "The filters are random until a training begins, which computes them from images."
+    own = shares[: len(shares) // 2]
+    others = [f"filter {i} for {percent(s)}" for i, s in enumerate(own[1:3].tolist(), 1)]
+    if len(own) > 3:
+        rest = "the last" if len(own) == 4 else f"the other {len(own) - 3}"
+        others.append(f"{rest} for {percent(float(own[3:].sum()))}")
+    return (
+        f"Filter 0 stands for {percent(float(own[0]))} of the variance of all patches, that is, of "
+        f"how they differ; {', '.join(others)}. They are scaled so that all count the same. "
+        f"Filters {len(own)} to {len(shares) - 1} are the negatives of these."
+    )
 
 
 @singledispatch

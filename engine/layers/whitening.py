@@ -96,6 +96,28 @@ class Whitening2D(Conv2D):
         self.buffers = {"weight": INITS["pytorch"](self.weight_shape, rng, dtype)}
         self.params = {"bias": np.zeros(self.out_channels, dtype)} if self.bias else {}
 
+    @staticmethod
+    def variance_shares(weight: Array, eps: float) -> Array | None:
+        """How much of the patches' variance each filter stands for; the first half adds up to 1.
+
+        An eigenvector has length 1, so that ``|w_i|² = 1 / (λ_i + ε)`` gives its λ_i back, and the
+        share is λ_i by the sum of all. The negative of a filter has the share of the filter.
+
+        Args:
+            weight: of the layer, (2·D, C, KH, KW).
+            eps: of the layer.
+
+        Returns:
+            Float64, (2·D,); None for filters that were not computed from images.
+        """
+        filters, negatives = np.split(weight.astype(np.float64).reshape(len(weight), -1), 2)
+        if not filters.any(axis=1).all() or (filters != -negatives).any():
+            return None
+        variances = np.maximum(1 / np.square(filters).sum(axis=1) - eps, 0)
+        if not variances.any():
+            return None
+        return np.tile(variances / variances.sum(), 2)
+
     @classmethod
     def infer(cls, arguments: dict[str, Any], in_shape: Shape) -> dict[str, Any]:
         return {"in_channels": in_shape[0], **arguments}

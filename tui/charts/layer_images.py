@@ -7,9 +7,9 @@ import numpy as np
 
 from engine.arrays import Array, Shape
 from engine.inspection.sentences import in_numbers
-from engine.layers import Sequential, shape_text
+from engine.layers import Sequential, Whitening2D, shape_text
 from engine.layers.layer import Layer
-from engine.numbers import short
+from engine.numbers import percent, short
 from engine.train.snapshot import LayerSnapshot
 
 NUMBER = 6
@@ -30,6 +30,7 @@ class LayerPlace:
         has_filters: whether its weight is a set of small images.
         sees_colours: whether its input are the images themselves, in red, green and blue.
         in_numbers: what it does in this network, in a sentence.
+        whitening_eps: of a whitening layer, what it adds to variances; None of others.
     """
 
     name: str
@@ -42,6 +43,7 @@ class LayerPlace:
     has_filters: bool = False
     sees_colours: bool = False
     in_numbers: str = ""
+    whitening_eps: float | None = None
 
     @property
     def shows_channels(self) -> bool:
@@ -59,6 +61,7 @@ class Gallery:
         limit: what gets the strongest colour: only a fiftieth of all numbers is larger.
         title: what they are.
         views: what there is to choose from: the input channels, and all together in colour.
+        notes: what is known of each picture, in a few words; empty if nothing is.
     """
 
     pictures: Array
@@ -66,6 +69,7 @@ class Gallery:
     limit: float
     title: str
     views: tuple[str, ...] = ("",)
+    notes: tuple[str, ...] = ()
 
     @property
     def in_colour(self) -> bool:
@@ -90,6 +94,7 @@ def places(model: Sequential, in_shape: Shape) -> tuple[LayerPlace, ...]:
                 has_filters=layer.has_filters,
                 sees_colours=i == 0 and len(inside) == 3 and inside[0] == 3,
                 in_numbers=in_numbers(layer, inside),
+                whitening_eps=layer.eps if isinstance(layer, Whitening2D) else None,
             )
         )
         if layer.flattens:
@@ -141,11 +146,24 @@ def filters(place: LayerPlace, layer: LayerSnapshot, view: int) -> Gallery | Non
             _strong(weight),
             f"{len(weight)} {word} of {size}",
             views,
+            _variances(place, weight),
         )
     if weight.ndim == 2:
         title = f"weights, {weight.shape[0]} outputs down, {weight.shape[1]} inputs across"
         return Gallery(weight[None], ("",), _strong(weight), title)
     return Gallery(_as_rows(weight), ("",), _strong(weight), f"{weight.size} scales")
+
+
+def _variances(place: LayerPlace, weight: Array) -> tuple[str, ...]:
+    """How much of the variance each filter of a whitening layer stands for."""
+    shares = variance_shares(place, weight)
+    return () if shares is None else tuple(f"{percent(s)} of the variance" for s in shares.tolist())
+
+
+def variance_shares(place: LayerPlace, weight: Array) -> Array | None:
+    """``Whitening2D.variance_shares`` of a layer; None where it is no such layer."""
+    eps = place.whitening_eps
+    return None if eps is None else Whitening2D.variance_shares(weight, eps)
 
 
 def maps(place: LayerPlace, output: Array) -> Gallery:

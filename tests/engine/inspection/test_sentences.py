@@ -1,8 +1,9 @@
 """The sentence about a layer, with the network's own numbers."""
 
+import numpy as np
 import pytest
 
-from engine.inspection.sentences import in_numbers
+from engine.inspection.sentences import in_numbers, whitened
 from engine.layers import BatchNorm2D, Conv2D, Dense, Dropout, Flatten, Layer, MaxPool2D, ReLU
 
 SENTENCES = [
@@ -55,3 +56,15 @@ def test_the_sentence_has_the_layers_numbers(
     layer: Layer, in_shape: tuple[int, ...], sentence: str
 ) -> None:
     assert in_numbers(layer, in_shape) == sentence
+
+
+def test_the_filters_of_a_whitening_layer_stand_for_shares_of_the_variance() -> None:
+    shares = np.tile([0.84, 0.09, 0.04, 0.02, 0.01], 2)
+    assert whitened(shares) == (
+        "Filter 0 stands for 84% of the variance of all patches, that is, of how they differ; "
+        "filter 1 for 9%, filter 2 for 4%, the other 2 for 3%. They are scaled so that all count "
+        "the same. Filters 5 to 9 are the negatives of these."
+    )
+    assert "filter 1 for 25%. They" in whitened(np.array([0.75, 0.25, 0.75, 0.25]))
+    assert "filter 2 for 10%, the last for 5%." in whitened(np.tile([0.6, 0.25, 0.1, 0.05], 2))
+    assert whitened(None).startswith("The filters are random until a training begins")

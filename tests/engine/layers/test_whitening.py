@@ -68,3 +68,37 @@ def test_only_the_bias_is_trained_and_the_filters_are_saved(rng: np.random.Gener
     assert layer.weight.shape == (24, 3, 2, 2)
     assert layer.count_parameters() == 24
     assert not layer.params["bias"].any()
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-9), (np.float32, 1e-5)])
+@pytest.mark.parametrize("eps", [5e-4, 1.0])
+def test_what_each_filter_stands_for_is_its_eigenvalue_s_share(
+    images: np.ndarray, rng: np.random.Generator, eps: float, dtype: type, tolerance: float
+) -> None:
+    layer = Whitening2D(2, [2, 1], eps=eps).initialise(rng, dtype)
+    assert layer.variance_shares(layer.weight, eps) is None, "the filters are random"
+    layer.learn_from(images)
+    pairs = np.stack([images[:, :, :-1], images[:, :, 1:]], axis=2).astype(np.float64)
+    patches = np.moveaxis(pairs, (1, 2), (0, 1)).reshape(4, -1)
+    values = np.linalg.eigvalsh(patches @ patches.T)[::-1]
+    shares = layer.variance_shares(layer.weight, eps)
+    assert shares is not None
+    np.testing.assert_allclose(shares[:4], values / values.sum(), atol=tolerance)
+    np.testing.assert_array_equal(shares[4:], shares[:4])
+    assert shares[:4].sum() == pytest.approx(1)
+
+
+def test_filters_of_nothing_stand_for_nothing() -> None:
+    """As those of a damaged file, and those of images that are all alike."""
+    one = np.array([[1.0, 0.0], [0.0, 2.0]])
+    nothing = np.zeros((2, 2))
+    for filters in (nothing, np.stack([one[0], nothing[0]])):
+        weight = np.concatenate([filters, -filters]).reshape(4, 2, 1, 1)
+        assert Whitening2D.variance_shares(weight, 5e-4) is None
+    half = np.concatenate([one, -one]).reshape(4, 2, 1, 1)
+    assert Whitening2D.variance_shares(half, 1.0) is None  # variances 0 and below
+    shares = Whitening2D.variance_shares(half, 0.125)
+    assert shares is not None
+    assert shares.tolist() == [0.875, 0.125] * 2
+    half[2] = 1.0
+    assert Whitening2D.variance_shares(half, 0.125) is None

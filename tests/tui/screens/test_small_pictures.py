@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from textual.app import App, ComposeResult
 
+from engine.layers import Whitening2D
 from engine.models import build
-from engine.numbers import short
+from engine.numbers import percent, short
 from engine.train.snapshot import weights_snapshot
 from tui.charts import colours, layer_images
 from tui.charts.scales import tick_label
@@ -161,6 +162,26 @@ def test_filters_that_see_a_colour_image_are_in_colour() -> None:
     grey = layer_images.filters(second, weights_snapshot(model).layers[1], 0)
     assert grey is not None
     assert not grey.in_colour
+
+
+def test_filters_of_a_whitening_layer_say_what_they_stand_for() -> None:
+    model = build(["Whitening2D", *SPECS[:1]], (1, 8, 8)).initialise(np.random.default_rng(0))
+    white, conv = layer_images.places(model, (1, 8, 8))
+    assert (white.whitening_eps, conv.whitening_eps) == (5e-4, None)
+    fresh = layer_images.filters(white, weights_snapshot(model).layers[0], 0)
+    assert fresh is not None
+    assert fresh.notes == ()
+    first = model[0]
+    assert isinstance(first, Whitening2D)
+    first.learn_from(np.random.default_rng(1).standard_normal((5, 1, 8, 8)))
+    layer, other = weights_snapshot(model).layers
+    shown, plain = layer_images.filters(white, layer, 0), layer_images.filters(conv, other, 0)
+    assert shown is not None
+    assert plain is not None
+    shares = first.variance_shares(first.weight, 5e-4)
+    assert shares is not None
+    assert shown.notes == tuple(f"{percent(share)} of the variance" for share in shares.tolist())
+    assert plain.notes == ()
 
 
 def test_no_weight_is_grey_and_the_strongest_are_full_colours() -> None:

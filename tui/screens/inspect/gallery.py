@@ -122,8 +122,10 @@ class GalleryPane(Vertical):
             parts += [("█", colour) for colour in shades[1::step]]
             parts.append((f" {limit}", "$muted"))
         caption = shown.captions[index]
+        note = f"{shown.notes[index]}  " if shown.notes else ""
         low, high = float(np.min(picture)), float(np.max(picture))
         parts.append((f"  {caption and '▴'}{caption} ", "$primary"))
+        parts.append((note, "$success"))
         parts.append((f"{text.short(low)} to {text.short(high)}", "$foreground"))
         rms = float(np.sqrt(np.mean(np.square(picture, dtype=np.float64))))
         room = self.size.width - sum(len(part) for part, _ in parts)

@@ -9,6 +9,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from engine.inspection.health import LayerFacts
+from engine.inspection.sentences import whitened
 from engine.layers import LAYERS
 from tui import keymap, text
 from tui.charts import layer_images
@@ -176,7 +177,7 @@ class InspectScreen(ZoomScreen, MapsScreen):
         table.HELP_TEXT = LayerTable.HELP_TEXT
         if chosen is not None and chosen.kind in LAYERS:
             about = f"{LAYERS[chosen.kind].about}."
-            here = place.in_numbers if place is not None else ""
+            here = self._in_numbers(place) if place is not None else ""
             table.HELP_TEXT = f"{chosen.kind} {about} {here}\n\n{LayerTable.HELP_TEXT}"
             if self.has_class("-high"):
                 about = f"{about} {here}"
@@ -184,6 +185,14 @@ class InspectScreen(ZoomScreen, MapsScreen):
                 lines.append(Content.assemble((f"{chosen.kind} ", "bold"), (about, "$muted")))
         self.query_one("#about", Words).show(Content("\n").join(lines))
         self.set_class(bool(lines), "-about")
+
+    def _in_numbers(self, place: LayerPlace) -> str:
+        """What a layer does in this network; of a whitening layer, what its filters stand for."""
+        inspection = self.inspector.inspection
+        if place.whitening_eps is None or inspection is None:
+            return place.in_numbers
+        weight = inspection.layers[place.name].weights["weight"]
+        return f"{place.in_numbers} {whitened(layer_images.variance_shares(place, weight))}"
 
     @property
     def place(self) -> LayerPlace | None:
@@ -235,6 +244,8 @@ class InspectScreen(ZoomScreen, MapsScreen):
         start = context.start[place.name] if context.start else None
         without = "" if place.parameters else "this layer has no weights"
         no_gradients = "no gradients: it is frozen" if now.frozen else "no gradients without data"
+        if place.whitening_eps is not None:
+            no_gradients = "no gradients: its filters are not trained"
         for name, arrays in (("weights", "weights"), ("gradients", "grads")):
             histogram = self.query_one(f"#{name}", Histogram)
             histogram.show(

@@ -21,6 +21,7 @@ from tui.screens.inspect.screen import InspectScreen
 from tui.state.selection import of_run
 from tui.widgets.line import Line
 from tui.widgets.table import Table
+from tui.widgets.words import Words
 
 MakeApp = Callable[..., CnnApp]
 
@@ -129,6 +130,26 @@ async def test_pictures_follow_the_chosen_layer(make_app: MakeApp, conv: str, un
         await until(pilot, lambda: isinstance(screen.focused, Pictures))
         await tap(pilot, "right")
         await until(pilot, lambda: screen.query_one(Pictures).cursor == 1)
+
+
+async def test_a_whitening_layer_says_what_its_filters_stand_for(
+    make_app: MakeApp, home: Path, until: Until
+) -> None:
+    layers = "layers: [Whitening2D, GlobalMaxPool2D, Dense: {out_features: 10}]"
+    (home / "configs" / "white.yaml").write_text(f"dataset: mnist_mini\n{layers}\n")
+    app = make_app("white")
+    async with app.run_test(size=(200, 60)) as pilot:
+        screen = await opened(app, pilot, until)
+        await until(pilot, lambda: "filters are random until" in _shown(screen, "#about"))
+        assert screen.inspector.inspection is not None
+        weight = screen.inspector.inspection.layers["0"].weights["weight"]
+        weight[4:] = -weight[:4]
+        await until(pilot, lambda: "Filter 0 stands for " in _shown(screen, "#about"))
+        await until(pilot, lambda: "% of the variance" in _shown(screen, "#scale"))
+
+
+def _shown(screen: InspectScreen, selector: str) -> str:
+    return str(screen.query_one(selector, Words).content)
 
 
 async def test_a_training_is_followed_and_its_levers_are_here_too(
