@@ -114,6 +114,31 @@ class Hinted:
     at_end: bool = False
 
 
+@dataclass
+class Traffic:
+    """What the ranks that trained together have sent each other, before ``Ended``.
+
+    Attributes:
+        ranks: how many they were.
+        machines: on how many machines.
+        steps: optimizer steps that they took together.
+        sent: bytes, of all ranks in all steps.
+        bytes_per_step: of all ranks in one step.
+    """
+
+    ranks: int
+    machines: int
+    steps: int = 0
+    sent: int = 0
+    bytes_per_step: int = 0
+
+    def count(self, steps: int, sent: int) -> None:
+        """Add some steps, and the bytes that they took."""
+        self.steps += steps
+        self.sent += sent
+        self.bytes_per_step = round(self.sent / max(self.steps, 1))
+
+
 @dataclass(frozen=True)
 class Ended:
     """The run is over."""
@@ -131,5 +156,13 @@ class Ended:
 
 
 Event = (
-    Started | EpochEnded | CheckpointSaved | LearningRateChanged | Warned | Noted | Hinted | Ended
+    Started
+    | EpochEnded
+    | CheckpointSaved
+    | LearningRateChanged
+    | Warned
+    | Noted
+    | Hinted
+    | Traffic
+    | Ended
 )

@@ -8,8 +8,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any, Protocol, TypeVar
 
+import numpy as np
+
 from engine.errors import RunError
 from engine.kernels.partition import equal_parts
+from engine.parallel.micro_batches import tree_sum
 from engine.parallel.threads import Gather, MicroBatchGroup, MicroBatchThreads
 
 T = TypeVar("T")
@@ -89,15 +92,43 @@ class ProcessGroup:
         return [
             (i, result)
             for i in self._queue.take(self._shares(size), self.index)
-            for result in self._threads.map(task, range(i, i + 1), _no_sync)
+            for result in self._threads.map(task, range(i, i + 1), refuse_gather)
         ]
 
     def all_gather(self, values: list[T]) -> list[T]:
         """The values of all members, in their order. Waits for all of them."""
         return values if self._gather is None else self._gather(values)
 
+    # -- a vector that all members update, each a part of it ---------------------------------
 
-def _no_sync(values: list[Any]) -> list[Any]:
+    def own_part(self, size: int) -> range:
+        """The part of a vector of ``size`` blocks that this member updates."""
+        return self.share(size)
+
+    def sum_of(self, vectors: Sequence[np.ndarray], part: slice) -> np.ndarray:
+        """This member's part of the sum over all micro-batches, in the first one's vector.
+
+        Args:
+            vectors: of every micro-batch, in shared memory.
+            part: from ``own_part``.
+        """
+        return tree_sum([vector[part] for vector in vectors])
+
+    def gather_of_parts(self, values: list[T]) -> list[T]:
+        """What every member found out about its own part, in the order of the parts."""
+        return self.all_gather(values)
+
+    def finish_step(self) -> None:
+        """Wait until all members have updated their parts."""
+        self.all_gather([])
+
+
+def refuse_gather(values: list[Any]) -> list[Any]:
+    """The all-gather of micro-batches that are not to wait for each other.
+
+    Raises:
+        RunError: always.
+    """
     raise RunError("micro-batches all-gather in a layer whose ``needs_sync`` is False")
 
 

@@ -6,7 +6,7 @@ their results are always combined in the same order. See ``processes`` for why n
 
 import os
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from engine.kernels.malloc import keep_freed_memory
 from engine.parallel.blas import BLAS
@@ -14,6 +14,10 @@ from engine.parallel.group import ProcessGroup
 from engine.parallel.micro_batches import MOST_PIECES
 from engine.parallel.processes import Task, WorkerPool, can_fork
 from engine.parallel.threads import MicroBatchThreads
+
+if TYPE_CHECKING:
+    from engine.parallel.mpi import Connection
+    from engine.parallel.ranks import Leader
 
 T = TypeVar("T")
 
@@ -32,19 +36,34 @@ class Workers:
 
     Args:
         count: how many micro-batches compute at once; None for the cores this process may use.
+        connection: to other ranks, with which this process computes; None without any. It may not
+            fork any more then, so that threads compute.
+        leader: this process as the rank that gives the others orders; it has their connection.
 
     Attributes:
         group: this process as its only member, for work that is not worth processes.
+        threads: those of this process.
+        leader: see above.
     """
 
-    def __init__(self, count: int | None = None) -> None:
+    def __init__(
+        self,
+        count: int | None = None,
+        *,
+        connection: "Connection | None" = None,
+        leader: "Leader | None" = None,
+    ) -> None:
         keep_freed_memory()
-        self.count = count or usable_cores()
+        connection = leader.connection if leader else connection
+        sharers = connection.local_size if connection else 1
+        self.count = count or max(usable_cores() // sharers, 1)
+        forks = can_fork() and connection is None
         # Work that is not worth processes is not worth another thread either.
-        self._threads = MicroBatchThreads(1 if can_fork() else self.count)
-        self.group = ProcessGroup(self._threads)
+        self.threads = MicroBatchThreads(1 if forks else self.count)
+        self.group = ProcessGroup(self.threads)
+        self.leader = leader
         self._pools: list[WorkerPool[Any]] = []
-        self._alone = self.count == 1 or not can_fork()
+        self._alone = self.count == 1 or not forks
         self._open = True
         BLAS.acquire()
 
@@ -62,7 +81,7 @@ class Workers:
 
     def close(self) -> None:
         """End the threads and the pools, and lift the limit of BLAS."""
-        self._threads.close()
+        self.threads.close()
         for pool in self._pools:
             pool.close()
         if self._open:

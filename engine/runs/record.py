@@ -4,6 +4,7 @@ A run.json is untrusted: ``check_record`` checks it before it is used.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, get_args
 
@@ -14,7 +15,7 @@ from engine.checkpoints.archive import JSON
 from engine.config import Config, config_hash
 from engine.data import DatasetInfo, describe, described
 from engine.data.imported import Description
-from engine.events import Ended, Logs
+from engine.events import Ended, Logs, Traffic
 from engine.layers import Sequential
 from engine.runs.environment import environment
 from engine.storage.untrusted_json import Count, Facts, Metrics, Number, Text, check_type
@@ -121,6 +122,18 @@ class HintRecord(BaseModel):
     fix_label: Text
 
 
+class RanksRecord(BaseModel):
+    """Types of what the ranks of a run sent each other, see ``engine.events.Traffic``."""
+
+    model_config = ConfigDict(strict=True)
+
+    ranks: Count
+    machines: Count
+    steps: Count
+    sent: Count
+    bytes_per_step: Count
+
+
 class Record(BaseModel):
     """Types of ``run.json``; keys that earlier versions did not write may be missing."""
 
@@ -150,6 +163,7 @@ class Record(BaseModel):
     best: Metrics | None = None
     test: Metrics | None = None
     hints: list[HintRecord] | None = None
+    ranks: RanksRecord | None = None
 
 
 def check_record(value: Any) -> dict[str, Any]:
@@ -203,9 +217,16 @@ def run_record(
     }
 
 
-def outcome(ended: Ended) -> dict[str, Any]:
-    """Additional content of ``run.json`` when the run is over."""
+def outcome(ended: Ended, traffic: Traffic | None = None) -> dict[str, Any]:
+    """Additional content of ``run.json`` when the run is over.
+
+    Args:
+        ended: how it ended.
+        traffic: between its ranks; None if it had one.
+    """
+    ranks = {} if traffic is None else {"ranks": asdict(traffic)}
     return {
+        **ranks,
         "reason": ended.reason,
         "epochs": ended.epochs_done,
         "seconds": ended.seconds,

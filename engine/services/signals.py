@@ -121,6 +121,7 @@ class Signals:
 
     Attributes:
         received: the first signal's number, or None.
+        relayed: the number of a signal that another process of the same work has received.
         on_signal: called in the handler with the signal's name; it must only set flags.
         last_resort: the watchdog.
 
@@ -136,6 +137,7 @@ class Signals:
         on_leave: Callable[[], None] = lambda: None,
     ) -> None:
         self.received: int | None = None
+        self.relayed: int | None = None
         self.on_signal = on_signal
         self._on_leave = on_leave
         self._wakeup = -1
@@ -144,7 +146,13 @@ class Signals:
     @property
     def exit_code(self) -> int | None:
         """128 + the signal's number, as shells have it: 130, 143 or 129; None without one."""
-        return None if self.received is None else ExitCode.of_signal(self.received)
+        number = self.relayed if self.received is None else self.received
+        return None if number is None else ExitCode.of_signal(number)
+
+    def relay(self, number: int) -> None:
+        """Act on a signal that came to another process; it may come here as well."""
+        self.relayed = number
+        self.on_signal(signal.Signals(number).name)
 
     def check(self) -> None:
         """Raise if a signal was received.

@@ -29,6 +29,9 @@ class Evaluator:
         loss: a fresh loss; every micro-batch works with a copy.
         workers: how many micro-batches compute at once.
         program: the workers' program, if it is there already.
+
+    Attributes:
+        program: what the workers carry out orders with.
     """
 
     def __init__(
@@ -42,7 +45,7 @@ class Evaluator:
         self.model = model
         self.workers = workers
         self._loss = loss
-        self._program = program or WorkerProgram(model, loss)
+        self.program = program or WorkerProgram(model, loss)
         self._pool: WorkerPool[Any] | None = None
         self._version = 0
 
@@ -61,7 +64,7 @@ class Evaluator:
         """
         parts: list[tuple[Array, Array, float]] = []
         done, total = 0, batches.samples_per_epoch
-        source = self._program.source(batches)
+        source = self.program.source(batches)
         for step in range(batches.steps_per_epoch):
             parts += in_order(*self._carry_out(Order(source, 0, step), check))
             done += len(batches.batch_indices(0, step))
@@ -98,7 +101,7 @@ class Evaluator:
         total = sum(batches.steps_per_epoch for batches, _ in views)
         mean: Array = np.zeros(1, np.float32)
         done = 0
-        sources = [self._program.source(batches) for batches, _ in views]  # before workers start
+        sources = [self.program.source(batches) for batches, _ in views]  # before workers start
         for source, (batches, share) in zip(sources, views, strict=True):
             rows = []
             for step in range(batches.steps_per_epoch):
@@ -117,8 +120,11 @@ class Evaluator:
 
     def _carry_out(self, order: Order, check: Callable[[], None]) -> list[Any]:
         """The results of an order, from every worker that takes part."""
-        program = self._program
+        program = self.program
         size = program.prepare(order)
+        if self.workers.leader is not None:
+            threads = self.workers.threads
+            return self.workers.leader.run(program, order, threads, check, len(order.rates))
         if self._pool is not None and self._version != program.version:
             self._pool.close()
         if program.work(order) >= WORTH_PROCESSES and size > 1:

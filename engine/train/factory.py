@@ -54,6 +54,7 @@ class Sources:
         dataset: the data set of the samples.
         train, validation, test: the batches.
         digests: of the samples: ``train`` (those to validate with are among them) and ``test``.
+        views: of the test images, see ``test_views``.
     """
 
     dataset: Dataset
@@ -61,6 +62,7 @@ class Sources:
     validation: Batches
     test: Batches
     digests: dict[str, str]
+    views: Sequence[tuple[Batches, float]] = ()
 
     @property
     def class_counts(self) -> np.ndarray:
@@ -168,6 +170,7 @@ def make_sources(config: Config, dataset: Dataset) -> Sources:
         validation=evaluation_batches(dataset.train, dataset, validation),
         test=evaluation_batches(dataset.test, dataset),
         digests={"train": dataset.train.digest(config.data.limit), "test": dataset.test.digest()},
+        views=test_views(config, dataset),
     )
 
 

@@ -15,7 +15,6 @@ from engine.events import EpochEnded, Event, LearningRateChanged, Logs, Warned
 from engine.hints import Look
 from engine.numbers import metric
 from engine.runs.provenance import RateChange, weights_hash
-from engine.train import factory
 from engine.train.controls import Controls
 from engine.train.factory import Sources
 from engine.train.metric_buffer import MetricBuffer
@@ -119,10 +118,9 @@ class Loop:
         """
         result = self._evaluate("testing", self.sources.test)
         logs = {"test_loss": result.loss, "test_acc": result.acc}
-        views = factory.test_views(self.config, self.sources.dataset)
-        if views:
+        if self.sources.views:
             logs["test_acc_views"] = self.state.trainer.views_accuracy(
-                views, *self._watch("testing views")
+                self.sources.views, *self._watch("testing views")
             )
         return logs
 

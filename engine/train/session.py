@@ -15,6 +15,7 @@ from engine.data import Dataset
 from engine.errors import CheckpointError, Diverged, EngineError, RunError
 from engine.events import Ended, EndStatus, Event, Logs, Started, Warned
 from engine.layers import Sequential
+from engine.parallel.ranks import Leader
 from engine.parallel.workers import Workers
 from engine.runs import locations
 from engine.runs import record as run_record
@@ -24,7 +25,7 @@ from engine.runs.listing import delete_run
 from engine.runs.provenance import KEY, Part, RateChange, weights_hash
 from engine.runs.results_csv import append_result
 from engine.runs.weight_files import WEIGHTS
-from engine.train import extending, factory
+from engine.train import extending, factory, ranks
 from engine.train.controls import Controls
 from engine.train.extending import Extension
 from engine.train.hinting import Hinting
@@ -33,7 +34,7 @@ from engine.train.metric_buffer import MetricBuffer
 from engine.train.results import late_divergence
 from engine.train.run_state import Progress, RunState
 from engine.train.saver import Saver
-from engine.train.trainer import Trainer
+from engine.train.trainer import make_trainer
 
 
 class TrainingSession:
@@ -48,6 +49,7 @@ class TrainingSession:
         on_progress: called there with what is being done, and the progress: bytes, then the
             batches of the whole run, then samples of an evaluation.
         extra_callbacks: called after those of the config; they are not saved.
+        leader: gives orders to the other ranks that train with this process; None without any.
 
     Attributes:
         controls: pause, resume, step, stop, learning rate, snapshots; from any thread.
@@ -76,6 +78,7 @@ class TrainingSession:
         on_event: Callable[[Event], None] = lambda event: None,
         on_progress: Callable[[str, int, int], None] = lambda label, done, total: None,
         extra_callbacks: Sequence[Callback] = (),
+        leader: Leader | None = None,
     ) -> None:
         self.config = config
         self.controls = Controls()
@@ -89,7 +92,7 @@ class TrainingSession:
         self._recorded: dict[str, Any] = {run_record.GROUP: place.to_json()} if place else {}
         self._own, self._began = True, False
         self._emit, self._on_progress = on_event, on_progress
-        self._extra = list(extra_callbacks)
+        self._extra, self._leader = list(extra_callbacks), leader
 
     def run(self) -> Ended:
         """Train to the end, or until a stop is asked for.
@@ -106,12 +109,13 @@ class TrainingSession:
             factory.check_arithmetic(self.config)
             if self._resume is None:
                 factory.check_files(self.config)
+            ranks.compare(self._leader, self.config)
             dataset = factory.load_dataset(
                 self.config,
                 progress=self._downloading,
                 cancelled=lambda: self.controls.stop_reason is not None,
             )
-            with Workers(self.config.train.workers) as workers:
+            with Workers(self.config.train.workers, leader=self._leader) as workers:
                 self._prepare(dataset, workers)
                 return self._run_in_directory()
         finally:
@@ -124,15 +128,9 @@ class TrainingSession:
             self.warn(problem)
         self.sources = factory.make_sources(self.config, dataset)
         self.steps_per_epoch = self.sources.train.steps_per_epoch
-        trainer = Trainer(
-            factory.model_of_run(self.config, self.sources.train, resumed=self._resume is not None),
-            factory.make_loss(self.config, self.sources.class_counts),
-            factory.make_optimizer(self.config),
-            seed=self.config.seed,
-            workers=workers,
-            clip_norm=self.config.train.clip_norm,
-            slow=factory.make_slow_weights(self.config, self.steps_per_epoch),
-        )
+        resumed = self._resume is not None
+        trainer = make_trainer(self.config, self.sources, workers, resumed=resumed)
+        ranks.prepare(self._leader, self.config, self.sources, trainer.program)
         scheduler = factory.make_scheduler(self.config, self.steps_per_epoch)
         callbacks = factory.make_callbacks(self.config)
         self.state = RunState(trainer, scheduler, callbacks, self.progress, self.history)
@@ -331,11 +329,14 @@ class TrainingSession:
             best=progress.best,
             test=test,
         )
+        traffic = None if self._leader is None else self._leader.traffic
+        if traffic is not None:
+            self._emit(traffic)
         row = run_record.result_row(self.config, ended, self.history, self.model.count_parameters())
         for write in (
             lambda: self._write_record(
                 status,
-                **run_record.outcome(ended),
+                **run_record.outcome(ended, traffic),
                 hints=self.hinting.to_json(),
                 **{KEY: self.state.provenance.to_json()},
             ),

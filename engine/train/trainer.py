@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from engine.config import Config
 from engine.data import Batches
 from engine.errors import Diverged
 from engine.layers import Sequential
@@ -11,10 +12,32 @@ from engine.losses import Loss
 from engine.optim import Optimizer
 from engine.optim.slow_weights import SlowWeights
 from engine.parallel.workers import Workers
+from engine.train import factory
 from engine.train.evaluator import Evaluator
+from engine.train.factory import Sources
 from engine.train.results import StepResult
 from engine.train.snapshot import OptimizerState, Snapshot, take_snapshot
 from engine.train.worker_program import Order, Trained, WorkerProgram
+
+
+def make_trainer(config: Config, sources: Sources, workers: Workers, *, resumed: bool) -> "Trainer":
+    """The trainer of a config.
+
+    Args:
+        config: what to train.
+        sources: its samples.
+        workers: how many micro-batches compute at once.
+        resumed: whether the weights come from elsewhere.
+    """
+    return Trainer(
+        factory.model_of_run(config, sources.train, resumed=resumed),
+        factory.make_loss(config, sources.class_counts),
+        factory.make_optimizer(config),
+        seed=config.seed,
+        workers=workers,
+        clip_norm=config.train.clip_norm,
+        slow=factory.make_slow_weights(config, sources.train.steps_per_epoch),
+    )
 
 
 class Trainer(Evaluator):
@@ -75,7 +98,7 @@ class Trainer(Evaluator):
         done = self._order_training(batches, epoch, step, [self.optimizer.lr], check, inspect)
         if before is None:
             return done.results[0], None
-        gradient = self._program.gradients[0]
+        gradient = self.program.gradients[0]
         snapshot = take_snapshot(self.model, self.parameters, gradient, before, done.dead)
         return done.results[0], replace(snapshot, optimizer=self.optimizer_state())
 
@@ -120,12 +143,12 @@ class Trainer(Evaluator):
     ) -> Trained:
         optimizer = self.optimizer
         t = optimizer.t
-        order = Order(self._program.source(batches), epoch, first, tuple(rates), t, inspect)
+        order = Order(self.program.source(batches), epoch, first, tuple(rates), t, inspect)
         done: Trained = self._carry_out(order, check)[0]
         # Worker processes have an optimizer of their own.
         optimizer.t, optimizer.lr = t + len(done.results), rates[max(len(done.results) - 1, 0)]
         if done.bad is not None and not done.results:
-            source = self._program.first_non_finite(order, self.workers.group)
+            source = self.program.first_non_finite(order, self.workers.group)
             finite = math.isfinite(done.bad)
             what = "the gradient is not finite" if finite else f"the loss is {done.bad}"
             raise Diverged(what, epoch, first, rates[0], source)

@@ -30,7 +30,6 @@ from engine.optim.groups import whole_matrices
 from engine.optim.parameters import FlatParameters, share_buffers, share_slots, spans_of
 from engine.optim.slow_weights import SlowWeights
 from engine.parallel.group import ProcessGroup, in_order
-from engine.parallel.micro_batches import tree_sum
 from engine.parallel.threads import MicroBatchGroup
 from engine.rng import Purpose, stream
 from engine.train.results import StepResult
@@ -89,6 +88,7 @@ class WorkerProgram:
     Attributes:
         parameters: the vector under the network.
         gradients: a vector for every micro-batch; the first has their sum after a step.
+        buffers: the network's, in shared memory.
         version: counts the changes that workers have to be forked anew for.
     """
 
@@ -111,7 +111,7 @@ class WorkerProgram:
         self.version = 0
         self._needs_sync = any(layer.needs_sync and not layer.frozen for layer in model.walk())
         self._loss = loss
-        self._buffers = share_buffers(model)
+        self.buffers = share_buffers(model)
         if optimizer is not None:
             model.end_backward_early()
             share_slots(optimizer, self.parameters)
@@ -120,12 +120,20 @@ class WorkerProgram:
             )
         self._slow = slow
         if slow is not None:
-            slow.attach(self.parameters, self._buffers)
+            slow.attach(self.parameters, self.buffers)
         self._replicas: list[Sequential] = []
         self._layers: list[list[Layer]] = []
         self._losses: list[Loss] = []
         self._sources: list[Batches] = []
         self._multiply_adds: list[int] = []  # of one image of each source, forward
+
+    @property
+    def state(self) -> list[Array]:
+        """The vectors that change with every step: parameters, optimizer's slots, slow weights."""
+        found = [self.parameters.vector]
+        if self.optimizer is not None:
+            found += [vectors[""] for vectors in self.optimizer.slots.values()]
+        return found if self._slow is None else [*found, self._slow.vector]
 
     def source(self, batches: Batches) -> int:
         """The number by which an order names these batches."""
@@ -181,7 +189,7 @@ class WorkerProgram:
             group: its only member is this process.
         """
         layers = list(self.model)
-        buffers = [array.copy() for array in self._buffers]
+        buffers = [array.copy() for array in self.buffers]
 
         def task(i: int, threads: MicroBatchGroup) -> int:
             piece, _ = self._piece(order, order.first, i)
@@ -209,19 +217,19 @@ class WorkerProgram:
         trained, gradient = self.parameters.trained, self.gradients[0]
         assert optimizer is not None  # without one, there are no orders to train
         optimizer.t = order.t
-        own = group.share(-(-trained // DOT_LENGTH))
+        own = group.own_part(-(-trained // DOT_LENGTH))
         part = slice(own.start * DOT_LENGTH, min(own.stop * DOT_LENGTH, trained))
         updated = whole_matrices(part, self._spans)
         for step, lr in enumerate(order.rates, order.first):
             optimizer.lr = lr
             samples, pieces = self._split(order, step)
-            buffers = [array.copy() for array in self._buffers]
+            buffers = [array.copy() for array in self.buffers]
             learn = partial(self._learn, order, step, check)
             parts = in_order(group.all_gather(group.map(learn, len(pieces), sync=self._needs_sync)))
             total = math.fsum(loss for loss, _, _ in parts)
             with np.errstate(over="ignore", invalid="ignore"):
-                own_sum = tree_sum([vector[part] for vector in self.gradients[: len(pieces)]])
-            norm = norm_of(group.all_gather(square_sums(own_sum)))
+                own_sum = group.sum_of(self.gradients[: len(pieces)], part)
+            norm = norm_of(group.gather_of_parts(square_sums(own_sum)))
             if not (math.isfinite(total) and math.isfinite(norm)):
                 if group.index == 0:
                     self._put_back(buffers)
@@ -234,7 +242,7 @@ class WorkerProgram:
                 self._slow.follow(optimizer.t, updated, with_buffers=group.index == 0)
             done.results.append(StepResult(total, sum(n for _, n, _ in parts), len(samples), norm))
             done.dead = parts[0][2]
-            group.all_gather([])  # no member continues before all parameters are updated
+            group.finish_step()
         return done
 
     def _learn(
@@ -276,7 +284,7 @@ class WorkerProgram:
         return logits, labels, value * len(labels)
 
     def _put_back(self, buffers: Sequence[Array]) -> None:
-        for array, before in zip(self._buffers, buffers, strict=True):
+        for array, before in zip(self.buffers, buffers, strict=True):
             array[...] = before
 
     def _samples(self, order: Order, step: int) -> Array:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from engine.errors import ExitCode
+from engine.parallel.launcher import launched_ranks
 from tui.cli.commands import COMMANDS, add_command, load_command
 from tui.cli.parser import Help, Parser, add_config_argument, add_program_options
 
@@ -103,6 +104,19 @@ def _examples(lines: Sequence[str]) -> str:
 
 
 def _run_command(name: str, options: argparse.Namespace, *, restartable: bool) -> int:
+    """Run a command, which may be the work of several ranks together."""
+    launched = launched_ranks()
+    if launched is None:
+        return _run_here(name, options, restartable=restartable)
+    from tui.cli.ranks import run_on_ranks
+
+    def run_here() -> int:
+        return _run_here(name, options, restartable=restartable)
+
+    return run_on_ranks(launched, name, options, run_here)
+
+
+def _run_here(name: str, options: argparse.Namespace, *, restartable: bool) -> int:
     """Run a command; an error is reported in one line, and is an exit code.
 
     Args:
@@ -159,6 +173,11 @@ def _explain(error: Exception) -> tuple[str, int]:
 
 
 def _open_app(options: argparse.Namespace, *, restartable: bool) -> int:
+    launched = launched_ranks()
+    if launched is not None:
+        from tui.cli.ranks import refuse
+
+        return refuse(launched, "the app")
     chosen = None
     if options.config is not None:
         from engine.errors import ConfigError

@@ -16,9 +16,10 @@ from engine.events import (
     LearningRateChanged,
     Noted,
     Started,
+    Traffic,
     Warned,
 )
-from engine.numbers import duration, metric, significant
+from engine.numbers import duration, metric, significant, size
 from engine.paths import quote
 from engine.runs.weight_files import WEIGHTS
 from engine.services.resume import resume_command
@@ -26,6 +27,7 @@ from engine.train.extending import Extension
 from engine.train.session import TrainingSession
 from tui.cli.interruption import interruptible
 from tui.cli.output import Output
+from tui.cli.ranks import lead
 
 _EVENT_NAMES = {
     Started: "start",
@@ -35,6 +37,7 @@ _EVENT_NAMES = {
     Warned: "warning",
     Noted: "note",
     Hinted: "hint",
+    Traffic: "ranks",
     Ended: "end",
 }
 
@@ -59,6 +62,7 @@ def run_session(
     Raises:
         EngineError: it could not begin.
     """
+    leader = lead(config)
     session = TrainingSession(
         config,
         resume=resume,
@@ -66,8 +70,11 @@ def run_session(
         adopt=adopt,
         on_event=Narrator(out).on_event,
         on_progress=out.progress.update,
+        leader=leader,
     )
     with interruptible(out, session.controls.stop_from_signal) as signals:
+        if leader is not None:
+            leader.on_signal = signals.relay
         ended = session.run()
     if ended.status == "stopped":
         return signals.exit_code or ExitCode.FAILED
@@ -101,6 +108,8 @@ class Narrator:
                 self.out.say(f"note: {event.message}")
             case Hinted():
                 self._hinted(event)
+            case Traffic():
+                self._tell_traffic(event)
             case Ended():
                 self._ended(event)
 
@@ -120,6 +129,13 @@ class Narrator:
         self.out.progress.close()
         for line in hint_lines(event.title, event.message, event.why, event.fix, event.fix_label):
             self.out.say(line)
+
+    def _tell_traffic(self, event: Traffic) -> None:
+        self.out.progress.close()
+        machines = "1 machine" if event.machines == 1 else f"{event.machines} machines"
+        self.out.say(
+            f"{event.ranks} ranks on {machines} sent each other {size(event.bytes_per_step)} a step"
+        )
 
     def _ended(self, event: Ended) -> None:
         out = self.out

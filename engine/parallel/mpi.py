@@ -1,0 +1,244 @@
+"""The ranks of an MPI job: what they send each other, and how they wait.
+
+Nothing here adds up numbers in an order that MPI chooses: values are gathered in the order of the
+ranks, and sums are made where they are needed.
+
+All waiting is polling, with short sleeps after a while: Python's handlers of signals run meanwhile,
+a rank that has failed is noticed, and ranks that share a processor do not hold each other up.
+"""
+
+import os
+import pickle
+import socket
+import time
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from typing import Any, TypeVar
+
+import numpy as np
+
+from engine.errors import MissingPackageError, RunError
+
+T = TypeVar("T")
+
+PACKAGE = "mpi4py"
+_SPIN = 0.02
+"""Seconds of polling without a pause: longer than ranks wait for each other in most steps."""
+_PAUSE = 0.0005
+"""Seconds between two polls after that."""
+_yield_processor = getattr(os, "sched_yield", lambda: time.sleep(0))
+
+
+def check_installed() -> None:
+    """See that ranks can be connected.
+
+    Raises:
+        MissingPackageError: mpi4py is not installed.
+    """
+    if find_spec(PACKAGE) is None:
+        raise MissingPackageError(
+            "training on several ranks needs mpi4py: pip install 'cnn-tui[mpi]'"
+        )
+
+
+class Failed(RunError):
+    """Another rank failed, or cannot be reached: the ranks cannot go on together."""
+
+
+class Connection:
+    """This rank's connection to the others.
+
+    Only one thread may use it at a time.
+
+    Args:
+        mpi: the module ``mpi4py.MPI``.
+
+    Attributes:
+        rank: the number of this rank, from 0.
+        size: how many ranks there are.
+        local_rank: its number among those on the same machine.
+        local_size: how many of them there are.
+        hosts: the name of every rank's machine.
+        sent: bytes that this rank has sent to others in ``gather`` and ``swap``.
+    """
+
+    def __init__(self, mpi: Any) -> None:
+        self._mpi = mpi
+        world = mpi.COMM_WORLD
+        # One for each purpose, so that no message is taken for another.
+        self._control, self._work, self._failures = world.Dup(), world.Dup(), world.Dup()
+        self._local = world.Split_type(mpi.COMM_TYPE_SHARED)
+        self._firsts = {world.size: self._work}
+        self.rank, self.size = int(world.rank), int(world.size)
+        self.local_rank, self.local_size = int(self._local.rank), int(self._local.size)
+        self.sent = 0
+        self.hosts: list[str] = self._gather(self._work, [socket.gethostname()])
+
+    def name(self, rank: int) -> str:
+        """A rank, and where it runs, in words."""
+        return f"rank {rank} on {self.hosts[rank]}"
+
+    # -- orders of rank 0 ---------------------------------------------------------------------
+
+    def post(self, message: Any) -> None:
+        """Send a message of rank 0 to all others, which wait for it in ``receive``."""
+        content = np.frombuffer(pickle.dumps(message, pickle.HIGHEST_PROTOCOL), np.uint8)
+        self._wait(self._control.Ibcast(np.array([content.size])))
+        self._wait(self._control.Ibcast(content))
+
+    def receive(self) -> Any:
+        """The next message of rank 0."""
+        length = np.zeros(1, np.int64)
+        self._wait(self._control.Ibcast(length))
+        content = np.empty(int(length[0]), np.uint8)
+        self._wait(self._control.Ibcast(content))
+        return pickle.loads(content.data)
+
+    def replies(self, own: Any) -> list[Any]:
+        """The replies of all ranks to a message, in their order, on rank 0; elsewhere nothing."""
+        content = np.frombuffer(pickle.dumps(own, pickle.HIGHEST_PROTOCOL), np.uint8)
+        lengths = np.zeros(self.size, np.int64)
+        self._wait(self._control.Igather(np.array([content.size]), lengths))
+        received = np.empty(int(lengths.sum()) if self.rank == 0 else 0, np.uint8)
+        into = [received, (lengths, _starts(lengths)), self._mpi.BYTE] if self.rank == 0 else None
+        self._wait(self._control.Igatherv(content, into))
+        return _unpickled(received, lengths) if self.rank == 0 else []
+
+    def in_turn(self, work: Callable[[], T]) -> T:
+        """Do some work, on each machine first in one rank, then in its others."""
+        if self.local_rank > 0:
+            self._wait(self._local.Ibarrier())
+        try:
+            return work()
+        finally:
+            if self.local_rank == 0:
+                self._wait(self._local.Ibarrier())
+
+    # -- work in which all take part ----------------------------------------------------------
+
+    def gather(self, values: list[Any], members: int | None = None) -> list[Any]:
+        """The values of the first ranks, in their order; all of those call it.
+
+        Args:
+            values: of this rank.
+            members: how many take part; None for all.
+        """
+        members = members or self.size
+        if members not in self._firsts:
+            group = self._work.Get_group().Incl(range(members))
+            self._firsts[members] = self._work.Create_group(group, members)
+        return self._gather(self._firsts[members], values)
+
+    def _gather(self, comm: Any, values: list[Any]) -> list[Any]:
+        content = np.frombuffer(pickle.dumps(values, pickle.HIGHEST_PROTOCOL), np.uint8)
+        lengths = np.zeros(comm.size, np.int64)
+        self._wait(comm.Iallgather(np.array([content.size]), lengths))
+        received = np.empty(int(lengths.sum()), np.uint8)
+        into = [received, (lengths, _starts(lengths)), self._mpi.BYTE]
+        self._wait(comm.Iallgatherv(content, into))
+        self.sent += (content.nbytes + lengths.itemsize) * (comm.size - 1)
+        return [value for part in _unpickled(received, lengths) for value in part]
+
+    def swap(
+        self,
+        sends: Sequence[tuple[int, int, np.ndarray]],
+        receives: Sequence[tuple[int, int, np.ndarray]],
+    ) -> None:
+        """Send arrays to some ranks while others arrive from them.
+
+        Args:
+            sends: rank, number and contiguous array; the array may not change meanwhile.
+            receives: rank, number and the contiguous array that is filled.
+        """
+        requests = [self._work.Irecv(array, rank, tag) for rank, tag, array in receives]
+        requests += [self._work.Isend(array, rank, tag) for rank, tag, array in sends]
+        self._wait(*requests)
+        self.sent += sum(array.nbytes for _, _, array in sends)
+
+    def complete(self, vector: np.ndarray, parts: Sequence[slice]) -> None:
+        """Fill a vector, of which every rank has one part, with the parts of the others.
+
+        Args:
+            vector: contiguous, of the same length on all ranks.
+            parts: the part of each rank.
+        """
+        sizes = np.array([part.stop - part.start for part in parts])
+        starts = np.array([part.start for part in parts])
+        into = [vector, (sizes, starts)]
+        self._wait(self._work.Iallgatherv(self._mpi.IN_PLACE, into))
+        self.sent += int(sizes[self.rank]) * vector.itemsize * (self.size - 1)
+
+    # -- failures -----------------------------------------------------------------------------
+
+    def report_failure(self, reason: str) -> None:
+        """Tell rank 0 that this rank cannot go on; it then ends all."""
+        content = np.frombuffer(reason.encode(), np.uint8)
+        request = self._failures.Isend(content, 0)
+        until = time.monotonic() + 10
+        while time.monotonic() < until:  # rank 0 ends this process meanwhile
+            request.Test()
+            time.sleep(0.01)
+        self.abort(1)
+
+    def abort(self, code: int) -> None:
+        """End the processes of all ranks at once; what there is to say was said before."""
+        with open(os.devnull, "wb") as nothing:
+            os.dup2(nothing.fileno(), 2)  # MPICH says that it was told to
+        self._mpi.COMM_WORLD.Abort(code)
+
+    def _wait(self, *requests: Any) -> None:
+        """Wait for requests.
+
+        Raises:
+            Failed: a rank has failed, or cannot be reached.
+        """
+        begun = time.monotonic()
+        try:
+            while not self._mpi.Request.Testall(requests):
+                self._look_for_failure()
+                if time.monotonic() - begun < _SPIN:
+                    _yield_processor()
+                else:
+                    time.sleep(_PAUSE)
+        except self._mpi.Exception as error:
+            text = " ".join(str(error).split())
+            raise Failed(f"the connection between the ranks is broken: {text}") from None
+
+    def _look_for_failure(self) -> None:
+        if self.rank != 0:
+            return
+        status = self._mpi.Status()
+        if self._failures.Iprobe(status=status):
+            content = np.empty(status.Get_count(self._mpi.BYTE), np.uint8)
+            self._failures.Recv(content, status.Get_source())
+            raise Failed(f"{self.name(status.Get_source())} failed: {content.tobytes().decode()}")
+
+
+def connect() -> Connection:
+    """Connect this rank to the others of its job, once all of them do so.
+
+    Raises:
+        MissingPackageError: mpi4py is not installed.
+        RunError: there is no MPI that works.
+    """
+    check_installed()
+    try:
+        from mpi4py import MPI
+    except (ImportError, RuntimeError) as error:  # no library, or another one than it was built for
+        text = " ".join(str(error).split())
+        raise RunError(
+            f"MPI cannot be used: {text}; try: pip install --force-reinstall 'cnn-tui[mpi]'"
+        ) from None
+    return Connection(MPI)
+
+
+def _starts(lengths: np.ndarray) -> np.ndarray:
+    return np.concatenate([[0], np.cumsum(lengths)[:-1]])
+
+
+def _unpickled(content: np.ndarray, lengths: np.ndarray) -> list[Any]:
+    ends = np.cumsum(lengths)
+    return [
+        pickle.loads(content[end - length : end].data)
+        for end, length in zip(ends, lengths, strict=True)
+    ]
