@@ -14,6 +14,7 @@ from engine.callbacks import Callback, Logs
 from engine.checkpoints.checkpoint import load
 from engine.config import Config, loads
 from engine.events import Ended, Event, Started, Warned
+from engine.parallel.ranks import Leader
 from engine.runs.weight_files import WEIGHTS
 from engine.storage import atomic
 from engine.train.extending import Extension
@@ -107,6 +108,7 @@ def train(
     extension: Extension | None = None,
     stop: "Stop | None" = None,
     adopt: bool = False,
+    leader: Leader | None = None,
 ) -> Run:
     """Run a session; ``stop`` says when it is told to stop."""
     events: list[Event] = []
@@ -124,6 +126,7 @@ def train(
         on_event=on_event,
         on_progress=lambda label, *_: stop.on_progress(label) if stop else None,
         extra_callbacks=[*callbacks, *([stop.callback] if stop else [])],
+        leader=leader,
     )
     if stop:
         stop.session = session

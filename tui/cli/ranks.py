@@ -42,11 +42,14 @@ def run_on_ranks(
             return _follow(name, options)
     except EngineError as error:
         return _complain(launched, str(error), error.exit_code)
-    code = command()
+    code: int = ExitCode.FAILED
     try:
-        _leader().dismiss(code)
-    except EngineError as error:
-        return _complain(launched, str(error), error.exit_code)
+        code = command()
+    finally:
+        try:
+            _leader().dismiss(code)
+        except EngineError as error:
+            code = _complain(launched, str(error), error.exit_code)
     return code
 
 
