@@ -9,9 +9,12 @@ a rank that has failed is noticed, and ranks that share a processor do not hold 
 
 import os
 import pickle
+import select
+import signal
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any, TypeVar
 
@@ -22,6 +25,12 @@ from engine.errors import MissingPackageError, RunError
 T = TypeVar("T")
 
 PACKAGE = "mpi4py"
+PATIENCE = 60.0
+"""Seconds that all ranks have to start."""
+_LATE = (
+    f"cnn-tui: some ranks have not started within {PATIENCE:.0f} s; each machine needs the same "
+    "Python with cnn-tui and mpi4py: pip install 'cnn-tui[mpi]'\n"
+)
 _SPIN = 0.02
 """Seconds of polling without a pause: longer than ranks wait for each other in most steps."""
 _PAUSE = 0.0005
@@ -217,19 +226,45 @@ class Connection:
 def connect() -> Connection:
     """Connect this rank to the others of its job, once all of them do so.
 
+    If one does not within ``PATIENCE``, this process ends with a line.
+
     Raises:
         MissingPackageError: mpi4py is not installed.
         RunError: there is no MPI that works.
     """
     check_installed()
     try:
-        from mpi4py import MPI
+        with _patience():
+            from mpi4py import MPI  # it waits for all ranks
     except (ImportError, RuntimeError) as error:  # no library, or another one than it was built for
         text = " ".join(str(error).split())
         raise RunError(
             f"MPI cannot be used: {text}; try: pip install --force-reinstall 'cnn-tui[mpi]'"
         ) from None
     return Connection(MPI)
+
+
+@contextmanager
+def _patience() -> Iterator[None]:
+    """End this process if something takes too long, with a line that says why.
+
+    While MPI waits no Python runs here, not even the handler of a signal, so that another process
+    looks at the time.
+    """
+    reader, writer = os.pipe()
+    parent, pid = os.getpid(), os.fork()
+    if pid == 0:
+        os.close(writer)
+        if not select.select([reader], [], [], PATIENCE)[0]:
+            os.write(2, _LATE.encode())
+            os.kill(parent, signal.SIGKILL)
+        os._exit(0)
+    os.close(reader)
+    try:
+        yield
+    finally:
+        os.close(writer)
+        os.waitpid(pid, 0)
 
 
 def _starts(lengths: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""A job of several ranks that trains small configs: ``mpiexec -n 2 python -m tests.mpi.job FOLDER``.
+"""A job of ranks that trains small configs: ``mpiexec -n 2 python -m tests.mpi.job FOLDER``.
 
 The folder has ``cases.json``, a list of objects:
 

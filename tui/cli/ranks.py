@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 
-from engine.errors import EngineError
+from engine.errors import EngineError, ExitCode
 from engine.parallel.launcher import Launched, launched_ranks
 
 TYPE_CHECKING = False

@@ -2,9 +2,10 @@
 
 import time
 
-from engine.errors import EngineError, ExitCode
+from engine.errors import ConfigError, EngineError, ExitCode
 from engine.events import Ended
 from engine.numbers import duration, metric
+from engine.parallel.launcher import launched_ranks
 from engine.runs.groups import RunGroup, Spread, results_of
 from engine.runs.progress import with_progress
 from engine.services.resume import GroupPlan, Part
@@ -36,9 +37,15 @@ def train_group(plan: GroupPlan, out: Output, *, adopt: bool = False) -> int:
         0 all are finished, 1 one diverged or was not saved; 130, 143 or 129 after a signal.
 
     Raises:
+        ConfigError: this process is one of several ranks.
         EngineError: a run could not begin; those before it are kept.
         Interrupted: by a signal while there was no run to save.
     """
+    if launched_ranks() is not None:
+        raise ConfigError(
+            "a group of seeds is trained by one process; several ranks train its runs one by one: "
+            "mpiexec -n 2 cnn-tui train CONFIG --set seed=1"
+        )
     for part in plan.left[:1]:  # before a word is said: the command may have to be restarted
         factory.check_arithmetic(part.config)
     out.json({"event": "group", "group": plan.id, "seeds": list(plan.seeds)})
