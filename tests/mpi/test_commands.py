@@ -34,7 +34,7 @@ def test_rank_0_alone_writes_and_counts_what_was_sent(terminal: Terminal) -> Non
     assert json.loads((path / "run.json").read_text())["ranks"] == {
         key: value for key, value in traffic.items() if key != "event"
     }
-    assert "2 ranks on 1 machine sent each other 48" in done.err
+    assert "2 ranks on 1 machine sent each other 474 KB a step" in done.err
 
 
 DIFFERENT = {
@@ -110,7 +110,8 @@ RANK = {"PMI_RANK": "0", "PMI_SIZE": "4"}
 
 
 @pytest.mark.parametrize(
-    "arguments", [(), ("evaluate", "--weights", "quickstart"), ("sweep", "quickstart", "--grid", "seed=1,2")]
+    "arguments",
+    [(), ("evaluate", "--weights", "quickstart"), ("sweep", "quickstart", "--grid", "seed=1,2")],
 )
 def test_what_is_no_training_is_refused_on_several_ranks(
     arguments: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
