@@ -3,7 +3,7 @@
 Both depend on the sizes of batch and micro-batch alone: any number of workers gives the same bits.
 """
 
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, MutableMapping, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -45,11 +45,11 @@ Node = tuple[int, int]
 """A node of the tree: its level, and its place there; ``(0, i)`` is the result of micro-batch i."""
 
 
-def nodes_of(share: range, pieces: int) -> list[Node]:
-    """The fewest nodes of the tree over all pieces that are the sum of a share of them."""
+def nodes_of(share: Iterable[int], pieces: int) -> list[Node]:
+    """The fewest nodes of the tree over all pieces that are the sums of some of them, sorted."""
     nodes: dict[Node, None] = dict.fromkeys((0, i) for i in share)
     _climb(nodes, pieces, lambda left, right: None)
-    return list(nodes)
+    return sorted(nodes)
 
 
 def sum_nodes(sums: MutableMapping[Node, np.ndarray], pieces: int) -> None:

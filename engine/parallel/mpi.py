@@ -13,8 +13,9 @@ import select
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any, TypeVar
 
@@ -54,6 +55,19 @@ class Failed(RunError):
     """Another rank failed, or cannot be reached: the ranks cannot go on together."""
 
 
+@dataclass(frozen=True)
+class Stage:
+    """Ranks among which a sum is divided.
+
+    Attributes:
+        ranks: their numbers, in order, and for each the ranks whose results it has summed before.
+        comm: MPI's name for them.
+    """
+
+    ranks: Mapping[int, Sequence[int]]
+    comm: Any
+
+
 class Connection:
     """This rank's connection to the others.
 
@@ -68,6 +82,9 @@ class Connection:
         local_rank: its number among those on the same machine.
         local_size: how many of them there are.
         hosts: the name of every rank's machine.
+        machines: how many machines there are.
+        stages: how a sum is divided: among the ranks of each machine first, where all have several
+            and as many, then among the machines; else among all ranks at once.
         sent: bytes that this rank has sent to others in ``gather`` and ``swap``.
     """
 
@@ -81,7 +98,23 @@ class Connection:
         self.rank, self.size = int(world.rank), int(world.size)
         self.local_rank, self.local_size = int(self._local.rank), int(self._local.size)
         self.sent = 0
-        self.hosts: list[str] = self._gather(self._work, [socket.gethostname()])
+        first = self._local.bcast(self.rank)
+        found = self._gather(self._work, [(socket.gethostname(), first)])
+        self.hosts: list[str] = [host for host, _ in found]
+        machines: dict[int, list[int]] = {}
+        for rank, (_, first) in enumerate(found):
+            machines.setdefault(first, []).append(rank)
+        self.machines = len(machines)
+        self.stages = self._stages(list(machines.values()), world)
+
+    def _stages(self, machines: Sequence[Sequence[int]], world: Any) -> list[Stage]:
+        sizes = {len(ranks) for ranks in machines}
+        if len(machines) == 1 or sizes != {self.local_size} or self.local_size == 1:
+            return [Stage({rank: (rank,) for rank in range(self.size)}, self._work)]
+        (own,) = (ranks for ranks in machines if self.rank in ranks)
+        across = world.Split(self.local_rank, self.rank)
+        merged = {ranks[self.local_rank]: tuple(ranks) for ranks in machines}
+        return [Stage({rank: (rank,) for rank in own}, self._local), Stage(merged, across)]
 
     def name(self, rank: int) -> str:
         """A rank, and where it runs, in words."""
@@ -164,18 +197,20 @@ class Connection:
         self._wait(*requests)
         self.sent += sum(array.nbytes for _, _, array in sends)
 
-    def complete(self, vector: np.ndarray, parts: Sequence[slice]) -> None:
-        """Fill a vector, of which every rank has one part, with the parts of the others.
+    def complete(self, vector: np.ndarray, parts: Sequence[slice], stage: Stage) -> None:
+        """Fill a vector with the parts that the ranks of a stage have.
 
         Args:
             vector: contiguous, of the same length on all ranks.
-            parts: the part of each rank.
+            parts: of the ranks, in the order of the stage.
+            stage: which ranks.
         """
         sizes = np.array([part.stop - part.start for part in parts])
         starts = np.array([part.start for part in parts])
         into = [vector, (sizes, starts)]
-        self._wait(self._work.Iallgatherv(self._mpi.IN_PLACE, into))
-        self.sent += int(sizes[self.rank]) * vector.itemsize * (self.size - 1)
+        self._wait(stage.comm.Iallgatherv(self._mpi.IN_PLACE, into))
+        own = int(sizes[list(stage.ranks).index(self.rank)])
+        self.sent += own * vector.itemsize * (len(parts) - 1)
 
     # -- failures -----------------------------------------------------------------------------
 

@@ -18,8 +18,8 @@ from engine.errors import RunError
 from engine.events import Traffic
 from engine.kernels.partition import equal_parts
 from engine.parallel.group import Numbered, ProcessGroup, refuse_gather
-from engine.parallel.micro_batches import nodes_of, sum_nodes
-from engine.parallel.mpi import Connection
+from engine.parallel.micro_batches import Node, nodes_of, sum_nodes
+from engine.parallel.mpi import Connection, Stage
 from engine.parallel.threads import MicroBatchGroup, MicroBatchThreads
 
 T = TypeVar("T")
@@ -104,33 +104,48 @@ class RankGroup(ProcessGroup):
     def sum_of(self, vectors: Sequence[np.ndarray], part: slice) -> np.ndarray:
         """The sum over the tree, with the same bits on every rank.
 
-        Each rank sums the nodes of the tree that lie in its own share, and sends each rank a part
-        of them. That rank adds up the part to the end, and sends it to all.
+        Each rank sums the nodes of the tree that lie in its own share. Then the vector is divided:
+        a rank receives its part of all nodes, goes on summing them, and at the end sends the sum to
+        all. Ranks of one machine do so among themselves first, so that less crosses the network.
         """
-        connection, pieces, total = self._connection, len(vectors), vectors[0][part]
-        shares = self._shares(pieces)
-        parts = equal_parts(total.size, self._members)
-        own = {(0, i): vectors[i][part] for i in shares[self.index]}
-        sum_nodes(own, pieces)
-        mine = parts[self.index]
-        sums = {node: vector[mine] for node, vector in own.items()}
-        receives = []
-        for rank, share in enumerate(shares):
-            for tag, node in enumerate(nodes_of(share, pieces) if rank != self.index else ()):
-                sums[node] = np.empty(mine.stop - mine.start, total.dtype)
-                receives.append((rank, tag, sums[node]))
-        sends = [
-            (rank, tag, vector[there])
-            for rank, there in enumerate(parts)
-            if rank != self.index
-            for tag, vector in enumerate(own.values())
-        ]
-        connection.swap(sends, receives)
+        pieces, total = len(vectors), vectors[0][part]
+        sums = {(0, i): vectors[i][part] for i in self.share(pieces)}
         sum_nodes(sums, pieces)
-        (root,) = sums.values()
-        total[mine] = root
-        connection.complete(total, parts)
+        where, cuts = slice(0, total.size), []
+        for stage in self._connection.stages:
+            parts = equal_parts(where.stop - where.start, len(stage.ranks))
+            self._divide(sums, stage, parts, pieces, total.dtype)
+            start, own = where.start, parts[list(stage.ranks).index(self.index)]
+            cuts.append([slice(start + each.start, start + each.stop) for each in parts])
+            where = slice(start + own.start, start + own.stop)
+        (total[where],) = sums.values()
+        for stage, cut in zip(reversed(self._connection.stages), reversed(cuts), strict=True):
+            self._connection.complete(total, cut, stage)
         return total
+
+    def _divide(
+        self,
+        sums: dict[Node, np.ndarray],
+        stage: Stage,
+        parts: Sequence[slice],
+        pieces: int,
+        dtype: Any,
+    ) -> None:
+        """Replace nodes by this rank's part of the nodes of a stage, as far as they are summed."""
+        shares, own = self._shares(pieces), dict(sums)
+        mine = dict(zip(stage.ranks, parts, strict=True))[self.index]
+        sends: list[tuple[int, int, np.ndarray]] = []
+        receives: list[tuple[int, int, np.ndarray]] = []
+        sums |= {node: array[mine] for node, array in own.items()}
+        for (rank, merged), part in zip(stage.ranks.items(), parts, strict=True):
+            if rank != self.index:
+                sends += [(rank, tag, own[node][part]) for tag, node in enumerate(sorted(own))]
+                held = nodes_of([i for other in merged for i in shares[other]], pieces)
+                arrays = [np.empty(mine.stop - mine.start, dtype) for _ in held]
+                receives += [(rank, tag, array) for tag, array in enumerate(arrays)]
+                sums |= zip(held, arrays, strict=True)
+        self._connection.swap(sends, receives)
+        sum_nodes(sums, pieces)
 
 
 class Leader:
@@ -148,7 +163,7 @@ class Leader:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.broken = False
-        self.traffic = Traffic(connection.size, len(set(connection.hosts)))
+        self.traffic = Traffic(connection.size, connection.machines)
         self.on_signal: Callable[[int], None] = lambda number: None
         self._known: np.ndarray | None = None
 

@@ -26,15 +26,17 @@ CASES: list[dict[str, Any]] = [
 """Batches of 48 are 2, 3 or 6 micro-batches; the last one of an epoch has 16 samples, 2 of them."""
 
 
-@pytest.mark.parametrize("count", rest_as_proofs([2, 3, 4]))
+@pytest.mark.parametrize(
+    ("count", "machines"), rest_as_proofs([(2, 1), (3, 1), (4, 1), (4, 2), (6, 3)], rows=True)
+)
 def test_any_number_of_ranks_and_workers_has_the_bits_of_one_process(
-    count: int, tmp_path: Path
+    count: int, machines: int, tmp_path: Path
 ) -> None:
-    found = train_on_ranks(tmp_path / "ranks", count, CASES)
+    found = train_on_ranks(tmp_path / "ranks", count, CASES, machines)
     for case, result in zip(CASES, found, strict=True):
         alone = outcome(train_case(tmp_path / "alone", case))
         assert [result[key] for key in SAME] == [alone[key] for key in SAME], case
-        assert result["ranks"]["ranks"] == count
+        assert (result["ranks"]["ranks"], result["ranks"]["machines"]) == (count, machines)
         assert alone["ranks"] is None
 
 

@@ -64,13 +64,16 @@ def run_ranks(terminal: Terminal, *each: Sequence[str], setup: str = "", **varia
     return terminal.finish(start_ranks(terminal, *each, setup=setup, **variables))
 
 
-def train_on_ranks(folder: Path, count: int, cases: Sequence[Mapping[str, Any]]) -> list[Any]:
+def train_on_ranks(
+    folder: Path, count: int, cases: Sequence[Mapping[str, Any]], machines: int = 1
+) -> list[Any]:
     """Train configs one after the other on the same ranks, see ``tests.mpi.job``.
 
     Args:
         folder: of the runs.
         count: how many ranks.
         cases: what to train.
+        machines: how many MPICH is to see in this one.
 
     Returns:
         What came of each.
@@ -81,6 +84,7 @@ def train_on_ranks(folder: Path, count: int, cases: Sequence[Mapping[str, Any]])
     done = subprocess.run(
         [MPIEXEC, "-n", str(count), sys.executable, "-m", "tests.mpi.job", str(folder)],
         cwd=ROOT,
+        env=os.environ | {"MPIR_CVAR_NUM_CLIQUES": str(machines)},
         capture_output=True,
         text=True,
         timeout=PATIENCE,

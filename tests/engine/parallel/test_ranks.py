@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from engine.kernels.partition import equal_parts
 from engine.parallel.launcher import Launched, launched_ranks
-from engine.parallel.micro_batches import nodes_of, sum_nodes, tree_sum
+from engine.parallel.micro_batches import Node, nodes_of, sum_nodes, tree_sum
+from engine.parallel.mpi import Stage
 from engine.parallel.ranks import RankGroup, digest
 from engine.parallel.threads import MicroBatchThreads
 
@@ -45,11 +46,11 @@ def test_the_tree_cut_among_ranks_has_the_bits_of_the_whole(
         for _ in range(pieces)
     ]
     whole = tree_sum([vector.copy() for vector in vectors])
-    sums = {}
+    sums: dict[Node, np.ndarray] = {}
     for part in equal_parts(pieces, min(ranks, pieces)):
         own = {(0, i): vectors[i] for i in range(part.start, part.stop)}
         sum_nodes(own, pieces)
-        assert list(own) == nodes_of(range(part.start, part.stop), pieces)
+        assert sorted(own) == nodes_of(range(part.start, part.stop), pieces)
         sums |= own
     sum_nodes(sums, pieces)
     (root,) = sums.values()
@@ -59,19 +60,31 @@ def test_the_tree_cut_among_ranks_has_the_bits_of_the_whole(
 class Wire:
     """Connections between threads that stand for ranks."""
 
-    def __init__(self, size: int) -> None:
-        self.size = size
+    def __init__(self, size: int, on_machine: int = 1) -> None:
+        self.size, self.on_machine = size, on_machine
         self.queues: dict[tuple[int, int, int], Queue[np.ndarray]] = {}
         self.barrier = threading.Barrier(size)
         self.vectors: list[Any] = [None] * size
 
-    def queue(self, *key: int) -> "Queue[np.ndarray]":
+    def queue(self, *key: Any) -> "Queue[np.ndarray]":
         return self.queues.setdefault(key, Queue())
 
 
 class FakeConnection:
     def __init__(self, wire: Wire, rank: int) -> None:
         self.wire, self.rank, self.size = wire, rank, wire.size
+        ranks, on_machine = range(wire.size), wire.on_machine
+        self.stages = [Stage({other: (other,) for other in ranks}, None)]
+        if on_machine > 1:
+            # Machines take turns, so that neighbours in the tree are on different ones.
+            machines = wire.size // on_machine
+            own = [other for other in ranks if other % machines == rank % machines]
+            across = {
+                other: range(other % machines, wire.size, machines)
+                for other in ranks
+                if other // machines == rank // machines
+            }
+            self.stages = [Stage({other: (other,) for other in own}, None), Stage(across, None)]
 
     def gather(self, values: list[Any], members: int | None = None) -> list[Any]:
         raise AssertionError("nothing is to be gathered")
@@ -82,20 +95,36 @@ class FakeConnection:
         for rank, tag, array in receives:
             array[...] = self.wire.queue(rank, self.rank, tag).get(timeout=10)
 
-    def complete(self, vector: np.ndarray, parts: Sequence[slice]) -> None:
-        self.wire.vectors[self.rank] = vector
+    def complete(self, vector: np.ndarray, parts: Sequence[slice], stage: Stage) -> None:
+        self.wire.vectors[self.rank] = vector.copy()
         self.wire.barrier.wait(10)
-        for rank, part in enumerate(parts):
+        for rank, part in zip(stage.ranks, parts, strict=True):
             vector[part] = self.wire.vectors[rank][part]
+        self.wire.barrier.wait(10)
 
 
-@pytest.mark.parametrize(("pieces", "ranks"), [(1, 2), (2, 3), (6, 2), (6, 4), (7, 3), (5, 5)])
-def test_ranks_have_the_bits_of_the_sum_on_one_machine(pieces: int, ranks: int) -> None:
+@pytest.mark.parametrize(
+    ("pieces", "ranks", "on_machine"),
+    [
+        (1, 2, 1),
+        (2, 3, 1),
+        (6, 2, 1),
+        (7, 3, 1),
+        (5, 5, 1),
+        (1, 4, 2),
+        (7, 4, 2),
+        (11, 6, 3),
+        (16, 6, 2),
+    ],
+)
+def test_ranks_have_the_bits_of_the_sum_in_one_process(
+    pieces: int, ranks: int, on_machine: int
+) -> None:
     rng = np.random.default_rng(pieces)
     vectors = [rng.standard_normal(11).astype(np.float32) for _ in range(pieces)]
     part = slice(0, 10)  # the last one is frozen
     whole = tree_sum([vector[part].copy() for vector in vectors])
-    wire, sums = Wire(ranks), {}
+    wire, sums = Wire(ranks, on_machine), {}
 
     def work(rank: int) -> None:
         connection: Any = FakeConnection(wire, rank)
