@@ -17,7 +17,8 @@ from tests.support.ranks import needs_mpi, run_ranks, start_ranks
 pytestmark = needs_mpi
 
 TRAIN = ("train", "quickstart", "--set", "train.epochs=2", "--set", "data.limit=1000")
-LONG = ("train", "quickstart", "--set", "train.epochs=200", "--set", "data.limit=1000")
+SCHEDULE = ("--set", "train.scheduler.T_max=200")  # so that the number of epochs can be changed
+LONG = ("train", "quickstart", "--set", "train.epochs=200", "--set", "data.limit=1000", *SCHEDULE)
 MOMENT = 10.0
 """Seconds in which all has to end on a busy machine; it takes about one."""
 
