@@ -50,6 +50,10 @@ def test_a_sweep_ranks_its_trials_and_gives_the_spread_over_seeds(terminal: Term
     assert rows[6] == ["values", "seeds", "mean", "test_acc", "±", "std"]
     assert {row[0] for row in rows[7:9]} == {"train.lr=0.1", "train.lr=0.2"}
     assert [row[1:4] for row in rows[7:9]] == [["2", "of", "2"]] * 2
+    assert rows[10] == ["setting", "explains", "of", "test_acc"]
+    shares = {row[0]: float(row[1].rstrip("%")) for row in rows[11:13]}
+    assert set(shares) == {"train.lr", "seed"}
+    assert 0 < sum(shares.values()) <= 101
     assert "4 trials; 2 at once" in done.errors
     assert "trial 4 of 4  train.lr=0.2 seed=2  test_acc 0." in done.err
     best = only_sweep(terminal) / "runs"
@@ -73,6 +77,7 @@ def test_json_has_a_line_for_all_that_happens(terminal: Terminal) -> None:
     assert Path(end["run"]).parent == only_sweep(terminal) / "runs"
     assert (found[-1]["finished"], sorted(found[-1]["ranked"])) == (2, [1, 2])
     assert found[-1]["seeds"] == []
+    assert found[-1]["importance"] == {}
 
 
 @pytest.mark.usefixtures("threads")

@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from engine.errors import ExitCode
-from engine.numbers import duration, metric
+from engine.numbers import duration, metric, percent
 from engine.paths import quote
 from engine.services.signals import Signals
 from engine.sweeps.folder import TABLE, SweepFolder, near, resume_command
+from engine.sweeps.importance import importance
 from engine.sweeps.plan import Trial, data_sets, settings_but_seed
 from engine.sweeps.results import Outcome, Repeated, over_seeds, ranked
 from engine.sweeps.sweep import Sweep
@@ -136,6 +137,7 @@ class _Narrator:
 def _print_tables(folder: SweepFolder, outcomes: Sequence[Outcome], by: str, out: Output) -> None:
     best_first = ranked(outcomes, by)
     groups = over_seeds(outcomes, by)
+    shares = importance(outcomes, by)
     finished = sum(one.finished for one in outcomes)
     out.json(
         {
@@ -146,6 +148,7 @@ def _print_tables(folder: SweepFolder, outcomes: Sequence[Outcome], by: str, out
             "finished": finished,
             "ranked": [one.trial.index for one in best_first if one.finished],
             "seeds": [_spread_json(one, by) for one in groups],
+            "importance": shares,
         }
     )
     out.text(_trial_table(best_first[:SHOWN], by))
@@ -155,6 +158,10 @@ def _print_tables(folder: SweepFolder, outcomes: Sequence[Outcome], by: str, out
         out.text("")
         out.text(_seed_table(groups[:SHOWN], by))
         out.say("mean and std over the finished seeds; std is that of the sample (n − 1)")
+    if len(shares) > 1:
+        out.text("")
+        out.text(_importance_table(shares, by))
+        out.say("the share of its variance that each explains; the rest is due to values together")
     if finished and best_first[0].run is not None:
         out.say(f"table {near(folder.path / TABLE)}")
         run = quote(str(near(best_first[0].run)))
@@ -185,6 +192,12 @@ def _seed_table(groups: Sequence[Repeated], by: str) -> str:
         cells = (f"{n} of {len(one.outcomes)}", metric(mean), metric(std))
         rows.append((settings_but_seed(one.outcomes[0].trial), *cells))
     return table(("values", "seeds", f"mean {by}", "± std"), rows, "lrrr")
+
+
+def _importance_table(shares: Mapping[str, float], by: str) -> str:
+    by_share = sorted(shares.items(), key=lambda one: -one[1])
+    rows = [(key, percent(share)) for key, share in by_share]
+    return table(("setting", f"explains of {by}"), rows, "lr")
 
 
 def _spread_json(one: Repeated, by: str) -> dict[str, Any]:
