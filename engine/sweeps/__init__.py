@@ -1,7 +1,9 @@
 """Sweeps: many trainings of one config, each with other values of some keys.
 
-* ``grid`` - the values of each key, and their combinations; ``plan`` - the trials, each checked.
-* ``folder`` - the folder of a sweep: manifest, lock, runs; ``results`` - its table;
+* ``grid`` and ``ranges`` - the values of each key, and their combinations; ``plan`` - the trials,
+  each checked; ``planner`` - trials planned from earlier ones; ``pruning`` - when one is stopped.
+* ``folder`` and ``manifest`` - the folder of a sweep; ``results`` - its table; ``course`` - its
+  metric by epoch;
   ``importance`` - which of its settings matter.
 * ``sweep`` - the process that hands out the trials; ``child`` - one that trains them.
 

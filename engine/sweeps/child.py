@@ -23,6 +23,7 @@ from engine.errors import Cancelled, EngineError, ExitCode
 from engine.events import EpochEnded, Event, Warned
 from engine.numbers import null_for_nan
 from engine.services.signals import LastResort
+from engine.sweeps.results import pruning_reason
 from engine.train import factory
 from engine.train.session import TrainingSession
 
@@ -38,14 +39,17 @@ class Child:
 
     Args:
         orders: lines to read, each with the keys ``trial`` (its number), ``config`` (its text),
-            ``resume`` (the run to be resumed, or None) and ``workers``.
+            ``resume`` (the run to be resumed, or None), ``workers``, and ``asks``: whether it waits
+            after each epoch for a line with the key ``prune``, true if that was to be its last.
         answers: lines to write, each with the key ``event``.
     """
 
     def __init__(self, orders: BinaryIO, answers: BinaryIO) -> None:
         self._orders, self._answers = orders, answers
         self._waiting: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        self._verdicts: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._session: TrainingSession | None = None
+        self._asks = False
         self._leaving = False
         self._said = 0.0
 
@@ -62,16 +66,22 @@ class Child:
         """Queue the orders; their end stops what is being trained."""
         with suppress(ValueError):  # its process was killed while it wrote the line
             for line in self._orders:
-                self._waiting.put(json.loads(line))
+                order = json.loads(line)
+                if "prune" in order:
+                    self._verdicts.put(order["prune"])
+                else:
+                    self._waiting.put(order)
         self._leaving = True
         session = self._session
         if session is not None:
             session.controls.stop(STOPPED)
             LastResort().begin(ExitCode.FAILED)
         self._waiting.put(None)
+        self._verdicts.put(False)
 
     def _train(self, order: Mapping[str, Any]) -> dict[str, Any]:
         """Train a trial; what became of it."""
+        self._asks = order["asks"]
         try:
             config, run = _config_of(order)
             session = TrainingSession(
@@ -97,6 +107,8 @@ class Child:
         match event:
             case EpochEnded():
                 self._tell(event="epoch", trial=trial, epoch=event.epoch, **event.logs)
+                if self._asks and self._verdicts.get() and self._session is not None:
+                    self._session.controls.stop(pruning_reason(event.epoch))
             case Warned():
                 self._tell(event="warning", trial=trial, message=event.message)
 

@@ -63,10 +63,17 @@ class ChildProcess:
 
     def give(self, trial: Trial, order: Mapping[str, Any]) -> None:
         """Have it train a trial; if it is dead already, that will be told."""
-        assert self._process.stdin is not None
         self.trial = trial
+        self._send({"trial": trial.index, **order})
+
+    def answer(self, prune: bool) -> None:
+        """Tell it after an epoch whether its trial is pruned, which it waits for if so ordered."""
+        self._send({"prune": prune})
+
+    def _send(self, line: Mapping[str, Any]) -> None:
+        assert self._process.stdin is not None
         with suppress(OSError, ValueError):
-            self._process.stdin.write(json.dumps({"trial": trial.index, **order}).encode() + b"\n")
+            self._process.stdin.write(json.dumps(line).encode() + b"\n")
             self._process.stdin.flush()
 
     def leave(self) -> None:

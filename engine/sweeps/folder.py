@@ -4,21 +4,16 @@
 table), ``runs/`` (a run for each trial, found by its name) and the lock of the sweep's process.
 """
 
-import json
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
-
-from pydantic import BaseModel, ConfigDict, Field
 
 import engine
 from engine import paths
 from engine.config import Config
-from engine.config.yaml_reader import MAX_BYTES
 from engine.errors import ConfigError, EngineError, RunError, UnreadableRunError
 from engine.runs.directory import STAMP, RunDir
 from engine.runs.groups import STANDING
@@ -27,50 +22,18 @@ from engine.runs.record import format_time
 from engine.runs.weight_files import WEIGHTS
 from engine.storage import atomic
 from engine.storage.locks import Lock, LockHeldError
-from engine.storage.untrusted_json import Text, check_type
-from engine.sweeps.grid import MOST_TRIALS, Axis
-from engine.sweeps.plan import Recipe, Trial, check_trials
+from engine.sweeps import manifest as manifests
+from engine.sweeps.manifest import MANIFEST, Manifest
+from engine.sweeps.plan import Recipe, Trial
 
-MANIFEST, TABLE, RUNS, REPORTS = "sweep.json", "trials.csv", "runs", "reports"
+TABLE, RUNS, REPORTS = "trials.csv", "runs", "reports"
 LOCK = "sweep.lock"
 """Not ``.lock``: the folder must not be taken for that of a run."""
 
 SETTLED = ("finished", "diverged")
 """What the run of a trial is that would come to the same end again."""
 
-_LIMIT = 16 << 20  # bytes of a manifest
 _TRIES = 100
-
-
-class _Axis(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid")
-
-    key: Text
-    values: Annotated[list[Text], Field(min_length=1, max_length=MOST_TRIALS)]
-
-
-class _Trial(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid")
-
-    set: dict[Text, Text]
-    config_hash: Text
-
-
-class _Manifest(BaseModel):
-    """Types of ``sweep.json``."""
-
-    model_config = ConfigDict(strict=True)
-
-    version: Text
-    created: Text
-    folder: Text
-    source: Text
-    config: Annotated[str, Field(max_length=MAX_BYTES)]
-    overrides: list[Text]
-    grid: list[_Axis]
-    random: int | None
-    jobs: Annotated[int, Field(ge=1)]
-    trials: Annotated[list[_Trial], Field(min_length=1, max_length=MOST_TRIALS)]
 
 
 class SweepFolder:
@@ -81,11 +44,23 @@ class SweepFolder:
         recipe: what its trials are made from.
         trials: all of them, in their order; their runs are in ``path / RUNS``.
         jobs: how many were to run at once when it was made.
+        pruned: by the number of a trial that was pruned, the epoch after which it was.
     """
 
-    def __init__(self, path: Path, lock: Lock, recipe: Recipe, trials: Sequence[Trial], jobs: int):
+    def __init__(
+        self,
+        path: Path,
+        lock: Lock,
+        recipe: Recipe,
+        trials: Sequence[Trial],
+        jobs: int,
+        pruned: Mapping[int, int] | None = None,
+        created: str | None = None,
+    ) -> None:
         self.path, self._lock, self.recipe, self.jobs = path, lock, recipe, jobs
         self.trials = [_placed(trial, path) for trial in trials]
+        self.pruned = dict(pruned or {})
+        self._created = created or format_time(datetime.now(UTC))
 
     @classmethod
     def create(
@@ -113,9 +88,7 @@ class SweepFolder:
             lock = _lock(folder)
             try:
                 _check_empty(folder)  # another sweep may have begun in it
-                manifest = _to_json(recipe, trials, jobs)
-                text = json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
-                atomic.write_atomic(folder / MANIFEST, text.encode())
+                manifests.write(folder / MANIFEST, recipe, trials, jobs, {})
             except BaseException:
                 lock.release()
                 raise
@@ -142,24 +115,18 @@ class SweepFolder:
             raise RunError(f"{folder}: cannot be locked: {error.strerror or error}") from None
         try:
             atomic.sweep(folder)
-            manifest = _read(folder / MANIFEST)
+            manifest = manifests.read(folder / MANIFEST)
             _check_place(manifest, folder)
-            recipe = Recipe(
-                manifest.config,
-                manifest.source,
-                tuple(manifest.overrides),
-                tuple(Axis(axis.key, tuple(axis.values)) for axis in manifest.grid),
-                manifest.random,
+            trials = manifests.trials_of(manifest, folder / MANIFEST)
+            return cls(
+                folder,
+                lock,
+                manifest.recipe,
+                trials,
+                manifest.jobs,
+                manifest.pruned,
+                manifest.created,
             )
-            trials = check_trials(recipe, [trial.set for trial in manifest.trials])
-            if manifest.version == engine.__version__:
-                for trial, was in zip(trials, manifest.trials, strict=True):
-                    if trial.hash != was.config_hash:
-                        raise ConfigError(
-                            f"{folder / MANIFEST}: it was changed: trial {trial.index} ({trial}) "
-                            "has another config than the sweep began with; start a new sweep"
-                        )
-            return cls(folder, lock, recipe, trials, manifest.jobs)
         except BaseException:
             lock.release()
             raise
@@ -173,6 +140,39 @@ class SweepFolder:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def size(self) -> int:
+        """How many trials there are, or are to be."""
+        return self.recipe.optuna or len(self.trials)
+
+    def add(self, trial: Trial) -> Trial:
+        """Add a trial that was planned; returns it, with its run placed in this folder.
+
+        Raises:
+            RunError: the manifest cannot be written; there is no such trial then.
+        """
+        placed = _placed(trial, self.path)
+        self._write([*self.trials, placed], self.pruned)
+        self.trials.append(placed)
+        return placed
+
+    def prune(self, index: int, epoch: int) -> None:
+        """Note that a trial is pruned after an epoch.
+
+        Raises:
+            RunError: the manifest cannot be written.
+        """
+        pruned = {**self.pruned, index: epoch}
+        self._write(self.trials, pruned)
+        self.pruned = pruned
+
+    def _write(self, trials: Sequence[Trial], pruned: Mapping[int, int]) -> None:
+        path = self.path / MANIFEST
+        try:
+            manifests.write(path, self.recipe, trials, self.jobs, pruned, self._created)
+        except OSError as error:
+            raise RunError(f"{path}: not written: {error.strerror or error}") from None
 
     @property
     def runs(self) -> Path:
@@ -278,35 +278,7 @@ def _lock(folder: Path) -> Lock:
         ) from None
 
 
-def _to_json(recipe: Recipe, trials: Sequence[Trial], jobs: int) -> dict[str, Any]:
-    return {
-        "version": engine.__version__,
-        "created": format_time(datetime.now(UTC)),
-        "folder": os.getcwd(),
-        "source": recipe.source,
-        "config": recipe.text,
-        "overrides": list(recipe.overrides),
-        "grid": [{"key": axis.key, "values": list(axis.values)} for axis in recipe.axes],
-        "random": recipe.random,
-        "jobs": jobs,
-        "trials": [{"set": dict(t.settings), "config_hash": t.hash} for t in trials],
-    }
-
-
-def _read(path: Path) -> _Manifest:
-    try:
-        value = json.loads(atomic.read_limited(path, _LIMIT).decode("utf-8"))
-        manifest: _Manifest = check_type(_Manifest, value, "")
-    except OSError as error:
-        raise UnreadableRunError(f"{path}: {error.strerror or error}") from None
-    except RecursionError:
-        raise UnreadableRunError(f"{path}: damaged: nested too deep") from None
-    except ValueError as error:
-        raise UnreadableRunError(f"{path}: damaged: {error}") from None
-    return manifest
-
-
-def _check_place(manifest: _Manifest, folder: Path) -> None:
+def _check_place(manifest: Manifest, folder: Path) -> None:
     """Relative paths of the config mean the folder in which the sweep was started."""
     began = Path(manifest.folder)
     if began.is_dir() and paths.real_path(began) != paths.real_path(paths.absolute(Path())):

@@ -23,6 +23,9 @@ class Recipe:
         overrides: values on top of it, for all trials.
         axes: of the grid.
         random: how many combinations are taken at random; None for all.
+        optuna: how many are planned from the results of those before them; None for the grid's.
+        prune: a name in ``pruning.PRUNERS``; None if each trial is trained to its end.
+        metric: what is planned and pruned by.
     """
 
     text: str
@@ -30,6 +33,14 @@ class Recipe:
     overrides: tuple[str, ...]
     axes: tuple[Axis, ...]
     random: int | None = None
+    optuna: int | None = None
+    prune: str | None = None
+    metric: str = "val_acc"
+
+    @property
+    def is_adaptive(self) -> bool:
+        """Whether results of trials decide on others."""
+        return self.optuna is not None or self.prune is not None
 
     def differences(self, other: "Recipe") -> Iterator[str]:
         """How another one differs, in a few words each."""
@@ -40,9 +51,10 @@ class Recipe:
         if self.axes != other.axes:
             was, now = (_listed(map(str, recipe.axes)) for recipe in (self, other))
             yield f"--grid was {was}, is {now}"
-        if self.random != other.random:
-            was, now = (str(recipe.random or "nothing") for recipe in (self, other))
-            yield f"--random was {was}, is {now}"
+        for name in ("random", "optuna", "prune"):
+            was, now = (getattr(recipe, name) or "nothing" for recipe in (self, other))
+            if was != now:
+                yield f"--{name} was {was}, is {now}"
 
 
 def _listed(texts: Iterable[str]) -> str:
@@ -84,7 +96,11 @@ def make_trials(recipe: Recipe, problems: Sequence[Problem] = ()) -> list[Trial]
         ConfigError: all that is wrong with any of them, or there are too many.
     """
     base = loads(recipe.text, recipe.source, recipe.overrides, further=factory.file_problems)
-    rows = combinations(recipe.axes, recipe.random, base.seed)
+    axes = recipe.axes
+    if recipe.random is None:
+        problems = [*problems, *_ranges(axes)]
+        axes = tuple(axis if axis.range is None else _ends(axis) for axis in axes)
+    rows = combinations(axes, recipe.random, base.seed)
     keys = [axis.key for axis in recipe.axes]
     settings = [dict(zip(keys, values, strict=True)) for values in rows]
     try:
@@ -96,10 +112,26 @@ def make_trials(recipe: Recipe, problems: Sequence[Problem] = ()) -> list[Trial]
     return trials
 
 
+def _ranges(axes: Sequence[Axis]) -> list[Problem]:
+    """The ranges, where only values that are listed make a grid."""
+    message = (
+        "a range has no end of values; take some with --random N or --optuna N, or list them: "
+        "0.1,0.03 or log:0.001..0.1:5"
+    )
+    return [Problem((), message, Mark(0, 0, 0, f"--grid {axis}")) for axis in axes if axis.range]
+
+
+def _ends(axis: Axis) -> Axis:
+    assert axis.range is not None
+    return Axis(axis.key, (axis.range.at(0), axis.range.at(1)))
+
+
 def check_trials(
     recipe: Recipe,
     rows: Sequence[Mapping[str, str]],
     *,
+    first: int = 1,
+    once: bool = True,
     further: FurtherCheck = lambda config: (),
 ) -> list[Trial]:
     """The trials with these values, in this order.
@@ -107,6 +139,8 @@ def check_trials(
     Args:
         recipe: without its grid.
         rows: the values of each trial by key.
+        first: the number of the first one.
+        once: whether no training may be there twice.
         further: as for ``config.loads``.
 
     Raises:
@@ -114,7 +148,7 @@ def check_trials(
     """
     trials: list[Trial] = []
     problems: dict[tuple[str, str], Problem] = {}
-    for index, settings in enumerate(rows, 1):
+    for index, settings in enumerate(rows, first):
         own = [f"{key}={value}" for key, value in settings.items()]
         try:
             overrides = [*recipe.overrides, *own]
@@ -125,7 +159,8 @@ def check_trials(
                 problems.setdefault((problem.source, problem.message), one)
             continue
         trials.append(Trial(index, settings, _named(config, index)))
-    problems |= _twice(trials)
+    if once:
+        problems |= _twice(trials)
     if problems:
         raise ConfigProblems(problems.values())
     return trials

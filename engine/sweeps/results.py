@@ -27,7 +27,8 @@ class Outcome:
 
     Attributes:
         trial: which.
-        status: of its run; ``not begun`` before it has one, ``killed`` after too many deaths.
+        status: of its run; ``not begun`` before it has one, ``killed`` after too many deaths,
+            ``pruned`` where it was stopped for others did better.
         run: the directory of the run, if there is one.
         reason: why it ended, in a line; empty if there is nothing to say.
         results: by the names in ``METRICS``, as far as there are any.
@@ -44,6 +45,11 @@ class Outcome:
         """Whether it was trained to its end."""
         return self.status == "finished"
 
+    @property
+    def is_done(self) -> bool:
+        """Whether it came to the end that it was to have."""
+        return self.status in ("finished", "pruned")
+
     def to_json(self) -> dict[str, Any]:
         """A line of ``--json``."""
         results = {name: self.results.get(name) for name in METRICS}
@@ -57,8 +63,8 @@ class Outcome:
         }
 
 
-def outcome_of(trial: Trial, info: RunInfo | None) -> Outcome:
-    """What has become of a trial, from its run."""
+def outcome_of(trial: Trial, info: RunInfo | None, pruned: int | None = None) -> Outcome:
+    """What has become of a trial, from its run, and the epoch after which it was pruned."""
     if info is None:
         return Outcome(trial, "not begun")
     record = info.record
@@ -66,7 +72,14 @@ def outcome_of(trial: Trial, info: RunInfo | None) -> Outcome:
     results = {"val_loss": last.get("val_loss"), **results_of(record)}
     known = {name: value for name, value in results.items() if value is not None}
     reason = info.problem or record.get("reason") or ""
+    if pruned is not None and info.status != "finished":
+        return Outcome(trial, "pruned", info.path, pruning_reason(pruned), known)
     return Outcome(trial, info.status or "broken", info.path, reason, known)
+
+
+def pruning_reason(epoch: int) -> str:
+    """Why a trial was stopped that was pruned after an epoch."""
+    return f"pruned after epoch {epoch}"
 
 
 def ranked(outcomes: Sequence[Outcome], metric: str) -> list[Outcome]:

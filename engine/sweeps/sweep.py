@@ -13,6 +13,7 @@ from engine.runs.directory import read_record
 from engine.runs.listing import RunInfo
 from engine.services.signals import GRACE
 from engine.sweeps.children import ChildProcess
+from engine.sweeps.course import Course
 from engine.sweeps.folder import (
     SETTLED,
     TABLE,
@@ -21,6 +22,7 @@ from engine.sweeps.folder import (
     remove_beginning,
 )
 from engine.sweeps.plan import Trial
+from engine.sweeps.planner import Planner
 from engine.sweeps.results import Outcome, outcome_of, write_table
 
 RETRIES = 3
@@ -72,15 +74,19 @@ class Sweep:
         self._folder, self._watcher = folder, watcher
         self._found = folder.found()
         folder.check_runs(self._found)
-        self.outcomes = {
-            trial.index: outcome_of(trial, self._found.get(trial.index)) for trial in folder.trials
-        }
+        self.outcomes = {trial.index: self._outcome(trial) for trial in folder.trials}
         self._waiting = deque(trial for trial in folder.trials if not self._is_settled(trial))
-        self._jobs = min(jobs, len(self._waiting))
+        self._unplanned = folder.size - len(folder.trials)
+        self._planner = Planner(folder.recipe) if self._unplanned else None
+        self._course = Course(folder)
+        for index, info in self._found.items():
+            self._course.read(index, info.path)
+        self._jobs = min(jobs, self.remaining)
         self._workers = max(1, usable_cores() // max(jobs, 1))
         self._messages: queue.SimpleQueue[_Message] = queue.SimpleQueue()
         self._children: list[ChildProcess] = []
         self._deaths: Counter[int] = Counter()
+        self._whole = folder.size
         self._shares = {trial.index: 0.0 for trial in self._waiting}
         self._stillborn = 0
         self._stopping = False
@@ -88,8 +94,13 @@ class Sweep:
 
     @property
     def left(self) -> list[Trial]:
-        """The trials that are not done."""
+        """The trials that are there and not done."""
         return list(self._waiting)
+
+    @property
+    def remaining(self) -> int:
+        """How many trials are not done, with those that are not planned yet."""
+        return len(self._waiting) + self._unplanned
 
     def stop(self) -> None:
         """Have the trials that are trained saved, and end; may be called in a signal handler."""
@@ -106,7 +117,7 @@ class Sweep:
         try:
             while True:
                 self._hand_out()
-                if not self._children and (self._stopping or not self._waiting):
+                if not self._children and (self._stopping or not self.remaining):
                     break
                 try:
                     child, message = self._messages.get(timeout=_POLL if self._waiting else None)
@@ -132,7 +143,7 @@ class Sweep:
             return
         for child in [one for one in self._children if one.idle]:
             self._give(child)
-        while len(self._children) < self._jobs and self._waiting:
+        while len(self._children) < self._jobs and self.remaining:
             trial = self._next()
             if trial is None:
                 break
@@ -152,7 +163,7 @@ class Sweep:
         trial = self._next()
         if trial is not None:
             self._train(child, trial)
-        elif not self._waiting:
+        elif not self.remaining:
             child.leave()
 
     def _next(self) -> Trial | None:
@@ -166,12 +177,34 @@ class Sweep:
             if info is None or info.status != "running":
                 if not self._is_settled(trial):
                     return trial
-                self._settle(outcome_of(trial, info))
+                self._settle(self._outcome(trial, info))
             elif time.monotonic() > self._patience:
                 self._settle(Outcome(trial, "running", info.path, "another process trains it"))
             else:
                 self._waiting.append(trial)
-        return None
+        return self._plan()
+
+    def _plan(self) -> Trial | None:
+        """A trial that was not there before; None if there is to be no more."""
+        if not self._unplanned or self._planner is None:
+            return None
+        index = len(self._folder.trials) + 1
+        told = self._course.told(self.outcomes)
+        trial = self._planner.propose(index, told, self._folder.trials)
+        if trial is None:
+            done, whole = index - 1, self._folder.size
+            trials = "1 trial" if done == 1 else f"{done} trials"
+            message = f"no other values are left to be planned: {trials} of {whole}"
+            self._watcher.warned(None, message)
+            self._whole -= self._unplanned
+            self._unplanned = 0
+            self._progress()
+            return None
+        trial = self._folder.add(trial)
+        self._unplanned -= 1
+        self._shares[trial.index] = 0.0
+        self.outcomes[trial.index] = outcome_of(trial, None)
+        return trial
 
     def _train(self, child: ChildProcess, trial: Trial) -> None:
         info = self._found.get(trial.index)
@@ -183,6 +216,7 @@ class Sweep:
             "config": dump(trial.config),
             "resume": str(info.path) if info is not None and resumed else None,
             "workers": self._workers if own is None else min(own, self._workers),
+            "asks": self._folder.recipe.prune is not None,
         }
         child.give(trial, order)
         self._watcher.began(trial, resumed)
@@ -195,6 +229,7 @@ class Sweep:
             case "epoch":
                 logs = {key: message[key] for key in message if key not in ("event", "trial")}
                 self._watcher.epoch(trial, logs)
+                self._epoch(child, trial, logs)
             case "warning":
                 self._watcher.warned(trial, message["message"])
             case "progress":
@@ -210,10 +245,20 @@ class Sweep:
                 self._settle(Outcome(trial, "failed", run, message["reason"]))
             case "end":
                 child.trial = None
-                if message["status"] == "stopped":
+                if message["status"] == "stopped" and trial.index in self._folder.pruned:
+                    self._settle(self._outcome(trial, self._look_again(trial)))
+                elif message["status"] == "stopped":
                     self._leave_open(trial)
                 else:
                     self._settle(self._read(trial, message))
+
+    def _epoch(self, child: ChildProcess, trial: Trial, logs: Mapping[str, Any]) -> None:
+        """Prune a trial after an epoch, or have it go on; it waits to be told."""
+        over = self._course.should_prune(trial, logs, self.outcomes)
+        if over:
+            self._folder.prune(trial.index, logs["epoch"])
+        if self._folder.recipe.prune is not None:
+            child.answer(over)
 
     def _read(self, trial: Trial, message: Mapping[str, Any]) -> Outcome:
         """What a run has in its record, now that it is over."""
@@ -241,7 +286,7 @@ class Sweep:
         self._deaths[trial.index] += 1
         info = self._look_again(trial)
         if self._is_settled(trial):  # it died between its last word to the disk and that to us
-            self._settle(outcome_of(trial, info))
+            self._settle(self._outcome(trial, info))
             return
         times = self._deaths[trial.index]
         if times > RETRIES:
@@ -254,7 +299,12 @@ class Sweep:
 
     def _is_settled(self, trial: Trial) -> bool:
         info = self._found.get(trial.index)
-        return info is not None and info.status in SETTLED
+        return info is not None and (info.status in SETTLED or trial.index in self._folder.pruned)
+
+    def _outcome(self, trial: Trial, info: RunInfo | None = None) -> Outcome:
+        """What has become of a trial, from its run, which is the one that was found by default."""
+        info = info or self._found.get(trial.index)
+        return outcome_of(trial, info, self._folder.pruned.get(trial.index))
 
     def _look_again(self, trial: Trial) -> RunInfo | None:
         self._found.pop(trial.index, None)
@@ -265,7 +315,7 @@ class Sweep:
 
     def _leave_open(self, trial: Trial) -> None:
         """A trial was stopped with the sweep: show how far it came."""
-        self.outcomes[trial.index] = outcome_of(trial, self._look_again(trial))
+        self.outcomes[trial.index] = self._outcome(trial, self._look_again(trial))
 
     def _settle(self, outcome: Outcome) -> None:
         self.outcomes[outcome.trial.index] = outcome
@@ -276,7 +326,7 @@ class Sweep:
 
     def _progress(self) -> None:
         settled = len(self.outcomes) - len(self._shares)
-        share = (settled + sum(self._shares.values())) / len(self.outcomes)
+        share = (settled + sum(self._shares.values())) / self._whole
         self._watcher.progressed(share, sum(one.trial is not None for one in self._children))
 
     def _write_table(self) -> None:

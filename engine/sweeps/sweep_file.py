@@ -24,6 +24,8 @@ class _Described(BaseModel):
     config: Text | None = None
     set: dict[Text, _Value] = {}
     random: Annotated[int, Field(ge=1)] | None = None
+    optuna: Annotated[int, Field(ge=1)] | None = None
+    prune: Text | None = None
     jobs: Annotated[int, Field(ge=1)] | None = None
     metric: Text | None = None
 
@@ -36,13 +38,16 @@ class Described:
         grid: as ``--grid``.
         config: as ``--config``; None where it names none.
         overrides: as ``--set``.
-        random, jobs, metric: as the options of these names; None where there is none.
+        random, optuna, prune, jobs, metric: as the options of these names; None where there is
+            none.
     """
 
     grid: tuple[str, ...]
     config: str | None
     overrides: tuple[str, ...]
     random: int | None
+    optuna: int | None
+    prune: str | None
     jobs: int | None
     metric: str | None
 
@@ -69,6 +74,8 @@ def read_sweep(path: Path) -> Described:
         found.config,
         tuple(f"{dotted([key])}={inline(value)}" for key, value in found.set.items()),
         found.random,
+        found.optuna,
+        found.prune,
         found.jobs,
         found.metric,
     )

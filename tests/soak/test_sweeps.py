@@ -1,13 +1,16 @@
 """A sweep that is killed comes to the same end as its trials trained alone."""
 
+import csv
+import json
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from engine.config import loads
 from tests.soak import sweeps
-from tests.soak.soak_runs import SMALL
+from tests.soak.soak_runs import SMALL, TIMEOUT, start
 from tests.support.small_runs import train
 
 pytestmark = [
@@ -39,3 +42,32 @@ def test_twelve_trials_killed_five_times_have_the_bits_of_runs_trained_alone(
         config = loads(SMALL["small"], "x.yaml", [*own, f"reports_dir={tmp_path / 'reports'}"])
         alone[f"soak-{index + 1:03}"] = train(config).weights
     assert found == alone
+
+
+def planned_trials(folder: Path, name: str) -> list[dict[str, str]]:
+    """The table of twenty planned trials, without their runs and times."""
+    process = start(
+        folder,
+        *["sweep", "quickstart", "--set", "train.lr=0.3", "--set", "train.epochs=3"],
+        *["--grid", "train.lr=log:0.00001..1.0", "--optuna", "20", "--jobs", "1", "--folder", name],
+    )
+    assert process.wait(TIMEOUT) == 0
+    with (folder / name / "trials.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    return [{k: v for k, v in row.items() if k not in ("run", "seconds")} for row in rows]
+
+
+@pytest.mark.skipif(find_spec("optuna") is None, reason="optuna is not installed")
+def test_twenty_planned_trials_beat_a_spoilt_rate_and_are_the_same_twenty_again(
+    tmp_path: Path,
+) -> None:
+    found = planned_trials(tmp_path, "first")
+    assert len(found) == 20
+    spoilt = ["train.lr=0.3", "train.epochs=3", f"runs_dir={tmp_path / 'runs'}"]
+    text = (Path(__file__).parents[2] / "configs" / "quickstart.yaml").read_text()
+    config = loads(text, "x.yaml", [*spoilt, f"reports_dir={tmp_path / 'reports'}"])
+    record = train(config).session.run_dir.read_record()
+    best = max(float(row["val_acc"]) for row in found)
+    print(json.dumps({"spoilt": record["best"]["val_acc"], "best of 20": best}))
+    assert best > record["best"]["val_acc"] + 0.5
+    assert planned_trials(tmp_path, "second") == found

@@ -17,6 +17,7 @@ from engine.sweeps.children import ChildProcess
 from engine.sweeps.folder import SweepFolder
 from engine.sweeps.grid import parse_grid
 from engine.sweeps.plan import Recipe, Trial, make_trials
+from engine.sweeps.planner import Planner, with_plan
 from engine.sweeps.results import Outcome
 
 TEXT = """
@@ -39,9 +40,12 @@ def trials(*grid: str, random: int | None = None) -> list[Trial]:
     return make_trials(recipe(*grid, random=random))
 
 
-def make_folder(path: Path, *grid: str) -> SweepFolder:
-    one = recipe(*grid)
-    return SweepFolder.create(path, one, make_trials(one), 1)
+def make_folder(
+    path: Path, *grid: str, optuna: int | None = None, prune: str | None = None
+) -> SweepFolder:
+    one = with_plan(recipe(*grid), optuna, prune, "val_acc")
+    trials = make_trials(one) if optuna is None else [Planner(one).first()]
+    return SweepFolder.create(path, one, trials, 1)
 
 
 class ThreadChild(ChildProcess):

@@ -22,6 +22,8 @@ def values(text: str) -> tuple[str, ...]:
         ("log:1..1000:4", ("1", "10", "100", "1000")),
         ("[a, b],{c: [1, 2]},'d,e'", ("[a, b]", "{c: [1, 2]}", "'d,e'")),
         ("../weights.npz", ("../weights.npz",)),
+        ("log:0.0001..0.1", ("log:0.0001..0.1",)),
+        ("1e-4..0.5", ("1e-4..0.5",)),
     ],
 )
 def test_values_are_read(text: str, expected: tuple[str, ...]) -> None:
@@ -38,11 +40,15 @@ def test_values_are_read(text: str, expected: tuple[str, ...]) -> None:
         ("lr=5..1", "the first is larger"),
         ("lr=1..1000000000000", "more than 1,000 values"),
         ("lr=1..900,1..900", "more than 1,000 values"),
-        ("lr=0.1..0.5", "a range is of whole numbers"),
+        ("lr=0.5..0.1", "0.5..0.1: expected numbers with LOW < HIGH"),
+        ("lr=1..2..3", "expected numbers with LOW < HIGH"),
+        ("lr=0.5,0.1..0.2", "0.1..0.2: a range stands alone"),
+        ("seed=log:1..9", "seeds are listed"),
         ("lr=log:0.1..0.01:3", "0 < LOW < HIGH"),
         ("lr=log:a..1:3", "0 < LOW < HIGH"),
         ("lr=log:0.1..1:1", "COUNT > 1"),
-        ("lr=log:0.1..1", "expected log:LOW..HIGH:COUNT"),
+        ("lr=log:0..1", "log:0..1: expected numbers with 0 < LOW < HIGH"),
+        ("lr=log:1", "expected log:LOW..HIGH or log:LOW..HIGH:COUNT"),
         ("runs_dir=a,b", "a sweep sets runs_dir itself"),
         ("train.portable=true,false", "it holds for all trials"),
     ],
@@ -105,3 +111,35 @@ def test_too_many_trials_are_refused(count: int | None, said: str) -> None:
         axes, said = [*axes, Axis("seed", ("1", "2", "3"))], "1,500 trials"
     with pytest.raises(ConfigError, match=said):
         combinations(axes, count)
+
+
+def test_numbers_of_ranges_are_drawn_with_every_seed_and_always_the_same() -> None:
+    axes, problems = parse_grid(["lr=log:0.001..0.1", "n=log:1..64", "seed=1,2", "mode=a,b"])
+    assert problems == []
+    found = combinations(axes, 200, seed=1)
+    assert found == combinations(axes, 200, seed=1)
+    assert found != combinations(axes, 200, seed=2)
+    assert [row[2] for row in found] == ["1", "2"] * 200
+    rates = [float(row[0]) for row in found]
+    assert min(rates) >= 0.001
+    assert max(rates) <= 0.1
+    assert 150 < sum(rate < 0.01 for rate in rates) < 250, "half of them, by the logarithm"
+    assert {int(row[1]) for row in found} >= set(range(1, 11))
+    assert max(int(row[1]) for row in found) <= 64
+    assert {row[3] for row in found} == {"a", "b"}
+
+
+def test_ranges_with_too_few_numbers_are_refused() -> None:
+    axes, _ = parse_grid(["n=log:1..3"])
+    assert sorted(combinations(axes, 3)) == [("1",), ("2",), ("3",)]
+    with pytest.raises(ConfigError, match="the ranges have not that many combinations"):
+        combinations(axes, 4)
+
+
+def test_a_number_of_a_range_has_four_digits_and_stays_inside() -> None:
+    (axis,), _ = parse_grid(["lr=0.12344..0.12346"])
+    assert axis.range is not None
+    assert [axis.range.at(share) for share in (0, 1)] == ["0.12344", "0.12346"]
+    (axis,), _ = parse_grid(["lr=0.0..3.0"])
+    assert axis.range is not None
+    assert axis.range.at(0.22222222) == "0.6667"

@@ -2,6 +2,7 @@
 
 from contextlib import ExitStack
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from unittest.mock import patch
 
@@ -155,3 +156,66 @@ def test_a_table_that_cannot_be_written_is_a_warning(tmp_path: Path, watcher: Re
         done = go(folder, watcher)
     assert done.outcomes[1].finished
     assert any("trials.csv: not written" in text for text in watcher.warnings)
+
+
+def test_a_trial_that_others_outdo_is_pruned_and_its_run_kept(
+    tmp_path: Path, watcher: Remembering
+) -> None:
+    grid = ("train.lr=0.1,0.11,0.12,0.13,0.000001,0.14",)
+    with make_folder(tmp_path / "s", *grid, prune="median") as folder:
+        done = go(folder, watcher)
+        assert [one.status for one in done.outcomes.values()][:5] == ["finished"] * 4 + ["pruned"]
+        assert folder.pruned[5] == 1
+        fifth = done.outcomes[5]
+        assert fifth.run is not None
+        record = RunDir.view(fifth.run).read_record()
+        assert (record["status"], record["reason"]) == ("stopped", "pruned after epoch 1")
+        assert len(RunDir.view(fifth.run).read_metrics()) == 1
+        assert RunDir.view(fifth.run).store.steps()
+    row = (folder.path / "trials.csv").read_text().splitlines()[5].split(",")
+    assert row[2:4] == ["pruned", fifth.run.name]
+    assert watcher.shares[-1] == 1
+    again = Remembering()
+    with SweepFolder.open(tmp_path / "s") as folder:
+        known = go(folder, again).outcomes
+    assert again.begun == []
+    assert known == done.outcomes
+
+
+@pytest.mark.skipif(find_spec("optuna") is None, reason="optuna is not installed")
+def test_a_planned_sweep_that_is_cut_plans_on_as_if_it_had_not_been(
+    tmp_path: Path, watcher: Remembering
+) -> None:
+    grid = ("train.lr=log:0.0001..1.0",)
+    with make_folder(tmp_path / "whole", *grid, optuna=6, prune="halving") as folder:
+        whole = go(folder, Remembering())
+    with make_folder(tmp_path / "s", *grid, optuna=6, prune="halving") as folder:
+
+        def stop_in_the_fourth_trial(trial: Trial) -> None:
+            if trial.index == 4:
+                watcher.stop()
+
+        watcher.on_epoch = stop_in_the_fourth_trial
+        cut = go(folder, watcher)
+        assert len(cut.outcomes) == 4
+        assert cut.remaining in (2, 3)
+    with SweepFolder.open(tmp_path / "s") as folder:
+        done = go(folder, Remembering())
+        assert folder.pruned != {}
+
+    def told(one: Sweep) -> list[object]:
+        return [
+            (o.trial.settings, o.status, o.results.get("val_acc")) for o in one.outcomes.values()
+        ]
+
+    assert told(done) == told(whole)
+    assert len(done.outcomes) == 6
+
+
+@pytest.mark.skipif(find_spec("optuna") is None, reason="optuna is not installed")
+def test_a_space_without_more_values_ends_the_plan(tmp_path: Path, watcher: Remembering) -> None:
+    with make_folder(tmp_path / "s", "data.limit=300,1", "seed=1", optuna=2) as folder:
+        done = go(folder, watcher)
+    assert len(done.outcomes) == 1
+    assert watcher.warnings == ["no other values are left to be planned: 1 trial of 2"]
+    assert watcher.shares[-1] == 1

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -13,6 +14,8 @@ import pytest
 from tests.support.command_line import Done, Terminal
 from tests.support.small_runs import train
 from tests.support.sweeps import TEXT, ThreadChild, files_of, in_threads, trials
+
+needs_optuna = pytest.mark.skipif(find_spec("optuna") is None, reason="optuna is not installed")
 
 GRID = ["--grid", "train.lr=0.1,0.2", "--grid", "seed=1..2"]
 
@@ -95,6 +98,40 @@ def test_a_file_describes_a_sweep(terminal: Terminal) -> None:
     assert [trial["set"]["seed"] for trial in manifest["trials"]] == ["1", "2", "3"]
 
 
+@needs_optuna
+@pytest.mark.usefixtures("threads")
+def test_a_planned_sweep_says_what_is_pruned_and_goes_on_only_as_it_was(terminal: Terminal) -> None:
+    (terminal.folder / "sweep.yaml").write_text(
+        "sweep:\n  config: tiny.yaml\n  grid: {train.lr: 'log:0.0001..1.0'}\n"
+        "  optuna: 5\n  prune: halving\n  jobs: 1\n  metric: val_loss\n"
+    )
+    done = terminal.run_here("sweep", "--file", "sweep.yaml", "--folder", "s")
+    assert done.code == 0, done.err
+    assert "5 trials; 1 at once" in done.errors
+    assert "  pruned after epoch 1" in done.err
+    rows = [line.split() for line in done.out.splitlines()]
+    assert rows[0] == ["trial", "train.lr", "status", "val_loss", "val_acc", "test_acc", "seconds"]
+    assert sorted(row[0] for row in rows[1:6]) == ["1", "2", "3", "4", "5"]
+    manifest = json.loads((terminal.folder / "s" / "sweep.json").read_text())
+    assert (manifest["optuna"], manifest["prune"], manifest["metric"]) == (5, "halving", "val_loss")
+    assert {trial["pruned"] for trial in manifest["trials"]} == {None, 1}
+    again = terminal.run_here("sweep", "--resume", "s", "--json", "--quiet")
+    assert (again.code, lines(again)[-1]["metric"]) == (0, "val_loss")
+    changed = terminal.run_here("sweep", "--resume", "s", "--optuna", "6", "--prune", "median")
+    assert changed.code == 2
+    assert "--optuna was 5, is 6; --prune was halving, is median" in changed.err
+
+
+def test_without_optuna_a_line_says_what_to_install(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.sweeps.planner.find_spec", lambda name: None)
+    done = terminal.run_here("sweep", "tiny.yaml", "--grid", "train.lr=0.1..0.2", "--optuna", "3")
+    assert done.code == 2
+    assert "not installed: pip install 'cnn-tui[optuna]'" in done.err
+    assert terminal.files == ["tiny.yaml"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -106,6 +143,10 @@ def test_a_file_describes_a_sweep(terminal: Terminal) -> None:
         (["tiny.yaml", *GRID, "--folder", "."], "not empty, nothing was changed"),
         (["--resume", "s", "--folder", "t"], "--resume names the folder already"),
         (["tiny.yaml", "--grid", "train.\x1blr=1"], "expected KEY=VALUE"),
+        (["tiny.yaml", "--grid", "train.lr=0.1..0.2"], "take some with --random N or --optuna N"),
+        (["tiny.yaml", *GRID, "--random", "2", "--optuna", "2"], "give one of them"),
+        (["tiny.yaml", *GRID, "--prune", "median", "--metric", "test_acc"], "training on it"),
+        (["tiny.yaml", *GRID, "--prune", "hyperband"], "invalid choice: 'hyperband'"),
         (["--file", "tiny.yaml"], "expected the one key sweep"),
         (["--file", "nix.yaml"], "nix.yaml: cannot be read"),
     ],

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 EXAMPLES = (
     "cnn-tui sweep quickstart --grid train.lr=0.1,0.03,0.01 --grid seed=1..5",
     "cnn-tui sweep mnist_lenet --grid train.lr=log:0.001..0.1:20 --random 8",
+    "cnn-tui sweep quickstart --grid train.lr=log:0.0001..0.1 --optuna 20 --prune median",
     "cnn-tui sweep --resume sweeps/20260102-030405-quickstart-3fa2",
 )
 
@@ -25,12 +26,15 @@ def add_arguments(parser: Parser) -> None:
         action="append",
         default=[],
         metavar="KEY=VALUES",
-        help="values of a key: 0.1,0.01 or 1..5 or log:0.001..0.1:5; may be repeated",
+        help="values of a key: 0.1,0.01 or 1..5 or log:0.001..0.1:5, or a range for --random and "
+        "--optuna: 0.1..0.5 or log:0.001..0.1; may be repeated",
     )
     add("--random", type=count, metavar="N", help="N combinations of the grid, with all seeds")
+    add("--optuna", type=count, metavar="N", help="N trials, each planned from those before it")
+    add("--prune", choices=("median", "halving"), help="stop trials early that others outdo")
     add("--file", type=path, metavar="FILE", help="a YAML file with these options below sweep:")
     add("--jobs", type=count, metavar="J", help="trials at once; default: the number of cores")
-    add("--metric", metavar="NAME", help="what to sort by; default: val_acc")
+    add("--metric", metavar="NAME", help="what to sort, plan and prune by; default: val_acc")
     add("--folder", type=path, metavar="DIR", help="of the sweep; default: one below sweeps")
     add("--resume", type=path, metavar="DIR", help="go on with the sweep in this folder")
 
@@ -48,11 +52,16 @@ def run(options: argparse.Namespace, out: "Output") -> int:
     """
     from engine.errors import ConfigError
     from engine.suggest import suggestion
+    from engine.sweeps.pruning import PRUNERS
     from engine.sweeps.results import METRICS
     from tui.cli.commands.sweep.training import train_sweep
     from tui.cli.interruption import interruptible
 
     _read_file(options)
+    if options.optuna is not None and options.random is not None:
+        raise ConfigError("--optuna plans its trials, --random draws them: give one of them")
+    if options.prune not in (None, *PRUNERS):  # in a file
+        raise ConfigError(f"prune: expected one of {', '.join(PRUNERS)}")
     metric = options.metric or "val_acc"
     if metric not in METRICS:
         hint = suggestion(metric, METRICS)
@@ -61,7 +70,8 @@ def run(options: argparse.Namespace, out: "Output") -> int:
         raise ConfigError("--folder is for a new sweep; --resume names the folder already")
     begin = _begin if options.resume is None else _go_on
     with interruptible(out) as signals, begin(options, out) as folder:
-        return train_sweep(folder, options.jobs or folder.jobs, metric, out, signals)
+        by = options.metric or folder.recipe.metric
+        return train_sweep(folder, options.jobs or folder.jobs, by, out, signals)
 
 
 def _read_file(options: argparse.Namespace) -> None:
@@ -72,7 +82,7 @@ def _read_file(options: argparse.Namespace) -> None:
         described = read_sweep(options.file)
         options.grid = [*described.grid, *options.grid]
         options.overrides = [*described.overrides, *options.overrides]
-        for name in ("config", "random", "jobs", "metric"):
+        for name in ("config", "random", "optuna", "prune", "jobs", "metric"):
             if getattr(options, name) is None:
                 setattr(options, name, getattr(described, name))
 
@@ -84,14 +94,21 @@ def _begin(options: argparse.Namespace, out: "Output") -> "SweepFolder":
     from engine.sweeps.folder import SweepFolder
     from engine.sweeps.grid import parse_grid
     from engine.sweeps.plan import Recipe, make_trials
+    from engine.sweeps.planner import Planner, check_space, with_plan
     from tui.cli.commands.sweep.training import check_data
 
     axes, problems = parse_grid(options.grid)
     text, source = config_text(options.config)
     recipe = Recipe(text, source, tuple(options.overrides), tuple(axes), options.random)
-    trials = make_trials(recipe, problems)
-    check_data(trials, out)
-    jobs = options.jobs or min(usable_cores(), len(trials))
+    metric = options.metric or recipe.metric
+    recipe = with_plan(recipe, options.optuna, options.prune, metric)
+    if options.optuna is None:
+        trials = make_trials(recipe, problems)
+        check_data(trials, out)
+    else:
+        check_data(check_space(recipe, problems), out)
+        trials = [Planner(recipe).first()]
+    jobs = options.jobs or min(usable_cores(), options.optuna or len(trials))
     return SweepFolder.create(options.folder, recipe, trials, jobs)
 
 
@@ -117,8 +134,9 @@ def _go_on(options: argparse.Namespace, out: "Output") -> "SweepFolder":
             asked = replace(asked, overrides=tuple(options.overrides))
         if options.grid:
             asked = replace(asked, axes=tuple(parse_grid(options.grid)[0]))
-        if options.random is not None:
-            asked = replace(asked, random=options.random)
+        for name in ("random", "optuna", "prune"):
+            if getattr(options, name) is not None:
+                asked = replace(asked, **{name: getattr(options, name)})
         if asked != was:
             raise ConfigError(
                 f"{folder.path}: its sweep is another one: {'; '.join(was.differences(asked))}. "

@@ -56,7 +56,7 @@ def train_sweep(folder: SweepFolder, jobs: int, by: str, out: Output, signals: S
     """
     narrator = _Narrator(folder, by, out)
     sweep = Sweep(folder, jobs, narrator)
-    left, whole = len(sweep.left), len(folder.trials)
+    left, whole = sweep.remaining, folder.size
     check_data(sweep.left, out)
     signals.check()
     signals.on_signal = lambda name: sweep.stop()
@@ -72,11 +72,11 @@ def train_sweep(folder: SweepFolder, jobs: int, by: str, out: Output, signals: S
     if signals.received is not None:
         out.complain(f"stopped; go on with:  {resume_command(folder.path)}")
         return signals.exit_code or ExitCode.FAILED
-    bad = [one for one in outcomes if not one.finished]
+    bad = [one for one in outcomes if not one.is_done]
     if bad:
         out.complain(
-            f"{len(bad)} of {whole} trials are not finished; those that diverged are left, the "
-            f"others are tried again with:  {resume_command(folder.path)}"
+            f"{len(bad)} of {len(outcomes)} trials are not finished; those that diverged are left, "
+            f"the others are tried again with:  {resume_command(folder.path)}"
         )
     return ExitCode.FAILED if bad else ExitCode.DONE
 
@@ -89,7 +89,7 @@ class _Narrator:
     """
 
     def __init__(self, folder: SweepFolder, by: str, out: Output) -> None:
-        self._whole, self._by, self._out = len(folder.trials), by, out
+        self._whole, self._by, self._out = folder.size, by, out
         self._began = time.monotonic()
         self._ended = 0
         self._warnings: set[str] = set()
@@ -125,6 +125,8 @@ class _Narrator:
         if outcome.finished:
             found = metric(outcome.results.get(self._by))
             self._out.say(f"{line}  {self._by} {found}{more}")
+        elif outcome.is_done:
+            self._out.say(f"{line}  {outcome.reason}{more}")
         else:
             self._out.complain(f"{line}  {outcome.status}: {outcome.reason}{more}")
 
