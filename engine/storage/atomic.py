@@ -154,6 +154,11 @@ def sweep(folder: StrPath) -> list[Path]:
     return removed
 
 
+def is_temporary(name: str) -> bool:
+    """Whether a file with a name is one that is being written, or was when its process died."""
+    return _TEMP.fullmatch(name) is not None
+
+
 def _is_being_written(name: str, pid: int) -> bool:
     if pid == os.getpid():
         return name in _writing

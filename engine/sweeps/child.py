@@ -23,6 +23,7 @@ from engine.errors import Cancelled, EngineError, ExitCode
 from engine.events import EpochEnded, Event, Warned
 from engine.numbers import null_for_nan
 from engine.services.signals import LastResort
+from engine.sweeps.folder import REPORTS, RUNS
 from engine.sweeps.results import pruning_reason
 from engine.train import factory
 from engine.train.session import TrainingSession
@@ -40,7 +41,8 @@ class Child:
     Args:
         orders: lines to read, each with the keys ``trial`` (its number), ``config`` (its text),
             ``resume`` (the run to be resumed, or None), ``workers``, and ``asks``: whether it waits
-            after each epoch for a line with the key ``prune``, true if that was to be its last.
+            after each epoch for a line with the key ``prune``, true if that was to be its last. On
+            a worker of a cluster, ``folder`` is where the run and its reports are.
         answers: lines to write, each with the key ``event``.
     """
 
@@ -87,6 +89,7 @@ class Child:
             session = TrainingSession(
                 config,
                 resume=run,
+                adopt="folder" in order,
                 on_event=lambda event: self._happened(order["trial"], event),
                 on_progress=lambda label, done, total: self._progressed(order["trial"]),
             )
@@ -132,11 +135,15 @@ class Child:
 
 def _config_of(order: Mapping[str, Any]) -> tuple[Config, Path | None]:
     """The config of an order, with its share of the cores, and the run to be resumed."""
-    if order["resume"] is None:
-        run, config = None, loads(order["config"], "<the sweep>")
+    run = None if order["resume"] is None else Path(order["resume"])
+    if run is None or "folder" in order:
+        config = loads(order["config"], "<the sweep>")
     else:
-        run = Path(order["resume"])
         config = factory.config_of(run)
+    if "folder" in order:
+        folder = Path(order["folder"])
+        places = {"runs_dir": folder / RUNS, "reports_dir": folder / REPORTS}
+        config = config.model_copy(update=places)
     train = config.train.model_copy(update={"workers": order["workers"]})
     return config.model_copy(update={"train": train}), run
 

@@ -9,13 +9,70 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import engine
 from engine.sweeps.plan import Trial
 
-Post = Callable[["ChildProcess", Mapping[str, Any] | None], None]
-"""Takes an answer of a child, in a thread of its own; None when it ended."""
+Post = Callable[[Any, Mapping[str, Any] | None], None]
+"""Takes a child and an answer of it, in a thread of its own; None when it ended."""
+
+
+class TrialProcess(Protocol):
+    """A process that trains one trial after the other, here or elsewhere.
+
+    Attributes:
+        trial: what it trains now, or None.
+        ready: whether it ever answered.
+        cores: those that it may use; None for its share of this machine's.
+    """
+
+    trial: Trial | None
+    ready: bool
+    cores: int | None
+
+    def give(self, trial: Trial, order: Mapping[str, Any]) -> None:
+        """Have it train a trial; if it is dead already, that will be told."""
+        ...
+
+    def answer(self, prune: bool) -> None:
+        """Tell it after an epoch whether its trial is pruned, which it waits for if so ordered."""
+        ...
+
+    def leave(self) -> None:
+        """Have it end; what it trains is saved first."""
+        ...
+
+    @property
+    def idle(self) -> bool:
+        """Whether it can be given a trial."""
+        ...
+
+    @property
+    def ending(self) -> str:
+        """How it ended, in words."""
+        ...
+
+
+class Starter(Protocol):
+    """What starts the processes of a sweep."""
+
+    def can_start(self) -> bool:
+        """Whether there is room for another one now.
+
+        Raises:
+            RunError: there will never be.
+        """
+        ...
+
+    def start(self, post: Post) -> TrialProcess:
+        """Start one.
+
+        Raises:
+            OSError: it cannot be started.
+        """
+        ...
+
 
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
@@ -27,28 +84,28 @@ class ChildProcess:
 
     Args:
         post: gets its answers.
+        folder: its working folder; that of this process by default.
 
     Raises:
         OSError: the system has no process or no memory left.
-
-    Attributes:
-        trial: what it trains now, or None.
-        ready: whether it ever answered.
     """
 
-    def __init__(self, post: Post) -> None:
+    cores: int | None = None
+
+    def __init__(self, post: Post, folder: Path | None = None) -> None:
         self.trial: Trial | None = None
         self.ready = False
         self._left = False
         package = str(Path(engine.__file__).parents[1])
         found = os.environ.get("PYTHONPATH")
         own = {"PYTHONPATH": os.pathsep.join([package, *([found] if found else [])])}
-        with _signals_held_back():
+        with signals_held_back():
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "engine.sweeps.child"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 env=os.environ | own,
+                cwd=folder,
             )
         threading.Thread(target=self._read, args=[post], daemon=True).start()
 
@@ -62,22 +119,24 @@ class ChildProcess:
         post(self, None)
 
     def give(self, trial: Trial, order: Mapping[str, Any]) -> None:
-        """Have it train a trial; if it is dead already, that will be told."""
         self.trial = trial
-        self._send({"trial": trial.index, **order})
+        self.send({"trial": trial.index, **order})
 
     def answer(self, prune: bool) -> None:
-        """Tell it after an epoch whether its trial is pruned, which it waits for if so ordered."""
-        self._send({"prune": prune})
+        self.send({"prune": prune})
 
-    def _send(self, line: Mapping[str, Any]) -> None:
+    def send(self, line: Mapping[str, Any]) -> None:
+        """Write it a line; if it is dead already, that will be told."""
         assert self._process.stdin is not None
         with suppress(OSError, ValueError):
             self._process.stdin.write(json.dumps(line).encode() + b"\n")
             self._process.stdin.flush()
 
+    def wait(self) -> None:
+        """Wait until it has ended."""
+        self._process.wait()
+
     def leave(self) -> None:
-        """Have it end; what it trains is saved first."""
         assert self._process.stdin is not None
         self._left = True
         with suppress(OSError):
@@ -85,12 +144,10 @@ class ChildProcess:
 
     @property
     def idle(self) -> bool:
-        """Whether it can be given a trial."""
         return self.trial is None and not self._left
 
     @property
     def ending(self) -> str:
-        """How it ended, in words."""
         code = self._process.returncode
         if code is not None and code < 0:
             with suppress(ValueError):
@@ -99,7 +156,7 @@ class ChildProcess:
 
 
 @contextmanager
-def _signals_held_back() -> Iterator[None]:
+def signals_held_back() -> Iterator[None]:
     """Have a new process begin with its signals held back, until it ignores them.
 
     Those that come meanwhile for this process are delivered afterwards.

@@ -12,7 +12,7 @@ from engine.parallel.workers import usable_cores
 from engine.runs.directory import read_record
 from engine.runs.listing import RunInfo
 from engine.services.signals import GRACE
-from engine.sweeps.children import ChildProcess
+from engine.sweeps.children import ChildProcess, Post, Starter, TrialProcess
 from engine.sweeps.course import Course
 from engine.sweeps.folder import (
     SETTLED,
@@ -31,7 +31,7 @@ RETRIES = 3
 _POLL = 0.5
 """Seconds between two looks at runs that another process holds."""
 
-_Message = tuple[ChildProcess | None, Mapping[str, Any] | None]
+_Message = tuple[TrialProcess | None, Mapping[str, Any] | None]
 
 
 class Watcher(Protocol):
@@ -58,6 +58,16 @@ class Watcher(Protocol):
         ...
 
 
+class Here:
+    """Starts processes on this machine."""
+
+    def can_start(self) -> bool:
+        return True
+
+    def start(self, post: Post) -> TrialProcess:
+        return ChildProcess(post)
+
+
 class Sweep:
     """The trials of a sweep that are left, handed out to processes.
 
@@ -65,13 +75,17 @@ class Sweep:
         folder: of the sweep.
         jobs: how many trials are trained at once, at most.
         watcher: is told what happens.
+        starter: starts the processes that train.
 
     Attributes:
         outcomes: of every trial, by its number.
     """
 
-    def __init__(self, folder: SweepFolder, jobs: int, watcher: Watcher) -> None:
+    def __init__(
+        self, folder: SweepFolder, jobs: int, watcher: Watcher, starter: Starter | None = None
+    ) -> None:
         self._folder, self._watcher = folder, watcher
+        self._starter = starter or Here()
         self._found = folder.found()
         folder.check_runs(self._found)
         self.outcomes = {trial.index: self._outcome(trial) for trial in folder.trials}
@@ -84,7 +98,7 @@ class Sweep:
         self._jobs = min(jobs, self.remaining)
         self._workers = max(1, usable_cores() // max(jobs, 1))
         self._messages: queue.SimpleQueue[_Message] = queue.SimpleQueue()
-        self._children: list[ChildProcess] = []
+        self._children: list[TrialProcess] = []
         self._deaths: Counter[int] = Counter()
         self._whole = folder.size
         self._shares = {trial.index: 0.0 for trial in self._waiting}
@@ -120,7 +134,8 @@ class Sweep:
                 if not self._children and (self._stopping or not self.remaining):
                     break
                 try:
-                    child, message = self._messages.get(timeout=_POLL if self._waiting else None)
+                    more = self._waiting or len(self._children) < min(self._jobs, self.remaining)
+                    child, message = self._messages.get(timeout=_POLL if more else None)
                 except queue.Empty:
                     continue
                 if child is None:
@@ -143,12 +158,12 @@ class Sweep:
             return
         for child in [one for one in self._children if one.idle]:
             self._give(child)
-        while len(self._children) < self._jobs and self.remaining:
+        while len(self._children) < self._jobs and self.remaining and self._starter.can_start():
             trial = self._next()
             if trial is None:
                 break
             try:
-                child = ChildProcess(lambda child, message: self._messages.put((child, message)))
+                child = self._starter.start(lambda *message: self._messages.put(message))
             except OSError as error:
                 self._waiting.appendleft(trial)
                 if not self._children:
@@ -159,7 +174,7 @@ class Sweep:
             self._children.append(child)
             self._train(child, trial)
 
-    def _give(self, child: ChildProcess) -> None:
+    def _give(self, child: TrialProcess) -> None:
         trial = self._next()
         if trial is not None:
             self._train(child, trial)
@@ -206,22 +221,22 @@ class Sweep:
         self.outcomes[trial.index] = outcome_of(trial, None)
         return trial
 
-    def _train(self, child: ChildProcess, trial: Trial) -> None:
+    def _train(self, child: TrialProcess, trial: Trial) -> None:
         info = self._found.get(trial.index)
         resumed = info is not None and can_resume(info)
         if info is not None and not resumed:
             remove_beginning(info)
-        own = trial.config.train.workers
+        own, share = trial.config.train.workers, child.cores or self._workers
         order = {
             "config": dump(trial.config),
             "resume": str(info.path) if info is not None and resumed else None,
-            "workers": self._workers if own is None else min(own, self._workers),
+            "workers": share if own is None else min(own, share),
             "asks": self._folder.recipe.prune is not None,
         }
         child.give(trial, order)
         self._watcher.began(trial, resumed)
 
-    def _heard(self, child: ChildProcess, message: Mapping[str, Any]) -> None:
+    def _heard(self, child: TrialProcess, message: Mapping[str, Any]) -> None:
         trial = child.trial
         if trial is None or message.get("trial") != trial.index:
             return  # it only says that it is there
@@ -252,7 +267,7 @@ class Sweep:
                 else:
                     self._settle(self._read(trial, message))
 
-    def _epoch(self, child: ChildProcess, trial: Trial, logs: Mapping[str, Any]) -> None:
+    def _epoch(self, child: TrialProcess, trial: Trial, logs: Mapping[str, Any]) -> None:
         """Prune a trial after an epoch, or have it go on; it waits to be told."""
         over = self._course.should_prune(trial, logs, self.outcomes)
         if over:
@@ -270,7 +285,7 @@ class Sweep:
         info = RunInfo(path, path.name, trial.config.name, None, message["status"], record)
         return outcome_of(trial, info)
 
-    def _died(self, child: ChildProcess) -> None:
+    def _died(self, child: TrialProcess) -> None:
         """A process ended: as it should, or with a trial that another one goes on with."""
         self._children.remove(child)
         trial = child.trial

@@ -1,11 +1,16 @@
 """``cnn-tui sweep``: train a config with many values of some keys, and rank the results."""
 
 import argparse
+from contextlib import contextmanager
+from functools import partial
 
 from tui.cli.parser import Parser, add_config, add_portable, count, path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from engine.sweeps.children import Starter
     from engine.sweeps.folder import SweepFolder
     from tui.cli.output import Output
 
@@ -13,6 +18,7 @@ EXAMPLES = (
     "cnn-tui sweep quickstart --grid train.lr=0.1,0.03,0.01 --grid seed=1..5",
     "cnn-tui sweep mnist_lenet --grid train.lr=log:0.001..0.1:20 --random 8",
     "cnn-tui sweep quickstart --grid train.lr=log:0.0001..0.1 --optuna 20 --prune median",
+    "cnn-tui sweep quickstart --grid seed=1..40 --dask tcp://10.0.0.1:8786",
     "cnn-tui sweep --resume sweeps/20260102-030405-quickstart-3fa2",
 )
 
@@ -34,6 +40,9 @@ def add_arguments(parser: Parser) -> None:
     add("--prune", choices=("median", "halving"), help="stop trials early that others outdo")
     add("--file", type=path, metavar="FILE", help="a YAML file with these options below sweep:")
     add("--jobs", type=count, metavar="J", help="trials at once; default: the number of cores")
+    add(
+        "--dask", metavar="ADDRESS", help="on the workers of a Dask cluster; local: of this machine"
+    )
     add("--metric", metavar="NAME", help="what to sort, plan and prune by; default: val_acc")
     add("--folder", type=path, metavar="DIR", help="of the sweep; default: one below sweeps")
     add("--resume", type=path, metavar="DIR", help="go on with the sweep in this folder")
@@ -48,10 +57,13 @@ def run(options: argparse.Namespace, out: "Output") -> int:
     Raises:
         ConfigError: the config, the grid or a trial is wrong; nothing was trained.
         DataError: a data set is missing or corrupt.
-        RunError: another process trains this sweep.
+        RunError: another process trains this sweep, or no cluster answers.
     """
+    from collections.abc import Callable
+
     from engine.errors import ConfigError
     from engine.suggest import suggestion
+    from engine.sweeps.folder import SweepFolder
     from engine.sweeps.pruning import PRUNERS
     from engine.sweeps.results import METRICS
     from tui.cli.commands.sweep.training import train_sweep
@@ -68,10 +80,32 @@ def run(options: argparse.Namespace, out: "Output") -> int:
         raise ConfigError(f"--metric {metric}: expected one of {', '.join(METRICS)}.{hint}")
     if options.resume is not None and options.folder is not None:
         raise ConfigError("--folder is for a new sweep; --resume names the folder already")
-    begin = _begin if options.resume is None else _go_on
-    with interruptible(out) as signals, begin(options, out) as folder:
+    if options.resume is not None:
+        make: Callable[[], SweepFolder] = partial(_go_on, options, out)
+    else:
+        make = _begin(options, out)
+    with interruptible(out) as signals, _starter(options, out) as starter, make() as folder:
+        every = folder.jobs if starter is None else folder.size
         by = options.metric or folder.recipe.metric
-        return train_sweep(folder, options.jobs or folder.jobs, by, out, signals)
+        return train_sweep(folder, options.jobs or every, by, out, signals, starter, options.dask)
+
+
+@contextmanager
+def _starter(options: argparse.Namespace, out: "Output") -> "Iterator[Starter | None]":
+    """What starts the processes elsewhere; None for this machine's own."""
+    from engine.parallel.workers import usable_cores
+    from engine.sweeps.cluster.client import connected
+
+    if options.dask is None:
+        yield None
+        return
+
+    def warn(message: str) -> None:
+        out.json({"event": "warning", "trial": None, "message": message})
+        out.complain(f"warning: {message}")
+
+    with connected(options.dask, options.jobs or usable_cores(), warn) as cluster:
+        yield cluster
 
 
 def _read_file(options: argparse.Namespace) -> None:
@@ -87,8 +121,8 @@ def _read_file(options: argparse.Namespace) -> None:
                 setattr(options, name, getattr(described, name))
 
 
-def _begin(options: argparse.Namespace, out: "Output") -> "SweepFolder":
-    """The folder of a new sweep, once all that it needs is there."""
+def _begin(options: argparse.Namespace, out: "Output") -> "Callable[[], SweepFolder]":
+    """What makes the folder of a new sweep, once all that it needs is there."""
     from engine.parallel.workers import usable_cores
     from engine.services.configs import config_text
     from engine.sweeps.folder import SweepFolder
@@ -109,7 +143,7 @@ def _begin(options: argparse.Namespace, out: "Output") -> "SweepFolder":
         check_data(check_space(recipe, problems), out)
         trials = [Planner(recipe).first()]
     jobs = options.jobs or min(usable_cores(), options.optuna or len(trials))
-    return SweepFolder.create(options.folder, recipe, trials, jobs)
+    return partial(SweepFolder.create, options.folder, recipe, trials, jobs)
 
 
 def _go_on(options: argparse.Namespace, out: "Output") -> "SweepFolder":

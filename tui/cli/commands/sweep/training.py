@@ -8,6 +8,7 @@ from engine.errors import ExitCode
 from engine.numbers import duration, metric, percent
 from engine.paths import quote
 from engine.services.signals import Signals
+from engine.sweeps.children import Starter
 from engine.sweeps.folder import TABLE, SweepFolder, near, resume_command
 from engine.sweeps.importance import importance
 from engine.sweeps.plan import Trial, data_sets, settings_but_seed
@@ -38,7 +39,15 @@ def check_data(trials: Sequence[Trial], out: Output) -> None:
     out.progress.close()
 
 
-def train_sweep(folder: SweepFolder, jobs: int, by: str, out: Output, signals: Signals) -> int:
+def train_sweep(
+    folder: SweepFolder,
+    jobs: int,
+    by: str,
+    out: Output,
+    signals: Signals,
+    starter: Starter | None = None,
+    dask: str | None = None,
+) -> int:
     """Train what is left of a sweep, and print its tables.
 
     Args:
@@ -47,6 +56,8 @@ def train_sweep(folder: SweepFolder, jobs: int, by: str, out: Output, signals: S
         by: the metric to sort by.
         out: gets all that happens.
         signals: the first one ends the sweep, once the trials that are trained are saved.
+        starter: starts the processes that train; None for those of this machine.
+        dask: the address of the cluster to which it belongs.
 
     Returns:
         0 all are finished, 1 one failed or diverged; 130, 143 or 129 after a signal.
@@ -55,7 +66,7 @@ def train_sweep(folder: SweepFolder, jobs: int, by: str, out: Output, signals: S
         EngineError: nothing could be begun.
     """
     narrator = _Narrator(folder, by, out)
-    sweep = Sweep(folder, jobs, narrator)
+    sweep = Sweep(folder, jobs, narrator, starter)
     left, whole = sweep.remaining, folder.size
     check_data(sweep.left, out)
     signals.check()
@@ -64,19 +75,21 @@ def train_sweep(folder: SweepFolder, jobs: int, by: str, out: Output, signals: S
     out.json({"event": "sweep", "folder": folder.path, "trials": whole, "left": left, "jobs": jobs})
     out.say(f"sweep {near(folder.path)}")
     done = f", {whole - left} of them done already" if left < whole else ""
-    out.say(f"{whole} trials{done}; {min(jobs, whole)} at once" if left else "all trials are done")
+    at_once = f"{min(jobs, whole)} at once" if dask is None else f"on the workers of {dask}"
+    out.say(f"{whole} trials{done}; {at_once}" if left else "all trials are done")
     sweep.run()
     out.progress.close()
     outcomes = list(sweep.outcomes.values())
     _print_tables(folder, outcomes, by, out)
+    again = resume_command(folder.path) + ("" if dask is None else f" --dask {quote(dask)}")
     if signals.received is not None:
-        out.complain(f"stopped; go on with:  {resume_command(folder.path)}")
+        out.complain(f"stopped; go on with:  {again}")
         return signals.exit_code or ExitCode.FAILED
     bad = [one for one in outcomes if not one.is_done]
     if bad:
         out.complain(
             f"{len(bad)} of {len(outcomes)} trials are not finished; those that diverged are left, "
-            f"the others are tried again with:  {resume_command(folder.path)}"
+            f"the others are tried again with:  {again}"
         )
     return ExitCode.FAILED if bad else ExitCode.DONE
 
