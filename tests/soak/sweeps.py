@@ -26,18 +26,21 @@ class KilledSweep:
         folder: where it runs; the sweep is in ``folder / "s"``.
         kills: of the process of the sweep.
         trial_kills: of processes that train trials.
+        worker_kills: of workers of a cluster.
         problems: what should not be, in one line each.
     """
 
     folder: Path
     kills: int = 0
     trial_kills: int = 0
+    worker_kills: int = 0
     problems: list[str] = field(default_factory=list)
 
     def begin(self, *arguments: str) -> subprocess.Popen[bytes]:
         """Start it, or go on with it."""
         with (self.folder / "stderr").open("ab") as errors:
-            words = arguments if not (self.folder / "s").exists() else ("--resume", "s")
+            again = ("--resume", "s", *(arguments[-2:] if "--dask" in arguments else ()))
+            words = arguments if not (self.folder / "s" / "sweep.json").exists() else again
             return start(self.folder, "sweep", *words, "--quiet", "--json", stderr=errors)
 
     def done(self) -> dict[str, int]:
@@ -60,20 +63,27 @@ class KilledSweep:
 
 
 def soak(
-    folder: Path, arguments: Sequence[str], *, kills: int, trial_kills: int, seed: int, whole: float
+    folder: Path,
+    arguments: Sequence[str],
+    *,
+    kills: int,
+    trial_kills: int,
+    worker_kills: int = 0,
+    seed: int,
+    whole: float,
 ) -> KilledSweep:
     """Kill a sweep, and processes of its trials, so often; then let it come to its end.
 
     Args:
         folder: with its config.
-        arguments: of ``cnn-tui sweep``, with ``--folder s``.
-        kills, trial_kills: how often.
+        arguments: of ``cnn-tui sweep``, with ``--folder s``; with ``--dask`` and its address last.
+        kills, trial_kills, worker_kills: how often.
         seed: of the moments.
         whole: about so many seconds after its start it is through.
     """
     rng = random.Random(seed)
     one = KilledSweep(folder)
-    moments = ["sweep"] * kills + ["trial"] * trial_kills
+    moments = ["sweep"] * kills + ["trial"] * trial_kills + ["worker"] * worker_kills
     rng.shuffle(moments)
     before: dict[str, int] = {}
     process = one.begin(*arguments)
@@ -81,12 +91,14 @@ def soak(
         time.sleep(rng.uniform(0.3, 1.0) * whole / 2)
         if process.poll() is not None:
             break
-        if victim == "trial":
-            children = [pid for pid in processes_in(folder) if pid != process.pid]
-            if children:
+        if victim != "sweep":
+            word = "engine.sweeps.child" if victim == "trial" else "spawn_main"
+            found = [pid for pid in processes_in(folder) if word in command_of(pid)]
+            if found:
                 with suppress(ProcessLookupError):
-                    os.kill(rng.choice(children), 9)
-                one.trial_kills += 1
+                    os.kill(rng.choice(found), 9)
+                one.trial_kills += victim == "trial"
+                one.worker_kills += victim == "worker"
             continue
         process.kill()
         process.wait()
@@ -122,6 +134,13 @@ def processes_in(folder: Path) -> list[int]:
             if entry.readlink() == folder:
                 found.append(int(entry.parent.name))
     return found
+
+
+def command_of(process: int) -> str:
+    """The command line of a process; empty if it is gone."""
+    with suppress(OSError):
+        return Path(f"/proc/{process}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    return ""
 
 
 def weights_of(one: KilledSweep, count: int) -> dict[str, bytes]:

@@ -57,7 +57,11 @@ class ThreadChild(ChildProcess):
 
     held: int | None = None
 
-    def __init__(self, post: Callable[[ChildProcess, Mapping[str, Any] | None], None]) -> None:
+    def __init__(
+        self,
+        post: Callable[[ChildProcess, Mapping[str, Any] | None], None],
+        folder: Path | None = None,
+    ) -> None:
         self.trial, self.ready, self._left = None, False, False
         orders, to_child = os.pipe()
         from_child, answers = os.pipe()

@@ -5,9 +5,12 @@ times a second, and copies the files of the run that have changed. A worker that
 process that died: its trial goes on elsewhere, from the last checkpoint that came back.
 """
 
+import asyncio
 import logging
 import os
 import queue
+import re
+import socket
 import tempfile
 import threading
 import time
@@ -19,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import engine
-from engine.errors import EngineError, MissingPackageError, RunError
+from engine.errors import ConfigError, EngineError, MissingPackageError, RunError
 from engine.runs.results_csv import append_result
 from engine.sweeps.children import Post, TrialProcess, signals_held_back
 from engine.sweeps.cluster import worker
@@ -30,6 +33,8 @@ PACKAGE = "distributed"
 
 LOCAL = "local"
 """The address that stands for workers on this machine."""
+
+_ADDRESS = re.compile(r"(tcp|tls)://(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
 
 PATIENCE = 5.0
 """Seconds in which a scheduler has to answer."""
@@ -61,22 +66,23 @@ def connected(address: str, workers: int, warn: Callable[[str], None]) -> Iterat
         warn: is told in a line of workers that cannot be used.
 
     Raises:
+        ConfigError: that is no address, or there are no certificates for it.
         MissingPackageError: Dask is not installed.
         RunError: no scheduler answers, or none of its workers can be used.
     """
     check_installed()
     from distributed import Client
 
-    # What goes wrong is said here; Dask would say it again, in its own many lines.
-    for name in ("distributed", "tornado", "asyncio"):
-        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     with ExitStack() as stack:
-        stack.enter_context(warnings.catch_warnings())
-        warnings.simplefilter("ignore")
-        where = stack.enter_context(_workers_here(workers)) if address == LOCAL else address
+        stack.enter_context(_quiet())
         try:
+            if address == LOCAL:
+                where = stack.enter_context(_workers_here(workers))
+            else:
+                where = address
+                _check_address(address)
             client = stack.enter_context(Client(where, timeout=PATIENCE, set_as_default=False))
-        except (OSError, ValueError, TypeError) as error:
+        except OSError as error:
             raise RunError(
                 f"--dask {address}: no Dask scheduler answers ({_first_line(error)}); start one "
                 "with dask scheduler, and give the address that it prints"
@@ -85,6 +91,61 @@ def connected(address: str, workers: int, warn: Callable[[str], None]) -> Iterat
         if not cluster.can_start() and cluster.refused:
             raise RunError(f"no worker of {address} can be used: {next(iter(cluster.refused))}")
         yield cluster
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Have Dask say nothing: what goes wrong is said here, and it would say it again at length."""
+    loggers = [logging.getLogger(name) for name in ("distributed", "tornado", "asyncio")]
+    levels = [logger.level for logger in loggers]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for logger in loggers:
+            logger.setLevel(logging.CRITICAL + 1)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
+
+
+def _check_address(address: str) -> None:
+    """Check that something answers at an address, which takes Dask long to find out.
+
+    Raises:
+        ConfigError: that is no address, or there are no certificates for it.
+        OSError: nothing answers.
+    """
+    from distributed import Security
+
+    found = _ADDRESS.fullmatch(address)
+    if found is None:
+        raise ConfigError(
+            f"--dask {address}: expected {LOCAL}, or the address of a Dask scheduler, such as "
+            "tcp://10.0.0.1:8786"
+        )
+    if found[1] == "tls" and Security().get_connection_args("client")["ssl_context"] is None:
+        raise ConfigError(
+            f"--dask {address}: there are no certificates; name them in "
+            "DASK_DISTRIBUTED__COMM__TLS__CA_FILE, ...__TLS__CLIENT__CERT and ...__CLIENT__KEY"
+        )
+    # Dask goes on trying where nothing listens, and waits for ever for a server of another kind.
+    socket.create_connection((found[2].strip("[]"), int(found[3])), PATIENCE).close()
+    try:
+        asyncio.run(asyncio.wait_for(_ask(address), PATIENCE))
+    except TimeoutError:
+        raise OSError(f"what listens there is silent for {PATIENCE:.0f} s") from None
+
+
+async def _ask(address: str) -> None:
+    """Have a scheduler say what it is."""
+    from distributed import Security
+    from distributed.core import connect
+
+    comm = await connect(address, timeout=PATIENCE, **Security().get_connection_args("client"))
+    await comm.write({"op": "identity", "reply": True})
+    await comm.read()
+    await comm.close()
 
 
 @contextmanager

@@ -33,6 +33,9 @@ BETWEEN = 5.0
 LEASE = 60.0
 """Seconds without a word from the sweep's process after which its trial is stopped."""
 
+_LOOK = 1.0
+"""Seconds between two looks at whether anybody asks."""
+
 LAST = ("end", "failed", "stopped")
 """Messages with which a trial is over."""
 
@@ -138,7 +141,7 @@ class Trainer:
 
     def _watch(self) -> None:
         """Wait until all is fetched, or nobody asks any more; then remove what is here."""
-        while not self._over.wait(1.0):
+        while not self._over.wait(_LOOK):
             if time.monotonic() - self._heard > LEASE:
                 self._child.leave()
                 self._child.wait()
