@@ -77,7 +77,7 @@ def list_runs(root: atomic.StrPath) -> list[RunInfo]:
         run = Path(real) if path.is_symlink() else path
         if RUN_ID.fullmatch(run.name) and os.path.isdir(run):
             found.setdefault(real, run)
-    runs = [_info(path) for path in found.values()]
+    runs = [run_info(path) for path in found.values()]
     runs.sort(key=lambda info: (info.created or _NEVER, info.id), reverse=True)
     return runs
 
@@ -122,7 +122,11 @@ def delete_run(path: atomic.StrPath) -> None:
         lock.release()
 
 
-def _info(path: Path) -> RunInfo:
+def run_info(path: Path) -> RunInfo:
+    """Read the record of one run; its directory has the name of a run.
+
+    One that cannot be read is a broken run, with the reason.
+    """
     match = RUN_ID.fullmatch(path.name)
     assert match is not None
     created, interrupted = None, False

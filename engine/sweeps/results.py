@@ -67,14 +67,18 @@ def outcome_of(trial: Trial, info: RunInfo | None, pruned: int | None = None) ->
     """What has become of a trial, from its run, and the epoch after which it was pruned."""
     if info is None:
         return Outcome(trial, "not begun")
-    record = info.record
-    last = record.get("final") or {}
-    results = {"val_loss": last.get("val_loss"), **results_of(record)}
-    known = {name: value for name, value in results.items() if value is not None}
-    reason = info.problem or record.get("reason") or ""
+    known = known_results(info.record)
+    reason = info.problem or info.record.get("reason") or ""
     if pruned is not None and info.status != "finished":
         return Outcome(trial, "pruned", info.path, pruning_reason(pruned), known)
     return Outcome(trial, info.status or "broken", info.path, reason, known)
+
+
+def known_results(record: Mapping[str, Any]) -> dict[str, float]:
+    """The results in the record of a run, by the names in ``METRICS``."""
+    last = record.get("final") or {}
+    results = {"val_loss": last.get("val_loss"), **results_of(record)}
+    return {name: value for name, value in results.items() if value is not None}
 
 
 def pruning_reason(epoch: int) -> str:
