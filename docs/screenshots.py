@@ -203,12 +203,12 @@ async def _draw(app: CnnApp) -> None:
 
 
 async def _lesson(app: CnnApp) -> None:
-    await _press(app, "escape", "3", "7", "enter")
+    await _press(app, "escape", "3", "8", "enter")
     await _still(app)
 
 
 async def _hints(app: CnnApp) -> None:
-    await _press(app, "escape", "7", "1")
+    await _press(app, "escape", "8", "1")
     document = app.workspace.document
     for key, value in {"train.lr": 0.05, "train.scheduler": None, "train.epochs": 4}.items():
         document.set(key, value)

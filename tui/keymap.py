@@ -103,7 +103,7 @@ KEYS: list[Key] = [
         priority=True),
     Key("q,ctrl+q", "quit", "quit", "Quit; asks first while training", "App", footer=True),
     Key("t", "next_theme", "theme", "Next theme: dark, light, colour-blind", "App"),
-    Key("7,f9", "lesson", "lesson", "Choose a lesson, go to the open one, or close it", "Lessons"),
+    Key("8,f9", "lesson", "lesson", "Choose a lesson, go to the open one, or close it", "Lessons"),
 ]  # fmt: skip
 """The table: the keys of the app, then those of every registered screen."""
 

@@ -44,7 +44,7 @@ async def test_the_key_bar_shows_at_most_eight_and_fits(make_app: Callable[..., 
     for width in (60, 80):
         async with make_app().run_test(size=(width, 24)) as pilot:
             app = pilot.app  # type: ignore[assignment]
-            for key in "123456":
+            for key in "1234567":
                 await pilot.press(key)
                 await pilot.pause(0.05)
                 bar = app.screen.query_one(KeyBar)
@@ -88,7 +88,7 @@ def test_a_registered_screen_gets_a_number_key_and_its_rows(
     monkeypatch.setattr(keymap, "SCREENS", dict(keymap.SCREENS))
     monkeypatch.setattr(keymap, "KEYS", list(keymap.KEYS))
     row = keymap.Key("n", "new", "new", "Begin a note", "Notes")
-    keymap.register("notes", "notes:Notes", title="Notes", key="7", hint="for later", keys=(row,))
+    keymap.register("notes", "notes:Notes", title="Notes", key="9", hint="for later", keys=(row,))
     assert keymap.tabs()[-1].id == "notes"
     assert [key.id for key in keymap.keys_of("notes")] == ["notes.new"]
     assert keymap.keys_of(keymap.APP)[-1].description == "Notes: for later"

@@ -15,5 +15,6 @@ for _folder in (
     "gradients",
     "runs",
     "evaluate",
+    "sweeps",
 ):
     import_module(f"tui.screens.{_folder}")

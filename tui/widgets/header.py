@@ -41,16 +41,20 @@ class Header(Line):
         """Draw, if anything changed; how far the training is, only now and then."""
         if not self._redraw_timer.due((active, phase, self.size)):
             return
-        titles = sum(len(spec.title) + 4 for spec in keymap.tabs())
-        wide, narrow = self.size.width >= titles + 36, self.size.width < titles + 14
+        tabs, width = keymap.tabs(), self.size.width
+        titles = sum(len(spec.title) + 4 for spec in tabs)
+        wide = width >= titles + 2 * len(tabs) + 24
+        tight = width < titles + 17  # the name of the app makes room, and blanks after titles
+        narrow = tight and width < titles - len(tabs) + 8
         gap = "  " if wide else ""
-        parts = [TextPart(" cnn-tui " + gap, "bold $accent")]
-        for spec in keymap.tabs():
+        parts = [] if tight and not narrow else [TextPart(" cnn-tui " + gap, "bold $accent")]
+        for spec in tabs:
             here = spec.id == active
             style = "bold $text on $primary-muted" if here else "$foreground"
             key = "bold $text on $primary-muted" if here else "bold $primary"
             action = f"app.go('{spec.id}')"
-            title = f" {spec.title} " if here or not narrow else " "
+            title = f" {spec.title}" if here or not narrow else ""
+            title += "" if tight and not narrow and not here else " "
             parts.append(TextPart(f" {spec.key}", key, action, spec.hint))
             parts.append(TextPart(f"{title}{gap if not here else ''}", style, action, spec.hint))
             if here and gap:

@@ -29,7 +29,7 @@ class LessonPane(VerticalScroll):
         "A lesson: predict, run, see, answer. n and p turn to the next and the previous step. "
         "enter does what the step says: it trains a config, or goes to a screen. A letter "
         "answers the question, where it has such an answer. esc gives room and keys back to the "
-        "screen; 7 comes back here, and puts the lesson away when pressed here."
+        "screen; 8 comes back here, and puts the lesson away when pressed here."
     )
     DEFAULT_CSS = """
     LessonPane { display: none; split: bottom; height: 7; width: 100%; padding: 0 1;
@@ -110,7 +110,7 @@ class LessonPane(VerticalScroll):
         self.border_title = text.plain(f"{place} {title}")
         self.border_subtitle = Content(self._keys(desk))
         self.query_one(".folded", Static).update(
-            Content.assemble((" 7 ", "bold $accent"), f"lesson {place}: {title}")
+            Content.assemble((" 8 ", "bold $accent"), f"lesson {place}: {title}")
         )
         markdown = self.query_one(Markdown)
         if (lesson, step) != getattr(markdown, "shown", None):
@@ -124,7 +124,7 @@ class LessonPane(VerticalScroll):
 
     def _keys(self, desk: LessonDesk) -> str:
         if not self.has_focus:
-            return "7 lesson"
+            return "8 lesson"
         step, lesson = desk.step, desk.lesson
         assert lesson is not None
         more = desk.place.step + 1 < len(lesson.steps)
@@ -134,9 +134,9 @@ class LessonPane(VerticalScroll):
             "n next" if more else "n all lessons",
             "p back" if desk.place.step else "",
             "esc screen",
-            "7 closes",
+            "8 closes",
         ]
-        for least in ("", "p back", "7 closes"):  # left out where there is no room
+        for least in ("", "p back", "8 closes"):  # left out where there is no room
             parts = [part for part in parts if part != least]
             if len("  ".join(parts)) <= self.size.width - 2:
                 break

@@ -7,6 +7,7 @@ import pytest
 from textual.widgets import Static
 
 from tests.support.app_pilot import Until, on_screen, settled
+from tests.support.made_up_sweeps import make_sweep
 from tests.support.proofs import rest_as_proofs
 from tests.support.run_makers import add_film, make_run
 from tui import keymap
@@ -27,6 +28,7 @@ WAYS = {
     "rates": ("2", "f"),
     "hints": ("2", "w"),
     "epochs": ("6", "a"),
+    "sweeps": ("7",),
 }  # fmt: skip
 
 
@@ -42,6 +44,7 @@ async def test_help_has_the_name_of_its_screen_and_lists_keys_that_work(
 ) -> None:
     make_run(home / "runs", "20260101-000000-other-00bb")
     add_film(make_run(home / "runs"))
+    make_sweep(home / "sweeps", accuracies={1: (0.5, 0.75)})
     app = make_app()
     async with app.run_test() as pilot:
         for key in WAYS[where]:

@@ -101,7 +101,7 @@ async def test_the_lesson_stays_beside_every_screen(
             for widget in screen.query("*"):
                 if widget.focusable and widget.display and widget is not pane:
                     assert not widget.region.overlaps(pane.region), widget
-            await pilot.press("7")
+            await pilot.press("8")
             assert screen.focused is pane
             await until(pilot, lambda: "happens" in seen(app))
             await pilot.press("escape")
@@ -115,7 +115,7 @@ async def test_a_lesson_is_listed_opened_put_away_and_found_at_its_step(
     _add(home, GOOD.replace("minutes: 5", "minutes: 5\nneeds: a pen"))
     app = make_app()
     async with app.run_test() as pilot:
-        await pilot.press("7")
+        await pilot.press("8")
         await on_screen(pilot, Choose)
         options = app.screen.query_one(OptionList)
         await until(pilot, lambda: "Filters  5 min, needs a pen" in seen(app))
@@ -133,11 +133,11 @@ async def test_a_lesson_is_listed_opened_put_away_and_found_at_its_step(
         await until(pilot, lambda: "Look again, at the left." in seen(app))
         await pilot.press("n")
         await on_screen(pilot, Choose)
-        await pilot.press("escape", "7")
+        await pilot.press("escape", "8")
         assert not _pane(app).display
     again = make_app()
     async with again.run_test() as pilot:
-        await pilot.press("7")
+        await pilot.press("8")
         await on_screen(pilot, Choose)
         await until(pilot, lambda: "step 3 of 3" in seen(again))
         again.screen.query_one(OptionList).highlighted = options.option_count - 1
@@ -237,17 +237,17 @@ async def test_ten_images_of_ones_own_become_a_network_that_knows_a_new_one(
         await tap(pilot, "enter")
         await until(pilot, lambda: app.workspace.document.name == "things")
         await on_screen(pilot, ConfigsScreen)
-        await tap(pilot, "7")
+        await tap(pilot, "8")
         await do("Look at the data", "d")
         await on_screen(pilot, DataScreen)
         await until(pilot, lambda: "1×28×28  2 classes  8 train + 2 test" in seen(app))
-        await tap(pilot, "a", "7")
+        await tap(pilot, "a", "8")
         app.workspace.document.override(["train.epochs=15"])  # of sixty
         await do("Train", "r")
         await until(pilot, lambda: app.training.ended and not app.training.running)
         last = app.training.history[-1]
         assert (last["acc"], last["val_acc"]) == (1.0, 1.0)
-        await tap(pilot, "7")
+        await tap(pilot, "8")
         await do("Test it yourself", "d")
         screen = await on_screen(pilot, DrawScreen)
         await tap(pilot, "o")
@@ -274,7 +274,7 @@ async def test_a_broken_lesson_is_told_in_the_list_and_none_is_opened(
     path = _add(home, HEAD + "words\n", "broken")
     app = make_app()
     async with app.run_test() as pilot:
-        await pilot.press("7")
+        await pilot.press("8")
         await on_screen(pilot, Choose)
         await until(pilot, lambda: "✗ broken  lessons/broken.md:5: text above" in seen(app))
         await pilot.press("escape")

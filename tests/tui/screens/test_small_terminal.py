@@ -16,6 +16,7 @@ from textual.widgets import Button, Input, Static
 from engine.errors import ConfigError
 from tests.support.app_pilot import Until, seen, settled
 from tests.support.fakes import HINTS, train_to
+from tests.support.made_up_sweeps import make_sweep
 from tests.support.patience import PATIENCE
 from tests.support.proofs import rest_as_proofs
 from tests.support.run_makers import add_film, make_run
@@ -62,6 +63,10 @@ async def _trains_badly(pilot: Pilot, until: Until) -> None:
     train_to(pilot.app, 6.6, hints=HINTS)  # type: ignore[arg-type]
 
 
+async def _swept(pilot: Pilot, until: Until) -> None:
+    make_sweep(Path("sweeps").absolute())
+
+
 @dataclass(frozen=True)
 class Place:
     """A screen, how one gets there, and what has to be seen on it."""
@@ -106,6 +111,12 @@ PLACES = (
     Place("bench", ("3", "b", "a"), (r"↓ 0 Conv2D|↑ 0 Conv2D", r"zeros", r"hash [0-9a-f]{12}")),
     Place("break", ("3", "b", "b"), (r"a sign is flipped", r"loss", r"enter breaks")),
     Place("rates", ("2", "f"), (r"loss over learning rate", r"Suggested: ", r"1e-6")),
+    Place(
+        "sweeps",
+        ("7",),
+        (r"▸tiny +✓ finished +4 of 4", r"▸1  ▸ 2 seeds  0\.03 +✓ 2 of 2 +0\.92"),
+        _swept,
+    ),
     Place("edit", ("1", "e"), (r"name +config", r"dataset", r"ready to run")),
 )
 

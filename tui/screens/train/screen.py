@@ -129,7 +129,7 @@ class TrainScreen(ZoomScreen):
             (f"  {lines[1]:<{width}}\n", "$foreground"),
             ("1", "bold $accent"),
             (f"  {lines[2]:<{width}}\n", "$foreground"),
-            ("7", "bold $accent"),
+            ("8", "bold $accent"),
             (f"  {lines[3]:<{width}}", "$foreground"),
         )
         if words != self._said:

@@ -1,0 +1,256 @@
+"""Sweeps and their trials as plain values for the screen: rows of tables."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from engine.sweeps.grid import SEED
+from engine.sweeps.listing import (
+    Repetitions,
+    SweepInfo,
+    TrialInfo,
+    best_first,
+    repetitions,
+)
+from engine.sweeps.results import METRICS
+from tui import text
+from tui.screens.runs.rows import STATES as RUN_STATES
+from tui.widgets.table import Cell, Column
+
+SORTS = ("best", "order")
+
+RANKED = 5
+"""How many of the best are numbered, and drawn as curves."""
+
+COLOURS = ("success", "curve-train", "curve-val", "curve-lr", "error")
+"""Of the numbered ones, the best first."""
+
+CHOSEN = "●"
+"""Marks the chosen trial where it is drawn, if it is none of the best."""
+
+STATES = {
+    **RUN_STATES,
+    "waiting": ("· waiting", "muted"),
+    "killed": ("✗ killed", "error"),
+}
+
+SWEEP_COLUMNS = (
+    Column("sweep", flexible=True, least=10),
+    Column("started", rank=3),
+    Column("state", least=10),
+    Column("done", right=True),
+    Column("running", right=True, rank=1),
+    Column("failed", right=True, rank=1),
+    Column("waiting", right=True, rank=2),
+    Column("time left", right=True),
+)
+
+
+def sweep_row(sweep: SweepInfo) -> tuple[Cell, ...]:
+    """A sweep in the list."""
+    counts, left = sweep.counts, sweep.seconds_left
+    failed = counts["failed"]
+    return (
+        (text.line(sweep.name, 48), "foreground"),
+        (f"{sweep.created.astimezone():%m-%d %H:%M}" if sweep.created else "", "muted"),
+        sweep_state(sweep),
+        (f"{counts['done']} of {len(sweep.trials)}" if sweep.trials else "", "foreground"),
+        (str(counts["running"] or ""), "success"),
+        (str(failed or ""), "error"),
+        (str(counts["waiting"] or ""), "muted"),
+        ("" if left is None else f"~{text.duration(left)}", "foreground"),
+    )
+
+
+def sweep_state(sweep: SweepInfo) -> tuple[str, str]:
+    """What a sweep is doing, in a word with a sign."""
+    counts = sweep.counts
+    if sweep.problem:
+        return "✗ broken", "bold error"
+    if sweep.running:
+        return "▶ running", "bold success"
+    if counts["done"] == len(sweep.trials):
+        return "✓ finished", "success"
+    if counts["waiting"] or counts["running"]:
+        return "■ stopped", "warning"
+    return "✗ ended", "error"
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The trials of a sweep in the order of a metric.
+
+    Attributes:
+        groups: trials with the same values but for the seed, the best first.
+        metric: which.
+    """
+
+    groups: tuple[Repetitions, ...]
+    metric: str
+
+    @property
+    def repeated(self) -> bool:
+        """Whether any trial is repeated with another seed."""
+        return any(len(group.trials) > 1 for group in self.groups)
+
+    @property
+    def best(self) -> tuple[Repetitions, ...]:
+        """The numbered ones, the best first; only those that have the metric."""
+        return tuple(
+            group for group in self.groups[:RANKED] if not math.isnan(group.value(self.metric))
+        )
+
+    def number(self, group: Repetitions) -> int:
+        """The place of a group among the best, from 1; 0 for the others."""
+        best = self.best
+        return best.index(group) + 1 if group in best else 0
+
+
+def ranking(sweep: SweepInfo, metric: str) -> Ranking:
+    """Rank the trials of a sweep by a metric."""
+    return Ranking(tuple(best_first(repetitions(sweep.trials), metric)), metric)
+
+
+def columns(sweep: SweepInfo, ranked: Ranking) -> tuple[Column, ...]:
+    """The columns of the trials of a sweep."""
+    keys = sweep.keys
+    names = short_names(keys)
+    swept = [Column(names[key], flexible=True, least=5) for key in keys if key != SEED]
+    seed = [Column("seed", right=True, rank=2)] if SEED in keys else []
+    found = _metrics(ranked.metric)
+    results = [Column(name, right=True, rank=max(i, 0)) for i, name in enumerate(found)]
+    return (
+        Column("", least=1),
+        Column("trial", least=5),
+        *swept,
+        *seed,
+        Column("status", least=10),
+        Column("epochs", right=True, rank=5),
+        *results,
+    )
+
+
+def _metrics(first: str) -> list[str]:
+    return list(dict.fromkeys((first, "val_acc", "test_acc", "seconds")))
+
+
+def short_names(keys: Sequence[str]) -> dict[str, str]:
+    """Keys by their last part, where that tells them apart: ``lr`` for ``train.lr``."""
+    last = [key.rpartition(".")[2] for key in keys]
+    return {
+        key: text.line(name if last.count(name) == 1 else key, 24)
+        for key, name in zip(keys, last, strict=True)
+    }
+
+
+def trial_rows(
+    sweep: SweepInfo, ranked: Ranking, sort: str, opened: set[str]
+) -> tuple[list[tuple[Cell, ...]], list[str]]:
+    """Rows and keys of the trials: groups of seeds, and the trials of those that are open.
+
+    Args:
+        sweep: whose trials.
+        ranked: all of them.
+        sort: one of ``SORTS``.
+        opened: keys of the groups that are open.
+    """
+    groups = list(ranked.groups) if sort == "best" else repetitions(sweep.trials)
+    rows, keys = [], []
+    for group in groups:
+        number = ranked.number(group)
+        if len(group.trials) > 1:
+            rows.append(_group_row(sweep, group, ranked.metric, number, group.key in opened))
+            keys.append(group.key)
+            if group.key in opened:
+                rows += [_trial_row(sweep, one, ranked.metric, 0, "  ") for one in group.trials]
+                keys += [trial_key(one) for one in group.trials]
+        else:
+            (one,) = group.trials
+            rows.append(_trial_row(sweep, one, ranked.metric, number))
+            keys.append(trial_key(one))
+    return rows, keys
+
+
+def trial_key(trial: TrialInfo) -> str:
+    """The key of a trial's row."""
+    return f"trial-{trial.index}"
+
+
+def rank_cell(number: int) -> Cell:
+    """The place of one of the best, in the colour of its curve."""
+    return (str(number), f"bold {COLOURS[number - 1]}") if number else ("", "muted")
+
+
+def _values(sweep: SweepInfo, trial: TrialInfo) -> list[Cell]:
+    keys = (key for key in sweep.keys if key != SEED)
+    return [(text.line(trial.settings.get(key, ""), 32), "foreground") for key in keys]
+
+
+def _trial_row(
+    sweep: SweepInfo, trial: TrialInfo, metric: str, number: int, indent: str = ""
+) -> tuple[Cell, ...]:
+    seed = [(str("" if trial.seed is None else trial.seed), "muted")] if SEED in sweep.keys else []
+    done, whole = trial.epochs
+    epochs = "" if trial.run is None else f"{done}/{whole}" if whole else str(done)
+    style = "foreground" if trial.finished else "muted"  # so far, where it is not finished
+    return (
+        rank_cell(number),
+        (f"{indent}{trial.index}", "foreground"),
+        *_values(sweep, trial),
+        *seed,
+        STATES.get(trial.status, (f"? {text.line(trial.status, 12)}", "muted")),
+        (epochs, "muted"),
+        *((shown(name, trial.results.get(name)), style) for name in _metrics(metric)),
+    )
+
+
+def _group_row(
+    sweep: SweepInfo, group: Repetitions, metric: str, number: int, opened: bool
+) -> tuple[Cell, ...]:
+    seed = [("", "muted")] if SEED in sweep.keys else []
+    return (
+        rank_cell(number),
+        (f"{'▾' if opened else '▸'} {len(group.trials)} seeds", "foreground"),
+        *_values(sweep, group.trials[0]),
+        *seed,
+        _group_state(group),
+        ("", "muted"),
+        *((_mean(group, name), "foreground") for name in _metrics(metric)),
+    )
+
+
+def _group_state(group: Repetitions) -> Cell:
+    """``✓ 2 of 5``: how many seeds are finished, with the sign of what else there is."""
+    states = [trial.status for trial in group.trials]
+    words = f"{states.count('finished')} of {len(states)}"
+    if "running" in states:
+        return f"▶ {words}", "bold success"
+    if states.count("finished") == len(states):
+        return f"✓ {words}", "success"
+    open_ = {"waiting", "stopped", "interrupted"}
+    return (f"· {words}", "muted") if open_ & set(states) else (f"✗ {words}", "error")
+
+
+def _mean(group: Repetitions, name: str) -> str:
+    found = group.spread(name)
+    if found is None:
+        value = group.value(name)
+        return "" if math.isnan(value) else shown(name, value)
+    return f"{shown(name, found.mean)} ± {shown(name, found.std)}"
+
+
+def shown(name: str, value: float | None) -> str:
+    """A result as text; empty where there is none."""
+    if value is None:
+        return ""
+    return text.duration(value) if name == "seconds" else text.metric(value)
+
+
+def next_metric(metric: str) -> str:
+    """The metric after one."""
+    return METRICS[(METRICS.index(metric) + 1) % len(METRICS)]
+
+
+def settings_words(trial: TrialInfo) -> str:
+    """The values of a trial: ``train.lr=0.1 seed=2``."""
+    return " ".join(f"{key}={value}" for key, value in trial.settings.items())

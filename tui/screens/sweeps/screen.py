@@ -1,0 +1,243 @@
+"""Sweeps: which there are, how far they have come, and how their trials compare."""
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.widgets import Static
+
+from engine.parallel.workers import usable_cores
+from engine.paths import quote
+from engine.sweeps.listing import ROOT, Repetitions, SweepInfo, TrialInfo, repetitions
+from tui import keymap, text
+from tui.screens.dialogs import Choose
+from tui.screens.sweeps import rows as sweep_rows
+from tui.screens.sweeps.actions import TrialActions
+from tui.state.sweeps_store import SweepsStore
+from tui.widgets.empty import hints
+from tui.widgets.line import Line, TextPart
+from tui.widgets.table import Table
+from tui.widgets.titles import set_titles
+
+
+class SweepTable(Table):
+    """The sweeps."""
+
+    HELP_TEXT = (
+        "The sweeps in the folder sweeps, newest first. A sweep trains one config many times, each "
+        "time with other values of some keys; each of these trainings is a trial. Here is how many "
+        "trials are done, running, failed and waiting, and about how long the rest takes. It is "
+        "read from the sweep's folder, so a sweep of a shell is here too, and one that was started "
+        "here goes on when the app is closed. enter goes to its trials."
+    )
+
+
+class TrialTable(Table):
+    """The trials of the chosen sweep."""
+
+    HELP_TEXT = (
+        "The trials of the chosen sweep, the best first; s changes the order, m the metric. The "
+        "best five have a number, the same as on the curves. val_acc is that of the best epoch. ▸ "
+        "is a group of trials that differ in the seed alone, with mean ± standard deviation (of "
+        "the sample, n − 1) over those that finished: enter opens it ▾, or closes it. enter on a "
+        "trial lists what can be done with it. Picking the best of many by test_acc overrates it: "
+        "pick by val_acc, then read its test_acc."
+    )
+
+
+class SweepsScreen(TrialActions):
+    """All sweeps of the working folder."""
+
+    WHERE = "sweeps"
+    BINDINGS = keymap.bindings(WHERE)
+    CSS_PATH = "screen.tcss"
+    FIRST_FOCUS = "#sweeps"
+    HELP_TEXT: ClassVar[str] = (
+        "A sweep trains one config many times, each time with other values of some keys, several "
+        "at once, in processes of its own. Watch its trials, rank them, see which setting matters, "
+        "and open the best one."
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.metric = "val_acc"
+        self.sort = "best"
+        self.open_groups: set[tuple[str, str]] = set()
+        self._store: SweepsStore | None = None
+        self._seen: object = None
+        self._changes = 0
+
+    @property
+    def store(self) -> SweepsStore:
+        """The sweeps and the curves of their trials."""
+        if self._store is None:
+            self._store = SweepsStore(self.cnn, self.changed)
+        return self._store
+
+    def compose_body(self) -> ComposeResult:
+        yield Line(id="subject")
+        yield Static(id="nothing", classes="empty", markup=False)
+        with Vertical(id="body"):
+            yield SweepTable(sweep_rows.SWEEP_COLUMNS, id="sweeps", classes="pane")
+            yield TrialTable([], id="trials", classes="pane")
+            yield Horizontal(id="lower")
+
+    def on_screen_resume(self) -> None:
+        self.store.invalidate()
+        self.refresh_tick()
+
+    def changed(self) -> None:
+        """Draw anew."""
+        self._changes += 1
+        self.refresh_bindings()
+        self.refresh_tick()
+
+    # -- what is shown --------------------------------------------------------------------------
+
+    @property
+    def sweep(self) -> SweepInfo | None:
+        """The sweep of the cursor."""
+        key = self.query_one(SweepTable).key
+        return next((one for one in self.store.known if str(one.path) == key), None)
+
+    @property
+    def trial(self) -> TrialInfo | None:
+        """The trial of the cursor; None where it is on a group."""
+        key, sweep = self.query_one(TrialTable).key, self.sweep
+        trials: Iterable[TrialInfo] = () if sweep is None else sweep.trials
+        return next((one for one in trials if sweep_rows.trial_key(one) == key), None)
+
+    @property
+    def group(self) -> Repetitions | None:
+        """The group of the cursor."""
+        key, sweep = self.query_one(TrialTable).key, self.sweep
+        groups = () if sweep is None else repetitions(sweep.trials)
+        return next((one for one in groups if len(one.trials) > 1 and one.key == key), None)
+
+    # -- drawing --------------------------------------------------------------------------------
+
+    def tick(self) -> None:
+        self.store.poll()
+        self._show_line()
+        sweeps, trials = self.query_one(SweepTable), self.query_one(TrialTable)
+        seen = (self._changes, sweeps.key, trials.key, self.metric, self.sort, self.size)
+        if seen == self._seen or self.store.sweeps is None:
+            return
+        self.set_class(not self.store.known, "-nothing")
+        if not self.store.known:
+            self._seen = seen
+            self._say_nothing()
+            return
+        sweeps.show(
+            [sweep_rows.sweep_row(one) for one in self.store.known],
+            [str(one.path) for one in self.store.known],
+        )
+        sweep = self.sweep
+        assert sweep is not None
+        set_titles(sweeps, Content("sweeps"), Content(text.line(sweep.path.name, 60)))
+        self._show_trials(trials, sweep)
+        self._seen = (self._changes, sweeps.key, trials.key, *seen[3:])
+
+    def _say_nothing(self) -> None:
+        if self.store.problem:
+            words = hints(f"✗ {self.store.problem}", [], [("r", "looks again")])
+        else:
+            name = quote(self.cnn.workspace.document.name)
+            words = hints(
+                "No sweeps yet.",
+                [
+                    "A sweep trains a config many times, each time with other values,",
+                    "and ranks the results. In a shell:",
+                    f"cnn-tui sweep {text.line(name, 30)} --grid train.lr=0.1,0.03",
+                ],
+                [("1", "chooses the config")],
+            )
+        self.query_one("#nothing", Static).update(words)
+
+    def _show_line(self) -> None:
+        known = self.store.known
+        parts = [
+            TextPart(f" {ROOT}/ ", "bold"),
+            TextPart(f" {len(known)} sweep{'' if len(known) == 1 else 's'}", "$muted"),
+            TextPart(f"  by {self.metric}", "$accent", "metric"),
+        ]
+        if self.cnn.training.running and any(one.running for one in known):
+            words = f"! Train trains too: {usable_cores()} cores are shared "
+            self.query_one("#subject", Line).show(tuple(parts), (TextPart(words, "$warning"),))
+        else:
+            self.query_one("#subject", Line).show(tuple(parts))
+
+    def _show_trials(self, table: TrialTable, sweep: SweepInfo) -> None:
+        ranked = sweep_rows.ranking(sweep, self.metric)
+        opened = {key for path, key in self.open_groups if path == str(sweep.path)}
+        rows, keys = sweep_rows.trial_rows(sweep, ranked, self.sort, opened)
+        table.set_columns(sweep_rows.columns(sweep, ranked))
+        table.empty = text.line(sweep.problem, 200)
+        table.show(rows, keys)
+        order = "best first" if self.sort == "best" else "in their order"
+        verb = "actions" if self.group is None else "open or close"
+        set_titles(
+            table,
+            Content(f"trials {len(sweep.trials)}, {order}"),
+            Content(f"enter: {verb}" if rows else ""),
+        )
+
+    # -- actions --------------------------------------------------------------------------------
+
+    def refuse(self, action: str) -> str | None:
+        if action == "refresh":
+            return None
+        if not self.store.known:
+            return "there are no sweeps yet"
+        if action in ("inspect", "evaluate"):
+            return self.refuse_trial(action)
+        return None
+
+    def action_metric(self) -> None:
+        """The next metric."""
+        self.metric = sweep_rows.next_metric(self.metric)
+        self.refresh_tick()
+
+    def action_sort(self) -> None:
+        """The next order."""
+        names = sweep_rows.SORTS
+        self.sort = names[(names.index(self.sort) + 1) % len(names)]
+        self.refresh_tick()
+
+    def action_refresh(self) -> None:
+        """Read everything again."""
+        self.store.forget()
+
+    def on_table_moved(self, event: Table.Moved) -> None:
+        self.refresh_bindings()
+        self.refresh_tick()
+
+    def on_table_chosen(self, event: Table.Chosen) -> None:
+        if isinstance(event.table, SweepTable):
+            self.query_one(TrialTable).focus()
+            return
+        group, sweep = self.group, self.sweep
+        if group is not None and sweep is not None:
+            self.open_groups ^= {(str(sweep.path), group.key)}
+            self.changed()
+        elif self.trial is not None:
+            self._ask_action(self.trial)
+
+    def _ask_action(self, trial: TrialInfo) -> None:
+        options = [
+            (key.action, f"{key.first_shown}  {key.description}", "")
+            for key in keymap.keys_of(self.WHERE)
+            if key.group == "The trial" and self.refuse(key.action) is None
+        ]
+        if not options:
+            self.cnn.show_message(self.refuse("inspect") or "", severity="warning", timeout=3)
+            return
+
+        def answered(action: str | None) -> None:
+            if action is not None:
+                self.call_later(self.run_action, action)
+
+        title = f"Trial {trial.index}: {text.line(sweep_rows.settings_words(trial), 80)}"
+        self.app.push_screen(Choose(title, options), answered)

@@ -1,0 +1,128 @@
+"""The sweeps of the working folder, with the curves of the trials that are shown; read in jobs."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.errors import EngineError
+from engine.runs.directory import RunDir
+from engine.sweeps.listing import ROOT, SweepInfo, list_sweeps
+from tui.jobs import Job
+
+if TYPE_CHECKING:
+    from tui.app import CnnApp
+
+Curve = Sequence[Mapping[str, Any]]
+"""The metrics of a run, a row an epoch."""
+
+_AGAIN = 2.0
+"""Seconds between two looks at sweeps that are trained."""
+
+
+class SweepsStore:
+    """Follows the sweeps in ``sweeps/``, whoever trains them.
+
+    Attributes:
+        sweeps: newest first; None before they were listed.
+        curves: of the trials that were looked at, by the directory of their run.
+        problem: why they cannot be listed, in one line; empty if they can.
+
+    Args:
+        app: starts the jobs.
+        changed: called when something is known that was not.
+    """
+
+    def __init__(self, app: "CnnApp", changed: Callable[[], None]) -> None:
+        self._app, self._notify = app, changed
+        self.sweeps: list[SweepInfo] | None = None
+        self.curves: dict[Path, Curve] = {}
+        self.problem = ""
+        self._stale: set[Path] = set()
+        self._reading = False
+        self._listing = False
+        self._changed_meanwhile = False
+        self._due = 0.0
+
+    @property
+    def known(self) -> Sequence[SweepInfo]:
+        """The sweeps, as far as they are known."""
+        return self.sweeps or ()
+
+    def poll(self) -> None:
+        """List the sweeps again, if there may be something new; called often."""
+        if time.monotonic() > self._due and not self._listing:
+            self.refresh()
+
+    def invalidate(self) -> None:
+        """Have the next ``poll`` list them again."""
+        self._due = 0.0
+
+    def forget(self) -> None:
+        """Have everything read again."""
+        self.sweeps = None
+        self.curves.clear()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """List the sweeps, in a job; anew after one that may have read before the last change."""
+        if self._listing:
+            self._changed_meanwhile = True
+            return
+        self._listing = True
+        known = tuple(self.known)
+        self._app.start_job(
+            lambda job: list_sweeps(ROOT, known),
+            on_done=self._listed,
+            on_error=self._unlisted,
+            name="sweeps",
+        )
+
+    def _listed(self, sweeps: list[SweepInfo]) -> None:
+        self._listing = False
+        before, self.sweeps, self.problem = self.sweeps, sweeps, ""
+        under_way = any(one.running or one.counts["running"] for one in sweeps)
+        self._due = time.monotonic() + _AGAIN if under_way else float("inf")
+        old = {one.run: one for sweep in before or () for one in sweep.trials}
+        for trial in (one for sweep in sweeps for one in sweep.trials):
+            if trial.run in self.curves and trial != old.get(trial.run):
+                self._stale.add(trial.run)  # shown until it is read again
+        if before != sweeps:
+            self._notify()
+        self._list_anew_if_changed()
+
+    def _unlisted(self, error: Exception) -> None:
+        self._listing, self.sweeps, self.problem = False, [], str(error)
+        self._due = float("inf")
+        self._notify()
+        self._list_anew_if_changed()
+
+    def _list_anew_if_changed(self) -> None:
+        if self._changed_meanwhile:
+            self._changed_meanwhile = False
+            self.refresh()
+
+    def look_at(self, runs: Iterable[Path]) -> None:
+        """Read the curves of runs that are not known yet, all in one job."""
+        wanted = [run for run in runs if run not in self.curves or run in self._stale]
+        if wanted and not self._reading:
+            self._reading = True
+            self._stale.difference_update(wanted)
+            self._app.start_job(partial(_read_curves, wanted), on_done=self._read, name="curves")
+
+    def _read(self, found: Mapping[Path, Curve]) -> None:
+        self._reading = False
+        self.curves |= found
+        self._notify()
+
+
+def _read_curves(runs: Sequence[Path], job: Job) -> dict[Path, Curve]:
+    """The curves of runs; none where a run cannot be read."""
+    found: dict[Path, Curve] = {}
+    for run in runs:
+        try:
+            found[run] = RunDir.view(run).read_metrics()
+        except EngineError:
+            found[run] = ()
+    return found
