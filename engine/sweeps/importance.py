@@ -1,7 +1,7 @@
 """Which settings of a sweep matter: the share of the results' variance that each explains."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -31,12 +31,26 @@ def importance(outcomes: Sequence[Outcome], metric: str = "val_acc") -> dict[str
         Shares from 0 to 1 by key, in the order of the keys, which sum up to 1 at most. Empty where
         fewer than four trials count, or all have one result.
     """
-    known = [one for one in outcomes if one.finished and math.isfinite(_value(one, metric))]
-    results = np.array([_value(one, metric) for one in known])
-    if len(known) < FEWEST or not results.std():
+    finished = [one for one in outcomes if one.finished]
+    return shares(
+        [one.trial.settings for one in finished],
+        [one.results.get(metric, math.nan) for one in finished],
+    )
+
+
+def shares(settings: Sequence[Mapping[str, str]], values: Sequence[float]) -> dict[str, float]:
+    """The same as ``importance``, from the settings and the results of finished trials.
+
+    Args:
+        settings: the values of each trial, all of the same keys.
+        values: the result of each; what is not finite does not count.
+    """
+    rows = [row for row, value in zip(settings, values, strict=True) if math.isfinite(value)]
+    results = np.array([value for value in values if math.isfinite(value)])
+    if len(rows) < FEWEST or not results.std():
         return {}
-    keys = list(known[0].trial.settings)
-    tables = [_indicators([one.trial.settings[key] for one in known]) for key in keys]
+    keys = list(rows[0])
+    tables = [_indicators([row[key] for row in rows]) for key in keys]
     whole = np.hstack(tables)
     effects = np.linalg.lstsq(whole, results - results.mean(), rcond=None)[0]
     ends = np.cumsum([table.shape[1] for table in tables])[:-1]
@@ -45,10 +59,6 @@ def importance(outcomes: Sequence[Outcome], metric: str = "val_acc") -> dict[str
     # Where the trials are no whole grid, effects overlap, and their variances need not add up.
     total = max(float(results.var()), sum(spread))
     return {key: one / total for key, one in zip(keys, spread, strict=True)}
-
-
-def _value(outcome: Outcome, metric: str) -> float:
-    return outcome.results.get(metric, math.nan)
 
 
 def _indicators(values: Sequence[str]) -> Array:
