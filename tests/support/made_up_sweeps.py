@@ -55,9 +55,7 @@ def make_sweep(
                     accuracies=accuracies[trial.index],
                     status=(statuses or {}).get(trial.index, "finished"),
                     weights=weights,
-                    final={
-                        name: 1.0 - accuracies[trial.index][-1] for name in ("loss", "val_loss")
-                    },
+                    final=dict.fromkeys(("loss", "val_loss"), 1.0 - accuracies[trial.index][-1]),
                 )
     return folder
 

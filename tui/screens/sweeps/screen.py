@@ -6,15 +6,20 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
+from textual.widget import Widget
 from textual.widgets import Static
 
 from engine.parallel.workers import usable_cores
 from engine.paths import quote
 from engine.sweeps.listing import ROOT, Repetitions, SweepInfo, TrialInfo, repetitions
 from tui import keymap, text
+from tui.charts.parallel import most_axes
 from tui.screens.dialogs import Choose
+from tui.screens.sweeps import pictures
 from tui.screens.sweeps import rows as sweep_rows
 from tui.screens.sweeps.actions import TrialActions
+from tui.screens.sweeps.panes import PANES, ImportancePane, ParallelPane, TrialChart
+from tui.screens.sweeps.rows import Ranking
 from tui.state.sweeps_store import SweepsStore
 from tui.widgets.empty import hints
 from tui.widgets.line import Line, TextPart
@@ -64,6 +69,8 @@ class SweepsScreen(TrialActions):
         super().__init__()
         self.metric = "val_acc"
         self.sort = "best"
+        self.log_axis = False
+        self.picture = 0
         self.open_groups: set[tuple[str, str]] = set()
         self._store: SweepsStore | None = None
         self._seen: object = None
@@ -82,7 +89,10 @@ class SweepsScreen(TrialActions):
         with Vertical(id="body"):
             yield SweepTable(sweep_rows.SWEEP_COLUMNS, id="sweeps", classes="pane")
             yield TrialTable([], id="trials", classes="pane")
-            yield Horizontal(id="lower")
+            with Horizontal(id="lower"):
+                yield TrialChart(id="curves")
+                yield ParallelPane(id="parallel")
+                yield ImportancePane(id="importance")
 
     def on_screen_resume(self) -> None:
         self.store.invalidate()
@@ -122,7 +132,9 @@ class SweepsScreen(TrialActions):
         self.store.poll()
         self._show_line()
         sweeps, trials = self.query_one(SweepTable), self.query_one(TrialTable)
-        seen = (self._changes, sweeps.key, trials.key, self.metric, self.sort, self.size)
+        shape = [(pane.display, pane.size) for pane in self.query("#lower > *")]
+        how = (self.metric, self.sort, self.log_axis, self.picture, self.size, shape)
+        seen = (self._changes, sweeps.key, trials.key, how)
         if seen == self._seen or self.store.sweeps is None:
             return
         self.set_class(not self.store.known, "-nothing")
@@ -137,8 +149,10 @@ class SweepsScreen(TrialActions):
         sweep = self.sweep
         assert sweep is not None
         set_titles(sweeps, Content("sweeps"), Content(text.line(sweep.path.name, 60)))
-        self._show_trials(trials, sweep)
-        self._seen = (self._changes, sweeps.key, trials.key, *seen[3:])
+        ranked = sweep_rows.ranking(sweep, self.metric)
+        self._show_trials(trials, sweep, ranked)
+        self._seen = (self._changes, sweeps.key, trials.key, how)
+        self._show_panes(sweep, ranked)
 
     def _say_nothing(self) -> None:
         if self.store.problem:
@@ -169,8 +183,7 @@ class SweepsScreen(TrialActions):
         else:
             self.query_one("#subject", Line).show(tuple(parts))
 
-    def _show_trials(self, table: TrialTable, sweep: SweepInfo) -> None:
-        ranked = sweep_rows.ranking(sweep, self.metric)
+    def _show_trials(self, table: TrialTable, sweep: SweepInfo, ranked: Ranking) -> None:
         opened = {key for path, key in self.open_groups if path == str(sweep.path)}
         rows, keys = sweep_rows.trial_rows(sweep, ranked, self.sort, opened)
         table.set_columns(sweep_rows.columns(sweep, ranked))
@@ -184,13 +197,36 @@ class SweepsScreen(TrialActions):
             Content(f"enter: {verb}" if rows else ""),
         )
 
+    def _show_panes(self, sweep: SweepInfo, ranked: Ranking) -> None:
+        for i, pane in enumerate(self.query("#lower > *")):
+            pane.set_class(i == self.picture, "-chosen")
+        trial, group = self.trial, self.group
+        drawn = pictures.shown(ranked, trial, group)
+        self.store.look_at(run for one in drawn for run in one.runs)
+        chart, metric = self.query_one(TrialChart), pictures.CURVES[self.metric]
+        picture = pictures.curves(drawn, self.store.curves, metric, log=self.log_axis)
+        chart.show(picture)
+        room = chart.size.width - 4
+        chart.titles(pictures.legend(drawn, picture, metric, room), Content("epochs"))
+        lines = self.query_one(ParallelPane)
+        most = most_axes(lines.size.width)
+        axes, traces, missing = pictures.coordinates_of(sweep, ranked, trial, group, most)
+        lines.show(axes, traces)
+        left = f", without {missing} key{'s' * (missing > 1)}: no room" if missing else ""
+        set_titles(lines, Content(f"parallel coordinates{left}"), Content("the best above"))
+        bars = self.query_one(ImportancePane)
+        bars.show(pictures.importance_lines(sweep, self.metric, bars.size.width - 2))
+        set_titles(bars, Content(f"what explains {self.metric}"))
+
     # -- actions --------------------------------------------------------------------------------
 
     def refuse(self, action: str) -> str | None:
-        if action == "refresh":
+        if action in ("refresh", "back"):
             return None
         if not self.store.known:
             return "there are no sweeps yet"
+        if action == "picture" and self.has_class("-very-wide"):
+            return "all pictures are shown; tab goes to them"
         if action in ("inspect", "evaluate"):
             return self.refuse_trial(action)
         return None
@@ -205,6 +241,34 @@ class SweepsScreen(TrialActions):
         names = sweep_rows.SORTS
         self.sort = names[(names.index(self.sort) + 1) % len(names)]
         self.refresh_tick()
+
+    def action_picture(self) -> None:
+        """The next picture, where there is room for one."""
+        self.picture = (self.picture + 1) % len(PANES)
+        had = any(pane.has_focus for pane in self.query("#lower > *"))
+        self.refresh_tick()
+        if had:
+            self.call_after_refresh(self.query_one(PANES[self.picture]).focus)
+
+    def action_log(self) -> None:
+        """Logarithmic axis, or not."""
+        self.log_axis = not self.log_axis
+        self.refresh_tick()
+
+    def action_zoom(self) -> None:
+        """The pictures alone, or all."""
+        self.toggle_class("-zoomed")
+        first: Widget = self.query_one(TrialTable)
+        if self.has_class("-zoomed"):
+            first = self.query_one(PANES[self.picture])
+        self.call_after_refresh(first.focus)
+
+    def action_back(self) -> None:
+        """Leave the pictures, or the trials."""
+        if self.has_class("-zoomed"):
+            self.action_zoom()
+        else:
+            self.query_one(SweepTable).focus()
 
     def action_refresh(self) -> None:
         """Read everything again."""
