@@ -29,6 +29,7 @@ from tui.state.seed_progress import SeedProgress
 from tui.state.selection import Choice
 from tui.state.settings import AppSettings
 from tui.state.speed import Speedometer
+from tui.state.sweep_process import SweepProcesses
 from tui.state.training import Training
 from tui.state.workspace import Workspace
 from tui.text import clean
@@ -52,6 +53,7 @@ class CnnApp(compat.FaultApp):
         lessons: the lesson that is open.
         lesson_actions: opens lessons, and does what their steps say.
         seeds: trains several seeds of a config, one after the other.
+        sweeps: the sweeps that were started here.
         settings: what is remembered.
         log_path: the log file; None where none can be written.
         exit_sequence: saves what is running, and quits.
@@ -99,6 +101,7 @@ class CnnApp(compat.FaultApp):
         self.lessons = LessonDesk()
         self.lesson_actions = LessonActions(self)
         self.seeds = SeedActions(self)
+        self.sweeps = SweepProcesses(self)
         self.jobs: set[Job] = set()
         self.signals: Signals | None = None
         self._tabs: Job | None = None
@@ -239,6 +242,12 @@ class CnnApp(compat.FaultApp):
             self.show_message("the config has errors", "correct them first", severity="warning")
             return False
         return self.start_training(config)
+
+    def sweep_document(self) -> None:
+        """Start a sweep of the chosen config, after a question for its grid."""
+        from tui.screens.sweeps.starting import ask_new_sweep
+
+        ask_new_sweep(self)
 
     # -- messages -------------------------------------------------------------------------------
 

@@ -117,6 +117,15 @@ def is_held(path: Path) -> bool:
         return False
 
 
+def holder(path: Path) -> int | None:
+    """The process id of the lock's holder; None where nobody holds it, or the id is not there."""
+    try:
+        with atomic.open_regular(path, follow_symlinks=False) as file:
+            return None if _try_lock(file, shared=True) else _read_pid(file)
+    except OSError:
+        return None
+
+
 def _is_at(file: BinaryIO, path: Path) -> bool:
     try:
         return os.path.samestat(os.fstat(file.fileno()), os.lstat(path))

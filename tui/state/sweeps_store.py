@@ -44,6 +44,7 @@ class SweepsStore:
         self._listing = False
         self._changed_meanwhile = False
         self._due = 0.0
+        self._version = -1
 
     @property
     def known(self) -> Sequence[SweepInfo]:
@@ -52,6 +53,9 @@ class SweepsStore:
 
     def poll(self) -> None:
         """List the sweeps again, if there may be something new; called often."""
+        processes = self._app.sweeps
+        if processes.version != self._version:
+            self._version, self._due = processes.version, 0.0
         if time.monotonic() > self._due and not self._listing:
             self.refresh()
 
@@ -83,6 +87,8 @@ class SweepsStore:
         self._listing = False
         before, self.sweeps, self.problem = self.sweeps, sweeps, ""
         under_way = any(one.running or one.counts["running"] for one in sweeps)
+        self._app.sweeps.stopping &= {one.path for one in sweeps if one.running}
+        under_way |= bool(self._app.sweeps.open)
         self._due = time.monotonic() + _AGAIN if under_way else float("inf")
         old = {one.run: one for sweep in before or () for one in sweep.trials}
         for trial in (one for sweep in sweeps for one in sweep.trials):

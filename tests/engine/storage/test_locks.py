@@ -6,20 +6,23 @@ from pathlib import Path
 import pytest
 
 from engine.storage import locks
-from engine.storage.locks import Lock, LockHeldError, is_held
+from engine.storage.locks import Lock, LockHeldError, holder, is_held
 
 
 def test_it_excludes_until_it_is_released(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     assert not is_held(path)
+    assert holder(path) is None
     with Lock(path) as lock:
         assert is_held(path)
+        assert holder(path) == os.getpid()
         assert path.read_text() == f"{os.getpid()}\n"
         with pytest.raises(LockHeldError, match=f"in use by process {os.getpid()}") as info:
             Lock(path, wait=0.02)
         assert info.value.pid == os.getpid()
         lock.release()
         assert not is_held(path)
+        assert holder(path) is None, "its number is still in the file"
         Lock(path).release()
     assert path.exists()
 

@@ -32,6 +32,7 @@ from tui.screens.evaluate.compare import screen as compare_screen
 from tui.screens.evaluate.draw.canvas import DrawingCanvas
 from tui.screens.help import HelpScreen
 from tui.screens.inspect.gallery import GalleryPane
+from tui.screens.sweeps.new_sweep import NewSweep
 
 SIZES = (
     (MIN_WIDTH, MIN_HEIGHT),
@@ -232,6 +233,7 @@ DIALOGS: dict[str, tuple[type[ModalScreen], Callable[[CnnApp], ModalScreen]]] = 
         ),
     ),
     "an import": (ImportImages, lambda app: _refused_import()),
+    "a sweep": (NewSweep, lambda app: _refused_sweep(app)),
     "help": (HelpScreen, lambda app: HelpScreen(app.screen)),  # type: ignore[arg-type]
 }  # fmt: skip
 
@@ -252,6 +254,17 @@ def _refused_import() -> ImportImages:
     asked = ImportImages("x.npz")
     reason = "different sizes, 40x40 to 2000x3000; give the one to which they are brought"
     asked.call_after_refresh(lambda: asked._failed(ConfigError(f"the images have {reason}")))
+    return asked
+
+
+def _refused_sweep(app: CnnApp) -> NewSweep:
+    """The start of a sweep, with a problem for each line of its grid."""
+    document = app.workspace.document
+    assert document.config is not None
+    asked = NewSweep(document.text, document.name, document.config)
+    asked.call_after_refresh(
+        lambda: asked._wrong(ConfigError("train.epochz: unknown key\ntrain.lr: the grid has it"))
+    )
     return asked
 
 
@@ -287,7 +300,7 @@ async def test_every_dialog_is_usable(
                 assert word in words, f"{word!r} is cut\n{seen(app)}"
         for button in dialog.query(Button):
             assert str(button.label) in seen(app)
-        assert not dialog.query(Input) or "x.npz" in words
+        assert not dialog.query(Input) or "x.npz" in words or name == "a sweep"
         assert name != "a list" or "● option 30" in words, "the chosen one is in sight"
 
 

@@ -11,6 +11,8 @@ register(
     keys=(
         Key("r", "run", "run", "Train this config, with unsaved changes", "Run", footer=True),
         Key("S", "seeds", "seeds", "Train this config with several seeds", "Run"),
+        Key("s", "sweep", "sweep", "Train this config with many values of some keys: a sweep",
+            "Run"),
         Key("y", "copy_command", "copy command", "Copy as a shell command", "Run"),
         Key("e", "edit", "edit", "Edit as a form and as YAML", "Edit", footer=True),
         Key("d", "data", "data", "Look at the data: classes, images, augmentation", "View",

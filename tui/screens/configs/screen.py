@@ -165,7 +165,7 @@ class ConfigsScreen(Saving, BaseScreen):
                 return "a training is running; 2 shows it"
             if document.config is None:
                 return "it has errors; e edits it"
-        if action == "data" and document.config is None:
+        if action in ("data", "sweep") and document.config is None:
             return "it has errors; e edits it"
         if action in ("save", "revert") and not document.dirty:
             return "there is nothing to save" if action == "save" else "nothing was changed"
@@ -181,6 +181,10 @@ class ConfigsScreen(Saving, BaseScreen):
     def action_run(self) -> None:
         """Train it."""
         self.cnn.run_document()
+
+    def action_sweep(self) -> None:
+        """Train it with many values of some keys, after a question for them."""
+        self.cnn.sweep_document()
 
     def action_seeds(self) -> None:
         """Train it with several seeds, after a question for their number."""

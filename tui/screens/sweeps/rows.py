@@ -46,14 +46,20 @@ SWEEP_COLUMNS = (
 )
 
 
-def sweep_row(sweep: SweepInfo) -> tuple[Cell, ...]:
-    """A sweep in the list."""
+def sweep_row(sweep: SweepInfo, *, begun: bool, stopping: bool) -> tuple[Cell, ...]:
+    """A sweep in the list.
+
+    Args:
+        sweep: which.
+        begun: whether a process for it was started here, and has not ended.
+        stopping: whether it was told to stop.
+    """
     counts, left = sweep.counts, sweep.seconds_left
     failed = counts["failed"]
     return (
         (text.line(sweep.name, 48), "foreground"),
         (f"{sweep.created.astimezone():%m-%d %H:%M}" if sweep.created else "", "muted"),
-        sweep_state(sweep),
+        sweep_state(sweep, begun=begun, stopping=stopping),
         (f"{counts['done']} of {len(sweep.trials)}" if sweep.trials else "", "foreground"),
         (str(counts["running"] or ""), "success"),
         (str(failed or ""), "error"),
@@ -62,13 +68,17 @@ def sweep_row(sweep: SweepInfo) -> tuple[Cell, ...]:
     )
 
 
-def sweep_state(sweep: SweepInfo) -> tuple[str, str]:
+def sweep_state(
+    sweep: SweepInfo, *, begun: bool = False, stopping: bool = False
+) -> tuple[str, str]:
     """What a sweep is doing, in a word with a sign."""
     counts = sweep.counts
     if sweep.problem:
         return "✗ broken", "bold error"
     if sweep.running:
-        return "▶ running", "bold success"
+        return ("■ stopping", "warning") if stopping else ("▶ running", "bold success")
+    if begun:
+        return "… starting", "success"
     if counts["done"] == len(sweep.trials):
         return "✓ finished", "success"
     if counts["waiting"] or counts["running"]:
@@ -125,7 +135,7 @@ def columns(sweep: SweepInfo, ranked: Ranking) -> tuple[Column, ...]:
         *swept,
         *seed,
         Column("status", least=10),
-        Column("epochs", right=True, rank=5),
+        Column("epoch", right=True, rank=5),
         *results,
     )
 

@@ -17,7 +17,7 @@ from tui.charts.parallel import most_axes
 from tui.screens.dialogs import Choose
 from tui.screens.sweeps import pictures
 from tui.screens.sweeps import rows as sweep_rows
-from tui.screens.sweeps.actions import TrialActions
+from tui.screens.sweeps.actions import SweepActions
 from tui.screens.sweeps.panes import PANES, ImportancePane, ParallelPane, TrialChart
 from tui.screens.sweeps.rows import Ranking
 from tui.state.sweeps_store import SweepsStore
@@ -52,7 +52,7 @@ class TrialTable(Table):
     )
 
 
-class SweepsScreen(TrialActions):
+class SweepsScreen(SweepActions):
     """All sweeps of the working folder."""
 
     WHERE = "sweeps"
@@ -134,7 +134,8 @@ class SweepsScreen(TrialActions):
         sweeps, trials = self.query_one(SweepTable), self.query_one(TrialTable)
         shape = [(pane.display, pane.size) for pane in self.query("#lower > *")]
         how = (self.metric, self.sort, self.log_axis, self.picture, self.size, shape)
-        seen = (self._changes, sweeps.key, trials.key, how)
+        changes = (self._changes, self.cnn.sweeps.version)
+        seen = (changes, sweeps.key, trials.key, how)
         if seen == self._seen or self.store.sweeps is None:
             return
         self.set_class(not self.store.known, "-nothing")
@@ -143,15 +144,25 @@ class SweepsScreen(TrialActions):
             self._say_nothing()
             return
         sweeps.show(
-            [sweep_rows.sweep_row(one) for one in self.store.known],
+            [
+                sweep_rows.sweep_row(
+                    one,
+                    begun=one.path in self.cnn.sweeps.open,
+                    stopping=one.path in self.cnn.sweeps.stopping,
+                )
+                for one in self.store.known
+            ],
             [str(one.path) for one in self.store.known],
         )
+        if str(self.cnn.sweeps.newest) in sweeps.keys:
+            sweeps.move_to(str(self.cnn.sweeps.newest))
+            self.cnn.sweeps.newest = None
         sweep = self.sweep
         assert sweep is not None
         set_titles(sweeps, Content("sweeps"), Content(text.line(sweep.path.name, 60)))
         ranked = sweep_rows.ranking(sweep, self.metric)
         self._show_trials(trials, sweep, ranked)
-        self._seen = (self._changes, sweeps.key, trials.key, how)
+        self._seen = (changes, sweeps.key, trials.key, how)
         self._show_panes(sweep, ranked)
 
     def _say_nothing(self) -> None:
@@ -166,7 +177,7 @@ class SweepsScreen(TrialActions):
                     "and ranks the results. In a shell:",
                     f"cnn-tui sweep {text.line(name, 30)} --grid train.lr=0.1,0.03",
                 ],
-                [("1", "chooses the config")],
+                [("n", "starts one here"), ("1", "chooses the config")],
             )
         self.query_one("#nothing", Static).update(words)
 
@@ -223,11 +234,13 @@ class SweepsScreen(TrialActions):
     def refuse(self, action: str) -> str | None:
         if action in ("refresh", "back"):
             return None
+        if action in ("new", "stop", "resume"):
+            return self.refuse_sweep(action)
         if not self.store.known:
-            return "there are no sweeps yet"
+            return "there are no sweeps yet; n starts one"
         if action == "picture" and self.has_class("-very-wide"):
             return "all pictures are shown; tab goes to them"
-        if action in ("inspect", "evaluate"):
+        if action in ("inspect", "evaluate", "write"):
             return self.refuse_trial(action)
         return None
 

@@ -35,7 +35,7 @@ async def test_without_sweeps_it_says_how_to_begin_one(
     async with app.run_test(size=(80, 24)) as pilot:
         screen = await open_sweeps(pilot)
         await until(pilot, lambda: "cnn-tui sweep tiny --grid train.lr=0.1,0.03" in seen(app))
-        assert screen.refuse("inspect") == "there are no sweeps yet"
+        assert screen.refuse("inspect") == "there are no sweeps yet; n starts one"
 
 
 async def test_trials_are_grouped_by_their_values_and_ranked_by_the_mean(
@@ -117,7 +117,7 @@ async def test_a_sweep_that_trains_is_followed_until_it_ends(
             screen.action_sort()
             await tap(pilot, "enter", "enter")
             assert cells(screen, "status")[:3] == ["▶ 1 of 2", "✓ finished", "▶ running"]
-            assert cells(screen, "epochs")[:3] == ["", "2/2", "1/2"]
+            assert cells(screen, "epoch")[:3] == ["", "2/2", "1/2"]
             record.write_text(finished)
             await until(pilot, lambda: sweeps(screen)[0][3] == "2 of 4")
         await until(pilot, lambda: sweeps(screen)[0][2] == "■ stopped")
