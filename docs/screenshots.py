@@ -8,6 +8,7 @@ networks come out the same every time; dates, run names and speeds do not.
 
 import asyncio
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -39,6 +40,11 @@ BEFORE = (
     ("hot", ("train.lr=0.02", "train.scheduler=null")),
 )
 """Runs to compare with: names, and what is different from quickstart."""
+SWEEP = (
+    "--grid", "train.lr=0.01,0.003,0.001", "--grid", "train.optimizer=adam,sgd",
+    "--grid", "seed=1..2", "--set", "train.epochs=4",
+)  # fmt: skip
+"""A sweep of quickstart, as on the command line."""
 SEEN_EPOCH = 8
 """The epoch in the middle of which training is looked at."""
 IMAGE = 8
@@ -59,6 +65,9 @@ def main() -> None:
             print(f"training {name} ...", file=sys.stderr)
             config = load(shipped("configs/quickstart.yaml"), [f"name={name}", *overrides])
             TrainingSession(config).run()
+        print("training a sweep ...", file=sys.stderr)
+        command = [sys.executable, "-m", "tui", "sweep", "quickstart", *SWEEP]
+        subprocess.run(command, check=True, capture_output=True)
         with patch(
             "tui.screens.configs.summary.locate", lambda name, root: name == "mnist_mini" or None
         ):
@@ -164,6 +173,13 @@ async def _runs(app: CnnApp) -> None:
     await asyncio.sleep(0.5)
 
 
+async def _sweeps(app: CnnApp) -> None:
+    await _press(app, "7")
+    await _still(app)
+    await _press(app, "p")
+    await _still(app)
+
+
 async def _evaluate(app: CnnApp) -> None:
     await _press(app, "6", "e")
     screen = app.screen
@@ -242,7 +258,7 @@ async def _until(condition: Callable[[], object]) -> None:
 
 PICTURES = (
     _configs, _data, _train, _inspect, _gradients, _rates, _microscope, _weight, _film,
-    _space, _workbench, _break, _runs, _evaluate, _why, _mistakes, _compare, _draw, _lesson,
+    _space, _workbench, _break, _runs, _sweeps, _evaluate, _why, _mistakes, _compare, _draw, _lesson,
     _hints,
 )  # fmt: skip
 """In this order: each begins where the one before ended."""

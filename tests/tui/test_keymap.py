@@ -88,7 +88,7 @@ def test_a_registered_screen_gets_a_number_key_and_its_rows(
     monkeypatch.setattr(keymap, "SCREENS", dict(keymap.SCREENS))
     monkeypatch.setattr(keymap, "KEYS", list(keymap.KEYS))
     row = keymap.Key("n", "new", "new", "Begin a note", "Notes")
-    keymap.register("notes", "notes:Notes", title="Notes", key="9", hint="for later", keys=(row,))
+    keymap.register("notes", "notes:Notes", title="Notes", key="0", hint="for later", keys=(row,))
     assert keymap.tabs()[-1].id == "notes"
     assert [key.id for key in keymap.keys_of("notes")] == ["notes.new"]
     assert keymap.keys_of(keymap.APP)[-1].description == "Notes: for later"

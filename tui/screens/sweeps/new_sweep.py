@@ -85,7 +85,8 @@ class NewSweep(ModalScreen[Path | None]):
 
     def compose(self) -> ComposeResult:
         lr, seed = self._config.train.lr, self._config.seed
-        grid = f"train.lr={lr:g},{lr / 3:.2g}\nseed={seed}..{seed + 1}"
+        rates = ",".join(text.significant(rate) for rate in (lr, lr / 3))
+        grid = "\n".join(["train.lr=" + rates, f"seed={seed}..{seed + 1}"])
         with Vertical(classes="dialog"):
             yield Static(plain(f"Sweep {text.line(self._source, 40)}"), classes="question")
             yield Static(
