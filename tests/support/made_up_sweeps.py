@@ -1,14 +1,17 @@
-"""Folders of sweeps whose runs are made by hand, without training."""
+"""Folders of sweeps whose runs are made by hand: the same every time, without training."""
 
+import json
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from unittest.mock import patch
 
 from engine.runs.directory import LOCK as RUN_LOCK
+from engine.runs.record import format_time
 from engine.storage import atomic
 from engine.storage.locks import Lock
-from engine.sweeps.folder import LOCK, RUNS, SweepFolder
+from engine.sweeps.folder import LOCK, MANIFEST, RUNS, SweepFolder
 from engine.sweeps.plan import make_trials
 from tests.support.run_makers import make_run
 from tests.support.sweeps import TEXT, recipe
@@ -44,6 +47,9 @@ def make_sweep(
     with patch.object(atomic, "sync"), patch.object(atomic, "sync_folder"):
         with SweepFolder.create(folder, one, make_trials(one), jobs) as made:
             trials = made.trials
+        manifest = json.loads((folder / MANIFEST).read_text())
+        manifest["created"] = format_time(datetime(2026, 1, 5, 10, 10, 10).astimezone(UTC))
+        (folder / MANIFEST).write_text(json.dumps(manifest))
         (folder / RUNS).mkdir()
         for trial in trials:
             if trial.index in accuracies:

@@ -1,4 +1,4 @@
-"""Pictures of Inspect, Gradients, Runs and Evaluate, from numbers that are the same everywhere."""
+"""Pictures of the screens from Inspect to Sweeps, from numbers that are the same everywhere."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -11,6 +11,7 @@ from engine.gradcheck import Measured, Report
 from engine.inspection.health import examine
 from engine.train.snapshot import LayerSnapshot, Snapshot
 from tests.support.app_pilot import on_screen, until
+from tests.support.made_up_sweeps import make_sweep
 from tests.support.proofs import rest_as_proofs
 from tests.support.run_makers import CONV, make_run
 from tests.tui.screens.evaluate.test_screen import measurement
@@ -23,6 +24,7 @@ from tui.screens.evaluate.screen import EvaluateScreen
 from tui.screens.gradients.screen import GradientsScreen
 from tui.screens.inspect.screen import InspectScreen
 from tui.screens.runs.screen import RunsScreen
+from tui.screens.sweeps.screen import SweepsScreen
 from tui.state.network_inspector import Inspection
 from tui.state.selection import of_run
 
@@ -169,5 +171,26 @@ def test_draw(snap_compare: Compare, make_app: MakeApp, home: Path, size: tuple[
         await pilot.press("space")
         await settle(pilot, lambda: not app.jobs)
         await settle(pilot, lambda: "%" in str(app.screen.query_one(Predictions).render()))
+
+    assert snap_compare(make_app(), terminal_size=size, run_before=prepare)
+
+
+@SIZES
+def test_sweeps(
+    snap_compare: Compare, make_app: MakeApp, home: Path, size: tuple[int, int]
+) -> None:
+    make_sweep(
+        home / "sweeps",
+        grid=("train.lr=0.1,0.03,0.01", "train.optimizer=adam,sgd", "seed=1..2"),
+        accuracies={i: (0.4 + i / 40, 0.9 - (i - 7) ** 2 / 80) for i in range(1, 11)},
+        statuses={9: "stopped", 10: "diverged"},
+    )
+
+    async def prepare(pilot: Pilot) -> None:
+        await pilot.press("7")
+        screen = await on_screen(pilot, SweepsScreen)
+        await settle(pilot, lambda: screen.store.curves)
+        await pilot.press("enter", "p", "enter")
+        await settle(pilot, lambda: True)
 
     assert snap_compare(make_app(), terminal_size=size, run_before=prepare)

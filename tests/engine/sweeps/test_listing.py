@@ -21,7 +21,7 @@ def test_the_newest_sweep_comes_first_and_other_folders_are_passed_over(tmp_path
     first, second = (make_sweep(tmp_path, name, accuracies={}) for name in ("b", "a"))
     (tmp_path / "notes").mkdir()
     (first / MANIFEST).write_text(
-        (first / MANIFEST).read_text().replace('"created": "2', '"created": "1')
+        (first / MANIFEST).read_text().replace('"created": "2026', '"created": "2025')
     )
     assert [one.path for one in list_sweeps(tmp_path)] == [second, first]
     assert list_sweeps(tmp_path / "missing") == []

@@ -126,7 +126,7 @@ def columns(sweep: SweepInfo, ranked: Ranking) -> tuple[Column, ...]:
     keys = sweep.keys
     names = short_names(keys)
     swept = [Column(names[key], flexible=True, least=5) for key in keys if key != SEED]
-    seed = [Column("seed", right=True, rank=2)] if SEED in keys else []
+    seed = [Column("seed", right=True, rank=2)] if _has_seeds(sweep, ranked) else []
     found = _metrics(ranked.metric)
     results = [Column(name, right=True, rank=max(i, 0)) for i, name in enumerate(found)]
     return (
@@ -138,6 +138,11 @@ def columns(sweep: SweepInfo, ranked: Ranking) -> tuple[Column, ...]:
         Column("epoch", right=True, rank=5),
         *results,
     )
+
+
+def _has_seeds(sweep: SweepInfo, ranked: Ranking) -> bool:
+    """Whether seeds have a column: where trials are repeated, they are named by theirs."""
+    return SEED in sweep.keys and not ranked.repeated
 
 
 def _metrics(first: str) -> list[str]:
@@ -167,16 +172,15 @@ def trial_rows(
     groups = list(ranked.groups) if sort == "best" else repetitions(sweep.trials)
     rows, keys = [], []
     for group in groups:
-        number = ranked.number(group)
         if len(group.trials) > 1:
-            rows.append(_group_row(sweep, group, ranked.metric, number, group.key in opened))
+            rows.append(_group_row(sweep, group, ranked, group.key in opened))
             keys.append(group.key)
             if group.key in opened:
-                rows += [_trial_row(sweep, one, ranked.metric, 0, "  ") for one in group.trials]
+                rows += [_trial_row(sweep, one, ranked, indented=True) for one in group.trials]
                 keys += [trial_key(one) for one in group.trials]
         else:
             (one,) = group.trials
-            rows.append(_trial_row(sweep, one, ranked.metric, number))
+            rows.append(_trial_row(sweep, one, ranked, ranked.number(group)))
             keys.append(trial_key(one))
     return rows, keys
 
@@ -197,35 +201,35 @@ def _values(sweep: SweepInfo, trial: TrialInfo) -> list[Cell]:
 
 
 def _trial_row(
-    sweep: SweepInfo, trial: TrialInfo, metric: str, number: int, indent: str = ""
+    sweep: SweepInfo, trial: TrialInfo, ranked: Ranking, number: int = 0, *, indented: bool = False
 ) -> tuple[Cell, ...]:
-    seed = [(str("" if trial.seed is None else trial.seed), "muted")] if SEED in sweep.keys else []
+    shown_seed = "" if trial.seed is None else str(trial.seed)
+    seed = [(shown_seed, "muted")] if _has_seeds(sweep, ranked) else []
+    name = f"  {trial.index}  seed {shown_seed}" if indented else str(trial.index)
     done, whole = trial.epochs
     epochs = "" if trial.run is None else f"{done}/{whole}" if whole else str(done)
     style = "foreground" if trial.finished else "muted"  # so far, where it is not finished
     return (
         rank_cell(number),
-        (f"{indent}{trial.index}", "foreground"),
+        (name, "foreground"),
         *_values(sweep, trial),
         *seed,
         STATES.get(trial.status, (f"? {text.line(trial.status, 12)}", "muted")),
         (epochs, "muted"),
-        *((shown(name, trial.results.get(name)), style) for name in _metrics(metric)),
+        *((shown(one, trial.results.get(one)), style) for one in _metrics(ranked.metric)),
     )
 
 
 def _group_row(
-    sweep: SweepInfo, group: Repetitions, metric: str, number: int, opened: bool
+    sweep: SweepInfo, group: Repetitions, ranked: Ranking, opened: bool
 ) -> tuple[Cell, ...]:
-    seed = [("", "muted")] if SEED in sweep.keys else []
     return (
-        rank_cell(number),
+        rank_cell(ranked.number(group)),
         (f"{'▾' if opened else '▸'} {len(group.trials)} seeds", "foreground"),
         *_values(sweep, group.trials[0]),
-        *seed,
         _group_state(group),
         ("", "muted"),
-        *((_mean(group, name), "foreground") for name in _metrics(metric)),
+        *((_mean(group, name), "foreground") for name in _metrics(ranked.metric)),
     )
 
 

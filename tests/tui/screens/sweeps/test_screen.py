@@ -52,8 +52,26 @@ async def test_trials_are_grouped_by_their_values_and_ranked_by_the_mean(
         await tap(pilot, "s")
         assert cells(screen, "lr") == ["0.1", "0.03"], "as in the grid"
         await tap(pilot, "s", "m")
-        assert [column.title for column in screen.query_one(TrialTable).columns][6] == "val_loss"
+        assert [column.title for column in screen.query_one(TrialTable).columns][5] == "val_loss"
         assert cells(screen, "lr") == ["0.03", "0.1"], "of a loss, the lower one is the better one"
+
+
+async def test_trials_that_are_not_repeated_are_rows_of_their_own(
+    make_app: MakeApp, home: Path, open_sweeps: Open
+) -> None:
+    grid = ("train.lr=0.1,0.03", "layers.1.Dense.bias=true,false")
+    make_sweep(home / "sweeps", grid=grid, accuracies={i: (0.5 + i / 10,) for i in (1, 2, 3)})
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await open_sweeps(pilot)
+        assert cells(screen, "trial") == ["3", "2", "1", "4"]
+        assert cells(screen, "") == ["1", "2", "3", ""]
+        assert cells(screen, "bias") == ["true", "false", "true", "false"]
+        assert cells(screen, "status")[2:] == ["✓ finished", "· waiting"]
+        assert screen.refuse("inspect") is None
+        await tap(pilot, "enter", "end")
+        assert screen.refuse("inspect") == "trial 4 has no run yet"
+        assert screen.refuse("write") is None, "it has a config all the same"
 
 
 async def test_a_group_opens_into_its_trials(
@@ -66,8 +84,7 @@ async def test_a_group_opens_into_its_trials(
         assert isinstance(screen.focused, TrialTable)
         assert "enter opens the group" in (screen.refuse("inspect") or "")
         await tap(pilot, "enter")
-        assert cells(screen, "trial") == ["▾ 2 seeds", "  3", "  4", "▸ 2 seeds"]
-        assert cells(screen, "seed") == ["", "1", "2", ""]
+        assert cells(screen, "trial") == ["▾ 2 seeds", "  3  seed 1", "  4  seed 2", "▸ 2 seeds"]
         await tap(pilot, "down", "enter")
         await on_screen(pilot, Choose)
         assert "Trial 3: train.lr=0.03 seed=1" in seen(app)
