@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -109,12 +110,12 @@ class SweepInfo:
     problem: str = ""
     stamp: tuple[int, ...] = ()
 
-    @property
+    @cached_property
     def keys(self) -> tuple[str, ...]:
         """The keys that differ between its trials, as in the grid."""
         return tuple(dict.fromkeys(key for trial in self.trials for key in trial.settings))
 
-    @property
+    @cached_property
     def counts(self) -> Counter[str]:
         """How many trials are ``done``, ``running``, ``waiting`` or ``failed``.
 

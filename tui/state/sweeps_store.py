@@ -1,5 +1,6 @@
 """The sweeps of the working folder, with the curves of the trials that are shown; read in jobs."""
 
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.errors import EngineError
 from engine.runs.directory import RunDir
+from engine.sweeps.importance import shares
 from engine.sweeps.listing import ROOT, SweepInfo, list_sweeps
 from tui.jobs import Job
 
@@ -27,6 +29,7 @@ class SweepsStore:
     Attributes:
         sweeps: newest first; None before they were listed.
         curves: of the trials that were looked at, by the directory of their run.
+        shares: how much each key of a sweep explains, by the sweep's folder and the metric.
         problem: why they cannot be listed, in one line; empty if they can.
 
     Args:
@@ -38,7 +41,10 @@ class SweepsStore:
         self._app, self._notify = app, changed
         self.sweeps: list[SweepInfo] | None = None
         self.curves: dict[Path, Curve] = {}
+        self.shares: dict[tuple[Path, str], Mapping[str, float]] = {}
         self.problem = ""
+        self._weighed: dict[tuple[Path, str], SweepInfo] = {}
+        self._weighing = False
         self._stale: set[Path] = set()
         self._reading = False
         self._listing = False
@@ -121,6 +127,23 @@ class SweepsStore:
         self._reading = False
         self.curves |= found
         self._notify()
+
+    def weigh(self, sweep: SweepInfo, metric: str) -> None:
+        """Find how much each key of a sweep explains, in a job, unless that is known."""
+        key = sweep.path, metric
+        if self._weighing or self._weighed.get(key) is sweep:
+            return
+
+        def weighed(found: Mapping[str, float]) -> None:
+            self._weighing = False
+            self.shares[key] = found
+            self._notify()
+
+        self._weighing, self._weighed[key] = True, sweep
+        done = [one for one in sweep.trials if one.finished]
+        settings = [one.settings for one in done]
+        values = [one.results.get(metric, math.nan) for one in done]
+        self._app.start_job(lambda job: shares(settings, values), on_done=weighed, name="shares")
 
 
 def _read_curves(runs: Sequence[Path], job: Job) -> dict[Path, Curve]:

@@ -1,5 +1,6 @@
 """What a sweep's trials look like beside each other: curves, parallel coordinates, importance."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from textual.content import Content
 from engine.options import maximises
 from engine.runs.groups import band
 from engine.sweeps.grid import SEED
-from engine.sweeps.importance import FEWEST, shares
+from engine.sweeps.importance import FEWEST
 from engine.sweeps.listing import Repetitions, SweepInfo, TrialInfo
 from tui import text
 from tui.charts import parallel as coordinates
@@ -29,6 +30,9 @@ CURVES = {
 
 RUNNING = "▶"
 """Marks the curve of a trial that is being trained, where it is not the chosen one."""
+
+MOST_LINES = 200
+"""Lines of parallel coordinates, but for the best and the chosen one."""
 
 _BAR = 20
 
@@ -133,6 +137,7 @@ def coordinates_of(
     ranked: Ranking,
     trial: TrialInfo | None,
     group: Repetitions | None,
+    shares: Mapping[str, float],
     most: int,
 ) -> tuple[list[Axis], list[Trace], int]:
     """Axes and lines of parallel coordinates, and how many keys there was no room for.
@@ -143,13 +148,14 @@ def coordinates_of(
         sweep: whose trials.
         ranked: all of them.
         trial, group: what is chosen, if anything is.
+        shares: how much each key explains, as far as that is known.
         most: axes that there is room for; the keys that matter least are left out.
     """
     metric = ranked.metric
-    groups = [one for one in ranked.groups if np.isfinite(one.value(metric))]
+    groups = [one for one in ranked.groups if math.isfinite(one.value(metric))]
+    groups = _thinned(groups, trial, group)
     keys = [key for key in sweep.keys if key != SEED]
-    matters = importance(sweep, metric)
-    kept = sorted(keys, key=lambda key: -matters.get(key, 0.0))[: max(most - 1, 0)]
+    kept = sorted(keys, key=lambda key: -shares.get(key, 0.0))[: max(most - 1, 0)]
     names = sweep_rows.short_names(keys)
     axes, columns = [], []
     for key in (key for key in keys if key in kept):
@@ -172,19 +178,37 @@ def coordinates_of(
     return [*axes, axis], traces, len(keys) - len(kept)
 
 
+def _thinned(
+    groups: list[Repetitions], trial: TrialInfo | None, group: Repetitions | None
+) -> list[Repetitions]:
+    """The best, the chosen one, and of many others as many as can be told apart, the last too."""
+    if len(groups) <= MOST_LINES:
+        return groups
+    chosen = [one for one in groups if one == group or trial in one.trials]
+    places = np.linspace(RANKED, len(groups) - 1, MOST_LINES).astype(int)
+    return [
+        *groups[:RANKED],
+        *(groups[place] for place in places if groups[place] not in chosen),
+        *chosen,
+    ]
+
+
 def _digit(symbol: str) -> int:
     return int(symbol) if symbol.isdigit() else 0
 
 
-def importance(sweep: SweepInfo, metric: str) -> dict[str, float]:
-    """How much of the spread of a metric each key explains, over the finished trials."""
-    done = [one for one in sweep.trials if one.finished]
-    return shares([one.settings for one in done], [one.results.get(metric, np.nan) for one in done])
+def importance_lines(
+    sweep: SweepInfo, metric: str, found: Mapping[str, float] | None, width: int
+) -> Content:
+    """The keys with the share that each explains as a bar and a number, the largest first.
 
-
-def importance_lines(sweep: SweepInfo, metric: str, width: int) -> Content:
-    """The keys with the share that each explains as a bar and a number, the largest first."""
-    found = importance(sweep, metric)
+    Args:
+        sweep, metric: what the shares are of.
+        found: shares by key; None before they are known.
+        width: in cells.
+    """
+    if found is None:
+        return Content("")
     if not found:
         done = sweep.counts["done"]
         why = (

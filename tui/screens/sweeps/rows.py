@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from engine.sweeps.grid import SEED
 from engine.sweeps.listing import (
@@ -98,22 +99,35 @@ class Ranking:
     groups: tuple[Repetitions, ...]
     metric: str
 
-    @property
+    @cached_property
     def repeated(self) -> bool:
         """Whether any trial is repeated with another seed."""
         return any(len(group.trials) > 1 for group in self.groups)
 
-    @property
+    @cached_property
     def best(self) -> tuple[Repetitions, ...]:
         """The numbered ones, the best first; only those that have the metric."""
         return tuple(
             group for group in self.groups[:RANKED] if not math.isnan(group.value(self.metric))
         )
 
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        return {group.key: number for number, group in enumerate(self.best, 1)}
+
+    @cached_property
+    def by_key(self) -> dict[str, Repetitions | TrialInfo]:
+        """Groups of several trials, and all trials, by the keys of their rows."""
+        found: dict[str, Repetitions | TrialInfo] = {}
+        for group in self.groups:
+            found |= {trial_key(trial): trial for trial in group.trials}
+            if len(group.trials) > 1:
+                found[group.key] = group
+        return found
+
     def number(self, group: Repetitions) -> int:
         """The place of a group among the best, from 1; 0 for the others."""
-        best = self.best
-        return best.index(group) + 1 if group in best else 0
+        return self._numbers.get(group.key, 0)
 
 
 def ranking(sweep: SweepInfo, metric: str) -> Ranking:

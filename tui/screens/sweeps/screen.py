@@ -1,6 +1,5 @@
 """Sweeps: which there are, how far they have come, and how their trials compare."""
 
-from collections.abc import Iterable
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -11,7 +10,7 @@ from textual.widgets import Static
 
 from engine.parallel.workers import usable_cores
 from engine.paths import quote
-from engine.sweeps.listing import ROOT, Repetitions, SweepInfo, TrialInfo, repetitions
+from engine.sweeps.listing import ROOT, Repetitions, SweepInfo, TrialInfo
 from tui import keymap, text
 from tui.charts.parallel import most_axes
 from tui.screens.dialogs import Choose
@@ -74,6 +73,8 @@ class SweepsScreen(SweepActions):
         self.open_groups: set[tuple[str, str]] = set()
         self._store: SweepsStore | None = None
         self._seen: object = None
+        self._rows: object = None
+        self._ranked: Ranking | None = None
         self._changes = 0
 
     @property
@@ -115,16 +116,19 @@ class SweepsScreen(SweepActions):
     @property
     def trial(self) -> TrialInfo | None:
         """The trial of the cursor; None where it is on a group."""
-        key, sweep = self.query_one(TrialTable).key, self.sweep
-        trials: Iterable[TrialInfo] = () if sweep is None else sweep.trials
-        return next((one for one in trials if sweep_rows.trial_key(one) == key), None)
+        found = self._chosen
+        return found if isinstance(found, TrialInfo) else None
 
     @property
     def group(self) -> Repetitions | None:
         """The group of the cursor."""
-        key, sweep = self.query_one(TrialTable).key, self.sweep
-        groups = () if sweep is None else repetitions(sweep.trials)
-        return next((one for one in groups if len(one.trials) > 1 and one.key == key), None)
+        found = self._chosen
+        return found if isinstance(found, Repetitions) else None
+
+    @property
+    def _chosen(self) -> Repetitions | TrialInfo | None:
+        key = self.query_one(TrialTable).key
+        return None if self._ranked is None or key is None else self._ranked.by_key.get(key)
 
     # -- drawing --------------------------------------------------------------------------------
 
@@ -160,10 +164,15 @@ class SweepsScreen(SweepActions):
         sweep = self.sweep
         assert sweep is not None
         set_titles(sweeps, Content("sweeps"), Content(text.line(sweep.path.name, 60)))
-        ranked = sweep_rows.ranking(sweep, self.metric)
-        self._show_trials(trials, sweep, ranked)
+        rows = (changes, sweeps.key, self.metric, self.sort)
+        if rows != self._rows or self._ranked is None:
+            self._rows = rows
+            self._ranked = sweep_rows.ranking(sweep, self.metric)
+            self._show_trials(trials, sweep, self._ranked)
+        verb = "actions" if self.group is None else "open or close"
+        set_titles(trials, subtitle=Content(f"enter: {verb}" if trials.rows else ""))
         self._seen = (changes, sweeps.key, trials.key, how)
-        self._show_panes(sweep, ranked)
+        self._show_panes(sweep, self._ranked)
 
     def _say_nothing(self) -> None:
         if self.store.problem:
@@ -201,12 +210,7 @@ class SweepsScreen(SweepActions):
         table.empty = text.line(sweep.problem, 200)
         table.show(rows, keys)
         order = "best first" if self.sort == "best" else "in their order"
-        verb = "actions" if self.group is None else "open or close"
-        set_titles(
-            table,
-            Content(f"trials {len(sweep.trials)}, {order}"),
-            Content(f"enter: {verb}" if rows else ""),
-        )
+        set_titles(table, Content(f"trials {len(sweep.trials)}, {order}"))
 
     def _show_panes(self, sweep: SweepInfo, ranked: Ranking) -> None:
         for i, pane in enumerate(self.query("#lower > *")):
@@ -221,12 +225,17 @@ class SweepsScreen(SweepActions):
         chart.titles(pictures.legend(drawn, picture, metric, room), Content("epochs"))
         lines = self.query_one(ParallelPane)
         most = most_axes(lines.size.width)
-        axes, traces, missing = pictures.coordinates_of(sweep, ranked, trial, group, most)
+        self.store.weigh(sweep, self.metric)
+        shares = self.store.shares.get((sweep.path, self.metric))
+        axes, traces, missing = pictures.coordinates_of(
+            sweep, ranked, trial, group, shares or {}, most
+        )
         lines.show(axes, traces)
         left = f", without {missing} key{'s' * (missing > 1)}: no room" if missing else ""
         set_titles(lines, Content(f"parallel coordinates{left}"), Content("the best above"))
         bars = self.query_one(ImportancePane)
-        bars.show(pictures.importance_lines(sweep, self.metric, bars.size.width - 2))
+        width = bars.size.width - 2
+        bars.show(pictures.importance_lines(sweep, self.metric, shares, width))
         set_titles(bars, Content(f"what explains {self.metric}"))
 
     # -- actions --------------------------------------------------------------------------------

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.sweeps.listing import sweep_info
+from engine.sweeps.importance import shares
+from engine.sweeps.listing import Repetitions, SweepInfo, TrialInfo, sweep_info
 from tests.support.app_pilot import Until, seen, tap
 from tests.support.made_up_sweeps import ACCURACIES, make_sweep
 from tests.tui.screens.sweeps.conftest import Open
@@ -83,26 +84,48 @@ def test_parallel_coordinates_have_an_axis_for_each_key_and_the_result(
     grid = ("train.lr=0.1,0.03", "train.batch_size=32,64", "seed=1..2")
     sweep = sweep_info(make_sweep(home / "sweeps", grid=grid, accuracies=accuracies))
     ranked = ranking(sweep, "val_acc")
-    axes, traces, missing = pictures.coordinates_of(sweep, ranked, None, None, 9)
+    axes, traces, missing = pictures.coordinates_of(sweep, ranked, None, None, {}, 9)
     assert [axis.title for axis in axes] == ["lr", "batch_size", "val_acc"]
     assert (len(traces), missing) == (4, 0), "seeds are one line"
     assert [trace.symbol for trace in traces] == ["4", "3", "2", "1"], "the best on top"
     assert traces[-1].places == pytest.approx((0.0, 1.0, 1.0))
-    axes, traces, missing = pictures.coordinates_of(sweep, ranked, None, None, 2)
+    axes, traces, missing = pictures.coordinates_of(
+        sweep, ranked, None, None, {"train.batch_size": 0.1, "train.lr": 0.6}, 2
+    )
     assert [axis.title for axis in axes] == ["lr", "val_acc"], "the key that matters most stays"
     assert missing == 1
-    axes, traces, _ = pictures.coordinates_of(sweep, ranking(sweep, "val_loss"), None, None, 9)
+    axes, traces, _ = pictures.coordinates_of(sweep, ranking(sweep, "val_loss"), None, None, {}, 9)
     assert traces[-1].places[2] == 1.0, "the lowest loss is above"
 
 
 def test_shares_are_bars_with_numbers_and_few_trials_say_nothing(home: Path) -> None:
     sweep = sweep_info(make_sweep(home / "sweeps"))
-    lines = pictures.importance_lines(sweep, "val_acc", 40).plain.splitlines()
+    found = shares(
+        [one.settings for one in sweep.trials], [one.results["val_acc"] for one in sweep.trials]
+    )
+    lines = pictures.importance_lines(sweep, "val_acc", found, 40).plain.splitlines()
     assert [line.split()[0] for line in lines] == ["lr", "seed", "1.7%:"]
     assert lines[0].endswith(" 83%")
     assert "━━━━" in lines[0]
     few = make_sweep(home / "sweeps", "few", accuracies={1: ACCURACIES[1]})
-    words = pictures.importance_lines(sweep_info(few), "val_acc", 40).plain
+    words = pictures.importance_lines(sweep_info(few), "val_acc", {}, 40).plain
     assert words == "nothing can be said yet: 4 finished trials are needed; 1 is"
-    words = pictures.importance_lines(sweep, "test_acc", 40).plain
+    words = pictures.importance_lines(sweep, "test_acc", {}, 40).plain
     assert words == "nothing can be said yet: all trials have the same test_acc, or none"
+
+
+def test_of_a_thousand_trials_the_best_the_worst_and_the_chosen_one_are_lines() -> None:
+    trials = tuple(
+        TrialInfo(i, {"train.lr": str(i)}, "finished", results={"val_acc": 1 - i / 1000})
+        for i in range(1, 1001)
+    )
+    sweep = SweepInfo(Path("x"), "x", trials=trials)
+    chosen = trials[500]
+    ranked = ranking(sweep, "val_acc")
+    _, traces, _ = pictures.coordinates_of(sweep, ranked, chosen, None, {}, 9)
+    assert len(traces) <= pictures.MOST_LINES + 6
+    assert [trace.symbol for trace in traces[-6:]] == ["●", "5", "4", "3", "2", "1"]
+    assert min(trace.places[1] for trace in traces) == 0.0
+    group = Repetitions((trials[400],))
+    _, traces, _ = pictures.coordinates_of(sweep, ranked, None, group, {}, 9)
+    assert traces[-6].symbol == "●"
