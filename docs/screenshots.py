@@ -258,8 +258,8 @@ async def _until(condition: Callable[[], object]) -> None:
 
 PICTURES = (
     _configs, _data, _train, _inspect, _gradients, _rates, _microscope, _weight, _film,
-    _space, _workbench, _break, _runs, _sweeps, _evaluate, _why, _mistakes, _compare, _draw, _lesson,
-    _hints,
+    _space, _workbench, _break, _runs, _sweeps, _evaluate, _why, _mistakes, _compare, _draw,
+    _lesson, _hints,
 )  # fmt: skip
 """In this order: each begins where the one before ended."""
 

@@ -52,7 +52,7 @@ def check_installed() -> None:
 
 
 class Failed(RunError):
-    """Another rank failed, or cannot be reached: the ranks cannot go on together."""
+    """Another rank failed, or cannot be reached: the ranks cannot continue together."""
 
 
 @dataclass(frozen=True)

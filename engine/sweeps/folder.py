@@ -99,7 +99,7 @@ class SweepFolder:
 
     @classmethod
     def open(cls, path: Path) -> "SweepFolder":
-        """Lock the folder of a sweep that was begun, to go on with it.
+        """Lock the folder of a sweep that was begun, to resume it.
 
         Raises:
             ConfigError: it was begun in another working folder, or its config is wrong.
@@ -262,7 +262,7 @@ def _check_empty(folder: Path) -> None:
     names = {entry.name for entry in folder.iterdir()} - {LOCK}
     if MANIFEST in names:
         raise ConfigError(
-            f"{folder}: a sweep is in it, nothing was changed; choose a new folder, or go on with "
+            f"{folder}: a sweep is in it, nothing was changed; choose a new folder, or resume with "
             f"it: {resume_command(folder)}"
         )
     if names:
@@ -285,5 +285,5 @@ def _check_place(manifest: Manifest, folder: Path) -> None:
         where = paths.quote(str(began))
         raise ConfigError(
             f"{folder}: this sweep was started in {began}, which its paths are relative to; "
-            f"go on with: cd {where} && cnn-tui sweep --resume {paths.quote(str(folder))}"
+            f"resume with: cd {where} && cnn-tui sweep --resume {paths.quote(str(folder))}"
         )

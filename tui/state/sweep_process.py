@@ -1,4 +1,4 @@
-"""Sweeps as processes of their own, which go on when the app is closed."""
+"""Sweeps as processes of their own, which continue when the app is closed."""
 
 import os
 import signal
@@ -93,7 +93,7 @@ def start(folder: Path) -> "subprocess.Popen[bytes]":
 def wait(process: "subprocess.Popen[bytes]", job: Job) -> int | None:
     """Wait for a process in a job; its exit code.
 
-    None if the app is closed first: the process goes on.
+    None if the app is closed first: the process continues.
     """
     while not job.cancelled:
         with suppress(subprocess.TimeoutExpired):

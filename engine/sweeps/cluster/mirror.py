@@ -28,7 +28,7 @@ class Mirror:
         self._lock: Lock | None = None
 
     def send(self, run: Path) -> Parcel | None:
-        """The run that a worker is to go on with.
+        """The run that a worker is to resume.
 
         Raises:
             RunError: it cannot be read.

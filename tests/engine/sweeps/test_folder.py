@@ -100,7 +100,7 @@ def test_another_working_folder_is_refused_unless_the_first_is_gone(
     monkeypatch.chdir(began)
     make_folder(Path("s"), "seed=1..2").close()
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ConfigError, match=r"go on with: cd '.*a folder' && cnn-tui sweep"):
+    with pytest.raises(ConfigError, match=r"resume with: cd '.*a folder' && cnn-tui sweep"):
         SweepFolder.open(began / "s")
     shutil.move(began, tmp_path / "moved")
     SweepFolder.open(tmp_path / "moved" / "s").close()

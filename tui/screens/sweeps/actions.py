@@ -73,7 +73,7 @@ class SweepActions(BaseScreen):
             return
         self.cnn.confirm(
             f"Stop the sweep {text.line(sweep.name, 40)}?",
-            "What is being trained is saved first; R goes on exactly there.",
+            "What is being trained is saved first; R resumes exactly there.",
             yes="stop",
             no="keep training",
             then=lambda: self.cnn.sweeps.stop(sweep.path),

@@ -34,7 +34,7 @@ class SweepTable(Table):
         "time with other values of some keys; each of these trainings is a trial. Here is how many "
         "trials are done, running, failed and waiting, and about how long the rest takes. It is "
         "read from the sweep's folder, so a sweep of a shell is here too, and one that was started "
-        "here goes on when the app is closed. enter goes to its trials."
+        "here continues when the app is closed. enter goes to its trials."
     )
 
 

@@ -193,7 +193,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(terminal: Terminal) -> None:
         done = terminal.run_here("sweep", "tiny.yaml", *GRID, "--jobs", "1")
     assert done.code == 130
     folder = only_sweep(terminal)
-    assert f"stopped; go on with:  cnn-tui sweep --resume sweeps/{folder.name}" in done.errors
+    assert f"stopped; resume with:  cnn-tui sweep --resume sweeps/{folder.name}" in done.errors
     assert len((folder / "trials.csv").read_text().splitlines()) == 5
     changed = terminal.run_here("sweep", "--resume", str(folder), *GRID[:2])
     assert changed.code == 2

@@ -45,7 +45,7 @@ def add_arguments(parser: Parser) -> None:
     )
     add("--metric", metavar="NAME", help="what to sort, plan and prune by; default: val_acc")
     add("--folder", type=path, metavar="DIR", help="of the sweep; default: one below sweeps")
-    add("--resume", type=path, metavar="DIR", help="go on with the sweep in this folder")
+    add("--resume", type=path, metavar="DIR", help="resume the sweep in this folder")
 
 
 def run(options: argparse.Namespace, out: "Output") -> int:

@@ -83,7 +83,7 @@ def train_sweep(
     _print_tables(folder, outcomes, by, out)
     again = resume_command(folder.path) + ("" if dask is None else f" --dask {quote(dask)}")
     if signals.received is not None:
-        out.complain(f"stopped; go on with:  {again}")
+        out.complain(f"stopped; resume with:  {again}")
         return signals.exit_code or ExitCode.FAILED
     bad = [one for one in outcomes if not one.is_done]
     if bad:
