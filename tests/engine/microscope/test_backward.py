@@ -78,6 +78,25 @@ def test_a_batch_of_many_products_keeps_the_largest_and_counts_all() -> None:
     assert found.arithmetic.difference <= TOLERANCE
 
 
+@pytest.mark.parametrize("broken", [0, 3, 150])
+def test_of_products_of_one_size_the_first_come_first_and_nan_is_last(broken: int) -> None:
+    x = np.zeros((200, 4), np.float32)
+    x[20:40, 2] = np.arange(20) // 2 + 1  # pairs of equal ones
+    x[200 - broken :] = np.nan
+    model = network(Dense(4, 3))
+    found = explain_weight(
+        model, MSE(), x, np.zeros(200, int), "0", "weight", (1, 2), training=False
+    )
+    terms = found.arithmetic.terms
+    shown = [(-abs(term.value), term.place) for term in terms if not np.isnan(term.value)]
+    assert len(terms) == 64
+    assert len(shown) == min(200 - broken, 64)
+    assert shown == sorted(shown)
+    assert [place for size, place in shown if not size] == [
+        (k,) for k in range(200) if not 20 <= k < 40
+    ][: len(shown) - 20]
+
+
 BRANCHED = network(
     Conv2D(1, 2, 3, padding=1),
     Residual([Conv2D(2, 2, 3, padding=1), ReLU()], [Conv2D(2, 2, 1)]),
