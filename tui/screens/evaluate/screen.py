@@ -80,6 +80,13 @@ class EvaluateScreen(ImageScreen):
         return current if has_weights else self.cnn.choice.trained
 
     @property
+    def _drawn_for(self) -> Selection | None:
+        """The network to draw for: that to evaluate, or a config that begins with weights."""
+        current = self.cnn.choice.current
+        begins = current is not None and current.config.train.init_from is not None
+        return current if begins else self.selection
+
+    @property
     def _trains(self) -> bool:
         """Whether the network of the training is meant, which has other weights every moment."""
         return self.cnn.choice.live and self.cnn.training.started is not None
@@ -242,7 +249,7 @@ class EvaluateScreen(ImageScreen):
                 return "an evaluation is running; x stops it"
             if self.selection is None:
                 return "there is no trained network yet; 2 trains one"
-        if action == "draw" and self.selection is None and not self._trains:
+        if action == "draw" and self._drawn_for is None and not self._trains:
             return "there is no trained network yet; 2 trains one"
         if action == "epochs":
             return no_film(self.selection)
@@ -357,9 +364,10 @@ class EvaluateScreen(ImageScreen):
             images = training.session.sources.dataset.test.images
             self.app.push_screen(DrawScreen(following, images))
             return
-        assert self.selection is not None
-        samples = self.found.test.images if self.found and self._of == self.selection else None
-        self.app.push_screen(DrawScreen(self.selection, samples))
+        selection = self._drawn_for
+        assert selection is not None
+        samples = self.found.test.images if self.found and self._of == selection else None
+        self.app.push_screen(DrawScreen(selection, samples))
 
     def action_back(self) -> None:
         """Back to the matrix."""

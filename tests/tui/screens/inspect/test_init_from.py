@@ -74,6 +74,20 @@ async def test_inspect_says_that_the_weights_cannot_be_had_and_shows_fresh_ones(
         assert not same(weights_of(snapshot.layers), of_file(home, source))
 
 
+async def test_a_config_is_drawn_for_with_the_weights_that_it_begins_with(
+    make_app: MakeApp, home: Path, until: Until
+) -> None:
+    source = exported(home)
+    app = make_app(tuned(home, source))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await evaluate_opened(app, pilot, until)
+        draw = await paper(app, pilot, until)
+        network = draw._network
+        assert network is not None
+        assert network.what == "begins with net.npz"
+        assert same(network._networks[0].model.state_dict(), of_file(home, source))
+
+
 @pytest.mark.proof
 async def test_a_training_is_drawn_for_and_compared_with_what_it_began_with(
     make_app: MakeApp, home: Path, until: Until

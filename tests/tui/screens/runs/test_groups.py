@@ -1,6 +1,7 @@
 """Groups of seeds in Runs: one row that opens, mean and std, a band, and what is left to train."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from tui.screens.runs.facts import DiffTable
 from tui.screens.runs.screen import RunChart, RunsScreen, RunTable
 
 MakeApp = Callable[..., CnnApp]
+Shown = Callable[[], AbstractAsyncContextManager[tuple[Pilot[int], RunsScreen]]]
 
 GROUP = "seeds-0a0b0c"
 
@@ -37,6 +39,19 @@ def grouped_runs(home: Path) -> Path:
     return root
 
 
+@pytest.fixture
+def shown(make_app: MakeApp, grouped_runs: Path, until: Until) -> Shown:
+    """The app that shows these runs."""
+
+    @asynccontextmanager
+    async def opening() -> AsyncIterator[tuple[Pilot[int], RunsScreen]]:
+        app = make_app()
+        async with app.run_test(size=(120, 40)) as pilot:
+            yield pilot, await opened(app, pilot, until)
+
+    return opening
+
+
 async def to_group(screen: RunsScreen, root: Path, pilot: Pilot[int], until: Until) -> None:
     screen.query_one(RunTable).move_to(str(root / GROUP))
     await until(pilot, lambda: GROUP in str(screen.query_one("#facts-pane").border_title))
@@ -44,11 +59,9 @@ async def to_group(screen: RunsScreen, root: Path, pilot: Pilot[int], until: Unt
 
 
 async def test_a_group_is_one_row_that_opens_into_its_runs(
-    make_app: MakeApp, grouped_runs: Path, until: Until
+    shown: Shown, grouped_runs: Path, until: Until
 ) -> None:
-    app = make_app()
-    async with app.run_test(size=(120, 40)) as pilot:
-        screen = await opened(app, pilot, until)
+    async with shown() as (pilot, screen):
         assert column(screen, 1) == ["alone", "▸ net 3 seeds"]
         assert column(screen, 3)[1] == "■ 2 of 3"
         assert column(screen, 5)[1] == "0.8000 ± 0.1414"
@@ -68,11 +81,9 @@ async def test_a_group_is_one_row_that_opens_into_its_runs(
 
 
 async def test_a_group_is_drawn_as_its_mean_with_a_band(
-    make_app: MakeApp, grouped_runs: Path, until: Until
+    shown: Shown, grouped_runs: Path, until: Until
 ) -> None:
-    app = make_app()
-    async with app.run_test(size=(120, 40)) as pilot:
-        screen = await opened(app, pilot, until)
+    async with shown() as (pilot, screen):
         await to_group(screen, grouped_runs, pilot, until)
         chart = screen.query_one(RunChart)
         await until(pilot, lambda: chart.picture.bands)
@@ -80,15 +91,13 @@ async def test_a_group_is_drawn_as_its_mean_with_a_band(
         (band,) = chart.picture.bands
         assert line.y == pytest.approx(np.array([0.6, 0.8]))
         assert band.high - band.low == pytest.approx(np.full(2, 2 * 0.1 * 2**0.5))
-        await until(pilot, lambda: "⠕ mean ± std" in seen(app))
+        await until(pilot, lambda: "⠕ mean ± std" in seen(screen.cnn))
 
 
 async def test_a_group_is_compared_with_a_run(
-    make_app: MakeApp, grouped_runs: Path, until: Until
+    shown: Shown, grouped_runs: Path, until: Until
 ) -> None:
-    app = make_app()
-    async with app.run_test(size=(120, 40)) as pilot:
-        screen = await opened(app, pilot, until)
+    async with shown() as (pilot, screen):
         await tap(pilot, "space")
         await to_group(screen, grouped_runs, pilot, until)
         await tap(pilot, "space")
@@ -98,16 +107,14 @@ async def test_a_group_is_compared_with_a_run(
         rows = [tuple(cell for cell, _ in row) for row in screen.query_one(DiffTable).rows]
         assert ("seed", "1", "[5, 6]") in rows
         screen.store.refresh()
-        await until(pilot, lambda: not app.jobs)
+        await until(pilot, lambda: not screen.cnn.jobs)
         assert len(screen.store.marked) == 2, "the group's mark outlives a refresh"
 
 
 async def test_the_filter_keeps_a_group_whole(
-    make_app: MakeApp, grouped_runs: Path, until: Until
+    shown: Shown, grouped_runs: Path, until: Until
 ) -> None:
-    app = make_app()
-    async with app.run_test(size=(120, 40)) as pilot:
-        screen = await opened(app, pilot, until)
+    async with shown() as (pilot, screen):
         await tap(pilot, "slash")
         await until(pilot, lambda: isinstance(screen.focused, Input))
         await tap(pilot, *"0002", "enter")
@@ -120,17 +127,15 @@ async def test_the_filter_keeps_a_group_whole(
 
 
 async def test_what_is_left_of_a_group_is_trained(
-    make_app: MakeApp, grouped_runs: Path, until: Until
+    shown: Shown, grouped_runs: Path, until: Until
 ) -> None:
-    app = make_app()
-    async with app.run_test(size=(120, 40)) as pilot:
-        screen = await opened(app, pilot, until)
+    async with shown() as (pilot, screen):
         await to_group(screen, grouped_runs, pilot, until)
         await tap(pilot, "R")
-        await until(pilot, lambda: app.training.seeds)
-        assert app.training.seeds is not None
-        assert app.training.seeds.place == Place(GROUP, 3, 3)
-        assert len(app.training.seeds.curves) == 2
-        assert app.training.config is not None
-        assert app.training.config.seed == 7
-        await until(pilot, lambda: not app.training.running)
+        await until(pilot, lambda: screen.cnn.training.seeds)
+        assert screen.cnn.training.seeds is not None
+        assert screen.cnn.training.seeds.place == Place(GROUP, 3, 3)
+        assert len(screen.cnn.training.seeds.curves) == 2
+        assert screen.cnn.training.config is not None
+        assert screen.cnn.training.config.seed == 7
+        await until(pilot, lambda: not screen.cnn.training.running)
