@@ -4,10 +4,10 @@
 
 Everything is measured in turn with what it is compared with, and compared by medians: the
 machine's mood changes from minute to minute, so that figures of different runs say nothing about
-each other. PyTorch is always at its best of both memory layouts and of one and two threads, ONNX
-Runtime, in predictions, of one and two threads. Run it on a machine that does nothing else.
-Writes ``benchmark.md``, anew after each section, and where matplotlib is installed
-``benchmark.png``.
+each other. PyTorch is always at its best of both memory layouts and of one, two, four, ... threads
+up to all cores, ONNX Runtime, in predictions, of as many threads. Run it on a machine that does
+nothing else: on two slow cores it takes about ten minutes. Writes ``benchmark.md``, anew after each
+section, and where matplotlib is installed ``benchmark.png``.
 """
 
 import argparse
@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks.compiled import compiled
 from benchmarks.epoch import epoch
 from benchmarks.footprint import peak_memory, startup, telemetry
 from benchmarks.growth import growth
@@ -33,6 +34,7 @@ SECTIONS: dict[str, Callable[[Effort], Section]] = {
     "startup": startup,
     "growth": growth,
     "layers": hotspots,
+    "compiled": compiled,
 }
 
 BUSY = 0.5

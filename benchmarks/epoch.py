@@ -19,6 +19,7 @@ from benchmarks.twins import (
     THREADS,
     TorchTrainer,
     engine_trainer,
+    our_name,
     preset_work,
     torch_name,
 )
@@ -34,7 +35,7 @@ TURN = 20
 NETWORK = "lenet_mnist"
 LOADERS = (0, 2)
 """Processes of a DataLoader."""
-FINALISTS = 3
+FINALISTS = 2
 TRIAL_SAMPLES = 6_000
 """Samples that PyTorch's variants compete with for the final; and all there are, when quick."""
 
@@ -54,16 +55,16 @@ def epoch(effort: Effort) -> Section:
         for layout, threads, loaders in product(LAYOUTS, THREADS, LOADERS)
     }
     trials = {name: Way(partial(twin.epoch, dataset, trial)) for name, twin in twins.items()}
-    heats = compare(trials, Effort(2, 0.0), warm=False)
+    heats = compare(trials, Effort(2, 0.0, effort.limit), warm=False)
     finalists = sorted(twins, key=heats.median)[:FINALISTS]
-    ways = {"ours, 2 workers": Way(partial(_engine_epoch, _model(), dataset, indices, count()))}
+    ours = our_name(THREADS[-1])
+    ways = {ours: Way(partial(_engine_epoch, _model(), dataset, indices, count()))}
     ways |= {name: Way(partial(twins[name].epoch, dataset, indices)) for name in finalists}
     best = twins[finalists[0]]
     in_advance = _Script(best.layout, best.threads, 0, in_advance=True)
     ways["in advance"] = Way(partial(in_advance.epoch, dataset, indices))
-    result = compare(ways, Effort(3 if effort is FULL else 1, 0.0), warm=False)
+    result = compare(ways, Effort(3 if effort is FULL else 1, 0.0, effort.limit), warm=False)
     theirs = result.best("PyTorch")
-    ours = "ours, 2 workers"
     sizes = " + ".join(f"{len(part):,}" for part in indices)
     section = Section(f"An epoch of {NETWORK} on {name}, end to end")
     section.text.append(
@@ -107,7 +108,7 @@ def _engine_epoch(
         std=dataset.std,
     )
     number = next(epochs)
-    with Workers(2) as workers:
+    with Workers(THREADS[-1]) as workers:
         trainer = engine_trainer(model, workers)
         step = 0
         while step < train.steps_per_epoch:

@@ -82,7 +82,7 @@ def telemetry(effort: Effort) -> Section:
                 "plain": Way(partial(_step, trainer, batches, turn, False)),
                 "watched": Way(partial(_step, trainer, batches, turn, True)),
             }
-            result = compare(ways, Effort(4 * effort.rounds, effort.turn))
+            result = compare(ways, Effort(4 * effort.rounds, effort.turn, effort.limit))
         plain, watched = result.seconds["plain"], result.seconds["watched"]
         extra = statistics.median(b - a for a, b in zip(plain, watched, strict=True))
         step, fastest = result.median("plain"), min(watched) - min(plain)
@@ -115,7 +115,7 @@ def startup(effort: Effort) -> Section:
         "cnn-tui --help": _process(*_console_script(), "--help"),
         "python -c pass": _process(sys.executable, "-c", "pass"),
     }
-    result = compare(ways, Effort(3 * effort.rounds, 0.0), warm=False)
+    result = compare(ways, Effort(3 * effort.rounds, 0.0, effort.limit), warm=False)
     rows = [
         (name, milliseconds(result.median(name)), milliseconds(min(result.seconds[name])))
         for name in ways

@@ -90,7 +90,7 @@ def _layers(network: str, effort: Effort) -> str:
         own = times[row.name.split(".")[0]]
         own[:] = [a + pieces * b for a, b in zip(own, parts, strict=True)]
     theirs = min(
-        (_torch_layers(work, x, layout, effort.rounds) for layout in LAYOUTS),
+        (_torch_layers(work, x, layout, min(effort.rounds, 5)) for layout in LAYOUTS),
         key=lambda layers: sum(map(sum, layers)),
     )
     cells = []

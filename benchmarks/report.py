@@ -100,7 +100,11 @@ def machine() -> str:
         f"Python {facts['python']}, NumPy {facts['numpy']}; BLAS: {blas}",
     ]
     if "torch" in sys.modules:
-        lines.append(f"PyTorch {sys.modules['torch'].__version__}, {platform.machine()}")
+        torch = sys.modules["torch"]
+        kernels = torch.backends.cpu.get_cpu_capability()
+        lines.append(f"PyTorch {torch.__version__}, {platform.machine()}, kernels for {kernels}")
+    if "onnxruntime" in sys.modules:
+        lines.append(f"ONNX Runtime {sys.modules['onnxruntime'].__version__}")
     return "\n".join(f"- {line}" for line in lines)
 
 

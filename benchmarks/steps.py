@@ -6,7 +6,14 @@ from contextlib import ExitStack
 
 from benchmarks.report import Section, Verdict, markdown_table, milliseconds
 from benchmarks.timing import Comparison, Effort, Way, compare, percentile
-from benchmarks.twins import NETWORKS, inference_ways, preset_work, step_ways
+from benchmarks.twins import (
+    NETWORKS,
+    THREADS,
+    inference_ways,
+    our_name,
+    preset_work,
+    step_ways,
+)
 
 BATCH = 128
 INFERENCE_FLOORS = {1: (1.2, 1.5), 32: (1.0, 1.5), 512: (1.2, 1.5)}
@@ -39,8 +46,8 @@ def training_steps(effort: Effort) -> Section:
         section.verdicts.append(
             _verdict(f"{network}, training step", result, ours, theirs, *STEP_FLOORS[network])
         )
-        if network == "tiny_vgg_cifar10":
-            one, two = "ours, 1 worker", "ours, 2 workers"
+        if network == "tiny_vgg_cifar10" and 2 in THREADS:
+            one, two = our_name(1), our_name(2)
             scaling = result.speedup(two, one)
             note = _range(result, two, one)
             work = f"{network}, two workers over one"

@@ -14,14 +14,17 @@ class Effort:
     Attributes:
         rounds: how often each way has its turn.
         turn: seconds of a turn, at least; work that takes longer is done once a turn.
+        limit: seconds after which no round begins, but for the first three.
     """
 
     rounds: int
     turn: float
+    limit: float
 
 
-FULL = Effort(rounds=15, turn=0.1)
-QUICK = Effort(rounds=3, turn=0.02)
+FULL = Effort(rounds=15, turn=0.1, limit=15.0)
+QUICK = Effort(rounds=3, turn=0.02, limit=5.0)
+FEWEST_ROUNDS = 3
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,10 @@ def compare(ways: Mapping[str, Way], effort: Effort, *, warm: bool = True) -> Co
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     runs: dict[str, int] = {}
     names = list(ways)
+    began = time.perf_counter()
     for turn in range(effort.rounds):
+        if turn >= FEWEST_ROUNDS and time.perf_counter() - began > effort.limit:
+            break
         for i in range(len(names)):
             name = names[(i + turn) % len(names)]
             way = ways[name]

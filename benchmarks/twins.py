@@ -22,12 +22,15 @@ from engine.losses import SoftmaxCrossEntropy
 from engine.models import LayerSpec, build, preset
 from engine.models.inference import Predictor
 from engine.optim import Momentum
-from engine.parallel.workers import Workers
+from engine.parallel.workers import Workers, usable_cores
 from engine.train.trainer import Trainer
 
 NETWORKS = ("lenet_mnist", "tiny_vgg_cifar10", "resnet_cifar10")
 CLASSES = 10
-THREADS = (1, 2)
+THREADS = tuple(
+    sorted({2**power for power in range(8) if 2**power < usable_cores()} | {usable_cores()})
+)
+"""Numbers of threads and workers: powers of two, and all the cores that there are."""
 LAYOUTS = {"default": torch.contiguous_format, "channels_last": torch.channels_last}
 LR, MOMENTUM = 1e-3, 0.9
 STEPS = 4
@@ -87,25 +90,25 @@ def engine_trainer(model: Sequential, workers: Workers) -> Trainer:
 
 
 def step_ways(
-    work: Work, batch: int, stack: ExitStack, workers: Sequence[int] = THREADS
+    work: Work, batch: int, stack: ExitStack, workers: Sequence[int] = THREADS, steps: int = STEPS
 ) -> dict[str, Way]:
     """Training steps: the engine with each number of workers, PyTorch in all its variants.
 
     Some in a row, as both train. The engine's step loads and normalises its images and computes
     accuracy and the gradient's norm as well; PyTorch finds its tensors ready.
     """
-    batches = noise(work.shape, CLASSES, batch, STEPS)
+    batches = noise(work.shape, CLASSES, batch, steps)
     ways = {}
     for number in workers:
         trainer = engine_trainer(work.model(), stack.enter_context(Workers(number)))
-        ways[f"ours, {number} {'worker' if number == 1 else 'workers'}"] = Way(
-            partial(trainer.steps, batches, 0, 0, [LR] * STEPS), times=STEPS
+        ways[our_name(number)] = Way(
+            partial(trainer.steps, batches, 0, 0, [LR] * steps), times=steps
         )
     for layout, threads in product(LAYOUTS, THREADS):
         twin = TorchTrainer(work.model(), layout)
-        run = partial(_torch_steps, twin, twin.tensors(batches))
+        run = partial(torch_steps, twin, twin.tensors(batches))
         prepare = partial(torch.set_num_threads, threads)
-        ways[torch_name(layout, threads)] = Way(run, prepare, times=STEPS)
+        ways[torch_name(layout, threads)] = Way(run, prepare, times=steps)
     return ways
 
 
@@ -121,22 +124,26 @@ def inference_ways(work: Work, n: int, stack: ExitStack) -> dict[str, Way]:
     expected = work.model().eval().forward(x)
     for number in THREADS:
         predictor = Predictor(work.model(), stack.enter_context(Workers(number)))
-        _agree(predictor.logits(x), expected)
-        name = f"ours, {number} {'worker' if number == 1 else 'workers'}"
-        ways[name] = Way(partial(predictor.logits, x))
+        agree(predictor.logits(x), expected)
+        ways[our_name(number)] = Way(partial(predictor.logits, x))
     for layout, threads in product(LAYOUTS, THREADS):
         twin = TorchTrainer(work.model(), layout)
         twin.net.eval()
         tensor = torch.from_numpy(x).to(memory_format=twin.layout)
-        run = partial(_torch_logits, twin.net, tensor)
-        _agree(run().numpy(), expected)
+        run = partial(torch_logits, twin.net, tensor)
+        agree(run().numpy(), expected)
         ways[torch_name(layout, threads)] = Way(run, partial(torch.set_num_threads, threads))
     if onnx_installed():
         for threads in THREADS:
             run = partial(onnx_network(work.model(), work.shape, threads), x)
-            _agree(run(), expected)
+            agree(run(), expected)
             ways[f"ONNX Runtime, {threads} {'thread' if threads == 1 else 'threads'}"] = Way(run)
     return ways
+
+
+def our_name(workers: int) -> str:
+    """``ours, 2 workers``."""
+    return f"ours, {workers} {'worker' if workers == 1 else 'workers'}"
 
 
 def torch_name(layout: str, threads: int) -> str:
@@ -144,17 +151,20 @@ def torch_name(layout: str, threads: int) -> str:
     return f"PyTorch, {layout}, {threads} {'thread' if threads == 1 else 'threads'}"
 
 
-def _torch_steps(twin: TorchTrainer, tensors: list[tuple[torch.Tensor, torch.Tensor]]) -> None:
+def torch_steps(twin: TorchTrainer, tensors: list[tuple[torch.Tensor, torch.Tensor]]) -> None:
+    """A step on each batch."""
     for x, y in tensors:
         twin.step(x, y)
 
 
-def _torch_logits(net: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
+def torch_logits(net: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
+    """The network's output, without anything for gradients."""
     with torch.inference_mode():
         return net(x)
 
 
-def _agree(got: np.ndarray, expected: np.ndarray) -> None:
+def agree(got: np.ndarray, expected: np.ndarray) -> None:
+    """End the program where two sides compute different logits."""
     if not np.allclose(got, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max()):
         difference = np.abs(got - expected).max()
         raise SystemExit(f"both sides must compute the same; logits differ by {difference}")
