@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from engine.errors import ShapeError
-from engine.layers import Layer, ReLU, Sequential
+from engine.layers import Dense, Layer, ReLU, Residual, Sequential
 from engine.models import build, plan_convolution, plan_memory
 from engine.models.inference import fold_batch_norms
 from engine.models.plan import Plan
@@ -73,6 +73,9 @@ KERNELS: list[dict[str, Any]] = [
     conv(3, 3, stride=[3, 2], padding=[0, 2]),
     conv(3, 2, dilation=[1, 3]),
     conv(3, [2, 3], dilation=[2, 1], padding=1),
+    conv(3, dilation=2),
+    conv(3, stride=[1, 2], dilation=[1, 2]),
+    conv(3, stride=[2, 1], dilation=[2, 1]),
     conv(4, 2, groups=2),
     conv(4, 3, groups=2, padding=1, bias=False),
     conv(2, 1),
@@ -90,6 +93,96 @@ def test_a_convolution(
     check_specs([first], (2, 9, 8), n)
 
 
+@pytest.mark.parametrize("rows", [2, 3, 5])
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("way", ["rows", "columns"])
+def test_some_rows_at_a_time(
+    way: str, stride: int, rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go(way, monkeypatch)
+    channels, length, item = 2, 3 * (6 // stride + 1), 8
+    depth = 2 * channels * 2 if way == "columns" else stride * 2 * channels + 3
+    monkeypatch.setattr(plan_convolution, "BLOCK_BYTES", rows * depth * length * item)
+    specs: list[Any] = [conv(3, 2, stride=stride), "ReLU", "Flatten"]
+    check_specs(specs, (channels, 23, 8))
+    steps = names(specs, (channels, 23, 8))
+    assert steps.count("matmul") == -(-(22 // stride) // rows)
+
+
+def test_convolutions_do_not_share_the_ones_of_their_bias(monkeypatch: pytest.MonkeyPatch) -> None:
+    go("columns", monkeypatch)
+    check_specs([conv(5, [1, 2], padding=[0, 1]), conv(3, 1, bias=False), conv(2, 1)], (2, 6, 5))
+
+
+@pytest.mark.parametrize(
+    ("layer", "channels", "n", "way"),
+    [
+        (conv(16, padding=1), 16, 1, "_winograd"),
+        (conv(16, padding=1), 15, 16, "_rows"),
+        (conv(15, padding=1), 16, 16, "_rows"),
+        (conv(16, [3, 1]), 16, 1, "_winograd"),
+        (conv(16, [2, 3]), 16, 16, "_rows"),
+        (conv(16, 5), 16, 16, "_rows"),
+        (conv(16, stride=2, padding=1), 16, 16, "_rows"),
+        (conv(16, dilation=2), 16, 16, "_columns"),
+        (conv(16, dilation=[1, 2]), 16, 16, "_rows"),
+        (conv(16, padding=1, groups=2), 16, 16, "_columns"),
+        (conv(2, 1), 2, 8, "_rows"),
+        (conv(2, 1), 2, 7, "_columns"),
+    ],
+    ids=str,
+)
+def test_each_convolution_goes_the_way_that_is_the_quickest(
+    layer: dict[str, Any], channels: int, n: int, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[str] = []
+    for name in ("_winograd", "_rows", "_columns"):
+        monkeypatch.setattr(plan_convolution, name, lambda *_, name=name: taken.append(name) or [])
+    model = build([layer], (channels, 8, 8)).initialise(np.random.default_rng(0), np.float64)
+    value = plan_memory.Value((8, channels, 8, n))
+    plan_convolution.conv(plan_memory.Drawing(np.dtype(float)), model.layers[0], value)
+    assert taken == [way]
+
+
+def names(specs: list[Any], shape: tuple[int, ...], n: int = 3) -> list[str]:
+    """The functions that a plan calls."""
+    model = build(specs, shape).initialise(np.random.default_rng(0), np.float64)
+    steps: list[Any] = Plan(fold_batch_norms(model), shape, n, np.float64)._steps
+    return [getattr(step, "func", step).__name__ for step in steps]
+
+
+WINOGRAD = ["matmul", "copyto", "matmul", "matmul"]
+
+
+@pytest.mark.parametrize("run", [1, 1000])
+def test_a_plan_takes_few_steps(run: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    go("winograd", monkeypatch)
+    monkeypatch.setattr(plan_memory, "LONG_RUN", run)
+    put = ["copyto"] if run == 1000 else []  # finished where it was computed
+    first = [*WINOGRAD, "maximum", *put]
+    assert names([conv(3, padding=1), "ReLU", conv(2, padding=1)], (2, 8, 8)) == [
+        *first,
+        *WINOGRAD,
+        "copyto",
+    ]
+    for rows in (2, 4):
+        pooled = [*WINOGRAD, *["maximum"] * (rows - 1), "maximum", "maximum", *put]
+        specs = [conv(3, padding=1), "ReLU", pool([rows, 2]), "Flatten"]
+        assert names(specs, (2, 8, 8)) == pooled
+    block = {"Residual": {"body": [conv(3, padding=1), "ReLU", conv(3, padding=1)]}}
+    inside = [*first, *WINOGRAD, "add", "maximum", *put]
+    assert names([conv(3, padding=1), "ReLU", block, "ReLU", "Flatten"], (2, 8, 8)) == [
+        *first,
+        *inside,
+    ]
+    assert names(["Flatten", {"Dense": {"out_features": 2}}, "ReLU"], (2, 2, 2)) == [
+        "matmul",
+        "add",
+        "maximum",
+    ]
+    assert names(["Flatten", "Dropout"], (2, 2, 2)) == []
+
+
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("height", [8, 9, 10, 11, 14])
 def test_images_of_each_height(height: int, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,6 +197,8 @@ POOLS = [
     pool([1, 2]),
     pool(1, stride=2),
     pool(3, stride=2),
+    pool(2, padding=1),
+    pool([4, 2], padding=[2, 0]),
     pool([3, 2], stride=[2, 1], padding=1),
     pool([2, 3], stride=[1, 2], padding=[0, 1]),
     pool([4, 2], stride=[4, 3]),
@@ -212,3 +307,9 @@ def test_images_have_no_plan_where_features_are_wanted() -> None:
     model = build([{"Dense": {"out_features": 2}}], (3,)).initialise(np.random.default_rng(0))
     with pytest.raises(ShapeError):
         Plan(model, (3, 5, 5), 2, np.float32)
+
+
+def test_branches_of_different_shapes_have_no_plan() -> None:
+    block = Residual([Dense(3, 3)], [Dense(3, 1)]).initialise(np.random.default_rng(0))
+    with pytest.raises(ShapeError, match="they are added"):
+        Plan([block], (3,), 2, np.float32)
