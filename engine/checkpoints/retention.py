@@ -71,7 +71,7 @@ class CheckpointStore:
         arrays: Mapping[str, np.ndarray],
         meta: Mapping[str, JSON],
         *,
-        best: bool = False,
+        best: Mapping[str, np.ndarray] | None = None,
     ) -> Path:
         """Write the checkpoint of a step; older ones are removed once it is on the disk.
 
@@ -79,7 +79,7 @@ class CheckpointStore:
             step: optimizer steps taken, not negative.
             arrays: see ``checkpoint.save``.
             meta: see ``checkpoint.save``.
-            best: keep it as ``best.npz`` too.
+            best: the arrays of ``best.npz``, if it is the best one.
 
         Returns:
             The file of the step.
@@ -99,8 +99,8 @@ class CheckpointStore:
             self._swept = True
         # The best first. Killed in between, the run goes on from the step before, comes to the
         # same best again and writes it again. The other way round it would never be written.
-        if best:
-            checkpoint.save(self.best_path, arrays, meta)
+        if best is not None:
+            checkpoint.save(self.best_path, best, meta)
         self._valid.discard(step)
         checkpoint.save(self.path(step), arrays, meta)
         self._valid.add(step)

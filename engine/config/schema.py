@@ -238,8 +238,8 @@ class Train(Section):
     )
     average: Average | None = Field(
         default=None,
-        description="average of the weights over the last batches, as which the finished network "
-        "is saved and tested; null is off",
+        description="average of the weights over the last batches, as which the network is "
+        "validated, saved and tested; null is off",
     )
     clip_norm: float | None = Field(
         default=None, gt=0, description="clip the norm of the gradient to this; null is off"

@@ -58,6 +58,25 @@ class SlowWeights(ABC):
         for slow, array in zip(self.buffers, buffers, strict=True):
             slow[...] = array
 
+    def swap(self) -> None:
+        """Exchange slow and trained weights, all of them; a second time, and all is as before."""
+        for slow, fast in self._pairs(slice(None), with_buffers=True):
+            kept = fast.copy()
+            fast[...] = slow
+            slow[...] = kept
+
+    def take_over(self) -> None:
+        """Put the slow weights in the place of the trained ones, as behind the last step."""
+        for slow, fast in self._pairs(slice(None), with_buffers=True):
+            fast[...] = slow
+
+    def _pairs(self, part: slice, *, with_buffers: bool) -> list[tuple[Array, Array]]:
+        """Slow and trained weights beside each other."""
+        pairs = [(self.vector[part], self.parameters.vector[part])]
+        if with_buffers:
+            pairs += zip(self.buffers, self._buffers, strict=True)
+        return pairs
+
     @abstractmethod
     def share(self, t: int) -> float:
         """The share ``1 − d`` of w that s takes on after step ``t``, counted from 1."""
@@ -70,11 +89,8 @@ class SlowWeights(ABC):
             part: which of the parameters, while other workers care for the rest.
             with_buffers: whether for the buffers too, for which one worker cares.
         """
-        pairs = [(self.vector[part], self.parameters.vector[part])]
-        if with_buffers:
-            pairs += zip(self.buffers, self._buffers, strict=True)
         due = t % self.every == 0
-        for slow, fast in pairs:
+        for slow, fast in self._pairs(part, with_buffers=with_buffers):
             if due:
                 slow += (fast - slow) * fast.dtype.type(self.share(t))
             if (due and self.steps_back) or t == self.steps:
@@ -84,8 +100,9 @@ class SlowWeights(ABC):
 class Average(SlowWeights):
     """An exponential moving average of the weights, with which the run ends.
 
-    Training goes on from the trained weights as if there were none: the curves are theirs. At the
-    start the average is short, so that it soon forgets the first weights:
+    Training goes on from the trained weights as if there were none. What is validated, and saved as
+    the network of an epoch, are the slow weights. At the start the average is short, so that it
+    soon forgets the first weights:
 
         d = min(decay, (1 + t) / (10 + t))^every
 

@@ -145,10 +145,15 @@ class Loop:
             self._turn(epoch)
         self._hold_or_stop()
         logs = {**progress.training_logs(), "lr": self.state.trainer.optimizer.lr}
-        logs |= self._validate()
-        logs["seconds"] = progress.epoch_seconds
-        logs["samples_per_s"] = progress.samples / max(progress.epoch_seconds, 1e-9)
-        self._close_epoch(epoch, logs)
+        with self.state.trainer.averaged():
+            logs |= self._validate()
+            logs["seconds"] = progress.epoch_seconds
+            logs["samples_per_s"] = progress.samples / max(progress.epoch_seconds, 1e-9)
+            best = self._close_epoch(epoch, logs)
+        self.state.provenance.weights.append(weights_hash(self.state.trainer.model.state_dict()))
+        self.saver.checkpoint(best=best)
+        self.emit(EpochEnded(progress.epoch, self.config.train.epochs, logs))
+        self.give_hints()
 
     def _turn(self, epoch: int) -> None:
         """Train on one batch, or on several if nothing observes each of them."""
@@ -253,7 +258,8 @@ class Loop:
 
         return on_progress, check
 
-    def _close_epoch(self, epoch: int, logs: Logs) -> None:
+    def _close_epoch(self, epoch: int, logs: Logs) -> bool:
+        """Count an epoch with the network that was validated; whether it is the best so far."""
         progress, config = self.state.progress, self.config
         for callback in self.callbacks:
             callback.on_epoch_end(epoch, logs)
@@ -261,7 +267,6 @@ class Loop:
         if monitored is not None:
             self.state.scheduler.observe(logs[monitored])
         self.state.history.append(logs)
-        self.state.provenance.weights.append(weights_hash(self.state.trainer.model.state_dict()))
         best = logs["val_acc"] > progress.best.get("val_acc", -1.0)
         if best:
             progress.best = {"epoch": epoch + 1, **logs}
@@ -273,15 +278,15 @@ class Loop:
         if problem is not None:
             self.emit(Warned(problem))
         self.saver.frame(logs)  # first: what a resume goes back to has its frame
-        self.saver.checkpoint(best=best)
-        self.emit(EpochEnded(progress.epoch, config.train.epochs, logs))
-        self.give_hints()
+        return best
 
     def _finish(self) -> None:
         """End the last epoch; a callback may still restore better weights."""
         if not self.state.progress.done:
             self.state.progress.done = True
             self.saver.checkpoint()
+        if self.state.trainer.slow is not None:  # training may have ended before its last step
+            self.state.trainer.slow.take_over()
         for callback in self.callbacks:
             callback.on_train_end()
         self._last_snapshot = None

@@ -128,6 +128,18 @@ class RunState:
                 found[f"callback/{i}/{name}"] = array
         return found
 
+    def judged(self, arrays: dict[str, Array]) -> dict[str, Array]:
+        """``arrays`` with the network that is validated as the model: the average, if there is one.
+
+        Trained weights are then where the average was.
+        """
+        slow = self.trainer.slow
+        if slow is None or slow.steps_back:
+            return arrays
+        names = [name.removeprefix("slow/") for name in arrays if name.startswith("slow/")]
+        swapped = {f"model/{name}": arrays[f"slow/{name}"] for name in names}
+        return arrays | swapped | {f"slow/{name}": arrays[f"model/{name}"] for name in names}
+
     def meta(self) -> dict[str, Any]:
         """The rest of the state as JSON. A metric that is not finite is null."""
         return {

@@ -72,7 +72,9 @@ class Saver:
         meta = weights_meta(self._config, self._state.trainer.model) | self._state.meta()
 
         def save() -> None:
-            path = self._store.save(progress.global_step, self._state.arrays(), meta, best=best)
+            arrays = self._state.arrays()
+            judged = self._state.judged(arrays) if best else None
+            path = self._store.save(progress.global_step, arrays, meta, best=judged)
             if not silent:
                 self._emit(CheckpointSaved(path, progress.epoch, progress.step, best))
 

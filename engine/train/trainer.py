@@ -1,7 +1,8 @@
 """Optimizer steps: gradients of a batch on all workers, their sum, and the update."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 from engine.config import Config
@@ -101,6 +102,23 @@ class Trainer(Evaluator):
         gradient = self.program.gradients[0]
         snapshot = take_snapshot(self.model, self.parameters, gradient, before, done.dead)
         return done.results[0], replace(snapshot, optimizer=self.optimizer_state())
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """The network with the average of its weights in their place for a while, if it has one.
+
+        Nothing may be trained meanwhile. With a lookahead, the weights stay: training has stepped
+        back to the slow ones a few batches ago.
+        """
+        slow = self.slow
+        if slow is None or slow.steps_back:
+            yield
+            return
+        slow.swap()
+        try:
+            yield
+        finally:
+            slow.swap()
 
     def optimizer_state(self) -> OptimizerState:
         """A copy of the optimizer's memory."""

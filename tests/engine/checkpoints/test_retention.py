@@ -19,7 +19,8 @@ def state(step: int) -> tuple[dict[str, np.ndarray], dict[str, int]]:
 
 def save(store: CheckpointStore, *steps: int, best: bool = False) -> None:
     for step in steps:
-        store.save(step, *state(step), best=best)
+        arrays, meta = state(step)
+        store.save(step, arrays, meta, best=arrays if best else None)
 
 
 def latest_step(folder: Path) -> int | None:
@@ -54,6 +55,13 @@ def test_keeps_the_last_two_and_the_best(tmp_path: Path) -> None:
     ]
     assert checkpoint.load(store.best_path).meta["step"] == 20
     assert latest_step(store.folder) == 123456789
+
+
+def test_the_best_may_have_other_arrays(tmp_path: Path) -> None:
+    store = CheckpointStore(tmp_path)
+    store.save(1, {"w": np.ones(3)}, {"step": 1}, best={"w": np.zeros(3)})
+    assert checkpoint.load(store.best_path).arrays["w"].tolist() == [0, 0, 0]
+    assert checkpoint.load(store.path(1)).arrays["w"].tolist() == [1, 1, 1]
 
 
 def test_a_new_process_prunes_what_the_old_one_left(tmp_path: Path) -> None:
@@ -152,9 +160,10 @@ def test_a_link_at_the_target_is_replaced_and_what_it_points_to_kept(tmp_path: P
 def test_non_finite_state_leaves_the_best_and_the_latest_alone(tmp_path: Path) -> None:
     store = CheckpointStore(tmp_path)
     save(store, 1, best=True)
-    for best in (False, True):
+    broken = {"w": np.array([np.nan])}
+    for best in (None, broken):
         with pytest.raises(CheckpointError, match="not finite"):
-            store.save(2, {"w": np.array([np.nan])}, {}, best=best)
+            store.save(2, broken, {}, best=best)
     assert latest_step(tmp_path) == 1
     assert sorted(os.listdir(tmp_path)) == ["best.npz", "step-00000001.npz"]
 

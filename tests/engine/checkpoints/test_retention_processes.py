@@ -44,7 +44,8 @@ for kill in range(15):
         store = CheckpointStore(folder)
         while True:
             step += 1
-            store.save(step, {"w": np.full(20_000, step, np.float32)}, {"step": step}, best=True)
+            arrays = {"w": np.full(20_000, step, np.float32)}
+            store.save(step, arrays, {"step": step}, best=arrays)
             os.write(writer, b"%10d" % step)
     os.close(writer)
     said = os.read(reader, 10)
@@ -80,10 +81,10 @@ from engine.errors import CheckpointError
 from engine.checkpoints.retention import CheckpointStore
 
 store = CheckpointStore(sys.argv[1])
-store.save(1, {"w": np.ones(10)}, {}, best=True)
+store.save(1, {"w": np.ones(10)}, {}, best={"w": np.ones(10)})
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 try:
-    store.save(2, {"w": np.ones(10_000)}, {}, best=True)
+    store.save(2, {"w": np.ones(10_000)}, {}, best={"w": np.ones(10_000)})
 except CheckpointError as exc:
     print(exc)
 path, content, skipped = store.latest()

@@ -68,3 +68,27 @@ def test_an_average_leaves_the_weights_alone_until_the_last_step() -> None:
         average.follow(t, slice(None), with_buffers=True)
         np.testing.assert_allclose(fast, slow if t == 6 else trained, rtol=1e-14)
         np.testing.assert_allclose(average.vector, slow, rtol=1e-14)
+
+
+def test_slow_and_trained_weights_can_be_exchanged_and_taken_over() -> None:
+    rng = np.random.default_rng(0)
+    model = build(["Flatten", {"Dense": {"out_features": 2}}, "BatchNorm1D"], (1, 2, 2))
+    model.initialise(rng, np.float64)
+    parameters, buffers = FlatParameters(model), share_buffers(model)
+    average = Average(every=1, decay=0.5, steps=9)
+    average.attach(parameters, buffers)
+    slow = [average.vector.copy(), *(array.copy() for array in average.buffers)]
+    fast = [parameters.vector, *buffers]
+    for array in fast:
+        array += rng.standard_normal(array.shape)
+    trained = [array.copy() for array in fast]
+    for now, kept in ((slow, trained), (trained, slow)):
+        average.swap()
+        for array, expected in zip(fast, now, strict=True):
+            np.testing.assert_array_equal(array, expected)
+        for array, expected in zip([average.vector, *average.buffers], kept, strict=True):
+            np.testing.assert_array_equal(array, expected)
+    average.take_over()
+    for array, own, expected in zip(fast, [average.vector, *average.buffers], slow, strict=True):
+        np.testing.assert_array_equal(array, expected)
+        np.testing.assert_array_equal(own, expected)
