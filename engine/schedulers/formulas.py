@@ -11,6 +11,7 @@ from engine.options import Milestones
 from engine.schedulers.scheduler import (
     ClosedFormScheduler,
     SchedulerOptions,
+    WholeRunOptions,
     at_least_zero,
     count,
     positive,
@@ -179,7 +180,7 @@ class OneCycleLR(ClosedFormScheduler):
         ValueError: an argument is out of its range.
     """
 
-    class Options(SchedulerOptions):
+    class Options(WholeRunOptions):
         """Up to max_lr and down again, step by step (Smith and Topin 2018)."""
 
         max_lr: float | None = Field(default=None, gt=0, description="the peak; null is train.lr")
@@ -197,7 +198,7 @@ class OneCycleLR(ClosedFormScheduler):
             peak = lr if self.max_lr is None else self.max_lr
             given = super().arguments(peak, epochs, steps_per_epoch)
             del given["max_lr"]
-            return given | {"total_steps": epochs * steps_per_epoch}
+            return given
 
     interval = "step"
 

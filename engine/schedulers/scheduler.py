@@ -44,6 +44,14 @@ class SchedulerOptions(Section):
         return {}
 
 
+class WholeRunOptions(SchedulerOptions):
+    """Base of the options of a schedule that is told the steps of the run: ``total_steps``."""
+
+    def arguments(self, lr: float, epochs: int, steps_per_epoch: int) -> dict[str, Any]:
+        given = super().arguments(lr, epochs, steps_per_epoch)
+        return given | {"total_steps": epochs * steps_per_epoch}
+
+
 class Scheduler(ABC):
     """Base of the schedules: a learning rate for every moment of a run.
 

@@ -1,12 +1,10 @@
 """A triangle: straight up to the learning rate, then straight down."""
 
-from typing import Any
-
 from pydantic import Field
 
 from engine.schedulers.scheduler import (
     ClosedFormScheduler,
-    SchedulerOptions,
+    WholeRunOptions,
     at_least_zero,
     count,
     register,
@@ -35,7 +33,7 @@ class TriangleLR(ClosedFormScheduler):
     2019; Jordan, '94 % on CIFAR-10 in 3.29 seconds', 2024 (the default shares).
     """
 
-    class Options(SchedulerOptions):
+    class Options(WholeRunOptions):
         """Straight up to lr and straight down again, step by step (Page 2019; Jordan 2024)."""
 
         start: float = Field(default=0.2, ge=0, le=1, description="first rate, as a share of lr")
@@ -43,10 +41,6 @@ class TriangleLR(ClosedFormScheduler):
             default=0.23, ge=0, lt=1, description="share of the steps with a rising rate"
         )
         end: float = Field(default=0.07, ge=0, le=1, description="last rate, as a share of lr")
-
-        def arguments(self, lr: float, epochs: int, steps_per_epoch: int) -> dict[str, Any]:
-            given = super().arguments(lr, epochs, steps_per_epoch)
-            return given | {"total_steps": epochs * steps_per_epoch}
 
     interval = "step"
 
