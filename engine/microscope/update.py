@@ -70,7 +70,7 @@ def explain_matrix_update(
     rows, columns = matrix.shape
     words = f"the weight, with all weights scaled to norm √{rows}"
     steps += [
-        Step(f"its number in the matrix {rows}×{columns} of all, made orthogonal", "", move),
+        Step(f"its number in the orthogonal matrix of all, {rows}×{columns}", "", move),
         Step(words, f"{short(before)} · {inner(factor)}", scaled),
     ]
     return tuple(_take(steps, scaled, optimizer.lr * move, f"{optimizer.lr:g} · {inner(move)}"))

@@ -137,7 +137,7 @@ def test_the_update_of_a_convolution_s_weight_ends_at_the_new_weight(
         assert [step.words for step in steps] == [
             "the gradient",
             *words,
-            "its number in the matrix 4×12 of all, made orthogonal",
+            "its number in the orthogonal matrix of all, 4×12",
             "the weight, with all weights scaled to norm √4",
             "the step",
             "the new weight",

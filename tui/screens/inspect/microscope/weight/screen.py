@@ -42,7 +42,9 @@ class WeightScreen(ArithmeticScreen[WeightLook]):
         "See why training changes a weight as it does: which samples of the next batch, and which "
         "places in them, pull at it; and how the optimizer makes a step of that. While the network "
         "trains, the numbers follow it. "
-    ) + explained("filter", "channel", "product", "gradient", "dy", "velocity", "moments")
+    ) + explained(
+        "filter", "channel", "product", "gradient", "dy", "velocity", "moments", "orthogonal"
+    )
 
     def __init__(self, inspector: NetworkInspector, spot: Spot) -> None:
         super().__init__(inspector)
