@@ -22,8 +22,8 @@ GLOSSARY = {
     "where the gradients agree",
     "moments": "Adam's memory: the running mean of a weight's gradients, and that of their "
     "squares, which says how large they usually are",
-    "orthogonal": "of a matrix: no direction in it is larger than another; Muon brings the steps of "
-    "all filters of a layer, as rows of a matrix, close to that",
+    "orthogonal": "of a matrix: no direction in it is larger than another; Muon brings the steps "
+    "of all filters of a layer, as rows of a matrix, close to that",
     "hash": "a fingerprint of numbers: if one bit of them changes, it is another one",
     "features": "the numbers that a network has made of an image, such as those before its last "
     "layer",
