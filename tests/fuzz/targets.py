@@ -35,6 +35,7 @@ from engine.train.weights import described_model, list_weights, load_model
 from tests.fuzz.forms import forms
 from tests.fuzz.fuzzing import Target
 from tests.fuzz.mutations import mutate, mutate_json
+from tests.fuzz.sweeps import sweeps
 from tui.cli.commands.runs import compare, list_all, show
 from tui.cli.output import Output
 from tui.lessons import list_lessons
@@ -362,4 +363,4 @@ def make(folder: Path) -> list[Target]:
     run = Run(folder)
     files = [config(folder), lessons(folder), idx(folder), cifar(folder), forms(folder)]
     given = [weights(run), tensors(run), arrays(run)]
-    return [*files, *given, folders(run), states(run), films(run)]
+    return [*files, *given, folders(run), states(run), films(run), sweeps(folder)]

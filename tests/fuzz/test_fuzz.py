@@ -49,6 +49,7 @@ def targets(folder: Path) -> dict[str, Target]:
         "run folders",
         "resume states",
         "films",
+        "sweeps",
     ],
 )
 def test_whatever_a_file_holds(targets: dict[str, Target], name: str) -> None:
@@ -59,7 +60,7 @@ def test_whatever_a_file_holds(targets: dict[str, Target], name: str) -> None:
 
 
 def test_no_reader_is_forgotten(targets: dict[str, Target]) -> None:
-    assert len(targets) == 11
+    assert len(targets) == 12
 
 
 def misread(item: int) -> object:

@@ -92,8 +92,7 @@ def soak(
         if process.poll() is not None:
             break
         if victim != "sweep":
-            word = "engine.sweeps.child" if victim == "trial" else "spawn_main"
-            found = [pid for pid in processes_in(folder) if word in command_of(pid)]
+            found = (trials_in if victim == "trial" else workers_in)(folder)
             if found:
                 with suppress(ProcessLookupError):
                     os.kill(rng.choice(found), 9)
@@ -136,7 +135,17 @@ def processes_in(folder: Path) -> list[int]:
     return found
 
 
-def command_of(process: int) -> str:
+def trials_in(folder: Path) -> list[int]:
+    """The processes in it that train trials."""
+    return [pid for pid in processes_in(folder) if "engine.sweeps.child" in _command_of(pid)]
+
+
+def workers_in(folder: Path) -> list[int]:
+    """The workers in it of a cluster of Dask's on this machine."""
+    return [pid for pid in processes_in(folder) if "spawn_main" in _command_of(pid)]
+
+
+def _command_of(process: int) -> str:
     """The command line of a process; empty if it is gone."""
     with suppress(OSError):
         return Path(f"/proc/{process}/cmdline").read_bytes().replace(b"\0", b" ").decode()

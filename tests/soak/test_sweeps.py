@@ -85,15 +85,11 @@ def test_the_table_is_the_same_with_one_of_two_workers_killed(tmp_path: Path) ->
         process = start(tmp_path, *words, "--json", "--quiet", *more, stdout=subprocess.PIPE)
         assert process.stdout is not None
         killed = not more
-        for line in process.stdout:
-            if not killed and json.loads(line)["event"] == "epoch":
-                workers = [
-                    pid
-                    for pid in sweeps.processes_in(tmp_path)
-                    if "spawn_main" in sweeps.command_of(pid)
-                ]
-                os.kill(workers[0], 9)
-                killed = True
+        with process.stdout as lines:
+            for line in lines:
+                if not killed and json.loads(line)["event"] == "epoch":
+                    os.kill(sweeps.workers_in(tmp_path)[0], 9)
+                    killed = True
         assert process.wait(TIMEOUT) == 0
     assert rows_of(tmp_path / "s") == rows_of(tmp_path / "here")
 

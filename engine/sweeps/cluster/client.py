@@ -7,6 +7,7 @@ process that died: its trial goes on elsewhere, from the last checkpoint that ca
 
 import asyncio
 import logging
+import math
 import os
 import queue
 import re
@@ -154,9 +155,12 @@ def _workers_here(count: int) -> Iterator[Any]:
     import dask
     from distributed import LocalCluster
 
-    quiet = {"DASK_LOGGING__DISTRIBUTED": "critical"}
+    options = {
+        "distributed.nanny.pre-spawn-environ": {"DASK_LOGGING__DISTRIBUTED": "critical"},
+        "distributed.comm.timeouts.connect": PATIENCE,
+    }
     with tempfile.TemporaryDirectory(prefix="cnn-tui-dask-") as folder, ExitStack() as stack:
-        stack.enter_context(dask.config.set({"distributed.nanny.pre-spawn-environ": quiet}))
+        stack.enter_context(dask.config.set(options))
         with signals_held_back():  # a Ctrl-C is meant for the sweep, which has them save and end
             cluster = LocalCluster(
                 n_workers=count,
@@ -186,6 +190,9 @@ class Cluster:
         self._client, self._address, self._warn = client, address, warn
         self._known: dict[str, bool] = {}
         self._busy: set[str] = set()
+        self._asking = threading.Lock()
+        self._count: dict[str, int] = {}
+        self._asked = -math.inf
         self._lost: float | None = None
         self._waits = False
         self.refused: dict[str, None] = {}
@@ -207,7 +214,13 @@ class Cluster:
         return RemoteChild(self, address, cores, post)
 
     def call(self, address: str, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Call a function of ``engine.sweeps.cluster.worker`` on a worker."""
+        """Call a function of ``engine.sweeps.cluster.worker`` on a worker.
+
+        Raises:
+            Exception: of any kind; the worker is gone, or the function failed.
+        """
+        if address not in self._threads():  # the scheduler would try for half a minute
+            raise OSError("the scheduler has it no more")
         return self._client.run(function, *arguments, workers=[address])[address]
 
     def release(self, address: str) -> None:
@@ -223,7 +236,7 @@ class Cluster:
         try:
             if self._client.status != "running":
                 raise OSError("the connection is lost")
-            threads = self._client.nthreads()
+            threads = self._threads()
             new = [address for address in threads if address not in self._known]
             if new:
                 self._check_versions(new)
@@ -241,6 +254,14 @@ class Cluster:
             for address, count in threads.items()
             if self._known.get(address) and address not in self._busy
         }
+
+    def _threads(self) -> dict[str, int]:
+        """The threads of each worker by its address, as they were a moment ago."""
+        with self._asking:
+            now = time.monotonic()
+            if now - self._asked > _EVERY:
+                self._count, self._asked = self._client.nthreads(), now
+            return self._count
 
     def _check_versions(self, new: list[str]) -> None:
         found = self._client.run(worker.versions, workers=new, on_error="return")
