@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -44,10 +44,16 @@ class Child:
             after each epoch for a line with the key ``prune``, true if that was to be its last. On
             a worker of a cluster, ``folder`` is where the run and its reports are.
         answers: lines to write, each with the key ``event``.
+        on_leave: called when it is to end before its trial has.
     """
 
-    def __init__(self, orders: BinaryIO, answers: BinaryIO) -> None:
-        self._orders, self._answers = orders, answers
+    def __init__(
+        self,
+        orders: BinaryIO,
+        answers: BinaryIO,
+        on_leave: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._orders, self._answers, self._on_leave = orders, answers, on_leave
         self._waiting: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self._verdicts: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._session: TrainingSession | None = None
@@ -77,7 +83,7 @@ class Child:
         session = self._session
         if session is not None:
             session.controls.stop(STOPPED)
-            LastResort().begin(ExitCode.FAILED)
+            self._on_leave()
         self._waiting.put(None)
         self._verdicts.put(False)
 
@@ -156,7 +162,7 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever prints there is no answer
     gc.freeze()
-    Child(sys.stdin.buffer, answers).serve()
+    Child(sys.stdin.buffer, answers, lambda: LastResort().begin(ExitCode.FAILED)).serve()
 
 
 if __name__ == "__main__":
