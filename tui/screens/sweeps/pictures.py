@@ -159,10 +159,12 @@ def coordinates_of(
     names = sweep_rows.short_names(keys)
     axes, columns = [], []
     for key in (key for key in keys if key in kept):
-        written = [text.line(one.trials[0].settings.get(key, ""), 16) for one in groups]
+        # All values of the grid have their place from the start, also those without a result.
+        written = [text.line(one.trials[0].settings.get(key, "")) for one in ranked.groups]
         axis, places = coordinates.settings_axis(names[key], written)
+        place_of = dict(zip(written, places, strict=True))
         axes.append(axis)
-        columns.append(places)
+        columns.append([place_of[text.line(one.trials[0].settings.get(key, ""))] for one in groups])
     values = [one.value(metric) for one in groups]
     labels = [sweep_rows.shown(metric, value) for value in values]
     axis, places = coordinates.result_axis(metric, values, labels, up=maximises(metric, "auto"))

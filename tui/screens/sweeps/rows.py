@@ -243,7 +243,7 @@ def _group_row(
         *_values(sweep, group.trials[0]),
         _group_state(group),
         ("", "muted"),
-        *((_mean(group, name), "foreground") for name in _metrics(ranked.metric)),
+        *(_mean(group, name) for name in _metrics(ranked.metric)),
     )
 
 
@@ -259,12 +259,16 @@ def _group_state(group: Repetitions) -> Cell:
     return (f"· {words}", "muted") if open_ & set(states) else (f"✗ {words}", "error")
 
 
-def _mean(group: Repetitions, name: str) -> str:
+def _mean(group: Repetitions, name: str) -> Cell:
+    """Mean and spread of a result over the finished seeds; before there are any, so far."""
     found = group.spread(name)
-    if found is None:
-        value = group.value(name)
-        return "" if math.isnan(value) else shown(name, value)
-    return f"{shown(name, found.mean)} ± {shown(name, found.std)}"
+    if found is not None:
+        return f"{shown(name, found.mean)} ± {shown(name, found.std)}", "foreground"
+    value, style = group.value(name), "foreground"
+    if math.isnan(value):
+        so_far = [one.results[name] for one in group.trials if name in one.results]
+        value, style = (sum(so_far) / len(so_far), "muted") if so_far else (value, style)
+    return ("", style) if math.isnan(value) else (shown(name, value), style)
 
 
 def shown(name: str, value: float | None) -> str:

@@ -98,6 +98,14 @@ def test_parallel_coordinates_have_an_axis_for_each_key_and_the_result(
     assert traces[-1].places[2] == 1.0, "the lowest loss is above"
 
 
+def test_values_without_a_result_have_their_place_from_the_start(home: Path) -> None:
+    grid = ("train.lr=0.1,0.03,0.01", "seed=1..2")
+    sweep = sweep_info(make_sweep(home / "sweeps", grid=grid, accuracies={1: (0.5,)}))
+    axes, traces, _ = pictures.coordinates_of(sweep, ranking(sweep, "val_acc"), None, None, {}, 9)
+    assert sorted(label for _, label in axes[0].labels) == ["0.01", "0.03", "0.1"]
+    assert [trace.places for trace in traces] == [(1.0, 0.5)]
+
+
 def test_shares_are_bars_with_numbers_and_few_trials_say_nothing(home: Path) -> None:
     sweep = sweep_info(make_sweep(home / "sweeps"))
     found = shares(

@@ -135,6 +135,7 @@ async def test_a_sweep_that_trains_is_followed_until_it_ends(
             await tap(pilot, "enter", "enter")
             assert cells(screen, "status")[:3] == ["▶ 1 of 2", "✓ finished", "▶ running"]
             assert cells(screen, "epoch")[:3] == ["", "2/2", "1/2"]
+            assert cells(screen, "val_acc")[:3] == ["0.7500", "0.7500", "0.5000"]
             record.write_text(finished)
             await until(pilot, lambda: sweeps(screen)[0][3] == "2 of 4")
         await until(pilot, lambda: sweeps(screen)[0][2] == "■ stopped")
