@@ -115,13 +115,22 @@ class SweepInfo:
         """The keys that differ between its trials, as in the grid."""
         return tuple(dict.fromkeys(key for trial in self.trials for key in trial.settings))
 
+    @property
+    def size(self) -> int:
+        """How many trials there are, or are to be planned."""
+        planned = 0 if self.manifest is None else self.manifest.optuna or 0
+        return max(len(self.trials), planned)
+
     @cached_property
     def counts(self) -> Counter[str]:
         """How many trials are ``done``, ``running``, ``waiting`` or ``failed``.
 
-        One that was cut off waits, as it is resumed; one that diverged is failed.
+        One that was cut off waits, as it is resumed, and so do those that are not planned yet; one
+        that diverged is failed.
         """
-        return Counter(_KINDS.get(trial.status or "", "failed") for trial in self.trials)
+        kinds = Counter(_KINDS.get(trial.status or "", "failed") for trial in self.trials)
+        kinds["waiting"] += self.size - len(self.trials)
+        return +kinds
 
     @property
     def share(self) -> float:
@@ -130,8 +139,7 @@ class SweepInfo:
             return 0.0
         kinds = ((_KINDS.get(trial.status or "", "failed"), trial) for trial in self.trials)
         done = sum(1.0 if kind in ("done", "failed") else one.share for kind, one in kinds)
-        planned = self.manifest.optuna or 0 if self.manifest else 0
-        return done / max(len(self.trials), planned)
+        return done / self.size
 
     @property
     def seconds_left(self) -> float | None:
@@ -148,11 +156,10 @@ class SweepInfo:
             if "seconds" in one.results
             and (one.finished or (one.status == "running" and one.share > 0))
         ]
-        if not known or not open_:
+        left = sum(1.0 - one.share for one in open_) + self.size - len(self.trials)
+        if not known or not left:
             return None
-        left = sum(1.0 - one.share for one in open_)
-        at_once = max(1, min(len(open_), max(self.counts["running"], 1)))
-        return sum(known) / len(known) * left / at_once
+        return sum(known) / len(known) * left / max(self.counts["running"], 1)
 
 
 _RESUMED = ("interrupted", "stopped")
@@ -232,7 +239,7 @@ def _trials(
     folder: Path, manifest: manifests.Manifest, base: Config | None, before: SweepInfo | None
 ) -> tuple[TrialInfo, ...]:
     runs = _runs_of(folder, len(manifest.trials), before)
-    said = _said(folder / TABLE)
+    said, pruned = _said(folder / TABLE), manifest.pruned
     was = {} if before is None else {trial.run: trial for trial in before.trials if trial.run}
     found = []
     for index, one in enumerate(manifest.trials, 1):
@@ -249,8 +256,8 @@ def _trials(
             reason = info.problem or record.get("reason") or ""
         if said.get(index) in ("failed", "killed") and status in (WAITING, *_RESUMED):
             status = said[index]
-        if index in manifest.pruned and status != "finished":
-            status, reason = "pruned", pruning_reason(manifest.pruned[index])
+        if index in pruned and status != "finished":
+            status, reason = "pruned", pruning_reason(pruned[index])
         done = record.get("epochs")
         epochs = (done if isinstance(done, int) else 0, whole)
         results = known_results(record)

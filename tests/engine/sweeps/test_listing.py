@@ -1,5 +1,6 @@
 """Sweeps as they are on disk: progress, estimates, what is read again, and what is damaged."""
 
+import json
 import shutil
 from pathlib import Path
 from unittest.mock import patch
@@ -110,3 +111,21 @@ def test_repetitions_are_ranked_by_the_mean_over_their_seeds(tmp_path: Path) -> 
     assert found.mean == pytest.approx(0.925)
     assert found.n == 2
     assert best_first(groups, "seconds") == groups, "the same for all, in their order"
+
+
+def test_trials_that_are_still_to_be_planned_wait_and_those_that_are_pruned_are_done(
+    tmp_path: Path,
+) -> None:
+    folder = make_sweep(tmp_path, accuracies={1: (0.5, 0.7), 2: (0.5,)}, statuses={2: "stopped"})
+    manifest = json.loads((folder / MANIFEST).read_text())
+    manifest["optuna"] = 10
+    manifest["trials"] = manifest["trials"][:2]
+    manifest["trials"][1]["pruned"] = 1
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+    with held(folder):
+        sweep = sweep_info(folder)
+    assert [trial.status for trial in sweep.trials] == ["finished", "pruned"]
+    assert sweep.size == 10
+    assert sweep.counts == {"done": 2, "waiting": 8}
+    assert sweep.share == pytest.approx(0.2)
+    assert sweep.seconds_left == pytest.approx(12.5 * 8)

@@ -53,7 +53,8 @@ class SweepActions(BaseScreen):
             return "it is running; x stops it"
         if sweep.problem:
             return "it is broken: its manifest cannot be read"
-        if all(trial.status in SETTLED for trial in sweep.trials):
+        settled = [one for one in sweep.trials if one.status in (*SETTLED, "pruned")]
+        if len(settled) == sweep.size:
             return "nothing of it is left to train"
         return None
 

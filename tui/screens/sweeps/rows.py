@@ -33,6 +33,7 @@ STATES = {
     **RUN_STATES,
     "waiting": ("· waiting", "muted"),
     "killed": ("✗ killed", "error"),
+    "pruned": ("■ pruned", "muted"),
 }
 
 SWEEP_COLUMNS = (
@@ -61,7 +62,7 @@ def sweep_row(sweep: SweepInfo, *, begun: bool, stopping: bool) -> tuple[Cell, .
         (text.line(sweep.name, 48), "foreground"),
         (f"{sweep.created.astimezone():%m-%d %H:%M}" if sweep.created else "", "muted"),
         sweep_state(sweep, begun=begun, stopping=stopping),
-        (f"{counts['done']} of {len(sweep.trials)}" if sweep.trials else "", "foreground"),
+        (f"{counts['done']} of {sweep.size}" if sweep.trials else "", "foreground"),
         (str(counts["running"] or ""), "success"),
         (str(failed or ""), "error"),
         (str(counts["waiting"] or ""), "muted"),
@@ -80,7 +81,7 @@ def sweep_state(
         return ("■ stopping", "warning") if stopping else ("▶ running", "bold success")
     if begun:
         return "… starting", "success"
-    if counts["done"] == len(sweep.trials):
+    if counts["done"] == sweep.size:
         return "✓ finished", "success"
     if counts["waiting"] or counts["running"]:
         return "■ stopped", "warning"
@@ -249,7 +250,9 @@ def _group_row(
 
 def _group_state(group: Repetitions) -> Cell:
     """``✓ 2 of 5``: how many seeds are finished, with the sign of what else there is."""
-    states = [trial.status for trial in group.trials]
+    states = [trial.status for trial in group.trials if trial.status != "pruned"]
+    if not states:
+        return STATES["pruned"]
     words = f"{states.count('finished')} of {len(states)}"
     if "running" in states:
         return f"▶ {words}", "bold success"
