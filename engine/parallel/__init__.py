@@ -4,6 +4,6 @@
 * ``workers`` - how many compute, in processes or threads; ``blas`` - its limit meanwhile.
 * ``processes`` - the pool of worker processes; ``group`` - what one of them sees of the others.
 * ``threads`` - micro-batches that wait for each other in an all-gather.
-* ``ranks`` - processes on several machines; ``mpi`` - what they send; ``launcher`` - who began them.
+* ``ranks`` - processes on several machines; ``mpi`` - what they send; ``launcher`` - who began it.
 * ``shared_memory`` - arrays, orders and values that all processes see.
 """

@@ -363,11 +363,9 @@ class EvaluateScreen(ImageScreen):
             following = Selection(config.name, config, what="its newest weights", run=run)
             images = training.session.sources.dataset.test.images
             self.app.push_screen(DrawScreen(following, images))
-            return
-        selection = self._drawn_for
-        assert selection is not None
-        samples = self.found.test.images if self.found and self._of == selection else None
-        self.app.push_screen(DrawScreen(selection, samples))
+        elif (selection := self._drawn_for) is not None:
+            samples = self.found.test.images if self.found and self._of == selection else None
+            self.app.push_screen(DrawScreen(selection, samples))
 
     def action_back(self) -> None:
         """Back to the matrix."""

@@ -26,7 +26,9 @@ def ask_new_sweep(app: "CnnApp") -> None:
         if folder is not None:
             app.sweeps.newest = folder
             app.sweeps.start(folder)
-            app.show_message("the sweep is started", "it continues when the app is closed", timeout=6)
+            app.show_message(
+                "the sweep is started", "it continues when the app is closed", timeout=6
+            )
             app.go_to("sweeps")
 
     app.push_screen(NewSweep(document.text, document.name, document.config), made)
