@@ -66,8 +66,7 @@ class Value:
         self.borders: dict[tuple[Pads, float], Array] = {}
 
     def shared(self) -> "Value":
-        """The same value for another reader; it has to lie somewhere."""
-        self.owned = False
+        """The same value for one of several readers; it has to lie somewhere."""
         twin = Value(self.shape, self.array)
         twin.owned, twin.borders = False, self.borders
         return twin
@@ -94,7 +93,7 @@ class Drawing:
         self.steps.append(partial(function, *arguments, **named))
 
     def empty(self, *shape: int) -> Array:
-        return np.zeros(shape, self.dtype)
+        return np.empty(shape, self.dtype)
 
     def scratch(self, name: str, *shape: int) -> Array:
         """Memory for one block: the same for all of that name and shape, ones at first."""

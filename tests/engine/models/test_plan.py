@@ -181,6 +181,12 @@ def test_a_plan_takes_few_steps(run: int, monkeypatch: pytest.MonkeyPatch) -> No
         "maximum",
     ]
     assert names(["Flatten", "Dropout"], (2, 2, 2)) == []
+    go("columns", monkeypatch)
+    assert names(["LeakyReLU", conv(1, 1)], (2, 2, 2)) == ["forward", "copyto", "matmul", "copyto"]
+    block = {"Residual": {"body": [conv(2, padding=1)], "shortcut": [conv(2, 1)]}}
+    copied = ["forward", "copyto"]  # into a border, once
+    both = ["copyto", "matmul", "copyto", "copyto", "matmul", "add"]
+    assert names(["LeakyReLU", block], (2, 4, 4))[: len(copied + both)] == copied + both
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -253,6 +259,35 @@ RESIDUALS: list[list[Any]] = [
         }
     ],
     [{"Residual": {"body": ["ReLU", "BatchNorm2D", "ReLU"]}}, "Flatten"],
+    [{"Residual": {"body": [conv(2, padding=1)], "shortcut": ["ReLU", conv(2, 1)]}}],
+    [{"Residual": {"body": [conv(2, padding=1), conv(2)], "shortcut": [conv(2)]}}],
+    *(
+        [
+            {
+                "Residual": {
+                    "body": [conv(2, padding=1)],
+                    "shortcut": [conv(2, kernel, padding="same")],
+                }
+            }
+        ]
+        for kernel in (5, [5, 3], [3, 5], [4, 3], [3, 4], [2, 1])
+    ),
+    [
+        {
+            "Residual": {
+                "body": [conv(2, padding=1)],
+                "shortcut": [pool(3, stride=1, padding=1), {"Scale": {"factor": 3}}],
+            }
+        }
+    ],
+    [
+        {
+            "Residual": {
+                "body": [conv(2, padding=1)],
+                "shortcut": [{"Residual": {"body": ["Dropout"]}}, conv(2, padding=1)],
+            }
+        },
+    ],
     [{"Residual": {"body": ["LeakyReLU"], "shortcut": ["ReLU"]}}, "GlobalAvgPool2D"],
     ["Flatten", {"Residual": {"body": [{"Dense": {"out_features": 60}}, "ReLU"]}}, "ReLU"],
 ]

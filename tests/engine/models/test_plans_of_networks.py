@@ -52,3 +52,34 @@ def test_a_plan_of_a_preset_computes_the_preset(name: str, n: int) -> None:
     model = moved(build(preset(name, 10), (3, 32, 32)).initialise(np.random.default_rng(0)))
     x = np.random.default_rng(1).standard_normal((n, 3, 32, 32), np.float32)
     check(model.layers, x, 1e-5)
+
+
+def random_row(rng: np.random.Generator, channels: int, depth: int) -> list[Any]:
+    """Layers that keep the shape of an image, residual blocks in each other among them."""
+
+    def conv(kernel: Any, padding: Any) -> dict[str, Any]:
+        sizes = {"out_channels": channels, "kernel_size": kernel, "padding": padding}
+        return {"Conv2D": {**sizes, "bias": bool(rng.integers(2))}}
+
+    found: list[Any] = []
+    for _ in range(rng.integers(1, 4)):
+        some: list[Any] = ["ReLU", "BatchNorm2D", "Dropout", "LeakyReLU"]
+        some += [conv(3, 1), conv([1, 3], [0, 1]), conv([4, 1], "same")]
+        some.append({"MaxPool2D": {"kernel_size": 3, "stride": 1, "padding": 1}})
+        if depth:
+            parts = {name: random_row(rng, channels, depth - 1) for name in ("body", "shortcut")}
+            some += [{"Residual": parts}, {"Residual": {"body": parts["body"]}}]
+        found.append(some[rng.integers(len(some))])
+    return found
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("seed", rest_as_proofs(list(range(40))))
+def test_a_plan_of_a_random_network(seed: int, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    go(way, monkeypatch)
+    rng = np.random.default_rng(seed)
+    for _ in range(4):
+        shape = (int(rng.integers(1, 4)), int(rng.integers(6, 14)), int(rng.integers(6, 14)))
+        specs = [*random_row(rng, shape[0], 2), *random_row(rng, shape[0], 2), "Flatten"]
+        model = moved(build(specs, shape).initialise(rng, np.float64))
+        check(model.layers, rng.standard_normal((int(rng.integers(1, 4)), *shape)), 1e-11)
