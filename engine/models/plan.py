@@ -101,7 +101,7 @@ def _dense(drawing: Drawing, layer: Any, value: Value) -> Value:
 def _relu(drawing: Drawing, layer: Layer, value: Value) -> Value:
     if value.array is None and not value.blocks:
         drawing.settled(value)  # the input
-    value.then.append((np.maximum, None))
+    value.later(np.maximum)
     return value
 
 
@@ -181,7 +181,7 @@ def _residual(drawing: Drawing, layer: Any, value: Value) -> Value:
     drawing.settled(value)
     body = _row(drawing, layer.body, value.shared())
     shortcut = drawing.settled(_row(drawing, layer.shortcut, value.shared()))
-    body.then.append((np.add, shortcut))
+    body.later(np.add, shortcut)
     return body
 
 

@@ -51,7 +51,7 @@ class Value:
             plan, which is written where its reader wants it.
         blocks: what computes it, until it lies somewhere.
         owned: whether nobody else reads ``array``, so that it may be written over.
-        then: what is still to be done to it: the larger of it and 0, or its sum with another.
+        then: what is still to be done to it, with 0 or with another array: see ``later``.
         borders: copies of it with a border, by the border and what fills it.
     """
 
@@ -70,6 +70,11 @@ class Value:
         twin = Value(self.shape, self.array)
         twin.owned, twin.borders = False, self.borders
         return twin
+
+    def later(self, function: np.ufunc, other: Array | None = None) -> None:
+        """Put off what is to be done to it; copies of it that lie somewhere are others then."""
+        self.then.append((function, other))
+        self.borders = {}
 
     @property
     def sample_shape(self) -> Shape:
