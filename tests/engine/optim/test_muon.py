@@ -229,3 +229,20 @@ def test_a_restored_state_goes_on_bit_for_bit(rng: np.random.Generator) -> None:
     restored = Muon(0.1, nesterov=True)
     restored.slots = copy.deepcopy(optimizer.slots)
     np.testing.assert_array_equal(step(restored, half, grads[3:])[0], whole)
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("steps", [3, 5])
+def test_orthogonalised_like_pytorch(steps: int, rng: np.random.Generator) -> None:
+    """PyTorch computes in bfloat16, which has three digits."""
+    import torch
+
+    if not hasattr(torch.optim, "Muon"):
+        pytest.skip("this PyTorch has no Muon")
+    matrix = rng.standard_normal((6, 40)).astype(np.float32)
+    weight = torch.nn.Parameter(torch.zeros(6, 40))
+    weight.grad = torch.from_numpy(matrix)
+    torch.optim.Muon([weight], 1.0, 0.0, momentum=0.0, nesterov=False, ns_steps=steps).step()
+    theirs = -weight.detach().numpy()
+    assert np.abs(theirs - orthogonalised(matrix, steps)).max() < 0.02
+    assert np.abs(theirs).max() > 0.2
