@@ -20,7 +20,7 @@ _CHANNELS = (16, 32, 64)
 _UPDATES = 1500
 """Steps of training that are aimed at: enough to see what the data allow."""
 
-_RATES = {"sgd": 0.05, "momentum": 0.01}
+_RATES = {"sgd": 0.05, "momentum": 0.01, "muon": 0.05}
 """Learning rates to begin with, of optimizers that do not adapt their steps."""
 
 

@@ -8,7 +8,7 @@ import pytest
 from engine.config import advise, loads
 from engine.data import DATASETS, ImportedDataset, get
 from engine.services.configs import network_summary
-from engine.services.starter import starter_config
+from engine.services.starter import Choices, starter_config
 from engine.train.session import TrainingSession
 from tests.support.imported_sets import make_set
 
@@ -66,3 +66,11 @@ def test_it_learns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     info = make_set(tmp_path / "raw", train=120, test=30)
     config = loads(starter_config(info), "pets.yaml", ["train.epochs=10", "train.lr=0.01"])
     assert TrainingSession(config).run().test["test_acc"] > 0.9
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "rate"), [("adam", 0.001), ("rmsprop", 0.001), ("sgd", 0.05), ("muon", 0.05)]
+)
+def test_each_optimizer_begins_with_a_rate_that_suits_it(optimizer: str, rate: float) -> None:
+    text = starter_config(get("mnist_mini"), choices=Choices(optimizer=optimizer))
+    assert loads(text).train.lr == rate
