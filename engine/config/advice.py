@@ -8,8 +8,10 @@ from typing import Literal
 from engine.config.errors import KeyPath, dotted
 from engine.config.schema import Config
 from engine.data.batches import held_out
+from engine.layers import BatchNorm2D
 from engine.losses import LOSSES
 from engine.models import build
+from engine.optim import OPTIMIZERS
 from engine.schedulers import CosineAnnealingLR
 
 
@@ -107,4 +109,21 @@ def _smoothing(config: Config) -> Iterator[Advice]:
     )
 
 
-RULES = (_scores, _validation, _cosine, _smoothing)
+def _matrices(config: Config) -> Iterator[Advice]:
+    """An optimizer of convolutions, for a network that does not suit it."""
+    name = config.train.optimizer
+    if not OPTIMIZERS[name].takes_matrices:
+        return
+    layers = list(build(config.specs, config.dataset_info.image_shape).walk())
+    path = ("train", "optimizer")
+    if not any(len(layer.param_shapes().get("weight", ())) == 4 for layer in layers):
+        yield Advice(path, f"{name} is for convolutions; without any it is sgd, so take that")
+    elif not any(isinstance(layer, BatchNorm2D) for layer in layers):
+        yield Advice(
+            path,
+            f"{name} keeps the weights of each convolution at a fixed norm; put BatchNorm2D behind "
+            "each, so that their norm does not matter",
+        )
+
+
+RULES = (_scores, _validation, _cosine, _smoothing, _matrices)

@@ -124,3 +124,26 @@ def test_the_floor_of_a_smoothed_loss_is_noted() -> None:
     target = [0.91] + 9 * [0.01]
     floor = -sum(q * math.log(q) for q in target)
     assert f"cannot fall below {floor:.3f}" in advice.message
+
+
+CONV = "Conv2D: {out_channels: 2, kernel_size: 28}"
+
+
+@pytest.mark.parametrize(
+    ("layers", "optimizer", "words"),
+    [
+        (HEAD, "muon", "is for convolutions"),
+        ((CONV, *HEAD), "muon", "put BatchNorm2D behind each"),
+        ((CONV, "BatchNorm2D", *HEAD), "muon", ""),
+        (HEAD, "sgd", ""),
+        ((CONV, *HEAD), "sgd", ""),
+    ],
+)
+def test_muon_wants_convolutions_with_a_batch_norm_behind(
+    layers: tuple[str, ...], optimizer: str, words: str
+) -> None:
+    found = advise(loads(config_text(*layers, more=f"  optimizer: {optimizer}\n")))
+    assert [(advice.level, advice.key) for advice in found] == (
+        [("warning", "train.optimizer")] if words else []
+    )
+    assert all(words in str(advice) for advice in found)
