@@ -194,12 +194,14 @@ def test_a_killed_process_ends_all_and_the_run_is_resumed(
     victim = process.pid if whom == "mpiexec" else pids[int(whom[-1])]
     os.kill(victim, signal.SIGKILL)
     done = terminal.finish(process)
-    assert done.code in (9, -9)
+    # Rank 0 may notice that another one is gone before mpiexec ends it.
+    noticed = any("another rank was killed" in line for line in done.errors)
+    assert done.code in ((1,) if noticed else (9, -9)), done.err
     wait_until(lambda: not ranks_left(terminal), patience=MOMENT)
-    assert record(terminal)["status"] == "running"  # without a lock: interrupted
+    assert record(terminal)["status"] == ("failed" if noticed else "running")
     if turn % 5 == 0:
         listed = terminal.run("runs", "list")
-        assert "interrupted" in listed.out
+        assert ("failed" if noticed else "interrupted") in listed.out
         epochs = len((terminal.only_run / "metrics.csv").read_text().splitlines())
         more = ("resume", terminal.only_run.name, "--set", f"train.epochs={epochs + 1}")
         again = run_ranks(terminal, *[more] * (1 + turn // 5)) if turn else terminal.run(*more)
