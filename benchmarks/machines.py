@@ -27,7 +27,8 @@ from engine.models import build
 from engine.numbers import significant
 from engine.optim import Momentum
 from engine.optim.clipping import square_sums
-from engine.parallel.micro_batches import micro_batches, nodes_of
+from engine.parallel.micro_batches import micro_batches
+from engine.parallel.partial_sums import nodes_of
 from engine.parallel.workers import Workers
 from engine.services.configs import open_config
 

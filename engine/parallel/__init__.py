@@ -7,5 +7,7 @@
 * ``ranks`` - processes on several machines; ``mpi`` - what they send; ``launcher`` - who began it.
 * ``ranks`` - processes on several machines; ``launcher`` - who began them; ``mpi`` - what they send.
 * ``partial_sums`` - sums of some micro-batches, as ranks send them.
+* ``ranks`` - processes on several machines; ``mpi`` - what they send; ``partial_sums`` - the tree, in
+  parts; ``launcher`` - how they know of each other.
 * ``shared_memory`` - arrays, orders and values that all processes see.
 """

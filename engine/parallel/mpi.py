@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from engine.errors import MissingPackageError, RunError
+from engine.parallel.workers import usable_processors
 
 T = TypeVar("T")
 
@@ -80,7 +81,7 @@ class Connection:
         rank: the number of this rank, from 0.
         size: how many ranks there are.
         local_rank: its number among those on the same machine.
-        local_size: how many of them there are.
+        cores: its share of the processors that they may use.
         hosts: the name of every rank's machine.
         machines: how many machines there are.
         stages: how a sum is divided: among the ranks of each machine first, where all have several
@@ -96,7 +97,10 @@ class Connection:
         self._local = world.Split_type(mpi.COMM_TYPE_SHARED)
         self._firsts = {world.size: self._work}
         self.rank, self.size = int(world.rank), int(world.size)
-        self.local_rank, self.local_size = int(self._local.rank), int(self._local.size)
+        self.local_rank = int(self._local.rank)
+        # Launchers may bind every rank to processors of its own, or none to any.
+        allowed = set().union(*self._local.allgather(usable_processors()))
+        self.cores = max(len(allowed) // self._local.size, 1)
         self.sent = 0
         first = self._local.bcast(self.rank)
         found = self._gather(self._work, [(socket.gethostname(), first)])
@@ -109,7 +113,7 @@ class Connection:
 
     def _stages(self, machines: Sequence[Sequence[int]], world: Any) -> list[Stage]:
         sizes = {len(ranks) for ranks in machines}
-        if len(machines) == 1 or sizes != {self.local_size} or self.local_size == 1:
+        if len(machines) == 1 or len(sizes) > 1 or sizes == {1}:
             return [Stage({rank: (rank,) for rank in range(self.size)}, self._work)]
         (own,) = (ranks for ranks in machines if self.rank in ranks)
         across = world.Split(self.local_rank, self.rank)

@@ -18,8 +18,8 @@ from engine.errors import RunError
 from engine.events import Traffic
 from engine.kernels.partition import equal_parts
 from engine.parallel.group import Numbered, ProcessGroup, refuse_gather
-from engine.parallel.micro_batches import Node, nodes_of, sum_nodes
 from engine.parallel.mpi import Connection, Stage
+from engine.parallel.partial_sums import Node, nodes_of, sum_nodes
 from engine.parallel.threads import MicroBatchGroup, MicroBatchThreads
 
 T = TypeVar("T")

@@ -55,8 +55,7 @@ class Workers:
     ) -> None:
         keep_freed_memory()
         connection = leader.connection if leader else connection
-        sharers = connection.local_size if connection else 1
-        self.count = count or max(usable_cores() // sharers, 1)
+        self.count = count or (connection.cores if connection else usable_cores())
         forks = can_fork() and connection is None
         # Work that is not worth processes is not worth another thread either.
         self.threads = MicroBatchThreads(1 if forks else self.count)
@@ -96,7 +95,12 @@ class Workers:
 
 
 def usable_cores() -> int:
-    """Processors that this process may run on."""
+    """How many processors this process may run on."""
+    return len(usable_processors())
+
+
+def usable_processors() -> set[int]:
+    """The numbers of the processors that this process may run on."""
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        return set(os.sched_getaffinity(0))
+    return set(range(os.cpu_count() or 1))

@@ -48,8 +48,8 @@ def run_on_ranks(
     finally:
         try:
             _leader().dismiss(code)
-        except EngineError as error:
-            code = _complain(launched, str(error), error.exit_code)
+        except EngineError as error:  # said already, if the command has come so far
+            code = code or _complain(launched, str(error), error.exit_code)
     return code
 
 

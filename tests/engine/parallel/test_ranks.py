@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from engine.kernels.partition import equal_parts
 from engine.parallel.launcher import Launched, launched_ranks
-from engine.parallel.micro_batches import Node, nodes_of, sum_nodes, tree_sum
+from engine.parallel.micro_batches import tree_sum
 from engine.parallel.mpi import Stage
+from engine.parallel.partial_sums import Node, nodes_of, sum_nodes
 from engine.parallel.ranks import RankGroup, digest
 from engine.parallel.threads import MicroBatchThreads
 
