@@ -19,6 +19,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from importlib.util import find_spec
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,7 @@ def connected(address: str, workers: int, warn: Callable[[str], None]) -> Iterat
                 where = address
                 _check_address(address)
             client = stack.enter_context(Client(where, timeout=PATIENCE, set_as_default=False))
-        except OSError as error:
+        except (OSError, RuntimeError) as error:  # the latter from workers that do not start
             raise RunError(
                 f"--dask {address}: no Dask scheduler answers ({_first_line(error)}); start one "
                 "with dask scheduler, and give the address that it prints"
@@ -159,7 +160,10 @@ def _workers_here(count: int) -> Iterator[Any]:
         "distributed.nanny.pre-spawn-environ": {"DASK_LOGGING__DISTRIBUTED": "critical"},
         "distributed.comm.timeouts.connect": PATIENCE,
     }
-    with tempfile.TemporaryDirectory(prefix="cnn-tui-dask-") as folder, ExitStack() as stack:
+    resource_tracker.ensure_running()  # or it would start below, and let the signals through
+    with ExitStack() as stack:
+        scratch = tempfile.TemporaryDirectory(prefix="cnn-tui-dask-", ignore_cleanup_errors=True)
+        folder = stack.enter_context(scratch)
         stack.enter_context(dask.config.set(options))
         with signals_held_back():  # a Ctrl-C is meant for the sweep, which has them save and end
             cluster = LocalCluster(
@@ -381,4 +385,6 @@ class RemoteChild:
 
 
 def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), "") or type(error).__name__
+    """What an error says, without Dask's description of the connection before it."""
+    text = next(iter(str(error).splitlines()), "") or type(error).__name__
+    return text.rpartition(">: ")[2]

@@ -81,6 +81,9 @@ def test_bash_completes_commands_and_options() -> None:
     assert bash("runs", "") == ["list", "show", "compare", "verify"]
     assert bash("export", "--ou") == ["--output"]
     assert bash("export", "--format", "o") == ["onnx"]
+    assert bash("sweep", "--op") == ["--optuna"]
+    assert bash("sweep", "--da") == ["--dask"]
+    assert bash("sweep", "--prune", "") == ["median", "halving"]
 
 
 def test_bash_completes_names_and_files(folder: Path) -> None:
