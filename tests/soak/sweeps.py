@@ -12,6 +12,7 @@ from pathlib import Path
 
 from engine.runs.listing import list_runs
 from tests.soak.soak_runs import TIMEOUT, has_traceback, problems, start
+from tests.support.patience import wait_until
 from tests.support.sweeps import files_of
 
 _MOMENT = 20.0
@@ -92,6 +93,7 @@ def soak(
         if process.poll() is not None:
             break
         if victim != "sweep":
+            wait_until(lambda one=process: trials_in(folder) or one.poll() is not None)
             found = (trials_in if victim == "trial" else workers_in)(folder)
             if found:
                 with suppress(ProcessLookupError):

@@ -97,18 +97,15 @@ def connected(address: str, workers: int, warn: Callable[[str], None]) -> Iterat
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Have Dask say nothing: what goes wrong is said here, and it would say it again at length."""
-    loggers = [logging.getLogger(name) for name in ("distributed", "tornado", "asyncio")]
-    levels = [logger.level for logger in loggers]
+    """Have Dask say nothing: what goes wrong is said here, and it would say it again at length.
+
+    Its loggers stay quiet, as its threads end some time after the connection was closed.
+    """
+    for name in ("distributed", "tornado"):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for logger in loggers:
-            logger.setLevel(logging.CRITICAL + 1)
-        try:
-            yield
-        finally:
-            for logger, level in zip(loggers, levels, strict=True):
-                logger.setLevel(level)
+        yield
 
 
 def _check_address(address: str) -> None:
