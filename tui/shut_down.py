@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from engine.paths import real_path
 from engine.services.resume import resume_command
+from engine.sweeps.folder import near
 from tui.text import clean
 
 if TYPE_CHECKING:
@@ -95,6 +96,10 @@ class ExitSequence:
     def _compose_exit_message(self) -> None:
         training = self._app.training
         run = training.run_dir
+        for folder in sorted(self._app.sweeps.open):
+            self.exit_message.append(
+                f"a sweep goes on: {clean(near(folder))}; key 7 in the app shows and stops it"
+            )
         if self._app.seeds.command:
             self.exit_message.append(f"stopped and saved; resume with:  {self._app.seeds.command}")
             return

@@ -121,7 +121,12 @@ class SweepsStore:
         if wanted and not self._reading:
             self._reading = True
             self._stale.difference_update(wanted)
-            self._app.start_job(partial(_read_curves, wanted), on_done=self._read, name="curves")
+            self._app.start_job(
+                partial(_read_curves, wanted),
+                on_done=self._read,
+                on_error=lambda error: self._read(dict.fromkeys(wanted, ())),
+                name="curves",
+            )
 
     def _read(self, found: Mapping[Path, Curve]) -> None:
         self._reading = False
@@ -143,7 +148,12 @@ class SweepsStore:
         done = [one for one in sweep.trials if one.finished]
         settings = [one.settings for one in done]
         values = [one.results.get(metric, math.nan) for one in done]
-        self._app.start_job(lambda job: shares(settings, values), on_done=weighed, name="shares")
+        self._app.start_job(
+            lambda job: shares(settings, values),
+            on_done=weighed,
+            on_error=lambda error: weighed({}),  # least squares that did not converge
+            name="shares",
+        )
 
 
 def _read_curves(runs: Sequence[Path], job: Job) -> dict[Path, Curve]:

@@ -77,6 +77,7 @@ class SweepActions(BaseScreen):
             "What is being trained is saved first; R resumes exactly there.",
             yes="stop",
             no="keep training",
+            holds=lambda: self.sweep is None or self.sweep.path != sweep.path or self.sweep.running,
             then=lambda: self.cnn.sweeps.stop(sweep.path),
         )
 

@@ -188,6 +188,23 @@ async def test_what_a_process_said_last_is_shown_where_it_could_not_train(
         await until(pilot, lambda: states(screen) == ["■ stopped"])
 
 
+async def test_the_app_is_left_while_a_sweep_goes_on_and_says_so(
+    make_app: MakeApp, home: Path, until: Until, processes: Processes
+) -> None:
+    folder = make_sweep(home / "sweeps", accuracies={})
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await tap(pilot, "7")
+        screen = await on_screen(pilot, SweepsScreen)
+        await until(pilot, lambda: screen.ready and states(screen))
+        await tap(pilot, "R")
+        await until(pilot, lambda: processes.commands)
+        await tap(pilot, "q")
+        await until(pilot, lambda: app.exit_sequence.exit_message)
+    (line,) = app.exit_sequence.exit_message
+    assert line.startswith(f"a sweep goes on: sweeps/{folder.name}; key 7")
+
+
 async def test_a_finished_sweep_is_not_resumed(
     make_app: MakeApp, sweep: Path, open_sweeps: Open
 ) -> None:
