@@ -68,7 +68,7 @@ def make_sweep(
 
 def run_name(index: int) -> str:
     """The directory of the run of a trial."""
-    return f"20260105-1010{index:02}-tiny-{index:03}-{index:04x}"
+    return f"20260105-{101000 + index}-tiny-{index:03}-{index:04x}"
 
 
 def held(folder: Path, *running: int) -> ExitStack:

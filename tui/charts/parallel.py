@@ -6,6 +6,7 @@ Source: Inselberg, 'The plane with parallel coordinates', 1985.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 
@@ -20,6 +21,9 @@ LEAST_GAP = 9
 
 _EVERY = 10
 """Values that each have a place of their own; more numbers lie on a scale."""
+_LABELS = 20
+"""About as many values of an axis are written at most."""
+
 _WIDE = 50.0
 """Ratio of the largest to the smallest number from which the scale is logarithmic."""
 
@@ -78,8 +82,9 @@ def settings_axis(title: str, values: Sequence[str]) -> tuple[Axis, list[float]]
             places = {v: math.log(float(v) / low) / math.log(high / low) for v in distinct}
         else:
             places = {v: (float(v) - low) / (high - low) for v in distinct}
+    some = distinct[:: max(len(distinct) // _LABELS, 1)]
     ends = [distinct[-1], distinct[0]] if distinct else []
-    labels = [(places[value], value) for value in dict.fromkeys([*ends, *distinct])]
+    labels = [(places[value], value) for value in dict.fromkeys([*ends, *some])]
     return Axis(title, tuple(labels)), [places[value] for value in values]
 
 
@@ -138,10 +143,15 @@ def parallel(
     grid = [[(" ", AXIS)] * width for _ in range(height)]
     canvas = BrailleCanvas(width, rows)
     across = np.array(columns) * 2 / (2 * width - 1)
-    for i, trace in enumerate(traces):
-        canvas.line(across, np.array(trace.places), i)
+    colours: list[str] = []
+    for colour, same in groupby(traces, key=lambda trace: trace.colour):
+        # There and back: from one line to the next the way is along an axis, which covers it.
+        places = [trace.places[:: (-1) ** i] for i, trace in enumerate(same)]
+        there = [across[:: (-1) ** i] for i in range(len(places))]
+        canvas.line(np.concatenate(there), np.concatenate(places), len(colours))
+        colours.append(colour)
     for column, row, i, character in canvas.cells():
-        grid[height - 1 - row][column] = (character, traces[i].colour)
+        grid[height - 1 - row][column] = (character, colours[i])
     for i, (axis, column) in enumerate(zip(axes, columns, strict=True)):
         room = (columns[i + 1] if i + 1 < len(axes) else width) - column
         _write(grid[0], column, axis.title[: max(room - 1, 1)], "foreground")

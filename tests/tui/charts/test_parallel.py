@@ -77,3 +77,17 @@ def test_without_room_nothing_is_drawn() -> None:
     assert parallel(axes, [], 60, 2) == []
     assert parallel([], [], 60, 10) == []
     assert len(parallel(axes, [], 60, 10)) == 10
+
+
+def test_lines_of_one_colour_are_the_same_as_drawn_one_by_one() -> None:
+    axes = [Axis("a", ()), Axis("b", ()), Axis("c", ())]
+    places = [(0.0, 1.0, 0.2), (0.9, 0.4, 0.8), (0.3, 0.0, 1.0)]
+    together = drawn(axes, [Trace(one, "muted") for one in places], 60, 12)
+    apart = [drawn(axes, [Trace(one, "muted")], 60, 12) for one in places]
+    for y, line in enumerate(together[1:], 1):
+        for x, character in enumerate(line):
+            dots = [ord(one[y][x]) for one in apart if one[y][x] >= "\u2800"]
+            expected = 0
+            for one in dots:
+                expected |= one
+            assert character == (chr(expected) if dots else apart[0][y][x])
