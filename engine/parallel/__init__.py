@@ -4,10 +4,7 @@
 * ``workers`` - how many compute, in processes or threads; ``blas`` - its limit meanwhile.
 * ``processes`` - the pool of worker processes; ``group`` - what one of them sees of the others.
 * ``threads`` - micro-batches that wait for each other in an all-gather.
-* ``ranks`` - processes on several machines; ``mpi`` - what they send; ``launcher`` - who began it.
-* ``ranks`` - processes on several machines; ``launcher`` - who began them; ``mpi`` - what they send.
+* ``ranks`` - processes on several machines; ``launcher`` - who began it; ``mpi`` - what they send.
 * ``partial_sums`` - sums of some micro-batches, as ranks send them.
-* ``ranks`` - processes on several machines; ``mpi`` - what they send; ``partial_sums`` - the tree, in
-  parts; ``launcher`` - how they know of each other.
 * ``shared_memory`` - arrays, orders and values that all processes see.
 """
