@@ -69,7 +69,13 @@ class Comparison:
         return ratios[quarter], ratios[-1 - quarter]
 
 
-def compare(ways: Mapping[str, Way], effort: Effort, *, warm: bool = True) -> Comparison:
+def compare(
+    ways: Mapping[str, Way],
+    effort: Effort,
+    *,
+    warm: bool = True,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Comparison:
     """Give every way its turn, again and again, so that what else the machine does hits all alike.
 
     Args:
@@ -78,6 +84,7 @@ def compare(ways: Mapping[str, Way], effort: Effort, *, warm: bool = True) -> Co
         warm: begin a turn with a run that is not timed: it wakes this way's threads, lets those
             of the one before fall asleep, and brings its memory into the caches. False where one
             run is long enough not to mind; a turn is then a single run.
+        clock: what is compared; ``time.process_time`` leaves other processes out.
     """
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     runs: dict[str, int] = {}
@@ -91,14 +98,15 @@ def compare(ways: Mapping[str, Way], effort: Effort, *, warm: bool = True) -> Co
             way = ways[name]
             way.prepare()
             if not warm:
-                seconds[name].append(_timed(way.run, 1) / way.times)
+                seconds[name].append(_timed(way.run, 1, clock) / way.times)
                 continue
             way.run()
             if name not in runs:
                 # The very first run may be slow, so the number of runs is set by the second.
-                took = _timed(way.run, 1)
+                took = _timed(way.run, 1, clock)
                 runs[name] = min(max(1, math.ceil(effort.turn / took)), 1000)
-            seconds[name].append(_timed(way.run, runs[name]) / (runs[name] * way.times))
+            took = _timed(way.run, runs[name], clock)
+            seconds[name].append(took / (runs[name] * way.times))
     return Comparison(seconds)
 
 
@@ -109,8 +117,8 @@ def percentile(values: Sequence[float], percent: int) -> float:
     return sorted(values)[math.ceil(percent / 100 * len(values)) - 1]
 
 
-def _timed(run: Callable[[], object], times: int) -> float:
-    began = time.perf_counter()
+def _timed(run: Callable[[], object], times: int, clock: Callable[[], float]) -> float:
+    began = clock()
     for _ in range(times):
         run()
-    return time.perf_counter() - began
+    return clock() - began

@@ -112,7 +112,9 @@ def step_ways(
     return ways
 
 
-def inference_ways(work: Work, n: int, stack: ExitStack) -> dict[str, Way]:
+def inference_ways(
+    work: Work, n: int, stack: ExitStack, counts: Sequence[int] = THREADS
+) -> dict[str, Way]:
     """Logits of n images: the engine with each number of workers, PyTorch in all its variants.
 
     And ONNX Runtime with each number of threads, where it is installed.
@@ -122,11 +124,11 @@ def inference_ways(work: Work, n: int, stack: ExitStack) -> dict[str, Way]:
     """
     x, ways = work.images(n), {}
     expected = work.model().eval().forward(x)
-    for number in THREADS:
+    for number in counts:
         predictor = Predictor(work.model(), stack.enter_context(Workers(number)))
         agree(predictor.logits(x), expected)
         ways[our_name(number)] = Way(partial(predictor.logits, x))
-    for layout, threads in product(LAYOUTS, THREADS):
+    for layout, threads in product(LAYOUTS, counts):
         twin = TorchTrainer(work.model(), layout)
         twin.net.eval()
         tensor = torch.from_numpy(x).to(memory_format=twin.layout)
@@ -134,7 +136,7 @@ def inference_ways(work: Work, n: int, stack: ExitStack) -> dict[str, Way]:
         agree(run().numpy(), expected)
         ways[torch_name(layout, threads)] = Way(run, partial(torch.set_num_threads, threads))
     if onnx_installed():
-        for threads in THREADS:
+        for threads in counts:
             run = partial(onnx_network(work.model(), work.shape, threads), x)
             agree(run(), expected)
             ways[f"ONNX Runtime, {threads} {'thread' if threads == 1 else 'threads'}"] = Way(run)
