@@ -141,6 +141,24 @@ def test_the_loss_of_a_broken_training_ends_above_that_of_the_healthy_one(
     assert not broken[-1] < healthy[-1] + 0.2
 
 
+def test_the_gradients_of_a_pass_are_those_of_the_step_for_mixed_images_too(tmp_path: Path) -> None:
+    """A batch of one micro-batch draws the same; the fault gives mixed images other classes."""
+    mixed = ("data.augment.mixup=1.0", "train.batch_size=12", "train.momentum=0")
+    bench, before = make_bench(tmp_path, PLAIN, *mixed), None
+    for fault in (None, "labels"):
+        if fault is not None:
+            bench.apply(FAULTS[fault])
+        (last,) = (each for each in bench.passes() if each.name == "3" and each.grads)
+        weight = bench.model.state_dict()["3.weight"].copy()
+        bench.update()
+        step = (weight - bench.model.state_dict()["3.weight"]) / 0.02
+        found = float(np.sqrt(np.mean(np.square(step, dtype=np.float64))))
+        assert last.grads["weight"] == pytest.approx(found, rel=1e-3)
+        assert before is None or last.grads["weight"] != pytest.approx(before, rel=1e-3)
+        before = last.grads["weight"]
+        bench.undo()
+
+
 def test_behind_the_last_epoch_the_learning_rate_stays(tmp_path: Path) -> None:
     config = make_config(tmp_path, PLAIN, "train.scheduler.name=one_cycle", "train.epochs=2")
     bench = Workbench(config, factory.load_dataset(config), done=7)
