@@ -106,6 +106,22 @@ def test_a_portable_training_starts_every_rank_anew(terminal: Terminal) -> None:
     assert (path / "weights.npz").read_bytes() == one
 
 
+@needs_mpi
+@pytest.mark.proof
+def test_a_rank_that_does_not_start_ends_all_with_a_line(terminal: Terminal) -> None:
+    setup = """
+import time
+from engine.parallel import mpi
+mpi.PATIENCE = 1.0
+if rank == 1:
+    time.sleep(600)
+"""
+    done = run_ranks(terminal, TRAIN, TRAIN, setup=setup)
+    assert done.code == 9
+    assert "some ranks have not started" in done.errors[0]
+    assert not list(terminal.folder.glob("runs/*"))
+
+
 RANK = {"PMI_RANK": "0", "PMI_SIZE": "4"}
 
 
