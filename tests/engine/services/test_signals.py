@@ -42,6 +42,15 @@ def test_a_signal_sets_a_flag_and_calls_once(number: signal.Signals, code: int) 
     assert signal.getsignal(number) is signal.default_int_handler
 
 
+def test_a_signal_of_another_process_is_told_and_is_not_the_first_of_our_own() -> None:
+    told: list[str] = []
+    with Signals(told.append) as signals:
+        signals.relay(signal.SIGINT)
+        assert (told, signals.exit_code) == (["SIGINT"], 130)
+        os.kill(os.getpid(), signal.SIGINT)  # a second one of our own would end this process
+        assert (signals.received, signals.exit_code) == (signal.SIGINT, 130)
+
+
 def leave(error: Exception, *, after_a_signal: bool) -> None:
     with Signals():
         if after_a_signal:
