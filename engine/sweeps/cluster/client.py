@@ -159,8 +159,6 @@ def _workers_here(count: int) -> Iterator[Any]:
     }
     resource_tracker.ensure_running()  # or it would start below, and let the signals through
     with ExitStack() as stack:
-        scratch = tempfile.TemporaryDirectory(prefix="cnn-tui-dask-", ignore_cleanup_errors=True)
-        folder = stack.enter_context(scratch)
         stack.enter_context(dask.config.set(options))
         with signals_held_back():  # a Ctrl-C is meant for the sweep, which has them save and end
             cluster = LocalCluster(
@@ -169,7 +167,7 @@ def _workers_here(count: int) -> Iterator[Any]:
                 host="127.0.0.1",
                 dashboard_address=None,
                 silence_logs=logging.CRITICAL,
-                local_directory=folder,
+                local_directory=tempfile.gettempdir(),  # Dask clears up there after killed workers
                 memory_limit=0,
             )
         yield stack.enter_context(cluster)
