@@ -115,6 +115,7 @@ class Deadly:
     given: list[int]
     ready = True
     ending = "killed by SIGKILL"
+    cores = None
 
     def __init__(self, post: Callable[["Deadly", Mapping[str, Any] | None], None]) -> None:
         self._post = post
