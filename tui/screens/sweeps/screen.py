@@ -169,8 +169,7 @@ class SweepsScreen(SweepActions):
             self._rows = rows
             self._ranked = sweep_rows.ranking(sweep, self.metric)
             self._show_trials(trials, sweep, self._ranked)
-        verb = "actions" if self.group is None else "open or close"
-        set_titles(trials, subtitle=Content(f"enter: {verb}" if trials.rows else ""))
+        set_titles(trials, subtitle=Content(self._hint(trials)))
         self._seen = (changes, sweeps.key, trials.key, how)
         self._show_panes(sweep, self._ranked)
 
@@ -211,6 +210,16 @@ class SweepsScreen(SweepActions):
         table.show(rows, keys)
         order = "best first" if self.sort == "best" else "in their order"
         set_titles(table, Content(f"trials {len(sweep.trials)}, {order}"))
+
+    def _hint(self, table: TrialTable) -> str:
+        """What enter does, and why the chosen trial ended, if it did not finish."""
+        if not table.rows:
+            return ""
+        trial = self.trial
+        verb = "actions" if self.group is None else "open or close"
+        reason = "" if trial is None or trial.finished else trial.reason
+        room = table.size.width - len(verb) - 16
+        return f"{text.line(reason, max(room, 8))} ─ enter: {verb}" if reason else f"enter: {verb}"
 
     def _show_panes(self, sweep: SweepInfo, ranked: Ranking) -> None:
         for i, pane in enumerate(self.query("#lower > *")):

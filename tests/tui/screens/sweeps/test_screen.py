@@ -1,5 +1,6 @@
 """The Sweeps screen: the list, the trials of one, their order, and the way to other screens."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -92,6 +93,22 @@ async def test_a_group_opens_into_its_trials(
         await on_screen(pilot, SweepsScreen)
         await tap(pilot, "up", "enter")
         assert cells(screen, "trial") == ["▸ 2 seeds", "▸ 2 seeds"]
+
+
+async def test_why_a_trial_ended_is_said_where_it_is_chosen(
+    make_app: MakeApp, home: Path, open_sweeps: Open, until: Until
+) -> None:
+    folder = make_sweep(
+        home / "sweeps", grid=("train.lr=9,1",), accuracies={1: (0.5,)}, statuses={1: "diverged"}
+    )
+    record = folder / "runs" / run_name(1) / "run.json"
+    found = json.loads(record.read_text())
+    record.write_text(json.dumps(found | {"reason": "diverged in epoch 2, batch 1"}))
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_sweeps(pilot)
+        assert cells(screen, "status") == ["✗ diverged", "· waiting"]
+        await until(pilot, lambda: "diverged in epoch 2, batch 1 ─ enter: actions" in seen(app))
 
 
 @pytest.mark.parametrize(("key", "kind"), [("i", InspectScreen), ("v", EvaluateScreen)])
