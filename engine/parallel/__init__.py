@@ -4,7 +4,6 @@
 * ``workers`` - how many compute, in processes or threads; ``blas`` - its limit meanwhile.
 * ``processes`` - the pool of worker processes; ``group`` - what one of them sees of the others.
 * ``threads`` - micro-batches that wait for each other in an all-gather.
-* ``ranks`` - processes on several machines; ``launcher`` - who began it; ``mpi`` - what they send.
 * ``ranks`` - processes on several machines; ``launcher`` - who began them; ``mpi`` - what is sent.
 * ``partial_sums`` - sums of some micro-batches, as ranks send them.
 * ``shared_memory`` - arrays, orders and values that all processes see.
