@@ -161,7 +161,7 @@ FORMULAS = (
     Formulas(
         "engine.models.inference",
         ("tests.engine.models.test_folding", "tests.engine.models.test_inference"),
-        only=("fold_batch_norms", "logits", "_forward", "_work", "_task", "_pieces"),
+        only=("fold_batch_norms", "_forward", "_task", "_pieces"),
     ),
     Formulas("engine.models.plan", ("tests.engine.models.test_plan",)),
     Formulas("engine.models.plan_convolution", ("tests.engine.models.test_plan",)),

@@ -140,7 +140,7 @@ def test_an_input_is_computed_in_equal_pieces_of_few_samples(n: int, pieces: lis
 @pytest.mark.parametrize(("side", "samples"), [(32, 16), (64, 4), (128, 1), (129, 1)])
 def test_of_large_images_a_piece_has_fewer(side: int, samples: int) -> None:
     assert PIXELS == SAMPLES * 32 * 32
-    x = np.full((32 if side < 128 else 2, 1, side, side), -1, np.float32)
+    x = np.full((32 if side < 128 else 2, 3, side, side), -1, np.float32)
     with Workers(1) as workers:
         predictor = Predictor(build(["ReLU"], x.shape[1:]), workers)
         assert predictor.logits(x).shape == x.shape
@@ -176,6 +176,7 @@ def test_weights_that_change_afterwards_do_not_count(rng: np.random.Generator) -
         for array in model.state_dict().values():
             array += 1
         np.testing.assert_array_equal(predictor.logits(x), before)
+        assert shapes_of(predictor) == [x.shape]
         np.testing.assert_allclose(predictor.logits(x[:2]), before[:2], rtol=1e-4)  # another plan
 
 
@@ -187,5 +188,8 @@ def test_many_pieces_are_shared_out(
     model = build(["Flatten", {"Dense": {"out_features": 2}}], (1, 2, 2)).initialise(rng)
     x = rng.standard_normal((700, 1, 2, 2), dtype=np.float32)
     with Workers(2) as workers:
-        found = Predictor(model, workers).logits(x)
-    np.testing.assert_allclose(found, model.eval().forward(x), rtol=1e-5, atol=1e-6)
+        predictor = Predictor(model, workers)
+        found, fewer = predictor.logits(x), predictor.logits(x[5:300])
+    expected = model.eval().forward(x)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(fewer, expected[5:300], rtol=1e-5, atol=1e-6)

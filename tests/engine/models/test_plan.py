@@ -181,6 +181,9 @@ def test_a_plan_takes_few_steps(run: int, monkeypatch: pytest.MonkeyPatch) -> No
         "maximum",
     ]
     assert names(["Flatten", "Dropout"], (2, 2, 2)) == []
+    with monkeypatch.context() as small:
+        small.setattr(plan_convolution, "BLOCK_BYTES", 1)
+        assert names(specs, (2, 8, 8)) == [*pooled, *pooled]
     go("columns", monkeypatch)
     assert names(["LeakyReLU", conv(1, 1)], (2, 2, 2)) == ["forward", "copyto", "matmul", "copyto"]
     block = {"Residual": {"body": [conv(2, padding=1)], "shortcut": [conv(2, 1)]}}
