@@ -86,7 +86,7 @@ class Connection:
         machines: how many machines there are.
         stages: how a sum is divided: among the ranks of each machine first, where all have several
             and as many, then among the machines; else among all ranks at once.
-        sent: bytes that this rank has sent to others in ``gather`` and ``swap``.
+        sent: bytes that this rank has sent to others, but for orders and replies.
     """
 
     def __init__(self, mpi: Any) -> None:
