@@ -101,8 +101,9 @@ def _quiet() -> Iterator[None]:
 
     Its loggers stay quiet, as its threads end some time after the connection was closed.
     """
-    for name in ("distributed", "tornado"):
-        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    for name in list(logging.root.manager.loggerDict):  # each of them has a level of its own
+        if name.partition(".")[0] in ("distributed", "tornado"):
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -265,6 +266,8 @@ class Cluster:
     def _check_versions(self, new: list[str]) -> None:
         found = self._client.run(worker.versions, workers=new, on_error="return")
         for address, versions in found.items():
+            if isinstance(versions, OSError):  # it is just being started, or gone: asked again
+                continue
             problem = difference(versions)
             self._known[address] = problem is None
             if problem is not None and problem not in self.refused:

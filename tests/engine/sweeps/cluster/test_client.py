@@ -128,6 +128,29 @@ def test_a_worker_with_another_version_is_not_used(tmp_path: Path, watcher: Reme
     ]
 
 
+def test_a_worker_that_does_not_answer_yet_is_asked_again(
+    tmp_path: Path, watcher: Remembering
+) -> None:
+    with (
+        make_folder(tmp_path / "s", "seed=1") as folder,
+        fake_cluster(tmp_path, "tcp://a:1") as (fake, cluster, warnings),
+        patch("engine.sweeps.sweep._POLL", 0.001),
+    ):
+        asked = 0
+
+        def answer(address: str, function: Any, value: Any) -> Any:
+            nonlocal asked
+            asked += function is worker.versions
+            is_first = function is worker.versions and asked == 1
+            return OSError("Timed out trying to connect") if is_first else value
+
+        fake.answer = answer
+        done = go(folder, watcher, cluster)
+    assert done.outcomes[1].finished
+    assert asked == 2
+    assert warnings == ["tcp://fake:1 has no worker that can be used; waiting for one"]
+
+
 def test_a_worker_without_cnn_tui_is_said() -> None:
     said = client.difference(ModuleNotFoundError("No module named 'engine'"))
     assert said is not None

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from unittest.mock import patch
 
 import pytest
 
+from tests.support.cluster import fake_cluster
 from tests.support.command_line import Done, Terminal
 from tests.support.small_runs import train
 from tests.support.sweeps import TEXT, ThreadChild, files_of, in_threads, trials
@@ -120,6 +122,38 @@ def test_a_planned_sweep_says_what_is_pruned_and_goes_on_only_as_it_was(terminal
     changed = terminal.run_here("sweep", "--resume", "s", "--optuna", "6", "--prune", "median")
     assert changed.code == 2
     assert "--optuna was 5, is 6; --prune was halving, is median" in changed.err
+
+
+@pytest.mark.usefixtures("threads")
+def test_a_sweep_on_a_cluster_says_where_it_is_and_how_to_go_on_there(terminal: Terminal) -> None:
+    words = ["sweep", "tiny.yaml", "--grid", "train.lr=0.1,1e38", "--dask", "tcp://fake:1"]
+    with fake_cluster(terminal.folder, "tcp://a:1") as (_, cluster, _):
+
+        @contextmanager
+        def connected(address: str, workers: int, warn: object) -> Iterator[object]:
+            assert address == "tcp://fake:1"
+            yield cluster
+
+        with patch("engine.sweeps.cluster.client.connected", connected):
+            done = terminal.run_here(*words)
+    assert done.code == 1, done.err
+    assert "2 trials; on the workers of tcp://fake:1" in done.errors
+    assert (
+        f"cnn-tui sweep --resume sweeps/{only_sweep(terminal).name} --dask tcp://fake:1" in done.err
+    )
+    rows = [line.split()[:3] for line in done.out.splitlines()]
+    assert rows[1:] == [["1", "0.1", "finished"], ["2", "1e38", "diverged"]]
+
+
+@pytest.mark.skipif(find_spec("distributed") is None, reason="distributed is not installed")
+def test_a_cluster_that_cannot_be_reached_is_a_line_and_nothing_is_begun(
+    terminal: Terminal,
+) -> None:
+    done = terminal.run_here("sweep", "tiny.yaml", *GRID, "--dask", "tcp://127.0.0.1:1")
+    assert done.code == 1
+    assert len(done.errors) == 1
+    assert "no Dask scheduler answers" in done.err
+    assert terminal.files == ["tiny.yaml"]
 
 
 def test_without_optuna_a_line_says_what_to_install(
