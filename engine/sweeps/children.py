@@ -85,6 +85,7 @@ class ChildProcess:
     Args:
         post: gets its answers.
         folder: its working folder; that of this process by default.
+        variables: of its environment, beside those of this process.
 
     Raises:
         OSError: the system has no process or no memory left.
@@ -92,7 +93,9 @@ class ChildProcess:
 
     cores: int | None = None
 
-    def __init__(self, post: Post, folder: Path | None = None) -> None:
+    def __init__(
+        self, post: Post, folder: Path | None = None, variables: Mapping[str, str] | None = None
+    ) -> None:
         self.trial: Trial | None = None
         self.ready = False
         self._left = False
@@ -104,7 +107,7 @@ class ChildProcess:
                 [sys.executable, "-P", "-m", "engine.sweeps.child"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                env=os.environ | own,
+                env={**os.environ, **own, **(variables or {})},
                 cwd=folder,
             )
         threading.Thread(target=self._read, args=[post], daemon=True).start()

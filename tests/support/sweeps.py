@@ -61,6 +61,7 @@ class ThreadChild(ChildProcess):
         self,
         post: Callable[[ChildProcess, Mapping[str, Any] | None], None],
         folder: Path | None = None,
+        variables: Mapping[str, str] | None = None,
     ) -> None:
         self.trial, self.ready, self._left = None, False, False
         orders, to_child = os.pipe()

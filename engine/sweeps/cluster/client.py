@@ -310,11 +310,13 @@ class RemoteChild:
         self._todo: queue.SimpleQueue[Callable[[str], None]] = queue.SimpleQueue()
         self._mirror: Mirror | None = None
         self._left = False
+        self._given = threading.Event()
         self._ending = "ended"
         threading.Thread(target=self._serve, daemon=True).start()
 
     def give(self, trial: Trial, order: Mapping[str, Any]) -> None:
         self.trial = trial
+        self._given.set()
         self._todo.put(lambda key: self._begin(key, trial, {"trial": trial.index, **order}))
 
     def answer(self, prune: bool) -> None:
@@ -323,6 +325,7 @@ class RemoteChild:
     def leave(self) -> None:
         if not self._left:
             self._left = True
+            self._given.set()
             self._todo.put(lambda key: self._call(worker.leave, key))
 
     @property
@@ -336,7 +339,9 @@ class RemoteChild:
     def _serve(self) -> None:
         """Do what is to be done, and ask for news, until the process has ended."""
         try:
-            key = self._call(worker.start, os.getcwd())
+            self._given.wait()
+            is_portable = self.trial is not None and self.trial.config.train.portable
+            key = self._call(worker.start, os.getcwd(), is_portable)
             while self._once(key):
                 pass
         except EngineError as error:  # of the copy that is kept here

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 import engine
+from engine import portable
 from engine.errors import EngineError
 from engine.sweeps.children import ChildProcess
 from engine.sweeps.cluster.parcel import Marks, Parcel, pack, place, unpack
@@ -63,18 +64,23 @@ class Trainer:
     Args:
         scratch: the folder in which it makes its own.
         working: its working folder, where there is such a folder here.
+        is_portable: whether it computes portably, for which it needs variables of this machine.
     """
 
-    def __init__(self, scratch: Path, working: str) -> None:
+    def __init__(self, scratch: Path, working: str, is_portable: bool) -> None:
         self._folder = scratch / f"cnn-tui-{secrets.token_hex(4)}"
         self._folder.mkdir(parents=True)
         self._messages: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self._sent: Marks = {}
         self._packed = self._heard = time.monotonic()
         here = Path(working) if Path(working).is_dir() else self._folder
-        self._child = ChildProcess(lambda child, message: self._messages.put(message), here)  # type: ignore[arg-type]
+        more = portable.variables() if is_portable and not portable.not_possible() else {}
+        self._child = ChildProcess(self._post, here, more)
         self._over = threading.Event()
         threading.Thread(target=self._watch, daemon=True).start()
+
+    def _post(self, child: ChildProcess, message: Mapping[str, Any] | None) -> None:
+        self._messages.put(None if message is None else dict(message))
 
     def send(self, line: Mapping[str, Any]) -> None:
         """Hand a line on to the process."""
@@ -162,12 +168,12 @@ def versions() -> dict[str, str]:
     return {"cnn-tui": engine.__version__, "NumPy": np.__version__, "Python": python}
 
 
-async def start(working: str, dask_worker: Any) -> str:
+async def start(working: str, is_portable: bool, dask_worker: Any) -> str:
     """Start a process that trains; returns its key. Dask adds the worker."""
 
     def begin() -> str:
         key = secrets.token_hex(8)
-        _trainers[key] = Trainer(Path(dask_worker.local_directory), working)
+        _trainers[key] = Trainer(Path(dask_worker.local_directory), working, is_portable)
         return key
 
     return await asyncio.to_thread(begin)

@@ -151,6 +151,27 @@ def test_a_worker_that_does_not_answer_yet_is_asked_again(
     assert warnings == ["tcp://fake:1 has no worker that can be used; waiting for one"]
 
 
+@pytest.mark.parametrize("is_portable", [True, False])
+def test_a_portable_training_gets_the_variables_of_its_worker(
+    tmp_path: Path, is_portable: bool
+) -> None:
+    found: list[object] = []
+
+    class Noting(ThreadChild):
+        def __init__(self, post: Any, folder: Any, variables: Any) -> None:
+            found.append(variables)
+            super().__init__(post, folder, variables)
+
+    with (
+        fake_cluster(tmp_path),
+        patch.object(worker, "ChildProcess", Noting),
+        patch.object(worker.portable, "not_possible", lambda: ""),
+        patch.object(worker.portable, "variables", lambda: {"A": "1"}),
+    ):
+        worker.Trainer(tmp_path / "scratch", str(tmp_path), is_portable).leave()
+    assert found == [{"A": "1"} if is_portable else {}]
+
+
 def test_a_worker_without_cnn_tui_is_said() -> None:
     said = client.difference(ModuleNotFoundError("No module named 'engine'"))
     assert said is not None
@@ -247,7 +268,7 @@ def test_a_worker_that_nobody_asks_stops_and_cleans_up(tmp_path: Path) -> None:
         patch.object(worker, "LEASE", 0.0),
         patch.object(worker, "_LOOK", 0.01),
     ):
-        worker.Trainer(tmp_path / "scratch", str(tmp_path))
+        worker.Trainer(tmp_path / "scratch", str(tmp_path), False)
         wait_until(lambda: not list((tmp_path / "scratch").iterdir()))
 
 
