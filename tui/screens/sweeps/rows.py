@@ -29,6 +29,9 @@ COLOURS = ("success", "curve-train", "curve-val", "curve-lr", "error")
 CHOSEN = "●"
 """Marks the chosen trial where it is drawn, if it is none of the best."""
 
+OPEN = ("running", "stopped", "interrupted")
+"""What a trial is that was begun and is gone on with."""
+
 STATES = {
     **RUN_STATES,
     "waiting": ("· waiting", "muted"),
@@ -258,8 +261,8 @@ def _group_state(group: Repetitions) -> Cell:
         return f"▶ {words}", "bold success"
     if states.count("finished") == len(states):
         return f"✓ {words}", "success"
-    open_ = {"waiting", "stopped", "interrupted"}
-    return (f"· {words}", "muted") if open_ & set(states) else (f"✗ {words}", "error")
+    left = {"waiting", *OPEN} & set(states)
+    return (f"· {words}", "muted") if left else (f"✗ {words}", "error")
 
 
 def _mean(group: Repetitions, name: str) -> Cell:
@@ -269,7 +272,8 @@ def _mean(group: Repetitions, name: str) -> Cell:
         return f"{shown(name, found.mean)} ± {shown(name, found.std)}", "foreground"
     value, style = group.value(name), "foreground"
     if math.isnan(value):
-        so_far = [one.results[name] for one in group.trials if name in one.results]
+        open_ = [one for one in group.trials if one.status in OPEN]
+        so_far = [one.results[name] for one in open_ if name in one.results]
         value, style = (sum(so_far) / len(so_far), "muted") if so_far else (value, style)
     return ("", style) if math.isnan(value) else (shown(name, value), style)
 

@@ -174,3 +174,17 @@ async def test_a_damaged_sweep_and_names_of_strangers_are_shown_in_words(
         assert "\x1b" not in seen(app)
         assert screen.refuse("inspect") == "no trial is chosen"
         assert folder.exists()
+
+
+async def test_a_folder_that_cannot_be_read_is_said_and_read_again(
+    make_app: MakeApp, home: Path, open_sweeps: Open, until: Until
+) -> None:
+    (home / "sweeps").write_text("a file in its place")
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_sweeps(pilot)
+        await until(pilot, lambda: "✗ sweeps: Not a directory" in seen(app))
+        (home / "sweeps").unlink()
+        make_sweep(home / "sweeps")
+        await tap(pilot, "r")
+        await until(pilot, lambda: sweeps(screen))
