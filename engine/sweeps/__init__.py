@@ -6,6 +6,7 @@
   metric by epoch;
   ``importance`` - which of its settings matter.
 * ``sweep`` - the process that hands out the trials; ``child`` - one that trains them.
+* ``listing`` - sweeps as they are on disk, read while others train them.
 
 See ``docs/sweeps.md``.
 """
