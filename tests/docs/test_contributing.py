@@ -116,7 +116,7 @@ FOUND = {
     """,
     "A screen": """
         from docs import keys
-        assert "| 8 Layers | `u` | Go to the first layer |" in keys.table()
+        assert "| 9 Layers | `u` | Go to the first layer |" in keys.table()
         import asyncio
         from tui.app import CnnApp
         from tui.state.workspace import Workspace
