@@ -98,7 +98,7 @@ class ExitSequence:
         run = training.run_dir
         for folder in sorted(self._app.sweeps.open):
             self.exit_message.append(
-                f"a sweep goes on: {clean(near(folder))}; key 7 in the app shows and stops it"
+                f"a sweep continues: {clean(near(folder))}; key 7 in the app shows and stops it"
             )
         if self._app.seeds.command:
             self.exit_message.append(f"stopped and saved; resume with:  {self._app.seeds.command}")

@@ -107,7 +107,7 @@ class SweepFolder:
             UnreadableRunError: it is no sweep, or its manifest is damaged.
         """
         folder = paths.absolute(path)
-        if not (folder / MANIFEST).is_file():
+        if not os.path.isfile(folder / MANIFEST):
             raise UnreadableRunError(f"{path}: not the folder of a sweep: it has no {MANIFEST}")
         try:
             lock = _lock(folder)
@@ -281,7 +281,7 @@ def _lock(folder: Path) -> Lock:
 def _check_place(manifest: Manifest, folder: Path) -> None:
     """Relative paths of the config mean the folder in which the sweep was started."""
     began = Path(manifest.folder)
-    if began.is_dir() and paths.real_path(began) != paths.real_path(paths.absolute(Path())):
+    if os.path.isdir(began) and paths.real_path(began) != paths.real_path(paths.absolute(Path())):
         where = paths.quote(str(began))
         raise ConfigError(
             f"{folder}: this sweep was started in {began}, which its paths are relative to; "

@@ -188,7 +188,7 @@ def list_sweeps(root: Path = ROOT, known: Sequence[SweepInfo] = ()) -> list[Swee
         return []
     except OSError as error:
         raise UnreadableRunError(f"{root}: {error.strerror or error}") from None
-    found = [sweep_info(one, before.get(one)) for one in folders if (one / MANIFEST).is_file()]
+    found = [sweep_info(one, before.get(one)) for one in folders if os.path.isfile(one / MANIFEST)]
     return sorted(found, key=lambda one: (one.created or _NEVER, one.path.name), reverse=True)
 
 

@@ -19,6 +19,7 @@ CHECK = ("config", "check", "--set", "model=null", "--set", LAYERS)
 TRAIN = ("--set", "train.epochs=1", "--set", "data.limit=20", "--set", "train.batch_size=9")
 EXPORT = ("export", "--output=o")
 IMPORT = ("data", "import", "nothing", "--name", "mine")
+GRID = ("--grid", "seed=1..2")
 TRAINED = ("--config", "quickstart", "--weights")
 
 DOORS: dict[str, Callable[[str], list[str]]] = {
@@ -69,6 +70,11 @@ DOORS: dict[str, Callable[[str], list[str]]] = {
     "runs compare --runs-dir": lambda text: ["runs", "compare", "x", f"--runs-dir={text}"],
     "runs verify RUN": lambda text: ["runs", "verify", text],
     "runs verify --runs-dir": lambda text: ["runs", "verify", "x", f"--runs-dir={text}"],
+    "sweep CONFIG": lambda text: ["sweep", text, *GRID],
+    "sweep --config": lambda text: ["sweep", f"--config={text}", *GRID],
+    "sweep --folder": lambda text: ["sweep", "nothing", *GRID, f"--folder={text}"],
+    "sweep --file": lambda text: ["sweep", f"--file={text}"],
+    "sweep --resume": lambda text: ["sweep", f"--resume={text}"],
     "runs_dir": lambda text: [*CHECK, "--set", f"runs_dir={quoted(text)}"],
     "reports_dir": lambda text: [*CHECK, "--set", f"reports_dir={quoted(text)}"],
     "data.root": lambda text: [*CHECK, "--set", f"data.root={quoted(text)}"],

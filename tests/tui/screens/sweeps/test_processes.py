@@ -202,7 +202,7 @@ async def test_the_app_is_left_while_a_sweep_goes_on_and_says_so(
         await tap(pilot, "q")
         await until(pilot, lambda: app.exit_sequence.exit_message)
     (line,) = app.exit_sequence.exit_message
-    assert line.startswith(f"a sweep goes on: sweeps/{folder.name}; key 7")
+    assert line.startswith(f"a sweep continues: sweeps/{folder.name}; key 7")
 
 
 async def test_a_finished_sweep_is_not_resumed(

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from tui.cli.output import Output
 
 EXAMPLES = (
-    "cnn-tui sweep quickstart --grid train.lr=0.1,0.03,0.01 --grid seed=1..5",
+    "cnn-tui sweep quickstart --grid train.lr=0.1,0.03 --grid seed=1..5",
     "cnn-tui sweep mnist_lenet --grid train.lr=log:0.001..0.1:20 --random 8",
-    "cnn-tui sweep quickstart --grid train.lr=log:0.0001..0.1 --optuna 20 --prune median",
+    "cnn-tui sweep quickstart --grid train.lr=log:0.0001..0.1 --optuna 20",
     "cnn-tui sweep quickstart --grid seed=1..40 --dask tcp://10.0.0.1:8786",
     "cnn-tui sweep --resume sweeps/20260102-030405-quickstart-3fa2",
 )
