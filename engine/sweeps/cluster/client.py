@@ -224,7 +224,9 @@ class Cluster:
         return self._client.run(function, *arguments, workers=[address])[address]
 
     def release(self, address: str) -> None:
-        """A worker trains nothing any more."""
+        """A worker trains nothing any more; it may be gone, so they are asked for anew."""
+        with self._asking:
+            self._asked = -math.inf
         self._busy.discard(address)
 
     def _free(self) -> dict[str, int]:
