@@ -124,7 +124,7 @@ FOUND = {
         async def look():
             app = CnnApp(Workspace.opened())
             async with app.run_test() as pilot:
-                await pilot.press("8")
+                await pilot.press("9")
                 await pilot.pause()
                 assert app.screen.WHERE == "layers"
                 assert app.screen.query_one(Table).key == next(iter(LAYERS))
