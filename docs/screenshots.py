@@ -219,7 +219,9 @@ async def _draw(app: CnnApp) -> None:
 
 
 async def _lesson(app: CnnApp) -> None:
-    await _press(app, "escape", "3", "8", "enter")
+    await _press(app, "escape", "3", "8")
+    await _still(app)
+    await _press(app, "enter")
     await _still(app)
 
 
