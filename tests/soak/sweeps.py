@@ -71,16 +71,16 @@ def soak(
     trial_kills: int,
     worker_kills: int = 0,
     seed: int,
-    whole: float,
 ) -> KilledSweep:
-    """Kill a sweep, and processes of its trials, so often; then let it come to its end.
+    """Kill a sweep of 12 trials, and processes of them, so often; then let it come to its end.
+
+    The kills are spread over it by the trials that are finished, however fast the machine is.
 
     Args:
         folder: with its config.
         arguments: of ``cnn-tui sweep``, with ``--folder s``; with ``--dask`` and its address last.
         kills, trial_kills, worker_kills: how often.
         seed: of the moments.
-        whole: about so many seconds after its start it is through.
     """
     rng = random.Random(seed)
     one = KilledSweep(folder)
@@ -88,8 +88,10 @@ def soak(
     rng.shuffle(moments)
     before: dict[str, int] = {}
     process = one.begin(*arguments)
-    for victim in moments:
-        time.sleep(rng.uniform(0.3, 1.0) * whole / 2)
+    for number, victim in enumerate(moments, 1):
+        due = number * 12 // (len(moments) + 1)
+        wait_until(lambda one=process, due=due: _finished(folder) >= due or one.poll() is not None)
+        time.sleep(rng.uniform(0.0, 0.1))
         if process.poll() is not None:
             break
         if victim != "sweep":
@@ -117,6 +119,11 @@ def soak(
     if has_traceback((folder / "stderr").read_bytes()):
         one.problems.append("a traceback")
     return one
+
+
+def _finished(folder: Path) -> int:
+    """How many trials are finished."""
+    return len(list((folder / "s" / "runs").glob("*/weights.npz")))
 
 
 def _compare(one: KilledSweep, before: dict[str, int]) -> None:

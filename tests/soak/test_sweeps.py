@@ -48,7 +48,6 @@ def test_twelve_trials_killed_five_times_have_the_bits_of_runs_trained_alone(
         kills=5,
         trial_kills=3,
         seed=1,
-        whole=6.0,
     )
     found = sweeps.weights_of(one, 12)
     assert one.problems == []
@@ -68,7 +67,6 @@ def test_twelve_trials_on_workers_that_are_killed_have_the_bits_of_runs_trained_
         trial_kills=2,
         worker_kills=3,
         seed=2,
-        whole=20.0,
     )
     found = sweeps.weights_of(one, 12)
     assert one.problems == []
