@@ -131,7 +131,7 @@ def test_early_stopping_ends_all_ranks(terminal: Terminal) -> None:
 def begin(terminal: Terminal) -> "subprocess.Popen[str]":
     """Start a long training on two ranks; it has a checkpoint."""
     process = start_ranks(terminal, LONG, LONG)
-    wait_until(lambda: list(terminal.folder.glob("runs/*/checkpoints/*.npz")))
+    wait_until(lambda: list(terminal.folder.glob("runs/*/checkpoints/step-*.npz")))
     return process
 
 
