@@ -7,10 +7,8 @@ results, what the bits depend on), ``metrics.csv``, ``checkpoints/`` and the loc
 import json
 import os
 import re
-import secrets
 import shutil
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -35,7 +33,6 @@ RECORD, CONFIG, METRICS, CHECKPOINTS, LOCK = (
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
 RUN_ID = re.compile(r"([0-9]{8}-[0-9]{6})-([A-Za-z0-9_-][A-Za-z0-9._-]{0,63})-[0-9a-f]{4}")
 STAMP = "%Y%m%d-%H%M%S"
-_TRIES = 100
 _LIMIT = 4 << 20  # bytes of a record or a config
 
 
@@ -79,7 +76,7 @@ class RunDir:
         base = paths.absolute(Path(root), RunError)
         try:
             atomic.make_folder(base)
-            run = cls(_make_unique(base, f"{stamp}-{name}"), None)
+            run = cls(atomic.make_new_folder(base, f"{stamp}-{name}"), None)
             try:
                 run._lock = Lock(run.path / LOCK)
                 run.write_record({"status": "running", "started": format_time(began)})
@@ -240,16 +237,6 @@ class RunDir:
     def _check_writable(self) -> None:
         if self._lock is None:
             raise RunError(f"{self.path}: open for reading only")
-
-
-def _make_unique(base: Path, prefix: str) -> Path:
-    for _ in range(_TRIES):
-        path = base / f"{prefix}-{secrets.token_hex(2)}"
-        with suppress(FileExistsError):
-            path.mkdir()
-            atomic.sync_folder(base)
-            return path
-    raise FileExistsError(f"{_TRIES} names tried, all are taken")
 
 
 def check_path(path: atomic.StrPath) -> Path:

@@ -24,6 +24,7 @@ _TEMP = re.compile(r"\.cnn-tui-([0-9]{1,10})-[0-9a-f]{8}\.tmp")
 _writing: set[str] = set()
 # What fsync of a folder answers on file systems and permissions that do not allow it.
 _CANNOT_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EPERM, errno.EBADF}
+_TRIES = 100  # names for a new folder
 
 
 def open_new(path: Path) -> BinaryIO:
@@ -185,6 +186,21 @@ def make_folder(path: StrPath) -> None:
     except FileExistsError:
         raise NotADirectoryError(errno.ENOTDIR, f"{folder.name} is not a folder") from None
     sync_folder(folder.parent)
+
+
+def make_new_folder(parent: Path, prefix: str) -> Path:
+    """Make a folder with a name that is free: the prefix and four hexadecimal digits.
+
+    Raises:
+        FileExistsError: many names were tried, and all are taken.
+    """
+    for _ in range(_TRIES):
+        path = parent / f"{prefix}-{secrets.token_hex(2)}"
+        with suppress(FileExistsError):
+            path.mkdir()
+            sync_folder(parent)
+            return path
+    raise FileExistsError(f"{_TRIES} names tried, all are taken")
 
 
 def open_regular(path: StrPath, *, follow_symlinks: bool = True, update: bool = False) -> BinaryIO:

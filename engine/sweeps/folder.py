@@ -5,7 +5,6 @@ table), ``runs/`` (a run for each trial, found by its name) and the lock of the 
 """
 
 import os
-import secrets
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -32,8 +31,6 @@ LOCK = "sweep.lock"
 
 SETTLED = ("finished", "diverged")
 """What the run of a trial is that would come to the same end again."""
-
-_TRIES = 100
 
 
 class SweepFolder:
@@ -249,13 +246,7 @@ def _make_new(name: str) -> Path:
     root = paths.absolute(Path("sweeps"))
     atomic.make_folder(root)
     stamp = datetime.now(UTC).astimezone().strftime(STAMP)
-    for _ in range(_TRIES):
-        folder = root / f"{stamp}-{name}-{secrets.token_hex(2)}"
-        with suppress(FileExistsError):
-            folder.mkdir()
-            atomic.sync_folder(root)
-            return folder
-    raise FileExistsError(f"{_TRIES} names tried, all are taken")
+    return atomic.make_new_folder(root, f"{stamp}-{name}")
 
 
 def _check_empty(folder: Path) -> None:

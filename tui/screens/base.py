@@ -8,6 +8,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from tui import keymap
+from tui.screens.dialogs import Choose
 from tui.widgets.header import Header
 from tui.widgets.key_bar import KeyBar
 
@@ -119,6 +120,31 @@ class BaseScreen(Screen[None]):
     def help_text(self) -> str:
         """``HELP_TEXT``, or more of it where it depends on what is shown."""
         return self.HELP_TEXT
+
+    def ask_action(self, title: str, group: str) -> bool:
+        """Let somebody choose what to do with a row, and do it.
+
+        Args:
+            title: of the question.
+            group: of the keys that are offered, as far as they are not refused.
+
+        Returns:
+            Whether there was anything to choose from.
+        """
+        options = [
+            (key.action, f"{key.first_shown}  {key.description}", "")
+            for key in keymap.keys_of(self.WHERE)
+            if key.group == group and self.refuse(key.action) is None
+        ]
+        if not options:
+            return False
+
+        def answered(action: str | None) -> None:
+            if action is not None:
+                self.call_later(self.run_action, action)
+
+        self.app.push_screen(Choose(title, options), answered)
+        return True
 
     def key_label(self, key: keymap.Key) -> str:
         """The label of a key in the key bar, where it depends on the state; empty leaves it out."""

@@ -10,6 +10,7 @@ from engine.runs.groups import RunGroup, groups_in
 from engine.runs.listing import RunInfo, list_runs
 from engine.runs.progress import with_progress
 from tui.jobs import Job
+from tui.state.disk_listing import DiskListing
 from tui.state.run_details import RunDetails, group_details, read_details
 
 if TYPE_CHECKING:
@@ -46,8 +47,7 @@ class RunsStore:
         self.problem = ""
         self._reading: set[Path] = set()
         self._stale: set[Path] = set()
-        self._listing = False
-        self._changed_meanwhile = False
+        self._listing = DiskListing(app, "runs", self._reader, self._listed, self._unlisted)
         self._due = 0.0
         self._version = -1
 
@@ -62,7 +62,7 @@ class RunsStore:
         under_way = any(info.status == "running" for info in self.known)
         news = under_way or version != self._version
         due = self.runs is None or (news and time.monotonic() > self._due)
-        if due and not self._listing:
+        if due and not self._listing.busy:
             self._version = version
             self.refresh()
 
@@ -71,18 +71,12 @@ class RunsStore:
         self._due, self._version = 0.0, -1
 
     def refresh(self) -> None:
-        """List the runs, in a job; anew after one that may have read before the last change."""
-        if self._listing:
-            self._changed_meanwhile = True
-            return
-        self._listing = True
+        """List the runs, in a job."""
+        self._listing.start()
+
+    def _reader(self) -> Callable[[Job], list[RunInfo]]:
         root = self._app.choice.runs_root
-        self._app.start_job(
-            lambda job: [with_progress(info) for info in list_runs(root)],
-            on_done=self._listed,
-            on_error=self._unlisted,
-            name="runs",
-        )
+        return lambda job: [with_progress(info) for info in list_runs(root)]
 
     def _listed(self, runs: list[RunInfo]) -> None:
         before = {info.path: info for info in self.known}
@@ -96,21 +90,14 @@ class RunsStore:
         self.groups = {group.path: group for group in groups_in(runs)}
         there = now.keys() | self.groups.keys()
         self.marked = {path: letter for path, letter in self.marked.items() if path in there}
-        self._listing, self.runs, self.problem = False, runs, ""
+        self.runs, self.problem = runs, ""
         self._due = time.monotonic() + _AGAIN
         self._notify()
-        self._list_anew_if_changed()
 
-    def _unlisted(self, error: Exception) -> None:
-        self._listing, self.runs, self.problem = False, [], str(error)
+    def _unlisted(self, problem: str) -> None:
+        self.runs, self.problem = [], problem
         self._due = float("inf")
         self._notify()
-        self._list_anew_if_changed()
-
-    def _list_anew_if_changed(self) -> None:
-        if self._changed_meanwhile:
-            self._changed_meanwhile = False
-            self.refresh()
 
     def details_of(self, one: RunInfo | RunGroup, metric: str | None = None) -> RunDetails | None:
         """Details of a run or, with a metric's means, of a group; None before they are known."""

@@ -12,6 +12,7 @@ from engine.runs.directory import RunDir
 from engine.sweeps.importance import shares
 from engine.sweeps.listing import ROOT, SweepInfo, list_sweeps
 from tui.jobs import Job
+from tui.state.disk_listing import DiskListing
 
 if TYPE_CHECKING:
     from tui.app import CnnApp
@@ -47,8 +48,7 @@ class SweepsStore:
         self._weighing = False
         self._stale: set[Path] = set()
         self._reading = False
-        self._listing = False
-        self._changed_meanwhile = False
+        self._listing = DiskListing(app, "sweeps", self._reader, self._listed, self._unlisted)
         self._due = 0.0
         self._version = -1
 
@@ -62,7 +62,7 @@ class SweepsStore:
         processes = self._app.sweeps
         if processes.version != self._version:
             self._version, self._due = processes.version, 0.0
-        if time.monotonic() > self._due and not self._listing:
+        if time.monotonic() > self._due and not self._listing.busy:
             self.refresh()
 
     def invalidate(self) -> None:
@@ -76,21 +76,14 @@ class SweepsStore:
         self.refresh()
 
     def refresh(self) -> None:
-        """List the sweeps, in a job; anew after one that may have read before the last change."""
-        if self._listing:
-            self._changed_meanwhile = True
-            return
-        self._listing = True
+        """List the sweeps, in a job."""
+        self._listing.start()
+
+    def _reader(self) -> Callable[[Job], list[SweepInfo]]:
         known = tuple(self.known)
-        self._app.start_job(
-            lambda job: list_sweeps(ROOT, known),
-            on_done=self._listed,
-            on_error=self._unlisted,
-            name="sweeps",
-        )
+        return lambda job: list_sweeps(ROOT, known)
 
     def _listed(self, sweeps: list[SweepInfo]) -> None:
-        self._listing = False
         before, self.sweeps, self.problem = self.sweeps, sweeps, ""
         under_way = any(one.running or one.counts["running"] for one in sweeps)
         self._app.sweeps.stopping &= {one.path for one in sweeps if one.running}
@@ -102,18 +95,11 @@ class SweepsStore:
                 self._stale.add(trial.run)  # shown until it is read again
         if before != sweeps:
             self._notify()
-        self._list_anew_if_changed()
 
-    def _unlisted(self, error: Exception) -> None:
-        self._listing, self.sweeps, self.problem = False, [], str(error)
+    def _unlisted(self, problem: str) -> None:
+        self.sweeps, self.problem = [], problem
         self._due = float("inf")
         self._notify()
-        self._list_anew_if_changed()
-
-    def _list_anew_if_changed(self) -> None:
-        if self._changed_meanwhile:
-            self._changed_meanwhile = False
-            self.refresh()
 
     def look_at(self, runs: Iterable[Path]) -> None:
         """Read the curves of runs that are not known yet, all in one job."""

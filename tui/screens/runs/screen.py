@@ -11,7 +11,6 @@ from textual.widgets import Input, Static
 from engine.runs.groups import RunGroup
 from engine.runs.listing import RunInfo
 from tui import keymap, text
-from tui.screens.dialogs import Choose
 from tui.screens.runs import rows as run_rows
 from tui.screens.runs.actions import RunActions
 from tui.screens.runs.facts import DiffTable, RunFacts
@@ -359,16 +358,4 @@ class RunsScreen(RunActions):
                 self.open_groups ^= {group.id}
                 self._changed()
             return
-        options = []
-        for key in keymap.keys_of(self.WHERE):
-            if key.group == "The run":
-                reason = self.refuse(key.action)
-                if reason is None:
-                    options.append((key.action, f"{key.first_shown}  {key.description}", ""))
-        title = text.line(self.chosen.id, 60) if self.chosen else ""
-
-        def answered(action: str | None) -> None:
-            if action is not None:
-                self.call_later(self.run_action, action)
-
-        self.app.push_screen(Choose(title, options), answered)
+        self.ask_action(text.line(self.chosen.id, 60) if self.chosen else "", "The run")

@@ -13,7 +13,6 @@ from engine.paths import quote
 from engine.sweeps.listing import ROOT, Repetitions, SweepInfo, TrialInfo
 from tui import keymap, text
 from tui.charts.parallel import most_axes
-from tui.screens.dialogs import Choose
 from tui.screens.sweeps import pictures
 from tui.screens.sweeps import rows as sweep_rows
 from tui.screens.sweeps.actions import SweepActions
@@ -321,18 +320,6 @@ class SweepsScreen(SweepActions):
             self._ask_action(self.trial)
 
     def _ask_action(self, trial: TrialInfo) -> None:
-        options = [
-            (key.action, f"{key.first_shown}  {key.description}", "")
-            for key in keymap.keys_of(self.WHERE)
-            if key.group == "The trial" and self.refuse(key.action) is None
-        ]
-        if not options:
-            self.cnn.show_message(self.refuse("inspect") or "", severity="warning", timeout=3)
-            return
-
-        def answered(action: str | None) -> None:
-            if action is not None:
-                self.call_later(self.run_action, action)
-
         title = f"Trial {trial.index}: {text.line(sweep_rows.settings_words(trial), 80)}"
-        self.app.push_screen(Choose(title, options), answered)
+        if not self.ask_action(title, "The trial"):
+            self.cnn.show_message(self.refuse("inspect") or "", severity="warning", timeout=3)
