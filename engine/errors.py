@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from enum import IntEnum
+from importlib.util import find_spec
 
 
 class ExitCode(IntEnum):
@@ -95,6 +96,24 @@ class ConfigError(EngineError):
 
 class MissingPackageError(ConfigError):
     """What was asked for needs a package that is not installed; the message says how to get it."""
+
+
+def require_package(package: str, extra: str, needed_by: str) -> None:
+    """Check that an optional package is installed, without importing it.
+
+    Args:
+        package: as it is imported and installed.
+        extra: of cnn-tui that installs it.
+        needed_by: what needs it, with the verb, as ``figures need``.
+
+    Raises:
+        MissingPackageError: it is not; the message says how to install it.
+    """
+    if find_spec(package) is None:
+        raise MissingPackageError(
+            f"{needed_by} the package {package}, which is not installed: "
+            f"pip install 'cnn-tui[{extra}]'"
+        )
 
 
 class SpecError(ConfigError):

@@ -4,7 +4,6 @@ import os
 import struct
 import time
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from pydantic import Field
 
 from engine import paths
 from engine.callbacks.callback import Callback, CallbackOptions, Logs, register
-from engine.errors import MissingPackageError
+from engine.errors import MissingPackageError, require_package
 from engine.options import FilePath
 from engine.storage import atomic
 
@@ -33,11 +32,7 @@ def check_installed() -> None:
     Raises:
         MissingPackageError: it is not; the message says how to install it.
     """
-    if find_spec(PACKAGE) is None:
-        raise MissingPackageError(
-            f"it needs the package {PACKAGE}, which is not installed: "
-            "pip install 'cnn-tui[tensorboard]'"
-        )
+    require_package(PACKAGE, "tensorboard", "it needs")
 
 
 @register("tensorboard", "write the metrics of every epoch for TensorBoard")

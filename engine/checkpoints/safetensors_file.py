@@ -6,7 +6,6 @@ optional extra, reads the container; what the numbers mean is compared here, bef
 
 import os
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,12 +15,11 @@ from numpy.typing import NDArray
 from engine.arrays import Array
 from engine.checkpoints.checkpoint import reason_of
 from engine.checkpoints.tensors import Tensor, arrays_of, is_counter
-from engine.errors import CheckpointError, MissingPackageError
+from engine.errors import CheckpointError, require_package
 from engine.sanitize import literal
 from engine.storage import atomic
 
 SUFFIX = ".safetensors"
-INSTALL = "pip install 'cnn-tui[safetensors]'"
 HOW_TO_SAVE = "safetensors.torch.save_file(model.state_dict(), 'weights.safetensors')"
 """How PyTorch's weights are saved in a form that can be read here."""
 
@@ -124,10 +122,7 @@ def _content(file: BinaryIO, path: Path) -> bytes:
 
 
 def _opened(path: Path) -> Any:
-    if find_spec("safetensors") is None:
-        raise MissingPackageError(
-            f"{path}: to read it needs the package safetensors, which is not installed: {INSTALL}"
-        )
+    require_package("safetensors", "safetensors", f"{path}: to read it needs")
     from safetensors import SafetensorError, safe_open
 
     try:

@@ -9,13 +9,12 @@ import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
 from engine.arrays import Array
-from engine.errors import MissingPackageError
+from engine.errors import require_package
 from engine.reports.gather import Facts, Mistake, Tested
 from engine.runs.directory import RUN_ID
 from engine.sanitize import printable
@@ -69,11 +68,7 @@ def check_installed() -> None:
     Raises:
         MissingPackageError: it is not; the message says how to install it.
     """
-    if find_spec(PACKAGE) is None:
-        raise MissingPackageError(
-            f"figures need the package {PACKAGE}, which is not installed: "
-            "pip install 'cnn-tui[report]'"
-        )
+    require_package(PACKAGE, "report", "figures need")
 
 
 def file_name(kind: str, run: str) -> str:

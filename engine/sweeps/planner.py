@@ -11,14 +11,13 @@ import math
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from typing import Any, Literal
 
 import numpy as np
 
 from engine.config import Config, ConfigProblems, Problem, loads
 from engine.config.errors import Mark
-from engine.errors import ConfigError, MissingPackageError
+from engine.errors import ConfigError, require_package
 from engine.options import maximises
 from engine.sweeps.grid import MOST_TRIALS, SEED, Axis
 from engine.sweeps.plan import Recipe, Trial, check_trials
@@ -42,11 +41,7 @@ def check_installed() -> None:
     Raises:
         MissingPackageError: it is not; the message says how to install it.
     """
-    if find_spec(PACKAGE) is None:
-        raise MissingPackageError(
-            f"--optuna needs the package {PACKAGE}, which is not installed: "
-            "pip install 'cnn-tui[optuna]'"
-        )
+    require_package(PACKAGE, "optuna", "--optuna needs")
 
 
 @dataclass(frozen=True)

@@ -18,13 +18,12 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from importlib.util import find_spec
 from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
 import engine
-from engine.errors import ConfigError, EngineError, MissingPackageError, RunError
+from engine.errors import ConfigError, EngineError, RunError, require_package
 from engine.runs.results_csv import append_result
 from engine.sweeps.children import Post, TrialProcess, signals_held_back
 from engine.sweeps.cluster import worker
@@ -51,11 +50,7 @@ def check_installed() -> None:
     Raises:
         MissingPackageError: it is not; the message says how to install it.
     """
-    if find_spec(PACKAGE) is None:
-        raise MissingPackageError(
-            f"--dask needs the package {PACKAGE}, which is not installed: "
-            "pip install 'cnn-tui[cluster]'"
-        )
+    require_package(PACKAGE, "cluster", "--dask needs")
 
 
 @contextmanager

@@ -183,7 +183,7 @@ def test_a_training_without_a_folder_needs_one_to_be_named(tmp_path: Path) -> No
 def test_a_missing_package_is_a_line_that_says_how_to_get_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "find_spec", lambda name: None)
+    monkeypatch.setattr("engine.errors.find_spec", lambda name: None)
     command = r"pip install 'cnn-tui\[tensorboard\]'"
     with pytest.raises(ConfigError, match=rf"^callbacks.0.tensorboard: .*{command}$"):
         check_files(small(tmp_path))

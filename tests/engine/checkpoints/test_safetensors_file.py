@@ -178,6 +178,6 @@ def test_without_the_package_the_command_that_installs_it_is_named(
     tmp_path: Path, model: Sequential, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = save(tmp_path / "a.safetensors", dict(model.state_dict()))
-    monkeypatch.setattr(safetensors_file, "find_spec", lambda name: None)
+    monkeypatch.setattr("engine.errors.find_spec", lambda name: None)
     with pytest.raises(MissingPackageError, match=r"pip install 'cnn-tui\[safetensors\]'$"):
         load_state(path, model.state_shapes())

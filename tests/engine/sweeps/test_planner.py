@@ -9,7 +9,6 @@ import pytest
 
 from engine.config import ConfigProblems
 from engine.errors import ConfigError, MissingPackageError
-from engine.sweeps import planner
 from engine.sweeps.plan import Recipe, Trial
 from engine.sweeps.planner import Planner, Told, check_space, with_plan
 from tests.support.sweeps import recipe
@@ -129,7 +128,7 @@ def test_the_test_is_nothing_to_plan_by() -> None:
 
 
 def test_without_optuna_the_package_to_install_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(planner, "find_spec", lambda name: None)
+    monkeypatch.setattr("engine.errors.find_spec", lambda name: None)
     with pytest.raises(MissingPackageError, match=r"pip install 'cnn-tui\[optuna\]'") as error:
         check_space(planned("train.lr=0.1..0.2"))
     assert error.value.exit_code == 2

@@ -273,7 +273,7 @@ def test_a_worker_that_nobody_asks_stops_and_cleans_up(tmp_path: Path) -> None:
 
 
 def test_without_dask_the_package_to_install_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "find_spec", lambda name: None)
+    monkeypatch.setattr("engine.errors.find_spec", lambda name: None)
     with (
         pytest.raises(MissingPackageError, match=r"pip install 'cnn-tui\[cluster\]'"),
         connected("local", 1, print),

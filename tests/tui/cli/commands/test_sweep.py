@@ -159,7 +159,7 @@ def test_a_cluster_that_cannot_be_reached_is_a_line_and_nothing_is_begun(
 def test_without_optuna_a_line_says_what_to_install(
     terminal: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.sweeps.planner.find_spec", lambda name: None)
+    monkeypatch.setattr("engine.errors.find_spec", lambda name: None)
     done = terminal.run_here("sweep", "tiny.yaml", "--grid", "train.lr=0.1..0.2", "--optuna", "3")
     assert done.code == 2
     assert "not installed: pip install 'cnn-tui[optuna]'" in done.err
