@@ -16,15 +16,21 @@ Y is linear in g and in d, so the gradients are the transposed maps: with Z = A 
 
     dU_t = Z_t Vᵀ_t,  dg = Gᵀ dU G;   and dx is F(4x4, 3x3) of dY with the flipped kernel.
 
-All transforms are products of a small matrix with whole rows, left to BLAS: it makes all outputs
-in one run over the inputs, where sums of rows would take twenty runs through memory.
+All transforms are products, left to BLAS. Along a column of tiles each is a product of a small
+matrix with whole image rows: BLAS makes all outputs in one run over the inputs, where sums of rows
+would take twenty runs through memory. Along a row of tiles the same small matrix is repeated in a
+band, a block for each tile, four columns further right; the band times the pixels of an image row,
+which lie together in memory, transforms a few tiles at once. Nothing is gathered or scattered, and
+at the edges of an image the band is cut instead of the image padded. That the band is mostly zeros
+costs less than copying pixels would.
 
 Source: Winograd, 'Arithmetic complexity of computations', 1980; Lavin and Gray, 'Fast algorithms
 for convolutional neural networks', 2016, section 4.3; for the points, Barabasz et al., 'Error
 analysis and improving the accuracy of Winograd convolution for deep neural networks', 2020.
 
 Index letters: i j row and column of a 6x6 (or 4x4) tile, t = (i, j), y x tile row and column,
-p = (x, n); n, c, o as in ``conv``.
+p = (x, n); n, c, o as in ``conv``. Lines are rows of tiles in the order (i, c, j, p): i outermost
+for products along a column, and (j, x, n) innermost for those along a row.
 """
 
 from collections.abc import Iterator
@@ -34,7 +40,6 @@ import numpy as np
 
 from engine.arrays import Array
 from engine.kernels.gemm import row_parts, small_parts
-from engine.kernels.layout import pixels
 from engine.kernels.partition import equal_parts
 from engine.kernels.scratch import scratch
 from engine.kernels.window import Window
@@ -42,11 +47,17 @@ from engine.kernels.window import Window
 # Below these the products are too thin to make up for the transforms around them.
 FEWEST_CHANNELS = 24
 LEAST_WORK = 500_000  # C · O · W_out · N
-# V of this size leaves room for M, of about the same, in a core's second-level cache.
+# V of this size leaves room for M, of about the same, in a core's second-level cache. Where U
+# leaves that anyway, V may be a part of U: products that are longer go through U less often.
 BLOCK_BYTES = 1024 * 1024
+PART_OF_U = 4
 # Sums over fewer, longer products: each goes through all of dU in memory.
 WEIGHT_BLOCK_BYTES = 5 * 512 * 1024
+# Output channels at a time, so that M and Z are about as large as V, but at least so many.
+FEWEST_OUTPUTS = 32
 TILE = 4
+# Tiles side by side in a band; of longer ones ever more are zeros.
+MOST_ACROSS = 4
 
 # A column for each point: its powers, for the four outputs.
 A = np.array(
@@ -93,46 +104,49 @@ def suits(window: Window, c_in: int, c_out: int, out_w: int, n: int) -> bool:
 
 def correlate(memory: Array, weight: Array, bias: Array | None, window: Window, out: Array) -> None:
     """out (H_out, O, W_out, N) = weight (O, C, 3, 3) * memory (H, C, W, N) + bias (O,)."""
-    a, _, g = matrices(out.dtype)
-    (c_out, c_in), n = weight.shape[:2], out.shape[3]
-    taps = np.ascontiguousarray(weight.transpose(2, 3, 0, 1))  # ocij -> ijoc
-    u = _both_ways(g, taps, "winograd.u").reshape(36, c_out, c_in)
-    for v, tiles in _blocks(memory, window, out.shape, BLOCK_BYTES):
-        m = scratch("winograd.m", (36, c_out, tiles.across * n), out.dtype)
-        for o, p in small_parts(c_out, c_in, m.shape[2]):
-            np.matmul(u[:, o], v[:, :, p], out=m[:, o, p])  # toc, tcp -> top
-        y = _both_ways(a.T, m.reshape(6, 6, c_out, tiles.across, n), "winograd.y")
-        for j, columns, whole in tiles.columns():
-            if bias is None:
-                pixels(out)[tiles.rows, :, columns] = pixels(y)[: tiles.height, j, :, :whole]
-            else:
-                np.add(
-                    y[: tiles.height, j, :, :whole],
-                    bias[:, None, None],
-                    out=out[tiles.rows, :, columns],
-                )
+    a = matrices(out.dtype)[0]
+    c_out, c_in = weight.shape[:2]
+    u = scratch("winograd.u", (6, 6, c_out, c_in), out.dtype)
+    # G g Gᵀ as one product; the two index letters of a tap are one: t (ij), (oc) (ij) -> t (oc)
+    np.matmul(_taps(out.dtype), weight.reshape(-1, 9).T, out=u.reshape(36, -1))
+    size = max(BLOCK_BYTES, u.nbytes // PART_OF_U)
+    for v, tiles in _blocks(memory, window, out.shape, size):
+        band = np.ascontiguousarray(tiles.band[:, : tiles.width].T)
+        for o in _output_parts(c_out, c_in):
+            m = tiles.lines("winograd.m", 6, o)
+            products = m.transpose(0, 2, 1, 3)  # iojp -> ijop
+            for k, p in small_parts(products.shape[2], c_in, products.shape[3]):
+                np.matmul(u[:, :, o][:, :, k], v[..., p], out=products[:, :, k, p])  # ijoc, ijcp
+            if bias is not None:
+                m[1, :, 1] += bias[o, None]  # at the point 1, A is 1 for each output of a tile
+            rows = tiles.lines("winograd.rows", TILE, o)
+            np.matmul(a.T, m.reshape(6, -1), out=rows.reshape(TILE, -1))
+            operand = tiles.side_by_side(rows)[: tiles.height]
+            np.matmul(band, operand, out=out[tiles.rows, o, tiles.columns])  # yo(jx)n -> yoxn
 
 
 def correlate_weight(memory: Array, dout: Array, window: Window, dweight: Array) -> None:
     """dweight (O, C, 3, 3) = the sum over tiles of memory's times dout's (H_out, O, W_out, N)."""
-    a, _, g = matrices(dout.dtype)
-    (c_out, c_in), n = dweight.shape[:2], dout.shape[3]
-    parts = row_parts(c_in, c_out)
-    sums = [np.zeros((36, c.stop - c.start, c_out), dout.dtype) for c in parts]
+    a = matrices(dout.dtype)[0]
+    c_out, c_in = dweight.shape[:2]
+    du = np.zeros((6, 6, c_out, c_in), dout.dtype)
     for v, tiles in _blocks(memory, window, dout.shape, WEIGHT_BLOCK_BYTES):
-        dy = scratch("winograd.dy", (TILE, TILE, c_out, tiles.across, n), dout.dtype)
-        dy[tiles.height :] = 0
-        if TILE * (tiles.first + tiles.across) > tiles.width:
-            dy[:, :, :, -1] = 0
-        for j, columns, whole in tiles.columns():
-            pixels(dy)[: tiles.height, j, :, :whole] = pixels(dout)[tiles.rows, :, columns]
-        z = _both_ways(a, dy, "winograd.z").reshape(36, c_out, -1).transpose(0, 2, 1)
-        for c, total in zip(parts, sums, strict=True):
-            product = scratch("winograd.du", total.shape, total.dtype)
-            total += np.matmul(v[:, c], z, out=product)  # tcp, tpo -> tco
-    du = np.concatenate(sums, axis=1)
-    taps = _both_ways(g.T, du.reshape(6, 6, c_in, c_out), "winograd.taps")
-    dweight[...] = taps.transpose(3, 2, 0, 1)  # ijco -> ocij
+        band = tiles.band[:, : tiles.width]
+        for o in _output_parts(c_out, c_in):
+            rows = tiles.lines("winograd.rows", TILE, o)
+            if tiles.height < TILE:
+                rows[...] = 0
+            target = tiles.side_by_side(rows)[: tiles.height]
+            np.matmul(band, dout[tiles.rows, o, tiles.columns], out=target)  # yoxn -> yo(jx)n
+            z = tiles.lines("winograd.z", 6, o)
+            np.matmul(a, rows.reshape(TILE, -1), out=z.reshape(6, -1))
+            z, sums = z.transpose(0, 2, 1, 3), du[:, :, o]  # iojp -> ijop
+            for k in row_parts(z.shape[2], c_in):
+                product = scratch("winograd.du", sums[:, :, k].shape, dout.dtype)
+                # ijop, ijpc -> ijoc
+                sums[:, :, k] += np.matmul(z[:, :, k], v.transpose(0, 1, 3, 2), out=product)
+    # Gᵀ dU G: (oc) t, t (ij) -> (oc) (ij)
+    np.matmul(du.reshape(36, -1).T, _taps(dout.dtype), out=dweight.reshape(-1, 9))
 
 
 class _Tiles(NamedTuple):
@@ -140,88 +154,105 @@ class _Tiles(NamedTuple):
 
     Attributes:
         rows: their rows of the output; fewer than four at the edge of other heights.
-        first: the first of them.
-        across: how many.
-        width: columns of the output.
+        columns: their columns of the output; fewer at the edge of other widths.
+        across: how many tiles.
+        n: samples.
+        band: A of all of them, ((j x), 4·across).
     """
 
     rows: slice
-    first: int
+    columns: slice
     across: int
-    width: int
+    n: int
+    band: Array
 
     @property
     def height(self) -> int:
         """How many rows these are."""
         return self.rows.stop - self.rows.start
 
-    def columns(self) -> Iterator[tuple[int, slice, int]]:
-        """For each column j of a tile: its columns of the output, and how many tiles have it."""
-        for j in range(TILE):
-            start = TILE * self.first + j
-            stop = min(self.width, TILE * (self.first + self.across))
-            yield j, slice(start, stop, TILE), -(-(stop - start) // TILE)
+    @property
+    def width(self) -> int:
+        """How many columns these are."""
+        return self.columns.stop - self.columns.start
+
+    def lines(self, name: str, rows: int, channels: slice) -> Array:
+        """Scratch memory (i, c, j, p) for so many rows of some channels."""
+        count = channels.stop - channels.start
+        return scratch(name, (rows, count, 6, self.across * self.n), self.band.dtype)
+
+    def side_by_side(self, lines: Array) -> Array:
+        """Lines (i, c, j, p) as (i, c, (j x), n), operands of products with a band."""
+        return lines.reshape(*lines.shape[:2], 6 * self.across, self.n)
 
 
 def _blocks(
     memory: Array, window: Window, out_shape: tuple[int, ...], size: int
 ) -> Iterator[tuple[Array, _Tiles]]:
-    """V (36, C, p) = Bᵀ d B of some tiles of a row at a time, of about ``size`` bytes."""
-    b = matrices(memory.dtype)[1]
+    """V (6, 6, C, p) = Bᵀ d B of some tiles of a row at a time, of about ``size`` bytes."""
+    a, b, _ = matrices(memory.dtype)
     height, _, width, n = out_shape
-    c = memory.shape[1]
+    channels = slice(0, memory.shape[1])
     across = -(-width // TILE)
-    blocks = -(-36 * c * across * n * memory.itemsize // size)
-    for part in equal_parts(across, min(blocks, across)):
-        first, count = part.start, part.stop - part.start
-        # Bᵀ d of the six image rows under a row of tiles; the last two are the next one's first.
-        lines = scratch("winograd.lines", (6, 6, c * count * n), memory.dtype)
-        v = scratch("winograd.v", (36, c, count * n), memory.dtype)
+    tile_bytes = 36 * channels.stop * n * memory.itemsize
+    most = min(max(size // tile_bytes, 1), MOST_ACROSS)
+    for part in equal_parts(across, -(-across // most)):
+        count = part.stop - part.start
+        input_band, output_band = _band(b.T, count), _band(a, count)
+        columns = slice(TILE * part.start, min(TILE * part.stop, width))
         for y in range(0, height, TILE):
+            rows = slice(y, min(y + TILE, height))
+            tiles = _Tiles(rows, columns, count, n, output_band)
+            # d B of the six image rows under a row of tiles; the last two are the next one's first.
+            lines = tiles.lines("winograd.lines", 6, channels)
             known = 2 if y else 0
             lines[:known] = lines[TILE : TILE + known]
-            _transform_columns(memory, window, y + known, first, count, lines[known:])
+            target = tiles.side_by_side(lines)[known:]
+            corner = y + known, columns.start
+            _transform_columns(memory, window, corner, input_band, target)
+            v = tiles.lines("winograd.v", 6, channels)
             np.matmul(b.T, lines.reshape(6, -1), out=v.reshape(6, -1))
-            yield v, _Tiles(slice(y, min(y + TILE, height)), first, count, width)
+            yield v.transpose(0, 2, 1, 3), tiles  # icjp -> ijcp
 
 
 def _transform_columns(
-    memory: Array, window: Window, y: int, first: int, count: int, lines: Array
+    memory: Array, window: Window, corner: tuple[int, int], band: Array, target: Array
 ) -> None:
-    """lines (rows, 6, c·x·n) = Bᵀ of six neighbouring columns, from row y of the padded image."""
-    b = matrices(memory.dtype)[1]
+    """target (rows, C, (j x), N) = band times the padded image, from a row and a column of it."""
     (top, _), (left, _) = window.pads
-    height, c, width, n = memory.shape
-    start = min(max(y - top, 0), height)
-    stop = max(start, min(y - top + len(lines), height))
-    inside = slice(start - (y - top), stop - (y - top))
-    lines[: inside.start] = 0
-    lines[inside.stop :] = 0
-    if start == stop:
-        return
-    d = scratch("winograd.d", (stop - start, 6, c, count, n), memory.dtype)
-    for j in range(6):
-        column = TILE * first + j - left  # of the first tile; beyond the edge there are zeros
-        fewest = max(0, -(column // TILE))
-        most = max(fewest, min(count, -(-(width - column) // TILE)))
-        d[:, j, :, :fewest] = 0
-        d[:, j, :, most:] = 0
-        columns = slice(column + TILE * fewest, max(0, column + TILE * (most - 1) + 1), TILE)
-        pixels(d)[:, j, :, fewest:most] = pixels(memory)[start:stop, :, columns]
-    np.matmul(b.T, d.reshape(len(d), 6, -1), out=lines[inside])
+    height, _, width, _ = memory.shape
+    y, x = corner[0] - top, corner[1] - left
+    start = min(max(y, 0), height)
+    stop = max(start, min(y + len(target), height))
+    if stop - start < len(target):
+        target[...] = 0
+    # Beyond the edges there are zeros: of the band there remains what stands above the image.
+    begin = min(max(x, 0), width)
+    end = max(begin, min(x + band.shape[1], width))
+    pixels = memory[start:stop, :, begin:end]
+    np.matmul(band[:, begin - x : end - x], pixels, out=target[start - y : stop - y])
 
 
-def _both_ways(matrix: Array, tiles: Array, name: str) -> Array:
-    """matrix (k, l) @ tile (l, l) @ matrixᵀ, for contiguous tiles (l, l, ...) -> (k, k, ...).
+def _output_parts(c_out: int, c_in: int) -> list[slice]:
+    return equal_parts(c_out, -(-c_out // max(c_in, FEWEST_OUTPUTS)))
 
-    The result is in the scratch memory of that name.
+
+def _band(matrix: Array, across: int) -> Array:
+    """A matrix (6, l) repeated, four columns further right each time: ((j x), 4·(across - 1) + l).
+
+    With Bᵀ, of six neighbouring pixels, or A, of four, it transforms tiles that lie side by side.
     """
-    before, after, rest = len(tiles), len(matrix), tiles.shape[2:]
-    half = scratch("winograd.half", (after, tiles.size // before), tiles.dtype)
-    whole = scratch(name, (after, after, *rest), tiles.dtype)
-    np.matmul(matrix, tiles.reshape(before, -1), out=half)
-    np.matmul(matrix, half.reshape(after, before, -1), out=whole.reshape(after, after, -1))
-    return whole
+    length = matrix.shape[1]
+    band = np.zeros((6, across, length + TILE * (across - 1)), matrix.dtype)
+    for x in range(across):
+        band[:, x, TILE * x : TILE * x + length] = matrix
+    return band.reshape(6 * across, -1)
+
+
+def _taps(dtype: np.dtype) -> Array:
+    """G of both directions: (36, 9)."""
+    g = matrices(dtype)[2]
+    return np.kron(g, g)
 
 
 def matrices(dtype: np.dtype) -> tuple[Array, Array, Array]:

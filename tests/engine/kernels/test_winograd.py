@@ -10,7 +10,7 @@ from engine.kernels.window import Window
 Pads = tuple[tuple[int, int], tuple[int, int]]
 
 # (H, C, W, N), C_out, pads: whole tiles, tiles cut at either edge, tiles that begin in the border,
-# one tile, rows of zeros only.
+# one tile, rows of zeros only, many output channels.
 SHAPES: list[tuple[tuple[int, int, int, int], int, Pads]] = [
     ((8, 2, 8, 2), 3, ((1, 1), (1, 1))),
     ((10, 2, 11, 2), 3, ((1, 1), (1, 1))),
@@ -19,6 +19,7 @@ SHAPES: list[tuple[tuple[int, int, int, int], int, Pads]] = [
     ((3, 2, 3, 2), 2, ((0, 0), (0, 0))),
     ((5, 2, 2, 2), 2, ((1, 1), (1, 1))),
     ((2, 1, 2, 1), 1, ((2, 7), (6, 2))),
+    ((6, 3, 21, 2), 10, ((1, 1), (1, 1))),
 ]
 
 
@@ -28,7 +29,9 @@ def slices(memory: np.ndarray, pads: Pads, height: int, width: int) -> list[np.n
     return [padded[i : i + height, :, j : j + width] for i in range(3) for j in range(3)]
 
 
-@pytest.mark.parametrize("block", [1, 1 << 20], ids=["a tile at a time", "a row at a time"])
+@pytest.mark.parametrize(
+    ("block", "outputs"), [(1, 1), (1 << 20, 32)], ids=["in parts", "as wholes"]
+)
 @pytest.mark.parametrize("biased", [True, False], ids=["bias", "no bias"])
 @pytest.mark.parametrize(("shape", "c_out", "pads"), SHAPES, ids=str)
 def test_it_is_the_sum_of_nine_shifted_images(
@@ -37,11 +40,13 @@ def test_it_is_the_sum_of_nine_shifted_images(
     pads: Pads,
     biased: bool,
     block: int,
+    outputs: int,
     rng: np.random.Generator,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(winograd, "BLOCK_BYTES", block)
     monkeypatch.setattr(winograd, "WEIGHT_BLOCK_BYTES", block)
+    monkeypatch.setattr(winograd, "FEWEST_OUTPUTS", outputs)
     monkeypatch.setattr(winograd, "row_parts", lambda rows, columns: equal_parts(rows, 2))
     window = Window((3, 3), (1, 1), pads, (1, 1))
     memory = rng.standard_normal(shape)
