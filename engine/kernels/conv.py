@@ -29,7 +29,7 @@ from typing import NamedTuple
 import numpy as np
 
 from engine.arrays import Array
-from engine.kernels import winograd
+from engine.kernels import aligned, winograd
 from engine.kernels.gemm import column_parts, depth_parts, row_parts
 from engine.kernels.layout import as_nchw, pixels, to_memory
 from engine.kernels.scratch import scratch
@@ -58,10 +58,10 @@ def forward(x: Array, weight: Array, bias: Array | None, window: Window, groups:
     height, channels, width, n = memory.shape
     out_h, out_w = window.output_size(height, width)
     if winograd.suits(window, channels, weight.shape[0], out_w, n) and groups == 1:
-        out = np.empty((out_h, weight.shape[0], out_w, n), x.dtype)
+        out = aligned.empty((out_h, weight.shape[0], out_w, n), x.dtype)
         winograd.correlate(memory, weight, bias, window, out)
         return as_nchw(out)
-    out = np.empty((out_h, weight.shape[0], out_w * n), x.dtype)
+    out = aligned.empty((out_h, weight.shape[0], out_w * n), x.dtype)
     for c, o in _groups(channels, weight.shape[0], groups):
         padded = _pad(memory[:, c], window)
         _correlate(padded, weight[o], None if bias is None else bias[o], window, out_w, out[:, o])

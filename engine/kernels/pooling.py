@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from engine.arrays import Array
+from engine.kernels import aligned
 from engine.kernels.layout import as_nchw, pixels, to_memory
 from engine.kernels.scratch import scratch
 from engine.kernels.window import Window
@@ -77,7 +78,7 @@ def _max_in_turn(x: Array, window: Window, compare: Callable[[int, Array, Array]
     h, c, w, n = memory.shape
     out_h, out_w = window.output_size(h, w)
     padded = _pad(memory, window, -np.inf)
-    best = np.empty((out_h, c, out_w, n), x.dtype)
+    best = aligned.empty((out_h, c, out_w, n), x.dtype)
     candidate = scratch("pool.candidate", best.shape, x.dtype)
     for tap, where in enumerate(_taps(window, out_h, out_w)):
         if tap == 0:
@@ -159,7 +160,7 @@ def _scatter(
     covered = (out_h * window.kernel[0], out_w * window.kernel[1])
     if window.stride == window.kernel and covered == padded_shape[::2]:
         # Every pixel lies in one window: nothing to add up.
-        padded = np.empty(padded_shape, dout.dtype)
+        padded = aligned.empty(padded_shape, dout.dtype)
         for tap, where in enumerate(_taps(window, out_h, out_w)):
             pixels(padded)[where] = pixels(share(tap))
     else:

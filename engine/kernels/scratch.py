@@ -9,8 +9,7 @@ import threading
 
 import numpy as np
 
-ALIGNMENT = 64
-"""Bytes: a line of the cache, and a register of AVX-512."""
+from engine.kernels import aligned
 
 Workspace = dict[tuple[str, np.dtype], np.ndarray]
 
@@ -26,7 +25,7 @@ def scratch(name: str, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     size = math.prod(shape)
     buffer = buffers.get((name, dtype))
     if buffer is None or buffer.size < size:
-        buffer = buffers[name, dtype] = _aligned(size, dtype)
+        buffer = buffers[name, dtype] = aligned.empty((size,), dtype)
     return buffer[:size].reshape(shape)
 
 
@@ -35,13 +34,3 @@ def swap_workspace(buffers: Workspace) -> Workspace:
     own: Workspace = _local.__dict__.get("buffers", {})
     _local.buffers = buffers
     return own
-
-
-def _aligned(size: int, dtype: np.dtype) -> np.ndarray:
-    """An uninitialised array that begins at a multiple of ``ALIGNMENT``.
-
-    Otherwise most loads of whole registers touch two lines of the cache.
-    """
-    raw = np.empty(size * dtype.itemsize + ALIGNMENT, np.uint8)
-    start = -raw.ctypes.data % ALIGNMENT
-    return raw[start : start + size * dtype.itemsize].view(dtype)

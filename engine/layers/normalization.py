@@ -8,6 +8,7 @@ import numpy as np
 
 from engine.arrays import Array, Shape
 from engine.errors import ShapeError
+from engine.kernels import aligned
 from engine.kernels.layout import channel_blocks, from_channel_blocks
 from engine.kernels.scratch import scratch
 from engine.layers import arguments as check
@@ -51,7 +52,7 @@ class _BatchNorm(Layer):
         scale = gamma * inverse_std
         scale_row = _as_row(scale, blocks, "scale")
         shift_row = _as_row(beta - mean * scale, blocks, "shift")
-        out = np.empty_like(blocks)
+        out = aligned.empty(blocks.shape, blocks.dtype)
         for rows in _spans(blocks):
             np.multiply(blocks[rows], scale_row, out=out[rows])
             out[rows] += shift_row
@@ -131,7 +132,7 @@ class _BatchNorm(Layer):
         scale_row = _as_row(scale, blocks, "scale")
         slope_row = _as_row(-scale * slope, blocks, "slope")
         shift_row = _as_row(scale * (mean * slope - mean_dbeta), blocks, "shift")
-        dx = np.empty_like(blocks)
+        dx = aligned.empty(blocks.shape, blocks.dtype)
         for rows in _spans(blocks):
             part = np.multiply(blocks[rows], slope_row, out=_scratch(blocks[rows]))
             part += shift_row

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from engine.arrays import Array, Shape
+from engine.kernels import aligned
 from engine.kernels.gemm import small_parts
 from engine.kernels.window import Pair
 
@@ -98,12 +99,13 @@ class Drawing:
         self.steps.append(partial(function, *arguments, **named))
 
     def empty(self, *shape: int) -> Array:
-        return np.empty(shape, self.dtype)
+        return aligned.empty(shape, self.dtype)
 
     def scratch(self, name: str, *shape: int) -> Array:
         """Memory for one block: the same for all of that name and shape, ones at first."""
         if (name, shape) not in self._scratch:
-            self._scratch[name, shape] = np.ones(shape, self.dtype)
+            self._scratch[name, shape] = self.empty(*shape)
+            self._scratch[name, shape].fill(1)
         return self._scratch[name, shape]
 
     def put(self, value: Value, target: Array) -> Array:
