@@ -82,7 +82,7 @@ def epoch(effort: Effort) -> Section:
         Verdict(
             f"{NETWORK}, epoch on {name}",
             result.speedup(ours, theirs),
-            1.0,
+            1.5,
             2.0,
             note=f"against {theirs}; {result.speedup(ours, 'in advance'):.2f} against a data set "
             "normalised in advance",
