@@ -146,7 +146,7 @@ def correlate_weight(memory: Array, dout: Array, window: Window, dweight: Array)
                 # ijop, ijpc -> ijoc
                 sums[:, :, k] += np.matmul(z[:, :, k], v.transpose(0, 1, 3, 2), out=product)
     # Gᵀ dU G: (oc) t, t (ij) -> (oc) (ij)
-    np.matmul(du.reshape(36, -1).T, _taps(dout.dtype), out=dweight.reshape(-1, 9))
+    dweight[...] = (du.reshape(36, -1).T @ _taps(dout.dtype)).reshape(dweight.shape)
 
 
 class _Tiles(NamedTuple):
