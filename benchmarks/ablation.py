@@ -5,7 +5,7 @@
 Every row trains a narrow network (32-64-64) on some of CIFAR-10 for a few epochs, once for each
 seed, with one trick less than ``configs/cifar10_fast.yaml``, or with one more. A training takes
 about a minute on two idle cores. Whatever is finished is in the file of results, so that the
-command can be stopped, and goes on where it was; with ``--table`` it only prints the table.
+command can be stopped, and resumes where it was; with ``--table`` it only prints the table.
 
 The validation samples are held out of the training set, and are what rows are to be compared by.
 The test accuracy is that of the finished networks; nothing was chosen by it.
@@ -227,7 +227,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="rows; default: all")
-    parser.add_argument("--results", type=Path, required=True, help="JSON file, made or gone on")
+    parser.add_argument("--results", type=Path, required=True, help="JSON file, made or resumed")
     parser.add_argument("--seeds", type=int, default=3, help="default: 3")
     parser.add_argument("--limit", type=int, default=10_240, help="images; default: 10,240")
     parser.add_argument("--validation", type=int, default=5_000, help="default: 5,000")
