@@ -108,7 +108,7 @@ def correlate(memory: Array, weight: Array, bias: Array | None, window: Window, 
     c_out, c_in = weight.shape[:2]
     u = scratch("winograd.u", (6, 6, c_out, c_in), out.dtype)
     # G g Gᵀ as one product; the two index letters of a tap are one: t (ij), (oc) (ij) -> t (oc)
-    np.matmul(_taps(out.dtype), weight.reshape(-1, 9).T, out=u.reshape(36, -1))
+    np.matmul(_kernel_transform(out.dtype), weight.reshape(-1, 9).T, out=u.reshape(36, -1))
     size = max(BLOCK_BYTES, u.nbytes // PART_OF_U)
     for v, tiles in _blocks(memory, window, out.shape, size):
         band = np.ascontiguousarray(tiles.band[:, : tiles.width].T)
@@ -146,7 +146,7 @@ def correlate_weight(memory: Array, dout: Array, window: Window, dweight: Array)
                 # ijop, ijpc -> ijoc
                 sums[:, :, k] += np.matmul(z[:, :, k], v.transpose(0, 1, 3, 2), out=product)
     # Gᵀ dU G: (oc) t, t (ij) -> (oc) (ij)
-    dweight[...] = (du.reshape(36, -1).T @ _taps(dout.dtype)).reshape(dweight.shape)
+    dweight[...] = (du.reshape(36, -1).T @ _kernel_transform(dout.dtype)).reshape(dweight.shape)
 
 
 class _Tiles(NamedTuple):
@@ -249,7 +249,7 @@ def _band(matrix: Array, across: int) -> Array:
     return band.reshape(6 * across, -1)
 
 
-def _taps(dtype: np.dtype) -> Array:
+def _kernel_transform(dtype: np.dtype) -> Array:
     """G of both directions: (36, 9)."""
     g = matrices(dtype)[2]
     return np.kron(g, g)
