@@ -5,7 +5,7 @@ shape takes the quickest:
 
 * Winograd's along the rows: six products for four rows of output, and not twelve. Its transforms
   are products of a small matrix with whole rows, and only KW copies of each row are needed. In both
-  directions (``engine.kernels.winograd``) it multiplies less, but gathers and transforms more.
+  directions (``engine.kernels.winograd``) it multiplies less, but transforms more.
 * ``_rows``: the KW shifted copies of each row of the input stand below each other, and of these
   the KH under a row of output are one operand.
 * ``_columns``: the textbook's columns. For few images, whose rows are too short for the others, for
