@@ -2,7 +2,7 @@
 
 With AVX-512, it computes small products without packing the operands first, up to twice as fast.
 What counts as small was measured, for single precision. Its other kernels always pack, and are
-fastest with products as large as they are.
+fastest with products as large as they are. So is A @ Bᵀ of many rows and columns with all kernels.
 
 How rows and columns are divided changes no sum, and follows from the kernels. How the depth is
 divided changes the order of sums, and follows from the sizes alone.
@@ -20,6 +20,8 @@ AVX512_KERNELS = frozenset({"SkylakeX", "Cooperlake", "SapphireRapids"})
 SMALL_PRODUCT = 1_000_000
 # rows x columns of a product A @ Bᵀ.
 SMALL_TRANSPOSED = 1024
+# Of as many rows and columns, it is faster as a whole, though that is packed.
+FEWEST_PACKED = 64
 # Where that would make the parts too short, so long; shorter ones cost more in calls.
 LONG_PRODUCT = 512
 SHORTEST_PRODUCT = 64
@@ -60,12 +62,16 @@ def row_parts(rows: int, columns: int) -> list[slice]:
 
 def depth_parts(depth: int, rows: int, columns: int) -> list[slice]:
     """The depth of the same product in equal parts, the same with all kernels."""
-    return _long_parts(depth, rows // _row_blocks(rows, columns) * columns)
+    result = rows // _row_blocks(rows, columns) * columns
+    if result > SMALL_TRANSPOSED:
+        return equal_parts(depth, -(-depth // LONG_PRODUCT))
+    return _long_parts(depth, result)
 
 
 def _row_blocks(rows: int, columns: int) -> int:
     small = SMALL_TRANSPOSED // columns
-    return -(-rows // small) if small >= 8 else 1
+    in_parts = small >= 8 and min(rows, columns) < FEWEST_PACKED
+    return -(-rows // small) if in_parts else 1
 
 
 def _long_parts(length: int, others: int) -> list[slice]:

@@ -53,6 +53,8 @@ BLOCK_BYTES = 1024 * 1024
 PART_OF_U = 4
 # Sums over fewer, longer products: each goes through all of dU in memory.
 WEIGHT_BLOCK_BYTES = 5 * 512 * 1024
+# A part of a block's products, to be added to dU while it is in the cache.
+PRODUCT_BYTES = 1024 * 1024
 # Output channels at a time, so that M and Z are about as large as V, but at least so many.
 FEWEST_OUTPUTS = 32
 TILE = 4
@@ -129,7 +131,8 @@ def correlate_weight(memory: Array, dout: Array, window: Window, dweight: Array)
     """dweight (O, C, 3, 3) = the sum over tiles of memory's times dout's (H_out, O, W_out, N)."""
     a = matrices(dout.dtype)[0]
     c_out, c_in = dweight.shape[:2]
-    du = np.zeros((6, 6, c_out, c_in), dout.dtype)
+    du = np.empty((6, 6, c_out, c_in), dout.dtype)
+    is_first = True  # its products are dU, with nothing to add them to
     for v, tiles in _blocks(memory, window, dout.shape, WEIGHT_BLOCK_BYTES):
         band = tiles.band[:, : tiles.width]
         for o in _output_parts(c_out, c_in):
@@ -141,10 +144,16 @@ def correlate_weight(memory: Array, dout: Array, window: Window, dweight: Array)
             z = tiles.lines("winograd.z", 6, o)
             np.matmul(a, rows.reshape(TILE, -1), out=z.reshape(6, -1))
             z, sums = z.transpose(0, 2, 1, 3), du[:, :, o]  # iojp -> ijop
+            transposed = v.transpose(0, 1, 3, 2)  # ijcp -> ijpc
             for k in row_parts(z.shape[2], c_in):
-                product = scratch("winograd.du", sums[:, :, k].shape, dout.dtype)
-                # ijop, ijpc -> ijoc
-                sums[:, :, k] += np.matmul(z[:, :, k], v.transpose(0, 1, 3, 2), out=product)
+                total = sums[:, :, k]
+                if is_first:
+                    np.matmul(z[:, :, k], transposed, out=total)  # ijop, ijpc -> ijoc
+                    continue
+                for i in equal_parts(6, -(-total.nbytes // PRODUCT_BYTES)):
+                    product = scratch("winograd.du", total[i].shape, dout.dtype)
+                    total[i] += np.matmul(z[i, :, k], transposed[i], out=product)
+        is_first = False
     # Gᵀ dU G: (oc) t, t (ij) -> (oc) (ij)
     dweight[...] = (du.reshape(36, -1).T @ _kernel_transform(dout.dtype)).reshape(dweight.shape)
 

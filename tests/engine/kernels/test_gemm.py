@@ -18,6 +18,15 @@ def test_small_products_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     assert lengths(gemm.row_parts(64, 256)) == [64]  # parts of 4 rows would be too thin
 
 
+def test_transposed_products_of_many_rows_and_columns_stay_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(gemm, "multiplies_small", lambda: True)
+    assert lengths(gemm.row_parts(63, 64)) == [15, 16, 16, 16]
+    assert lengths(gemm.row_parts(64, 63)) == [16] * 4
+    assert lengths(gemm.row_parts(64, 64)) == [64]
+
+
 def test_other_kernels_get_products_as_large_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gemm, "multiplies_small", lambda: False)
     assert lengths(gemm.column_parts(1024, 32, 96)) == [1024]
@@ -30,6 +39,7 @@ def test_the_order_of_sums_follows_from_the_sizes_alone(
 ) -> None:
     monkeypatch.setattr(gemm, "multiplies_small", lambda: small)
     assert lengths(gemm.depth_parts(1900, 64, 32)) == [950, 950]  # at most 1e6 // (32 * 32)
+    assert lengths(gemm.depth_parts(1900, 64, 64)) == [475] * 4  # packed: at most 512
 
 
 @pytest.mark.parametrize(

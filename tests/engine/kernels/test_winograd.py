@@ -46,8 +46,11 @@ def test_it_is_the_sum_of_nine_shifted_images(
 ) -> None:
     monkeypatch.setattr(winograd, "BLOCK_BYTES", block)
     monkeypatch.setattr(winograd, "WEIGHT_BLOCK_BYTES", block)
+    monkeypatch.setattr(winograd, "PRODUCT_BYTES", 64 * block)
     monkeypatch.setattr(winograd, "FEWEST_OUTPUTS", outputs)
-    monkeypatch.setattr(winograd, "row_parts", lambda rows, columns: equal_parts(rows, 2))
+    monkeypatch.setattr(
+        winograd, "row_parts", lambda rows, columns: equal_parts(rows, min(rows, 2))
+    )
     window = Window((3, 3), (1, 1), pads, (1, 1))
     memory = rng.standard_normal(shape)
     weight = rng.standard_normal((c_out, shape[1], 3, 3))
