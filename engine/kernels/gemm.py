@@ -12,7 +12,7 @@ from functools import cache
 
 from threadpoolctl import threadpool_info
 
-from engine.kernels.partition import equal_parts
+from engine.kernels.partition import equal_parts, parts_of_at_most
 
 # Kernels of OpenBLAS that have small products; those of Zen 4 and 5 are among them.
 AVX512_KERNELS = frozenset({"SkylakeX", "Cooperlake", "SapphireRapids"})
@@ -48,7 +48,7 @@ def small_parts(rows: int, depth: int, columns: int) -> list[tuple[slice, slice]
     """
     if not multiplies_small() or rows * depth * columns <= SMALL_PRODUCT:
         return [(slice(0, rows), slice(0, columns))]
-    across = equal_parts(columns, -(-columns // SHORTEST_PRODUCT))
+    across = parts_of_at_most(columns, SHORTEST_PRODUCT)
     most = SMALL_PRODUCT // (depth * max(part.stop - part.start for part in across))
     most = most // ROW_MULTIPLE * ROW_MULTIPLE or rows
     down = [slice(row, min(row + most, rows)) for row in range(0, rows, most)]
@@ -64,7 +64,7 @@ def depth_parts(depth: int, rows: int, columns: int) -> list[slice]:
     """The depth of the same product in equal parts, the same with all kernels."""
     result = rows // _row_blocks(rows, columns) * columns
     if result > SMALL_TRANSPOSED:
-        return equal_parts(depth, -(-depth // LONG_PRODUCT))
+        return parts_of_at_most(depth, LONG_PRODUCT)
     return _long_parts(depth, result)
 
 
@@ -77,4 +77,4 @@ def _row_blocks(rows: int, columns: int) -> int:
 def _long_parts(length: int, others: int) -> list[slice]:
     """A product's longest size in equal parts; the two others multiplied are ``others``."""
     small = SMALL_PRODUCT // others
-    return equal_parts(length, -(-length // (small if small >= SHORTEST_PRODUCT else LONG_PRODUCT)))
+    return parts_of_at_most(length, small if small >= SHORTEST_PRODUCT else LONG_PRODUCT)

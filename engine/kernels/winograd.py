@@ -40,7 +40,7 @@ import numpy as np
 
 from engine.arrays import Array
 from engine.kernels.gemm import row_parts, small_parts
-from engine.kernels.partition import equal_parts
+from engine.kernels.partition import equal_parts, parts_of_at_most
 from engine.kernels.scratch import scratch
 from engine.kernels.window import Window
 
@@ -205,7 +205,7 @@ def _blocks(
     across = -(-width // TILE)
     tile_bytes = 36 * channels.stop * n * memory.itemsize
     most = min(max(size // tile_bytes, 1), MOST_ACROSS)
-    for part in equal_parts(across, -(-across // most)):
+    for part in parts_of_at_most(across, most):
         count = part.stop - part.start
         input_band, output_band = _band(b.T, count), _band(a, count)
         columns = slice(TILE * part.start, min(TILE * part.stop, width))
@@ -243,7 +243,7 @@ def _transform_columns(
 
 
 def _output_parts(c_out: int, c_in: int) -> list[slice]:
-    return equal_parts(c_out, -(-c_out // max(c_in, FEWEST_OUTPUTS)))
+    return parts_of_at_most(c_out, max(c_in, FEWEST_OUTPUTS))
 
 
 def _band(matrix: Array, across: int) -> Array:

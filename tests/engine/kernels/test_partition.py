@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from engine.kernels.gemm import SMALL_PRODUCT, small_parts
-from engine.kernels.partition import equal_parts
+from engine.kernels.partition import equal_parts, parts_of_at_most
 
 
 def bounds(parts: list[slice]) -> list[tuple[int, int]]:
@@ -17,6 +17,8 @@ def test_parts_by_hand() -> None:
     assert bounds(equal_parts(2, 3)) == [(0, 0), (0, 1), (1, 2)]
     assert bounds(equal_parts(5, 1)) == [(0, 5)]
     assert bounds(equal_parts(0, 2)) == [(0, 0), (0, 0)]
+    assert bounds(parts_of_at_most(7, 3)) == [(0, 2), (2, 4), (4, 7)]
+    assert bounds(parts_of_at_most(6, 3)) == [(0, 3), (3, 6)]
 
 
 @pytest.mark.parametrize("rows", [1, 24, 40, 256])
