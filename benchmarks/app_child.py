@@ -100,7 +100,7 @@ class Watch:
             yield
 
     def stops(self) -> None:
-        """Notice when the process goes on after it was stopped; the app is told too."""
+        """Notice when the process continues after it was stopped; the app is told too."""
         tell_app = signal.getsignal(signal.SIGCONT)
 
         def gone_on(number: int, frame: FrameType | None) -> None:

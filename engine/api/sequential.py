@@ -92,7 +92,7 @@ class Sequential:
         """Train: with the same arguments, seed and data, to the bits of ``cnn-tui train``.
 
         The first ``fit`` decides about sizes, classes and normalisation, and draws the weights.
-        Another one goes on from the present weights, with a new optimizer and schedule; for fresh
+        Another one continues from the present weights, with a new optimizer and schedule; for fresh
         weights make a new ``Sequential``. Ctrl-C ends it between two batches: the network keeps
         what it has learnt, and ``history.stopped`` says when. A second Ctrl-C ends it at once.
 

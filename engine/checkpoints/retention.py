@@ -97,7 +97,7 @@ class CheckpointStore:
         if not self._swept:
             atomic.sweep(self.folder)
             self._swept = True
-        # The best first. Killed in between, the run goes on from the step before, comes to the
+        # The best first. Killed in between, the run resumes from the step before, comes to the
         # same best again and writes it again. The other way round it would never be written.
         if best is not None:
             checkpoint.save(self.best_path, best, meta)

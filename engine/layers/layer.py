@@ -29,7 +29,7 @@ class Layer:
     ``engine.layers.register`` and give it a row in the conformance table of the tests.
 
     Attributes:
-        about: what it does, and what to look for in its numbers; goes on where its name ends.
+        about: what it does, and what to look for in its numbers; continues where its name ends.
         has_filters: whether its weight is a set of small images, one for each output.
         flattens: whether its output are the numbers of its input, in one row.
         folds_batchnorm: whether its output is linear in ``weight`` (out, ...) and ``bias`` (out,),

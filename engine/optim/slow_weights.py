@@ -100,8 +100,8 @@ class SlowWeights(ABC):
 class Average(SlowWeights):
     """An exponential moving average of the weights, with which the run ends.
 
-    Training goes on from the trained weights as if there were none. What is validated, and saved as
-    the network of an epoch, are the slow weights. At the start the average is short, so that it
+    Training continues from the trained weights as if there were none. What is validated, and saved
+    as the network of an epoch, are the slow weights. At the start the average is short, so that it
     soon forgets the first weights:
 
         d = min(decay, (1 + t) / (10 + t))^every
@@ -124,7 +124,7 @@ class Lookahead(SlowWeights):
         s ← s + (1 − d)·(w − s),    w ← s,    d = decay^every · (t / steps)³
 
     At first d is near 0 and nothing happens. Towards the end s is a mean of many w, and training
-    goes on from it. After the last step w becomes s once more.
+    continues from it. After the last step w becomes s once more.
 
     Sources: Zhang et al., 'Lookahead optimizer: k steps forward, 1 step back', 2019; Jordan,
     '94 % on CIFAR-10 in 3.29 seconds', 2024, section 3.4 (the rising d, and the statistics).

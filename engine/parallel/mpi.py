@@ -219,7 +219,7 @@ class Connection:
     # -- failures -----------------------------------------------------------------------------
 
     def report_failure(self, reason: str) -> None:
-        """Tell rank 0 that this rank cannot go on; it then ends all."""
+        """Tell rank 0 that this rank cannot continue; it then ends all."""
         content = np.frombuffer(reason.encode(), np.uint8)
         request = self._failures.Isend(content, 0)
         until = time.monotonic() + 10

@@ -105,7 +105,7 @@ class RankGroup(ProcessGroup):
         """The sum over the tree, with the same bits on every rank.
 
         Each rank sums the nodes of the tree that lie in its own share. Then the vector is divided:
-        a rank receives its part of all nodes, goes on summing them, and at the end sends the sum to
+        a rank receives its part of all nodes, sums them further, and at the end sends the sum to
         all. Ranks of one machine do so among themselves first, so that less crosses the network.
         """
         pieces, total = len(vectors), vectors[0][part]
@@ -155,7 +155,7 @@ class Leader:
         connection: to the other ranks.
 
     Attributes:
-        broken: whether the ranks cannot go on together, so that all have to be ended at once.
+        broken: whether the ranks cannot continue together, so that all have to be ended at once.
         traffic: what was sent to train.
         on_signal: called with the number of a signal that another rank has received.
     """

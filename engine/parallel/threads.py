@@ -131,7 +131,7 @@ class MicroBatchThreads:
     """Threads that run the micro-batches of a batch, no more of them than needed.
 
     A thread computes one micro-batch after the other. Only where one waits in an all-gather does
-    another thread go on with the next: to wake it takes as long as a layer of a small network.
+    another thread begin the next: to wake it takes as long as a layer of a small network.
 
     Args:
         tickets: how many compute at once.

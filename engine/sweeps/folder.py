@@ -100,7 +100,7 @@ class SweepFolder:
 
         Raises:
             ConfigError: it was begun in another working folder, or its config is wrong.
-            RunError: another process goes on with it.
+            RunError: another process continues it.
             UnreadableRunError: it is no sweep, or its manifest is damaged.
         """
         folder = paths.absolute(path)
@@ -224,7 +224,7 @@ def remove_beginning(info: RunInfo) -> None:
 
 
 def resume_command(folder: Path) -> str:
-    """The command line that goes on with a sweep."""
+    """The command line that resumes a sweep."""
     return f"cnn-tui sweep --resume {paths.quote(paths.as_argument(near(folder)))}"
 
 

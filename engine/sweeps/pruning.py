@@ -10,7 +10,7 @@ FEWEST = 4
 """Finished trials before ``median`` prunes any."""
 
 REDUCTION = 3
-"""Of the trials that reach a rung, ``halving`` lets the best one of so many go on."""
+"""Of the trials that reach a rung, ``halving`` lets the best one of so many continue."""
 
 
 def by_median(own: Curve, epoch: int, finished: Sequence[Curve], others: Sequence[Curve]) -> bool:

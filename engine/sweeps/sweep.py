@@ -1,4 +1,4 @@
-"""The process of a sweep: it hands out the trials, and goes on whatever becomes of one."""
+"""The process of a sweep: it hands out the trials, and continues whatever becomes of one."""
 
 import queue
 import time
@@ -268,7 +268,7 @@ class Sweep:
                     self._settle(self._read(trial, message))
 
     def _epoch(self, child: TrialProcess, trial: Trial, logs: Mapping[str, Any]) -> None:
-        """Prune a trial after an epoch, or have it go on; it waits to be told."""
+        """Prune a trial after an epoch, or let it continue; it waits to be told."""
         over = self._course.should_prune(trial, logs, self.outcomes)
         if over:
             self._folder.prune(trial.index, logs["epoch"])
@@ -286,7 +286,7 @@ class Sweep:
         return outcome_of(trial, info)
 
     def _died(self, child: TrialProcess) -> None:
-        """A process ended: as it should, or with a trial that another one goes on with."""
+        """A process ended: as it should, or with a trial that another one resumes."""
         self._children.remove(child)
         trial = child.trial
         if trial is None:

@@ -311,7 +311,7 @@ def read_record(run: Run) -> None:
 
 
 def states(run: Run) -> Target:
-    """What a checkpoint says about where its run is; a run that accepts it goes on to its end."""
+    """What a checkpoint says about where its run is; a run that accepts it continues to its end."""
     good = run.saved.meta
 
     def read(meta: Any) -> None:

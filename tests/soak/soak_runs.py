@@ -143,7 +143,7 @@ class Cut:
         return cls(kind, folder, config)
 
     def begin(self, workers: int) -> subprocess.Popen[bytes]:
-        """Start it, or go on with it."""
+        """Start it, or resume it."""
         self.workers.append(workers)
         line = ["train", "--config", str(self.config), "--resume", "--quiet"]
         with (self.folder / "stderr").open("ab") as errors:

@@ -75,7 +75,7 @@ class Tally:
 
 
 def headless(text: str, folder: Path, *, signals: int, seed: int) -> Tally:
-    """Stop runs by signals until there were so many; each goes on where it was stopped."""
+    """Stop runs by signals until there were so many; each resumes where it was stopped."""
     rng = random.Random(seed)
     tally = Tally("headless")
     reference = refer("stops", text, folder / "reference")

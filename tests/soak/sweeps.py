@@ -38,7 +38,7 @@ class KilledSweep:
     problems: list[str] = field(default_factory=list)
 
     def begin(self, *arguments: str) -> subprocess.Popen[bytes]:
-        """Start it, or go on with it."""
+        """Start it, or resume it."""
         with (self.folder / "stderr").open("ab") as errors:
             again = ("--resume", "s", *(arguments[-2:] if "--dask" in arguments else ()))
             words = arguments if not (self.folder / "s" / "sweep.json").exists() else again

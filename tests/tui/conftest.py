@@ -25,7 +25,7 @@ TINY = TINY_CONFIG.read_text()
 
 @pytest.fixture(autouse=True)
 def busy_machines_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keys that a test presses have done their work when it goes on, however busy the machine."""
+    """Keys that a test presses have done their work when it continues, however busy the machine."""
 
     async def wait_for_idle(*seconds: float) -> None:
         await waits_for_idle(*seconds)

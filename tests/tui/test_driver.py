@@ -1,4 +1,4 @@
-"""A driver that is told to go on at the worst of all moments."""
+"""A driver that is told to continue at the worst of all moments."""
 
 import errno
 import os

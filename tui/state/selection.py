@@ -173,7 +173,7 @@ class Choice:
 
     @property
     def replayable(self) -> Selection | None:
-        """What a replay goes on from: the frame, else the run; None where no run is shown."""
+        """What a replay resumes from: the frame, else the run; None where no run is shown."""
         return self.frame or self._base
 
     def show_frame(self, selection: Selection) -> None:

@@ -2,7 +2,7 @@
 
 A worker trains one trial at a time. The sweep's process asks each of them what has happened, ten
 times a second, and copies the files of the run that have changed. A worker that is gone is as a
-process that died: its trial goes on elsewhere, from the last checkpoint that came back.
+process that died: its trial resumes elsewhere, from the last checkpoint that came back.
 """
 
 import asyncio
@@ -124,7 +124,7 @@ def _check_address(address: str) -> None:
             f"--dask {address}: there are no certificates; name them in "
             "DASK_DISTRIBUTED__COMM__TLS__CA_FILE, ...__TLS__CLIENT__CERT and ...__CLIENT__KEY"
         )
-    # Dask goes on trying where nothing listens, and waits for ever for a server of another kind.
+    # Dask keeps trying where nothing listens, and waits for ever for a server of another kind.
     socket.create_connection((found[2].strip("[]"), int(found[3])), PATIENCE).close()
     try:
         asyncio.run(asyncio.wait_for(_ask(address), PATIENCE))

@@ -88,7 +88,7 @@ class Trainer:
         self._child.send(line)
 
     def begin(self, order: dict[str, Any], parcel: Parcel | None) -> None:
-        """Train a trial, going on with the run in a parcel, if there is one."""
+        """Train a trial, or resume the run in a parcel, if there is one."""
         try:
             for name in (RUNS, REPORTS):
                 shutil.rmtree(self._folder / name, ignore_errors=True)

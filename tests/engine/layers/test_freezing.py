@@ -42,7 +42,7 @@ def test_the_backward_pass_ends_at_the_first_layer_that_is_trained(
     for i, (expected, found) in enumerate(zip(whole, early, strict=True)):
         for name, gradient in found.named_grads().items():
             if end is not None and i < end:
-                assert not gradient.any(), "the pass went on"
+                assert not gradient.any(), "the pass continued"
             else:
                 np.testing.assert_array_equal(gradient, expected.named_grads()[name])
 

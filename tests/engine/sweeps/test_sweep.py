@@ -1,4 +1,4 @@
-"""A sweep goes on whatever becomes of one trial, and resumes where it was cut."""
+"""A sweep continues whatever becomes of one trial, and resumes where it was cut."""
 
 from contextlib import ExitStack
 from dataclasses import replace

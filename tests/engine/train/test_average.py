@@ -1,4 +1,4 @@
-"""An average of the weights is what is validated, chosen and saved; training goes on without it."""
+"""What is validated, chosen and saved is an average of the weights; training takes none of it."""
 
 from pathlib import Path
 from typing import Any

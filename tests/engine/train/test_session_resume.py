@@ -1,4 +1,4 @@
-"""A run that is cut anywhere and goes on is, bit for bit, the run that never stopped."""
+"""A run that is cut anywhere and resumed is, bit for bit, the run that never stopped."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""After a crash the app offers to go on, once."""
+"""After a crash the app offers to resume, once."""
 
 import json
 from collections.abc import Callable

@@ -259,7 +259,7 @@ class TrainScreen(ZoomScreen):
         return key.label
 
     def action_pause(self) -> None:
-        """Pause, or go on."""
+        """Pause, or continue."""
         self.cnn.training.toggle_pause()
         self.refresh_bindings()
 

@@ -1,4 +1,4 @@
-"""``cnn-tui sweep``: what it says, what it refuses, and where it goes on."""
+"""``cnn-tui sweep``: what it says, what it refuses, and where it resumes."""
 
 import json
 import os

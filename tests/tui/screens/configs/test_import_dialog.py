@@ -150,7 +150,7 @@ async def test_what_cannot_be_imported_stays_in_the_dialog_with_the_reason(
         assert app.screen is dialog
         assert names() == before
         await tap(pilot, "x")
-        assert said(dialog) == "", "typing goes on"
+        assert said(dialog) == "", "typing continues"
 
 
 async def test_esc_stops_an_import_and_leaves_nothing(

@@ -49,7 +49,7 @@ async def test_a_look_that_takes_three_seconds_is_followed_by_a_minute_of_rest(
         assert session is not None
 
         async def still() -> bool:
-            """Whether nothing more is looked at, though the training goes on."""
+            """Whether nothing more is looked at, though the training continues."""
             app.screen.refresh_tick()  # type: ignore[attr-defined]
             await until(pilot, lambda: not app.jobs)
             version = inspector.version
