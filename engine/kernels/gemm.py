@@ -2,10 +2,10 @@
 
 With AVX-512, it computes small products without packing the operands first, up to twice as fast.
 What counts as small was measured, for single precision. Its other kernels always pack, and are
-fastest with products as large as they are. So is A @ Bᵀ of many rows and columns with all kernels.
+fastest with products as large as they are; so are all kernels with A @ Bᵀ of many rows and columns.
 
-How rows and columns are divided changes no sum, and follows from the kernels. How the depth is
-divided changes the order of sums, and follows from the sizes alone.
+How rows and columns are divided follows from the kernels, as the bits of a product do anyway. How
+the depth is divided follows from the sizes alone.
 """
 
 from functools import cache
@@ -20,7 +20,7 @@ AVX512_KERNELS = frozenset({"SkylakeX", "Cooperlake", "SapphireRapids"})
 SMALL_PRODUCT = 1_000_000
 # rows x columns of a product A @ Bᵀ.
 SMALL_TRANSPOSED = 1024
-# Of as many rows and columns, it is faster as a whole, though that is packed.
+# With at least so many rows and columns, A @ Bᵀ is faster packed and undivided.
 FEWEST_PACKED = 64
 # Where that would make the parts too short, so long; shorter ones cost more in calls.
 LONG_PRODUCT = 512
@@ -62,10 +62,10 @@ def row_parts(rows: int, columns: int) -> list[slice]:
 
 def depth_parts(depth: int, rows: int, columns: int) -> list[slice]:
     """The depth of the same product in equal parts, the same with all kernels."""
-    result = rows // _row_blocks(rows, columns) * columns
-    if result > SMALL_TRANSPOSED:
+    part = rows // _row_blocks(rows, columns) * columns
+    if part > SMALL_TRANSPOSED:  # packed
         return parts_of_at_most(depth, LONG_PRODUCT)
-    return _long_parts(depth, result)
+    return _long_parts(depth, part)
 
 
 def _row_blocks(rows: int, columns: int) -> int:

@@ -10,5 +10,5 @@ def equal_parts(length: int, parts: int) -> list[slice]:
 
 
 def parts_of_at_most(length: int, most: int) -> list[slice]:
-    """The same, in as few parts as have at most so many each."""
+    """The same range, in as few equal parts as have at most ``most`` numbers each."""
     return equal_parts(length, -(-length // most))

@@ -53,7 +53,7 @@ BLOCK_BYTES = 1024 * 1024
 PART_OF_U = 4
 # Sums over fewer, longer products: each goes through all of dU in memory.
 WEIGHT_BLOCK_BYTES = 5 * 512 * 1024
-# A part of a block's products, to be added to dU while it is in the cache.
+# Of a block's products, so much is computed and then added to dU, while it is in the cache.
 PRODUCT_BYTES = 1024 * 1024
 # Output channels at a time, so that M and Z are about as large as V, but at least so many.
 FEWEST_OUTPUTS = 32
@@ -132,8 +132,8 @@ def correlate_weight(memory: Array, dout: Array, window: Window, dweight: Array)
     a = matrices(dout.dtype)[0]
     c_out, c_in = dweight.shape[:2]
     du = np.empty((6, 6, c_out, c_in), dout.dtype)
-    is_first = True  # its products are dU, with nothing to add them to
-    for v, tiles in _blocks(memory, window, dout.shape, WEIGHT_BLOCK_BYTES):
+    blocks = _blocks(memory, window, dout.shape, WEIGHT_BLOCK_BYTES)
+    for number, (v, tiles) in enumerate(blocks):
         band = tiles.band[:, : tiles.width]
         for o in _output_parts(c_out, c_in):
             rows = tiles.lines("winograd.rows", TILE, o)
@@ -144,18 +144,21 @@ def correlate_weight(memory: Array, dout: Array, window: Window, dweight: Array)
             z = tiles.lines("winograd.z", 6, o)
             np.matmul(a, rows.reshape(TILE, -1), out=z.reshape(6, -1))
             z, sums = z.transpose(0, 2, 1, 3), du[:, :, o]  # iojp -> ijop
-            transposed = v.transpose(0, 1, 3, 2)  # ijcp -> ijpc
             for k in row_parts(z.shape[2], c_in):
-                total = sums[:, :, k]
-                if is_first:
-                    np.matmul(z[:, :, k], transposed, out=total)  # ijop, ijpc -> ijoc
-                    continue
-                for i in equal_parts(6, -(-total.nbytes // PRODUCT_BYTES)):
-                    product = scratch("winograd.du", total[i].shape, dout.dtype)
-                    total[i] += np.matmul(z[i, :, k], transposed[i], out=product)
-        is_first = False
+                factors = z[:, :, k], v.transpose(0, 1, 3, 2)  # ijop, ijpc
+                if number == 0:
+                    np.matmul(*factors, out=sums[:, :, k])  # ijoc
+                else:
+                    _add_product(*factors, sums[:, :, k])
     # Gᵀ dU G: (oc) t, t (ij) -> (oc) (ij)
     dweight[...] = (du.reshape(36, -1).T @ _kernel_transform(dout.dtype)).reshape(dweight.shape)
+
+
+def _add_product(a: Array, b: Array, total: Array) -> None:
+    """total += a @ b, stacks of matrices, in parts that are added while they are in the cache."""
+    for i in equal_parts(len(total), -(-total.nbytes // PRODUCT_BYTES)):
+        product = scratch("winograd.du", total[i].shape, total.dtype)
+        total[i] += np.matmul(a[i], b[i], out=product)
 
 
 class _Tiles(NamedTuple):
