@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from engine.errors import ConfigError, MissingPackageError
+from engine.errors import ConfigError, MissingPackageError, require_package
 from engine.export.architecture import Architecture
 
 if TYPE_CHECKING:
@@ -71,11 +71,8 @@ class Exporter(NamedTuple):
         Raises:
             MissingPackageError: they are not; it says how to install them.
         """
-        if self.is_missing():
-            raise MissingPackageError(
-                f"{self.name} needs the package {self.package}, which is not installed: "
-                f"pip install 'cnn-tui[{self.extra}]'"
-            )
+        if self.package:
+            require_package(self.package, self.extra, f"{self.name} needs")
 
     def expect_runner(self) -> Runner:
         """The program that can run the files.

@@ -16,12 +16,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any, TypeVar
 
 import numpy as np
 
-from engine.errors import MissingPackageError, RunError
+from engine.errors import RunError, require_package
 from engine.parallel.workers import usable_processors
 
 T = TypeVar("T")
@@ -41,15 +40,12 @@ _yield_processor = getattr(os, "sched_yield", lambda: time.sleep(0))
 
 
 def check_installed() -> None:
-    """See that ranks can be connected.
+    """Check that mpi4py is there, which connects the ranks.
 
     Raises:
-        MissingPackageError: mpi4py is not installed.
+        MissingPackageError: it is not; the message says how to install it.
     """
-    if find_spec(PACKAGE) is None:
-        raise MissingPackageError(
-            "training on several ranks needs mpi4py: pip install 'cnn-tui[mpi]'"
-        )
+    require_package(PACKAGE, "mpi", "training on several ranks needs")
 
 
 class Failed(RunError):

@@ -144,7 +144,7 @@ def test_what_is_no_training_is_refused_on_several_ranks(
 def test_without_mpi4py_a_line_says_how_to_get_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.parallel.mpi.find_spec", lambda name: None)
+    monkeypatch.setattr("engine.errors.find_spec", lambda name: None)
     done = Terminal(tmp_path, RANK).run_here(*TRAIN)
     assert done.code == 2
     (line,) = done.errors

@@ -10,7 +10,7 @@ from unittest.mock import patch
 import pytest
 
 from engine.errors import ConfigError
-from engine.export import EXPORTERS, Architecture, Exporter, register, registry
+from engine.export import EXPORTERS, Architecture, Exporter, register
 from engine.layers import Sequential
 from engine.storage import atomic
 
@@ -95,7 +95,7 @@ def test_naming_the_formats_imports_neither_numpy_nor_their_packages() -> None:
 def test_a_package_that_is_missing_is_named_with_the_command_that_installs_it(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(registry, "find_spec", lambda package: None)
+    monkeypatch.setattr("engine.errors.find_spec", lambda package: None)
     if not EXPORTERS[name].package:
         EXPORTERS[name].check_installed()
         return

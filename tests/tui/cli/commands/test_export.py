@@ -15,7 +15,7 @@ import pytest
 
 from engine.data import DATASETS
 from engine.errors import CheckpointError, ConfigError, RunError
-from engine.export import EXPORTERS, registry
+from engine.export import EXPORTERS
 from engine.export.registry import Runner
 from engine.services import export as service
 from engine.services.signals import Interrupted
@@ -211,7 +211,8 @@ def test_what_cannot_be_done_here_is_said_before_anything_is_written(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(registry, "find_spec", lambda package: None)
+    for module in ("engine.errors", "engine.export.registry"):
+        monkeypatch.setattr(f"{module}.find_spec", lambda package: None)
     target = tmp_path / "out" / "net"
     assert main(["export", "--weights", str(trained), "--output", str(target), *arguments]) == 2
     lines = capsys.readouterr().err.splitlines()
