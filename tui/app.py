@@ -350,6 +350,7 @@ class CnnApp(compat.FaultApp):
                 if unsaved
                 else ("save the run and quit" if begun else "quit"),
                 no="stay",
+                holds=lambda: self.training.running,
                 then=self.shut_down,
             )
         elif unsaved:

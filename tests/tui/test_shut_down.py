@@ -39,6 +39,19 @@ async def test_quitting_asks_only_while_training_and_saves(slow_app: CnnApp, unt
     assert list((run.path / "checkpoints").iterdir())
 
 
+async def test_the_question_closes_once_the_training_has_ended_behind_it(
+    slow_app: CnnApp, until: Until
+) -> None:
+    app = slow_app
+    async with training(app, until) as pilot:
+        await tap(pilot, "q")
+        await on_screen(pilot, Confirm)
+        app.training.stop("ended behind the question")
+        await until(pilot, lambda: not app.training.running)
+        await until(pilot, lambda: not isinstance(app.screen, Confirm))
+        assert app.is_running
+
+
 async def test_who_leaves_begins_nothing_new(make_app: MakeApp) -> None:
     """Keys that were typed behind the q, faster than it could be carried out."""
     app = make_app()
