@@ -199,7 +199,7 @@ class Run:
             checkpoint.save(self.path / "checkpoints" / name, self.saved.arrays, meta)
 
     def resume(self) -> None:
-        """Go on with it, to the end."""
+        """Resume it, to the end."""
         with (
             patch.object(factory, "load_dataset", lambda *_, **__: self.dataset),
             patch.object(atomic, "sync"),

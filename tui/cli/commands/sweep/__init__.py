@@ -81,7 +81,7 @@ def run(options: argparse.Namespace, out: "Output") -> int:
     if options.resume is not None and options.folder is not None:
         raise ConfigError("--folder is for a new sweep; --resume names the folder already")
     if options.resume is not None:
-        make: Callable[[], SweepFolder] = partial(_go_on, options, out)
+        make: Callable[[], SweepFolder] = partial(_reopen, options)
     else:
         make = _begin(options, out)
     with interruptible(out) as signals, _starter(options, out) as starter, make() as folder:
@@ -146,7 +146,7 @@ def _begin(options: argparse.Namespace, out: "Output") -> "Callable[[], SweepFol
     return partial(SweepFolder.create, options.folder, recipe, trials, jobs)
 
 
-def _go_on(options: argparse.Namespace, out: "Output") -> "SweepFolder":
+def _reopen(options: argparse.Namespace) -> "SweepFolder":
     """The folder of a sweep that was begun.
 
     Raises:
@@ -174,7 +174,7 @@ def _go_on(options: argparse.Namespace, out: "Output") -> "SweepFolder":
         if asked != was:
             raise ConfigError(
                 f"{folder.path}: its sweep is another one: {'; '.join(was.differences(asked))}. "
-                "Go on with it by --resume alone, or start a new sweep without --resume"
+                "Resume it by --resume alone, or start a new sweep without --resume"
             )
     except BaseException:
         folder.close()
