@@ -1,6 +1,7 @@
 """Sweeps as processes of their own, which continue when the app is closed."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,12 +12,14 @@ from typing import TYPE_CHECKING
 
 import engine
 from engine.config import ConfigProblems
-from engine.errors import EngineError, ExitCode, RunError
+from engine.errors import ConfigError, EngineError, ExitCode, RunError
 from engine.parallel.workers import usable_cores
 from engine.storage.locks import holder
 from engine.sweeps.folder import LOCK, SweepFolder
 from engine.sweeps.grid import parse_grid
 from engine.sweeps.plan import Recipe, Trial, make_trials
+from engine.sweeps.planner import Planner, check_space, with_plan
+from engine.sweeps.pruning import PRUNERS
 from tui import text
 from tui.jobs import Job
 
@@ -30,28 +33,61 @@ _POLL = 0.2
 _TAIL = 4096  # bytes of the log that are read
 _SIGNALLED = 128  # exit codes from here on are those of a signal
 
+CHOICES = "random 8, or optuna 20"
+"""Which trials of a grid are trained, where it is not all, for example."""
 
-def plan(text: str, source: str, lines: Sequence[str]) -> tuple[Recipe, list[Trial]]:
-    """The trials of a new sweep, each checked; slow, so for a job.
+STOPPERS = ", or ".join(PRUNERS)
+"""What may stop a trial early."""
+
+_OPTION = re.compile(r"--(?:grid |(random|optuna))")
+"""An option in a message, which is a line of a dialog in the app."""
+
+_CHOICE = re.compile(r"(random|optuna) +([1-9][0-9]{0,8})")
+
+
+def plan(
+    text: str, source: str, lines: Sequence[str], trials: str = "", prune: str = ""
+) -> tuple[Recipe, list[Trial]]:
+    """The trials of a new sweep, each checked, of a planned one the first; slow, so for a job.
 
     Args:
         text: of the config.
         source: its name.
         lines: ``KEY=VALUES`` each.
+        trials: ``random N`` or ``optuna N``; empty for all of the grid.
+        prune: what stops trials early; empty for nothing.
 
     Raises:
         ConfigError: all that is wrong with any of them.
+        MissingPackageError: Optuna is not installed.
     """
+    chosen = _CHOICE.fullmatch(trials)
+    if trials and chosen is None:
+        raise ConfigError(f"trials: expected {CHOICES}, or nothing for all, got {trials!r}")
+    if prune and prune not in PRUNERS:
+        raise ConfigError(f"stop early by: expected {STOPPERS}, or nothing, got {prune!r}")
+    counts = {chosen[1]: int(chosen[2])} if chosen else {}
     axes, problems = parse_grid(lines)
-    recipe = Recipe(text, source, (), tuple(axes))
-    return recipe, make_trials(recipe, problems)
+    recipe = Recipe(text, source, (), tuple(axes), counts.get("random"))
+    recipe = with_plan(recipe, counts.get("optuna"), prune or None, recipe.metric)
+    if recipe.optuna is None:
+        return recipe, make_trials(recipe, problems)
+    check_space(recipe, problems)
+    return recipe, [Planner(recipe).first()]
+
+
+def count(recipe: Recipe, trials: Sequence[Trial]) -> int:
+    """How many trials there are, or are to be planned."""
+    return recipe.optuna or len(trials)
 
 
 def problems_of(error: EngineError) -> list[str]:
     """What is wrong with a sweep, a line each."""
     if isinstance(error, ConfigProblems):
-        return [str(one).replace("--grid ", "") for one in error.problems]
-    return str(error).splitlines()
+        found = [str(one) for one in error.problems]
+    else:
+        found = str(error).splitlines()
+    return [_OPTION.sub(r"\1", line) for line in found]
 
 
 def create(recipe: Recipe, trials: Sequence[Trial], jobs: int | None) -> Path:
@@ -60,7 +96,7 @@ def create(recipe: Recipe, trials: Sequence[Trial], jobs: int | None) -> Path:
     Raises:
         RunError: it cannot be made.
     """
-    at_once = jobs or min(usable_cores(), len(trials))
+    at_once = jobs or min(usable_cores(), count(recipe, trials))
     with SweepFolder.create(None, recipe, trials, at_once) as folder:
         return folder.path
 

@@ -41,7 +41,7 @@ class GridLines(TextArea):
 
 
 class NewSweep(ModalScreen[Path | None]):
-    """Takes the grid of a sweep, says how many trials it makes, and makes its folder.
+    """Takes the grid of a sweep, and which trials of it to train; makes its folder.
 
     The result is that folder, or None for esc.
 
@@ -59,15 +59,16 @@ class NewSweep(ModalScreen[Path | None]):
     NewSweep .dialog { overflow-y: auto; max-height: 100%; }
     NewSweep #grid { width: 64; max-width: 100%; height: 5; margin-top: 1; border: none;
         background: $panel; padding: 0 1; }
-    NewSweep #jobs-row { width: 64; max-width: 100%; height: 1; margin-top: 1; }
-    NewSweep #jobs-row Static { width: 17; color: $muted; }
-    NewSweep #jobs-row Input { width: 1fr; margin: 0; }
+    NewSweep .row { width: 64; max-width: 100%; height: 1; }
+    NewSweep .row Static { width: 17; color: $muted; }
+    NewSweep .row Input { width: 1fr; margin: 0; }
+    NewSweep #rows { width: auto; max-width: 100%; height: auto; margin-top: 1; }
     NewSweep .found { width: auto; max-width: 64; margin-top: 1; }
     NewSweep .problem { margin-top: 1; }
     NewSweep.-narrow .found { max-width: 80vw; }
     NewSweep.-very-low #grid { height: 3; margin-top: 0; }
     NewSweep.-very-low .detail, NewSweep.-very-low .found, NewSweep.-very-low .problem,
-        NewSweep.-very-low #jobs-row, NewSweep.-very-low .buttons { margin-top: 0; }
+        NewSweep.-very-low #rows, NewSweep.-very-low .buttons { margin-top: 0; }
     """
 
     def __init__(self, text: str, name: str, config: Config) -> None:
@@ -95,11 +96,16 @@ class NewSweep(ModalScreen[Path | None]):
                 markup=False,
             )
             yield GridLines(grid, id="grid", compact=True, tab_behavior="focus")
-            with Horizontal(id="jobs-row"):
-                yield Static("trials at once")
-                yield TextField(
-                    placeholder=f"{usable_cores()}, a core each", id="jobs", compact=True
-                )
+            rows = (
+                ("trials", "trials", f"all; or {sweep_process.CHOICES}"),
+                ("prune", "stop early by", f"nothing; or {sweep_process.STOPPERS}"),
+                ("jobs", "trials at once", f"{usable_cores()}, a core each"),
+            )
+            with Vertical(id="rows"):
+                for name, title, placeholder in rows:
+                    with Horizontal(classes="row"):
+                        yield Static(title)
+                        yield TextField(placeholder=placeholder, id=name, compact=True)
             yield Static(classes="found", markup=False)
             yield Static(classes="problem", markup=False)
             with Horizontal(classes="buttons"):
@@ -132,19 +138,23 @@ class NewSweep(ModalScreen[Path | None]):
         Raises:
             ValueError: it is no count.
         """
-        typed = self.query_one("#jobs", Input).value.strip()
+        typed = self._typed("jobs")
         if not typed:
             return None
         if not typed.isascii() or not typed.isdigit() or not int(typed):
             raise ValueError(f"trials at once: expected a whole number from 1, got {typed!r}")
         return int(typed)
 
+    def _typed(self, row: str) -> str:
+        return self.query_one(f"#{row}", Input).value.strip()
+
     def _check(self) -> None:
         self._timer = None
         lines = [line.strip() for line in self.query_one(GridLines).text.splitlines()]
         lines = [line for line in lines if line]
+        trials, prune = self._typed("trials"), self._typed("prune")
         self._job = self.cnn.start_job(
-            lambda job: sweep_process.plan(self._text, self._source, lines),
+            lambda job: sweep_process.plan(self._text, self._source, lines, trials, prune),
             on_done=self._checked,
             on_error=self._wrong,
             name="sweep",
@@ -154,21 +164,22 @@ class NewSweep(ModalScreen[Path | None]):
         self._job = None
         if not self.is_mounted:
             return
-        trials = planned[1]
+        size = sweep_process.count(*planned)
         try:
             at_once = self._jobs or usable_cores()
         except ValueError as error:
             self._starting = False
-            self._say(self._count(trials), [str(error)])
+            self._say(self._count(size), [str(error)])
             return
         self._planned = planned
-        self._say(f"{self._count(trials)}, {min(at_once, len(trials))} at once", [])
+        how = ", each planned from those before it" if planned[0].optuna else ""
+        self._say(f"{self._count(size)}{how}, {min(at_once, size)} at once", [])
         if self._starting:
             self._create()
 
     @staticmethod
-    def _count(trials: Sequence[Trial]) -> str:
-        return "1 trial" if len(trials) == 1 else f"{len(trials):,} trials"
+    def _count(trials: int) -> str:
+        return "1 trial" if trials == 1 else f"{trials:,} trials"
 
     def _wrong(self, error: Exception) -> None:
         self._job, self._starting = None, False

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from textual.widgets import Input, Static
 
 from engine.config import load
+from engine.parallel.workers import usable_cores
 from engine.sweeps.folder import MANIFEST
 from tests.support.app_pilot import Until, on_screen, seen, tap
 from tests.support.fakes import train_to
@@ -125,6 +127,51 @@ async def test_all_problems_of_a_grid_are_said_at_once_and_nothing_is_started(
         await tap(pilot, "escape")
         await on_screen(pilot, ConfigsScreen)
         assert not Path("sweeps").exists()
+
+
+async def test_some_trials_are_taken_at_random_and_stopped_early(
+    make_app: MakeApp, home: Path, until: Until, processes: Processes
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await tap(pilot, "s")
+        dialog = await on_screen(pilot, NewSweep)
+        dialog.query_one(GridLines).text = "train.lr=0.1..0.5"
+        await until(
+            pilot, lambda: "with random N or optuna N, or list" in words(dialog, ".problem")
+        )
+        trials, prune = (dialog.query_one(name, Input) for name in ("#trials", "#prune"))
+        trials.value = "8"
+        await until(pilot, lambda: "trials: expected random 8, or" in words(dialog, ".problem"))
+        trials.value, prune.value = "random 5", "mean"
+        await until(pilot, lambda: "expected median, or halving" in words(dialog, ".problem"))
+        prune.value = "median"
+        await until(pilot, lambda: "5 trials, " in words(dialog, ".found"))
+        await tap(pilot, "ctrl+r")
+        await until(pilot, lambda: processes.commands)
+        manifest = json.loads((Path(processes.commands[0][-1]) / MANIFEST).read_text())
+        assert (manifest["random"], manifest["prune"]) == (5, "median")
+        assert len(manifest["trials"]) == 5
+
+
+async def test_trials_are_planned_where_optuna_is_installed(
+    make_app: MakeApp, until: Until, processes: Processes
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await tap(pilot, "s")
+        dialog = await on_screen(pilot, NewSweep)
+        dialog.query_one(GridLines).text = "train.lr=0.1..0.5"
+        dialog.query_one("#trials", Input).value = "optuna 7"
+        if find_spec("optuna") is None:
+            await until(pilot, lambda: "optuna needs the package" in words(dialog, ".problem"))
+            return
+        await until(pilot, lambda: "7 trials, each planned from" in words(dialog, ".found"))
+        await tap(pilot, "ctrl+r")
+        await until(pilot, lambda: processes.commands)
+        manifest = json.loads((Path(processes.commands[0][-1]) / MANIFEST).read_text())
+        assert (manifest["optuna"], len(manifest["trials"])) == (7, 1)
+        assert manifest["jobs"] == min(usable_cores(), 7)
 
 
 async def test_the_dialog_says_that_a_training_shares_the_cores(
