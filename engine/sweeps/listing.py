@@ -5,7 +5,6 @@ Nothing is locked and nothing is written, so that a sweep can be watched while i
 
 import csv
 import io
-import math
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -19,9 +18,8 @@ from typing import Any
 from engine import paths
 from engine.config import Config, loads
 from engine.errors import EngineError, RunError, UnreadableRunError
-from engine.options import maximises
 from engine.runs.directory import RUN_ID
-from engine.runs.groups import STANDING, Spread, spread
+from engine.runs.groups import STANDING
 from engine.runs.listing import RunInfo, run_info
 from engine.runs.progress import with_progress
 from engine.runs.record import parse_time
@@ -30,7 +28,7 @@ from engine.storage.locks import is_held
 from engine.sweeps import manifest as manifests
 from engine.sweeps.folder import LOCK, MANIFEST, RUNS, SETTLED, TABLE
 from engine.sweeps.grid import SEED
-from engine.sweeps.results import known_results, pruning_reason
+from engine.sweeps.results import Repetitions, known_results, pruning_reason
 
 ROOT = Path("sweeps")
 """Where sweeps are, in the working folder."""
@@ -78,10 +76,9 @@ class TrialInfo:
         done, whole = self.epochs
         return min(done / whole, 1.0) if whole else 0.0
 
-    @property
-    def varied(self) -> tuple[tuple[str, str], ...]:
-        """Its values without the seed: what it has in common with its repetitions."""
-        return tuple((key, value) for key, value in self.settings.items() if key != SEED)
+
+TrialGroup = Repetitions[TrialInfo]
+"""Trials that differ in the seed alone."""
 
 
 @dataclass(frozen=True)
@@ -309,50 +306,3 @@ def _whole(text: str | None) -> int | None:
         return int(text or "")
     except ValueError:
         return None
-
-
-@dataclass(frozen=True)
-class Repetitions:
-    """Trials that differ in the seed alone.
-
-    Attributes:
-        trials: at least one.
-    """
-
-    trials: tuple[TrialInfo, ...]
-
-    @property
-    def key(self) -> str:
-        """A name that no other trials of the sweep have."""
-        return f"group-{self.trials[0].index}"
-
-    def spread(self, metric: str) -> Spread | None:
-        """Spread of a metric over the finished ones; None for fewer than two."""
-        known = [one for one in self.trials if one.finished and metric in one.results]
-        return spread((one.seed or 0, one.results[metric]) for one in known)
-
-    def value(self, metric: str) -> float:
-        """The mean of a metric over the finished ones; NaN where none is."""
-        known = [
-            one.results[metric] for one in self.trials if one.finished and metric in one.results
-        ]
-        return sum(known) / len(known) if known else math.nan
-
-
-def repetitions(trials: Sequence[TrialInfo]) -> list[Repetitions]:
-    """Trials by their values without the seed, in the order of the first of each."""
-    found: dict[tuple[tuple[str, str], ...], list[TrialInfo]] = {}
-    for trial in trials:
-        found.setdefault(trial.varied, []).append(trial)
-    return [Repetitions(tuple(same)) for same in found.values()]
-
-
-def best_first(groups: Sequence[Repetitions], metric: str) -> list[Repetitions]:
-    """Sort by the mean of a metric over finished trials, the best first; the others after them."""
-    sign = -1.0 if maximises(metric, "auto") else 1.0
-
-    def key(one: Repetitions) -> tuple[bool, float]:
-        value = one.value(metric)
-        return math.isnan(value), 0.0 if math.isnan(value) else sign * value
-
-    return sorted(groups, key=key)

@@ -5,8 +5,7 @@ from dataclasses import dataclass, replace
 
 from engine.config import Config, ConfigProblems, FurtherCheck, Problem, config_hash, loads
 from engine.config.errors import Mark
-from engine.runs.groups import same_but_for_seed
-from engine.sweeps.grid import SEED, Axis, combinations
+from engine.sweeps.grid import Axis, combinations
 from engine.train import factory
 
 _LONGEST_NAME = 59
@@ -197,14 +196,3 @@ def data_sets(trials: Sequence[Trial]) -> list[Config]:
     """A config for each data set that some trials are trained on."""
     found = {(trial.config.dataset, trial.config.data.root): trial.config for trial in trials}
     return list(found.values())
-
-
-def repeats(trials: Sequence[Trial]) -> list[tuple[Trial, ...]]:
-    """The trials that differ in the seed alone, in the order of the first of each."""
-    return same_but_for_seed(trials, lambda trial: trial.config)
-
-
-def settings_but_seed(trial: Trial) -> str:
-    """The values of a trial without its seed; ``the config`` where there are no others."""
-    others = [f"{key}={value}" for key, value in trial.settings.items() if key != SEED]
-    return " ".join(others) or "the config"

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 from engine.errors import RunError
 from engine.numbers import exact
@@ -14,7 +14,8 @@ from engine.options import maximises
 from engine.runs.groups import Spread, results_of, spread
 from engine.runs.listing import RunInfo
 from engine.storage import atomic
-from engine.sweeps.plan import Trial, repeats
+from engine.sweeps.grid import SEED
+from engine.sweeps.plan import Trial
 
 METRICS = ("val_acc", "val_loss", "test_acc", "test_loss", "loss", "seconds")
 """What a sweep can be sorted by; ``val_acc`` is that of the best epoch, ``val_loss`` and ``loss``
@@ -41,6 +42,21 @@ class Outcome:
     results: Mapping[str, float] = field(default_factory=dict)
 
     @property
+    def index(self) -> int:
+        """The number of the trial, from 1."""
+        return self.trial.index
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        """The values of the grid's keys."""
+        return self.trial.settings
+
+    @property
+    def seed(self) -> int:
+        """The seed of its config."""
+        return self.trial.config.seed
+
+    @property
     def finished(self) -> bool:
         """Whether it was trained to its end."""
         return self.status == "finished"
@@ -54,8 +70,8 @@ class Outcome:
         """A line of ``--json``."""
         results = {name: self.results.get(name) for name in METRICS}
         return {
-            "trial": self.trial.index,
-            "set": dict(self.trial.settings),
+            "trial": self.index,
+            "set": dict(self.settings),
             "status": self.status,
             "run": self.run,
             "reason": self.reason,
@@ -92,46 +108,93 @@ def ranked(outcomes: Sequence[Outcome], metric: str) -> list[Outcome]:
     def key(one: Outcome) -> tuple[bool, float, int]:
         value = one.results.get(metric, math.nan) if one.finished else math.nan
         signed = -value if maximises(metric, "auto") else value
-        return math.isnan(value), 0.0 if math.isnan(value) else signed, one.trial.index
+        return math.isnan(value), 0.0 if math.isnan(value) else signed, one.index
 
     return sorted(outcomes, key=key)
 
 
+class Tried(Protocol):
+    """A trial with its results, as its process or the list of sweeps knows it."""
+
+    @property
+    def index(self) -> int:
+        """Its number, from 1."""
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        """The values of the grid's keys."""
+
+    @property
+    def seed(self) -> int | None:
+        """None where it is not known."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether it was trained to its end."""
+
+    @property
+    def results(self) -> Mapping[str, float]:
+        """By the names in ``METRICS``, as far as there are any."""
+
+
+T = TypeVar("T", bound=Tried)
+
+
 @dataclass(frozen=True)
-class Repeated:
+class Repetitions(Generic[T]):
     """Trials that differ in the seed alone.
 
     Attributes:
-        outcomes: all of them.
+        trials: at least one.
     """
 
-    outcomes: tuple[Outcome, ...]
+    trials: tuple[T, ...]
+
+    @property
+    def key(self) -> str:
+        """A name that no other trials of the sweep have."""
+        return f"group-{self.trials[0].index}"
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The values that they have in common: all but the seed."""
+        return without_seed(self.trials[0])
 
     def spread(self, metric: str) -> Spread | None:
         """Spread of a metric over the finished ones; None for fewer than two."""
-        known = [one for one in self.outcomes if one.finished and metric in one.results]
-        return spread((one.trial.config.seed, one.results[metric]) for one in known)
+        return spread((one.seed or 0, one.results[metric]) for one in self._known(metric))
+
+    def value(self, metric: str) -> float:
+        """The mean of a metric over the finished ones; NaN where none is."""
+        known = [one.results[metric] for one in self._known(metric)]
+        return sum(known) / len(known) if known else math.nan
+
+    def _known(self, metric: str) -> list[T]:
+        return [one for one in self.trials if one.finished and metric in one.results]
 
 
-def over_seeds(outcomes: Sequence[Outcome], metric: str) -> list[Repeated]:
-    """The trials with the same values but for the seed, the best mean of a metric first.
+def repetitions(trials: Sequence[T]) -> list[Repetitions[T]]:
+    """Trials by their values without the seed, in the order of the first of each."""
+    found: dict[tuple[tuple[str, str], ...], list[T]] = {}
+    for trial in trials:
+        found.setdefault(tuple(without_seed(trial).items()), []).append(trial)
+    return [Repetitions(tuple(same)) for same in found.values()]
 
-    Empty if none was repeated.
-    """
-    by_index = {one.trial.index: one for one in outcomes}
-    groups = [
-        Repeated(tuple(by_index[trial.index] for trial in same))
-        for same in repeats([one.trial for one in outcomes])
-    ]
-    if all(len(one.outcomes) == 1 for one in groups):
-        return []
 
-    def key(one: Repeated) -> tuple[bool, float]:
-        found = one.spread(metric)
-        mean = 0.0 if found is None else found.mean
-        return found is None, -mean if maximises(metric, "auto") else mean
+def best_first(groups: Sequence[Repetitions[T]], metric: str) -> list[Repetitions[T]]:
+    """Sort by the mean of a metric over finished trials, the best first; the others after them."""
+    sign = -1.0 if maximises(metric, "auto") else 1.0
+
+    def key(one: Repetitions[T]) -> tuple[bool, float]:
+        value = one.value(metric)
+        return math.isnan(value), 0.0 if math.isnan(value) else sign * value
 
     return sorted(groups, key=key)
+
+
+def without_seed(trial: Tried) -> dict[str, str]:
+    """The values of a trial but for its seed: what it has in common with its repetitions."""
+    return {key: value for key, value in trial.settings.items() if key != SEED}
 
 
 def write_table(path: Path, outcomes: Sequence[Outcome]) -> None:
@@ -140,15 +203,15 @@ def write_table(path: Path, outcomes: Sequence[Outcome]) -> None:
     Raises:
         RunError: the disk refused; the old table is untouched.
     """
-    keys = list(outcomes[0].trial.settings)
+    keys = list(outcomes[0].settings)
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["trial", *keys, "status", "run", *METRICS])
     for one in outcomes:
         values = [exact(one.results.get(name)) for name in METRICS]
         run = "" if one.run is None else one.run.name
-        own = [one.trial.settings[key] for key in keys]
-        writer.writerow([one.trial.index, *own, one.status, run, *values])
+        own = [one.settings[key] for key in keys]
+        writer.writerow([one.index, *own, one.status, run, *values])
     try:
         atomic.write_atomic(path, text.getvalue().encode())
     except OSError as error:

@@ -9,7 +9,8 @@ import pytest
 
 from engine.sweeps import listing
 from engine.sweeps.folder import MANIFEST, RUNS, TABLE
-from engine.sweeps.listing import best_first, list_sweeps, repetitions, sweep_info
+from engine.sweeps.listing import list_sweeps, sweep_info
+from engine.sweeps.results import best_first, repetitions
 from tests.support.made_up_sweeps import ACCURACIES, SWEEP, held, make_sweep, run_name
 
 
@@ -100,10 +101,7 @@ def test_a_damaged_sweep_is_listed_with_its_problem(tmp_path: Path) -> None:
 def test_repetitions_are_ranked_by_the_mean_over_their_seeds(tmp_path: Path) -> None:
     sweep = sweep_info(make_sweep(tmp_path, accuracies={**ACCURACIES, 2: (0.1, 0.1)}))
     groups = repetitions(sweep.trials)
-    assert [group.trials[0].varied for group in groups] == [
-        (("train.lr", "0.1"),),
-        (("train.lr", "0.03"),),
-    ]
+    assert [group.settings for group in groups] == [{"train.lr": "0.1"}, {"train.lr": "0.03"}]
     best = best_first(groups, "val_acc")
     assert [group.trials[0].index for group in best] == [3, 1]
     found = best[0].spread("val_acc")

@@ -5,7 +5,7 @@ import pytest
 from engine.config import ConfigProblems, loads
 from engine.errors import ConfigError
 from engine.sweeps.grid import parse_grid
-from engine.sweeps.plan import Recipe, data_sets, make_trials, repeats, settings_but_seed
+from engine.sweeps.plan import Recipe, data_sets, make_trials
 from tests.support.sweeps import TEXT, recipe, trials
 
 
@@ -47,13 +47,6 @@ def test_a_value_that_does_not_go_with_the_others_is_said_with_its_trial() -> No
 def test_each_data_set_is_looked_at_once() -> None:
     found = data_sets(trials("dataset=mnist_mini,mnist", "seed=1..2"))
     assert [config.dataset for config in found] == ["mnist_mini", "mnist"]
-
-
-def test_trials_that_differ_in_the_seed_alone_are_repeats() -> None:
-    found = repeats(trials("seed=1..2", "train.lr=0.1,0.2"))
-    assert [[trial.index for trial in same] for same in found] == [[1, 3], [2, 4]]
-    assert settings_but_seed(found[1][0]) == "train.lr=0.2"
-    assert settings_but_seed(trials("seed=1..2")[0]) == "the config"
 
 
 def test_what_differs_from_another_sweep_is_named() -> None:

@@ -7,7 +7,7 @@ from engine import paths
 from engine.errors import EngineError
 from engine.sanitize import printable
 from engine.sweeps.folder import SETTLED
-from engine.sweeps.listing import Repetitions, SweepInfo, TrialInfo
+from engine.sweeps.listing import SweepInfo, TrialGroup, TrialInfo
 from tui import text
 from tui.screens.ask_file import ask_file
 from tui.screens.base import BaseScreen
@@ -32,7 +32,7 @@ class SweepActions(BaseScreen):
         raise NotImplementedError
 
     @property
-    def group(self) -> Repetitions | None:
+    def group(self) -> TrialGroup | None:
         """The group of the cursor."""
         raise NotImplementedError
 

@@ -12,7 +12,8 @@ from engine.options import maximises
 from engine.runs.groups import band
 from engine.sweeps.grid import SEED
 from engine.sweeps.importance import FEWEST
-from engine.sweeps.listing import Repetitions, SweepInfo, TrialInfo
+from engine.sweeps.listing import SweepInfo, TrialGroup, TrialInfo
+from engine.sweeps.results import without_seed
 from tui import text
 from tui.charts import parallel as coordinates
 from tui.charts.parallel import Axis, Trace
@@ -59,11 +60,12 @@ class Shown:
     @property
     def words(self) -> str:
         """Their values: ``lr=0.1``."""
-        names = sweep_rows.short_names([key for key, _ in self.trials[0].varied])
-        return text.line(" ".join(f"{names[k]}={v}" for k, v in self.trials[0].varied), 40)
+        values = without_seed(self.trials[0])
+        names = sweep_rows.short_names(list(values))
+        return text.line(" ".join(f"{names[k]}={v}" for k, v in values.items()), 40)
 
 
-def shown(ranked: Ranking, trial: TrialInfo | None, group: Repetitions | None) -> list[Shown]:
+def shown(ranked: Ranking, trial: TrialInfo | None, group: TrialGroup | None) -> list[Shown]:
     """The trials that are drawn: some that are trained, the best, and the chosen one on top.
 
     Args:
@@ -88,7 +90,7 @@ def shown(ranked: Ranking, trial: TrialInfo | None, group: Repetitions | None) -
     return [one for one in found if any(one.runs)]
 
 
-def _counted(group: Repetitions) -> tuple[TrialInfo, ...]:
+def _counted(group: TrialGroup) -> tuple[TrialInfo, ...]:
     """The finished trials of a group, or all of them where none is."""
     return tuple(one for one in group.trials if one.finished) or group.trials
 
@@ -136,7 +138,7 @@ def coordinates_of(
     sweep: SweepInfo,
     ranked: Ranking,
     trial: TrialInfo | None,
-    group: Repetitions | None,
+    group: TrialGroup | None,
     shares: Mapping[str, float],
     most: int,
 ) -> tuple[list[Axis], list[Trace], int]:
@@ -181,8 +183,8 @@ def coordinates_of(
 
 
 def _thinned(
-    groups: list[Repetitions], trial: TrialInfo | None, group: Repetitions | None
-) -> list[Repetitions]:
+    groups: list[TrialGroup], trial: TrialInfo | None, group: TrialGroup | None
+) -> list[TrialGroup]:
     """The best, the chosen one, and of many others as many as can be told apart, the last too."""
     if len(groups) <= MOST_LINES:
         return groups

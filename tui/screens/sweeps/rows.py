@@ -6,14 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from engine.sweeps.grid import SEED
-from engine.sweeps.listing import (
-    Repetitions,
-    SweepInfo,
-    TrialInfo,
-    best_first,
-    repetitions,
-)
-from engine.sweeps.results import METRICS
+from engine.sweeps.listing import SweepInfo, TrialGroup, TrialInfo
+from engine.sweeps.results import METRICS, best_first, repetitions
 from tui import text
 from tui.screens.runs.rows import STATES as RUN_STATES
 from tui.widgets.table import Cell, Column
@@ -100,7 +94,7 @@ class Ranking:
         metric: which.
     """
 
-    groups: tuple[Repetitions, ...]
+    groups: tuple[TrialGroup, ...]
     metric: str
 
     @cached_property
@@ -109,7 +103,7 @@ class Ranking:
         return any(len(group.trials) > 1 for group in self.groups)
 
     @cached_property
-    def best(self) -> tuple[Repetitions, ...]:
+    def best(self) -> tuple[TrialGroup, ...]:
         """The numbered ones, the best first; only those that have the metric."""
         return tuple(
             group for group in self.groups[:RANKED] if not math.isnan(group.value(self.metric))
@@ -120,16 +114,16 @@ class Ranking:
         return {group.key: number for number, group in enumerate(self.best, 1)}
 
     @cached_property
-    def by_key(self) -> dict[str, Repetitions | TrialInfo]:
+    def by_key(self) -> dict[str, TrialGroup | TrialInfo]:
         """Groups of several trials, and all trials, by the keys of their rows."""
-        found: dict[str, Repetitions | TrialInfo] = {}
+        found: dict[str, TrialGroup | TrialInfo] = {}
         for group in self.groups:
             found |= {trial_key(trial): trial for trial in group.trials}
             if len(group.trials) > 1:
                 found[group.key] = group
         return found
 
-    def number(self, group: Repetitions) -> int:
+    def number(self, group: TrialGroup) -> int:
         """The place of a group among the best, from 1; 0 for the others."""
         return self._numbers.get(group.key, 0)
 
@@ -239,7 +233,7 @@ def _trial_row(
 
 
 def _group_row(
-    sweep: SweepInfo, group: Repetitions, ranked: Ranking, opened: bool
+    sweep: SweepInfo, group: TrialGroup, ranked: Ranking, opened: bool
 ) -> tuple[Cell, ...]:
     return (
         rank_cell(ranked.number(group)),
@@ -251,7 +245,7 @@ def _group_row(
     )
 
 
-def _group_state(group: Repetitions) -> Cell:
+def _group_state(group: TrialGroup) -> Cell:
     """``✓ 2 of 5``: how many seeds are finished, with the sign of what else there is."""
     states = [trial.status for trial in group.trials if trial.status != "pruned"]
     if not states:
@@ -265,7 +259,7 @@ def _group_state(group: Repetitions) -> Cell:
     return (f"· {words}", "muted") if left else (f"✗ {words}", "error")
 
 
-def _mean(group: Repetitions, name: str) -> Cell:
+def _mean(group: TrialGroup, name: str) -> Cell:
     """Mean and spread of a result over the finished seeds; before there are any, so far."""
     found = group.spread(name)
     if found is not None:

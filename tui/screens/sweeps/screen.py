@@ -10,7 +10,8 @@ from textual.widgets import Static
 
 from engine.parallel.workers import usable_cores
 from engine.paths import quote
-from engine.sweeps.listing import ROOT, Repetitions, SweepInfo, TrialInfo
+from engine.sweeps.listing import ROOT, SweepInfo, TrialGroup, TrialInfo
+from engine.sweeps.results import Repetitions
 from tui import keymap, text
 from tui.charts.parallel import most_axes
 from tui.screens.sweeps import pictures
@@ -119,13 +120,13 @@ class SweepsScreen(SweepActions):
         return found if isinstance(found, TrialInfo) else None
 
     @property
-    def group(self) -> Repetitions | None:
+    def group(self) -> TrialGroup | None:
         """The group of the cursor."""
         found = self._chosen
         return found if isinstance(found, Repetitions) else None
 
     @property
-    def _chosen(self) -> Repetitions | TrialInfo | None:
+    def _chosen(self) -> TrialGroup | TrialInfo | None:
         key = self.query_one(TrialTable).key
         return None if self._ranked is None or key is None else self._ranked.by_key.get(key)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from engine.sweeps.importance import shares
-from engine.sweeps.listing import Repetitions, SweepInfo, TrialInfo, sweep_info
+from engine.sweeps.listing import SweepInfo, TrialGroup, TrialInfo, sweep_info
 from tests.support.app_pilot import Until, seen, tap
 from tests.support.made_up_sweeps import ACCURACIES, make_sweep
 from tests.tui.screens.sweeps.conftest import Open
@@ -134,6 +134,6 @@ def test_of_a_thousand_trials_the_best_the_worst_and_the_chosen_one_are_lines() 
     assert len(traces) <= pictures.MOST_LINES + 6
     assert [trace.symbol for trace in traces[-6:]] == ["●", "5", "4", "3", "2", "1"]
     assert min(trace.places[1] for trace in traces) == 0.0
-    group = Repetitions((trials[400],))
+    group = TrialGroup((trials[400],))
     _, traces, _ = pictures.coordinates_of(sweep, ranked, None, group, {}, 9)
     assert traces[-6].symbol == "●"

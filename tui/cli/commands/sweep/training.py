@@ -11,8 +11,8 @@ from engine.services.signals import Signals
 from engine.sweeps.children import Starter
 from engine.sweeps.folder import TABLE, SweepFolder, near, resume_command
 from engine.sweeps.importance import importance
-from engine.sweeps.plan import Trial, data_sets, settings_but_seed
-from engine.sweeps.results import Outcome, Repeated, over_seeds, ranked
+from engine.sweeps.plan import Trial, data_sets
+from engine.sweeps.results import Outcome, Repetitions, best_first, ranked, repetitions
 from engine.sweeps.sweep import Sweep
 from engine.text_table import table
 from engine.train import factory
@@ -150,8 +150,10 @@ class _Narrator:
 
 
 def _print_tables(folder: SweepFolder, outcomes: Sequence[Outcome], by: str, out: Output) -> None:
-    best_first = ranked(outcomes, by)
-    groups = over_seeds(outcomes, by)
+    order = ranked(outcomes, by)
+    groups = best_first(repetitions(outcomes), by)
+    if len(groups) == len(outcomes):
+        groups = []
     shares = importance(outcomes, by)
     finished = sum(one.finished for one in outcomes)
     out.json(
@@ -161,14 +163,14 @@ def _print_tables(folder: SweepFolder, outcomes: Sequence[Outcome], by: str, out
             "metric": by,
             "trials": len(outcomes),
             "finished": finished,
-            "ranked": [one.trial.index for one in best_first if one.finished],
+            "ranked": [one.index for one in order if one.finished],
             "seeds": [_spread_json(one, by) for one in groups],
             "importance": shares,
         }
     )
-    out.text(_trial_table(best_first[:SHOWN], by))
-    if len(best_first) > SHOWN:
-        out.text(f"... and {len(best_first) - SHOWN} more in {near(folder.path / TABLE)}")
+    out.text(_trial_table(order[:SHOWN], by))
+    if len(order) > SHOWN:
+        out.text(f"... and {len(order) - SHOWN} more in {near(folder.path / TABLE)}")
     if groups:
         out.text("")
         out.text(_seed_table(groups[:SHOWN], by))
@@ -177,35 +179,36 @@ def _print_tables(folder: SweepFolder, outcomes: Sequence[Outcome], by: str, out
         out.text("")
         out.text(_importance_table(shares, by))
         out.say("the share of its variance that each explains; the rest is due to values together")
-    if finished and best_first[0].run is not None:
+    if finished and order[0].run is not None:
         out.say(f"table {near(folder.path / TABLE)}")
-        run = quote(str(near(best_first[0].run)))
-        out.say(f"best: trial {best_first[0].trial.index}, {run}")
+        run = quote(str(near(order[0].run)))
+        out.say(f"best: trial {order[0].index}, {run}")
 
 
 def _trial_table(outcomes: Sequence[Outcome], by: str) -> str:
     columns = list(dict.fromkeys([by, "val_acc", "test_acc", "seconds"]))
     rows = [
         (
-            str(one.trial.index),
-            *one.trial.settings.values(),
+            str(one.index),
+            *one.settings.values(),
             one.status,
             *(_shown(name, one.results.get(name)) for name in columns),
         )
         for one in outcomes
     ]
-    keys = list(outcomes[0].trial.settings)
+    keys = list(outcomes[0].settings)
     sides = "r" + "r" * len(keys) + "l" + "r" * len(columns)
     return table(("trial", *keys, "status", *columns), rows, sides)
 
 
-def _seed_table(groups: Sequence[Repeated], by: str) -> str:
+def _seed_table(groups: Sequence[Repetitions[Outcome]], by: str) -> str:
     rows = []
     for one in groups:
         found = one.spread(by)
         mean, std, n = (found.mean, found.std, found.n) if found else (None, None, 0)
-        cells = (f"{n} of {len(one.outcomes)}", metric(mean), metric(std))
-        rows.append((settings_but_seed(one.outcomes[0].trial), *cells))
+        cells = (f"{n} of {len(one.trials)}", metric(mean), metric(std))
+        values = " ".join(f"{key}={value}" for key, value in one.settings.items())
+        rows.append((values or "the config", *cells))
     return table(("values", "seeds", f"mean {by}", "± std"), rows, "lrrr")
 
 
@@ -215,10 +218,10 @@ def _importance_table(shares: Mapping[str, float], by: str) -> str:
     return table(("setting", f"explains of {by}"), rows, "lr")
 
 
-def _spread_json(one: Repeated, by: str) -> dict[str, Any]:
+def _spread_json(one: Repetitions[Outcome], by: str) -> dict[str, Any]:
     found = one.spread(by)
     return {
-        "trials": [outcome.trial.index for outcome in one.outcomes],
+        "trials": [trial.index for trial in one.trials],
         "mean": None if found is None else found.mean,
         "std": None if found is None else found.std,
         "n": 0 if found is None else found.n,
