@@ -17,11 +17,9 @@ from engine.inspection.health import examine
 from engine.inspection.profiler import noise
 from engine.parallel.workers import Workers
 from engine.train.trainer import Trainer
+from tui.redraw import INTERVAL
 
 BATCH = 128
-LOOKS_PER_SECOND = 4
-"""How often the app asks for a look inside."""
-
 
 def peak_memory(effort: Effort) -> Section:
     """Peak memory of a child process that trains for some steps."""
@@ -63,12 +61,12 @@ def peak_memory(effort: Effort) -> Section:
 
 
 def telemetry(effort: Effort) -> Section:
-    """What looking inside four times a second costs."""
+    """What looking inside as often as the app does costs."""
     section = Section("Telemetry")
     section.text.append(
         "A step with a look inside (copies of weights and gradients, gradient RMS, update ratios, "
         "dead ReLUs, and their rules) against a plain one, in turn. The median of their "
-        f"differences, {LOOKS_PER_SECOND} times a second, is the share of the time that telemetry "
+        f"differences, every {INTERVAL:g} s as in the app, is the share of the time that telemetry "
         "costs."
     )
     rows = []
@@ -86,7 +84,7 @@ def telemetry(effort: Effort) -> Section:
         plain, watched = result.seconds["plain"], result.seconds["watched"]
         extra = statistics.median(b - a for a, b in zip(plain, watched, strict=True))
         step, fastest = result.median("plain"), min(watched) - min(plain)
-        share = max(extra, 0.0) * min(LOOKS_PER_SECOND, 1 / step)
+        share = max(extra, 0.0) / max(INTERVAL, step)
         rows.append(
             (
                 network,

@@ -22,7 +22,7 @@ class Effort:
     limit: float
 
 
-FULL = Effort(rounds=15, turn=0.1, limit=8.0)
+FULL = Effort(rounds=15, turn=0.1, limit=6.0)
 QUICK = Effort(rounds=3, turn=0.02, limit=5.0)
 FEWEST_ROUNDS = 3
 
