@@ -21,6 +21,7 @@ from tui.redraw import INTERVAL
 
 BATCH = 128
 
+
 def peak_memory(effort: Effort) -> Section:
     """Peak memory of a child process that trains for some steps."""
     section = Section(f"Peak memory, training at batch {BATCH}")
