@@ -10,7 +10,6 @@ import sys
 from collections.abc import Sequence
 
 from engine.errors import ExitCode
-from engine.parallel.launcher import launched_ranks
 from tui.cli.commands import COMMANDS, add_command, load_command
 from tui.cli.parser import Help, Parser, add_config_argument, add_program_options
 
@@ -105,6 +104,8 @@ def _examples(lines: Sequence[str]) -> str:
 
 def _run_command(name: str, options: argparse.Namespace, *, restartable: bool) -> int:
     """Run a command, which may be the work of several ranks together."""
+    from engine.parallel.launcher import launched_ranks
+
     launched = launched_ranks()
     if launched is None:
         return _run_here(name, options, restartable=restartable)
@@ -173,6 +174,8 @@ def _explain(error: Exception) -> tuple[str, int]:
 
 
 def _open_app(options: argparse.Namespace, *, restartable: bool) -> int:
+    from engine.parallel.launcher import launched_ranks
+
     launched = launched_ranks()
     if launched is not None:
         from tui.cli.ranks import refuse

@@ -124,7 +124,7 @@ print(*sorted({{name.partition(".")[0] for name in sys.modules}}))
     ("arguments", "absent"),
     rest_as_proofs(
         [
-            (["--help"], ("numpy", "textual", "rich", "pydantic")),
+            (["--help"], ("numpy", "textual", "rich", "pydantic", "dataclasses", "typing")),
             (["--version"], ("numpy", "textual", "rich", "pydantic")),
             *(
                 ([name, "--help"], ("numpy", "textual", "rich", "pydantic"))
