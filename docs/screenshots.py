@@ -226,7 +226,7 @@ async def _lesson(app: CnnApp) -> None:
 
 
 async def _hints(app: CnnApp) -> None:
-    await _press(app, "escape", "8", "1")
+    await _press(app, "8", "1")
     document = app.workspace.document
     for key, value in {"train.lr": 0.05, "train.scheduler": None, "train.epochs": 4}.items():
         document.set(key, value)
