@@ -48,7 +48,7 @@ _CHOICE = re.compile(r"(random|optuna) +([1-9][0-9]{0,8})")
 def plan(
     text: str, source: str, lines: Sequence[str], trials: str = "", prune: str = ""
 ) -> tuple[Recipe, list[Trial]]:
-    """The trials of a new sweep, each checked, of a planned one the first; slow, so for a job.
+    """The trials of a new sweep, all checked; of a planned one, the first. Slow, so for a job.
 
     Args:
         text: of the config.
