@@ -160,6 +160,10 @@ class Repetitions(Generic[T]):
         """The values that they have in common: all but the seed."""
         return without_seed(self.trials[0])
 
+    def __str__(self) -> str:
+        """These values in words; ``the config`` where there are none."""
+        return " ".join(f"{key}={value}" for key, value in self.settings.items()) or "the config"
+
     def spread(self, metric: str) -> Spread | None:
         """Spread of a metric over the finished ones; None for fewer than two."""
         return spread((one.seed or 0, one.results[metric]) for one in self._known(metric))

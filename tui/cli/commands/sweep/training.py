@@ -207,8 +207,7 @@ def _seed_table(groups: Sequence[Repetitions[Outcome]], by: str) -> str:
         found = one.spread(by)
         mean, std, n = (found.mean, found.std, found.n) if found else (None, None, 0)
         cells = (f"{n} of {len(one.trials)}", metric(mean), metric(std))
-        values = " ".join(f"{key}={value}" for key, value in one.settings.items())
-        rows.append((values or "the config", *cells))
+        rows.append((str(one), *cells))
     return table(("values", "seeds", f"mean {by}", "± std"), rows, "lrrr")
 
 
