@@ -9,7 +9,7 @@ trials, and a sweep that was cut plans on as if it had not been.
 
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -20,7 +20,7 @@ from engine.config.errors import Mark
 from engine.errors import ConfigError, require_package
 from engine.options import maximises
 from engine.sweeps.grid import MOST_TRIALS, SEED, Axis
-from engine.sweeps.plan import Recipe, Trial, check_trials
+from engine.sweeps.plan import Recipe, Trial, check_trials, make_trials
 from engine.train import factory
 
 PACKAGE = "optuna"
@@ -138,6 +138,30 @@ class Planner:
         finally:
             optuna.logging.set_verbosity(before)
         return {axis.key: _text(axis, asked.params[axis.key]) for axis in self._recipe.axes}
+
+
+def first_trials(
+    recipe: Recipe,
+    problems: Sequence[Problem] = (),
+    check: Callable[[Sequence[Trial]], None] = lambda trials: None,
+) -> list[Trial]:
+    """The trials that a new sweep begins with: all of its grid, or the first that is planned.
+
+    Args:
+        recipe: of the sweep.
+        problems: of the rest of its grid, to be said with those that are found.
+        check: is called with trials for all values that there may be, before one is planned.
+
+    Raises:
+        ConfigError: all that is wrong.
+        MissingPackageError: Optuna is not installed.
+    """
+    if recipe.optuna is None:
+        trials = make_trials(recipe, problems)
+        check(trials)
+        return trials
+    check(check_space(recipe, problems))
+    return [Planner(recipe).first()]
 
 
 def check_space(recipe: Recipe, problems: Sequence[Problem] = ()) -> list[Trial]:

@@ -17,8 +17,8 @@ from engine.parallel.workers import usable_cores
 from engine.storage.locks import holder
 from engine.sweeps.folder import LOCK, SweepFolder
 from engine.sweeps.grid import parse_grid
-from engine.sweeps.plan import Recipe, Trial, make_trials
-from engine.sweeps.planner import Planner, check_space, with_plan
+from engine.sweeps.plan import Recipe, Trial
+from engine.sweeps.planner import first_trials, with_plan
 from engine.sweeps.pruning import PRUNERS
 from tui import text
 from tui.jobs import Job
@@ -70,10 +70,7 @@ def plan(
     axes, problems = parse_grid(lines)
     recipe = Recipe(text, source, (), tuple(axes), counts.get("random"))
     recipe = with_plan(recipe, counts.get("optuna"), prune or None, recipe.metric)
-    if recipe.optuna is None:
-        return recipe, make_trials(recipe, problems)
-    check_space(recipe, problems)
-    return recipe, [Planner(recipe).first()]
+    return recipe, first_trials(recipe, problems)
 
 
 def count(recipe: Recipe, trials: Sequence[Trial]) -> int:

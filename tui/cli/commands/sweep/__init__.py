@@ -127,8 +127,8 @@ def _begin(options: argparse.Namespace, out: "Output") -> "Callable[[], SweepFol
     from engine.services.configs import config_text
     from engine.sweeps.folder import SweepFolder
     from engine.sweeps.grid import parse_grid
-    from engine.sweeps.plan import Recipe, make_trials
-    from engine.sweeps.planner import Planner, check_space, with_plan
+    from engine.sweeps.plan import Recipe
+    from engine.sweeps.planner import first_trials, with_plan
     from tui.cli.commands.sweep.training import check_data
 
     axes, problems = parse_grid(options.grid)
@@ -136,12 +136,7 @@ def _begin(options: argparse.Namespace, out: "Output") -> "Callable[[], SweepFol
     recipe = Recipe(text, source, tuple(options.overrides), tuple(axes), options.random)
     metric = options.metric or recipe.metric
     recipe = with_plan(recipe, options.optuna, options.prune, metric)
-    if options.optuna is None:
-        trials = make_trials(recipe, problems)
-        check_data(trials, out)
-    else:
-        check_data(check_space(recipe, problems), out)
-        trials = [Planner(recipe).first()]
+    trials = first_trials(recipe, problems, partial(check_data, out=out))
     jobs = options.jobs or min(usable_cores(), options.optuna or len(trials))
     return partial(SweepFolder.create, options.folder, recipe, trials, jobs)
 
